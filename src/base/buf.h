@@ -1,0 +1,37 @@
+/* buf.h — a growing run of bytes on the heap that its owner reuses. Not thread-safe.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include "base/macros.h"
+#include "base/str.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+    char *data;
+    size_t size, capacity;
+};
+
+void buf_init(struct buf *buf);
+void buf_clear(struct buf *buf); /* frees; may be used again */
+static inline void buf_reset(struct buf *buf)
+{
+    buf->size = 0;
+}
+/* Makes room for `size` more bytes and returns where they go; buf->size is unchanged. */
+char *buf_reserve(struct buf *buf, size_t size);
+void buf_append(struct buf *buf, const void *data, size_t size);
+void buf_append_str(struct buf *buf, struct str text);
+void buf_append_byte(struct buf *buf, uint8_t byte);
+void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+static inline struct str buf_str(const struct buf *buf)
+{
+    return (struct str){buf->data, buf->size};
+}
+/* Moves the bytes out (free with mem_free) and leaves the buffer empty. */
+char *buf_take(struct buf *buf, size_t *size);
+
+#endif

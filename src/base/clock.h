@@ -1,0 +1,16 @@
+/* clock.h — time, replaceable by tests. Any thread.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_now_us(void);       /* µs since 1970 UTC */
+int64_t clock_monotonic_ns(void); /* for durations */
+int64_t clock_monotonic_ms(void);
+int64_t clock_thread_cpu_us(void); /* CPU time of the calling thread */
+/* Tests only: the wall clock stands at `now_us` until called with -1. */
+void clock_fake(int64_t now_us);
+
+#endif

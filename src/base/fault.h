@@ -1,0 +1,41 @@
+/* fault.h — named fault points. Compiled out of release builds, except when KALAM_FAULTS is defined.
+ *
+ * KALAM_FAULT="flush_after_rename:kill:3" kills the process (SIGKILL) the third time that the point is
+ * passed; actions: kill, error (FAULT is true once), error+ (from then on), delay=ms. Points are listed in FAULT_LIST,
+ * sorted; an unknown name in the environment stops the start.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BASE_FAULT_H
+#define BASE_FAULT_H
+
+#include <stdbool.h>
+
+#define FAULT_LIST(X) \
+    X(commit_after_write) \
+    X(commit_before_write) \
+    X(ddl_after_commit) \
+    X(ddl_before_commit) \
+    X(drop_after_commit) \
+    X(flush_after_commit) \
+    X(flush_after_pending) \
+    X(flush_after_rename) \
+    X(flush_after_write) \
+    X(flush_before_commit) \
+    X(flush_before_delete_replaced)
+
+enum fault_point {
+#define FAULT_ENUM(name) FAULT_##name,
+    FAULT_LIST(FAULT_ENUM)
+#undef FAULT_ENUM
+        FAULT_COUNT
+};
+
+#ifdef KALAM_FAULTS
+/* True when the named point shall fail now; may not return at all (kill). Any thread. */
+bool fault_hit(enum fault_point point);
+#define FAULT(name) fault_hit(FAULT_##name)
+#else
+#define FAULT(name) false
+#endif
+
+#endif

@@ -1,0 +1,40 @@
+/* log.h — log lines `[2025-10-14 16:48:54.208] [INFO ] [thread - module:line] - message` to console
+ * and file with rotation by size. Any thread. Secrets are never handed to it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/error.h"
+#include "base/macros.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
+
+struct log_options {
+    enum log_level level;
+    bool console;          /* stderr, coloured on a terminal */
+    const char *file_path; /* NULL or "" = none; folders are made */
+    size_t file_bytes_max; /* rotates to .1 … .keep */
+    unsigned keep_files;
+};
+
+/* Before it is called lines go to stderr at level info. */
+enum status log_init(const struct log_options *options, struct error *err) MUST_CHECK;
+void log_close(void);
+void log_thread_name(const char *name); /* name of the calling thread in lines and in ps; ≤ 15 bytes */
+bool log_level_parse(const char *text, enum log_level *level);
+void log_write(enum log_level level, const char *file, int line, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+extern enum log_level log_threshold;
+
+#define LOG_AT(level, ...) \
+    ((level) <= log_threshold ? log_write((level), __FILE__, __LINE__, __VA_ARGS__) : (void)0)
+#define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...) LOG_AT(LOG_WARN, __VA_ARGS__)
+#define log_info(...) LOG_AT(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)
+
+#endif
