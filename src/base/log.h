@@ -19,6 +19,7 @@ struct log_options {
     const char *file_path; /* NULL or "" = none; folders are made */
     size_t file_bytes_max; /* rotates to .1 … .keep */
     unsigned keep_files;
+    unsigned file_hours_max; /* rotates by age too; 0 = never */
 };
 
 /* Before it is called lines go to stderr at level info. */
@@ -29,6 +30,9 @@ bool log_level_parse(const char *text, enum log_level *level);
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
     PRINTF_LIKE(4, 5);
 extern enum log_level log_threshold;
+/* For base/check and base/mem: to stderr and the log file just before the process ends; allocates
+ * nothing. */
+void log_last_words(const char *file, int line, const char *message);
 
 #define LOG_AT(level, ...) \
     ((level) <= log_threshold ? log_write((level), __FILE__, __LINE__, __VA_ARGS__) : (void)0)

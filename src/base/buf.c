@@ -1,0 +1,93 @@
+/* buf.c — growing by doubling; the memory stays for reuse until buf_clear.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/buf.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BUF_CAPACITY_MIN = 64 };
+
+void buf_init(struct buf *buf)
+{
+    CHECK(buf != NULL);
+    *buf = (struct buf){0};
+}
+
+void buf_clear(struct buf *buf)
+{
+    CHECK(buf->size <= buf->capacity);
+    mem_free(buf->data);
+    *buf = (struct buf){0};
+}
+
+static void buf_grow(struct buf *buf, size_t size)
+{
+    size_t needed = 0;
+
+    CHECK(!__builtin_add_overflow(buf->size, size, &needed));
+    CHECK(needed < SIZE_MAX / 2);
+    size_t capacity = buf->capacity > 0 ? buf->capacity * 2 : BUF_CAPACITY_MIN;
+    if (capacity < needed)
+        capacity = needed;
+    buf->data = mem_realloc(buf->data, capacity);
+    buf->capacity = capacity;
+}
+
+char *buf_reserve(struct buf *buf, size_t size)
+{
+    if (UNLIKELY(size > buf->capacity - buf->size || buf->data == NULL))
+        buf_grow(buf, size);
+    return buf->data + buf->size;
+}
+
+void buf_append(struct buf *buf, const void *data, size_t size)
+{
+    if (size == 0)
+        return;
+    CHECK(data != NULL);
+    memcpy(buf_reserve(buf, size), data, size);
+    buf->size += size;
+}
+
+void buf_append_str(struct buf *buf, struct str text)
+{
+    buf_append(buf, text.data, text.size);
+}
+
+void buf_append_byte(struct buf *buf, uint8_t byte)
+{
+    *buf_reserve(buf, 1) = (char)byte;
+    buf->size++;
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args, again;
+
+    va_start(args, format);
+    va_copy(again, args);
+    char *place = buf_reserve(buf, 1);
+    int length = vsnprintf(place, buf->capacity - buf->size, format, args);
+    va_end(args);
+    CHECK(length >= 0);
+    if ((size_t)length >= buf->capacity - buf->size) {
+        place = buf_reserve(buf, (size_t)length + 1);
+        (void)vsnprintf(place, (size_t)length + 1, format, again);
+    }
+    va_end(again);
+    buf->size += (size_t)length;
+}
+
+char *buf_take(struct buf *buf, size_t *size)
+{
+    CHECK(size != NULL);
+    char *data = buf->data != NULL ? buf->data : mem_alloc(1);
+    *size = buf->size;
+    *buf = (struct buf){0};
+    return data;
+}

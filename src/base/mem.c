@@ -1,0 +1,69 @@
+/* mem.c — the only caller of malloc. Nobody above can do anything sensible about a small allocation
+ * that fails in the server, so the process ends with a log line; durable rows survive. The client
+ * library lives in a foreign process and uses the mem_try_ family.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/mem.h"
+
+#include "base/check.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *mem_or_die(void *memory)
+{
+    if (UNLIKELY(memory == NULL)) {
+        log_last_words(__FILE__, __LINE__, "out of memory");
+        abort();
+    }
+    return memory;
+}
+
+void *mem_alloc(size_t size)
+{
+    return mem_or_die(malloc(size > 0 ? size : 1));
+}
+
+void *mem_zalloc(size_t size)
+{
+    return mem_calloc(1, size);
+}
+
+void *mem_calloc(size_t count, size_t size)
+{
+    size_t total = 0;
+
+    CHECK(!__builtin_mul_overflow(count, size, &total));
+    return mem_or_die(calloc(1, total > 0 ? total : 1));
+}
+
+void *mem_realloc(void *old, size_t size)
+{
+    return mem_or_die(realloc(old, size > 0 ? size : 1));
+}
+
+void mem_free(void *memory)
+{
+    free(memory);
+}
+
+char *mem_strdup(struct str text)
+{
+    CHECK(text.size < SIZE_MAX);
+    char *copy = mem_alloc(text.size + 1);
+    if (text.size > 0)
+        memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}
+
+void *mem_try_alloc(size_t size)
+{
+    return malloc(size > 0 ? size : 1);
+}
+
+void *mem_try_realloc(void *old, size_t size)
+{
+    return realloc(old, size > 0 ? size : 1);
+}
