@@ -1,0 +1,250 @@
+/* ast.h — syntax trees of the statements that KalamDB executes itself.
+ *
+ * One struct per statement, all nodes in the statement's arena, every node with the byte offset of its
+ * text for error positions. Names are folded already (unquoted → lower case). A SELECT that goes
+ * beyond `struct ast_select` is AST_ANALYTIC: only its text is kept, DuckDB's own tree is checked
+ * instead (analytic.h), so that the tree that is checked is the tree that runs.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SQL_AST_H
+#define SQL_AST_H
+
+#include "base/str.h"
+#include "value/value.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- expressions -------------------------------------------------------------------------------- */
+
+enum ast_expr_kind {
+    AST_LITERAL,  /* value */
+    AST_PARAM,    /* $n */
+    AST_COLUMN,   /* [qualifier.]name; also EXCLUDED.c */
+    AST_UNARY,    /* - + NOT */
+    AST_BINARY,   /* see enum ast_operator */
+    AST_IS_NULL,  /* args[0] IS [NOT] NULL */
+    AST_IS_BOOL,  /* args[0] IS [NOT] TRUE|FALSE|UNKNOWN: value holds the boolean, NULL = UNKNOWN */
+    AST_IS_DISTINCT, /* args[0] IS [NOT] DISTINCT FROM args[1] */
+    AST_IN,       /* args[0] [NOT] IN (args[1…]) */
+    AST_BETWEEN,  /* args[0] [NOT] BETWEEN args[1] AND args[2] */
+    AST_LIKE,     /* args[0] [NOT] LIKE|ILIKE args[1] [ESCAPE args[2]] */
+    AST_CASE,     /* [operand] when then … [else]: see has_operand, has_else */
+    AST_CAST,     /* CAST(args[0] AS type), args[0]::type */
+    AST_CALL,     /* name(args) [DISTINCT] or name(*) */
+    AST_INTERVAL, /* INTERVAL '…': months, days, microseconds */
+    AST_DEFAULT,  /* the word DEFAULT as a value of INSERT or UPDATE */
+    AST_SUBQUERY, /* ( SELECT … ), EXISTS (…), x IN (SELECT …): only the text is kept */
+};
+
+enum ast_operator {
+    AST_OP_NONE,
+    AST_OP_OR, AST_OP_AND, AST_OP_NOT,
+    AST_OP_EQ, AST_OP_NE, AST_OP_LT, AST_OP_LE, AST_OP_GT, AST_OP_GE,
+    AST_OP_ADD, AST_OP_SUB, AST_OP_MUL, AST_OP_DIV, AST_OP_MOD, AST_OP_NEG, AST_OP_PLUS,
+    AST_OP_CONCAT,    /* || */
+    AST_OP_JSON,      /* -> */
+    AST_OP_JSON_TEXT, /* ->> */
+};
+
+struct ast_expr {
+    enum ast_expr_kind kind;
+    enum ast_operator op; /* AST_UNARY, AST_BINARY */
+    bool negated;         /* NOT IN, NOT LIKE, IS NOT …, NOT BETWEEN */
+    bool nocase;          /* ILIKE */
+    bool distinct, star;  /* AST_CALL: count(DISTINCT x), count(*) */
+    bool has_operand, has_else; /* AST_CASE */
+    uint32_t start, end;  /* byte range in the statement's text */
+    struct value value;   /* AST_LITERAL: TEXT, BIGINT, DECIMAL, DOUBLE, BOOLEAN or NULL */
+    uint32_t param;       /* AST_PARAM: 1-based */
+    struct str qualifier; /* AST_COLUMN: table, alias or "excluded"; may be empty */
+    struct str name;      /* AST_COLUMN, AST_CALL (lower case) */
+    struct data_type type; /* AST_CAST */
+    struct { int32_t months, days; int64_t us; } interval;
+    struct ast_expr **args;
+    size_t arg_count;
+};
+
+/* ---- names and small parts ---------------------------------------------------------------------- */
+
+struct ast_name { /* [namespace.][user.]table; catalog prefix kalamdb. is dropped */
+    struct str space; /* namespace; empty = default of the session */
+    struct str user;  /* ns.<user>.t: the id; "user" for the word; empty */
+    struct str table;
+    uint32_t start, end;
+};
+
+struct ast_select_item { /* expr NULL = `*` (or alias.*) */
+    struct ast_expr *expr;
+    struct str alias; /* empty = derived from the expression as PostgreSQL does */
+    uint32_t start, end;
+};
+
+struct ast_order {
+    struct ast_expr *expr; /* an integer literal n means the n-th item */
+    bool descending;
+    bool nulls_first; /* resolved: PostgreSQL's default is last ascending, first descending */
+};
+
+struct ast_option { /* k = v of OPTIONS and WITH; also own clauses, in order of appearance */
+    struct str key;   /* lower case */
+    struct value value; /* TEXT, BIGINT, DOUBLE, BOOLEAN or NULL */
+    uint32_t start;
+};
+
+struct ast_column_def {
+    struct str name;
+    struct data_type type;
+    bool not_null, nullable_given, primary_key;
+    bool raised_to_bigint;  /* SERIAL4, INT AUTO_INCREMENT …: noted in the message */
+    struct ast_expr *default_value; /* literal or call; NULL = none. SERIAL & co. → snowflake_id() */
+    bool auto_increment;    /* the column carries AUTO_INCREMENT, SERIAL or IDENTITY */
+    uint32_t start, end;
+};
+
+enum ast_table_kind { AST_TABLE_UNSPECIFIED, AST_TABLE_USER, AST_TABLE_SHARED, AST_TABLE_STREAM };
+
+/* ---- statements --------------------------------------------------------------------------------- */
+
+enum ast_statement_kind {
+    AST_SELECT,           /* simple select on one table, or FROM-less */
+    AST_ANALYTIC,         /* any other SELECT / WITH / VALUES …: text only */
+    AST_INSERT, AST_UPDATE, AST_DELETE,
+    AST_CREATE_NAMESPACE, AST_ALTER_NAMESPACE, AST_DROP_NAMESPACE,
+    AST_CREATE_TABLE, AST_DROP_TABLE,
+    AST_EXPLAIN,
+    AST_USE,
+    AST_BEGIN, AST_COMMIT, AST_ROLLBACK,
+    AST_FLUSH,            /* STORAGE FLUSH TABLE t | ALL [IN ns], FLUSH TABLE … */
+    AST_SHOW,             /* NAMESPACES, TABLES, USERS, JOBS, … */
+    AST_DESCRIBE,
+    AST_CREATE_USER, AST_ALTER_USER, AST_DROP_USER,
+    AST_KILL_JOB, AST_KILL_LIVE_QUERY,
+    AST_SUBSCRIBE,        /* SUBSCRIBE TO … / SUBSCRIBE SELECT … */
+    AST_CLEAR_CACHE,
+};
+
+struct ast_select {
+    struct ast_select_item *items;
+    size_t item_count;
+    bool has_from;
+    struct ast_name from;
+    struct str alias; /* of the table; empty */
+    struct ast_expr *where;
+    struct ast_order *order;
+    size_t order_count;
+    struct ast_expr *limit, *offset; /* literal or parameter; NULL */
+};
+
+struct ast_assignment {
+    struct str column;
+    struct ast_expr *value;
+    uint32_t start;
+};
+
+enum ast_conflict { AST_CONFLICT_ERROR, AST_CONFLICT_NOTHING, AST_CONFLICT_UPDATE };
+
+struct ast_insert {
+    struct ast_name table;
+    struct str *columns; /* NULL = all in order */
+    uint32_t *column_starts;
+    size_t column_count;
+    struct ast_expr **values; /* row_count × width, row-major */
+    size_t row_count, width;
+    bool default_values;
+    struct str select; /* INSERT … SELECT: its text */
+    uint32_t select_start;
+    enum ast_conflict conflict;
+    struct str *conflict_columns;
+    size_t conflict_column_count;
+    struct ast_assignment *conflict_set;
+    size_t conflict_set_count;
+    struct ast_expr *conflict_where;
+    struct ast_select_item *returning;
+    size_t returning_count;
+};
+
+struct ast_update {
+    struct ast_name table;
+    struct str alias;
+    struct ast_assignment *set;
+    size_t set_count;
+    struct ast_expr *where;
+    struct ast_select_item *returning;
+    size_t returning_count;
+};
+
+struct ast_delete {
+    struct ast_name table;
+    struct str alias;
+    struct ast_expr *where;
+    struct ast_select_item *returning;
+    size_t returning_count;
+};
+
+struct ast_create_table {
+    struct ast_name name;
+    enum ast_table_kind kind;
+    bool if_not_exists;
+    struct ast_column_def *columns;
+    size_t column_count;
+    struct str *key; /* PRIMARY KEY (…) or the column's own; NULL = none */
+    size_t key_count;
+    struct ast_option *options; /* normalised keys: type, storage, location, use_user_storage, flush_rows,
+                                   flush_interval, deleted_retention, access, ttl_seconds, ephemeral, max_buffer */
+    size_t option_count;
+};
+
+struct ast_drop_table {
+    struct ast_name name;
+    enum ast_table_kind kind;
+    bool if_exists;
+};
+
+struct ast_namespace { /* CREATE, ALTER, DROP NAMESPACE, USE */
+    struct str name;
+    bool if_not_exists, if_exists, cascade;
+    struct ast_option *options;
+    size_t option_count;
+    uint32_t start;
+};
+
+struct ast_user { /* CREATE, ALTER, DROP USER: options password, internal, role, email, username, metadata,
+                     storage_mode, storage, generate_api_key, drop_api_key */
+    struct str name;
+    bool if_not_exists, if_exists;
+    struct ast_option *options;
+    size_t option_count;
+    uint32_t start;
+};
+
+enum ast_show {
+    AST_SHOW_NAMESPACES, AST_SHOW_TABLES, AST_SHOW_USERS, AST_SHOW_JOBS, AST_SHOW_STORAGES,
+    AST_SHOW_COLUMNS, AST_SHOW_STATS
+};
+
+struct ast_statement {
+    enum ast_statement_kind kind;
+    struct str text; /* whole statement without the `;`; offsets are relative to its start */
+    uint32_t param_max; /* highest $n used by own trees */
+    bool names_deleted; /* WHERE names _deleted */
+    union {
+        struct ast_select select;
+        struct ast_insert insert;
+        struct ast_update update;
+        struct ast_delete del;
+        struct ast_create_table create_table;
+        struct ast_drop_table drop_table;
+        struct ast_namespace name_space;
+        struct ast_user user;
+        struct { bool analyze; struct ast_statement *inner; } explain;
+        struct { bool all; struct ast_name table; struct str space; } flush;
+        struct { enum ast_show what; struct str space; struct ast_name table; struct str user; } show;
+        struct { struct ast_name table; bool history; } describe;
+        struct { struct str id; } kill;
+        struct { struct ast_statement *select; int64_t last_rows, batch_size, from; } subscribe; /* -1 = not given */
+    };
+};
+
+#endif

@@ -1,0 +1,32 @@
+/* parser.h — SQL text → statements. Hand-written lexer, recursive descent, Pratt for expressions; 1–3 µs
+ * for a point statement. Depth ≤ LIMIT_EXPRESSION_DEPTH (long chains of one operator are loops, not
+ * recursion). Any thread; trees lie in the arena and borrow from the text.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SQL_PARSER_H
+#define SQL_PARSER_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "sql/ast.h"
+
+/* Splits at top-level `;`, respecting quotes, dollar quotes and nested comments. Empty statements are
+ * skipped. BATCH_PARSE_ERROR for an open quote or comment, EMPTY_SQL if nothing is left, INVALID_SQL
+ * above LIMIT_SQL_BYTES or for invalid UTF-8 or a NUL byte. */
+enum status sql_split(struct str text, struct arena *arena, struct str **statements, size_t *count,
+                      struct error *err) MUST_CHECK;
+/* One statement. Syntax errors: INVALID_SQL `syntax error at or near "x"` with position; reserved and
+ * refused statements of spec §2.21: NOT_SUPPORTED. */
+enum status sql_parse(struct str text, struct arena *arena, struct ast_statement **out,
+                      struct error *err) MUST_CHECK;
+
+/* The plan cache's key: keywords upper-cased, blanks and comments folded, literals replaced by
+ * parameters numbered behind the given ones. `literals` are their values in order. False when the statement is not of a kind
+ * that is cached (only SELECT, INSERT … VALUES, UPDATE, DELETE are). The text may be parsed itself. */
+bool sql_normalize(struct str text, uint32_t param_count, struct arena *arena, struct str *normalized,
+                   struct value **literals, size_t *literal_count);
+
+/* 1-based line and column (in characters) of a byte offset. */
+void sql_line_column(struct str text, size_t offset, size_t *line, size_t *column);
+
+#endif
