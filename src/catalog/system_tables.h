@@ -1,0 +1,55 @@
+/* system_tables.h — definitions of the system tables of spec §5 and the records they hold.
+ *
+ * Each system table is one entry of SYSTEM_TABLE_LIST and one column list in system_tables.c. Stored
+ * ones have a kv space; virtual ones (SYSTEM_VIRTUAL) are computed when read (sql/system_scan.c). Alias columns resolve in queries but are not in SELECT *.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CATALOG_SYSTEM_TABLES_H
+#define CATALOG_SYSTEM_TABLES_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "catalog/catalog.h"
+
+/* X(NAME, schema, name, space of its rows or "" when virtual) */
+#define SYSTEM_TABLE_LIST(X) \
+    X(USERS, "system", "users", "system_users") \
+    X(NAMESPACES, "system", "namespaces", "system_namespaces") \
+    X(TABLES, "system", "tables", "system_tables") \
+    X(TABLE_SCHEMAS, "system", "table_schemas", "system_table_schemas") \
+    X(STORAGES, "system", "storages", "system_storages") \
+    X(JOBS, "system", "jobs", "system_jobs") \
+    X(LIVE_QUERIES, "system", "live_queries", "") \
+    X(USER_TABLE_COUNTERS, "system", "user_table_counters", "") \
+    X(SEGMENTS, "system", "segments", "") \
+    X(SETTINGS, "system", "settings", "") \
+    X(SCHEMATA, "information_schema", "schemata", "") \
+    X(SCHEMA_TABLES, "information_schema", "tables", "") \
+    X(SCHEMA_COLUMNS, "information_schema", "columns", "")
+
+enum system_table {
+#define SYSTEM_TABLE_ENUM(name, schema, table, space) SYSTEM_TABLE_##name,
+    SYSTEM_TABLE_LIST(SYSTEM_TABLE_ENUM)
+#undef SYSTEM_TABLE_ENUM
+        SYSTEM_TABLE_COUNT
+};
+
+/* The definition, in every catalogue version (id = enum + 1). Process-wide, immutable. */
+const struct table *system_table(const struct catalog *catalog, enum system_table which);
+/* v1 alias of a column: `alias` → index of the real column, or -1. */
+int system_table_find_alias(const struct table *table, struct str alias);
+
+/* ---- stored records: catalogue objects ↔ rows of system tables ----------------------------------- */
+
+/* Opens the spaces of all stored system tables, loads namespaces, tables (with all schema versions,
+ * their kv spaces opened), users; the first version of the catalogue. CORRUPT names the record. */
+enum status catalog_load(struct kv *kv, struct catalog **out, struct error *err) MUST_CHECK;
+
+/* Encoders: values of one row in column order of the system table (arena), ready for row_encode. */
+void system_row_namespace(const struct catalog_namespace *space, struct arena *arena, struct value *values);
+void system_row_user(const struct user *user, struct arena *arena, struct value *values);
+void system_row_table(const struct table *table, struct arena *arena, struct value *values);
+void system_row_table_schema(const struct table *table, const struct table_schema *schema, bool dropped,
+                             struct arena *arena, struct value *values);
+
+#endif

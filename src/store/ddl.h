@@ -1,0 +1,30 @@
+/* ddl.h — changes of the catalogue: under one lock, as one batch, visible with one view.
+ * Blocking (they wait for the commit thread): workers only. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORE_DDL_H
+#define STORE_DDL_H
+
+#include "store/store.h"
+
+/* Each checks existence itself under the lock. Errors with the texts of spec §2.4–2.6, 2.15:
+ * ALREADY_EXISTS, NAMESPACE_NOT_FOUND, TABLE_NOT_FOUND, CONFLICT. */
+enum status ddl_create_namespace(struct store *store, struct str name, struct str options_json,
+                                 bool *created, struct error *err) MUST_CHECK;
+enum status ddl_alter_namespace(struct store *store, struct str name, struct str options_json,
+                                struct error *err) MUST_CHECK;
+enum status ddl_drop_namespace(struct store *store, struct str name, struct error *err) MUST_CHECK;
+/* `table` comes from table_new with names, columns (ids 1…n are given here), options; takes the
+ * reference. Assigns id, layout, kv space, version 1. */
+enum status ddl_create_table(struct store *store, struct table *table, bool if_not_exists, bool *created,
+                             struct error *err) MUST_CHECK;
+/* Removes the catalogue row and hides the data at once; rows, counters, segment records go in the same
+ * batch. The files are listed as pending deletions and deleted by drop_table_files (a job). */
+enum status ddl_drop_table(struct store *store, struct table_id id, struct error *err) MUST_CHECK;
+struct drop_result { uint64_t files, bytes, failed; };
+enum status ddl_drop_table_files(struct store *store, struct table_id id, const atomic_bool *cancelled,
+                                 struct drop_result *result, struct error *err) MUST_CHECK;
+/* Inserts or replaces a user; takes the reference. `must_be_new`: ALREADY_EXISTS when the id is taken, a deleted user included. */
+enum status ddl_put_user(struct store *store, struct user *user, bool must_be_new,
+                         struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,36 @@
+/* flush.h — moves settled rows of one table (or one user of it) from hot keys to cold segments.
+ *
+ * Order: pending record (synced) → stage file → publish → one batch on the commit thread {segment record,
+ * DeleteRange of the flushed range, rows of the range that are not in the file put back, replaced files as
+ * pending deletions, counters}. A crash anywhere leaves rows twice or a file that start-up deletes,
+ * never a row zero times. Blocking: job threads. One flush per table at a time (the caller's job slot).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORE_FLUSH_H
+#define STORE_FLUSH_H
+
+#include "store/store.h"
+
+struct flush_options {
+    struct table_id table;
+    struct str user;   /* one instance only; empty = all (or the shared one) */
+    bool all_users;
+    bool with_shadows; /* manual and shutdown: rewrite the segments that shadows touch */
+    struct str job_id; /* Parquet metadata */
+    const atomic_bool *cancelled;
+    /* After each user; may be NULL. */
+    void (*progress)(void *context, uint64_t users, uint64_t rows, uint64_t bytes);
+    void *progress_context;
+};
+
+struct flush_result {
+    uint64_t rows, users, files, bytes, users_failed;
+    char location[512]; /* folder of the first file */
+    struct error first_error;
+};
+
+/* OK even when some users failed (see users_failed); CANCELLED keeps what is done. */
+enum status flush_table(struct store *store, const struct flush_options *options,
+                        struct flush_result *result, struct error *err) MUST_CHECK;
+
+#endif
