@@ -1,0 +1,78 @@
+/* store_internal.h — the parts of struct store that the files of this folder share. Private to store/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORE_STORE_INTERNAL_H
+#define STORE_STORE_INTERNAL_H
+
+#include "base/map.h"
+#include "store/commit.h"
+#include "store/feed.h"
+#include "store/instance.h"
+#include "store/segment.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+struct commit_pipeline; /* commit.c */
+struct row_cache;       /* row_cache.h */
+
+struct store_spaces {
+    struct kv_space *meta;      /* position and number reservations, format version */
+    struct kv_space *instances; /* user_table_counters */
+    struct kv_space *segments;  /* parquet_manifest */
+    struct kv_space *pending;   /* pending_files: path → pending record */
+};
+
+struct view {
+    atomic_uint refs;
+    struct store *store;
+    struct kv_snapshot *snapshot;
+    int64_t position;
+    struct catalog *catalog;
+};
+
+struct store {
+    struct store_options options;
+    struct kv *kv;
+    struct files *files;
+    struct columnar *columnar;
+    struct store_spaces spaces;
+    pthread_mutex_t view_mutex; /* guards `view` only */
+    struct view *view;
+    struct commit_pipeline *pipeline;
+    struct feed *feed;
+    struct segment_cache *segment_cache;
+    struct row_cache *row_cache;
+    struct map dropping; /* ddl.c */
+    pthread_mutex_t catalog_mutex; /* one DDL at a time */
+    atomic_uint_fast64_t next_segment_id;
+};
+
+/* Commit thread: makes and publishes the next view. `catalog` moves. */
+void view_publish(struct store *store, int64_t position, struct catalog *catalog);
+
+/* ---- pending files: named before they exist, or when they lose their record ---------------------- */
+
+enum pending_kind { PENDING_WRITE = 1, PENDING_DELETE = 2 };
+/* Record under spaces.pending: key = path, value = kind byte + table id (8 bytes big-endian). PENDING_WRITE is written synced before
+ * a file is staged and removed in the batch that installs the segment; PENDING_DELETE is written in the batch that drops the segment record and
+ * removed after the file is gone. recovery.c deletes what both name. Files named PENDING_DELETE are deleted when the last view older than that batch is gone:
+ * recovery.h keeps the queue. */
+void pending_put(struct kv_batch *batch, struct store *store, struct str path, enum pending_kind kind, struct table_id table);
+void pending_remove(struct kv_batch *batch, struct store *store, struct str path);
+
+/* ---- flush install, called by flush.c, runs on the commit thread (flush_install.c) ---------------- */
+
+/* Commit thread bookkeeping that flush_install needs: the instance's record in the pipeline's cache (group
+ * overlay included); changes are written with the batch. */
+struct instance_record *commit_instance(struct commit_request *request, struct table_id table, struct str user);
+/* Keys of one instance that were written after `position` (newest group included): needed to put back what the file does not hold.
+ * flush_install scans the hot range at the newest state instead if this is NULL. */
+
+/* store_open helpers */
+enum status recovery_run(struct store *store, struct error *err) MUST_CHECK;
+/* Called when a view is freed: deletes files whose last possible reader is gone (posts to a thread of its own or
+ * does nothing if none are due). Any thread; must not block. */
+void recovery_view_released(struct store *store);
+
+#endif
