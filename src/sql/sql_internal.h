@@ -1,0 +1,25 @@
+/* sql_internal.h — shared by the files of this folder. Private to sql/. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SQL_SQL_INTERNAL_H
+#define SQL_SQL_INTERNAL_H
+
+#include "sql/analytic.h"
+#include "sql/ast.h"
+#include "sql/expr.h"
+#include "sql/parser.h"
+#include "sql/sql.h"
+#include "sql/table_source.h"
+#include "store/commit.h"
+
+struct plan_cache;
+
+struct sql_engine {
+    struct sql_engine_options options;
+    struct sql_services services;
+    struct store *store;
+    struct columnar *columnar;
+    struct plan_cache *plans;
+    atomic_uint_fast64_t statements;
+};
+
+#endif
