@@ -1,0 +1,76 @@
+"""A full disk and a failing fsync: writes are refused with an error, never acknowledged and lost."""
+import errno
+
+import kalam
+import libfault
+import pytest
+
+
+@pytest.fixture
+def faulty():
+    with kalam.Server(preload=libfault.library()) as _unused:
+        pass  # proves that the library loads without being armed
+    server = kalam.Server(preload=libfault.library())
+    fault = libfault.Fault(server.data_dir)
+    server.env = fault.env
+    with server:
+        yield server, fault
+
+
+def prepare(server):
+    db = server.client()
+    db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.t (id BIGINT PRIMARY KEY, body TEXT)")
+    for number in range(20):
+        db.sql("INSERT INTO f.t VALUES ($1, 'before')", [number])
+    return db
+
+
+def check_after_restart(server, fault, acknowledged):
+    """What was acknowledged is there; whatever else is there was at least asked for."""
+    fault.disarm()
+    server.kill()
+    server.preload = None
+    server.start()
+    found = {int(r[0]) for r in server.client().rows("SELECT id FROM f.t")}
+    assert acknowledged <= found
+    server.client().sql("INSERT INTO f.t VALUES (100000, 'after')")
+
+
+@pytest.mark.parametrize("mask,error", [
+    (libfault.WRITE, errno.ENOSPC), (libfault.SYNC, errno.EIO), (libfault.WRITE, errno.EIO)])
+def test_log_fault_refuses_writes(faulty, mask, error):
+    server, fault = faulty
+    db = prepare(server)
+    acknowledged, refused = set(range(20)), 0
+    fault.arm(mask, error, after=3, only=libfault.LOG)
+    for number in range(20, 60):
+        try:
+            db.sql("INSERT INTO f.t VALUES ($1, 'during')", [number])
+            acknowledged.add(number)
+        except kalam.SqlError as failure:
+            assert failure.code == "STORAGE_UNAVAILABLE" and failure.http_status == 503, failure
+            refused += 1
+    assert fault.hits > 0 and refused > 0
+    # Reading goes on: nothing that failed is visible as committed beyond what was acknowledged.
+    found = {int(r[0]) for r in db.rows("SELECT id FROM f.t")}
+    assert found == acknowledged
+    check_after_restart(server, fault, acknowledged)
+
+
+@pytest.mark.parametrize("mask,error,after", [
+    (libfault.WRITE, errno.ENOSPC, 0), (libfault.SYNC, errno.EIO, 0), (libfault.RENAME, errno.EIO, 0),
+    (libfault.CREATE, errno.ENOSPC, 0)])
+def test_flush_fault_keeps_rows_hot(faulty, mask, error, after):
+    server, fault = faulty
+    db = prepare(server)
+    fault.arm(mask, error, after=after, only=libfault.PARQUET)
+    job = server.flush("f.t", db)
+    assert job["status"] == "failed" and fault.hits > 0, job
+    assert db.value("SELECT count(*) FROM f.t") == "20"
+    fault.disarm()
+    job = server.flush("f.t", db)
+    assert job["status"] == "completed", job
+    assert db.value("SELECT count(*) FROM f.t") == "20"
+    server.stop()
+    files = [p for p in server.data_dir.rglob("*.parquet*")]
+    assert len(files) == 1, files

@@ -1,0 +1,50 @@
+"""Arms tests/support/libfault.c in a running server: `with Fault(server_dir) as fault: fault.arm(...)`."""
+import ctypes
+import mmap
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import kalam
+
+WRITE, SYNC, RENAME, CREATE, UNLINK, READ = 1, 2, 4, 8, 16, 32
+ALL, LOG, PARQUET = 0, 1, 2
+
+
+class Control(ctypes.Structure):
+    _fields_ = [("mask", ctypes.c_uint32), ("error", ctypes.c_int32), ("after", ctypes.c_int64),
+                ("times", ctypes.c_int64), ("short_write", ctypes.c_uint32), ("filter", ctypes.c_uint32),
+                ("hits", ctypes.c_int64)]
+
+
+def library():
+    """Builds the library beside the binaries when it is missing or old."""
+    source = pathlib.Path(__file__).with_name("libfault.c")
+    target = kalam.BUILD / "libfault.so"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", str(target), str(source), "-ldl"], check=True)
+    return target
+
+
+class Fault:
+    def __init__(self, directory):
+        self.file = tempfile.NamedTemporaryFile(prefix="kalam-fault-")
+        self.file.truncate(ctypes.sizeof(Control))
+        self.map = mmap.mmap(self.file.fileno(), ctypes.sizeof(Control))
+        self.control = Control.from_buffer(self.map)
+        self.env = {"KALAM_LIBFAULT_CONTROL": self.file.name, "KALAM_LIBFAULT_DIR": str(directory),
+                    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+    def arm(self, mask, error, after=0, times=-1, short_write=False, only=ALL):
+        self.control.mask = 0
+        self.control.error, self.control.after, self.control.times = error, after, times
+        self.control.short_write, self.control.filter, self.control.hits = short_write, only, 0
+        self.control.mask = mask
+
+    def disarm(self):
+        self.control.mask = 0
+
+    @property
+    def hits(self):
+        return self.control.hits
