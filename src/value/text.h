@@ -21,7 +21,8 @@ void value_format(const struct value *value, struct buf *out);
 size_t value_format_real(double real, bool is_float, char out[32]);
 
 /* A type by its SQL name and modifiers: ("varchar", {20}, 1). Every alias of spec §2.2, case ignored.
- * Refused types give NOT_SUPPORTED with their hint, unknown names INVALID_SQL. SERIAL & co. are the
+ * INVALID_SQL for refused types (with a hint) and unknown names, NOT_SUPPORTED for reserved ones
+ * (EMBEDDING, FILE). SERIAL & co. are the
  * parser's. `name` is the words joined by one blank: "double precision". */
 enum status data_type_parse(struct str name, const int64_t *modifiers, size_t modifier_count,
                             struct data_type *out, struct error *err) MUST_CHECK;
