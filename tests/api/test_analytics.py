@@ -1,0 +1,101 @@
+"""Full SELECT through DuckDB, hot, cold and mixed: same answers in every state."""
+import pytest
+
+QUERIES = [
+    ("SELECT grp, count(*), sum(n) FROM a GROUP BY grp ORDER BY grp", None),
+    ("SELECT a.id, b.label FROM a JOIN b ON a.grp = b.grp WHERE a.n > 90 ORDER BY a.id", None),
+    ("SELECT b.label, count(a.id) FROM b LEFT JOIN a ON a.grp = b.grp GROUP BY b.label ORDER BY 1", None),
+    ("WITH top AS (SELECT * FROM a ORDER BY n DESC, id LIMIT 5) SELECT id FROM top ORDER BY id", None),
+    ("WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r WHERE x < 5) SELECT sum(x) FROM r", [["15"]]),
+    ("SELECT id, row_number() OVER (PARTITION BY grp ORDER BY n, id) FROM a WHERE id < 6 ORDER BY id", None),
+    ("SELECT DISTINCT grp FROM a ORDER BY grp", None),
+    ("SELECT grp FROM a UNION SELECT grp FROM b ORDER BY 1", None),
+    ("SELECT id FROM a WHERE n = (SELECT max(n) FROM a) ORDER BY id", None),
+    ("SELECT id FROM a WHERE grp IN (SELECT grp FROM b WHERE label LIKE 'l%') ORDER BY id LIMIT 7", None),
+    ("SELECT grp, avg(n)::DOUBLE FROM a GROUP BY GROUPING SETS ((grp), ()) ORDER BY grp NULLS LAST", None),
+    ("SELECT count(*) FROM a WHERE _updated IS NOT NULL AND _seq > 0", None),
+    ("SELECT 1/2, 7 % 3, -7 / 2", [[0, 1, -3]]),
+    ("SELECT a.id, x.id FROM a JOIN a x ON x.id = a.id + 1 WHERE a.id < 4 ORDER BY 1", None),
+    ("SELECT string_agg(name, ',' ORDER BY id) FROM a WHERE id <= 3", [["name1,name2,name3"]]),
+    ("SELECT id, doc->>'k' FROM a WHERE doc->>'k' = '7' ORDER BY id", None),
+]
+
+
+@pytest.fixture
+def data(db, space):
+    db.batch("CREATE USER TABLE a (id BIGINT PRIMARY KEY, grp INT, n INT, name TEXT, doc JSON);"
+             "CREATE SHARED TABLE b (grp INT PRIMARY KEY, label TEXT)")
+    db.sql("INSERT INTO a VALUES " + ",".join(
+        f"({i}, {i % 7}, {(i * 37) % 101}, 'name{i}', '{{\"k\": {i % 11}}}')" for i in range(1, 301)))
+    db.sql("INSERT INTO b VALUES " + ",".join(f"({i}, 'label{i}')" for i in range(9)))
+    return db
+
+
+def answers(db):
+    return [db.rows(sql) for sql, _ in QUERIES]
+
+
+def test_same_answers_hot_cold_mixed(server, data, space):
+    hot = answers(data)
+    for (sql, expected), rows in zip(QUERIES, hot):
+        assert rows, sql
+        assert expected is None or rows == expected, sql
+    server.flush(f"{space}.a", data)
+    assert answers(data) == hot
+    server.flush(f"{space}.b", data)
+    assert answers(data) == hot
+    data.sql("UPDATE a SET n = n + 0 WHERE id % 3 = 0")
+    data.sql("INSERT INTO a VALUES (1000, 99, 1, 'extra', NULL)")
+    data.sql("DELETE FROM a WHERE id = 1000")
+    assert answers(data) == hot
+    server.flush(f"{space}.a", data)
+    assert answers(data) == hot
+
+
+def test_division_by_zero_is_an_error_everywhere(data):
+    for sql in ("SELECT n / 0 FROM a WHERE id = 1", "SELECT n % 0 FROM a", "SELECT count(*), max(n) / 0 FROM a GROUP BY grp",
+                "UPDATE a SET n = n / 0 WHERE id = 1"):
+        status, body = data.post(sql)
+        assert status == 400 and body["error"]["code"] == "SQL_EXECUTION_ERROR", (sql, body)
+        assert "division by zero" in body["error"]["message"].lower()
+
+
+def test_isolation_in_joins(server, data, space):
+    other = server.client("lena", namespace=space)
+    assert other.value("SELECT count(*) FROM a JOIN b USING (grp)") == "0"
+    other.sql("INSERT INTO a (id, grp) VALUES (1, 1)")
+    assert other.rows("SELECT a.id, label FROM a JOIN b USING (grp)") == [["1", "label1"]]
+    assert other.value("SELECT count(*) FROM a") == "1"
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT * FROM read_text('/etc/passwd')", "SELECT * FROM read_parquet('x.parquet')",
+    "SELECT * FROM 'x.parquet'", "SELECT * FROM glob('/*')", "COPY (SELECT 1) TO '/tmp/x'",
+    "ATTACH '/tmp/x.db'", "INSTALL httpfs", "LOAD httpfs", "PRAGMA version", "SET threads = 4",
+    "CALL duckdb_tables()", "SELECT * FROM duckdb_settings()", "SELECT * FROM pg_catalog.pg_class",
+    "SELECT getenv('HOME')", "SELECT * FROM query('SELECT 1')", "SELECT current_setting('threads')",
+    "WITH x AS (SELECT * FROM read_csv('/etc/passwd')) SELECT * FROM x",
+    "SELECT (SELECT count(*) FROM read_text('/etc/passwd'))", "CREATE MACRO m(x) AS x", "EXPORT DATABASE '/tmp/x'",
+    "SELECT * FROM hot_scan(0)", "SELECT * FROM parquet_metadata('x')", "SELECT * FROM sqlite_master",
+    "CHECKPOINT", "VACUUM", "SELECT json_execute_serialized_sql('x')"])
+def test_no_way_out(db, space, sql):
+    status, body = db.post(sql)
+    assert status == 400, body
+    assert body["error"]["code"] in ("NOT_SUPPORTED", "INVALID_SQL", "TABLE_NOT_FOUND", "INVALID_OPERATION"), body
+    assert "/work" not in body["error"]["message"] and "/tmp/kalam" not in body["error"]["message"]
+    assert db.value("SELECT 1") == 1
+
+
+def test_explain_names_the_path(server, db, space):
+    db.sql("CREATE USER TABLE t (id BIGINT PRIMARY KEY, v INT)")
+    db.sql("INSERT INTO t VALUES (1, 1), (2, 2)")
+
+    def explain(sql):
+        return "\n".join(r[0] for r in db.rows("EXPLAIN " + sql)).lower()
+    assert "point lookup" in explain("SELECT * FROM t WHERE id = 1")
+    assert "key range" in explain("SELECT * FROM t WHERE id > 1")
+    assert "user prefix" in explain("SELECT * FROM t WHERE v = 1")
+    assert "duckdb" in explain("SELECT v, count(*) FROM t GROUP BY v")
+    assert "hot only" in explain("SELECT * FROM t WHERE v = 1")
+    server.flush(f"{space}.t", db)
+    assert "cold" in explain("SELECT * FROM t WHERE v = 1")
