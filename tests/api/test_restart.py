@@ -1,0 +1,86 @@
+"""What was acknowledged is there after any end: graceful stop, kill, both tiers, counters."""
+import kalam
+
+
+def test_everything_survives_stop_and_kill(own_server):
+    server = own_server
+    db = server.client()
+    db.batch("CREATE NAMESPACE r; CREATE USER TABLE r.t (id BIGINT PRIMARY KEY, v TEXT DEFAULT 'd');"
+             "CREATE SHARED TABLE r.s (a TEXT, b INT, PRIMARY KEY (a, b))")
+    db.sql("INSERT INTO r.t (id) VALUES (1), (2), (3)")
+    last = int(db.value("SELECT max(_seq) FROM r.t"))
+    for end in (server.kill, server.stop, server.kill):
+        end()
+        server.start()
+        db = server.client()
+        assert db.value("SELECT count(*) FROM r.t") == "3"
+        seq = int(db.rows("INSERT INTO r.s VALUES ('x', (SELECT count(*) FROM r.s)::INT) RETURNING _seq")[0][0])
+        assert seq > last
+        last = seq
+    assert db.rows("SELECT v FROM r.t WHERE id = 2") == [["d"]]
+    db.sql("DROP TABLE r.t")
+    server.kill()
+    server.start()
+    assert server.client().post("SELECT * FROM r.t")[1]["error"]["code"] == "TABLE_NOT_FOUND"
+
+
+def test_recreated_table_is_empty(own_server):
+    server = own_server
+    db = server.client()
+    db.sql("CREATE NAMESPACE r")
+    for _ in range(3):
+        db.sql("CREATE USER TABLE r.t (id BIGINT PRIMARY KEY, v INT)")
+        assert db.rows("SELECT * FROM r.t") == []
+        db.sql("INSERT INTO r.t VALUES (1, 1)")
+        server.flush("r.t", db)
+        db.sql("INSERT INTO r.t VALUES (2, 1)")
+        db.sql("DROP TABLE r.t")
+    kalam.wait_until(lambda: not list(server.data_dir.rglob("*.parquet")), 10, "files gone")
+    server.stop()
+
+
+def test_flush_at_shutdown_and_row_policy(own_server):
+    server = own_server
+    db = server.client()
+    db.batch("CREATE NAMESPACE r; CREATE USER TABLE r.t (id BIGINT PRIMARY KEY) FLUSH POLICY ROWS 100")
+    for start in range(0, 100, 25):
+        db.sql("INSERT INTO r.t VALUES " + ",".join(f"({i})" for i in range(start, start + 25)))
+    kalam.wait_until(lambda: list(server.data_dir.rglob("*.parquet")), 10, "row policy flush")
+    db.sql("INSERT INTO r.t VALUES (1000)")
+    server.stop()
+    assert len(list(server.data_dir.rglob("*.parquet"))) == 2
+    server.start()
+    assert server.client().value("SELECT count(*) FROM r.t") == "101"
+
+
+def test_second_server_on_one_port_or_directory(own_server):
+    other = kalam.Server()
+    other.port = own_server.port
+    other.start(wait=False)
+    assert other.process.wait(20) != 0
+    assert str(own_server.port) in other.log() and not (other.data_dir / "rocksdb").exists()
+    other = kalam.Server(data_dir=own_server.data_dir)
+    other.log_path = own_server.data_dir.parent / "second.log"
+    other.start(wait=False)
+    assert other.process.wait(20) != 0
+    other.log_path.unlink()
+    assert own_server.client().value("SELECT 1") == 1
+
+
+def test_health(own_server):
+    status, _, data = own_server.client().request("GET", "/health")
+    import json
+    body = json.loads(data)
+    assert status == 200 and body["status"] == "healthy" and body["api_version"] == "v1"
+    status, _, data = own_server.client().request("GET", "/health", headers={"X-Forwarded-For": "8.8.8.8"})
+    assert status == 403
+
+
+def test_bad_configuration_names_the_key():
+    for config, key in (("[server]\nport = \"x\"\n", "port"), ("[server]\nport = 700000\n", "port"),
+                        ("[storage]\ndurability = \"sometimes\"\n", "durability"), ("[server\n", "line 1")):
+        server = kalam.Server(config=config)
+        server.port = kalam.free_port()
+        server.start(wait=False)
+        assert server.process.wait(20) != 0
+        assert key in server.log(), server.log()
