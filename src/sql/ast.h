@@ -35,7 +35,8 @@ enum ast_expr_kind {
     AST_CALL,     /* name(args) [DISTINCT] or name(*) */
     AST_INTERVAL, /* INTERVAL '…': months, days, microseconds */
     AST_DEFAULT,  /* the word DEFAULT as a value of INSERT or UPDATE */
-    AST_SUBQUERY, /* ( SELECT … ), EXISTS (…), x IN (SELECT …): only the text is kept */
+    AST_SUBQUERY, /* ( SELECT … ), EXISTS (…), x [NOT] IN (SELECT …), x = ANY (…): only the text
+                     start…end is kept; never inside an AST_SELECT, which is AST_ANALYTIC then */
 };
 
 enum ast_operator {
@@ -47,6 +48,9 @@ enum ast_operator {
     AST_OP_JSON,      /* -> */
     AST_OP_JSON_TEXT, /* ->> */
 };
+
+/* Chains of AND and OR are built balanced, so only long chains of other operators come near it. */
+enum { LIMIT_AST_HEIGHT = 1000 };
 
 struct ast_expr {
     enum ast_expr_kind kind;
@@ -61,6 +65,8 @@ struct ast_expr {
     struct str qualifier; /* AST_COLUMN: table, alias or "excluded"; may be empty */
     struct str name;      /* AST_COLUMN, AST_CALL (lower case) */
     struct data_type type; /* AST_CAST */
+    bool type_bare;       /* AST_CAST to DECIMAL without (p, s): keeps the value's own scale */
+    uint32_t height;      /* of the tree below, ≤ LIMIT_AST_HEIGHT: walkers may recurse */
     struct { int32_t months, days; int64_t us; } interval;
     struct ast_expr **args;
     size_t arg_count;
@@ -77,6 +83,7 @@ struct ast_name { /* [namespace.][user.]table; catalog prefix kalamdb. is droppe
 
 struct ast_select_item { /* expr NULL = `*` (or alias.*) */
     struct ast_expr *expr;
+    struct str star_of; /* t in `t.*`; empty = plain `*` */
     struct str alias; /* empty = derived from the expression as PostgreSQL does */
     uint32_t start, end;
 };
@@ -92,6 +99,14 @@ struct ast_option { /* k = v of OPTIONS and WITH; also own clauses, in order of 
     struct value value; /* TEXT, BIGINT, DOUBLE, BOOLEAN or NULL */
     uint32_t start;
 };
+/* Values of table options, ranges checked already (spec §2.5.2):
+ *   type          TEXT "user", "shared", "stream" (also merged into ast_create_table.kind)
+ *   storage       TEXT; location TEXT (never both); use_user_storage BOOLEAN
+ *   flush_rows    BIGINT rows; flush_interval BIGINT seconds
+ *   deleted_retention  BIGINT hours, NULL = off
+ *   access        TEXT "public", "private", "restricted" (DBA is restricted)
+ *   ttl_seconds   BIGINT; ephemeral BOOLEAN; max_buffer BIGINT
+ * Values of user options: TEXT as written (role too); internal, generate_api_key, drop_api_key BOOLEAN. */
 
 struct ast_column_def {
     struct str name;
@@ -123,6 +138,7 @@ enum ast_statement_kind {
     AST_KILL_JOB, AST_KILL_LIVE_QUERY,
     AST_SUBSCRIBE,        /* SUBSCRIBE TO … / SUBSCRIBE SELECT … */
     AST_CLEAR_CACHE,
+    AST_EXECUTE_AS,       /* EXECUTE AS USER u ( SELECT | INSERT | UPDATE | DELETE ) */
 };
 
 struct ast_select {
@@ -153,7 +169,7 @@ struct ast_insert {
     struct ast_expr **values; /* row_count × width, row-major */
     size_t row_count, width;
     bool default_values;
-    struct str select; /* INSERT … SELECT: its text */
+    struct str select; /* INSERT … SELECT: its text, a part of the statement's; empty = VALUES */
     uint32_t select_start;
     enum ast_conflict conflict;
     struct str *conflict_columns;
@@ -238,12 +254,16 @@ struct ast_statement {
         struct ast_drop_table drop_table;
         struct ast_namespace name_space;
         struct ast_user user;
+        /* inner->text is a part of this text, offsets in inner are relative to inner->text */
         struct { bool analyze; struct ast_statement *inner; } explain;
+        struct { struct str user; struct ast_statement *inner; } execute_as;
         struct { bool all; struct ast_name table; struct str space; } flush;
         struct { enum ast_show what; struct str space; struct ast_name table; struct str user; } show;
         struct { struct ast_name table; bool history; } describe;
         struct { struct str id; } kill;
-        struct { struct ast_statement *select; int64_t last_rows, batch_size, from; } subscribe; /* -1 = not given */
+        /* -1 = not given. select: AST_SELECT or AST_ANALYTIC; SUBSCRIBE TO t … has a text of its own,
+           `SELECT * FROM t …`, in the arena */
+        struct { struct ast_statement *select; int64_t last_rows, batch_size, from; } subscribe;
     };
 };
 

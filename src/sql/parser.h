@@ -20,9 +20,16 @@ enum status sql_split(struct str text, struct arena *arena, struct str **stateme
 enum status sql_parse(struct str text, struct arena *arena, struct ast_statement **out,
                       struct error *err) MUST_CHECK;
 
-/* The plan cache's key: keywords upper-cased, blanks and comments folded, literals replaced by
- * parameters numbered behind the given ones. `literals` are their values in order. False when the statement is not of a kind
- * that is cached (only SELECT, INSERT … VALUES, UPDATE, DELETE are). The text may be parsed itself. */
+/* The plan cache's key: words folded to lower case, one blank between tokens, comments dropped, literals
+ * replaced by parameters numbered behind the given ones, and at the end a comment with one letter per
+ * lifted literal: t TEXT, i BIGINT, n DECIMAL, d DOUBLE (`id = 5` and `id = '5'` are different plans). The
+ * text may be parsed itself; types of the given parameters are not part of it, the caller adds them to its
+ * key. `literals` are the lifted values in order, borrowed from `text` or in the arena.
+ *
+ * False when the statement is not cached: another kind than SELECT, INSERT … VALUES, UPDATE, DELETE;
+ * highest $n other than param_count (a mismatch to report); more than NORMALIZE_LITERALS_MAX literals
+ * outside INSERT; anything where lifting might change the meaning. */
+enum { NORMALIZE_LITERALS_MAX = 64 };
 bool sql_normalize(struct str text, uint32_t param_count, struct arena *arena, struct str *normalized,
                    struct value **literals, size_t *literal_count);
 
