@@ -2,8 +2,8 @@
  *
  * The catalogue is a chain of immutable versions. Readers hold one version by reference for the length
  * of a statement (through their view); a change builds the next version from the newest under the
- * catalogue lock of store/ddl.h, is made durable as system rows in one batch on the commit thread, and is published together
- * with the data it belongs to. Tables and users are shared between versions by reference count.
+ * catalogue lock of store/ddl.h, is made durable as system rows in one batch on the commit thread,
+ * and is published together with the data it belongs to. Tables and users are shared between versions by reference count.
  *
  * System tables are ordinary tables of kind SYSTEM with fixed definitions (system_tables.h); their rows
  * use the common row format in their own spaces. Any thread; published objects are immutable.
@@ -48,6 +48,9 @@ struct table_column {
     enum default_kind default_kind;
     struct value default_value; /* DEFAULT_LITERAL: of the column's type */
     int key_position;           /* index in the primary key, -1 = not a key column */
+    /* What rows written before this column was added show: its DEFAULT at that time, frozen. NULL
+     * pointer = NULL, also for columns of version 1. */
+    const struct value *missing;
 };
 
 /* System columns follow the user columns: _seq, then (not on streams) _updated, _deleted. Their column
@@ -75,6 +78,7 @@ struct table {
     enum table_kind kind;
     struct str space; /* namespace */
     struct str name;
+    struct str comment; /* empty = NULL */
     struct table_schema *const *schemas; /* all versions, ascending by version */
     uint32_t schema_count;
     const struct table_schema *schema;   /* newest = schemas[schema_count - 1] */
@@ -91,7 +95,7 @@ struct table {
     enum table_access access;
     uint32_t ttl_seconds, max_buffer;    /* STREAM */
     bool ephemeral;                      /* STREAM */
-    int64_t created_at, updated_at;
+    int64_t created_at, updated_at, last_flushed_at; /* µs; last_flushed_at 0 = never */
     struct arena *arena;                 /* owns all memory of the table */
 };
 
@@ -103,7 +107,12 @@ struct user {
     enum role role;
     struct str password_hash;    /* encoded argon2id; empty = no password log-in */
     struct str api_key_hash;     /* hex SHA-256; empty = none */
-    int64_t credentials_changed; /* µs; older tokens are refused */
+    /* µs; older tokens are refused. Kept with the credentials; a user without any gets updated_at
+     * back after a restart. */
+    int64_t credentials_changed;
+    struct str storage_mode, storage_id; /* "table" (set by user_new) or "region"; empty id = NULL */
+    int64_t failed_login_attempts;
+    int64_t locked_until, last_login_at, last_seen; /* µs, 0 = NULL */
     int64_t created_at, updated_at, deleted_at; /* deleted_at 0 = not */
     struct arena *arena;
 };
@@ -121,7 +130,8 @@ struct catalog *catalog_ref(struct catalog *catalog);
 void catalog_unref(struct catalog *catalog);
 uint64_t catalog_version(const struct catalog *catalog); /* grows with every change */
 
-/* Look-ups return borrowed objects that live as long as the catalogue version; NULL if absent. */
+/* Look-ups return borrowed objects that live as long as the catalogue version; NULL if absent. A
+ * system table is found by its v1 alias too (system.live, system.schemas). */
 const struct catalog_namespace *catalog_find_namespace(const struct catalog *catalog, struct str name);
 const struct table *catalog_find_table(const struct catalog *catalog, struct str space, struct str name);
 const struct table *catalog_find_table_id(const struct catalog *catalog, struct table_id id);
@@ -166,6 +176,12 @@ struct catalog *catalog_builder_finish(struct catalog_builder *builder);
  * derives layouts, key columns and checks invariants. */
 struct table *table_new(void);
 void table_finish(struct table *table);
+/* For ALTER: a deep copy with room for one more schema version. With `next_version` the copy ends with a
+ * new version (version + 1, same columns, `changes` empty) that the caller edits; table_finish then.
+ * `rows` is shared. */
+struct table *table_copy(const struct table *table, bool next_version);
+/* The smallest column id that no version of the table has used. */
+uint32_t table_next_column_id(const struct table *table);
 struct user *user_new(void);
 struct user *user_ref(const struct user *user);
 void user_unref(struct user *user);

@@ -26,8 +26,12 @@ enum row_verdict {
 /* What to do with one row, decided on the commit thread against its current version: re-check WHERE,
  * run SET. Must be quick and touch no disk. */
 struct row_logic {
-    /* `current` is NULL when there is no live row of this key (INSERT; upsert). On ROW_PUT `values` (table->schema->
-     * column_count entries) hold the whole new row, checked and cast; the key columns are unchanged. */
+    /* `current` is NULL when there is no live row of this key. On ROW_PUT `values` (table->schema->
+     * column_count entries) hold the whole new row, checked and cast; the key columns are unchanged.
+     * When it is called:
+     *   INSERT  only when a live row exists (ON CONFLICT); without one op->values are put
+     *   CHANGE  when a live row exists; without one only if op->values is set (upsert), then `values`
+     *           and `verdict` come filled with op->values and ROW_PUT */
     enum status (*resolve)(void *context, const struct row *current, struct arena *arena,
                            enum row_verdict *verdict, struct value *values, struct error *err);
     void *context;
@@ -37,7 +41,9 @@ struct row_op {
     enum row_op_kind kind;
     const struct table *table; /* of the view the request was prepared at */
     struct str user;           /* USER tables; empty otherwise */
-    struct str key;            /* encoded row_id */
+    /* Encoded row_id. Streams: the commit thread puts `{ms, 13 digits}:` before the key of an INSERT; a
+     * CHANGE (DELETE) has the key as the scan gave it. */
+    struct str key;
     struct value *values;      /* INSERT: the proposed row, all user columns, cast and checked */
     const struct row_logic *logic;
     /* The row may be cold: what the preparing worker found at its view, and the segment list it looked at.
@@ -58,17 +64,20 @@ enum commit_flag {
 
 struct commit_request {
     struct commit_request *next; /* queue; the pipeline's */
+    struct store *store;         /* set by commit_submit */
     struct row_op *ops;
     size_t op_count;
     unsigned flags;
     struct arena *arena;   /* request's own; only the commit thread uses it while queued */
     struct view *view;     /* the request holds it; released by the submitter after done */
     /* Optional: extra work of the same batch (DDL, flush install, jobs). Runs on the commit thread after
-     * the row operations; may add to the batch and hand over the next catalogue version (moved). */
-    enum status (*extra)(struct commit_request *request, struct kv_batch *batch, struct catalog **next_catalog,
-                         struct error *err);
+     * the row operations; may add to the batch and hand over the next catalogue version (moved). Such
+     * a request is a group of its own; when extra fails nothing of it is written. */
+    enum status (*extra)(struct commit_request *request, struct kv_batch *batch,
+                         struct catalog **next_catalog, struct error *err);
     void *extra_context;
-    /* After durability and publication, also when extra succeeded; on the commit thread, must be quick. */
+    /* After durability and publication of a request that succeeded; on the commit thread, must be
+     * quick. */
     void (*published)(struct commit_request *request);
     /* results */
     enum status status;    /* OK, STALE (prepare again), or the error below */
@@ -80,7 +89,8 @@ struct commit_request {
     void *context;
 };
 
-/* Any thread. Ownership moves until `done`. After store_close began: done with SHUTTING_DOWN. */
+/* Any thread. Ownership moves until `done`. After store_close began: done with SHUTTING_DOWN, called
+ * here. */
 void commit_submit(struct store *store, struct commit_request *request);
 /* Submits and waits; workers and jobs only. */
 enum status commit_submit_wait(struct store *store, struct commit_request *request,

@@ -47,6 +47,11 @@ enum status store_open(const struct store_options *options, struct store **out,
 /* Stops the commit thread after what is queued; all views must be released. */
 void store_close(struct store *store);
 
+/* Positions above the first and below the second were given out before a crash but did not survive it:
+ * a resume from one of them is not possible. Equal after a clean stop. */
+int64_t store_recovered_position(const struct store *store);
+int64_t store_start_position(const struct store *store);
+
 /* ---- views: any thread --------------------------------------------------------------------------- */
 
 struct view *view_acquire(struct store *store); /* newest; never NULL, never blocks on I/O */

@@ -25,6 +25,7 @@ struct store_spaces {
 
 struct view {
     atomic_uint refs;
+    struct view *older, *newer; /* all live views by position; guarded by view_mutex */
     struct store *store;
     struct kv_snapshot *snapshot;
     int64_t position;
@@ -37,42 +38,62 @@ struct store {
     struct files *files;
     struct columnar *columnar;
     struct store_spaces spaces;
-    pthread_mutex_t view_mutex; /* guards `view` only */
-    struct view *view;
+    pthread_mutex_t view_mutex; /* guards `view`, `view_oldest` and the list of views */
+    pthread_cond_t view_freed;  /* a view was freed */
+    struct view *view;          /* newest; the store holds one reference */
+    struct view *view_oldest;
     struct commit_pipeline *pipeline;
     struct feed *feed;
     struct segment_cache *segment_cache;
     struct row_cache *row_cache;
-    struct map dropping; /* ddl.c */
+    struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */
+    int64_t recovered_position; /* highest _seq known to be on the disk at start */
     pthread_mutex_t catalog_mutex; /* one DDL at a time */
     atomic_uint_fast64_t next_segment_id;
 };
 
 /* Commit thread: makes and publishes the next view. `catalog` moves. */
 void view_publish(struct store *store, int64_t position, struct catalog *catalog);
+/* Position of the oldest view that is still held (the newest one at least). Any thread. */
+int64_t view_oldest_position(struct store *store);
+/* Waits until no view with a position below `position` is held; false after `timeout_ms`. Publishes
+ * nothing itself: pass a position at or below that of the newest view. */
+bool view_wait_released(struct store *store, int64_t position, int timeout_ms);
 
 /* ---- pending files: named before they exist, or when they lose their record ---------------------- */
 
 enum pending_kind { PENDING_WRITE = 1, PENDING_DELETE = 2 };
-/* Record under spaces.pending: key = path, value = kind byte + table id (8 bytes big-endian). PENDING_WRITE is written synced before
- * a file is staged and removed in the batch that installs the segment; PENDING_DELETE is written in the batch that drops the segment record and
- * removed after the file is gone. recovery.c deletes what both name. Files named PENDING_DELETE are deleted when the last view older than that batch is gone:
- * recovery.h keeps the queue. */
+/* Record under spaces.pending: key = path, value = kind byte + table id (8 bytes big-endian).
+ * PENDING_WRITE is written synced before a file is staged and removed in the batch that installs the
+ * segment; PENDING_DELETE is written in the batch that drops the segment record and removed after the
+ * file is gone. recovery.c deletes what both name. Files named PENDING_DELETE are deleted when the last
+ * view older than that batch is gone: recovery.h keeps the queue. */
 void pending_put(struct kv_batch *batch, struct store *store, struct str path, enum pending_kind kind, struct table_id table);
 void pending_remove(struct kv_batch *batch, struct store *store, struct str path);
 
 /* ---- flush install, called by flush.c, runs on the commit thread (flush_install.c) ---------------- */
 
-/* Commit thread bookkeeping that flush_install needs: the instance's record in the pipeline's cache (group
- * overlay included); changes are written with the batch. */
-struct instance_record *commit_instance(struct commit_request *request, struct table_id table, struct str user);
+/* Inside `extra`, on the commit thread. A request with `extra` runs alone in its group, so the kv store
+ * holds everything earlier. */
+
+/* The instance's record in the pipeline's cache; changes are written with the batch (streams: kept in
+ * memory only). NULL with `err` when it cannot be read. */
+struct instance_record *commit_instance(struct commit_request *request, struct table_id table,
+                                        struct str user, struct error *err);
+/* The newest catalogue version; the table may have been dropped since the request was prepared. */
+const struct catalog *commit_catalog(const struct commit_request *request);
+/* The position this batch will have when it is visible (new segment lists take it as their version);
+ * takes a number of its own from the counter. */
+int64_t commit_take_position(struct commit_request *request);
+/* A table is gone: forget its cached instances. */
+void commit_forget_table(struct commit_request *request, struct table_id table);
 /* Keys of one instance that were written after `position` (newest group included): needed to put back what the file does not hold.
  * flush_install scans the hot range at the newest state instead if this is NULL. */
 
 /* store_open helpers */
 enum status recovery_run(struct store *store, struct error *err) MUST_CHECK;
-/* Called when a view is freed: deletes files whose last possible reader is gone (posts to a thread of its own or
- * does nothing if none are due). Any thread; must not block. */
+/* Called when a view is freed: deletes files whose last possible reader is gone (posts to a thread of
+ * its own or does nothing if none are due). Any thread; must not block; no lock is held. */
 void recovery_view_released(struct store *store);
 
 #endif
