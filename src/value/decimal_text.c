@@ -107,9 +107,9 @@ static bool decimal_round(const struct decimal_digits *digits, uint8_t scale, st
     for (int64_t i = 0; i < wanted; i++) {
         if (i >= available && unscaled == 0)
             break;
-        unscaled = unscaled * 10 + decimal_digit(digits, i);
-        if (unscaled >= limit)
+        if (unscaled >= limit / 10)
             return false;
+        unscaled = unscaled * 10 + decimal_digit(digits, i);
     }
     if (wanted >= 0 && wanted < available && decimal_digit(digits, wanted) >= 5)
         unscaled++;

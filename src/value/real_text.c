@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "value/value_internal.h"
 
-#include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <pthread.h>
@@ -184,6 +184,8 @@ size_t value_format_real(double real, bool is_float, char out[32])
     size_t size = is_float ? 0 : real_format_quick(real, out);
     if (size > 0)
         return size;
+    if (fabs(real) < (is_float ? (double)FLT_MIN : DBL_MIN))
+        precision = 0; /* subnormal: fewer digits can be enough */
     locale_t before = uselocale(real_c_locale());
     for (;; precision++) {
         int length = snprintf(text, sizeof(text), "%.*e", precision, real);
