@@ -1,10 +1,11 @@
-/* live.h — subscriptions: a SELECT registered on a connection, the newest rows first, then every change that
- * matters to it, exactly once and in commit order (spec §3.8–3.10).
+/* live.h — subscriptions: a SELECT registered on a connection, the newest rows first, then every
+ * change that matters to it, exactly once and in commit order (spec §3.8–3.10).
  *
- * One matcher thread follows the feed, finds candidates through the routing index, runs their filters against the
- * old and the new row, encodes each row once per projection and posts shared, already framed messages to the peers. Snapshots are
- * read on workers. A peer is one WebSocket connection; net/ owns the socket, live/ owns its subscriptions.
- * SPDX-License-Identifier: Apache-2.0
+ * One matcher thread follows the feed, finds candidates through the routing index, runs their
+ * filters against the old and the new row, encodes each row once per projection and posts shared,
+ * already framed messages to the peers. Snapshots are read on workers. A peer is one WebSocket
+ * connection; net/ owns the socket, live/ owns its subscriptions. SPDX-License-Identifier:
+ * Apache-2.0
  */
 #ifndef LIVE_LIVE_H
 #define LIVE_LIVE_H
@@ -20,53 +21,61 @@ struct live_peer;
 struct live_options {
     struct store *store;
     struct sql_engine *engine;
-    struct worker_pool *workers;      /* snapshots, compiling */
-    size_t queue_events_max;          /* live.queue_events per subscription, 1024 */
-    size_t queue_bytes_max;           /* live.queue_bytes per connection, 8 MiB */
+    struct worker_pool *workers; /* snapshots, compiling */
+    size_t queue_events_max;     /* live.queue_events per subscription, 1024 */
+    size_t queue_bytes_max;      /* live.queue_bytes per connection, 8 MiB */
     unsigned subscriptions_per_connection_max, subscriptions_per_user_max; /* 100, 100 */
-    bool allow_shared;                /* live.allow_shared_subscriptions */
+    bool allow_shared; /* live.allow_shared_subscriptions */
     const char *node;
 };
 
 /* Starts the matcher thread. */
-enum status live_start(const struct live_options *options, struct live **out, struct error *err) MUST_CHECK;
+enum status live_start(const struct live_options *options, struct live **out,
+                       struct error *err) MUST_CHECK;
 void live_stop(struct live *live); /* all peers closed before */
 
-/* ---- one connection: called on its loop thread unless said otherwise ----------------------------- */
+/* ---- one connection: called on its loop thread unless said otherwise
+ * ----------------------------- */
 
 struct live_peer_options {
     struct str connection_id; /* copied */
     struct str user, actor;   /* copied */
     enum role role;
-    struct str space;         /* default namespace, copied */
-    /* Any thread, in order per peer. Takes one reference of each message; the host queues them for its loop with one wake-up and
-     * calls live_peer_written when bytes left the queue. Must not block. After live_peer_close it is not called again. */
+    struct str space; /* default namespace, copied */
+    /* Any thread, in order per peer. Takes one reference of each message; the host queues them for
+     * its loop with one wake-up and calls live_peer_written when bytes left the queue. Must not
+     * block. After live_peer_close it is not called again. */
     void (*send)(void *context, struct wire_message *message);
     void *context;
 };
 struct live_peer *live_peer_new(struct live *live, const struct live_peer_options *options);
-/* Drops all subscriptions; snapshots being read are cancelled. The peer is freed when its last user is gone. */
+/* Drops all subscriptions; snapshots being read are cancelled. The peer is freed when its last user
+ * is gone. */
 void live_peer_close(struct live_peer *peer);
 /* The socket took `bytes` of `messages`: opens room for more. Any thread. */
 void live_peer_written(struct live_peer *peer, size_t messages, size_t bytes);
 void live_peer_touched(struct live_peer *peer); /* a frame came in: last_ping_at */
 
-/* Handle one decoded client message; answers (ack, batches, error) come through `send`. Strings are copied. */
+/* Handle one decoded client message; answers (ack, batches, error) come through `send`. Strings are
+ * copied. */
 void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription *request);
 void live_peer_next_batch(struct live_peer *peer, struct str id);
 void live_peer_unsubscribe(struct live_peer *peer, struct str id);
 /* Messages and bytes sent but not yet written. Any thread. */
 void live_peer_queued(const struct live_peer *peer, size_t *messages, size_t *bytes);
 
-/* ---- introspection: any thread -------------------------------------------------------------------- */
+/* ---- introspection: any thread
+ * -------------------------------------------------------------------- */
 
 /* Entries of sql_services.live_entries. */
-void live_entries(struct live *live, struct table_id table, struct arena *arena, struct sql_live_entry **entries,
-                  size_t *count);
+void live_entries(struct live *live, struct table_id table, struct arena *arena,
+                  struct sql_live_entry **entries, size_t *count);
 /* LIVE_QUERY_NOT_FOUND, PERMISSION_DENIED. */
 enum status live_kill(struct live *live, struct str live_id, struct str actor, enum role role,
                       struct error *err) MUST_CHECK;
-struct live_stats { uint64_t subscriptions, peers, changes_delivered, slow_consumers, matched_position; };
+struct live_stats {
+    uint64_t subscriptions, peers, changes_delivered, slow_consumers, matched_position;
+};
 void live_stats(struct live *live, struct live_stats *out);
 
 #endif

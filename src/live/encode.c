@@ -1,0 +1,91 @@
+/* encode.c — rows as the JSON objects of live messages: the select list, the key and _seq.
+ * Any thread; scratch values lie in the caller's arena. SPDX-License-Identifier: Apache-2.0
+ */
+#include "live/live_internal.h"
+
+#include "base/check.h"
+#include "wire/json_writer.h"
+
+bool encode_row_view(const struct live_plan *plan, struct str key, struct str bytes,
+                     struct arena *arena, struct row_projection *projection, struct row *out)
+{
+    const struct table_schema *written;
+
+    CHECK(bytes.size >= ROW_HEADER_BYTES);
+    written = table_schema_version(plan->table, row_layout_version(bytes));
+    if (!written)
+        return false;
+    row_projection_init(projection, &written->layout, &plan->table->schema->layout, arena);
+    *out = (struct row){.table = plan->table, .key = key, .bytes = bytes, .projection = projection};
+    return true;
+}
+
+static void encode_column(const struct live_plan *plan, uint32_t position, const struct row *row,
+                          struct arena *arena, struct buf *out)
+{
+    struct value value;
+
+    row_column(row, plan->columns[position], arena, &value);
+    json_key(out, plan->column_specs[position].name);
+    json_write_value(out, &value);
+}
+
+void encode_row(const struct live_plan *plan, const struct row *row, struct arena *arena,
+                struct buf *out)
+{
+    CHECK(plan->column_count > 0);
+    json_object_begin(out);
+    for (uint32_t i = 0; i < plan->column_count; i++)
+        encode_column(plan, i, row, arena, out);
+    json_object_end(out);
+}
+
+static bool encode_is_identity(const struct live_plan *plan, uint32_t column)
+{
+    uint32_t user_columns = plan->table->schema->column_count;
+
+    if (column >= user_columns)
+        return column == user_columns + SYSTEM_COLUMN_SEQ;
+    return plan->table->schema->columns[column].key_position >= 0;
+}
+
+void encode_old_changed(const struct live_plan *plan, const struct row *old_row,
+                        const struct row *new_row, struct arena *arena, struct buf *out)
+{
+    CHECK(old_row && new_row);
+    json_object_begin(out);
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        struct value before, after;
+        if (!encode_is_identity(plan, plan->columns[i])) {
+            row_column(old_row, plan->columns[i], arena, &before);
+            row_column(new_row, plan->columns[i], arena, &after);
+            if (value_is_same(&before, &after))
+                continue;
+        }
+        encode_column(plan, i, old_row, arena, out);
+    }
+    json_object_end(out);
+}
+
+void encode_deleted(const struct live_plan *plan, const struct row *old_row, int64_t seq,
+                    bool deleted, struct arena *arena, struct buf *out)
+{
+    uint32_t user_columns = plan->table->schema->column_count;
+    bool event = plan->table->kind == TABLE_KIND_STREAM;
+
+    CHECK(old_row);
+    json_object_begin(out);
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        uint32_t column = plan->columns[i];
+        if (column == user_columns + SYSTEM_COLUMN_SEQ) {
+            struct value value = value_integer(VALUE_BIGINT, seq);
+            json_key(out, plan->column_specs[i].name);
+            json_write_value(out, &value);
+        } else if (event || column != user_columns + SYSTEM_COLUMN_DELETED) {
+            encode_column(plan, i, old_row, arena, out);
+        }
+    }
+    if (!event)
+        json_member_boolean(out, STR_LIT("_deleted"), deleted);
+    json_object_end(out);
+}

@@ -1,0 +1,254 @@
+/* live_internal.h — subscriptions, peers and the routing index as the files of this folder share
+ * them. Private to live/.
+ *
+ * Lock order: live->mutex (routing index, all peers) → subscription.mutex (state, held changes) →
+ * peer.mutex (queue, id map). The matcher holds live->mutex for one bucket at a time.
+ *
+ *   COMPILING ──► HOLDING ──────────────► LIVE ──► CLOSED
+ *      worker      registered; snapshot     matcher sends changes directly
+ *                  batches go out; changes
+ *                  are held (or, after an
+ *                  overflow, counted as lost
+ *                  and caught up by a net diff)
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef LIVE_LIVE_INTERNAL_H
+#define LIVE_LIVE_INTERNAL_H
+
+#include "base/map.h"
+#include "live/live.h"
+#include "store/feed.h"
+
+#include <pthread.h>
+
+struct bucket;
+struct snapshot;
+
+enum subscription_state {
+    SUBSCRIPTION_COMPILING,
+    SUBSCRIPTION_HOLDING,
+    SUBSCRIPTION_LIVE,
+    SUBSCRIPTION_CLOSED,
+};
+
+/* A change that came while the snapshot was loading. */
+struct held_change {
+    struct held_change *next;
+    int64_t seq; /* highest in the message */
+    uint32_t rows;
+    struct wire_message *message;
+};
+
+struct subscription {
+    struct task task; /* worker: compile and first batch, then one batch per request */
+    atomic_uint refs; /* id map of the peer, routing index, running task */
+    uint32_t magic;
+    struct live_peer *peer; /* referenced */
+    struct live *live;
+    struct str id, live_id, sql, options_text; /* in arena */
+    bool uses_query_id, has_options;
+    int64_t batch_size, last_rows; /* last_rows -1 = all */
+    const struct value *params;    /* in arena */
+    size_t param_count;
+    int64_t created_at;
+    struct arena arena;
+
+    /* live->mutex */
+    struct bucket *bucket;
+    size_t bucket_index;
+    struct subscription *loading_next, **loading_prev; /* list of those that load */
+
+    pthread_mutex_t mutex;
+    enum subscription_state state;
+    struct live_plan *plan;
+    uint64_t fingerprint; /* equal plan and id: equal messages */
+    struct snapshot *snapshot;
+    bool task_running;
+    unsigned batches_asked;
+    int64_t waiting_since_ms; /* the client owes a next_batch since; 0 = it does not */
+    struct held_change *held, **held_tail;
+    size_t held_bytes, held_count;
+    bool held_overflow;
+
+    atomic_bool cancelled;
+    atomic_size_t queued; /* change messages sent but not written */
+    atomic_int_fast64_t changes, last_update, last_seq_sent;
+};
+
+struct live_peer {
+    atomic_uint refs;
+    uint32_t magic;
+    struct live *live;
+    struct live_peer_options options; /* strings in arena */
+    struct arena arena;
+    struct live_peer *next, **prev; /* live->mutex */
+    atomic_size_t queued_bytes, queued_messages;
+    atomic_int_fast64_t last_ping_at;
+    pthread_mutex_t mutex;
+    bool closed;
+    struct map subscriptions; /* id → struct subscription */
+    /* Whose messages wait in the host's queue, in order; NULL = control message. */
+    struct subscription **fifo;
+    size_t fifo_head, fifo_count, fifo_capacity;
+};
+
+struct live {
+    struct live_options options;
+    pthread_mutex_t mutex;
+    struct map buckets;     /* table id + user → struct bucket */
+    struct map user_counts; /* user → count + 1 as pointer */
+    struct live_peer *peers;
+    struct subscription *loading;
+    pthread_t matcher;
+    struct feed_cursor *cursor;
+    atomic_bool stopping;
+    atomic_int_fast64_t matched_position;
+    atomic_uint_fast64_t subscriptions, peer_count, changes_delivered, slow_consumers;
+};
+
+/* ---- router.c: live->mutex held
+ * ------------------------------------------------------------------ */
+
+/* All subscriptions on one instance (USER) or one table (SHARED). */
+struct bucket {
+    struct str key; /* of the map */
+    struct subscription **subscriptions;
+    size_t count, capacity;
+    const struct change **changes; /* matcher's scratch: those of the group at hand, in order */
+    size_t change_count, change_capacity;
+    struct bucket *touched_next;
+};
+void router_add(struct live *live, struct subscription *subscription);    /* takes a reference */
+void router_remove(struct live *live, struct subscription *subscription); /* drops it */
+struct bucket *router_find(struct live *live, struct table_id table, struct str user);
+void router_loading_add(struct live *live, struct subscription *subscription);
+void router_loading_remove(struct subscription *subscription);
+
+/* ---- subscription.c
+ * ------------------------------------------------------------------------------ */
+
+struct subscription *subscription_new(struct live_peer *peer,
+                                      const struct wire_subscription *request);
+struct subscription *subscription_ref(struct subscription *subscription);
+void subscription_unref(struct subscription *subscription);
+/* Takes it off index and peer, cancels its snapshot; `code` NULL = no error message. Not under any
+ * lock. */
+void subscription_close(struct subscription *subscription, const char *code, const char *message);
+/* The wire code of spec §3.9 for a failure. */
+const char *subscription_error_code(enum status status);
+void subscription_send_error(struct subscription *subscription, const char *code,
+                             const char *message);
+/* Mutex held, state LIVE or HOLDING: sends or holds; false when the consumer is too slow. */
+bool subscription_deliver(struct subscription *subscription, struct wire_message *message,
+                          int64_t seq, uint32_t rows);
+/* Mutex held, any state but CLOSED: sends past what is held; false when the consumer is too slow.
+ */
+bool subscription_send(struct subscription *subscription, struct wire_message *message, int64_t seq,
+                       uint32_t rows);
+/* Mutex held: releases what was held above `position` and goes live; false when too slow. */
+bool subscription_go_live(struct subscription *subscription, int64_t position);
+void subscription_drop_held(struct subscription *subscription); /* mutex held */
+
+/* ---- peer.c
+ * -------------------------------------------------------------------------------------- */
+
+struct live_peer *peer_ref(struct live_peer *peer);
+void peer_unref(struct live_peer *peer);
+/* Hands one reference of the message to the host. `subscription` NULL = control message. */
+void peer_send(struct live_peer *peer, struct subscription *subscription,
+               struct wire_message *message);
+/* Takes it out of the id map if it is still the one there; true if so. */
+bool peer_forget(struct live_peer *peer, struct subscription *subscription);
+/* Would one more change message of this size pass the limits? */
+bool peer_has_room(struct live_peer *peer, struct subscription *subscription, size_t bytes);
+void peer_encode_and_send(struct live_peer *peer, struct subscription *subscription,
+                          const struct wire_server_message *message);
+
+/* ---- snapshot_rows.c
+ * ----------------------------------------------------------------------------- */
+
+/* Rows chosen by a scan, in `_seq` order: where they are, and, while memory allows, their JSON. */
+struct snapshot_row {
+    int64_t seq;
+    size_t key_offset, json_offset;
+    uint32_t key_size, json_size; /* json_size 0 = not kept, read again by key */
+};
+struct snapshot_rows {
+    struct snapshot_row *rows;
+    size_t count, capacity;
+    struct buf keys, json;
+    int64_t limit;     /* only the newest so many; -1 = all */
+    int64_t threshold; /* rows at or below this _seq cannot be among them */
+};
+void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit);
+void snapshot_rows_clear(struct snapshot_rows *rows);
+/* Scans the plan's instance at the view for rows that pass its filter. */
+enum status snapshot_rows_read(struct subscription *subscription, struct view *view,
+                               struct snapshot_rows *rows, struct error *err) MUST_CHECK;
+/* Every key, deleted ones too, whose newest version is above `seq_after`. */
+enum status snapshot_rows_changed(struct subscription *subscription, struct view *view,
+                                  int64_t seq_after, struct snapshot_rows *rows,
+                                  struct error *err) MUST_CHECK;
+struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row);
+/* The version of a key at a view; ABSENT if there is none. */
+enum status snapshot_row_get(struct subscription *subscription, struct view *view, struct str key,
+                             bool with_deleted, struct arena *arena, struct row *row,
+                             struct row_pin *pin, struct error *err) MUST_CHECK;
+
+/* ---- snapshot.c
+ * ---------------------------------------------------------------------------------- */
+
+/* Worker: compile, register, read the snapshot, acknowledge, first batch. */
+void snapshot_task(struct task *task);
+void snapshot_free(struct snapshot *snapshot);
+
+/* ---- encode.c
+ * ------------------------------------------------------------------------------------ */
+
+/* A struct row over raw bytes for a plan; `projection` is scratch. CORRUPT for an unknown layout
+ * version. */
+bool encode_row_view(const struct live_plan *plan, struct str key, struct str bytes,
+                     struct arena *arena, struct row_projection *projection, struct row *out);
+/* Appends the row as JSON object of the plan's columns. */
+void encode_row(const struct live_plan *plan, const struct row *row, struct arena *arena,
+                struct buf *out);
+/* Appends changed columns, key and old _seq. */
+void encode_old_changed(const struct live_plan *plan, const struct row *old_row,
+                        const struct row *new_row, struct arena *arena, struct buf *out);
+/* Appends the last matching row with the _seq of the deletion and whether it was deleted. */
+void encode_deleted(const struct live_plan *plan, const struct row *old_row, int64_t seq,
+                    bool deleted, struct arena *arena, struct buf *out);
+
+/* ---- transition.c
+ * -------------------------------------------------------------------------------- */
+
+/* The change of one key between two versions as a subscription sees it, appended to a message under
+ * construction. */
+struct change_writer {
+    const struct live_plan *plan;
+    struct arena *arena;
+    struct buf rows, old_values;
+    enum wire_change_type kind;
+    uint32_t count;
+    int64_t seq;
+    /* Called with each finished run of rows of one kind. */
+    void (*emit)(struct change_writer *writer, void *context);
+    void *context;
+};
+void change_writer_init(struct change_writer *writer, const struct live_plan *plan,
+                        struct arena *arena);
+void change_writer_clear(struct change_writer *writer);
+/* Old or new bytes may be empty. `seq` is the change's. */
+enum status change_writer_add(struct change_writer *writer, struct str key, struct str old_bytes,
+                              struct str new_bytes, int64_t seq, struct error *err) MUST_CHECK;
+void change_writer_flush(struct change_writer *writer);
+/* The framed message of what the writer holds. */
+struct wire_message *change_writer_message(const struct change_writer *writer,
+                                           const struct subscription *subscription);
+
+/* ---- matcher.c
+ * ----------------------------------------------------------------------------------- */
+
+void *matcher_main(void *live);
+
+#endif

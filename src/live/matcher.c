@@ -1,0 +1,268 @@
+/* matcher.c — the thread that follows the feed and tells subscriptions what concerns them.
+ *
+ * Per group of the feed: changes are sorted into the buckets of the routing index (those without
+ * subscriptions cost one hash look-up), then each bucket is worked off under live->mutex: equal
+ * subscriptions (same plan text, parameters and id: the fingerprint) share one evaluation and one
+ * encoded message, which goes by reference to all their connections. The writer never waits for
+ * this thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "live/live_internal.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { MATCHER_TICK_MS = 500, SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000, MEMO_SLOTS = 64 };
+
+/* The messages a fingerprint got from the bucket's changes. */
+struct matched_message {
+    struct matched_message *next;
+    struct wire_message *message;
+    int64_t seq;
+    uint32_t rows;
+};
+struct memo {
+    uint64_t fingerprint;
+    bool used, failed;
+    struct matched_message *first, **tail;
+};
+
+struct matcher {
+    struct live *live;
+    struct arena arena; /* of one bucket's work */
+    struct memo memos[MEMO_SLOTS];
+    struct memo *current;
+    const struct subscription *subscription; /* whose id the messages carry */
+    struct subscription **doomed;            /* to be closed once live->mutex is free */
+    const char **doomed_codes;
+    size_t doomed_count, doomed_capacity;
+};
+
+static void matcher_emit(struct change_writer *writer, void *context)
+{
+    struct matcher *matcher = context;
+    struct matched_message *matched = arena_zalloc(&matcher->arena, sizeof *matched);
+
+    CHECK(matcher->current && matcher->subscription);
+    matched->message = change_writer_message(writer, matcher->subscription);
+    matched->seq = writer->seq;
+    matched->rows = writer->count;
+    *matcher->current->tail = matched;
+    matcher->current->tail = &matched->next;
+}
+
+static void matcher_memo_clear(struct memo *memo)
+{
+    for (struct matched_message *matched = memo->first; matched; matched = matched->next)
+        wire_message_unref(matched->message);
+    *memo = (struct memo){.tail = &memo->first};
+}
+
+static void matcher_clear_memos(struct matcher *matcher)
+{
+    for (size_t i = 0; i < MEMO_SLOTS; i++) {
+        if (matcher->memos[i].used)
+            matcher_memo_clear(&matcher->memos[i]);
+    }
+    arena_clear(&matcher->arena);
+}
+
+/* The messages of this subscription for the bucket's changes, evaluated once per fingerprint. */
+static struct memo *matcher_evaluate(struct matcher *matcher, const struct bucket *bucket,
+                                     const struct subscription *subscription)
+{
+    struct memo *memo = &matcher->memos[subscription->fingerprint % MEMO_SLOTS];
+    struct change_writer writer;
+    struct error error;
+
+    if (memo->used && memo->fingerprint == subscription->fingerprint)
+        return memo;
+    if (memo->used)
+        matcher_memo_clear(memo);
+    *memo =
+        (struct memo){.fingerprint = subscription->fingerprint, .used = true, .tail = &memo->first};
+    matcher->current = memo;
+    matcher->subscription = subscription;
+    change_writer_init(&writer, subscription->plan, &matcher->arena);
+    writer.emit = matcher_emit;
+    writer.context = matcher;
+    for (size_t i = 0; i < bucket->change_count && !memo->failed; i++) {
+        const struct change *change = bucket->changes[i];
+        error_clear(&error);
+        if (change_writer_add(&writer, change->key, change->old_bytes, change->new_bytes,
+                              change->seq, &error) != STATUS_OK) {
+            log_debug("live query %.*s: %s", STR_ARG(subscription->live_id), error.message);
+            memo->failed = true;
+        }
+    }
+    change_writer_flush(&writer);
+    change_writer_clear(&writer);
+    return memo;
+}
+
+static void matcher_doom(struct matcher *matcher, struct subscription *subscription,
+                         const char *code)
+{
+    if (matcher->doomed_count == matcher->doomed_capacity) {
+        matcher->doomed_capacity = matcher->doomed_capacity ? matcher->doomed_capacity * 2 : 16;
+        matcher->doomed =
+            mem_realloc(matcher->doomed, matcher->doomed_capacity * sizeof *matcher->doomed);
+        matcher->doomed_codes = mem_realloc(
+            matcher->doomed_codes, matcher->doomed_capacity * sizeof *matcher->doomed_codes);
+    }
+    matcher->doomed[matcher->doomed_count] = subscription_ref(subscription);
+    matcher->doomed_codes[matcher->doomed_count++] = code;
+}
+
+static void matcher_deliver(struct matcher *matcher, struct subscription *subscription,
+                            const struct memo *memo)
+{
+    bool keeps_up = true;
+
+    pthread_mutex_lock(&subscription->mutex);
+    for (const struct matched_message *matched = memo->first; matched && keeps_up;
+         matched = matched->next)
+        keeps_up =
+            subscription_deliver(subscription, matched->message, matched->seq, matched->rows);
+    pthread_mutex_unlock(&subscription->mutex);
+    if (!keeps_up) {
+        atomic_fetch_add(&matcher->live->slow_consumers, 1);
+        matcher_doom(matcher, subscription, "SLOW_CONSUMER");
+    } else if (memo->failed) {
+        matcher_doom(matcher, subscription, "CONVERSION_ERROR");
+    }
+}
+
+/* Not under a lock: ends those that could not keep up, with the position to resume from. */
+static void matcher_close_doomed(struct matcher *matcher)
+{
+    for (size_t i = 0; i < matcher->doomed_count; i++) {
+        const char *code = matcher->doomed_codes[i];
+        bool slow = strcmp(code, "SLOW_CONSUMER") == 0;
+        bool late = strcmp(code, "BATCH_FETCH_FAILED") == 0;
+        subscription_close(matcher->doomed[i], code,
+                           slow   ? "the connection does not take changes fast enough"
+                           : late ? "the snapshot was not fetched within 60 seconds"
+                                  : "a changed row cannot be shown by this query");
+        subscription_unref(matcher->doomed[i]);
+    }
+    matcher->doomed_count = 0;
+}
+
+static void bucket_add_change(struct bucket *bucket, const struct change *change)
+{
+    if (bucket->change_count == bucket->change_capacity) {
+        bucket->change_capacity = bucket->change_capacity ? bucket->change_capacity * 2 : 8;
+        bucket->changes =
+            mem_realloc(bucket->changes, bucket->change_capacity * sizeof(struct change *));
+    }
+    bucket->changes[bucket->change_count++] = change;
+}
+
+/* live->mutex held. */
+static void matcher_bucket(struct matcher *matcher, struct bucket *bucket)
+{
+    CHECK(bucket->change_count > 0);
+    for (size_t i = 0; i < bucket->count; i++) {
+        struct subscription *subscription = bucket->subscriptions[i];
+        struct memo *memo = matcher_evaluate(matcher, bucket, subscription);
+        if (memo->first || memo->failed)
+            matcher_deliver(matcher, subscription, memo);
+    }
+    bucket->change_count = 0;
+    matcher_clear_memos(matcher);
+}
+
+static void matcher_group(struct matcher *matcher, const struct change_group *group)
+{
+    struct live *live = matcher->live;
+    struct bucket *touched = NULL, **tail = &touched;
+
+    pthread_mutex_lock(&live->mutex);
+    for (size_t i = 0; live->buckets.count > 0 && i < group->count; i++) {
+        const struct change *change = &group->changes[i];
+        struct bucket *bucket = router_find(live, change->table->id, change->user);
+        if (!bucket)
+            continue;
+        if (bucket->change_count == 0) {
+            bucket->touched_next = NULL;
+            *tail = bucket;
+            tail = &bucket->touched_next;
+        }
+        bucket_add_change(bucket, change);
+    }
+    for (struct bucket *bucket = touched; bucket; bucket = bucket->touched_next)
+        matcher_bucket(matcher, bucket);
+    atomic_store(&live->matched_position, group->last);
+    pthread_mutex_unlock(&live->mutex);
+    matcher_close_doomed(matcher);
+}
+
+/* Snapshots that nobody fetches pin a view: they end after a minute. */
+static void matcher_check_loading(struct matcher *matcher)
+{
+    struct live *live = matcher->live;
+    int64_t now = clock_monotonic_ms();
+
+    pthread_mutex_lock(&live->mutex);
+    for (struct subscription *s = live->loading; s; s = s->loading_next) {
+        pthread_mutex_lock(&s->mutex);
+        bool late = s->waiting_since_ms != 0 && now - s->waiting_since_ms > SNAPSHOT_FETCH_LIMIT_MS;
+        pthread_mutex_unlock(&s->mutex);
+        if (late)
+            matcher_doom(matcher, s, "BATCH_FETCH_FAILED");
+    }
+    pthread_mutex_unlock(&live->mutex);
+    matcher_close_doomed(matcher);
+}
+
+/* Groups were lost: nobody's stream is complete any more. */
+static void matcher_lost(struct matcher *matcher)
+{
+    struct live *live = matcher->live;
+    size_t cursor = 0;
+    void *value;
+
+    log_warn("live matcher fell behind the feed: all subscriptions end and may resume");
+    pthread_mutex_lock(&live->mutex);
+    while (map_next(&live->buckets, &cursor, NULL, &value)) {
+        struct bucket *bucket = value;
+        for (size_t i = 0; i < bucket->count; i++)
+            matcher_doom(matcher, bucket->subscriptions[i], "SLOW_CONSUMER");
+    }
+    pthread_mutex_unlock(&live->mutex);
+    atomic_fetch_add(&live->slow_consumers, matcher->doomed_count);
+    matcher_close_doomed(matcher);
+}
+
+void *matcher_main(void *argument)
+{
+    struct matcher *matcher = mem_zalloc(sizeof *matcher);
+    int64_t next_check = clock_monotonic_ms() + MATCHER_TICK_MS;
+    struct change_group *group;
+    enum status status;
+
+    matcher->live = argument;
+    arena_init(&matcher->arena, 0);
+    do {
+        status = feed_next(matcher->live->cursor, MATCHER_TICK_MS, &group);
+        if (status == STATUS_OK) {
+            matcher_group(matcher, group);
+            change_group_unref(group);
+        } else if (status == STATUS_STALE) {
+            matcher_lost(matcher);
+        }
+        if (clock_monotonic_ms() >= next_check) {
+            matcher_check_loading(matcher);
+            next_check = clock_monotonic_ms() + MATCHER_TICK_MS;
+        }
+    } while (status != STATUS_END && !atomic_load(&matcher->live->stopping));
+    CHECK(matcher->doomed_count == 0);
+    mem_free(matcher->doomed);
+    mem_free(matcher->doomed_codes);
+    arena_clear(&matcher->arena);
+    mem_free(matcher);
+    return NULL;
+}

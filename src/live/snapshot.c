@@ -1,0 +1,422 @@
+/* snapshot.c — the hand-over from a snapshot to the stream (design §8), on workers.
+ *
+ * Order: compile → register (the matcher holds changes from its position m) → take a view with
+ * position p ≥ m → read the rows of that view → acknowledge → batch 0, then one batch per
+ * next_batch → release what was held above p. If the hold overflowed meanwhile: hold anew, take a
+ * second view p2, send the net difference per key between the two views, and go on with p = p2; so
+ * each commit is in the snapshot, in the difference or in the stream, exactly once.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "live/live_internal.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/mem.h"
+
+enum { BATCH_BYTES_MAX = LIMIT_SERVER_MESSAGE_BYTES / 2 };
+
+struct snapshot {
+    struct view *view;
+    struct snapshot_rows rows;
+    size_t next; /* row of the next batch */
+    uint32_t batch_num;
+    bool finished;
+};
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    if (!snapshot)
+        return;
+    snapshot_rows_clear(&snapshot->rows);
+    if (snapshot->view)
+        view_release(snapshot->view);
+    mem_free(snapshot);
+}
+
+static void snapshot_fail(struct subscription *subscription, enum status status,
+                          const struct error *err)
+{
+    if (status == STATUS_CANCELLED)
+        subscription_close(subscription, NULL, NULL);
+    else
+        subscription_close(subscription, subscription_error_code(status), err->message);
+}
+
+/* Equal fingerprints get equal messages for equal changes. */
+static uint64_t snapshot_fingerprint(const struct subscription *subscription,
+                                     const struct live_plan *plan)
+{
+    uint64_t hash = hash_bytes(plan->sql);
+
+    hash = hash_mix(hash, hash_bytes(plan->user));
+    hash = hash_mix(hash, hash_bytes(plan->role));
+    hash = hash_mix(hash, hash_bytes(subscription->id));
+    hash = hash_mix(hash, plan->table->id.value * 2 + subscription->uses_query_id);
+    hash = hash_mix(hash, plan->table->schema->version);
+    for (size_t i = 0; i < subscription->param_count; i++)
+        hash = hash_mix(
+            hash, hash_mix(subscription->params[i].type, value_hash(&subscription->params[i])));
+    /* NOW() and CURRENT_USER() keep the moment and user of the subscription */
+    if (str_find(plan->sql, STR_LIT("(")) != SIZE_MAX ||
+        str_find(plan->sql, STR_LIT("CURRENT")) != SIZE_MAX ||
+        str_find(plan->sql, STR_LIT("current")) != SIZE_MAX)
+        hash = hash_mix(hash, hash_bytes(subscription->live_id));
+    return hash;
+}
+
+static enum status snapshot_compile(struct subscription *subscription, struct live_plan **plan,
+                                    struct error *err)
+{
+    struct live *live = subscription->live;
+    const struct live_peer_options *peer = &subscription->peer->options;
+    struct sql_caller caller = {
+        .user = peer->user, .actor = peer->actor, .role = peer->role, .space = peer->space};
+    struct view *view = view_acquire(live->options.store);
+    enum status status;
+
+    status = sql_live_compile(live->options.engine, &caller, view, subscription->sql,
+                              subscription->params, subscription->param_count, plan, err);
+    view_release(view);
+    if (status != STATUS_OK)
+        return status;
+    if ((*plan)->table->kind == TABLE_KIND_SHARED && !live->options.allow_shared) {
+        live_plan_unref(*plan);
+        return error_set(err, STATUS_NOT_SUPPORTED,
+                         "Live query subscriptions not supported on shared tables");
+    }
+    return STATUS_OK;
+}
+
+/* From here on the matcher holds its changes. False when it was closed meanwhile; the plan moves.
+ */
+static bool snapshot_register(struct subscription *subscription, struct live_plan *plan)
+{
+    struct live *live = subscription->live;
+    bool open;
+
+    pthread_mutex_lock(&live->mutex);
+    pthread_mutex_lock(&subscription->mutex);
+    CHECK(!subscription->plan);
+    subscription->plan = plan;
+    subscription->fingerprint = snapshot_fingerprint(subscription, plan);
+    open = subscription->state == SUBSCRIPTION_COMPILING;
+    if (open)
+        subscription->state = SUBSCRIPTION_HOLDING;
+    pthread_mutex_unlock(&subscription->mutex);
+    if (open) {
+        router_add(live, subscription);
+        if (subscription->has_options)
+            router_loading_add(live, subscription);
+    }
+    pthread_mutex_unlock(&live->mutex);
+    return open;
+}
+
+static void snapshot_send_ack(struct subscription *subscription, uint64_t total_rows,
+                              int64_t position)
+{
+    const struct live_plan *plan = subscription->plan;
+    struct wire_column *columns = mem_calloc(plan->column_count, sizeof *columns);
+    struct wire_server_message ack = {
+        .type = WIRE_SUBSCRIPTION_ACK,
+        .subscription_id = subscription->id,
+        .with_query_id = subscription->uses_query_id,
+        .total_rows = total_rows,
+        .batch = {.has_more = subscription->has_options,
+                  .status = subscription->has_options ? WIRE_BATCH_LOADING : WIRE_BATCH_READY,
+                  .has_last_seq = true,
+                  .last_seq = position},
+        .columns = columns,
+        .column_count = plan->column_count,
+    };
+
+    for (uint32_t i = 0; i < plan->column_count; i++) {
+        const struct sql_column *from = &plan->column_specs[i];
+        columns[i] = (struct wire_column){.name = from->name,
+                                          .type = from->type,
+                                          .primary_key = from->primary_key,
+                                          .not_null = from->not_null,
+                                          .unique = from->unique};
+    }
+    peer_encode_and_send(subscription->peer, NULL, &ack);
+    mem_free(columns);
+}
+
+/* ---- the end of loading
+ * --------------------------------------------------------------------------- */
+
+struct snapshot_sender {
+    struct subscription *subscription;
+    bool keeps_up;
+};
+
+static void snapshot_emit(struct change_writer *writer, void *context)
+{
+    struct snapshot_sender *sender = context;
+    struct subscription *subscription = sender->subscription;
+    struct wire_message *message = change_writer_message(writer, subscription);
+
+    pthread_mutex_lock(&subscription->mutex);
+    if (subscription->state != SUBSCRIPTION_CLOSED && sender->keeps_up)
+        sender->keeps_up = subscription_send(subscription, message, writer->seq, writer->count);
+    pthread_mutex_unlock(&subscription->mutex);
+    wire_message_unref(message);
+}
+
+static enum status snapshot_difference_row(struct subscription *subscription, struct view *from,
+                                           struct view *to, struct str key,
+                                           struct change_writer *writer, struct error *err)
+{
+    struct row before = {0}, after = {0};
+    struct row_pin before_pin = {0}, after_pin = {0};
+    struct store *store = subscription->live->options.store;
+    enum status status;
+
+    status =
+        snapshot_row_get(subscription, from, key, true, writer->arena, &before, &before_pin, err);
+    if (status != STATUS_OK && status != STATUS_ABSENT)
+        goto out;
+    status = snapshot_row_get(subscription, to, key, true, writer->arena, &after, &after_pin, err);
+    if (status != STATUS_OK)
+        goto out;
+    status = change_writer_add(writer, key, before.bytes, after.bytes, row_seq(after.bytes), err);
+out:
+    row_pin_release(store, &before_pin);
+    row_pin_release(store, &after_pin);
+    return status == STATUS_ABSENT ? STATUS_OK : status;
+}
+
+/* Sends what changed between the snapshot's view and a new one, which takes its place. */
+static enum status snapshot_catch_up(struct subscription *subscription, struct snapshot *snapshot,
+                                     struct error *err)
+{
+    struct snapshot_sender sender = {.subscription = subscription, .keeps_up = true};
+    struct view *now = view_acquire(subscription->live->options.store);
+    struct snapshot_rows changed;
+    struct change_writer writer;
+    struct arena arena;
+    enum status status;
+
+    arena_init(&arena, 0);
+    snapshot_rows_init(&changed, -1);
+    change_writer_init(&writer, subscription->plan, &arena);
+    writer.emit = snapshot_emit;
+    writer.context = &sender;
+    status = snapshot_rows_changed(subscription, now, view_position(snapshot->view), &changed, err);
+    for (size_t i = 0; status == STATUS_OK && sender.keeps_up && i < changed.count; i++) {
+        struct str key = snapshot_row_key(&changed, &changed.rows[i]);
+        status = snapshot_difference_row(subscription, snapshot->view, now, key, &writer, err);
+        arena_clear(&arena);
+    }
+    if (status == STATUS_OK)
+        change_writer_flush(&writer);
+    change_writer_clear(&writer);
+    snapshot_rows_clear(&changed);
+    arena_clear(&arena);
+    view_release(snapshot->view);
+    snapshot->view = now;
+    if (status == STATUS_OK && !sender.keeps_up)
+        status =
+            error_set(err, STATUS_WOULD_BLOCK, "the connection does not take changes fast enough");
+    return status;
+}
+
+/* Releases what was held; after an overflow catches up first, as often as needed. */
+static void snapshot_finish(struct subscription *subscription, struct snapshot *snapshot)
+{
+    struct error error;
+    enum status status = STATUS_OK;
+    bool keeps_up = true, caught_up = false;
+
+    error_clear(&error);
+    snapshot->finished = true;
+    while (status == STATUS_OK && !caught_up) {
+        pthread_mutex_lock(&subscription->mutex);
+        caught_up = !subscription->held_overflow || subscription->state == SUBSCRIPTION_CLOSED;
+        if (caught_up && subscription->state == SUBSCRIPTION_HOLDING)
+            keeps_up = subscription_go_live(subscription, view_position(snapshot->view));
+        subscription->held_overflow = false;
+        pthread_mutex_unlock(&subscription->mutex);
+        if (!caught_up)
+            status = snapshot_catch_up(subscription, snapshot, &error);
+    }
+    pthread_mutex_lock(&subscription->live->mutex);
+    router_loading_remove(subscription);
+    pthread_mutex_unlock(&subscription->live->mutex);
+    if (!keeps_up || status == STATUS_WOULD_BLOCK) {
+        atomic_fetch_add(&subscription->live->slow_consumers, 1);
+        subscription_close(subscription, "SLOW_CONSUMER",
+                           "the connection does not take changes fast enough");
+    } else if (status != STATUS_OK) {
+        snapshot_fail(subscription, status, &error);
+    }
+}
+
+/* ---- batches
+ * --------------------------------------------------------------------------------------- */
+
+static enum status snapshot_append_row(struct subscription *subscription, struct snapshot *snapshot,
+                                       const struct snapshot_row *row, struct arena *arena,
+                                       struct buf *text, struct error *err)
+{
+    const struct snapshot_rows *rows = &snapshot->rows;
+    struct row current;
+    struct row_pin pin = {0};
+    enum status status;
+
+    if (text->size > 0)
+        buf_append_byte(text, ',');
+    if (row->json_size > 0) {
+        buf_append(text, rows->json.data + row->json_offset, row->json_size);
+        return STATUS_OK;
+    }
+    status = snapshot_row_get(subscription, snapshot->view, snapshot_row_key(rows, row), true,
+                              arena, &current, &pin, err);
+    if (status == STATUS_OK)
+        encode_row(subscription->plan, &current, arena, text);
+    row_pin_release(subscription->live->options.store, &pin);
+    CHECK(status != STATUS_ABSENT); /* the view is the same */
+    return status;
+}
+
+static enum status snapshot_send_batch(struct subscription *subscription, struct snapshot *snapshot,
+                                       struct error *err)
+{
+    const struct snapshot_rows *rows = &snapshot->rows;
+    struct arena arena;
+    struct buf text;
+    int64_t last_seq = 0;
+    enum status status = STATUS_OK;
+    size_t sent = 0;
+
+    arena_init(&arena, 0);
+    buf_init(&text);
+    while (status == STATUS_OK && snapshot->next < rows->count &&
+           sent < (size_t)subscription->batch_size && text.size < BATCH_BYTES_MAX) {
+        const struct snapshot_row *row = &rows->rows[snapshot->next++];
+        status = snapshot_append_row(subscription, snapshot, row, &arena, &text, err);
+        last_seq = row->seq;
+        sent++;
+        arena_clear(&arena);
+    }
+    if (status == STATUS_OK) {
+        bool more = snapshot->next < rows->count;
+        struct wire_server_message batch = {
+            .type = WIRE_INITIAL_DATA_BATCH,
+            .subscription_id = subscription->id,
+            .with_query_id = subscription->uses_query_id,
+            .rows = buf_str(&text),
+            .batch = {.batch_num = snapshot->batch_num++,
+                      .has_more = more,
+                      .status = more ? WIRE_BATCH_LOADING_BATCH : WIRE_BATCH_READY,
+                      .has_last_seq = true,
+                      .last_seq = more ? last_seq : view_position(snapshot->view)},
+        };
+        peer_encode_and_send(subscription->peer, NULL, &batch);
+    }
+    buf_clear(&text);
+    arena_clear(&arena);
+    return status;
+}
+
+/* ---- the task
+ * -------------------------------------------------------------------------------------- */
+
+/* Compiles, registers, reads; leaves the snapshot ready for batch 0. */
+static enum status snapshot_open(struct subscription *subscription, struct error *err)
+{
+    struct snapshot *snapshot = NULL;
+    struct live_plan *plan = NULL;
+    enum status status;
+
+    status = snapshot_compile(subscription, &plan, err);
+    if (status != STATUS_OK)
+        return status;
+    if (!snapshot_register(subscription, plan))
+        return error_set(err, STATUS_CANCELLED, "closed while subscribing");
+    snapshot = mem_zalloc(sizeof *snapshot);
+    snapshot->view = view_acquire(subscription->live->options.store);
+    int64_t limit = subscription->last_rows;
+    if (plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
+        limit = plan->snapshot_limit;
+    snapshot_rows_init(&snapshot->rows, subscription->has_options ? limit : 0);
+    if (!catalog_find_table_id(view_catalog(snapshot->view), plan->table->id))
+        status = error_set(err, STATUS_TABLE_NOT_FOUND,
+                           "table not found: it was dropped while subscribing");
+    else
+        status = snapshot_rows_read(subscription, snapshot->view, &snapshot->rows, err);
+    if (status != STATUS_OK) {
+        snapshot_free(snapshot);
+        return status;
+    }
+    snapshot_send_ack(subscription, snapshot->rows.count, view_position(snapshot->view));
+    pthread_mutex_lock(&subscription->mutex);
+    subscription->snapshot = snapshot;
+    subscription->batches_asked++;
+    pthread_mutex_unlock(&subscription->mutex);
+    return STATUS_OK;
+}
+
+/* One batch is asked for; the last one ends loading. */
+static void snapshot_step(struct subscription *subscription)
+{
+    struct snapshot *snapshot = subscription->snapshot;
+    struct error error;
+    enum status status = STATUS_OK;
+
+    CHECK(snapshot);
+    if (snapshot->finished)
+        return;
+    error_clear(&error);
+    if (subscription->has_options)
+        status = snapshot_send_batch(subscription, snapshot, &error);
+    if (status != STATUS_OK)
+        snapshot_fail(subscription, status, &error);
+    else if (snapshot->next >= snapshot->rows.count)
+        snapshot_finish(subscription, snapshot);
+}
+
+/* Mutex held: is there another batch to send? Otherwise the task ends and the view goes when it is
+ * no longer needed. */
+static bool snapshot_task_continues(struct subscription *subscription)
+{
+    struct snapshot *snapshot = subscription->snapshot;
+
+    if (subscription->state != SUBSCRIPTION_CLOSED && subscription->batches_asked > 0) {
+        subscription->batches_asked--;
+        return true;
+    }
+    subscription->task_running = false;
+    if (subscription->state == SUBSCRIPTION_CLOSED || (snapshot && snapshot->finished)) {
+        snapshot_free(snapshot);
+        subscription->snapshot = NULL;
+    } else {
+        subscription->waiting_since_ms = clock_monotonic_ms();
+    }
+    return false;
+}
+
+void snapshot_task(struct task *task)
+{
+    struct subscription *subscription = CONTAINER_OF(task, struct subscription, task);
+    struct error error;
+    bool more = true;
+
+    CHECK(subscription->task_running);
+    error_clear(&error);
+    if (!subscription->plan) {
+        enum status status = snapshot_open(subscription, &error);
+        if (status != STATUS_OK)
+            snapshot_fail(subscription, status, &error);
+    }
+    while (more) {
+        pthread_mutex_lock(&subscription->mutex);
+        more = snapshot_task_continues(subscription);
+        pthread_mutex_unlock(&subscription->mutex);
+        if (more)
+            snapshot_step(subscription);
+    }
+    subscription_unref(subscription);
+}

@@ -1,0 +1,250 @@
+/* snapshot_rows.c — which rows a snapshot holds, chosen by one scan and ordered by `_seq`.
+ *
+ * Key and `_seq` of each chosen row are kept (some 40 bytes); its JSON too until JSON_KEPT_MAX,
+ * beyond that rows are read again by key when their batch is sent, from the same view. For the
+ * newest n rows the list is cut back to n whenever it has doubled, which gives a threshold that
+ * prunes segments and row groups: a first pass over the hot rows alone usually leaves no cold file
+ * to read. SPDX-License-Identifier: Apache-2.0
+ */
+#include "live/live_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+enum { JSON_KEPT_MAX = 4 << 20, TRIM_MIN = 4096, ARENA_RESET_ROWS = 256 };
+
+void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit)
+{
+    CHECK(limit >= -1);
+    *rows = (struct snapshot_rows){.limit = limit, .threshold = -1};
+    buf_init(&rows->keys);
+    buf_init(&rows->json);
+}
+
+void snapshot_rows_clear(struct snapshot_rows *rows)
+{
+    mem_free(rows->rows);
+    buf_clear(&rows->keys);
+    buf_clear(&rows->json);
+    *rows = (struct snapshot_rows){.limit = -1, .threshold = -1};
+}
+
+struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row)
+{
+    CHECK(row->key_offset + row->key_size <= rows->keys.size);
+    return str_from(rows->keys.data + row->key_offset, row->key_size);
+}
+
+static int snapshot_row_compare(const void *a, const void *b)
+{
+    const struct snapshot_row *left = a, *right = b;
+
+    return left->seq < right->seq ? -1 : left->seq > right->seq;
+}
+
+/* Sorts ascending and keeps the newest `limit`; compacts keys and texts. */
+static void snapshot_rows_trim(struct snapshot_rows *rows)
+{
+    struct buf keys, json;
+    size_t drop;
+
+    qsort(rows->rows, rows->count, sizeof *rows->rows, snapshot_row_compare);
+    if (rows->limit < 0 || rows->count <= (size_t)rows->limit)
+        return;
+    drop = rows->count - (size_t)rows->limit;
+    buf_init(&keys);
+    buf_init(&json);
+    for (size_t i = drop; i < rows->count; i++) {
+        struct snapshot_row *row = &rows->rows[i - drop];
+        *row = rows->rows[i];
+        struct str key = snapshot_row_key(rows, row);
+        row->key_offset = keys.size;
+        buf_append_str(&keys, key);
+        if (row->json_size > 0) {
+            size_t offset = json.size;
+            buf_append(&json, rows->json.data + row->json_offset, row->json_size);
+            row->json_offset = offset;
+        }
+    }
+    rows->count -= drop;
+    buf_clear(&rows->keys);
+    buf_clear(&rows->json);
+    rows->keys = keys;
+    rows->json = json;
+    if (rows->count > 0)
+        rows->threshold = rows->rows[0].seq;
+}
+
+static struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, const struct row *row)
+{
+    struct snapshot_row *added;
+
+    if (rows->limit >= 0 && rows->count >= TRIM_MIN && rows->count >= 2 * (size_t)rows->limit)
+        snapshot_rows_trim(rows);
+    if (rows->count == rows->capacity) {
+        rows->capacity = rows->capacity ? rows->capacity * 2 : 64;
+        rows->rows = mem_realloc(rows->rows, rows->capacity * sizeof *rows->rows);
+    }
+    added = &rows->rows[rows->count++];
+    *added = (struct snapshot_row){.seq = row_seq(row->bytes),
+                                   .key_offset = rows->keys.size,
+                                   .key_size = (uint32_t)row->key.size};
+    buf_append_str(&rows->keys, row->key);
+    return added;
+}
+
+static struct scan_options snapshot_scan_options(struct subscription *subscription,
+                                                 struct view *view, struct arena *arena)
+{
+    const struct live_plan *plan = subscription->plan;
+
+    return (struct scan_options){
+        .view = view,
+        .table = plan->table,
+        .user = plan->user,
+        .with_deleted = plan->names_deleted,
+        .seq_after = -1,
+        .cancelled = &subscription->cancelled,
+        .arena = arena,
+    };
+}
+
+static enum status snapshot_rows_take(struct subscription *subscription, struct snapshot_rows *rows,
+                                      const struct row *row, struct arena *arena, struct error *err)
+{
+    const struct live_plan *plan = subscription->plan;
+    struct snapshot_row *added;
+    enum status status;
+    bool matches;
+
+    if (rows->limit == 0 || row_seq(row->bytes) < rows->threshold)
+        return STATUS_OK;
+    status = live_plan_matches(plan, row, arena, &matches, err);
+    if (status != STATUS_OK || !matches)
+        return status;
+    added = snapshot_rows_append(rows, row);
+    if (rows->json.size < JSON_KEPT_MAX) {
+        added->json_offset = rows->json.size;
+        encode_row(plan, row, arena, &rows->json);
+        added->json_size = (uint32_t)(rows->json.size - added->json_offset);
+        /* the writer puts a comma between two objects: it belongs to neither */
+        if (rows->json.data[added->json_offset] == ',') {
+            added->json_offset++;
+            added->json_size--;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status snapshot_rows_pass(struct subscription *subscription, struct view *view,
+                                      const struct scan_options *base, struct snapshot_rows *rows,
+                                      struct error *err)
+{
+    struct store *store = subscription->live->options.store;
+    struct scan_options options = *base;
+    struct scan *scan = NULL;
+    struct arena arena, scratch;
+    struct row row;
+    enum status status;
+    size_t seen = 0;
+
+    CHECK(view == base->view);
+    arena_init(&arena, 0);
+    arena_init(&scratch, 0);
+    options.arena = &arena;
+    status = scan_open(store, &options, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
+        status = snapshot_rows_take(subscription, rows, &row, &scratch, err);
+        if (++seen % ARENA_RESET_ROWS == 0)
+            arena_clear(&scratch);
+    }
+    scan_close(scan);
+    arena_clear(&scratch);
+    arena_clear(&arena);
+    if (status != STATUS_END)
+        return status;
+    snapshot_rows_trim(rows);
+    return STATUS_OK;
+}
+
+/* A pass over the hot rows alone, to learn from which _seq on the newest n can be. */
+static enum status snapshot_rows_hot_threshold(struct subscription *subscription, struct view *view,
+                                               struct scan_options *options,
+                                               struct snapshot_rows *rows, struct error *err)
+{
+    struct scan_options hot = *options;
+    struct scan_estimate estimate;
+    int64_t limit = rows->limit;
+    enum status status;
+
+    status = scan_estimate(subscription->live->options.store, options, &estimate, err);
+    if (status != STATUS_OK || estimate.segments == 0)
+        return status;
+    hot.hot_only = true;
+    status = snapshot_rows_pass(subscription, view, &hot, rows, err);
+    if (status != STATUS_OK)
+        return status;
+    if (limit > 0 && rows->count == (size_t)limit)
+        options->seq_after = rows->rows[0].seq - 1;
+    snapshot_rows_clear(rows);
+    rows->limit = limit;
+    return STATUS_OK;
+}
+
+enum status snapshot_rows_read(struct subscription *subscription, struct view *view,
+                               struct snapshot_rows *rows, struct error *err)
+{
+    struct arena arena;
+    struct scan_options options;
+    enum status status = STATUS_OK;
+
+    CHECK(rows->count == 0);
+    if (rows->limit == 0)
+        return STATUS_OK;
+    arena_init(&arena, 0);
+    options = snapshot_scan_options(subscription, view, &arena);
+    if (rows->limit > 0)
+        status = snapshot_rows_hot_threshold(subscription, view, &options, rows, err);
+    if (status == STATUS_OK)
+        status = snapshot_rows_pass(subscription, view, &options, rows, err);
+    arena_clear(&arena);
+    return status;
+}
+
+enum status snapshot_rows_changed(struct subscription *subscription, struct view *view,
+                                  int64_t seq_after, struct snapshot_rows *rows, struct error *err)
+{
+    struct arena arena;
+    struct scan_options options;
+    struct scan *scan = NULL;
+    struct row row;
+    enum status status;
+
+    CHECK(rows->limit == -1);
+    arena_init(&arena, 0);
+    options = snapshot_scan_options(subscription, view, &arena);
+    options.with_deleted = true;
+    options.seq_after = seq_after;
+    status = scan_open(subscription->live->options.store, &options, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK)
+        snapshot_rows_append(rows, &row);
+    scan_close(scan);
+    arena_clear(&arena);
+    if (status != STATUS_END)
+        return status;
+    snapshot_rows_trim(rows);
+    return STATUS_OK;
+}
+
+enum status snapshot_row_get(struct subscription *subscription, struct view *view, struct str key,
+                             bool with_deleted, struct arena *arena, struct row *row,
+                             struct row_pin *pin, struct error *err)
+{
+    struct scan_options options = snapshot_scan_options(subscription, view, arena);
+
+    CHECK(key.size > 0);
+    options.with_deleted = with_deleted;
+    return row_get_by_key(subscription->live->options.store, &options, key, row, pin, err);
+}

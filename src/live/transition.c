@@ -1,0 +1,120 @@
+/* transition.c — what one change of a key means to one subscription:
+ *
+ *   before \ after   passes the filter   does not (or deleted)
+ *   passes           update              delete
+ *   does not         insert              nothing
+ *
+ * Consecutive changes of one kind gather in one message. Used by the matcher for changes of the
+ * feed and by snapshot.c for the net difference between two views. SPDX-License-Identifier:
+ * Apache-2.0
+ */
+#include "live/live_internal.h"
+
+#include "base/check.h"
+
+enum { CHANGE_WRITER_BYTES_MAX = 1 << 20 };
+
+void change_writer_init(struct change_writer *writer, const struct live_plan *plan,
+                        struct arena *arena)
+{
+    CHECK(plan && arena);
+    *writer = (struct change_writer){.plan = plan, .arena = arena};
+    buf_init(&writer->rows);
+    buf_init(&writer->old_values);
+}
+
+void change_writer_clear(struct change_writer *writer)
+{
+    buf_clear(&writer->rows);
+    buf_clear(&writer->old_values);
+}
+
+void change_writer_flush(struct change_writer *writer)
+{
+    if (writer->count > 0)
+        writer->emit(writer, writer->context);
+    writer->count = 0;
+    buf_reset(&writer->rows);
+    buf_reset(&writer->old_values);
+}
+
+struct wire_message *change_writer_message(const struct change_writer *writer,
+                                           const struct subscription *subscription)
+{
+    struct buf text;
+    struct wire_message *framed;
+    struct wire_server_message message = {
+        .type = WIRE_CHANGE,
+        .subscription_id = subscription->id,
+        .with_query_id = subscription->uses_query_id,
+        .change_type = writer->kind,
+        .rows = buf_str(&writer->rows),
+        .old_values = buf_str(&writer->old_values),
+    };
+
+    CHECK(writer->count > 0);
+    buf_init(&text);
+    wire_server_message_encode(&message, &text);
+    framed = wire_message_new_text(buf_str(&text));
+    buf_clear(&text);
+    return framed;
+}
+
+struct change_side { /* one version of the row, if there is one */
+    bool exists, passes;
+    struct row row;
+    struct row_projection projection;
+};
+
+static enum status change_side_load(struct change_writer *writer, struct str key, struct str bytes,
+                                    struct change_side *side, struct error *err)
+{
+    side->exists = side->passes = false;
+    if (str_is_empty(bytes))
+        return STATUS_OK;
+    if (!encode_row_view(writer->plan, key, bytes, writer->arena, &side->projection, &side->row))
+        return error_set(err, STATUS_STALE, "the row has a newer schema than the subscription");
+    side->exists = true;
+    return live_plan_matches(writer->plan, &side->row, writer->arena, &side->passes, err);
+}
+
+/* Makes room for a row of this kind: other kinds and full messages are sent first. */
+static void change_writer_begin(struct change_writer *writer, enum wire_change_type kind,
+                                int64_t seq)
+{
+    if (writer->count > 0 && (writer->kind != kind || writer->rows.size + writer->old_values.size >
+                                                          CHANGE_WRITER_BYTES_MAX))
+        change_writer_flush(writer);
+    writer->kind = kind;
+    writer->seq = seq;
+    writer->count++;
+}
+
+enum status change_writer_add(struct change_writer *writer, struct str key, struct str old_bytes,
+                              struct str new_bytes, int64_t seq, struct error *err)
+{
+    struct change_side before, after;
+    enum status status;
+
+    CHECK(writer->emit);
+    status = change_side_load(writer, key, old_bytes, &before, err);
+    if (status != STATUS_OK)
+        return status;
+    status = change_side_load(writer, key, new_bytes, &after, err);
+    if (status != STATUS_OK)
+        return status;
+    if (before.passes && after.passes) {
+        change_writer_begin(writer, WIRE_CHANGE_UPDATE, seq);
+        encode_row(writer->plan, &after.row, writer->arena, &writer->rows);
+        encode_old_changed(writer->plan, &before.row, &after.row, writer->arena,
+                           &writer->old_values);
+    } else if (after.passes) {
+        change_writer_begin(writer, WIRE_CHANGE_INSERT, seq);
+        encode_row(writer->plan, &after.row, writer->arena, &writer->rows);
+    } else if (before.passes) {
+        bool deleted = !after.exists || row_is_deleted(new_bytes);
+        change_writer_begin(writer, WIRE_CHANGE_DELETE, seq);
+        encode_deleted(writer->plan, &before.row, seq, deleted, writer->arena, &writer->old_values);
+    }
+    return STATUS_OK;
+}
