@@ -41,10 +41,17 @@ struct segment {
 void segment_encode(const struct segment *segment, struct buf *out);
 enum status segment_decode(struct str bytes, struct segment **out, struct error *err) MUST_CHECK;
 void segment_key(const struct segment *segment, struct buf *out);
+/* An empty segment with one reference and its own arena; the maker fills it before anybody sees it. */
+struct segment *segment_new(void);
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 /* False = certainly not in it (range, bloom). */
 bool segment_may_contain(const struct segment *segment, struct str key);
+/* The one row group that can hold `key`, or the first one whose keys are all smaller; group_count if
+ * every key is greater. */
+uint32_t segment_find_group(const struct segment *segment, struct str key);
+/* Prefix of the keys of all segments of a table (user NULL) or of one instance. */
+void segment_key_prefix(struct table_id table, const struct str *user, struct buf *out);
 
 struct segment_list { /* immutable, counted; newest segment first */
     atomic_uint refs;

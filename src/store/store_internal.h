@@ -14,7 +14,9 @@
 #include <pthread.h>
 
 struct commit_pipeline; /* commit.c */
-struct row_cache;       /* row_cache.h */
+struct row_cache;       /* row_cache.h; store_open makes it with row_cache_new(row_cache_bytes) */
+struct recovery;        /* recovery.c: files that wait to be deleted */
+struct path_names;      /* path.h: file names given out */
 
 struct store_spaces {
     struct kv_space *meta;      /* position and number reservations, format version */
@@ -46,6 +48,8 @@ struct store {
     struct feed *feed;
     struct segment_cache *segment_cache;
     struct row_cache *row_cache;
+    struct recovery *recovery;     /* made by recovery_run, gone with recovery_stop */
+    struct path_names *path_names; /* likewise */
     struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */
     int64_t recovered_position; /* highest _seq known to be on the disk at start */
     pthread_mutex_t catalog_mutex; /* one DDL at a time */
@@ -91,7 +95,17 @@ void commit_forget_table(struct commit_request *request, struct table_id table);
  * flush_install scans the hot range at the newest state instead if this is NULL. */
 
 /* store_open helpers */
+/* After the catalogue and before the commit thread: deletes what pending records name (not those of
+ * dropped tables: their job does) and starts the thread that deletes replaced files. */
 enum status recovery_run(struct store *store, struct error *err) MUST_CHECK;
+/* store_close, after the commit thread is gone and while the kv store is open: ends that thread; what is
+ * still queued stays in its pending records. Fine when recovery_run failed or never ran. */
+void recovery_stop(struct store *store);
+/* Queues a file whose PENDING_DELETE record was committed at `position`. Any thread. */
+void recovery_delete_later(struct store *store, struct str path, int64_t position);
+/* A failure of storage/ in the words of this layer: missing or unreadable cold files become
+ * STORAGE_UNAVAILABLE, nonsense INTERNAL_ERROR; the cause goes to the log, never to a client. */
+enum status cold_translate(enum status status, const struct table *table, struct error *err);
 /* Called when a view is freed: deletes files whose last possible reader is gone (posts to a thread of
  * its own or does nothing if none are due). Any thread; must not block; no lock is held. */
 void recovery_view_released(struct store *store);

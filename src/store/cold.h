@@ -1,0 +1,54 @@
+/* cold.h — one row or a run of rows from the cold segments of one instance. Private to store/.
+ *
+ * COLD_UNIQUE makes this simple: a key lies in at most one segment, so a look-up ends with the first
+ * hit and cursors of different segments never meet on a key. The caller holds the view that the segment
+ * list belongs to, which keeps the files. Any thread; blocking unless cached_only.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORE_COLD_H
+#define STORE_COLD_H
+
+#include "store/row_cache.h"
+#include "store/segment.h"
+#include "store/store.h"
+
+/* The cold version of a key, deleted or not: OK (held by pin->cold), ABSENT, WOULD_BLOCK (cached_only),
+ * STORAGE_UNAVAILABLE. row->projection stays NULL; row_project gives it. */
+enum status cold_get(struct store *store, const struct view *view, const struct table *table,
+                     struct str user, struct str key, bool cached_only, struct segment_list *list,
+                     struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
+
+struct cold_cursor_options {
+    const struct table *table;
+    struct key_range range;
+    bool descending;
+    bool cached_only;
+    int64_t seq_after; /* row groups without a greater _seq are skipped; rows are not filtered */
+};
+/* Stands on one row of one segment, or at the end. */
+struct cold_cursor {
+    struct segment *segment; /* borrowed from the list */
+    struct row_block *block; /* NULL = end */
+    uint32_t group, row;
+    struct str key, bytes; /* of the row it stands on */
+};
+/* Puts the cursor on the first row of the range. */
+enum status cold_cursor_open(struct store *store, const struct cold_cursor_options *options,
+                             struct segment *segment, struct cold_cursor *out,
+                             struct error *err) MUST_CHECK;
+enum status cold_cursor_next(struct store *store, const struct cold_cursor_options *options,
+                             struct cold_cursor *cursor, struct error *err) MUST_CHECK;
+void cold_cursor_close(struct cold_cursor *cursor);
+static inline bool cold_cursor_is_valid(const struct cold_cursor *cursor)
+{
+    return cursor->block != NULL;
+}
+/* True when the segment may hold a row of the range with a _seq above `seq_after`. */
+bool cold_may_contribute(const struct segment *segment, const struct key_range *range,
+                         int64_t seq_after);
+
+/* row_read.c: the projection for bytes of `version`; memory of the arena. NULL for an unknown version. */
+const struct row_projection *row_project(const struct table *table, uint32_t version,
+                                         struct arena *arena);
+
+#endif
