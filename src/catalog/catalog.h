@@ -1,12 +1,13 @@
 /* catalog.h — names and shapes: namespaces, tables, schema versions, users, storages.
  *
- * The catalogue is a chain of immutable versions. Readers hold one version by reference for the length
- * of a statement (through their view); a change builds the next version from the newest under the
- * catalogue lock of store/ddl.h, is made durable as system rows in one batch on the commit thread,
- * and is published together with the data it belongs to. Tables and users are shared between versions by reference count.
+ * The catalogue is a chain of immutable versions. Readers hold one version by reference for the
+ * length of a statement (through their view); a change builds the next version from the newest
+ * under the catalogue lock of store/ddl.h, is made durable as system rows in one batch on the
+ * commit thread, and is published together with the data it belongs to. Tables and users are shared
+ * between versions by reference count.
  *
- * System tables are ordinary tables of kind SYSTEM with fixed definitions (system_tables.h); their rows
- * use the common row format in their own spaces. Any thread; published objects are immutable.
+ * System tables are ordinary tables of kind SYSTEM with fixed definitions (system_tables.h); their
+ * rows use the common row format in their own spaces. Any thread; published objects are immutable.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CATALOG_CATALOG_H
@@ -27,7 +28,12 @@ struct table_id {
 };
 
 enum table_kind { TABLE_KIND_USER, TABLE_KIND_SHARED, TABLE_KIND_STREAM, TABLE_KIND_SYSTEM };
-enum table_access { TABLE_ACCESS_UNSET, TABLE_ACCESS_PUBLIC, TABLE_ACCESS_PRIVATE, TABLE_ACCESS_RESTRICTED };
+enum table_access {
+    TABLE_ACCESS_UNSET,
+    TABLE_ACCESS_PUBLIC,
+    TABLE_ACCESS_PRIVATE,
+    TABLE_ACCESS_RESTRICTED
+};
 
 enum default_kind {
     DEFAULT_NONE,
@@ -53,13 +59,18 @@ struct table_column {
     const struct value *missing;
 };
 
-/* System columns follow the user columns: _seq, then (not on streams) _updated, _deleted. Their column
- * indices are column_count + these. SYSTEM tables have none that SELECT * shows. */
-enum system_column { SYSTEM_COLUMN_SEQ, SYSTEM_COLUMN_UPDATED, SYSTEM_COLUMN_DELETED, SYSTEM_COLUMN_COUNT };
+/* System columns follow the user columns: _seq, then (not on streams) _updated, _deleted. Their
+ * column indices are column_count + these. SYSTEM tables have none that SELECT * shows. */
+enum system_column {
+    SYSTEM_COLUMN_SEQ,
+    SYSTEM_COLUMN_UPDATED,
+    SYSTEM_COLUMN_DELETED,
+    SYSTEM_COLUMN_COUNT
+};
 enum { /* field ids of the system columns in Parquet and in column ids */
-    COLUMN_ID_SEQ = 0x7fff0001,
-    COLUMN_ID_UPDATED = 0x7fff0002,
-    COLUMN_ID_DELETED = 0x7fff0003,
+       COLUMN_ID_SEQ = 0x7fff0001,
+       COLUMN_ID_UPDATED = 0x7fff0002,
+       COLUMN_ID_DELETED = 0x7fff0003,
 };
 
 /* One schema version of a table. */
@@ -67,8 +78,8 @@ struct table_schema {
     uint32_t version;
     struct table_column *columns; /* user columns in order */
     uint32_t column_count;
-    struct row_layout layout;     /* same columns */
-    struct str changes;           /* "Initial schema" */
+    struct row_layout layout; /* same columns */
+    struct str changes;       /* "Initial schema" */
     int64_t created_at;
 };
 
@@ -78,25 +89,25 @@ struct table {
     enum table_kind kind;
     struct str space; /* namespace */
     struct str name;
-    struct str comment; /* empty = NULL */
+    struct str comment;                  /* empty = NULL */
     struct table_schema *const *schemas; /* all versions, ascending by version */
     uint32_t schema_count;
-    const struct table_schema *schema;   /* newest = schemas[schema_count - 1] */
-    uint32_t *key_columns;               /* indices into schema->columns, in key order */
+    const struct table_schema *schema; /* newest = schemas[schema_count - 1] */
+    uint32_t *key_columns;             /* indices into schema->columns, in key order */
     uint32_t key_count;
-    struct kv_space *rows;               /* NULL for virtual system tables */
+    struct kv_space *rows; /* NULL for virtual system tables */
     /* options */
-    struct str storage_id;               /* "local"; empty for streams */
-    struct str location;                 /* LOCATION template or resolved storage template */
+    struct str storage_id; /* "local"; empty for streams */
+    struct str location;   /* LOCATION template or resolved storage template */
     bool use_user_storage;
-    uint32_t flush_rows;                 /* 0 = no row policy */
-    uint32_t flush_interval_seconds;     /* 0 = no interval policy */
-    int64_t deleted_retention_hours;     /* -1 = off */
+    uint32_t flush_rows;             /* 0 = no row policy */
+    uint32_t flush_interval_seconds; /* 0 = no interval policy */
+    int64_t deleted_retention_hours; /* -1 = off */
     enum table_access access;
-    uint32_t ttl_seconds, max_buffer;    /* STREAM */
-    bool ephemeral;                      /* STREAM */
+    uint32_t ttl_seconds, max_buffer;                /* STREAM */
+    bool ephemeral;                                  /* STREAM */
     int64_t created_at, updated_at, last_flushed_at; /* µs; last_flushed_at 0 = never */
-    struct arena *arena;                 /* owns all memory of the table */
+    struct arena *arena;                             /* owns all memory of the table */
 };
 
 enum role { ROLE_USER, ROLE_SERVICE, ROLE_DBA, ROLE_SYSTEM };
@@ -105,15 +116,16 @@ struct user {
     atomic_uint refs;
     struct str id, username, email, metadata; /* empty email/metadata = NULL */
     enum role role;
-    struct str password_hash;    /* encoded argon2id; empty = no password log-in */
-    struct str api_key_hash;     /* hex SHA-256; empty = none */
+    struct str password_hash; /* encoded argon2id; empty = no password log-in */
+    struct str api_key_hash;  /* hex SHA-256; empty = none */
     /* µs; older tokens are refused. Kept with the credentials; a user without any gets updated_at
      * back after a restart. */
     int64_t credentials_changed;
-    struct str storage_mode, storage_id; /* "table" (set by user_new) or "region"; empty id = NULL */
+    struct str storage_mode,
+        storage_id; /* "table" (set by user_new) or "region"; empty id = NULL */
     int64_t failed_login_attempts;
     int64_t locked_until, last_login_at, last_seen; /* µs, 0 = NULL */
-    int64_t created_at, updated_at, deleted_at; /* deleted_at 0 = not */
+    int64_t created_at, updated_at, deleted_at;     /* deleted_at 0 = not */
     struct arena *arena;
 };
 
@@ -132,8 +144,10 @@ uint64_t catalog_version(const struct catalog *catalog); /* grows with every cha
 
 /* Look-ups return borrowed objects that live as long as the catalogue version; NULL if absent. A
  * system table is found by its v1 alias too (system.live, system.schemas). */
-const struct catalog_namespace *catalog_find_namespace(const struct catalog *catalog, struct str name);
-const struct table *catalog_find_table(const struct catalog *catalog, struct str space, struct str name);
+const struct catalog_namespace *catalog_find_namespace(const struct catalog *catalog,
+                                                       struct str name);
+const struct table *catalog_find_table(const struct catalog *catalog, struct str space,
+                                       struct str name);
 const struct table *catalog_find_table_id(const struct catalog *catalog, struct table_id id);
 const struct user *catalog_find_user(const struct catalog *catalog, struct str id);
 const struct user *catalog_find_api_key(const struct catalog *catalog, struct str sha256_hex);
@@ -150,35 +164,40 @@ int table_find_column(const struct table *table, struct str name);
 struct str table_column_name(const struct table *table, uint32_t index);
 struct data_type table_column_type(const struct table *table, uint32_t index);
 uint32_t table_column_total(const struct table *table); /* user + system columns of its kind */
-const struct table_schema *table_schema_version(const struct table *table, uint32_t version); /* NULL */
-bool table_has_user_instances(const struct table *table); /* kind USER */
+const struct table_schema *table_schema_version(const struct table *table,
+                                                uint32_t version); /* NULL */
+bool table_has_user_instances(const struct table *table);          /* kind USER */
 
 const char *table_kind_name(enum table_kind kind); /* "USER" */
 const char *role_name(enum role role);             /* "user" */
 bool role_parse(struct str text, enum role *role); /* with the synonyms of spec §2.15 */
 
-/* ---- building the next version (under the catalogue lock) ---------------------------------------- */
+/* ---- building the next version (under the catalogue lock)
+ * ---------------------------------------- */
 
 /* A copy of `base` that may be changed until it is published. */
 struct catalog_builder;
 struct catalog_builder *catalog_builder_new(struct catalog *base);
 void catalog_builder_free(struct catalog_builder *builder); /* drops what was not published */
-void catalog_builder_put_namespace(struct catalog_builder *builder, const struct catalog_namespace *space);
+void catalog_builder_put_namespace(struct catalog_builder *builder,
+                                   const struct catalog_namespace *space);
 void catalog_builder_remove_namespace(struct catalog_builder *builder, struct str name);
-void catalog_builder_put_table(struct catalog_builder *builder, struct table *table); /* takes the reference */
+void catalog_builder_put_table(struct catalog_builder *builder,
+                               struct table *table); /* takes the reference */
 void catalog_builder_remove_table(struct catalog_builder *builder, struct table_id id);
-void catalog_builder_put_user(struct catalog_builder *builder, struct user *user); /* takes the reference */
+void catalog_builder_put_user(struct catalog_builder *builder,
+                              struct user *user); /* takes the reference */
 void catalog_builder_remove_user(struct catalog_builder *builder, struct str id);
 /* The finished version with one reference for the caller; the builder is gone. */
 struct catalog *catalog_builder_finish(struct catalog_builder *builder);
 
-/* New objects with one reference and their own arena; members are filled by the caller. table_finish
- * derives layouts, key columns and checks invariants. */
+/* New objects with one reference and their own arena; members are filled by the caller.
+ * table_finish derives layouts, key columns and checks invariants. */
 struct table *table_new(void);
 void table_finish(struct table *table);
-/* For ALTER: a deep copy with room for one more schema version. With `next_version` the copy ends with a
- * new version (version + 1, same columns, `changes` empty) that the caller edits; table_finish then.
- * `rows` is shared. */
+/* For ALTER: a deep copy with room for one more schema version. With `next_version` the copy ends
+ * with a new version (version + 1, same columns, `changes` empty) that the caller edits;
+ * table_finish then. `rows` is shared. */
 struct table *table_copy(const struct table *table, bool next_version);
 /* The smallest column id that no version of the table has used. */
 uint32_t table_next_column_id(const struct table *table);

@@ -1,9 +1,8 @@
 /* system_tables.h — definitions of the system tables of spec §5 and the records they hold.
  *
- * Each system table is one entry of SYSTEM_TABLE_LIST and one column list in system_tables.c. Stored
- * ones have a kv space; virtual ones are computed when read (sql/system_scan.c). Alias columns resolve in
- * queries but are not in SELECT *.
- * SPDX-License-Identifier: Apache-2.0
+ * Each system table is one entry of SYSTEM_TABLE_LIST and one column list in system_tables.c.
+ * Stored ones have a kv space; virtual ones are computed when read (sql/system_scan.c). Alias
+ * columns resolve in queries but are not in SELECT *. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CATALOG_SYSTEM_TABLES_H
 #define CATALOG_SYSTEM_TABLES_H
@@ -49,7 +48,8 @@ struct str system_table_alias_expression(const struct table *table, struct str a
 /* The system table of a table of kind SYSTEM. */
 enum system_table system_table_of(const struct table *table);
 
-/* ---- stored records: catalogue objects ↔ rows of system tables ----------------------------------- */
+/* ---- stored records: catalogue objects ↔ rows of system tables
+ * ----------------------------------- */
 
 /* Opens the spaces of all stored system tables, loads namespaces, tables (with all schema versions,
  * their kv spaces opened), users; the first version of the catalogue. CORRUPT names the record.
@@ -57,26 +57,29 @@ enum system_table system_table_of(const struct table *table);
 enum status catalog_load(struct kv *kv, struct catalog **out, struct error *err) MUST_CHECK;
 
 /* Encoders: values of one row in column order of the system table (arena), ready for row_encode. */
-void system_row_namespace(const struct catalog_namespace *space, struct arena *arena, struct value *values);
+void system_row_namespace(const struct catalog_namespace *space, struct arena *arena,
+                          struct value *values);
 void system_row_user(const struct user *user, struct arena *arena, struct value *values);
 void system_row_table(const struct table *table, struct arena *arena, struct value *values);
-void system_row_table_schema(const struct table *table, const struct table_schema *schema, bool dropped,
-                             struct arena *arena, struct value *values);
+void system_row_table_schema(const struct table *table, const struct table_schema *schema,
+                             bool dropped, struct arena *arena, struct value *values);
 /* `values` must have room for this many entries. */
 enum { SYSTEM_TABLE_COLUMNS_MAX = 32 };
 
-/* Name of the kv space that holds a table's rows: `user_table:{ns}:{table}:{id}`. The id keeps a table
- * that is created anew away from what is left of a dropped one. */
+/* Name of the kv space that holds a table's rows: `user_table:{ns}:{table}:{id}`. The id keeps a
+ * table that is created anew away from what is left of a dropped one. */
 struct str table_space_name(const struct table *table, struct arena *arena);
 unsigned table_space_flags(const struct table *table); /* enum kv_space_flag */
 /* True when `name` is a table_space_name; gives the id in it. */
 bool table_space_parse(struct str name, struct table_id *id);
 
-/* ---- JSON text of options ------------------------------------------------------------------------- */
+/* ---- JSON text of options
+ * ------------------------------------------------------------------------- */
 
-/* Merges the members of the object `patch` into the object `base` (empty = {}); a null removes its key.
- * INVALID_SQL unless both are objects of strings, numbers, booleans, nulls. The text lies in `arena`. */
-enum status options_json_merge(struct str base, struct str patch, struct arena *arena, struct str *out,
-                               struct error *err) MUST_CHECK;
+/* Merges the members of the object `patch` into the object `base` (empty = {}); a null removes its
+ * key. INVALID_SQL unless both are objects of strings, numbers, booleans, nulls. The text lies in
+ * `arena`. */
+enum status options_json_merge(struct str base, struct str patch, struct arena *arena,
+                               struct str *out, struct error *err) MUST_CHECK;
 
 #endif

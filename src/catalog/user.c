@@ -1,0 +1,71 @@
+/* user.c — a user object and the words for roles, see catalog.h.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "catalog/catalog.h"
+
+static const struct {
+    const char *word;
+    enum role role;
+} role_words[] = {
+    /* The first word of each role is the one shown. */
+    {"user", ROLE_USER},       {"viewer", ROLE_USER},       {"readonly", ROLE_USER},
+    {"service", ROLE_SERVICE}, {"developer", ROLE_SERVICE}, {"analyst", ROLE_SERVICE},
+    {"dba", ROLE_DBA},         {"admin", ROLE_DBA},         {"system", ROLE_SYSTEM},
+};
+
+const char *role_name(enum role role)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(role_words); i++)
+        if (role_words[i].role == role)
+            return role_words[i].word;
+    UNREACHABLE("role");
+}
+
+bool role_parse(struct str text, enum role *role)
+{
+    CHECK(role != NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(role_words); i++) {
+        if (str_equal_nocase(text, str_from_c(role_words[i].word))) {
+            *role = role_words[i].role;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct user *user_new(void)
+{
+    struct user *user = mem_zalloc(sizeof(*user));
+
+    atomic_init(&user->refs, 1);
+    user->arena = mem_zalloc(sizeof(*user->arena));
+    arena_init(user->arena, 0);
+    user->storage_mode = STR_LIT("table");
+    CHECK(user->role == ROLE_USER);
+    return user;
+}
+
+struct user *user_ref(const struct user *user)
+{
+    /* The count is the only member that changes after publication. */
+    struct user *shared = (struct user *)(uintptr_t)user;
+    unsigned before = atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
+
+    CHECK(before > 0);
+    return shared;
+}
+
+void user_unref(struct user *user)
+{
+    if (user == NULL)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&user->refs, 1, memory_order_acq_rel);
+    CHECK(before > 0);
+    if (before > 1)
+        return;
+    arena_clear(user->arena);
+    mem_free(user->arena);
+    mem_free(user);
+}
