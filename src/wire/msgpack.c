@@ -1,0 +1,346 @@
+/* msgpack.c — MessagePack from and to the tree of json_parse.h.
+ *
+ * Counts in the input are believed only as far as bytes are left, since every element takes at
+ * least one; recursion is bounded by JSON_DEPTH_MAX. SPDX-License-Identifier: Apache-2.0
+ */
+#include "wire/msgpack.h"
+
+#include "base/check.h"
+#include "base/utf8.h"
+
+#include <math.h>
+#include <string.h>
+
+struct msgpack_reader {
+    struct str rest;
+    struct arena *arena;
+    struct error *err;
+};
+
+static enum status msgpack_fail(struct msgpack_reader *reader, const char *what)
+{
+    CHECK(what != NULL);
+    return error_set(reader->err, STATUS_CORRUPT, "malformed MessagePack: %s", what);
+}
+
+/* Big-endian number of 1, 2, 4 or 8 bytes. */
+static bool msgpack_take_number(struct msgpack_reader *reader, size_t size, uint64_t *out)
+{
+    CHECK(size > 0 && size <= 8);
+    if (reader->rest.size < size)
+        return false;
+    *out = 0;
+    for (size_t i = 0; i < size; i++)
+        *out = *out << 8 | (unsigned char)reader->rest.data[i];
+    reader->rest = str_from(reader->rest.data + size, reader->rest.size - size);
+    return true;
+}
+
+static struct json msgpack_integer(int64_t integer)
+{
+    return (struct json){.kind = JSON_INTEGER, .integer = integer, .real = (double)integer};
+}
+
+static enum status msgpack_read_unsigned(struct msgpack_reader *reader, size_t size,
+                                         struct json *out)
+{
+    uint64_t number;
+
+    CHECK(out != NULL);
+    if (!msgpack_take_number(reader, size, &number))
+        return msgpack_fail(reader, "unexpected end");
+    if (number <= INT64_MAX) {
+        *out = msgpack_integer((int64_t)number);
+        return STATUS_OK;
+    }
+    *out = (struct json){.kind = JSON_NUMBER,
+                         .real = (double)number,
+                         .text = arena_printf(reader->arena, "%llu", (unsigned long long)number)};
+    return STATUS_OK;
+}
+
+static enum status msgpack_read_signed(struct msgpack_reader *reader, size_t size, struct json *out)
+{
+    uint64_t number;
+
+    CHECK(out != NULL);
+    if (!msgpack_take_number(reader, size, &number))
+        return msgpack_fail(reader, "unexpected end");
+    unsigned shift = (unsigned)(64 - 8 * size);
+    *out = msgpack_integer((int64_t)(number << shift) >> shift);
+    return STATUS_OK;
+}
+
+static enum status msgpack_read_real(struct msgpack_reader *reader, size_t size, struct json *out)
+{
+    uint64_t bits;
+    double real;
+
+    CHECK(size == 4 || size == 8);
+    if (!msgpack_take_number(reader, size, &bits))
+        return msgpack_fail(reader, "unexpected end");
+    if (size == 4) {
+        uint32_t narrow = (uint32_t)bits;
+        float single;
+        memcpy(&single, &narrow, sizeof(single));
+        real = (double)single;
+    } else {
+        memcpy(&real, &bits, sizeof(real));
+    }
+    if (!isfinite(real))
+        return msgpack_fail(reader, "number that is not finite");
+    *out = (struct json){
+        .kind = JSON_NUMBER, .real = real, .text = arena_printf(reader->arena, "%.17e", real)};
+    return STATUS_OK;
+}
+
+static enum status msgpack_read_text(struct msgpack_reader *reader, uint64_t size, struct str *out)
+{
+    CHECK(out != NULL);
+    if (size > reader->rest.size)
+        return msgpack_fail(reader, "unexpected end");
+    struct str text = str_from(reader->rest.data, (size_t)size);
+    if (!utf8_is_valid(text))
+        return msgpack_fail(reader, "string with invalid UTF-8");
+    *out = arena_copy(reader->arena, text);
+    reader->rest = str_from(text.data + text.size, reader->rest.size - text.size);
+    return arena_check(reader->arena, reader->err);
+}
+
+static enum status msgpack_read_bytes(struct msgpack_reader *reader, uint64_t size,
+                                      struct json *out)
+{
+    CHECK(out != NULL);
+    if (size > reader->rest.size)
+        return msgpack_fail(reader, "unexpected end");
+    struct json *items = arena_array(reader->arena, (size_t)size, sizeof(*items));
+    for (size_t i = 0; i < size; i++)
+        items[i] = msgpack_integer((unsigned char)reader->rest.data[i]);
+    *out = (struct json){.kind = JSON_ARRAY, .count = (size_t)size, .items = items};
+    reader->rest = str_from(reader->rest.data + size, reader->rest.size - (size_t)size);
+    return arena_check(reader->arena, reader->err);
+}
+
+static enum status msgpack_read(struct msgpack_reader *reader, unsigned depth, struct json *out);
+
+static enum status msgpack_read_key(struct msgpack_reader *reader, struct str *key)
+{
+    struct json json = {0};
+    enum status status = msgpack_read(reader, JSON_DEPTH_MAX, &json);
+
+    CHECK(key != NULL);
+    if (status != STATUS_OK)
+        return status;
+    return json_string(&json, key) ? STATUS_OK : msgpack_fail(reader, "key that is no string");
+}
+
+static enum status msgpack_read_container(struct msgpack_reader *reader, uint64_t count,
+                                          bool is_map, unsigned depth, struct json *out)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(depth <= JSON_DEPTH_MAX);
+    if (depth == JSON_DEPTH_MAX)
+        return msgpack_fail(reader, "nested too deeply");
+    if (count > reader->rest.size)
+        return msgpack_fail(reader, "unexpected end");
+    struct json *items = arena_array(reader->arena, (size_t)count, sizeof(*items));
+    struct str *keys = is_map ? arena_array(reader->arena, (size_t)count, sizeof(*keys)) : NULL;
+    status = arena_check(reader->arena, reader->err);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (is_map)
+            status = msgpack_read_key(reader, &keys[i]);
+        if (status == STATUS_OK)
+            status = msgpack_read(reader, depth + 1, &items[i]);
+    }
+    *out = (struct json){.kind = is_map ? JSON_OBJECT : JSON_ARRAY,
+                         .count = (size_t)count,
+                         .items = items,
+                         .keys = keys};
+    return status;
+}
+
+/* Tags that are followed by a size or count of 1, 2 or 4 bytes. */
+static enum status msgpack_read_sized(struct msgpack_reader *reader, uint8_t tag, unsigned depth,
+                                      struct json *out)
+{
+    bool is_bytes = tag >= 0xc4 && tag <= 0xc6, is_text = tag >= 0xd9 && tag <= 0xdb;
+    size_t width = is_bytes         ? (size_t)1 << (tag - 0xc4)
+                   : is_text        ? (size_t)1 << (tag - 0xd9)
+                   : (tag & 1) != 0 ? 4u
+                                    : 2u; /* dc, de: 16 bits; dd, df: 32 bits */
+    uint64_t size;
+
+    CHECK(out != NULL);
+    if (!msgpack_take_number(reader, width, &size))
+        return msgpack_fail(reader, "unexpected end");
+    if (is_bytes)
+        return msgpack_read_bytes(reader, size, out);
+    if (is_text) {
+        out->kind = JSON_STRING;
+        return msgpack_read_text(reader, size, &out->text);
+    }
+    return msgpack_read_container(reader, size, tag >= 0xde, depth, out);
+}
+
+static enum status msgpack_read(struct msgpack_reader *reader, unsigned depth, struct json *out)
+{
+    uint64_t byte;
+
+    CHECK(out != NULL);
+    if (!msgpack_take_number(reader, 1, &byte))
+        return msgpack_fail(reader, "unexpected end");
+    uint8_t tag = (uint8_t)byte;
+    *out = (struct json){0};
+    if (tag < 0x80 || tag >= 0xe0) {
+        *out = msgpack_integer((int8_t)tag);
+        return STATUS_OK;
+    }
+    if (tag < 0xa0)
+        return msgpack_read_container(reader, tag & 15u, tag < 0x90, depth, out);
+    if (tag < 0xc0) {
+        out->kind = JSON_STRING;
+        return msgpack_read_text(reader, tag & 31u, &out->text);
+    }
+    if (tag == 0xc0)
+        return STATUS_OK; /* nil */
+    if (tag == 0xc2 || tag == 0xc3) {
+        *out = (struct json){.kind = JSON_BOOLEAN, .boolean = tag == 0xc3};
+        return STATUS_OK;
+    }
+    if (tag == 0xca || tag == 0xcb)
+        return msgpack_read_real(reader, tag == 0xca ? 4 : 8, out);
+    if (tag >= 0xcc && tag <= 0xcf)
+        return msgpack_read_unsigned(reader, (size_t)1 << (tag - 0xcc), out);
+    if (tag >= 0xd0 && tag <= 0xd3)
+        return msgpack_read_signed(reader, (size_t)1 << (tag - 0xd0), out);
+    if ((tag >= 0xc4 && tag <= 0xc6) || tag >= 0xd9)
+        return msgpack_read_sized(reader, tag, depth, out);
+    return msgpack_fail(reader, "extension type");
+}
+
+enum status msgpack_parse(struct str bytes, struct arena *arena, const struct json **out,
+                          struct error *err)
+{
+    struct msgpack_reader reader = {bytes, arena, err};
+    struct json *root = arena_zalloc(arena, sizeof(*root));
+    enum status status = msgpack_read(&reader, 0, root);
+
+    CHECK(out != NULL);
+    if (status != STATUS_OK)
+        return status;
+    if (reader.rest.size > 0)
+        return msgpack_fail(&reader, "bytes behind the value");
+    *out = root;
+    return STATUS_OK;
+}
+
+static void msgpack_put(struct buf *out, uint8_t tag, uint64_t number, size_t size)
+{
+    CHECK(size <= 8);
+    buf_append_byte(out, tag);
+    for (size_t i = size; i > 0; i--)
+        buf_append_byte(out, (uint8_t)(number >> (8 * (i - 1))));
+}
+
+static void msgpack_put_integer(struct buf *out, int64_t integer)
+{
+    CHECK(out != NULL);
+    if (integer >= -32 && integer <= 127)
+        buf_append_byte(out, (uint8_t)integer);
+    else if (integer >= 0 && integer <= UINT8_MAX)
+        msgpack_put(out, 0xcc, (uint64_t)integer, 1);
+    else if (integer >= 0 && integer <= UINT16_MAX)
+        msgpack_put(out, 0xcd, (uint64_t)integer, 2);
+    else if (integer >= 0 && integer <= UINT32_MAX)
+        msgpack_put(out, 0xce, (uint64_t)integer, 4);
+    else
+        msgpack_put(out, integer >= 0 ? 0xcf : 0xd3, (uint64_t)integer, 8);
+}
+
+static void msgpack_put_number(struct buf *out, const struct json *json)
+{
+    uint64_t bits;
+
+    CHECK(json->kind == JSON_NUMBER);
+    if (str_to_uint64(json->text, &bits)) {
+        msgpack_put(out, 0xcf, bits, 8);
+        return;
+    }
+    memcpy(&bits, &json->real, sizeof(bits));
+    msgpack_put(out, 0xcb, bits, 8);
+}
+
+static void msgpack_put_text(struct buf *out, struct str text)
+{
+    CHECK(text.size <= UINT32_MAX);
+    if (text.size < 32)
+        buf_append_byte(out, (uint8_t)(0xa0 | text.size));
+    else if (text.size <= UINT8_MAX)
+        msgpack_put(out, 0xd9, text.size, 1);
+    else if (text.size <= UINT16_MAX)
+        msgpack_put(out, 0xda, text.size, 2);
+    else
+        msgpack_put(out, 0xdb, text.size, 4);
+    buf_append_str(out, text);
+}
+
+static void msgpack_put_container(struct buf *out, const struct json *json)
+{
+    bool is_map = json->kind == JSON_OBJECT;
+
+    CHECK(json->count <= UINT32_MAX);
+    if (json->count < 16)
+        buf_append_byte(out, (uint8_t)((is_map ? 0x80 : 0x90) | json->count));
+    else if (json->count <= UINT16_MAX)
+        msgpack_put(out, is_map ? 0xde : 0xdc, json->count, 2);
+    else
+        msgpack_put(out, is_map ? 0xdf : 0xdd, json->count, 4);
+    for (size_t i = 0; i < json->count; i++) {
+        if (is_map)
+            msgpack_put_text(out, json->keys[i]);
+        msgpack_write(&json->items[i], out); /* trees are at most JSON_DEPTH_MAX deep */
+    }
+}
+
+void msgpack_write(const struct json *json, struct buf *out)
+{
+    CHECK(json != NULL);
+    switch (json->kind) {
+    case JSON_NULL:
+        buf_append_byte(out, 0xc0);
+        return;
+    case JSON_BOOLEAN:
+        buf_append_byte(out, json->boolean ? 0xc3 : 0xc2);
+        return;
+    case JSON_INTEGER:
+        msgpack_put_integer(out, json->integer);
+        return;
+    case JSON_NUMBER:
+        msgpack_put_number(out, json);
+        return;
+    case JSON_STRING:
+        msgpack_put_text(out, json->text);
+        return;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        msgpack_put_container(out, json);
+        return;
+    }
+    UNREACHABLE("every kind is handled");
+}
+
+enum status msgpack_from_json(struct str text, struct buf *out, struct error *err)
+{
+    struct arena arena;
+    const struct json *json;
+    enum status status;
+
+    CHECK(out != NULL);
+    arena_init(&arena, 0);
+    status = json_parse(text, &arena, &json, err);
+    if (status == STATUS_OK)
+        msgpack_write(json, out);
+    arena_clear(&arena);
+    return status;
+}
