@@ -22,7 +22,10 @@ struct resolved_table {
 };
 enum status binder_resolve_table(struct sql_engine *engine, const struct table_access_request *request,
                                  struct resolved_table *out, struct error *err) MUST_CHECK;
-/* Opens any table, stored or virtual, as rows of values for DuckDB or the row executor: table_source.c. */
+/* Statements that give DuckDB PostgreSQL's meaning where settings cannot (division by zero, LIKE's escape, capped
+ * repeat …): macros before its own functions in the search path. Whoever opens the columnar instances
+ * hands them over (columnar_options.setup). Process-wide texts. */
+const char *const *analytic_setup(size_t *count);
 
 struct analytic_plan; /* checked and spliced text, table list; cached by text and catalogue version; holds no user id and no file list */
 enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller *caller, struct catalog *catalog,

@@ -30,6 +30,8 @@ struct columnar_options {
     const char *temporary_folder; /* spill files */
     const char *const *folders;  /* local folders DuckDB may read and write */
     size_t folder_count;
+    const char *const *setup; /* statements run in each new instance before it is locked; may be NULL */
+    size_t setup_count;
 };
 
 enum status columnar_open(const struct columnar_options *options, struct columnar **out,
