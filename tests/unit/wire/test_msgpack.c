@@ -1,0 +1,199 @@
+/* test_msgpack.c — MessagePack to and from the JSON tree.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "unit/wire/support.h"
+
+#include "wire/messages.h"
+#include "wire/msgpack.h"
+
+static void test_msgpack__bytes(void **state)
+{
+    static const struct {
+        const char *json;
+        const char *bytes;
+        size_t size;
+    } cases[] = {
+        {"null", "\xc0", 1},
+        {"[true,false]", "\x92\xc3\xc2", 3},
+        {"{\"a\":1}", "\x81\xa1\x61\x01", 4},
+        {"-32", "\xe0", 1},
+        {"127", "\x7f", 1},
+        {"128", "\xcc\x80", 2},
+        {"-33", "\xd3\xff\xff\xff\xff\xff\xff\xff\xdf", 9},
+        {"65536", "\xce\0\x01\0\0", 5},
+        {"18446744073709551615", "\xcf\xff\xff\xff\xff\xff\xff\xff\xff", 9},
+        {"1.5", "\xcb\x3f\xf8\0\0\0\0\0\0", 9},
+    };
+    struct buf out = {0};
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        buf_reset(&out);
+        assert_int_equal(msgpack_from_json(str_from_c(cases[i].json), &out, &err), STATUS_OK);
+        assert_int_equal(out.size, cases[i].size);
+        assert_memory_equal(out.data, cases[i].bytes, cases[i].size);
+    }
+    buf_clear(&out);
+}
+
+static void assert_same_tree(const struct json *a, const struct json *b)
+{
+    assert_int_equal(a->kind, b->kind);
+    assert_true(a->boolean == b->boolean && a->integer == b->integer && a->real == b->real);
+    assert_int_equal(a->count, b->count);
+    if (a->kind == JSON_STRING)
+        assert_true(str_equal(a->text, b->text));
+    for (size_t i = 0; i < a->count; i++) {
+        if (a->kind == JSON_OBJECT)
+            assert_true(str_equal(a->keys[i], b->keys[i]));
+        assert_same_tree(&a->items[i], &b->items[i]);
+    }
+}
+
+static void test_msgpack__round_trip(void **state)
+{
+    struct arena arena;
+    struct buf text = {0}, bytes = {0};
+    const struct json *back;
+    struct error err;
+
+    arena_init(&arena, 0);
+    json_array_begin(&text);
+    for (size_t size = 1; size < 70000; size *= 3) {
+        struct str letters = str_from(memset(arena_alloc(&arena, size), 'x', size), size);
+        json_write_string(&text, letters);
+        json_array_begin(&text);
+        for (size_t i = 0; i < size / 3; i++)
+            json_write_integer(&text, (int64_t)(i * i) - 200);
+        json_array_end(&text);
+        json_object_begin(&text);
+        for (size_t i = 0; i < size / 100; i++) {
+            char key[16];
+            json_key(&text, str_from(key, (size_t)snprintf(key, sizeof(key), "k%zu", i)));
+            json_write_real(&text, (double)i / 3, false);
+        }
+        json_object_end(&text);
+    }
+    json_array_end(&text);
+    const struct json *json;
+    assert_int_equal(json_parse(buf_str(&text), &arena, &json, &err), STATUS_OK);
+    msgpack_write(json, &bytes);
+    assert_int_equal(msgpack_parse(buf_str(&bytes), &arena, &back, &err), STATUS_OK);
+    assert_int_equal(back->count, json->count);
+    assert_same_tree(&json->items[0], &back->items[0]);
+    for (size_t i = 0; i < json->count; i += 3)
+        assert_same_tree(&json->items[i], &back->items[i]);
+    buf_clear(&text);
+    buf_clear(&bytes);
+    arena_clear(&arena);
+}
+
+static void test_msgpack__all_widths_are_read(void **state)
+{
+    static const char bytes[] =
+        "\x99\xd0\x80\xd1\x80\x00\xd2\x80\x00\x00\x00\xcd\x01\x00\xca\x3f\xc0"
+        "\x00\x00\xd9\x01x\xda\x00\x01y\xc4\x02\x01\xff\xdc\x00\x01\xc0";
+    struct arena arena;
+    const struct json *json;
+    struct error err;
+
+    arena_init(&arena, 0);
+    assert_int_equal(msgpack_parse(str_from(bytes, sizeof(bytes) - 1), &arena, &json, &err),
+                     STATUS_OK);
+    assert_true(json->items[0].integer == -128 && json->items[1].integer == -32768);
+    assert_true(json->items[2].integer == INT32_MIN && json->items[3].integer == 256);
+    assert_true(json->items[4].real == 1.5);
+    assert_str(json->items[6].text, "y");
+    assert_true(json->items[7].count == 2 && json->items[7].items[1].integer == 255);
+    assert_int_equal(json->items[8].count, 1);
+    arena_clear(&arena);
+}
+
+static void test_msgpack__refuses(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } cases[] = {
+        {"", 0},
+        {"\xc1", 1},
+        {"\x91", 1},
+        {"\xdd\xff\xff\xff\xff", 5}, /* a count beyond what is left */
+        {"\xc6\xff\xff\xff\xff", 5},
+        {"\xdb\xff\xff\xff\xff", 5},
+        {"\x81\x01\x01", 3},             /* key is no string */
+        {"\xa1\xff", 2},                 /* no UTF-8 */
+        {"\xd4\x01\x01", 3},             /* extension */
+        {"\xc0\xc0", 2},                 /* trailing bytes */
+        {"\xcb\x7f\xf8\0\0\0\0\0\0", 9}, /* NaN */
+    };
+    char deep[JSON_DEPTH_MAX + 2];
+    struct arena arena;
+    const struct json *json;
+    struct error err;
+
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct str bytes = exact_copy(&arena, str_from(cases[i].bytes, cases[i].size));
+        assert_int_equal(msgpack_parse(bytes, &arena, &json, &err), STATUS_CORRUPT);
+    }
+    memset(deep, '\x91', sizeof(deep));
+    assert_int_equal(msgpack_parse(str_from(deep, sizeof(deep)), &arena, &json, &err),
+                     STATUS_CORRUPT);
+    arena_clear(&arena);
+}
+
+static void test_msgpack__random_bytes_never_harm(void **state)
+{
+    struct arena arena;
+    const struct json *json;
+
+    arena_init(&arena, 1 << 20);
+    random_seed();
+    for (int i = 0; i < 30000; i++) {
+        char bytes[40];
+        size_t size = random_below(sizeof(bytes));
+        for (size_t k = 0; k < size; k++)
+            bytes[k] = (char)(random_below(2) ? 0x80 + random_below(0x60) : random_next());
+        struct buf out = {0};
+        if (msgpack_parse(exact_copy(&arena, str_from(bytes, size)), &arena, &json, NULL) ==
+            STATUS_OK)
+            msgpack_write(json, &out);
+        buf_clear(&out);
+        arena_clear(&arena);
+    }
+}
+
+static void test_msgpack__client_message(void **state)
+{
+    struct wire_client_message message;
+    struct arena arena;
+    struct buf bytes = {0};
+    const struct json *json;
+    struct error err;
+
+    arena_init(&arena, 0);
+    assert_int_equal(msgpack_from_json(STR_LIT("{\"type\":\"subscribe\",\"subscription\":{\"id\":"
+                                               "\"s\",\"sql\":\"S\",\"params\":[1.5]}}"),
+                                       &bytes, &err),
+                     STATUS_OK);
+    assert_int_equal(msgpack_parse(buf_str(&bytes), &arena, &json, &err), STATUS_OK);
+    assert_int_equal(wire_client_message_read(json, &arena, &message, &err), STATUS_OK);
+    assert_int_equal(message.subscriptions[0].problem, STATUS_OK);
+    assert_int_equal(message.subscriptions[0].params[0].type, VALUE_DOUBLE);
+    buf_clear(&bytes);
+    arena_clear(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_msgpack__bytes),
+        cmocka_unit_test(test_msgpack__round_trip),
+        cmocka_unit_test(test_msgpack__all_widths_are_read),
+        cmocka_unit_test(test_msgpack__refuses),
+        cmocka_unit_test(test_msgpack__random_bytes_never_harm),
+        cmocka_unit_test(test_msgpack__client_message),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
