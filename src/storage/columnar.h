@@ -137,7 +137,7 @@ enum status parquet_reader_open(struct columnar *columnar, const struct parquet_
 const struct column_type *parquet_reader_types(const struct parquet_reader *reader);
 const bool *parquet_reader_present(const struct parquet_reader *reader);
 /* Next block of rows: cells[column][row], valid until the next call. END after the last. */
-enum status parquet_reader_next(struct parquet_reader *reader, const struct column_cell **const *cells,
+enum status parquet_reader_next(struct parquet_reader *reader, const struct column_cell *const **cells,
                                 size_t *rows, struct error *err) MUST_CHECK;
 void parquet_reader_close(struct parquet_reader *reader);
 
@@ -173,7 +173,7 @@ enum status columnar_query_open(struct columnar *columnar, const struct columnar
 const struct columnar_result_column *columnar_query_columns(const struct columnar_query *query,
                                                             size_t *count);
 /* Next block: cells[column][row], valid until the next call. END after the last. */
-enum status columnar_query_next(struct columnar_query *query, const struct column_cell **const *cells,
+enum status columnar_query_next(struct columnar_query *query, const struct column_cell *const **cells,
                                 size_t *rows, struct error *err) MUST_CHECK;
 void columnar_query_close(struct columnar_query *query); /* NULL is fine */
 
