@@ -1,0 +1,177 @@
+/* test_log.c — lines, levels, rotation, whole lines from many threads.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "unit/base/support.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+
+#include <sys/stat.h>
+
+static char folder[] = "/tmp/kalam_log_XXXXXX";
+
+static char *path_in_folder(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    return path;
+}
+
+/* Content of a file of the folder, or "" if there is none. */
+static const char *content_of(const char *name)
+{
+    static char content[400000];
+    FILE *file = fopen(path_in_folder(name), "r");
+    size_t size = 0;
+
+    if (file != NULL) {
+        size = fread(content, 1, sizeof(content) - 1, file);
+        fclose(file);
+    }
+    content[size] = '\0';
+    return content;
+}
+
+static void open_log(const char *name, size_t bytes_max, unsigned keep, unsigned hours)
+{
+    struct log_options options = {.level = LOG_INFO,
+                                  .file_path = path_in_folder(name),
+                                  .file_bytes_max = bytes_max,
+                                  .keep_files = keep,
+                                  .file_hours_max = hours};
+    struct error err;
+
+    assert_int_equal(log_init(&options, &err), STATUS_OK);
+}
+
+static void test_log__line(void **state)
+{
+    open_log("deep/er/line.log", 0, 0, 0);
+    log_thread_name("tester");
+    clock_fake(INT64_C(1760460534208000));
+    log_info("hello %d\nforged", 7);
+    log_debug("below the threshold");
+    clock_fake(-1);
+    log_close();
+    const char *content = content_of("deep/er/line.log");
+    const char *start = "[2025-10-14 16:48:54.208] [INFO ] [tester - test_log:";
+    assert_memory_equal(content, start, strlen(start));
+    assert_non_null(strstr(content, "] - hello 7 forged\n"));
+    assert_null(strstr(content, "below"));
+}
+
+static void test_log__long_lines_are_cut(void **state)
+{
+    char *text = calloc(1, 10000);
+
+    memset(text, 'x', 9999);
+    open_log("long.log", 0, 0, 0);
+    log_error("%s", text);
+    log_error("next");
+    log_close();
+    const char *content = content_of("long.log");
+    const char *end = strchr(content, '\n');
+    assert_true(end - content > 4000 && end - content < 4096);
+    assert_non_null(strstr(end, "next"));
+    free(text);
+}
+
+static void test_log__rotation_by_size(void **state)
+{
+    open_log("size.log", 300, 2, 0);
+    for (int i = 0; i < 20; i++)
+        log_info("number %02d", i);
+    log_close();
+    assert_non_null(strstr(content_of("size.log"), "number 19"));
+    assert_true(strlen(content_of("size.log")) <= 300);
+    assert_true(strlen(content_of("size.log.1")) > 0);
+    assert_true(strlen(content_of("size.log.2")) > 0);
+    assert_true(strlen(content_of("size.log.3")) == 0);
+}
+
+static void test_log__rotation_by_age(void **state)
+{
+    int64_t now_us = clock_now_us();
+
+    open_log("age.log", 0, 1, 24);
+    log_info("old");
+    clock_fake(now_us + INT64_C(25) * 3600 * 1000000);
+    log_info("new");
+    clock_fake(-1);
+    log_close();
+    assert_null(strstr(content_of("age.log"), "old"));
+    assert_non_null(strstr(content_of("age.log.1"), "old"));
+}
+
+enum { TASKS = 200 };
+
+static void write_line(struct task *task)
+{
+    (void)task;
+    log_info("begin %s end", "0123456789012345678901234567890123456789");
+}
+
+static void test_log__threads_write_whole_lines(void **state)
+{
+    static struct task tasks[TASKS];
+
+    open_log("threads.log", 0, 0, 0);
+    struct worker_pool *pool = worker_pool_start("log", 4, 0, 0);
+    for (int i = 0; i < TASKS; i++) {
+        tasks[i].run = write_line;
+        worker_pool_post(pool, &tasks[i]);
+    }
+    worker_pool_stop(pool);
+    log_close();
+    const char *line = content_of("threads.log");
+    int lines = 0;
+    for (; *line != '\0'; line = strchr(line, '\n') + 1) {
+        assert_int_equal(*line, '[');
+        assert_memory_equal(strchr(line, '\n') - 4, " end", 4);
+        assert_non_null(strstr(line, "[log-"));
+        lines++;
+    }
+    assert_int_equal(lines, TASKS);
+}
+
+static void test_log__options(void **state)
+{
+    struct log_options unwritable = {.file_path = "/proc/nothing/x.log"};
+    enum log_level level;
+    struct error err;
+
+    assert_int_equal(log_init(&unwritable, &err), STATUS_IO_FAILED);
+    log_close();
+    assert_true(log_level_parse("WARN", &level) && level == LOG_WARN);
+    assert_true(log_level_parse("warning", &level) && level == LOG_WARN);
+    assert_true(log_level_parse("trace", &level) && level == LOG_TRACE);
+    assert_false(log_level_parse("loud", &level));
+}
+
+static int make_folder(void **state)
+{
+    return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[300];
+
+    snprintf(command, sizeof(command), "rm -r '%s'", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_log__line),
+        cmocka_unit_test(test_log__long_lines_are_cut),
+        cmocka_unit_test(test_log__rotation_by_size),
+        cmocka_unit_test(test_log__rotation_by_age),
+        cmocka_unit_test(test_log__threads_write_whole_lines),
+        cmocka_unit_test(test_log__options),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
