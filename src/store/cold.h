@@ -47,6 +47,24 @@ static inline bool cold_cursor_is_valid(const struct cold_cursor *cursor)
 bool cold_may_contribute(const struct segment *segment, const struct key_range *range,
                          int64_t seq_after);
 
+/* row_read.c: checks hot row bytes at the border and finds their projection. `cache` remembers the last
+ * versions met; memory of the arena. Failures in words for clients. */
+struct row_projections {
+    const struct row_projection *newest; /* last used */
+    struct row_projection_link {
+        struct row_projection projection;
+        struct row_projection_link *next;
+    } *all;
+};
+enum status row_accept(const struct table *table, struct row_projections *cache, struct arena *arena,
+                       struct row *row, struct error *err) MUST_CHECK;
+/* A failure of the kv store in words for clients: INTERNAL_ERROR, cause to the log. */
+enum status hot_translate(enum status status, const struct table *table, struct error *err);
+/* Smallest key of a stream table that has not expired (`{ms, 13 digits}:`), into `out`; size 0 when the
+ * table's events do not expire. */
+enum { STREAM_PREFIX_BYTES = 14 };
+size_t stream_expiry_key(const struct table *table, char out[STREAM_PREFIX_BYTES + 1]);
+
 /* row_read.c: the projection for bytes of `version`; memory of the arena. NULL for an unknown version. */
 const struct row_projection *row_project(const struct table *table, uint32_t version,
                                          struct arena *arena);

@@ -1,0 +1,349 @@
+/* scan.c — the merged iterator: hot range ∪ cold segments in key order, one version per key.
+ *
+ * The hot iterator and one cursor per *open* segment each stand on their next row; the outermost key is
+ * the next result. Equal keys meet only between hot and cold (COLD_UNIQUE), and the hot row wins
+ * (ONE_VERSION), a tombstone too: it hides the cold row and is then dropped itself.
+ *
+ * Segments are opened only when the merge can reach them: they are kept in order of the end at which
+ * the scan would enter them (key max going down, key min going up), and the next one is opened when its
+ * entry lies at or before the candidate key. So the last 50 rows of an active user touch no file, and a
+ * user with many segments reads one or two. Open cursors are kept sorted by insertion: they are few, and
+ * runs of one segment stay in front.
+ *
+ * A scan over an instance without cold rows is a bare loop over the kv iterator; nothing is allocated
+ * per row. Everything lies in the caller's arena. One thread at a time; the view is the caller's.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "store/cold.h"
+#include "store/store_internal.h"
+
+struct scan {
+    struct store *store;
+    struct scan_options options;
+    struct row_projections projections;
+    struct kv_iterator *hot;
+    size_t prefix_size; /* `{user}:` before each hot key */
+    bool hot_started;
+    bool hot_consumed; /* the hot row was returned or hidden: step first */
+    struct segment_list *list;
+    struct cold_cursor_options cold;
+    struct segment **waiting; /* segments not opened yet, next first */
+    uint32_t waiting_count;
+    struct cold_cursor *open; /* sorted, next first */
+    uint32_t open_count;
+    bool cold_consumed; /* open[0] was returned: step first */
+    struct str lower, upper; /* copied bounds of row_ids */
+    bool empty;
+};
+
+/* ---- opening -------------------------------------------------------------------------------------- */
+
+static enum status scan_open_cold(struct scan *scan, struct error *err)
+{
+    const struct scan_options *options = &scan->options;
+    struct str user = options->table->kind == TABLE_KIND_USER ? options->user : STR_EMPTY;
+    struct key_range range = {scan->lower, scan->upper};
+
+    enum status status =
+        segment_list_load(scan->store, options->view, options->table->id, user,
+                          options->cached_only ? KV_READ_CACHED : 0, &scan->list, err);
+    if (status != STATUS_OK)
+        return hot_translate(status, options->table, err);
+    if (scan->list->count == 0)
+        return STATUS_OK;
+    scan->cold = (struct cold_cursor_options){
+        .table = options->table,
+        .range = range,
+        .descending = options->descending,
+        .cached_only = options->cached_only,
+        .seq_after = options->seq_after,
+    };
+    scan->waiting = arena_array(options->arena, scan->list->count, sizeof(struct segment *));
+    scan->open = arena_array(options->arena, scan->list->count, sizeof(struct cold_cursor));
+    for (uint32_t i = 0; i < scan->list->count; i++) {
+        struct segment *segment = scan->list->segments[i];
+        if (!cold_may_contribute(segment, &range, options->seq_after))
+            continue;
+        /* Insertion sort: the list is newest first, which is nearly the order of a scan downwards. */
+        uint32_t at = scan->waiting_count++;
+        while (at > 0 &&
+               (options->descending
+                    ? str_compare(scan->waiting[at - 1]->key_max, segment->key_max) < 0
+                    : str_compare(scan->waiting[at - 1]->key_min, segment->key_min) > 0)) {
+            scan->waiting[at] = scan->waiting[at - 1];
+            at--;
+        }
+        scan->waiting[at] = segment;
+    }
+    CHECK(scan->waiting_count <= scan->list->count);
+    return STATUS_OK;
+}
+
+/* Expired events of a stream are below the range. */
+static void scan_open_bounds(struct scan *scan)
+{
+    const struct scan_options *options = &scan->options;
+    char expiry[STREAM_PREFIX_BYTES + 1];
+    size_t expiry_size = stream_expiry_key(options->table, expiry);
+    struct str lower = options->range.lower;
+
+    if (expiry_size > 0 && str_compare(lower, str_from(expiry, expiry_size)) < 0)
+        lower = str_from(expiry, expiry_size);
+    scan->lower = lower.size > 0 ? arena_copy(options->arena, lower) : STR_EMPTY;
+    scan->upper = options->range.upper.size > 0 ? arena_copy(options->arena, options->range.upper)
+                                                : STR_EMPTY;
+    scan->empty = scan->upper.size > 0 && str_compare(scan->lower, scan->upper) >= 0;
+    CHECK(scan->lower.size == 0 || scan->lower.data != NULL);
+}
+
+static struct str scan_hot_bound(struct scan *scan, struct str bound, char separator)
+{
+    struct str user = scan->options.user;
+    char *bytes = arena_alloc(scan->options.arena, user.size + 1 + bound.size);
+
+    CHECK(user.size > 0 && memchr(user.data, ':', user.size) == NULL);
+    memcpy(bytes, user.data, user.size);
+    bytes[user.size] = separator;
+    if (bound.size > 0)
+        memcpy(bytes + user.size + 1, bound.data, bound.size);
+    return str_from(bytes, user.size + 1 + bound.size);
+}
+
+static void scan_open_hot(struct scan *scan)
+{
+    const struct scan_options *options = &scan->options;
+    struct str lower = scan->lower, upper = scan->upper;
+    bool prefixed = options->table->kind == TABLE_KIND_USER;
+
+    CHECK(options->table->rows != NULL);
+    if (prefixed) { /* `{user};` follows all keys of `{user}:` */
+        lower = scan_hot_bound(scan, lower, ':');
+        upper = scan_hot_bound(scan, upper, upper.size > 0 ? ':' : ';');
+        scan->prefix_size = options->user.size + 1;
+    }
+    struct kv_iterator_options hot = {
+        .snapshot = options->view->snapshot,
+        .lower = lower,
+        .upper = upper,
+        .flags = options->cached_only ? KV_READ_CACHED : 0,
+        .prefix_same = prefixed,
+        .fill_cache = !options->hot_only,
+    };
+    scan->hot = kv_iterator_open(scan->store->kv, options->table->rows, &hot);
+}
+
+enum status scan_open(struct store *store, const struct scan_options *options, struct scan **out,
+                      struct error *err)
+{
+    enum table_kind kind = options->table->kind;
+
+    CHECK(options->arena != NULL && options->view != NULL);
+    CHECK((kind == TABLE_KIND_USER) == (options->user.size > 0) || kind != TABLE_KIND_USER);
+    struct scan *scan = arena_zalloc(options->arena, sizeof(*scan));
+    scan->store = store;
+    scan->options = *options;
+    scan_open_bounds(scan);
+    if (!scan->empty) {
+        if (!options->hot_only && (kind == TABLE_KIND_USER || kind == TABLE_KIND_SHARED)) {
+            enum status status = scan_open_cold(scan, err);
+            if (status != STATUS_OK) {
+                scan_close(scan);
+                return status;
+            }
+        }
+        scan_open_hot(scan);
+    }
+    *out = scan;
+    return STATUS_OK;
+}
+
+void scan_close(struct scan *scan)
+{
+    if (scan == NULL)
+        return;
+    CHECK(scan->store != NULL);
+    kv_iterator_close(scan->hot);
+    for (uint32_t i = 0; i < scan->open_count; i++)
+        cold_cursor_close(&scan->open[i]);
+    scan->open_count = 0;
+    segment_list_unref(scan->list);
+    scan->list = NULL;
+    scan->hot = NULL;
+}
+
+/* ---- the hot side --------------------------------------------------------------------------------- */
+
+/* Makes the iterator stand on the next hot row; `key` is empty at the end. */
+static enum status scan_hot_step(struct scan *scan, struct str *key, struct error *err)
+{
+    if (!scan->hot_started) {
+        scan->hot_started = true;
+        if (scan->options.descending)
+            kv_iterator_seek_last(scan->hot);
+        else
+            kv_iterator_seek_first(scan->hot);
+    } else if (scan->hot_consumed && kv_iterator_is_valid(scan->hot)) {
+        if (scan->options.descending)
+            kv_iterator_prev(scan->hot);
+        else
+            kv_iterator_next(scan->hot);
+    }
+    scan->hot_consumed = false;
+    if (!kv_iterator_is_valid(scan->hot)) {
+        *key = STR_EMPTY;
+        return hot_translate(kv_iterator_status(scan->hot, err), scan->options.table, err);
+    }
+    struct str full = kv_iterator_key(scan->hot);
+    CHECK(full.size > scan->prefix_size);
+    *key = str_from(full.data + scan->prefix_size, full.size - scan->prefix_size);
+    return STATUS_OK;
+}
+
+/* ---- the cold side -------------------------------------------------------------------------------- */
+
+/* Whether `a` comes before `b` in the direction of the scan. */
+static bool scan_is_before(const struct scan *scan, struct str a, struct str b)
+{
+    int order = str_compare(a, b);
+    CHECK(a.size > 0 && b.size > 0);
+    return scan->options.descending ? order > 0 : order < 0;
+}
+
+/* open[0] has moved: puts it in its place again, or drops it at its end. */
+static void scan_cold_resort(struct scan *scan)
+{
+    struct cold_cursor moved = scan->open[0];
+    uint32_t at = 0;
+
+    CHECK(scan->open_count > 0);
+    if (!cold_cursor_is_valid(&moved)) {
+        scan->open_count--;
+        memmove(&scan->open[0], &scan->open[1], scan->open_count * sizeof(moved));
+        return;
+    }
+    while (at + 1 < scan->open_count && scan_is_before(scan, scan->open[at + 1].key, moved.key)) {
+        scan->open[at] = scan->open[at + 1];
+        at++;
+    }
+    scan->open[at] = moved;
+}
+
+static enum status scan_cold_step(struct scan *scan, struct error *err)
+{
+    CHECK(scan->open_count > 0);
+    enum status status = cold_cursor_next(scan->store, &scan->cold, &scan->open[0], err);
+    scan->cold_consumed = false;
+    if (status == STATUS_OK)
+        scan_cold_resort(scan);
+    return status;
+}
+
+static enum status scan_cold_open_next(struct scan *scan, struct error *err)
+{
+    struct segment *segment = scan->waiting[0];
+    struct cold_cursor cursor;
+
+    CHECK(scan->waiting_count > 0);
+    enum status status = cold_cursor_open(scan->store, &scan->cold, segment, &cursor, err);
+    if (status != STATUS_OK)
+        return status;
+    scan->waiting++;
+    scan->waiting_count--;
+    if (!cold_cursor_is_valid(&cursor))
+        return STATUS_OK;
+    memmove(&scan->open[1], &scan->open[0], scan->open_count * sizeof(cursor));
+    scan->open[0] = cursor;
+    scan->open_count++;
+    scan_cold_resort(scan);
+    return STATUS_OK;
+}
+
+/* Opens every segment that can hold a row at or before the next result. */
+static enum status scan_cold_reach(struct scan *scan, struct str hot_key, struct error *err)
+{
+    while (scan->waiting_count > 0) {
+        struct str entry =
+            scan->options.descending ? scan->waiting[0]->key_max : scan->waiting[0]->key_min;
+        CHECK(entry.size > 0);
+        if (hot_key.size > 0 && scan_is_before(scan, hot_key, entry))
+            return STATUS_OK;
+        if (scan->open_count > 0 && scan_is_before(scan, scan->open[0].key, entry))
+            return STATUS_OK;
+        enum status status = scan_cold_open_next(scan, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* ---- merging -------------------------------------------------------------------------------------- */
+
+static enum status scan_take_hot(struct scan *scan, struct str key, struct row *row,
+                                 struct error *err)
+{
+    CHECK(!scan->hot_consumed);
+    scan->hot_consumed = true;
+    *row = (struct row){
+        .table = scan->options.table, .key = key, .bytes = kv_iterator_value(scan->hot)};
+    enum status status =
+        row_accept(scan->options.table, &scan->projections, scan->options.arena, row, err);
+    return hot_translate(status, scan->options.table, err);
+}
+
+static enum status scan_take_cold(struct scan *scan, struct row *row, struct error *err)
+{
+    const struct cold_cursor *cursor = &scan->open[0];
+
+    CHECK(scan->open_count > 0 && !scan->cold_consumed);
+    scan->cold_consumed = true;
+    *row = (struct row){
+        .table = scan->options.table, .key = cursor->key, .bytes = cursor->bytes};
+    enum status status =
+        row_accept(scan->options.table, &scan->projections, scan->options.arena, row, err);
+    return cold_translate(status, scan->options.table, err);
+}
+
+/* The next key of either side with its current version. */
+static enum status scan_merge(struct scan *scan, struct row *row, struct error *err)
+{
+    struct str key;
+    enum status status = scan_hot_step(scan, &key, err);
+
+    if (status == STATUS_OK && scan->cold_consumed)
+        status = scan_cold_step(scan, err);
+    if (status == STATUS_OK && scan->waiting_count > 0)
+        status = scan_cold_reach(scan, key, err);
+    if (status != STATUS_OK)
+        return status;
+    if (scan->open_count == 0)
+        return key.size > 0 ? scan_take_hot(scan, key, row, err) : STATUS_END;
+    if (key.size == 0 || scan_is_before(scan, scan->open[0].key, key))
+        return scan_take_cold(scan, row, err);
+    if (str_equal(scan->open[0].key, key)) {
+        CHECK_SLOW((row_header_get(kv_iterator_value(scan->hot)).flags & ROW_SHADOW) != 0);
+        scan->cold_consumed = true; /* ONE_VERSION: the hot row hides it */
+    }
+    return scan_take_hot(scan, key, row, err);
+}
+
+enum status scan_next(struct scan *scan, struct row *row, struct error *err)
+{
+    const struct scan_options *options = &scan->options;
+
+    CHECK(row != NULL);
+    if (scan->empty)
+        return STATUS_END;
+    for (;;) {
+        if (options->cancelled != NULL &&
+            atomic_load_explicit(options->cancelled, memory_order_relaxed))
+            return error_set(err, STATUS_CANCELLED, "cancelled");
+        enum status status = scan_merge(scan, row, err);
+        if (status != STATUS_OK)
+            return status;
+        if (!options->with_deleted && row_is_deleted(row->bytes))
+            continue;
+        if (options->seq_after < 0 || row_seq(row->bytes) > options->seq_after)
+            return STATUS_OK;
+    }
+}
