@@ -1,13 +1,14 @@
 /* columnar.h — DuckDB behind our own words: write Parquet from a row source, read Parquet, run one
  * checked SELECT over our scans. duckdb.h is included only in columnar*.c.
  *
- * Two instances: `small` (threads=1, run from our workers) and `large` (query.parallelism threads, own
- * memory limit). Both are locked down (design §7): external access off but for the storage folders,
- * configuration locked, no extensions. An instance that DuckDB declares invalid is reopened; the
- * caller sees STALE once and repeats the statement. Blocking: workers and job threads only.
+ * Two instances: `small` (threads=1, run from our workers) and `large` (query.parallelism threads,
+ * own memory limit). Both are locked down (design §7): external access off but for the storage
+ * folders, configuration locked, no extensions. An instance that DuckDB declares invalid is
+ * reopened; the caller sees STALE once and repeats the statement. Blocking: workers and job threads
+ * only.
  *
- * storage/ knows no value.h; cells travel as `struct column_cell`, whose kinds mirror the fourteen types.
- * SPDX-License-Identifier: Apache-2.0
+ * storage/ knows no value.h; cells travel as `struct column_cell`, whose kinds mirror the fourteen
+ * types. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_COLUMNAR_H
 #define STORAGE_COLUMNAR_H
@@ -25,12 +26,13 @@
 struct columnar;
 
 struct columnar_options {
-    uint64_t memory_bytes;       /* per instance, query.memory_limit */
-    unsigned parallelism;        /* threads of the large instance */
+    uint64_t memory_bytes;        /* per instance, query.memory_limit */
+    unsigned parallelism;         /* threads of the large instance */
     const char *temporary_folder; /* spill files */
-    const char *const *folders;  /* local folders DuckDB may read and write */
+    const char *const *folders;   /* local folders DuckDB may read and write */
     size_t folder_count;
-    const char *const *setup; /* statements run in each new instance before it is locked; may be NULL */
+    const char *const
+        *setup; /* statements run in each new instance before it is locked; may be NULL */
     size_t setup_count;
 };
 
@@ -39,7 +41,8 @@ enum status columnar_open(const struct columnar_options *options, struct columna
 void columnar_close(struct columnar *columnar);
 const char *columnar_version(void);
 
-/* Order and meaning as enum value_type of value/value.h (a static assertion in store/ proves it). */
+/* Order and meaning as enum value_type of value/value.h (a static assertion in store/ proves it).
+ */
 enum column_kind {
     COLUMN_NULL,
     COLUMN_BOOLEAN,
@@ -83,7 +86,8 @@ struct column_cell {
     };
 };
 
-/* ---- rows into DuckDB: table functions and COPY sources ---------------------------------------- */
+/* ---- rows into DuckDB: table functions and COPY sources ----------------------------------------
+ */
 
 struct column_chunk; /* up to COLUMN_CHUNK_ROWS rows to be filled */
 enum { COLUMN_CHUNK_ROWS = 2048 };
@@ -107,41 +111,49 @@ struct column_source {
     void (*close)(void *cursor);
 };
 
-/* ---- Parquet ------------------------------------------------------------------------------------ */
+/* ---- Parquet ------------------------------------------------------------------------------------
+ */
 
 struct parquet_options {
-    const char *compression;   /* zstd, snappy, lz4, none */
-    uint32_t row_group_rows;   /* multiple of 2048 */
-    const struct parquet_meta { struct str key, value; } *meta; /* file key-value metadata */
+    const char *compression; /* zstd, snappy, lz4, none */
+    uint32_t row_group_rows; /* multiple of 2048 */
+    const struct parquet_meta {
+        struct str key, value;
+    } * meta; /* file key-value metadata */
     size_t meta_count;
 };
-/* Writes all rows of `source` in their order to the local `path` (not fsynced, see files_publish). */
+/* Writes all rows of `source` in their order to the local `path` (not fsynced, see files_publish).
+ */
 enum status columnar_write_parquet(struct columnar *columnar, const char *path,
                                    const struct column_source *source,
                                    const struct parquet_options *options, uint64_t *rows,
                                    struct error *err) MUST_CHECK;
 
-/* Reads columns of one local Parquet file, in file order. A wanted column is found by field id; one the
- * file does not have comes as NULL cells and `present[i]` false; the file's own type is told in
+/* Reads columns of one local Parquet file, in file order. A wanted column is found by field id; one
+ * the file does not have comes as NULL cells and `present[i]` false; the file's own type is told in
  * `types[i]`. */
 struct parquet_reader;
 struct parquet_read_options {
     const char *path;
     const uint32_t *field_ids;
     size_t field_count;
-    uint64_t row_first, row_count; /* rows by position in the file; row groups outside are not read */
-    const atomic_bool *cancelled;  /* may be NULL */
+    uint64_t row_first,
+        row_count; /* rows by position in the file; row groups outside are not read */
+    const atomic_bool *cancelled; /* may be NULL */
 };
-enum status parquet_reader_open(struct columnar *columnar, const struct parquet_read_options *options,
+enum status parquet_reader_open(struct columnar *columnar,
+                                const struct parquet_read_options *options,
                                 struct parquet_reader **out, struct error *err) MUST_CHECK;
 const struct column_type *parquet_reader_types(const struct parquet_reader *reader);
 const bool *parquet_reader_present(const struct parquet_reader *reader);
 /* Next block of rows: cells[column][row], valid until the next call. END after the last. */
-enum status parquet_reader_next(struct parquet_reader *reader, const struct column_cell *const **cells,
-                                size_t *rows, struct error *err) MUST_CHECK;
+enum status parquet_reader_next(struct parquet_reader *reader,
+                                const struct column_cell *const **cells, size_t *rows,
+                                struct error *err) MUST_CHECK;
 void parquet_reader_close(struct parquet_reader *reader);
 
-/* ---- one SELECT --------------------------------------------------------------------------------- */
+/* ---- one SELECT ---------------------------------------------------------------------------------
+ */
 
 struct columnar_parameter {
     struct column_type type;
@@ -149,32 +161,36 @@ struct columnar_parameter {
 };
 
 struct columnar_query_options {
-    struct str sql;                       /* may call hot_scan(n): n-th of sources */
-    const struct column_source *sources;  /* live until columnar_query_close */
+    struct str sql;                      /* may call hot_scan(n): n-th of sources */
+    const struct column_source *sources; /* live until columnar_query_close */
     size_t source_count;
     const struct columnar_parameter *parameters; /* $1 … */
     size_t parameter_count;
-    bool large;                           /* instance with several threads */
-    int64_t deadline_ns;                  /* clock_monotonic_ns; 0 = none → QUERY_TIMEOUT */
-    const atomic_bool *cancelled;         /* watched; → CANCELLED */
+    bool large;                   /* instance with several threads */
+    int64_t deadline_ns;          /* clock_monotonic_ns; 0 = none → QUERY_TIMEOUT */
+    const atomic_bool *cancelled; /* watched; → CANCELLED */
 };
 
 struct columnar_result_column {
     struct str name;
-    struct column_type type; /* after mapping: HUGEINT → DECIMAL(38,0), nested → JSON, others → TEXT */
+    struct column_type
+        type; /* after mapping: HUGEINT → DECIMAL(38,0), nested → JSON, others → TEXT */
 };
 
 struct columnar_query;
 /* Runs and streams: the first rows come before the last are computed. Errors of the user's SQL:
  * SQL_EXECUTION_ERROR, TYPE_MISMATCH, INVALID_SQL with DuckDB's message shortened to its first
- * line, without paths; RESULT_TOO_LARGE for the memory limit; STALE when the instance had to be reopened. */
-enum status columnar_query_open(struct columnar *columnar, const struct columnar_query_options *options,
+ * line, without paths; RESULT_TOO_LARGE for the memory limit; STALE when the instance had to be
+ * reopened. */
+enum status columnar_query_open(struct columnar *columnar,
+                                const struct columnar_query_options *options,
                                 struct columnar_query **out, struct error *err) MUST_CHECK;
 const struct columnar_result_column *columnar_query_columns(const struct columnar_query *query,
                                                             size_t *count);
 /* Next block: cells[column][row], valid until the next call. END after the last. */
-enum status columnar_query_next(struct columnar_query *query, const struct column_cell *const **cells,
-                                size_t *rows, struct error *err) MUST_CHECK;
+enum status columnar_query_next(struct columnar_query *query,
+                                const struct column_cell *const **cells, size_t *rows,
+                                struct error *err) MUST_CHECK;
 void columnar_query_close(struct columnar_query *query); /* NULL is fine */
 
 /* The serialized syntax tree (JSON) of one SELECT statement: DuckDB's json_serialize_sql. Syntax

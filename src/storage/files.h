@@ -1,10 +1,11 @@
-/* files.h — whole immutable files by relative path under a root: a local folder now, S3 behind the same
- * table of callbacks later.
+/* files.h — whole immutable files by relative path under a root: a local folder now, S3 behind the
+ * same table of callbacks later.
  *
  * A file becomes visible under its name only when it is complete and durable: it is written to a
- * temporary path of the local disk (so that DuckDB can write it), then published: fsync of the file,
- * rename, fsync of the folder (and of folders just made). Paths are relative, use '/', hold no empty, "." or ".." part.
- * Thread: any; blocking, so never a loop or the commit thread. SPDX-License-Identifier: Apache-2.0
+ * temporary path of the local disk (so that DuckDB can write it), then published: fsync of the
+ * file, rename, fsync of the folder (and of folders just made). Paths are relative, use '/', hold
+ * no empty, "." or ".." part. Thread: any; blocking, so never a loop or the commit thread.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_FILES_H
 #define STORAGE_FILES_H
@@ -24,8 +25,10 @@ enum status files_open_local(const char *root, struct files **out, struct error 
 void files_close(struct files *files);
 
 /* A local path to write the temporary file of `path` to; folders are made. The same `path` always
- * gives the same temporary path, so that recovery can delete it. `out` is NUL-terminated heap text (mem_free). */
-enum status files_stage(struct files *files, const char *path, char **out, struct error *err) MUST_CHECK;
+ * gives the same temporary path, so that recovery can delete it. `out` is NUL-terminated heap text
+ * (mem_free). */
+enum status files_stage(struct files *files, const char *path, char **out,
+                        struct error *err) MUST_CHECK;
 /* Makes the staged file durable and visible. IO_FAILED: nothing visible. */
 enum status files_publish(struct files *files, const char *path, struct error *err) MUST_CHECK;
 /* Deletes the staged file if there is one. */
@@ -42,12 +45,14 @@ enum status files_delete(struct files *files, const char *path, struct error *er
 enum status files_checksum(struct files *files, const char *path, uint64_t *checksum,
                            struct error *err) MUST_CHECK;
 
-/* Small helpers for single local files outside any root (secret, lock). Reads whole files up to `size_max`. */
+/* Small helpers for single local files outside any root (secret, lock). Reads whole files up to
+ * `size_max`. */
 enum status file_read_all(const char *path, size_t size_max, struct buf *out,
                           struct error *err) MUST_CHECK; /* ABSENT if missing */
 /* Writes durably through a temporary file; `mode` like 0600. */
 enum status file_write_all(const char *path, struct str content, unsigned mode,
                            struct error *err) MUST_CHECK;
-enum status file_make_folders(const char *path, struct error *err) MUST_CHECK; /* like mkdir -p, durable */
+enum status file_make_folders(const char *path,
+                              struct error *err) MUST_CHECK; /* like mkdir -p, durable */
 
 #endif

@@ -1,9 +1,10 @@
 /* kv.h — an ordered key-value store with atomic batches, snapshots and range deletes.
  *
  * Two implementations behind one table of callbacks: RocksDB (kv_rocksdb.c, the only file that
- * includes rocksdb/c.h) and memory (kv_memory.c, for unit tests, same test suite). A `kv_space` is an
- * ordered set of keys of its own: a column family, or, once `column_families_max` families exist, a
- * shared pooled family under a prefix that is never reused; nobody above this header knows which. Keys compare as unsigned bytes.
+ * includes rocksdb/c.h) and memory (kv_memory.c, for unit tests, same test suite). A `kv_space` is
+ * an ordered set of keys of its own: a column family, or, once `column_families_max` families
+ * exist, a shared pooled family under a prefix that is never reused; nobody above this header knows
+ * which. Keys compare as unsigned bytes.
  *
  * Thread: everything may be called from any thread unless said otherwise; batches, iterators and
  * pinned values belong to one thread at a time. SPDX-License-Identifier: Apache-2.0
@@ -26,10 +27,10 @@ struct kv_batch;
 struct kv_iterator;
 
 struct kv_options {
-    const char *path;           /* folder; made when missing */
-    size_t write_buffer_bytes;  /* 64 MiB */
-    unsigned write_buffers_max; /* 3 */
-    size_t block_cache_bytes;   /* 256 MiB */
+    const char *path;             /* folder; made when missing */
+    size_t write_buffer_bytes;    /* 64 MiB */
+    unsigned write_buffers_max;   /* 3 */
+    size_t block_cache_bytes;     /* 256 MiB */
     unsigned background_jobs_max; /* 4 */
     unsigned column_families_max; /* 256 */
     unsigned keep_log_files;      /* 3 */
@@ -37,9 +38,10 @@ struct kv_options {
 };
 
 enum kv_space_flag {
-    KV_SPACE_USER_PREFIX = 1, /* keys start with `{user}:`: bloom filter and prefix extractor on it */
-    KV_SPACE_SMALL = 2,       /* system data: small write buffer */
-    KV_SPACE_VOLATILE = 4,    /* stream data: never written to the log, empty after a restart */
+    KV_SPACE_USER_PREFIX =
+        1,                 /* keys start with `{user}:`: bloom filter and prefix extractor on it */
+    KV_SPACE_SMALL = 2,    /* system data: small write buffer */
+    KV_SPACE_VOLATILE = 4, /* stream data: never written to the log, empty after a restart */
 };
 
 /* Opens or creates. Errors: IO_FAILED, CORRUPT; nothing is left open. */
@@ -49,8 +51,8 @@ struct kv *kv_open_memory(void);
 /* No iterator, snapshot or pinned value may be left. NULL is fine. */
 void kv_close(struct kv *kv);
 
-/* Spaces persist by name. kv_space_open opens an existing one or creates it; the pointer lives until
- * kv_close or kv_space_drop. Names: printable, ≤ 200 bytes, unique. */
+/* Spaces persist by name. kv_space_open opens an existing one or creates it; the pointer lives
+ * until kv_close or kv_space_drop. Names: printable, ≤ 200 bytes, unique. */
 enum status kv_space_open(struct kv *kv, struct str name, unsigned flags, struct kv_space **out,
                           struct error *err) MUST_CHECK;
 /* All its keys are gone at once for new readers; existing snapshots of it may fail with ABSENT rows
@@ -59,7 +61,8 @@ enum status kv_space_drop(struct kv *kv, struct kv_space *space, struct error *e
 /* NULL if there is none. */
 struct kv_space *kv_space_find(struct kv *kv, struct str name);
 /* Calls `visit` for every space that exists. */
-void kv_space_each(struct kv *kv, void (*visit)(struct kv_space *space, struct str name, void *context),
+void kv_space_each(struct kv *kv,
+                   void (*visit)(struct kv_space *space, struct str name, void *context),
                    void *context);
 uint64_t kv_space_bytes(struct kv *kv, struct kv_space *space); /* estimate: memory and files */
 

@@ -1,0 +1,206 @@
+/* file.c — single local files: durable folders, whole-file reads and writes, the helpers of
+ * files_local.c.
+ *
+ * What becomes visible is durable: content is fsynced before its rename, the folder after it, and a
+ * new folder's parent right after mkdir. A close that fails tells nothing that fsync did not.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/files_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_FOLDER_MODE = 0750, FILE_PATH_MAX = 4096 };
+
+enum status file_error(int error_number, const char *what, const char *shown, struct error *err)
+{
+    char text[128];
+
+    CHECK(error_number != 0);
+    if (error_number == ENOENT)
+        return error_set(err, STATUS_ABSENT, "%s \"%s\": no such file", what, shown);
+    return error_set(err, STATUS_IO_FAILED, "%s \"%s\": %s", what, shown,
+                     strerror_r(error_number, text, sizeof(text)));
+}
+
+static int file_open(const char *path, int flags, unsigned mode)
+{
+    int fd;
+
+    CHECK(path != NULL);
+    do
+        fd = open(path, flags | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static int file_fsync(int fd)
+{
+    int result;
+
+    CHECK(fd >= 0);
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
+enum status file_sync(const char *path, const char *shown, struct error *err)
+{
+    enum status status = STATUS_OK;
+    int fd = file_open(path, O_RDONLY, 0);
+
+    if (fd < 0)
+        return file_error(errno, "sync", shown, err);
+    if (file_fsync(fd) != 0)
+        status = file_error(errno, "sync", shown, err);
+    (void)close(fd);
+    return status;
+}
+
+enum status file_sync_parent(const char *path, const char *shown, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    struct str parent = STR_LIT(".");
+    enum status status;
+    char *folder;
+
+    CHECK(path[0] != '\0');
+    if (slash != NULL)
+        parent = slash == path ? STR_LIT("/") : str_from(path, (size_t)(slash - path));
+    folder = mem_strdup(parent);
+    status = file_sync(folder, shown, err);
+    mem_free(folder);
+    return status;
+}
+
+char *file_temporary_path(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t folder_size = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    struct buf out;
+    size_t size;
+
+    CHECK(path[folder_size] != '\0');
+    buf_init(&out);
+    buf_append(&out, path, folder_size);
+    buf_printf(&out, ".%s.tmp", path + folder_size);
+    buf_append_byte(&out, 0);
+    return buf_take(&out, &size);
+}
+
+/* Makes one folder whose parent exists. */
+static enum status file_make_folder(const char *path, struct error *err)
+{
+    struct stat info;
+
+    CHECK(path[0] != '\0');
+    if (mkdir(path, FILE_FOLDER_MODE) == 0)
+        return file_sync_parent(path, path, err);
+    if (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return STATUS_OK;
+    return file_error(errno, "make folder", path, err);
+}
+
+enum status file_make_folders(const char *path, struct error *err)
+{
+    enum status status = STATUS_OK;
+    struct stat info;
+    char *copy;
+
+    CHECK(path != NULL);
+    if (path[0] == '\0' || strlen(path) > FILE_PATH_MAX)
+        return error_set(err, STATUS_IO_FAILED, "make folder: the path is empty or too long");
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        return STATUS_OK;
+    copy = mem_strdup(str_from_c(path));
+    for (char *at = copy + 1; status == STATUS_OK && *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        status = file_make_folder(copy, err);
+        *at = '/';
+    }
+    if (status == STATUS_OK)
+        status = file_make_folder(copy, err);
+    mem_free(copy);
+    return status;
+}
+
+enum status file_read_all(const char *path, size_t size_max, struct buf *out, struct error *err)
+{
+    enum status status = STATUS_OK;
+    int fd = file_open(path, O_RDONLY, 0);
+
+    CHECK(out != NULL);
+    buf_reset(out);
+    if (fd < 0)
+        return file_error(errno, "read", path, err);
+    for (;;) {
+        ssize_t got = read(fd, buf_reserve(out, 65536), 65536);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            status = file_error(errno, "read", path, err);
+        if (got <= 0)
+            break;
+        out->size += (size_t)got;
+        if (out->size > size_max) {
+            status = error_set(err, STATUS_IO_FAILED, "read \"%s\": larger than %zu bytes", path,
+                               size_max);
+            break;
+        }
+    }
+    (void)close(fd);
+    return status;
+}
+
+static enum status file_write_fd(int fd, struct str content, unsigned mode, const char *path,
+                                 struct error *err)
+{
+    CHECK(fd >= 0);
+    if (fchmod(fd, mode) != 0) /* the umask and an older file's mode do not count */
+        return file_error(errno, "write", path, err);
+    while (content.size > 0) {
+        ssize_t put = write(fd, content.data, content.size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return file_error(put < 0 ? errno : EIO, "write", path, err);
+        content = str_from(content.data + put, content.size - (size_t)put);
+    }
+    return file_fsync(fd) == 0 ? STATUS_OK : file_error(errno, "write", path, err);
+}
+
+enum status file_write_all(const char *path, struct str content, unsigned mode, struct error *err)
+{
+    char *temporary = file_temporary_path(path);
+    enum status status;
+    int fd;
+
+    CHECK(mode <= 07777);
+    fd = file_open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+    if (fd < 0) {
+        status = file_error(errno, "write", path, err);
+        goto out;
+    }
+    status = file_write_fd(fd, content, mode, path, err);
+    (void)close(fd);
+    if (status == STATUS_OK && rename(temporary, path) != 0)
+        status = file_error(errno, "write", path, err);
+    if (status != STATUS_OK) {
+        (void)unlink(temporary);
+        goto out;
+    }
+    status = file_sync_parent(path, path, err);
+out:
+    mem_free(temporary);
+    return status;
+}

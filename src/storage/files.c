@@ -1,0 +1,110 @@
+/* files.c — whole files by relative path; checks the path, then hands over to the driver.
+ *
+ * Every path is checked here, so that no driver can be led out of its root.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/files_internal.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+/* One part between slashes: not empty, ".", "..", nor with control characters or a backslash. */
+static bool files_part_is_valid(struct str part)
+{
+    if (part.size == 0 || part.size > FILES_NAME_MAX)
+        return false;
+    if (str_equal(part, STR_LIT(".")) || str_equal(part, STR_LIT("..")))
+        return false;
+    for (size_t i = 0; i < part.size; i++)
+        if ((unsigned char)part.data[i] < ' ' || part.data[i] == 0x7f || part.data[i] == '\\')
+            return false;
+    return true;
+}
+
+bool files_path_is_valid(struct str path)
+{
+    if (path.size == 0 || path.size > FILES_PATH_MAX)
+        return false;
+    for (size_t from = 0; from <= path.size;) {
+        struct str rest = str_from(path.data + from, path.size - from);
+        size_t slash = str_find(rest, STR_LIT("/"));
+        if (!files_part_is_valid(str_from(rest.data, slash == SIZE_MAX ? rest.size : slash)))
+            return false;
+        if (slash == SIZE_MAX)
+            return true;
+        from += slash + 1;
+    }
+    return false;
+}
+
+static enum status files_check(const struct files *files, const char *path, struct error *err)
+{
+    CHECK(files != NULL && path != NULL);
+    if (files_path_is_valid(str_from_c(path)))
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID_INPUT, "not a valid relative path");
+}
+
+void files_close(struct files *files)
+{
+    if (files == NULL)
+        return;
+    CHECK(files->driver != NULL);
+    files->driver->close(files);
+}
+
+enum status files_stage(struct files *files, const char *path, char **out, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(out != NULL);
+    *out = NULL;
+    return status == STATUS_OK ? files->driver->stage(files, path, out, err) : status;
+}
+
+enum status files_publish(struct files *files, const char *path, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    return status == STATUS_OK ? files->driver->publish(files, path, err) : status;
+}
+
+void files_abandon(struct files *files, const char *path)
+{
+    if (files_check(files, path, NULL) == STATUS_OK)
+        files->driver->abandon(files, path);
+}
+
+enum status files_local_path(struct files *files, const char *path, char **out, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(out != NULL);
+    *out = NULL;
+    return status == STATUS_OK ? files->driver->local_path(files, path, out, err) : status;
+}
+
+enum status files_size(struct files *files, const char *path, uint64_t *size, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(size != NULL);
+    return status == STATUS_OK ? files->driver->size(files, path, size, err) : status;
+}
+
+enum status files_delete(struct files *files, const char *path, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    return status == STATUS_OK ? files->driver->remove(files, path, err) : status;
+}
+
+enum status files_checksum(struct files *files, const char *path, uint64_t *checksum,
+                           struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(checksum != NULL);
+    return status == STATUS_OK ? files->driver->checksum(files, path, checksum, err) : status;
+}

@@ -1,0 +1,42 @@
+/* files_internal.h — the table of callbacks behind files.h (local now, S3 later) and helpers that
+ * the drivers share. Private to storage/files*.c. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORAGE_FILES_INTERNAL_H
+#define STORAGE_FILES_INTERNAL_H
+
+#include "storage/files.h"
+
+enum {
+    FILES_PATH_MAX = 2048,
+    FILES_NAME_MAX = 240, /* room for `.` and `.tmp` within a file name */
+};
+
+/* Paths were checked. */
+struct files_driver {
+    void (*close)(struct files *files);
+    enum status (*stage)(struct files *files, const char *path, char **out, struct error *err);
+    enum status (*publish)(struct files *files, const char *path, struct error *err);
+    void (*abandon)(struct files *files, const char *path);
+    enum status (*local_path)(struct files *files, const char *path, char **out, struct error *err);
+    enum status (*size)(struct files *files, const char *path, uint64_t *size, struct error *err);
+    enum status (*remove)(struct files *files, const char *path, struct error *err);
+    enum status (*checksum)(struct files *files, const char *path, uint64_t *checksum,
+                            struct error *err);
+};
+
+struct files {
+    const struct files_driver *driver;
+};
+
+bool files_path_is_valid(struct str path);
+
+/* One local file: `.<name>.tmp` beside `path`; mem_free. */
+char *file_temporary_path(const char *path);
+/* ABSENT for ENOENT, else IO_FAILED: `what` and errno's text for `shown`, a path safe to show. */
+enum status file_error(int error_number, const char *what, const char *shown, struct error *err);
+/* fsync of a file or folder. */
+enum status file_sync(const char *path, const char *shown, struct error *err) MUST_CHECK;
+/* fsync of the folder that holds `path`. */
+enum status file_sync_parent(const char *path, const char *shown, struct error *err) MUST_CHECK;
+
+#endif

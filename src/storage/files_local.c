@@ -1,0 +1,248 @@
+/* files_local.c — files of a local folder.
+ *
+ * Staging makes the folders and an empty temporary file, so that a folder in use is never empty:
+ * deletion removes empty folders, and a mutex keeps the two apart. Errors name the relative path
+ * only. SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/files_internal.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct local_files {
+    struct files base;
+    char *root;
+    pthread_mutex_t folders; /* held while folders appear or vanish */
+};
+
+static struct local_files *local_files(struct files *files)
+{
+    return CONTAINER_OF(files, struct local_files, base);
+}
+
+static char *local_full(struct files *files, const char *path)
+{
+    struct buf out;
+    size_t size;
+
+    CHECK(path[0] != '/');
+    buf_init(&out);
+    buf_printf(&out, "%s/%s", local_files(files)->root, path);
+    buf_append_byte(&out, 0);
+    return buf_take(&out, &size);
+}
+
+static char *local_temporary(struct files *files, const char *path)
+{
+    char *full = local_full(files, path);
+    char *temporary = file_temporary_path(full);
+
+    CHECK(temporary != NULL);
+    mem_free(full);
+    return temporary;
+}
+
+static void local_close(struct files *base)
+{
+    struct local_files *files = local_files(base);
+
+    CHECK(pthread_mutex_destroy(&files->folders) == 0);
+    mem_free(files->root);
+    mem_free(files);
+}
+
+/* Makes the folders between the root and the last part; durable at once. */
+static enum status local_make_folders(struct files *files, const char *path, struct error *err)
+{
+    char *full = local_full(files, path);
+    char *at = full + strlen(local_files(files)->root) + 1;
+    enum status status = STATUS_OK;
+
+    for (; status == STATUS_OK && *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(full, 0750) == 0)
+            status = file_sync_parent(full, path, err);
+        else if (errno != EEXIST)
+            status = file_error(errno, "make folders of", path, err);
+        *at = '/';
+    }
+    CHECK(*at == '\0' || status != STATUS_OK);
+    mem_free(full);
+    return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
+}
+
+static enum status local_stage_empty(const char *temporary, const char *path, struct error *err)
+{
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+
+    if (fd < 0)
+        return file_error(errno, "write", path, err);
+    (void)close(fd);
+    return STATUS_OK;
+}
+
+static enum status local_stage(struct files *base, const char *path, char **out, struct error *err)
+{
+    struct local_files *files = local_files(base);
+    char *temporary = local_temporary(base, path);
+    enum status status;
+
+    pthread_mutex_lock(&files->folders);
+    status = local_make_folders(base, path, err);
+    if (status == STATUS_OK)
+        status = local_stage_empty(temporary, path, err);
+    pthread_mutex_unlock(&files->folders);
+    if (status == STATUS_OK)
+        *out = temporary;
+    else
+        mem_free(temporary);
+    CHECK((*out != NULL) == (status == STATUS_OK));
+    return status;
+}
+
+static enum status local_publish(struct files *base, const char *path, struct error *err)
+{
+    char *temporary = local_temporary(base, path), *full = local_full(base, path);
+    enum status status = file_sync(temporary, path, err);
+
+    if (status != STATUS_OK)
+        goto out;
+    if (rename(temporary, full) != 0) {
+        status = file_error(errno, "publish", path, err);
+        goto out;
+    }
+    status = file_sync_parent(full, path, err);
+    if (status != STATUS_OK)
+        (void)unlink(full);
+out:
+    mem_free(temporary);
+    mem_free(full);
+    return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
+}
+
+/* Removes the folders above `full` that are empty, up to the root. */
+static void local_remove_folders(struct local_files *files, char *full)
+{
+    size_t root_size = strlen(files->root);
+
+    pthread_mutex_lock(&files->folders);
+    for (;;) {
+        char *slash = strrchr(full, '/');
+        CHECK(slash != NULL);
+        *slash = '\0';
+        if (strlen(full) <= root_size || rmdir(full) != 0)
+            break;
+    }
+    pthread_mutex_unlock(&files->folders);
+}
+
+static void local_abandon(struct files *base, const char *path)
+{
+    char *temporary = local_temporary(base, path);
+
+    CHECK(temporary[0] != '\0');
+    if (unlink(temporary) == 0)
+        local_remove_folders(local_files(base), temporary);
+    mem_free(temporary);
+}
+
+static enum status local_local_path(struct files *files, const char *path, char **out,
+                                    struct error *err)
+{
+    (void)err;
+    *out = local_full(files, path);
+    return STATUS_OK;
+}
+
+static enum status local_size(struct files *files, const char *path, uint64_t *size,
+                              struct error *err)
+{
+    enum status status = STATUS_OK;
+    char *full = local_full(files, path);
+    struct stat info;
+
+    if (stat(full, &info) != 0)
+        status = file_error(errno, "size of", path, err);
+    else if (!S_ISREG(info.st_mode))
+        status = error_set(err, STATUS_IO_FAILED, "size of \"%s\": not a file", path);
+    else
+        *size = (uint64_t)info.st_size;
+    mem_free(full);
+    return status;
+}
+
+static enum status local_remove(struct files *base, const char *path, struct error *err)
+{
+    enum status status = STATUS_OK;
+    char *full = local_full(base, path);
+
+    CHECK(full[0] != '\0');
+    if (unlink(full) == 0)
+        status = file_sync_parent(full, path, err);
+    else if (errno != ENOENT && errno != ENOTDIR)
+        status = file_error(errno, "delete", path, err);
+    if (status == STATUS_OK)
+        local_remove_folders(local_files(base), full);
+    mem_free(full);
+    return status;
+}
+
+/* Reads the whole file: segments are small beside the memory that writing them took. */
+static enum status local_checksum(struct files *files, const char *path, uint64_t *checksum,
+                                  struct error *err)
+{
+    char *full = local_full(files, path);
+    enum status status;
+    struct buf content;
+
+    buf_init(&content);
+    status = file_read_all(full, SIZE_MAX, &content, err);
+    if (status == STATUS_OK)
+        *checksum = hash_bytes(buf_str(&content));
+    else
+        (void)error_set(err, status, "checksum of \"%s\" failed", path);
+    buf_clear(&content);
+    mem_free(full);
+    return status;
+}
+
+static const struct files_driver local_driver = {
+    .close = local_close,
+    .stage = local_stage,
+    .publish = local_publish,
+    .abandon = local_abandon,
+    .local_path = local_local_path,
+    .size = local_size,
+    .remove = local_remove,
+    .checksum = local_checksum,
+};
+
+enum status files_open_local(const char *root, struct files **out, struct error *err)
+{
+    enum status status = file_make_folders(root, err);
+    struct local_files *files;
+    struct str trimmed = str_from_c(root);
+
+    *out = NULL;
+    if (status != STATUS_OK)
+        return status;
+    while (trimmed.size > 1 && trimmed.data[trimmed.size - 1] == '/')
+        trimmed.size--;
+    files = mem_zalloc(sizeof(*files));
+    files->base.driver = &local_driver;
+    files->root = mem_strdup(trimmed);
+    CHECK(pthread_mutex_init(&files->folders, NULL) == 0);
+    *out = &files->base;
+    return STATUS_OK;
+}

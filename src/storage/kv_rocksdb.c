@@ -1,0 +1,939 @@
+/* kv_rocksdb.c — the key-value store on RocksDB; the only file that knows its API.
+ *
+ * Which family a space lies in is decided in kv_spaces.c; here families are opened, read and
+ * written. Volatile changes of a batch go into a second RocksDB batch without log, written after
+ * the first. User spaces have a bloom filter on `{user}:`; only iterators that promise to stay
+ * within one user use it (total_order_seek otherwise). A failed write closes the store for writing
+ * (`failed`). Torn ends of the log are cut at the first record that does not check (point in time).
+ *
+ * Thread: any. SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/kv_spaces.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "storage/files.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    ROCKS_SMALL_WRITE_BUFFER = 4 << 20,
+    ROCKS_BLOCK_BYTES = 8 << 10,
+    ROCKS_BLOOM_BITS = 10,
+    ROCKS_INFO_LOG_BYTES = 10 << 20,
+    ROCKS_WARN_LEVEL = 2,
+    ROCKS_POINT_IN_TIME = 2, /* WALRecoveryMode */
+    ROCKS_FILES_UNLIMITED = 65536,
+    ROCKS_READ_CACHE_ONLY = 1, /* ReadTier */
+};
+
+struct kv_family {
+    rocksdb_column_family_handle_t *handle;
+    char name[DIRECTORY_FAMILY_MAX];
+};
+
+struct rocks_kv {
+    struct spaces_kv spaces;
+    struct kv_options options;
+    char *path;
+    rocksdb_t *db;
+    rocksdb_cache_t *cache;
+    rocksdb_block_based_table_options_t *table_options;
+    rocksdb_readoptions_t *read_blocking, *read_cached;
+    rocksdb_writeoptions_t *write_options[3]; /* by enum kv_durability */
+    atomic_bool failed;                       /* a write failed: no more until reopened */
+};
+
+struct rocks_snapshot {
+    struct kv_snapshot base;
+    const rocksdb_snapshot_t *snapshot;
+    rocksdb_readoptions_t *read_blocking, *read_cached; /* ready, so that a get allocates nothing */
+};
+
+struct rocks_batch {
+    struct kv_batch base;
+    rocksdb_writebatch_t *logged, *unlogged;
+    bool has_logged, has_unlogged;
+};
+
+struct rocks_iterator {
+    struct kv_iterator base;
+    rocksdb_iterator_t *rocks;
+    rocksdb_readoptions_t *read;
+    const struct spaces_space *space;
+    char bounds[]; /* lower, then upper; RocksDB points into it */
+};
+
+static struct rocks_kv *rocks_kv(struct kv *kv)
+{
+    return CONTAINER_OF(kv, struct rocks_kv, spaces.base);
+}
+
+static rocksdb_column_family_handle_t *rocks_handle(const struct spaces_space *space)
+{
+    CHECK(space != NULL);
+    return space->family->handle;
+}
+
+/* ---- errors
+ * --------------------------------------------------------------------------------------- */
+
+/* Takes RocksDB's message. The whole of it, which names paths, goes to the log only. */
+static enum status rocks_error(char *text, const char *what, struct error *err)
+{
+    enum status status = STATUS_IO_FAILED;
+    size_t size;
+
+    CHECK(text != NULL);
+    size = strlen(text);
+    if (str_starts_with(str_from(text, size), STR_LIT("Result incomplete"))) {
+        rocksdb_free(text);
+        return STATUS_WOULD_BLOCK;
+    }
+    log_error("rocksdb: %s: %s", what, text);
+    if (str_starts_with(str_from(text, size), STR_LIT("Corruption")))
+        status = STATUS_CORRUPT;
+    for (const char *end = text; *end != '\0'; end++)
+        if (*end == '/' || str_starts_with(str_from_c(end), STR_LIT(": While"))) {
+            size = (size_t)(end - text);
+            break;
+        }
+    (void)error_set(err, status, "key-value store: %s: %.*s", what, (int)size, text);
+    rocksdb_free(text);
+    return status;
+}
+
+/* ---- options
+ * -------------------------------------------------------------------------------------- */
+
+/* State of the slice transform: how many bytes stand before the user id. */
+static const size_t rocks_skip_none = 0, rocks_skip_prefix = DIRECTORY_PREFIX_BYTES;
+
+static void rocks_transform_free(void *state)
+{
+    (void)state;
+}
+
+static size_t rocks_transform_size(void *state, const char *key, size_t size)
+{
+    return directory_user_size(str_from(key, size), *(const size_t *)state);
+}
+
+static char *rocks_transform(void *state, const char *key, size_t size, size_t *size_out)
+{
+    *size_out = rocks_transform_size(state, key, size);
+    CHECK(*size_out <= size);
+    return (char *)(uintptr_t)key;
+}
+
+static unsigned char rocks_transform_in_domain(void *state, const char *key, size_t size)
+{
+    return rocks_transform_size(state, key, size) > 0;
+}
+
+static unsigned char rocks_transform_in_range(void *state, const char *key, size_t size)
+{
+    return size > 0 && rocks_transform_size(state, key, size) == size;
+}
+
+static const char *rocks_transform_name(void *state)
+{
+    return *(const size_t *)state == 0 ? "kalam.user" : "kalam.pool.user";
+}
+
+static void rocks_options_prefix(rocksdb_options_t *options, bool is_pool)
+{
+    const size_t *state = is_pool ? &rocks_skip_prefix : &rocks_skip_none;
+
+    CHECK(options != NULL);
+    rocksdb_options_set_prefix_extractor(
+        options, rocksdb_slicetransform_create((void *)(uintptr_t)state, rocks_transform_free,
+                                               rocks_transform, rocks_transform_in_domain,
+                                               rocks_transform_in_range, rocks_transform_name));
+}
+
+static rocksdb_options_t *rocks_family_options(const struct rocks_kv *kv, const char *name)
+{
+    unsigned flags = directory_family_flags(name);
+    rocksdb_options_t *options = rocksdb_options_create();
+    size_t buffer = kv->options.write_buffer_bytes;
+
+    if ((flags & (KV_SPACE_SMALL | KV_SPACE_VOLATILE)) != 0 && buffer > ROCKS_SMALL_WRITE_BUFFER)
+        buffer = ROCKS_SMALL_WRITE_BUFFER;
+    rocksdb_options_set_write_buffer_size(options, buffer);
+    rocksdb_options_set_max_write_buffer_number(options, (int)kv->options.write_buffers_max);
+    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_options_set_block_based_table_factory(options, kv->table_options);
+    if ((flags & KV_SPACE_USER_PREFIX) != 0)
+        rocks_options_prefix(options, directory_family_is_pool(name));
+    return options;
+}
+
+/* All files stay open (reads then never look them up) unless descriptors are scarce. */
+static int rocks_open_files_max(void)
+{
+    struct rlimit limit;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    return limit.rlim_cur >= ROCKS_FILES_UNLIMITED ? -1 : (int)(limit.rlim_cur / 4);
+}
+
+static rocksdb_options_t *rocks_database_options(const struct rocks_kv *kv)
+{
+    const struct kv_options *from = &kv->options;
+    rocksdb_options_t *options = rocks_family_options(kv, "default");
+    uint64_t buffers = (uint64_t)from->write_buffer_bytes * from->write_buffers_max;
+
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_paranoid_checks(options, 1);
+    rocksdb_options_set_db_write_buffer_size(options, buffers);
+    rocksdb_options_set_max_total_wal_size(options, buffers * from->keep_wal_files);
+    rocksdb_options_set_max_background_jobs(options, (int)from->background_jobs_max);
+    rocksdb_options_set_max_open_files(options, rocks_open_files_max());
+    rocksdb_options_set_keep_log_file_num(options, from->keep_log_files);
+    rocksdb_options_set_max_log_file_size(options, ROCKS_INFO_LOG_BYTES);
+    rocksdb_options_set_info_log_level(options, ROCKS_WARN_LEVEL);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_stats_persist_period_sec(options, 0);
+    rocksdb_options_set_wal_recovery_mode(options, ROCKS_POINT_IN_TIME);
+    rocksdb_options_set_bytes_per_sync(options, 1 << 20);
+    return options;
+}
+
+static void rocks_options_defaults(struct kv_options *options)
+{
+    CHECK(options->path != NULL && options->path[0] != '\0');
+    if (options->write_buffer_bytes == 0)
+        options->write_buffer_bytes = (size_t)64 << 20;
+    if (options->write_buffers_max < 2)
+        options->write_buffers_max = options->write_buffers_max == 0 ? 3 : 2;
+    if (options->block_cache_bytes == 0)
+        options->block_cache_bytes = (size_t)256 << 20;
+    if (options->background_jobs_max == 0)
+        options->background_jobs_max = 4;
+    if (options->column_families_max == 0)
+        options->column_families_max = 256;
+    if (options->keep_log_files == 0)
+        options->keep_log_files = 3;
+    if (options->keep_wal_files == 0)
+        options->keep_wal_files = 3;
+}
+
+static void rocks_open_objects(struct rocks_kv *kv)
+{
+    kv->cache = rocksdb_cache_create_lru(kv->options.block_cache_bytes);
+    kv->table_options = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_cache(kv->table_options, kv->cache);
+    rocksdb_block_based_options_set_filter_policy(
+        kv->table_options, rocksdb_filterpolicy_create_bloom_full(ROCKS_BLOOM_BITS));
+    rocksdb_block_based_options_set_block_size(kv->table_options, ROCKS_BLOCK_BYTES);
+    kv->read_blocking = rocksdb_readoptions_create();
+    kv->read_cached = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_read_tier(kv->read_cached, ROCKS_READ_CACHE_ONLY);
+    for (int i = KV_SYNC; i <= KV_MEMORY; i++)
+        kv->write_options[i] = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(kv->write_options[KV_SYNC], 1);
+    rocksdb_writeoptions_disable_WAL(kv->write_options[KV_MEMORY], 1);
+}
+
+static enum status rocks_write_one(struct rocks_kv *kv, rocksdb_writebatch_t *batch,
+                                   enum kv_durability durability, struct error *err)
+{
+    char *text = NULL;
+
+    CHECK(batch != NULL);
+    rocksdb_write(kv->db, kv->write_options[durability], batch, &text);
+    if (text == NULL)
+        return STATUS_OK;
+    atomic_store(&kv->failed, true);
+    return rocks_error(text, "write", err);
+}
+
+static enum status rocks_refuse_failed(const struct rocks_kv *kv, struct error *err)
+{
+    if (LIKELY(!atomic_load_explicit(&kv->failed, memory_order_relaxed)))
+        return STATUS_OK;
+    return error_set(err, STATUS_IO_FAILED, "key-value store: refuses writes after a failed one");
+}
+
+/* ---- families
+ * ------------------------------------------------------------------------------------ */
+
+static struct kv_family *rocks_family_new(rocksdb_column_family_handle_t *handle, const char *name)
+{
+    struct kv_family *family = mem_alloc(sizeof(*family));
+
+    CHECK(handle != NULL && strlen(name) < sizeof(family->name));
+    family->handle = handle;
+    memcpy(family->name, name, strlen(name) + 1);
+    return family;
+}
+
+static void rocks_family_close(struct kv_family *family)
+{
+    CHECK(family->handle != NULL);
+    rocksdb_column_family_handle_destroy(family->handle);
+    mem_free(family);
+}
+
+static enum status rocks_family_create(struct spaces_kv *base, const char *name,
+                                       struct kv_family **out, struct error *err)
+{
+    struct rocks_kv *kv = rocks_kv(&base->base);
+    rocksdb_options_t *options;
+    rocksdb_column_family_handle_t *handle;
+    enum status status = rocks_refuse_failed(kv, err);
+    char *text = NULL;
+
+    *out = NULL;
+    if (status != STATUS_OK)
+        return status;
+    options = rocks_family_options(kv, name);
+    handle = rocksdb_create_column_family(kv->db, options, name, &text);
+    rocksdb_options_destroy(options);
+    if (text != NULL)
+        return rocks_error(text, "create a column family", err);
+    *out = rocks_family_new(handle, name);
+    return STATUS_OK;
+}
+
+static void rocks_family_drop(struct spaces_kv *base, struct kv_family *family)
+{
+    char *text = NULL;
+
+    rocksdb_drop_column_family(rocks_kv(&base->base)->db, family->handle, &text);
+    if (text != NULL)
+        (void)rocks_error(text, "drop a column family", NULL);
+    rocks_family_close(family);
+}
+
+static const char *rocks_family_name(const struct kv_family *family)
+{
+    CHECK(family->handle != NULL);
+    return family->name;
+}
+
+static const struct family_driver rocks_families = {
+    .create = rocks_family_create,
+    .drop = rocks_family_drop,
+    .close = rocks_family_close,
+    .name = rocks_family_name,
+};
+
+static uint64_t rocks_family_property(const struct rocks_kv *kv,
+                                      rocksdb_column_family_handle_t *family, const char *name)
+{
+    uint64_t number = 0;
+
+    CHECK(family != NULL);
+    return rocksdb_property_int_cf(kv->db, family, name, &number) == 0 ? number : 0;
+}
+
+static uint64_t rocks_space_bytes(struct kv *base, struct kv_space *base_space)
+{
+    const struct rocks_kv *kv = rocks_kv(base);
+    const struct spaces_space *space = spaces_space(base_space);
+    const char *start = space->prefix, *end = space->prefix_end;
+    const size_t size = DIRECTORY_PREFIX_BYTES;
+    uint64_t bytes = 0;
+    char *text = NULL;
+
+    CHECK(space != NULL);
+    if (!space->is_pooled)
+        return rocks_family_property(kv, rocks_handle(space), "rocksdb.cur-size-all-mem-tables") +
+               rocks_family_property(kv, rocks_handle(space), "rocksdb.total-sst-files-size");
+    rocksdb_approximate_sizes_cf(kv->db, rocks_handle(space), 1, &start, &size, &end, &size, &bytes,
+                                 &text);
+    rocksdb_free(text);
+    return bytes;
+}
+
+/* ---- reading
+ * -------------------------------------------------------------------------------------- */
+
+static const rocksdb_readoptions_t *rocks_get_options(const struct rocks_kv *kv,
+                                                      const struct kv_snapshot *base,
+                                                      unsigned flags)
+{
+    const struct rocks_snapshot *snapshot = (const struct rocks_snapshot *)base;
+    bool is_cached = (flags & KV_READ_CACHED) != 0;
+
+    if (snapshot == NULL)
+        return is_cached ? kv->read_cached : kv->read_blocking;
+    CHECK(snapshot->snapshot != NULL);
+    return is_cached ? snapshot->read_cached : snapshot->read_blocking;
+}
+
+static enum status rocks_get(struct kv *base, struct kv_space *base_space,
+                             const struct kv_snapshot *snapshot, struct str key, unsigned flags,
+                             struct kv_value *out, struct error *err)
+{
+    struct rocks_kv *kv = rocks_kv(base);
+    const struct spaces_space *space = spaces_space(base_space);
+    rocksdb_pinnableslice_t *pin;
+    struct directory_full_key full;
+    char *text = NULL;
+
+    directory_full_key_init(&full, spaces_prefix(space), key);
+    pin = rocksdb_get_pinned_cf(kv->db, rocks_get_options(kv, snapshot, flags), rocks_handle(space),
+                                full.bytes.data, full.bytes.size, &text);
+    directory_full_key_clear(&full);
+    if (text != NULL)
+        return rocks_error(text, "read", err);
+    if (pin == NULL)
+        return STATUS_ABSENT;
+    out->pin = pin;
+    out->bytes.data = rocksdb_pinnableslice_value(pin, &out->bytes.size);
+    CHECK(out->bytes.data != NULL);
+    return STATUS_OK;
+}
+
+static void rocks_value_release(struct kv_value *value)
+{
+    CHECK(value->pin != NULL);
+    rocksdb_pinnableslice_destroy(value->pin);
+}
+
+static struct kv_snapshot *rocks_snapshot_new(struct kv *base)
+{
+    struct rocks_snapshot *snapshot = mem_zalloc(sizeof(*snapshot));
+
+    snapshot->base.kv = base;
+    snapshot->snapshot = rocksdb_create_snapshot(rocks_kv(base)->db);
+    CHECK(snapshot->snapshot != NULL);
+    snapshot->read_blocking = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_snapshot(snapshot->read_blocking, snapshot->snapshot);
+    snapshot->read_cached = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_snapshot(snapshot->read_cached, snapshot->snapshot);
+    rocksdb_readoptions_set_read_tier(snapshot->read_cached, ROCKS_READ_CACHE_ONLY);
+    return &snapshot->base;
+}
+
+static void rocks_snapshot_free(struct kv *base, struct kv_snapshot *base_snapshot)
+{
+    struct rocks_snapshot *snapshot = CONTAINER_OF(base_snapshot, struct rocks_snapshot, base);
+
+    CHECK(snapshot->snapshot != NULL);
+    rocksdb_release_snapshot(rocks_kv(base)->db, snapshot->snapshot);
+    rocksdb_readoptions_destroy(snapshot->read_blocking);
+    rocksdb_readoptions_destroy(snapshot->read_cached);
+    mem_free(snapshot);
+}
+
+/* ---- writing
+ * -------------------------------------------------------------------------------------- */
+
+static struct rocks_batch *rocks_batch(struct kv_batch *batch)
+{
+    return CONTAINER_OF(batch, struct rocks_batch, base);
+}
+
+static struct kv_batch *rocks_batch_new(struct kv *kv)
+{
+    struct rocks_batch *batch = mem_zalloc(sizeof(*batch));
+
+    CHECK(kv != NULL);
+    batch->base.kv = kv;
+    batch->logged = rocksdb_writebatch_create();
+    return &batch->base;
+}
+
+static void rocks_batch_free(struct kv_batch *base)
+{
+    struct rocks_batch *batch = rocks_batch(base);
+
+    CHECK(batch->logged != NULL);
+    rocksdb_writebatch_destroy(batch->logged);
+    if (batch->unlogged != NULL)
+        rocksdb_writebatch_destroy(batch->unlogged);
+    mem_free(batch);
+}
+
+static void rocks_batch_reset(struct kv_batch *base)
+{
+    struct rocks_batch *batch = rocks_batch(base);
+
+    CHECK(batch->logged != NULL);
+    rocksdb_writebatch_clear(batch->logged);
+    if (batch->unlogged != NULL)
+        rocksdb_writebatch_clear(batch->unlogged);
+    batch->has_logged = batch->has_unlogged = false;
+}
+
+/* The RocksDB batch that a change of this space belongs to. */
+static rocksdb_writebatch_t *rocks_batch_for(struct rocks_batch *batch,
+                                             const struct spaces_space *space)
+{
+    if ((space->base.flags & KV_SPACE_VOLATILE) == 0) {
+        batch->has_logged = true;
+        return batch->logged;
+    }
+    if (batch->unlogged == NULL)
+        batch->unlogged = rocksdb_writebatch_create();
+    batch->has_unlogged = true;
+    CHECK(batch->unlogged != NULL);
+    return batch->unlogged;
+}
+
+static void rocks_batch_put(struct kv_batch *base, struct kv_space *base_space, struct str key,
+                            struct str value)
+{
+    const struct spaces_space *space = spaces_space(base_space);
+    rocksdb_writebatch_t *to = rocks_batch_for(rocks_batch(base), space);
+    const char *parts[2] = {space->prefix, key.data};
+    const size_t sizes[2] = {DIRECTORY_PREFIX_BYTES, key.size};
+
+    CHECK(space != NULL);
+    if (space->is_pooled)
+        rocksdb_writebatch_putv_cf(to, rocks_handle(space), 2, parts, sizes, 1, &value.data,
+                                   &value.size);
+    else
+        rocksdb_writebatch_put_cf(to, rocks_handle(space), key.data, key.size, value.data,
+                                  value.size);
+}
+
+static void rocks_batch_delete(struct kv_batch *base, struct kv_space *base_space, struct str key)
+{
+    const struct spaces_space *space = spaces_space(base_space);
+    rocksdb_writebatch_t *to = rocks_batch_for(rocks_batch(base), space);
+    const char *parts[2] = {space->prefix, key.data};
+    const size_t sizes[2] = {DIRECTORY_PREFIX_BYTES, key.size};
+
+    CHECK(space != NULL);
+    if (space->is_pooled)
+        rocksdb_writebatch_deletev_cf(to, rocks_handle(space), 2, parts, sizes);
+    else
+        rocksdb_writebatch_delete_cf(to, rocks_handle(space), key.data, key.size);
+}
+
+static void rocks_batch_delete_range(struct kv_batch *base, struct kv_space *base_space,
+                                     struct str start, struct str end)
+{
+    const struct spaces_space *space = spaces_space(base_space);
+    rocksdb_writebatch_t *to = rocks_batch_for(rocks_batch(base), space);
+    struct directory_full_key from, until;
+
+    CHECK(str_compare(start, end) < 0 || (space->is_pooled && end.size == 0));
+    directory_full_key_init(&from, spaces_prefix(space), start);
+    directory_full_key_init(&until, spaces_prefix(space), end);
+    if (end.size == 0) /* a whole space is dropped */
+        until.bytes = str_from(space->prefix_end, DIRECTORY_PREFIX_BYTES);
+    rocksdb_writebatch_delete_range_cf(to, rocks_handle(space), from.bytes.data, from.bytes.size,
+                                       until.bytes.data, until.bytes.size);
+    directory_full_key_clear(&from);
+    directory_full_key_clear(&until);
+}
+
+static size_t rocks_batch_bytes(const struct kv_batch *base)
+{
+    const struct rocks_batch *batch = (const struct rocks_batch *)base;
+    size_t logged = 0, unlogged = 0;
+
+    CHECK(batch->logged != NULL);
+    if (batch->has_logged)
+        (void)rocksdb_writebatch_data(batch->logged, &logged);
+    if (batch->has_unlogged)
+        (void)rocksdb_writebatch_data(batch->unlogged, &unlogged);
+    return logged + unlogged;
+}
+
+static enum status rocks_write(struct kv *base, struct kv_batch *base_batch,
+                               enum kv_durability durability, struct error *err)
+{
+    struct rocks_kv *kv = rocks_kv(base);
+    struct rocks_batch *batch = rocks_batch(base_batch);
+    enum status status = rocks_refuse_failed(kv, err);
+
+    CHECK(durability >= KV_SYNC && durability <= KV_MEMORY);
+    if (status == STATUS_OK && batch->has_logged)
+        status = rocks_write_one(kv, batch->logged, durability, err);
+    if (status == STATUS_OK && batch->has_unlogged)
+        status = rocks_write_one(kv, batch->unlogged, KV_MEMORY, err);
+    return status;
+}
+
+static enum status rocks_sync(struct kv *base, struct error *err)
+{
+    struct rocks_kv *kv = rocks_kv(base);
+    enum status status = rocks_refuse_failed(kv, err);
+    char *text = NULL;
+
+    CHECK(kv->db != NULL);
+    if (status != STATUS_OK)
+        return status;
+    rocksdb_flush_wal(kv->db, 1, &text);
+    if (text == NULL)
+        return STATUS_OK;
+    atomic_store(&kv->failed, true);
+    return rocks_error(text, "sync", err);
+}
+
+/* ---- iterators
+ * ------------------------------------------------------------------------------------ */
+
+static struct rocks_iterator *rocks_iterator(struct kv_iterator *iterator)
+{
+    return CONTAINER_OF(iterator, struct rocks_iterator, base);
+}
+
+/* Puts the bounds behind the struct and tells RocksDB. A pooled space always has both. */
+static struct rocks_iterator *rocks_iterator_new(const struct spaces_space *space, struct str lower,
+                                                 struct str upper)
+{
+    size_t skip = space->is_pooled ? DIRECTORY_PREFIX_BYTES : 0;
+    size_t lower_size = skip + lower.size, upper_size = skip + upper.size;
+    struct rocks_iterator *iterator = mem_alloc(sizeof(*iterator) + lower_size + upper_size);
+    char *low = iterator->bounds, *high = low + lower_size;
+
+    CHECK(upper.size == 0 || str_compare(lower, upper) <= 0);
+    iterator->space = space;
+    iterator->read = rocksdb_readoptions_create();
+    memcpy(low, space->prefix, skip);
+    memcpy(high, upper.size > 0 ? space->prefix : space->prefix_end, skip);
+    if (lower.size > 0)
+        memcpy(low + skip, lower.data, lower.size);
+    if (upper.size > 0)
+        memcpy(high + skip, upper.data, upper.size);
+    if (lower_size > 0)
+        rocksdb_readoptions_set_iterate_lower_bound(iterator->read, low, lower_size);
+    if (upper_size > 0)
+        rocksdb_readoptions_set_iterate_upper_bound(iterator->read, high, upper_size);
+    return iterator;
+}
+
+static struct kv_iterator *rocks_iterator_open(struct kv *base, struct kv_space *base_space,
+                                               const struct kv_iterator_options *options)
+{
+    struct rocks_kv *kv = rocks_kv(base);
+    const struct spaces_space *space = spaces_space(base_space);
+    bool is_empty = options->upper.size > 0 && str_compare(options->lower, options->upper) > 0;
+    struct rocks_iterator *iterator =
+        rocks_iterator_new(space, is_empty ? options->upper : options->lower, options->upper);
+
+    iterator->base.driver = base->driver;
+    if (options->snapshot != NULL)
+        rocksdb_readoptions_set_snapshot(
+            iterator->read, ((const struct rocks_snapshot *)options->snapshot)->snapshot);
+    if ((options->flags & KV_READ_CACHED) != 0)
+        rocksdb_readoptions_set_read_tier(iterator->read, ROCKS_READ_CACHE_ONLY);
+    rocksdb_readoptions_set_fill_cache(iterator->read, options->fill_cache);
+    rocksdb_readoptions_set_total_order_seek(iterator->read, !options->prefix_same);
+    iterator->rocks = rocksdb_create_iterator_cf(kv->db, iterator->read, rocks_handle(space));
+    CHECK(iterator->rocks != NULL);
+    return &iterator->base;
+}
+
+static void rocks_iterator_close(struct kv_iterator *base)
+{
+    struct rocks_iterator *iterator = rocks_iterator(base);
+
+    CHECK(iterator->rocks != NULL);
+    rocksdb_iter_destroy(iterator->rocks);
+    rocksdb_readoptions_destroy(iterator->read);
+    mem_free(iterator);
+}
+
+static void rocks_seek_first(struct kv_iterator *base)
+{
+    rocksdb_iter_seek_to_first(rocks_iterator(base)->rocks);
+}
+
+static void rocks_seek_last(struct kv_iterator *base)
+{
+    rocksdb_iter_seek_to_last(rocks_iterator(base)->rocks);
+}
+
+static void rocks_seek(struct kv_iterator *base, struct str key)
+{
+    struct rocks_iterator *iterator = rocks_iterator(base);
+    struct directory_full_key full;
+
+    directory_full_key_init(&full, spaces_prefix(iterator->space), key);
+    rocksdb_iter_seek(iterator->rocks, full.bytes.data, full.bytes.size);
+    directory_full_key_clear(&full);
+}
+
+static void rocks_seek_for_prev(struct kv_iterator *base, struct str key)
+{
+    struct rocks_iterator *iterator = rocks_iterator(base);
+    struct directory_full_key full;
+
+    directory_full_key_init(&full, spaces_prefix(iterator->space), key);
+    rocksdb_iter_seek_for_prev(iterator->rocks, full.bytes.data, full.bytes.size);
+    directory_full_key_clear(&full);
+}
+
+static void rocks_next(struct kv_iterator *base)
+{
+    rocksdb_iter_next(rocks_iterator(base)->rocks);
+}
+
+static void rocks_prev(struct kv_iterator *base)
+{
+    rocksdb_iter_prev(rocks_iterator(base)->rocks);
+}
+
+static bool rocks_is_valid(const struct kv_iterator *base)
+{
+    return rocksdb_iter_valid(((const struct rocks_iterator *)base)->rocks) != 0;
+}
+
+static struct str rocks_key(const struct kv_iterator *base)
+{
+    const struct rocks_iterator *iterator = (const struct rocks_iterator *)base;
+    size_t skip = iterator->space->is_pooled ? DIRECTORY_PREFIX_BYTES : 0;
+    struct str key;
+
+    key.data = rocksdb_iter_key(iterator->rocks, &key.size);
+    CHECK(key.size >= skip);
+    return str_from(key.data + skip, key.size - skip);
+}
+
+static struct str rocks_value(const struct kv_iterator *base)
+{
+    struct str value;
+
+    value.data = rocksdb_iter_value(((const struct rocks_iterator *)base)->rocks, &value.size);
+    return value;
+}
+
+static enum status rocks_status(struct kv_iterator *base, struct error *err)
+{
+    char *text = NULL;
+
+    rocksdb_iter_get_error(rocks_iterator(base)->rocks, &text);
+    return text == NULL ? STATUS_OK : rocks_error(text, "scan", err);
+}
+
+/* ---- figures
+ * -------------------------------------------------------------------------------------- */
+
+static uint64_t rocks_wal_bytes(const char *path)
+{
+    DIR *folder = opendir(path);
+    uint64_t bytes = 0;
+
+    CHECK(path != NULL);
+    if (folder == NULL)
+        return 0;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        struct stat info;
+        if (str_ends_with(str_from_c(entry->d_name), STR_LIT(".log")) &&
+            fstatat(dirfd(folder), entry->d_name, &info, 0) == 0)
+            bytes += (uint64_t)info.st_size;
+    }
+    closedir(folder);
+    return bytes;
+}
+
+static void rocks_stats_family(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family,
+                               struct kv_stats *out)
+{
+    out->memtable_bytes += rocks_family_property(kv, family, "rocksdb.cur-size-all-mem-tables");
+    out->sst_bytes += rocks_family_property(kv, family, "rocksdb.total-sst-files-size");
+}
+
+static void rocks_stats(struct kv *base, struct kv_stats *out)
+{
+    const struct rocks_kv *kv = rocks_kv(base);
+    size_t cursor = 0;
+    void *found;
+
+    CHECK(kv->db != NULL);
+    rocks_stats_family(kv, rocks_handle(kv->spaces.directory), out);
+    pthread_mutex_lock(&base->lock);
+    for (int i = 0; i < DIRECTORY_POOLS; i++)
+        if (kv->spaces.pools[i] != NULL)
+            rocks_stats_family(kv, kv->spaces.pools[i]->handle, out);
+    while (map_next(&base->spaces, &cursor, NULL, &found)) {
+        const struct spaces_space *space = spaces_space(found);
+        if (!space->is_pooled)
+            rocks_stats_family(kv, rocks_handle(space), out);
+    }
+    pthread_mutex_unlock(&base->lock);
+    out->block_cache_bytes = rocksdb_cache_get_usage(kv->cache);
+    out->wal_bytes = rocks_wal_bytes(kv->path);
+}
+
+static void rocks_compact(struct kv *base, struct kv_space *base_space, struct str start,
+                          struct str end)
+{
+    const struct spaces_space *space = spaces_space(base_space);
+    struct directory_full_key from, until;
+
+    CHECK(space != NULL);
+    directory_full_key_init(&from, spaces_prefix(space), start);
+    directory_full_key_init(&until, spaces_prefix(space), end);
+    if (end.size == 0 && space->is_pooled)
+        until.bytes = str_from(space->prefix_end, DIRECTORY_PREFIX_BYTES);
+    rocksdb_compact_range_cf(rocks_kv(base)->db, rocks_handle(space),
+                             from.bytes.size > 0 ? from.bytes.data : NULL, from.bytes.size,
+                             until.bytes.size > 0 ? until.bytes.data : NULL, until.bytes.size);
+    directory_full_key_clear(&from);
+    directory_full_key_clear(&until);
+}
+
+/* ---- opening and closing
+ * -------------------------------------------------------------------------- */
+
+static void rocks_close(struct kv *base)
+{
+    struct rocks_kv *kv = rocks_kv(base);
+
+    CHECK(kv->cache != NULL);
+    spaces_clear(&kv->spaces);
+    if (kv->db != NULL)
+        rocksdb_close(kv->db);
+    rocksdb_readoptions_destroy(kv->read_blocking);
+    rocksdb_readoptions_destroy(kv->read_cached);
+    for (int i = KV_SYNC; i <= KV_MEMORY; i++)
+        rocksdb_writeoptions_destroy(kv->write_options[i]);
+    rocksdb_block_based_options_destroy(kv->table_options);
+    rocksdb_cache_destroy(kv->cache);
+    mem_free(kv->path);
+    mem_free(kv);
+}
+
+static const struct kv_driver rocks_driver = {
+    .close = rocks_close,
+    .space_create = spaces_create,
+    .space_drop = spaces_drop,
+    .space_free = spaces_free,
+    .space_bytes = rocks_space_bytes,
+    .get = rocks_get,
+    .value_release = rocks_value_release,
+    .snapshot_new = rocks_snapshot_new,
+    .snapshot_free = rocks_snapshot_free,
+    .batch_new = rocks_batch_new,
+    .batch_free = rocks_batch_free,
+    .batch_reset = rocks_batch_reset,
+    .batch_put = rocks_batch_put,
+    .batch_delete = rocks_batch_delete,
+    .batch_delete_range = rocks_batch_delete_range,
+    .batch_bytes = rocks_batch_bytes,
+    .write = rocks_write,
+    .sync = rocks_sync,
+    .iterator_open = rocks_iterator_open,
+    .iterator_close = rocks_iterator_close,
+    .seek_first = rocks_seek_first,
+    .seek_last = rocks_seek_last,
+    .seek = rocks_seek,
+    .seek_for_prev = rocks_seek_for_prev,
+    .next = rocks_next,
+    .prev = rocks_prev,
+    .is_valid = rocks_is_valid,
+    .key = rocks_key,
+    .value = rocks_value,
+    .status = rocks_status,
+    .stats = rocks_stats,
+    .compact = rocks_compact,
+};
+
+/* The names of the families on disk; none for a new store. */
+static enum status rocks_open_list(struct rocks_kv *kv, const rocksdb_options_t *options,
+                                   char ***names, size_t *count, struct error *err)
+{
+    struct buf current;
+    char *text = NULL;
+    bool exists;
+
+    CHECK(*names == NULL && *count == 0);
+    buf_init(&current);
+    buf_printf(&current, "%s/CURRENT", kv->path);
+    exists = access(current.data, F_OK) == 0;
+    buf_clear(&current);
+    if (exists)
+        *names = rocksdb_list_column_families(options, kv->path, count, &text);
+    return text == NULL ? STATUS_OK : rocks_error(text, "open", err);
+}
+
+/* Opens the store with all its families; `found` gets one for each of `names`. */
+static enum status rocks_open_families(struct rocks_kv *kv, const rocksdb_options_t *options,
+                                       const char *const *names, size_t count,
+                                       struct kv_family **found, struct error *err)
+{
+    rocksdb_options_t **each = mem_calloc(count, sizeof(rocksdb_options_t *));
+    rocksdb_column_family_handle_t **handles =
+        mem_calloc(count, sizeof(rocksdb_column_family_handle_t *));
+    char *text = NULL;
+
+    CHECK(count > 0 && count <= INT_MAX);
+    for (size_t i = 0; i < count; i++)
+        each[i] = rocks_family_options(kv, names[i]);
+    kv->db = rocksdb_open_column_families(options, kv->path, (int)count, names,
+                                          (const rocksdb_options_t *const *)each, handles, &text);
+    for (size_t i = 0; i < count; i++)
+        rocksdb_options_destroy(each[i]);
+    for (size_t i = 0; text == NULL && i < count; i++)
+        found[i] = rocks_family_new(handles[i], names[i]);
+    mem_free(each);
+    mem_free(handles);
+    if (text == NULL)
+        return STATUS_OK;
+    kv->db = NULL;
+    return rocks_error(text, "open", err);
+}
+
+static enum status rocks_open(struct rocks_kv *kv, struct error *err)
+{
+    static const char *const fresh[] = {"default"};
+    rocksdb_options_t *options = rocks_database_options(kv);
+    struct kv_family **found = NULL;
+    char **names = NULL;
+    size_t name_count = 0, count;
+    enum status status = rocks_open_list(kv, options, &names, &name_count, err);
+
+    if (status != STATUS_OK)
+        goto out;
+    count = name_count == 0 ? 1 : name_count;
+    found = mem_calloc(count, sizeof(struct kv_family *));
+    status = rocks_open_families(kv, options, name_count == 0 ? fresh : (const char *const *)names,
+                                 count, found, err);
+    if (status != STATUS_OK)
+        goto out;
+    status = spaces_open(&kv->spaces, found, count, err);
+    CHECK(kv->spaces.directory != NULL);
+out:
+    mem_free(found);
+    if (names != NULL)
+        rocksdb_list_column_families_destroy(names, name_count);
+    rocksdb_options_destroy(options);
+    return status;
+}
+
+enum status kv_open_rocksdb(const struct kv_options *options, struct kv **out, struct error *err)
+{
+    enum status status = file_make_folders(options->path, err);
+    struct rocks_kv *kv;
+
+    *out = NULL;
+    if (status != STATUS_OK)
+        return status;
+    kv = mem_zalloc(sizeof(*kv));
+    kv_init(&kv->spaces.base, &rocks_driver);
+    kv->options = *options;
+    rocks_options_defaults(&kv->options);
+    kv->path = mem_strdup(str_from_c(options->path));
+    kv->options.path = kv->path;
+    kv->spaces.families = &rocks_families;
+    kv->spaces.families_max = kv->options.column_families_max;
+    rocks_open_objects(kv);
+    status = rocks_open(kv, err);
+    if (status != STATUS_OK) {
+        rocks_close(&kv->spaces.base);
+        return status;
+    }
+    CHECK(kv->db != NULL);
+    *out = &kv->spaces.base;
+    return STATUS_OK;
+}

@@ -1,0 +1,234 @@
+/* test_files.c — staging and publishing in a local folder, refused paths, and single local files.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage_fixture.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "storage/files.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+static struct error err;
+
+static struct files *open_files(void)
+{
+    struct files *files;
+    assert_ok(files_open_local(fixture_path("new/root/"), &files, &err));
+    return files;
+}
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    fclose(file);
+}
+
+static bool exists(const char *path)
+{
+    return access(fixture_path(path), F_OK) == 0;
+}
+
+static void publish(struct files *files, const char *path, const char *text)
+{
+    char *staged;
+    assert_ok(files_stage(files, path, &staged, &err));
+    write_text(staged, text);
+    mem_free(staged);
+    assert_ok(files_publish(files, path, &err));
+}
+
+static void test_files__publish_shows_the_file(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+    char *staged, *local;
+    uint64_t size, checksum;
+
+    assert_ok(files_stage(files, "ns/users/t/u1/f.parquet", &staged, &err));
+    assert_string_equal(staged, fixture_path("new/root/ns/users/t/u1/.f.parquet.tmp"));
+    write_text(staged, "content");
+    assert_status(files_size(files, "ns/users/t/u1/f.parquet", &size, &err), STATUS_ABSENT);
+    assert_ok(files_publish(files, "ns/users/t/u1/f.parquet", &err));
+    assert_false(access(staged, F_OK) == 0);
+    mem_free(staged);
+    assert_ok(files_size(files, "ns/users/t/u1/f.parquet", &size, &err));
+    assert_int_equal(size, 7);
+    assert_ok(files_checksum(files, "ns/users/t/u1/f.parquet", &checksum, &err));
+    assert_true(checksum == hash_bytes(STR_LIT("content")));
+    assert_ok(files_local_path(files, "ns/users/t/u1/f.parquet", &local, &err));
+    assert_string_equal(local, fixture_path("new/root/ns/users/t/u1/f.parquet"));
+    mem_free(local);
+    files_close(files);
+}
+
+static void test_files__delete_removes_empty_folders(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+
+    publish(files, "a/b/one", "1");
+    publish(files, "a/b/two", "2");
+    assert_ok(files_delete(files, "a/b/one", &err));
+    assert_true(exists("new/root/a/b/two"));
+    assert_ok(files_delete(files, "a/b/two", &err));
+    assert_false(exists("new/root/a"));
+    assert_true(exists("new/root"));
+    assert_ok(files_delete(files, "a/b/two", &err)); /* missing is fine */
+    assert_ok(files_delete(files, "never/was", &err));
+    files_close(files);
+}
+
+static void test_files__a_staged_file_keeps_its_folder(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+    char *staged;
+
+    publish(files, "a/one", "1");
+    assert_ok(files_stage(files, "a/two", &staged, &err));
+    assert_ok(files_delete(files, "a/one", &err));
+    write_text(staged, "2");
+    mem_free(staged);
+    assert_ok(files_publish(files, "a/two", &err));
+    assert_true(exists("new/root/a/two"));
+    files_close(files);
+}
+
+static void test_files__abandon_and_publish_nothing(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+    char *staged;
+
+    assert_ok(files_stage(files, "a/one", &staged, &err));
+    mem_free(staged);
+    files_abandon(files, "a/one");
+    assert_false(exists("new/root/a"));
+    files_abandon(files, "a/one");
+    assert_status(files_publish(files, "a/one", &err), STATUS_IO_FAILED);
+    assert_non_null(strstr(err.message, "a/one"));
+    assert_null(strstr(err.message, fixture_folder));
+    files_close(files);
+}
+
+static void test_files__refuses_paths_that_lead_out(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+    static const char *const bad[] = {"",    "/etc/passwd", "../x", "a/../../x", "a//b", "a/",
+                                      "./a", "a/.",         "..",   "a\\b",      "a\nb", "/"};
+    char *staged;
+    uint64_t size;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_status(files_stage(files, bad[i], &staged, &err), STATUS_INVALID_INPUT);
+        assert_null(staged);
+        assert_status(files_publish(files, bad[i], &err), STATUS_INVALID_INPUT);
+        assert_status(files_delete(files, bad[i], &err), STATUS_INVALID_INPUT);
+        assert_status(files_size(files, bad[i], &size, &err), STATUS_INVALID_INPUT);
+        files_abandon(files, bad[i]);
+    }
+    char long_name[300];
+    memset(long_name, 'n', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = '\0';
+    assert_status(files_stage(files, long_name, &staged, &err), STATUS_INVALID_INPUT);
+    files_close(files);
+}
+
+static void test_files__a_file_in_the_way_is_an_error(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+    char *staged;
+    uint64_t size;
+
+    publish(files, "a", "file");
+    assert_status(files_stage(files, "a/b", &staged, &err), STATUS_IO_FAILED);
+    assert_null(staged);
+    publish(files, "folder/f", "x");
+    assert_status(files_size(files, "folder", &size, &err), STATUS_IO_FAILED);
+    files_close(files);
+}
+
+static void test_file__write_and_read(void **state)
+{
+    (void)state;
+    struct buf content;
+    struct stat info;
+    const char *path = fixture_path("secret");
+
+    buf_init(&content);
+    assert_status(file_read_all(path, 100, &content, &err), STATUS_ABSENT);
+    write_text(path, "old and longer");
+    assert_ok(file_write_all(path, STR_LIT("secret"), 0600, &err));
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0600);
+    assert_ok(file_read_all(path, 6, &content, &err));
+    assert_true(str_equal(buf_str(&content), STR_LIT("secret")));
+    assert_status(file_read_all(path, 5, &content, &err), STATUS_IO_FAILED);
+    assert_status(file_read_all(fixture_folder, 100, &content, &err), STATUS_IO_FAILED);
+    assert_false(exists(".secret.tmp"));
+    buf_clear(&content);
+}
+
+/* A size limit stands for a full disk: the old content stays, nothing else is left. */
+static void test_file__failed_write_leaves_the_old(void **state)
+{
+    (void)state;
+    const char *path = fixture_path("file");
+    assert_ok(file_write_all(path, STR_LIT("old"), 0644, &err));
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit limit = {.rlim_cur = 4, .rlim_max = 4};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        _exit(file_write_all(path, STR_LIT("much too long"), 0644, &err) == STATUS_IO_FAILED ? 0
+                                                                                             : 1);
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_int_equal(result, 0);
+    struct buf content;
+    buf_init(&content);
+    assert_ok(file_read_all(path, 100, &content, &err));
+    assert_true(str_equal(buf_str(&content), STR_LIT("old")));
+    buf_clear(&content);
+    assert_false(exists(".file.tmp"));
+}
+
+static void test_file__make_folders(void **state)
+{
+    (void)state;
+    assert_ok(file_make_folders(fixture_path("x/y/z"), &err));
+    assert_true(exists("x/y/z"));
+    assert_ok(file_make_folders(fixture_path("x/y/z"), &err));
+    write_text(fixture_path("plain"), "");
+    assert_status(file_make_folders(fixture_path("plain/z"), &err), STATUS_IO_FAILED);
+    assert_status(file_make_folders("", &err), STATUS_IO_FAILED);
+}
+
+#define test(function) \
+    { \
+#function, function, fixture_setup, fixture_teardown, NULL \
+    }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(test_files__publish_shows_the_file),
+        test(test_files__delete_removes_empty_folders),
+        test(test_files__a_staged_file_keeps_its_folder),
+        test(test_files__abandon_and_publish_nothing),
+        test(test_files__refuses_paths_that_lead_out),
+        test(test_files__a_file_in_the_way_is_an_error),
+        test(test_file__write_and_read),
+        test(test_file__failed_write_leaves_the_old),
+        test(test_file__make_folders),
+    };
+    return cmocka_run_group_tests_name("storage/files", tests, NULL, NULL);
+}
