@@ -1,0 +1,401 @@
+/* client.c — a client: its address, credentials and errors; log-in, refresh, set-up, health.
+ *
+ * Credentials, in order: token, API key, user with password (logged in on first use, again when the
+ * token expires), user alone (X-User-Id, development mode). SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "client/client_internal.h"
+#include "wire/json_writer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { TIMEOUT_MS_DEFAULT = 30000, RETRIES_DEFAULT = 3, TOKEN_BYTES_MAX = 8192 };
+
+kalam_status client_fail(kalam_error *error, kalam_status status, const char *format, ...)
+{
+    va_list args;
+
+    CHECK(status != KALAM_OK);
+    if (!error)
+        return status;
+    client_error_clear(error);
+    error->status = status;
+    va_start(args, format);
+    vsnprintf(error->message, sizeof error->message, format, args);
+    va_end(args);
+    return status;
+}
+
+void client_error_clear(kalam_error *error)
+{
+    if (!error)
+        return;
+    error->status = KALAM_OK;
+    error->http_status = error->statement = 0;
+    error->code[0] = error->message[0] = 0;
+}
+
+const char *kalam_version(void)
+{
+    return "0.1.0";
+}
+
+static char *client_copy(const char *text)
+{
+    return text ? mem_strdup(str_from_c(text)) : NULL;
+}
+
+/* http(s)://host[:port] without path, query or user. */
+static bool client_url_is_valid(const char *url)
+{
+    const char *host = strncmp(url, "http://", 7) == 0    ? url + 7
+                       : strncmp(url, "https://", 8) == 0 ? url + 8
+                                                          : NULL;
+    size_t size;
+
+    if (!host || !*host || *host == ':' || *host == '/')
+        return false;
+    size = strcspn(host, "/");
+    if (host[size] == '/' && host[size + 1] != 0)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)host[i];
+        if (c <= ' ' || c == '@' || c == '?' || c == '#' || c >= 127)
+            return false;
+    }
+    return true;
+}
+
+static bool client_token_is_valid(const char *token)
+{
+    size_t size = strlen(token), dots = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        if (token[i] <= ' ' || token[i] >= 127)
+            return false;
+        dots += token[i] == '.';
+    }
+    return size > 0 && size <= TOKEN_BYTES_MAX && dots == 2;
+}
+
+kalam_status kalam_client_new(const struct kalam_options *options, kalam_client **out,
+                              kalam_error *error)
+{
+    const char *url = options && options->url ? options->url : "http://localhost:8080";
+    kalam_client *client;
+    size_t size = strlen(url);
+
+    client_error_clear(error);
+    if (!out)
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "nowhere to put the client");
+    if (!client_url_is_valid(url))
+        return client_fail(error, KALAM_INVALID_URL,
+                           "not a server URL like http://localhost:8080: %s", url);
+    if (options && options->token && !client_token_is_valid(options->token))
+        return client_fail(error, KALAM_INVALID_TOKEN, "the token does not have the form of a JWT");
+    client = mem_zalloc(sizeof *client);
+    client->http = http_new();
+    if (!client->http) {
+        mem_free(client);
+        return client_fail(error, KALAM_NO_MEMORY, "libcurl cannot start");
+    }
+    client->url = mem_strdup(str_from(url, url[size - 1] == '/' ? size - 1 : size));
+    client->timeout_ms =
+        options && options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
+    client->retries_max = !options || options->retries_max == 0 ? RETRIES_DEFAULT
+                          : options->retries_max < 0            ? 0
+                                                                : options->retries_max;
+    if (options) {
+        client->token = client_copy(options->token);
+        client->user = client_copy(options->user);
+        client->password = client_copy(options->password);
+        client->api_key = client_copy(options->api_key);
+        client->space = client_copy(options->space);
+    }
+    pthread_mutex_init(&client->mutex, NULL);
+    pthread_mutex_init(&client->live_mutex, NULL);
+    *out = client;
+    return KALAM_OK;
+}
+
+void kalam_client_free(kalam_client *client)
+{
+    if (!client)
+        return;
+    live_socket_free(client->live);
+    http_free(client->http);
+    mem_free(client->url);
+    mem_free(client->space);
+    mem_free(client->token);
+    mem_free(client->user);
+    mem_free(client->password);
+    mem_free(client->api_key);
+    mem_free(client->refresh_token);
+    pthread_mutex_destroy(&client->mutex);
+    pthread_mutex_destroy(&client->live_mutex);
+    mem_free(client);
+}
+
+void kalam_cancel(kalam_client *client)
+{
+    atomic_store(&client->cancelled, true);
+}
+
+/* ---- account
+ * ---------------------------------------------------------------------------------------- */
+
+/* POST or GET of an auth route; the decoded body lies in `arena`. client->mutex held. */
+static kalam_status client_auth_call(kalam_client *client, const char *method, const char *path,
+                                     struct str body, const char *bearer, struct arena *arena,
+                                     const struct json **answer, kalam_error *error)
+{
+    struct buf url, headers, reply;
+    struct error parse;
+    struct str text;
+    kalam_status status;
+    int http_status = 0;
+    bool sent;
+
+    buf_init(&url);
+    buf_init(&headers);
+    buf_init(&reply);
+    buf_printf(&url, "%s%s%c", client->url, path, 0);
+    buf_printf(&headers, "Content-Type: application/json\n%s%s%s%c",
+               bearer ? "Authorization: Bearer " : "", bearer ? bearer : "", bearer ? "\n" : "", 0);
+    struct http_request request = {.method = method,
+                                   .url = url.data,
+                                   .headers = headers.data,
+                                   .body = body,
+                                   .timeout_ms = client->timeout_ms};
+    status = http_perform(client->http, &request, &http_status, &reply, &sent, error);
+    if (status == KALAM_OK && json_parse(buf_str(&reply), arena, answer, &parse) != STATUS_OK)
+        status = client_fail(error, http_status == 200 ? KALAM_SERIALIZATION : KALAM_HTTP,
+                             "the server's answer (HTTP %d) is no JSON", http_status);
+    if (status == KALAM_OK && http_status != 200) {
+        text = STR_LIT("refused");
+        (void)json_string(json_get(*answer, "message"), &text);
+        status = client_fail(error, http_status == 401 ? KALAM_AUTHENTICATION : KALAM_HTTP, "%.*s",
+                             STR_ARG(text));
+        text = STR_EMPTY;
+        if (error && json_string(json_get(*answer, "error"), &text))
+            snprintf(error->code, sizeof error->code, "%.*s", STR_ARG(text));
+        if (error)
+            error->http_status = http_status;
+    }
+    buf_clear(&url);
+    buf_clear(&headers);
+    buf_clear(&reply);
+    return status;
+}
+
+static char *client_json_copy(const struct json *json, const char *key)
+{
+    struct str text;
+
+    return json_string(json_get(json, key), &text) ? mem_strdup(text) : NULL;
+}
+
+static kalam_status client_take_session(const struct json *answer, kalam_session *out,
+                                        kalam_error *error)
+{
+    const struct json *user = json_get(answer, "user");
+
+    *out = (kalam_session){.access_token = client_json_copy(answer, "access_token"),
+                           .refresh_token = client_json_copy(answer, "refresh_token"),
+                           .user = client_json_copy(user, "id"),
+                           .role = client_json_copy(user, "role")};
+    if (out->access_token && out->user)
+        return KALAM_OK;
+    kalam_session_clear(out);
+    return client_fail(error, KALAM_SERIALIZATION, "the server's log-in answer holds no token");
+}
+
+void kalam_session_clear(kalam_session *session)
+{
+    mem_free(session->access_token);
+    mem_free(session->refresh_token);
+    mem_free(session->user);
+    mem_free(session->role);
+    *session = (kalam_session){0};
+}
+
+/* The session becomes the client's. client->mutex held. */
+static void client_use_session(kalam_client *client, const kalam_session *session)
+{
+    CHECK(session->access_token);
+    mem_free(client->token);
+    client->token = client_copy(session->access_token);
+    if (session->refresh_token) {
+        mem_free(client->refresh_token);
+        client->refresh_token = client_copy(session->refresh_token);
+    }
+}
+
+static kalam_status client_login(kalam_client *client, const char *user, const char *password,
+                                 kalam_session *out, kalam_error *error)
+{
+    const struct json *answer = NULL;
+    struct arena arena;
+    struct buf body;
+    kalam_status status;
+
+    arena_init(&arena, 0);
+    buf_init(&body);
+    json_object_begin(&body);
+    json_member_string(&body, STR_LIT("user"), str_from_c(user));
+    json_member_string(&body, STR_LIT("password"), str_from_c(password));
+    json_object_end(&body);
+    status = client_auth_call(client, "POST", "/v1/api/auth/login", buf_str(&body), NULL, &arena,
+                              &answer, error);
+    if (status == KALAM_OK)
+        status = client_take_session(answer, out, error);
+    if (status == KALAM_OK)
+        client_use_session(client, out);
+    buf_clear(&body);
+    arena_clear(&arena);
+    return status;
+}
+
+kalam_status kalam_login(kalam_client *client, const char *user, const char *password,
+                         kalam_session *out, kalam_error *error)
+{
+    kalam_status status;
+
+    client_error_clear(error);
+    if (!user || !password || !out)
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "user and password are needed");
+    pthread_mutex_lock(&client->mutex);
+    status = client_login(client, user, password, out, error);
+    pthread_mutex_unlock(&client->mutex);
+    return status;
+}
+
+static kalam_status client_refresh(kalam_client *client, const char *token, kalam_session *out,
+                                   kalam_error *error)
+{
+    const struct json *answer = NULL;
+    struct arena arena;
+    kalam_status status;
+
+    arena_init(&arena, 0);
+    status = client_auth_call(client, "POST", "/v1/api/auth/refresh", STR_EMPTY, token, &arena,
+                              &answer, error);
+    if (status == KALAM_OK)
+        status = client_take_session(answer, out, error);
+    if (status == KALAM_OK)
+        client_use_session(client, out);
+    arena_clear(&arena);
+    return status;
+}
+
+kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kalam_session *out,
+                           kalam_error *error)
+{
+    kalam_status status;
+
+    client_error_clear(error);
+    if (!refresh_token || !out)
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "a refresh token is needed");
+    pthread_mutex_lock(&client->mutex);
+    status = client_refresh(client, refresh_token, out, error);
+    pthread_mutex_unlock(&client->mutex);
+    return status;
+}
+
+kalam_status client_renew(kalam_client *client, kalam_error *error)
+{
+    kalam_session session = {0};
+    char *token = client_copy(client->refresh_token);
+    kalam_status status = KALAM_AUTHENTICATION;
+
+    if (token)
+        status = client_refresh(client, token, &session, error);
+    if (status != KALAM_OK && client->user && client->password)
+        status = client_login(client, client->user, client->password, &session, error);
+    kalam_session_clear(&session);
+    mem_free(token);
+    return status;
+}
+
+kalam_status client_token(kalam_client *client, const char **token, kalam_error *error)
+{
+    kalam_session session = {0};
+    kalam_status status = KALAM_OK;
+
+    if (!client->token && !client->api_key && client->user && client->password) {
+        status = client_login(client, client->user, client->password, &session, error);
+        kalam_session_clear(&session);
+    }
+    *token = client->token;
+    return status;
+}
+
+kalam_status client_auth_headers(kalam_client *client, struct buf *out, kalam_error *error)
+{
+    const char *token = NULL;
+    kalam_status status = client_token(client, &token, error);
+
+    if (token)
+        buf_printf(out, "Authorization: Bearer %s\n", token);
+    else if (client->api_key)
+        buf_printf(out, "X-API-Key: %s\n", client->api_key);
+    else if (client->user)
+        buf_printf(out, "X-User-Id: %s\n", client->user);
+    return status;
+}
+
+kalam_status kalam_setup(kalam_client *client, const char *root_password, const char *user,
+                         const char *password, const char *email, kalam_error *error)
+{
+    const struct json *answer = NULL;
+    struct arena arena;
+    struct buf body;
+    kalam_status status;
+
+    client_error_clear(error);
+    if (!root_password || !user || !password)
+        return client_fail(error, KALAM_INVALID_ARGUMENT,
+                           "root_password, user and password are needed");
+    arena_init(&arena, 0);
+    buf_init(&body);
+    json_object_begin(&body);
+    json_member_string(&body, STR_LIT("user"), str_from_c(user));
+    json_member_string(&body, STR_LIT("password"), str_from_c(password));
+    json_member_string(&body, STR_LIT("root_password"), str_from_c(root_password));
+    if (email)
+        json_member_string(&body, STR_LIT("email"), str_from_c(email));
+    json_object_end(&body);
+    pthread_mutex_lock(&client->mutex);
+    status = client_auth_call(client, "POST", "/v1/api/auth/setup", buf_str(&body), NULL, &arena,
+                              &answer, error);
+    pthread_mutex_unlock(&client->mutex);
+    buf_clear(&body);
+    arena_clear(&arena);
+    return status;
+}
+
+kalam_status kalam_health(kalam_client *client, char *version, size_t size, kalam_error *error)
+{
+    const struct json *answer = NULL;
+    struct arena arena;
+    struct str text = STR_EMPTY;
+    kalam_status status;
+
+    client_error_clear(error);
+    arena_init(&arena, 0);
+    pthread_mutex_lock(&client->mutex);
+    status = client_auth_call(client, "GET", "/v1/health", STR_EMPTY, NULL, &arena, &answer, error);
+    pthread_mutex_unlock(&client->mutex);
+    if (status == KALAM_OK &&
+        (!json_string(json_get(answer, "status"), &text) || !str_equal(text, STR_LIT("healthy"))))
+        status = client_fail(error, KALAM_HTTP, "the server is not healthy: %.*s", STR_ARG(text));
+    if (version && size > 0) {
+        text = STR_EMPTY;
+        (void)json_string(json_get(answer, "version"), &text);
+        snprintf(version, size, "%.*s", STR_ARG(text));
+    }
+    arena_clear(&arena);
+    return status;
+}

@@ -1,0 +1,64 @@
+/* client_internal.h — what the files of libkalam share. Private to client/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CLIENT_CLIENT_INTERNAL_H
+#define CLIENT_CLIENT_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "client/transport.h"
+#include "kalam/kalam.h"
+#include "wire/messages.h"
+#include "wire/response.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct live_socket; /* live_socket.c */
+
+struct kalam_client {
+    char *url;   /* without a slash at the end */
+    char *space; /* NULL = the server's default */
+    char *token, *user, *password, *api_key;
+    char *refresh_token;
+    int timeout_ms, retries_max;
+    pthread_mutex_t mutex; /* one request at a time; credentials */
+    struct http *http;
+    atomic_bool cancelled;
+    pthread_mutex_t live_mutex;
+    struct live_socket *live; /* opened with the first subscription */
+    atomic_uint next_subscription;
+};
+
+struct kalam_results {
+    struct arena arena; /* all below */
+    struct wire_reply reply;
+    const char ***texts; /* per statement: row-major text forms, made when asked */
+};
+
+kalam_status client_fail(kalam_error *error, kalam_status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+void client_error_clear(kalam_error *error);
+/* Access token, logging in with user and password first when needed. May be NULL (no credentials).
+ * client->mutex held. */
+kalam_status client_token(kalam_client *client, const char **token, kalam_error *error);
+/* Header lines that carry the credentials. client->mutex held. */
+kalam_status client_auth_headers(kalam_client *client, struct buf *out, kalam_error *error);
+/* A new access token by the refresh token or the password; client->mutex held. */
+kalam_status client_renew(kalam_client *client, kalam_error *error);
+
+/* Text of a JSON value of a column for people; NULL for null. Lies in the arena. */
+const char *client_text(const struct json *json, enum value_type type, struct arena *arena);
+/* Appends the JSON of a tree. */
+void client_json_write(const struct json *json, struct buf *out);
+
+/* Parameters as values; texts borrowed. */
+struct value *client_params(const kalam_param *params, size_t count, struct arena *arena);
+
+/* ---- live_socket.c
+ * -------------------------------------------------------------------------------- */
+
+void live_socket_free(
+    struct live_socket *socket); /* NULL is fine; subscriptions see KALAM_CLOSED */
+
+#endif

@@ -1,0 +1,189 @@
+/* query.c — statements over HTTP: encode, send, retry what may be repeated, decode.
+ *
+ * A connection failure is retried only if the request cannot have reached the server, or if the
+ * text is a single statement that reads (SELECT, SHOW, DESCRIBE, EXPLAIN). TOKEN_EXPIRED renews the
+ * token and repeats once. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "client/client_internal.h"
+
+#include <stdio.h>
+
+enum { RETRY_WAIT_MS = 50 };
+
+struct value *client_params(const kalam_param *params, size_t count, struct arena *arena)
+{
+    struct value *values = arena_array(arena, count + 1, sizeof *values);
+
+    for (size_t i = 0; i < count; i++) {
+        switch (params[i].type) {
+        case KALAM_NULL:
+            values[i] = value_null(VALUE_NULL);
+            break;
+        case KALAM_BOOLEAN:
+            values[i] = value_boolean(params[i].boolean);
+            break;
+        case KALAM_INTEGER:
+            values[i] = value_integer(VALUE_BIGINT, params[i].integer);
+            break;
+        case KALAM_REAL:
+            values[i] = value_real(VALUE_DOUBLE, params[i].real);
+            break;
+        case KALAM_TEXT:
+            values[i] = params[i].text ? value_text(VALUE_TEXT, str_from_c(params[i].text))
+                                       : value_null(VALUE_NULL);
+            break;
+        }
+    }
+    return values;
+}
+
+/* Repeating the statement changes nothing. */
+static bool query_is_idempotent(struct str sql)
+{
+    static const char *const words[] = {"select", "show", "describe", "desc", "explain"};
+    struct str text = str_trim(sql);
+    size_t semicolon = str_find(text, STR_LIT(";"));
+
+    if (semicolon != SIZE_MAX && semicolon + 1 < text.size)
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t size = strlen(words[i]);
+        if (text.size > size && str_equal_nocase(str_from(text.data, size), str_from_c(words[i])))
+            return true;
+    }
+    return false;
+}
+
+static void query_wait(int ms)
+{
+    struct timespec wait = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+    nanosleep(&wait, NULL);
+}
+
+/* One HTTP exchange with retries of connection failures. client->mutex held. */
+static kalam_status query_exchange(kalam_client *client, struct str sql, struct str body,
+                                   int *http_status, struct buf *answer, kalam_error *error)
+{
+    struct buf url, headers;
+    kalam_status status;
+    bool sent = false;
+
+    buf_init(&url);
+    buf_init(&headers);
+    buf_printf(&url, "%s/v1/api/sql%c", client->url, 0);
+    buf_printf(&headers, "Content-Type: application/json\n");
+    status = client_auth_headers(client, &headers, error);
+    buf_append_byte(&headers, 0);
+    struct http_request request = {.method = "POST",
+                                   .url = url.data,
+                                   .headers = headers.data,
+                                   .body = body,
+                                   .timeout_ms = client->timeout_ms,
+                                   .cancelled = &client->cancelled};
+    for (int attempt = 0; status == KALAM_OK; attempt++) {
+        kalam_status outcome =
+            http_perform(client->http, &request, http_status, answer, &sent, error);
+        bool repeat = outcome == KALAM_CONNECTION && attempt < client->retries_max &&
+                      (!sent || query_is_idempotent(sql)) && !atomic_load(&client->cancelled);
+        if (!repeat) {
+            status = outcome;
+            break;
+        }
+        query_wait(RETRY_WAIT_MS << attempt);
+    }
+    buf_clear(&url);
+    buf_clear(&headers);
+    return status;
+}
+
+static kalam_status query_error(const struct wire_reply *reply, int http_status, kalam_error *error)
+{
+    const struct wire_response_error *from = &reply->error;
+    kalam_status status = http_status == 401 ? KALAM_AUTHENTICATION : KALAM_SQL;
+
+    CHECK(!reply->success);
+    if (!error)
+        return status;
+    client_fail(error, status, "%.*s", STR_ARG(from->message));
+    snprintf(error->code, sizeof error->code, "%.*s", STR_ARG(from->code));
+    error->http_status = http_status;
+    error->statement = (int)from->statement_index;
+    return status;
+}
+
+/* Decodes into new results; they are handed over even when the reply is an error that has earlier
+ * results. */
+static kalam_status query_decode(struct str answer, int http_status, kalam_results **out,
+                                 kalam_error *error)
+{
+    kalam_results *results = mem_try_alloc(sizeof *results);
+    struct error parse;
+    kalam_status status = KALAM_OK;
+
+    if (!results)
+        return client_fail(error, KALAM_NO_MEMORY, "out of memory");
+    memset(results, 0, sizeof *results);
+    arena_init(&results->arena, 0);
+    error_clear(&parse);
+    if (wire_reply_decode(answer, &results->arena, &results->reply, &parse) != STATUS_OK) {
+        kalam_results_free(results);
+        return client_fail(error, http_status == 200 ? KALAM_SERIALIZATION : KALAM_HTTP,
+                           "no KalamDB answer (HTTP %d): %s", http_status, parse.message);
+    }
+    results->texts =
+        arena_array(&results->arena, results->reply.result_count + 1, sizeof *results->texts);
+    if (!results->reply.success)
+        status = query_error(&results->reply, http_status, error);
+    if (status != KALAM_OK && results->reply.result_count == 0) {
+        kalam_results_free(results);
+        return status;
+    }
+    *out = results;
+    return status;
+}
+
+kalam_status kalam_query_params(kalam_client *client, const char *sql, const kalam_param *params,
+                                size_t count, kalam_results **out, kalam_error *error)
+{
+    struct arena arena;
+    struct buf body, answer;
+    int http_status = 0;
+    kalam_status status;
+
+    client_error_clear(error);
+    if (!client || !sql || !out || (count > 0 && !params))
+        return client_fail(error, KALAM_INVALID_ARGUMENT,
+                           "client, statement and a place for results are needed");
+    *out = NULL;
+    arena_init(&arena, 0);
+    buf_init(&body);
+    buf_init(&answer);
+    struct wire_request request = {.sql = str_from_c(sql),
+                                   .namespace_id = str_from_c(client->space),
+                                   .params = client_params(params, count, &arena),
+                                   .param_count = count};
+    wire_request_encode(&request, &body);
+    pthread_mutex_lock(&client->mutex);
+    atomic_store(&client->cancelled, false);
+    status = query_exchange(client, request.sql, buf_str(&body), &http_status, &answer, error);
+    if (status == KALAM_OK && http_status == 401 &&
+        str_find(buf_str(&answer), STR_LIT("\"TOKEN_EXPIRED\"")) != SIZE_MAX &&
+        client_renew(client, error) == KALAM_OK)
+        status = query_exchange(client, request.sql, buf_str(&body), &http_status, &answer, error);
+    pthread_mutex_unlock(&client->mutex);
+    if (status == KALAM_OK)
+        status = query_decode(buf_str(&answer), http_status, out, error);
+    buf_clear(&body);
+    buf_clear(&answer);
+    arena_clear(&arena);
+    return status;
+}
+
+kalam_status kalam_query(kalam_client *client, const char *sql, kalam_results **out,
+                         kalam_error *error)
+{
+    return kalam_query_params(client, sql, NULL, 0, out, error);
+}

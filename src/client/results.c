@@ -1,0 +1,252 @@
+/* results.c — reading the results of statements. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "client/client_internal.h"
+#include "wire/json_writer.h"
+
+#include <stdlib.h>
+
+void kalam_results_free(kalam_results *results)
+{
+    if (!results)
+        return;
+    arena_clear(&results->arena);
+    mem_free(results);
+}
+
+static const struct wire_result *results_at(const kalam_results *results, size_t s)
+{
+    return results && s < results->reply.result_count ? &results->reply.results[s] : NULL;
+}
+
+static const struct json *results_cell(const kalam_results *results, size_t s, size_t row,
+                                       size_t column)
+{
+    const struct wire_result *result = results_at(results, s);
+
+    if (!result || !result->rows || row >= result->rows->count ||
+        column >= result->rows->items[row].count)
+        return NULL;
+    return &result->rows->items[row].items[column];
+}
+
+size_t kalam_results_count(const kalam_results *results)
+{
+    return results ? results->reply.result_count : 0;
+}
+
+double kalam_results_took_ms(const kalam_results *results)
+{
+    return results ? results->reply.took_ms : 0;
+}
+
+size_t kalam_column_count(const kalam_results *results, size_t s)
+{
+    const struct wire_result *result = results_at(results, s);
+
+    return result ? result->column_count : 0;
+}
+
+/* Texts of the decoder lie in the arena with a NUL behind them. */
+static const struct wire_column *results_column(const kalam_results *results, size_t s,
+                                                size_t column)
+{
+    const struct wire_result *result = results_at(results, s);
+
+    return result && column < result->column_count ? &result->columns[column] : NULL;
+}
+
+static const char *results_c_text(const kalam_results *results, struct str text)
+{
+    struct arena *arena = &((kalam_results *)(uintptr_t)results)->arena;
+
+    return text.size > 0 ? arena_copy(arena, text).data : "";
+}
+
+const char *kalam_column_name(const kalam_results *results, size_t s, size_t column)
+{
+    const struct wire_column *found = results_column(results, s, column);
+
+    return found ? results_c_text(results, found->name) : "";
+}
+
+const char *kalam_column_type(const kalam_results *results, size_t s, size_t column)
+{
+    const struct wire_column *found = results_column(results, s, column);
+
+    return found ? value_type_wire_name(found->type.kind) : "";
+}
+
+bool kalam_column_is_key(const kalam_results *results, size_t s, size_t column)
+{
+    const struct wire_column *found = results_column(results, s, column);
+
+    return found && found->primary_key;
+}
+
+size_t kalam_row_count(const kalam_results *results, size_t s)
+{
+    const struct wire_result *result = results_at(results, s);
+
+    return result && result->rows ? result->rows->count : 0;
+}
+
+uint64_t kalam_affected(const kalam_results *results, size_t s)
+{
+    const struct wire_result *result = results_at(results, s);
+
+    return result ? result->row_count : 0;
+}
+
+const char *kalam_message(const kalam_results *results, size_t s)
+{
+    const struct wire_result *result = results_at(results, s);
+
+    return result ? results_c_text(results, result->message) : "";
+}
+
+const char *kalam_as_user(const kalam_results *results, size_t s)
+{
+    const struct wire_result *result = results_at(results, s);
+
+    return result ? results_c_text(results, result->as_user) : "";
+}
+
+const char *kalam_text(const kalam_results *results, size_t s, size_t row, size_t column)
+{
+    const struct json *cell = results_cell(results, s, row, column);
+    const struct wire_column *of = results_column(results, s, column);
+    struct arena *arena;
+
+    if (!cell || !of || cell->kind == JSON_NULL)
+        return NULL;
+    if (cell->kind == JSON_STRING && cell->text.size == 0)
+        return "";
+    arena = &((kalam_results *)(uintptr_t)results)->arena;
+    return client_text(cell, of->type.kind, arena);
+}
+
+bool kalam_is_null(const kalam_results *results, size_t s, size_t row, size_t column)
+{
+    const struct json *cell = results_cell(results, s, row, column);
+
+    return !cell || cell->kind == JSON_NULL;
+}
+
+bool kalam_int64(const kalam_results *results, size_t s, size_t row, size_t column, int64_t *out)
+{
+    CHECK(out);
+    return json_integer_any(results_cell(results, s, row, column), out);
+}
+
+bool kalam_double(const kalam_results *results, size_t s, size_t row, size_t column, double *out)
+{
+    const struct json *cell = results_cell(results, s, row, column);
+    char text[64];
+    char *end = NULL;
+
+    if (json_real(cell, out))
+        return true;
+    if (!cell || cell->kind != JSON_STRING || cell->text.size == 0 ||
+        cell->text.size >= sizeof text)
+        return false;
+    memcpy(text, cell->text.data, cell->text.size);
+    text[cell->text.size] = 0;
+    *out = strtod(text, &end);
+    return end && *end == 0;
+}
+
+/* ---- whole results as text
+ * -------------------------------------------------------------------------- */
+
+static char *results_take(struct buf *text)
+{
+    size_t size;
+
+    buf_append_byte(text, 0);
+    return buf_take(text, &size);
+}
+
+char *kalam_value_json(const kalam_results *results, size_t s, size_t row, size_t column)
+{
+    const struct json *cell = results_cell(results, s, row, column);
+    struct buf text;
+
+    buf_init(&text);
+    if (cell)
+        client_json_write(cell, &text);
+    else
+        json_write_null(&text);
+    return results_take(&text);
+}
+
+char *kalam_to_json(const kalam_results *results, size_t s)
+{
+    struct buf text;
+    size_t columns = kalam_column_count(results, s);
+
+    buf_init(&text);
+    json_array_begin(&text);
+    for (size_t row = 0; row < kalam_row_count(results, s); row++) {
+        json_object_begin(&text);
+        for (size_t c = 0; c < columns; c++) {
+            const struct json *cell = results_cell(results, s, row, c);
+            json_key(&text, results_column(results, s, c)->name);
+            if (cell)
+                client_json_write(cell, &text);
+            else
+                json_write_null(&text);
+        }
+        json_object_end(&text);
+    }
+    json_array_end(&text);
+    return results_take(&text);
+}
+
+/* RFC 4180: quoted when it holds a quote, comma or line break; NULL is empty, an empty text is "".
+ */
+static void results_csv_field(struct buf *out, const char *text)
+{
+    if (!text)
+        return;
+    if (*text && !strpbrk(text, "\",\r\n")) {
+        buf_append_str(out, str_from_c(text));
+        return;
+    }
+    buf_append_byte(out, '"');
+    for (; *text; text++) {
+        if (*text == '"')
+            buf_append_byte(out, '"');
+        buf_append_byte(out, (uint8_t)*text);
+    }
+    buf_append_byte(out, '"');
+}
+
+char *kalam_to_csv(const kalam_results *results, size_t s)
+{
+    size_t columns = kalam_column_count(results, s);
+    struct buf text;
+
+    buf_init(&text);
+    for (size_t c = 0; c < columns; c++) {
+        if (c > 0)
+            buf_append_byte(&text, ',');
+        results_csv_field(&text, kalam_column_name(results, s, c));
+    }
+    buf_append_str(&text, STR_LIT("\r\n"));
+    for (size_t row = 0; row < kalam_row_count(results, s); row++) {
+        for (size_t c = 0; c < columns; c++) {
+            if (c > 0)
+                buf_append_byte(&text, ',');
+            results_csv_field(&text, kalam_text(results, s, row, c));
+        }
+        buf_append_str(&text, STR_LIT("\r\n"));
+    }
+    return results_take(&text);
+}
+
+void kalam_text_free(char *text)
+{
+    mem_free(text);
+}

@@ -1,0 +1,48 @@
+/* transport.h — bytes to and from the server: HTTP requests (libcurl) and one WebSocket (plain
+ * socket and wslay). Nothing here knows what the bytes mean. Private to client/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CLIENT_TRANSPORT_H
+#define CLIENT_TRANSPORT_H
+
+#include "base/buf.h"
+#include "kalam/kalam.h"
+
+#include <stdatomic.h>
+
+struct http;
+struct http *http_new(void); /* NULL when libcurl cannot start */
+void http_free(struct http *http);
+
+struct http_request {
+    const char *method, *url;
+    const char *headers; /* lines separated by \n */
+    struct str body;
+    int timeout_ms;
+    const atomic_bool *cancelled;
+};
+/* KALAM_OK with any HTTP status; KALAM_CONNECTION, KALAM_TIMEOUT. Redirects are not followed.
+ * `sent` tells whether the request may have reached the server. */
+kalam_status http_perform(struct http *http, const struct http_request *request, int *http_status,
+                          struct buf *answer, bool *sent, kalam_error *error);
+
+struct websocket;
+struct websocket_options {
+    const char *url;     /* http://host:port of the server */
+    const char *headers; /* further header lines separated by \n */
+    int timeout_ms;
+};
+/* Connects and upgrades. Blocking. */
+kalam_status websocket_open(const struct websocket_options *options, struct websocket **out,
+                            kalam_error *error);
+void websocket_close(struct websocket *socket);
+/* Queues a text message; any thread. */
+bool websocket_send(struct websocket *socket, struct str text);
+/* Waits at most timeout_ms for traffic; calls `message` for each whole text message. KALAM_OK, or
+ * KALAM_WEBSOCKET when the connection is gone. One thread. */
+kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
+                            void (*message)(void *context, struct str text), void *context);
+/* Makes websocket_poll return early; any thread. */
+void websocket_wake(struct websocket *socket);
+
+#endif

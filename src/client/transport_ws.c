@@ -1,0 +1,388 @@
+/* transport_ws.c — one WebSocket over a plain socket: upgrade by hand (RFC 6455 §4), frames by
+ * wslay.
+ *
+ * One thread polls; any thread may send: texts go to an outbox under a mutex and the poller is
+ * woken through an eventfd. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "client/client_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <wslay/wslay.h>
+
+enum { HEAD_MAX = 16384, MESSAGE_MAX = 16 << 20 };
+
+struct outgoing {
+    struct outgoing *next;
+    struct str text;
+};
+
+struct websocket {
+    int fd, wake;
+    bool broken;
+    wslay_event_context_ptr context;
+    struct buf early; /* bytes that came behind the upgrade answer */
+    size_t early_taken;
+    void (*message)(void *context, struct str text);
+    void *message_context;
+    pthread_mutex_t mutex;
+    struct outgoing *outbox, **outbox_tail;
+};
+
+/* ---- connecting
+ * ------------------------------------------------------------------------------------ */
+
+static int websocket_connect(const char *host, const char *port, kalam_error *error)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+    int fd = -1, failure = getaddrinfo(host, port, &hints, &list);
+
+    if (failure) {
+        client_fail(error, KALAM_CONNECTION, "cannot resolve %s: %s", host, gai_strerror(failure));
+        return -1;
+    }
+    for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next) {
+        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
+        if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) != 0) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    freeaddrinfo(list);
+    if (fd < 0)
+        client_fail(error, KALAM_CONNECTION, "cannot reach %s:%s: %s", host, port, strerror(errno));
+    else
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return fd;
+}
+
+/* host and port of http://host[:port]; false if it is no such URL. */
+static bool websocket_address(const char *url, char host[256], char port[8])
+{
+    const char *start, *end, *colon;
+
+    if (strncmp(url, "http://", 7) != 0)
+        return false;
+    start = url + 7;
+    end = start + strcspn(start, "/");
+    if (*start == '[') {
+        const char *bracket = memchr(start, ']', (size_t)(end - start));
+        if (!bracket)
+            return false;
+        colon = bracket + 1 < end && bracket[1] == ':' ? bracket + 1 : NULL;
+        snprintf(host, 256, "%.*s", (int)(bracket - start - 1), start + 1);
+    } else {
+        colon = memchr(start, ':', (size_t)(end - start));
+        snprintf(host, 256, "%.*s", (int)((colon ? colon : end) - start), start);
+    }
+    snprintf(port, 8, "%.*s", colon ? (int)(end - colon - 1) : 2, colon ? colon + 1 : "80");
+    return *host && *port;
+}
+
+static bool websocket_write_all(int fd, struct str bytes)
+{
+    while (bytes.size > 0) {
+        ssize_t wrote = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
+        if (wrote < 0 && errno != EINTR)
+            return false;
+        if (wrote > 0)
+            bytes = str_from(bytes.data + wrote, bytes.size - (size_t)wrote);
+    }
+    return true;
+}
+
+/* Reads the head of the answer; what follows it stays in `early`. False when the connection ended.
+ */
+static bool websocket_read_head(struct websocket *socket, int timeout_ms, struct buf *head)
+{
+    int64_t end = clock_monotonic_ms() + timeout_ms;
+
+    while (head->size < HEAD_MAX) {
+        struct pollfd wait = {.fd = socket->fd, .events = POLLIN};
+        int64_t left = end - clock_monotonic_ms();
+        if (left <= 0 || poll(&wait, 1, (int)left) <= 0)
+            return false;
+        char *room = buf_reserve(head, 4096);
+        ssize_t got = recv(socket->fd, room, 4096, 0);
+        if (got <= 0)
+            return false;
+        head->size += (size_t)got;
+        size_t at = str_find(buf_str(head), STR_LIT("\r\n\r\n"));
+        if (at != SIZE_MAX) {
+            buf_append(&socket->early, head->data + at + 4, head->size - at - 4);
+            head->size = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The Sec-WebSocket-Accept value for a key, RFC 6455 §4.2.2. */
+static void websocket_accept_for(const char *key, char out[32])
+{
+    char text[128];
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    int size = snprintf(text, sizeof text, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
+
+    CHECK(size > 0 && (size_t)size < sizeof text);
+    SHA1((const unsigned char *)text, (size_t)size, digest);
+    EVP_EncodeBlock((unsigned char *)out, digest, sizeof digest);
+}
+
+static kalam_status websocket_upgrade(struct websocket *socket,
+                                      const struct websocket_options *options, const char *host,
+                                      const char *port, kalam_error *error)
+{
+    struct buf request, head;
+    unsigned char random[16];
+    char key[32], accept[32];
+    int code = 0;
+    kalam_status status = KALAM_OK;
+
+    buf_init(&request);
+    buf_init(&head);
+    id_random(random, sizeof random);
+    EVP_EncodeBlock((unsigned char *)key, random, sizeof random);
+    websocket_accept_for(key, accept);
+    buf_printf(&request,
+               "GET /v1/ws HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n",
+               host, port, key);
+    for (const char *line = options->headers; line && *line;) {
+        size_t size = strcspn(line, "\n");
+        buf_printf(&request, "%.*s\r\n", (int)size, line);
+        line += size + (line[size] == '\n');
+    }
+    buf_append_str(&request, STR_LIT("\r\n"));
+    if (!websocket_write_all(socket->fd, buf_str(&request)) ||
+        !websocket_read_head(socket, options->timeout_ms, &head)) {
+        status = client_fail(error, KALAM_CONNECTION,
+                             "the server closed the connection during the upgrade");
+    } else {
+        buf_append_byte(&head, 0);
+        if (sscanf(head.data, "HTTP/1.1 %d", &code) != 1 || code != 101)
+            status = client_fail(
+                error, code == 401 || code == 403 ? KALAM_AUTHENTICATION : KALAM_WEBSOCKET,
+                "the server refused the WebSocket (HTTP %d)", code);
+        else if (str_find(buf_str(&head), str_from_c(accept)) == SIZE_MAX)
+            status = client_fail(error, KALAM_WEBSOCKET, "the upgrade answer does not fit its key");
+    }
+    buf_clear(&request);
+    buf_clear(&head);
+    return status;
+}
+
+/* ---- frames
+ * ---------------------------------------------------------------------------------------- */
+
+static ssize_t websocket_recv(wslay_event_context_ptr context, uint8_t *data, size_t size,
+                              int flags, void *user)
+{
+    struct websocket *socket = user;
+    size_t early = socket->early.size - socket->early_taken;
+    ssize_t got;
+
+    (void)flags;
+    if (early > 0) {
+        size_t take = early < size ? early : size;
+        memcpy(data, socket->early.data + socket->early_taken, take);
+        socket->early_taken += take;
+        return (ssize_t)take;
+    }
+    got = recv(socket->fd, data, size, MSG_DONTWAIT);
+    if (got > 0)
+        return got;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
+    } else {
+        socket->broken = true;
+        wslay_event_set_error(context, WSLAY_ERR_CALLBACK_FAILURE);
+    }
+    return -1;
+}
+
+static ssize_t websocket_write(wslay_event_context_ptr context, const uint8_t *data, size_t size,
+                               int flags, void *user)
+{
+    struct websocket *socket = user;
+    ssize_t wrote = send(socket->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    (void)flags;
+    if (wrote >= 0)
+        return wrote;
+    if (errno == EAGAIN || errno == EINTR) {
+        wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
+    } else {
+        socket->broken = true;
+        wslay_event_set_error(context, WSLAY_ERR_CALLBACK_FAILURE);
+    }
+    return -1;
+}
+
+static int websocket_mask(wslay_event_context_ptr context, uint8_t *data, size_t size, void *user)
+{
+    (void)context, (void)user;
+    id_random(data, size);
+    return 0;
+}
+
+static void websocket_message(wslay_event_context_ptr context,
+                              const struct wslay_event_on_msg_recv_arg *message, void *user)
+{
+    struct websocket *socket = user;
+
+    (void)context;
+    if (message->opcode == WSLAY_TEXT_FRAME && socket->message)
+        socket->message(socket->message_context,
+                        str_from((const char *)message->msg, message->msg_length));
+}
+
+static const struct wslay_event_callbacks websocket_callbacks = {
+    .recv_callback = websocket_recv,
+    .send_callback = websocket_write,
+    .genmask_callback = websocket_mask,
+    .on_msg_recv_callback = websocket_message,
+};
+
+kalam_status websocket_open(const struct websocket_options *options, struct websocket **out,
+                            kalam_error *error)
+{
+    char host[256], port[8];
+    struct websocket *socket;
+    kalam_status status;
+
+    if (!websocket_address(options->url, host, port))
+        return client_fail(error, KALAM_INVALID_URL, "a WebSocket needs an http:// URL: %s",
+                           options->url);
+    socket = mem_try_alloc(sizeof *socket);
+    if (!socket)
+        return client_fail(error, KALAM_NO_MEMORY, "out of memory");
+    *socket = (struct websocket){.fd = -1, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    buf_init(&socket->early);
+    pthread_mutex_init(&socket->mutex, NULL);
+    socket->outbox_tail = &socket->outbox;
+    socket->fd = websocket_connect(host, port, error);
+    status =
+        socket->fd < 0 ? KALAM_CONNECTION : websocket_upgrade(socket, options, host, port, error);
+    if (status == KALAM_OK &&
+        wslay_event_context_client_init(&socket->context, &websocket_callbacks, socket) != 0)
+        status = client_fail(error, KALAM_NO_MEMORY, "out of memory");
+    if (status != KALAM_OK) {
+        websocket_close(socket);
+        return status;
+    }
+    wslay_event_config_set_max_recv_msg_length(socket->context, MESSAGE_MAX);
+    *out = socket;
+    return KALAM_OK;
+}
+
+void websocket_close(struct websocket *socket)
+{
+    if (!socket)
+        return;
+    if (socket->context) {
+        if (!socket->broken) {
+            wslay_event_queue_close(socket->context, 1000, NULL, 0);
+            (void)wslay_event_send(socket->context);
+        }
+        wslay_event_context_free(socket->context);
+    }
+    while (socket->outbox) {
+        struct outgoing *next = socket->outbox->next;
+        mem_free(socket->outbox);
+        socket->outbox = next;
+    }
+    if (socket->fd >= 0)
+        close(socket->fd);
+    if (socket->wake >= 0)
+        close(socket->wake);
+    buf_clear(&socket->early);
+    pthread_mutex_destroy(&socket->mutex);
+    mem_free(socket);
+}
+
+void websocket_wake(struct websocket *socket)
+{
+    uint64_t one = 1;
+
+    while (write(socket->wake, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+bool websocket_send(struct websocket *socket, struct str text)
+{
+    struct outgoing *outgoing = mem_try_alloc(sizeof *outgoing + text.size);
+
+    if (!outgoing)
+        return false;
+    memcpy(outgoing + 1, text.data, text.size);
+    *outgoing = (struct outgoing){.text = str_from((const char *)(outgoing + 1), text.size)};
+    pthread_mutex_lock(&socket->mutex);
+    *socket->outbox_tail = outgoing;
+    socket->outbox_tail = &outgoing->next;
+    pthread_mutex_unlock(&socket->mutex);
+    websocket_wake(socket);
+    return true;
+}
+
+static void websocket_take_outbox(struct websocket *socket)
+{
+    struct outgoing *list, *next;
+
+    pthread_mutex_lock(&socket->mutex);
+    list = socket->outbox;
+    socket->outbox = NULL;
+    socket->outbox_tail = &socket->outbox;
+    pthread_mutex_unlock(&socket->mutex);
+    for (; list; list = next) {
+        struct wslay_event_msg message = {.opcode = WSLAY_TEXT_FRAME,
+                                          .msg = (const uint8_t *)list->text.data,
+                                          .msg_length = list->text.size};
+        if (wslay_event_queue_msg(socket->context, &message) != 0)
+            socket->broken = true;
+        next = list->next;
+        mem_free(list);
+    }
+}
+
+kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
+                            void (*message)(void *context, struct str text), void *context)
+{
+    struct pollfd wait[2] = {{.fd = socket->fd, .events = POLLIN},
+                             {.fd = socket->wake, .events = POLLIN}};
+    uint64_t count;
+
+    socket->message = message;
+    socket->message_context = context;
+    websocket_take_outbox(socket);
+    if (wslay_event_want_write(socket->context))
+        wait[0].events |= POLLOUT;
+    if (socket->early.size > socket->early_taken)
+        timeout_ms = 0;
+    if (poll(wait, 2, timeout_ms) < 0 && errno != EINTR)
+        socket->broken = true;
+    if (wait[1].revents & POLLIN && read(socket->wake, &count, sizeof count) < 0 && errno != EAGAIN)
+        socket->broken = true;
+    websocket_take_outbox(socket);
+    if (!socket->broken && wslay_event_recv(socket->context) != 0)
+        socket->broken = true;
+    if (!socket->broken && wslay_event_want_write(socket->context) &&
+        wslay_event_send(socket->context) != 0)
+        socket->broken = true;
+    if (wslay_event_get_close_received(socket->context))
+        socket->broken = true;
+    return socket->broken ? KALAM_WEBSOCKET : KALAM_OK;
+}
