@@ -33,6 +33,7 @@ void arena_clear(struct arena *arena)
 {
     struct arena_block *block = arena->blocks;
 
+    CHECK(block != NULL || arena->next == NULL);
     while (block != NULL) {
         struct arena_block *previous = block->previous;
         mem_free(block);
@@ -72,6 +73,7 @@ static void *arena_alloc_slow(struct arena *arena, size_t size)
     if (size > block_size / 4)
         return arena_alloc_own_block(arena, size);
 
+    CHECK(block_size >= size && block_size <= ARENA_BLOCK_MAX);
     struct arena_block *block = mem_alloc(sizeof(*block) + block_size);
     block->previous = arena->blocks;
     block->size = block_size;

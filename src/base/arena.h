@@ -1,7 +1,7 @@
 /* arena.h — memory of one statement or request, freed at once.
  *
- * An arena grows in blocks from the heap; in sanitizer builds every allocation is its own malloc, so
- * that overflows are seen. It has a limit: allocation never fails, but arena_check reports
+ * An arena grows in blocks from the heap; in sanitizer builds every allocation is its own malloc,
+ * so that overflows are seen. It has a limit: allocation never fails, but arena_check reports
  * RESULT_TOO_LARGE once more than the limit is in use; every loop whose length a user decides calls
  * it once per row. One arena belongs to one thread at a time.
  * SPDX-License-Identifier: Apache-2.0
@@ -32,7 +32,8 @@ void arena_clear(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_zalloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t count, size_t size); /* zeroed, overflow checked */
-/* Grows an array that lies in the arena: copies `old_size` bytes; the old memory stays until clear. */
+/* Grows an array that lies in the arena: copies `old_size` bytes; the old memory stays until clear.
+ */
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_size);
 struct str arena_copy(struct arena *arena, struct str bytes); /* a NUL is put behind the copy */
 struct str arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);

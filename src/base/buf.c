@@ -71,6 +71,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
+    CHECK(buf->size <= buf->capacity);
     char *place = buf_reserve(buf, 1);
     int length = vsnprintf(place, buf->capacity - buf->size, format, args);
     va_end(args);

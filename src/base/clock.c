@@ -27,17 +27,23 @@ int64_t clock_now_us(void)
 
 int64_t clock_monotonic_ns(void)
 {
-    return clock_read_ns(CLOCK_MONOTONIC);
+    int64_t now_ns = clock_read_ns(CLOCK_MONOTONIC);
+
+    CHECK(now_ns >= 0);
+    return now_ns;
 }
 
 int64_t clock_monotonic_ms(void)
 {
-    return clock_read_ns(CLOCK_MONOTONIC) / 1000000;
+    return clock_monotonic_ns() / 1000000;
 }
 
 int64_t clock_thread_cpu_us(void)
 {
-    return clock_read_ns(CLOCK_THREAD_CPUTIME_ID) / 1000;
+    int64_t used_ns = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
+
+    CHECK(used_ns >= 0);
+    return used_ns / 1000;
 }
 
 void clock_fake(int64_t now_us)

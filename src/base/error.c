@@ -1,7 +1,8 @@
 /* error.c — filling error values; the texts are always one line of valid UTF-8.
  *
  * Message parts come from users (names, values), so control characters become blanks and a cut
- * never splits a character. SPDX-License-Identifier: Apache-2.0
+ * never splits a character.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/error.h"
 

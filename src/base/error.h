@@ -1,9 +1,9 @@
 /* error.h — how a function says that the world did not play along.
  *
- * A function that can fail returns `enum status` (STATUS_OK is 0), is marked MUST_CHECK and fills the
- * `struct error` it was handed as its last argument. Errors are plain values without owner: they lie
- * in the task or statement they belong to and travel with it between threads. The codes up to
- * STATUS_INTERNAL_ERROR are those of the public error catalogue; their names are the wire codes.
+ * A function that can fail returns `enum status` (STATUS_OK is 0), is marked MUST_CHECK and fills
+ * the `struct error` it was handed as its last argument. Errors are plain values without owner:
+ * they lie in the task or statement they belong to and travel with it between threads. The codes up
+ * to STATUS_INTERNAL_ERROR are those of the public error catalogue; their names are the wire codes.
  * The codes behind it steer flow between modules and never reach a client.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -77,10 +77,10 @@ enum status {
 enum { ERROR_MESSAGE_MAX = 1024, ERROR_HINT_MAX = 256 };
 
 struct error {
-    enum status code;                 /* STATUS_OK while nothing went wrong */
-    int64_t position;                 /* byte offset in the statement's text, -1 if none */
-    char message[ERROR_MESSAGE_MAX];  /* one line, lower case, no full stop, UTF-8 */
-    char hint[ERROR_HINT_MAX];        /* advice; empty if none */
+    enum status code;                /* STATUS_OK while nothing went wrong */
+    int64_t position;                /* byte offset in the statement's text, -1 if none */
+    char message[ERROR_MESSAGE_MAX]; /* one line, lower case, no full stop, UTF-8 */
+    char hint[ERROR_HINT_MAX];       /* advice; empty if none */
 };
 
 /* Wire name ("TABLE_NOT_FOUND") and one-line meaning; valid for every status below STATUS_COUNT. */
@@ -89,15 +89,15 @@ const char *status_meaning(enum status status);
 
 /* Sets code OK and empties the texts. Only the first bytes are touched. */
 void error_clear(struct error *err);
-/* Fill `err` (may be NULL) and return `code`, so that `return error_set(err, …)` reads well. Text too
- * long is cut at a character. The position and hint are reset. */
+/* Fill `err` (may be NULL) and return `code`, so that `return error_set(err, …)` reads well. Text
+ * too long is cut at a character. The position and hint are reset. */
 enum status error_set(struct error *err, enum status code, const char *format, ...)
     PRINTF_LIKE(3, 4);
 enum status error_set_v(struct error *err, enum status code, const char *format, va_list args)
     PRINTF_LIKE(3, 0);
 /* As error_set, with the byte offset in the SQL text. */
-enum status error_set_at(struct error *err, enum status code, int64_t position,
-                         const char *format, ...) PRINTF_LIKE(4, 5);
+enum status error_set_at(struct error *err, enum status code, int64_t position, const char *format,
+                         ...) PRINTF_LIKE(4, 5);
 void error_hint(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Puts `format…` and ": " before the message; keeps the code. */
 void error_prefix(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -2,7 +2,8 @@
  * be armed at once, separated by commas; each counts its own passes.
  *
  * A specification that cannot be understood stops the process: a crash test that silently tests
- * nothing is worse than none. SPDX-License-Identifier: Apache-2.0
+ * nothing is worse than none.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/fault.h"
 
@@ -97,6 +98,7 @@ static void fault_read_environment(void)
 {
     struct str rest = str_from_c(getenv("KALAM_FAULT"));
 
+    CHECK(fault_states[0].action == FAULT_OFF);
     while (rest.size > 0) {
         struct str entry = fault_token(&rest, ',');
         if (entry.size > 0)

@@ -1,8 +1,9 @@
-/* fault.h — named fault points. Compiled out of release builds, except when KALAM_FAULTS is defined.
+/* fault.h — named fault points. Compiled out of release builds, except when KALAM_FAULTS is
+ * defined.
  *
- * KALAM_FAULT="flush_after_rename:kill:3" kills the process (SIGKILL) the third time that the point is
- * passed; actions: kill, error (FAULT is true once), error+ (from then on), delay=ms. Points are listed in FAULT_LIST,
- * sorted; an unknown name in the environment stops the start.
+ * KALAM_FAULT="flush_after_rename:kill:3" kills the process (SIGKILL) the third time that the point
+ * is passed; actions: kill, error (FAULT is true once), error+ (from then on), delay=ms. Points are
+ * listed in FAULT_LIST, sorted; an unknown name in the environment stops the start.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_FAULT_H

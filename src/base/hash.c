@@ -1,5 +1,6 @@
 /* hash.c — the only place that knows xxhash. XXH3 gives the same number on every machine, so that
- * hashes may be stored. SPDX-License-Identifier: Apache-2.0
+ * hashes may be stored.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/hash.h"
 

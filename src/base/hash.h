@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-uint64_t hash_bytes(struct str bytes);                     /* stable across runs and machines */
+uint64_t hash_bytes(struct str bytes); /* stable across runs and machines */
 uint64_t hash_bytes_seeded(struct str bytes, uint64_t seed);
 static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {

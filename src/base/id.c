@@ -3,7 +3,8 @@
  * Snowflakes and UUIDv7 keep the last (millisecond, counter) pair in one atomic number: the next
  * one is the larger of "now" and "last + 1", so that numbers rise strictly however fast they are
  * asked for and whatever the clock does; a burst of more than 4096 in a millisecond borrows from
- * the next one. SPDX-License-Identifier: Apache-2.0
+ * the next one.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/id.h"
 

@@ -6,7 +6,8 @@
  * characters in a message become blanks: user text cannot forge lines.
  *
  * Rotation: file → file.1 → … → file.<keep>; the oldest is dropped. When it fails, the file grows
- * on. SPDX-License-Identifier: Apache-2.0
+ * on.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/log.h"
 

@@ -25,7 +25,8 @@ struct log_options {
 /* Before it is called lines go to stderr at level info. */
 enum status log_init(const struct log_options *options, struct error *err) MUST_CHECK;
 void log_close(void);
-void log_thread_name(const char *name); /* name of the calling thread in lines and in ps; ≤ 15 bytes */
+void log_thread_name(
+    const char *name); /* name of the calling thread in lines and in ps; ≤ 15 bytes */
 bool log_level_parse(const char *text, enum log_level *level);
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
     PRINTF_LIKE(4, 5);

@@ -37,6 +37,7 @@ static struct map_entry *map_find(const struct map *map, struct str key, uint64_
 {
     if (map->count == 0)
         return NULL;
+    CHECK(map->filled < map->capacity); /* an empty slot ends every search */
     for (size_t i = hash & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1)) {
         struct map_entry *entry = &map->entries[i];
         if (entry->value == NULL)
@@ -59,6 +60,7 @@ static struct map_entry *map_free_slot(struct map_entry *entries, size_t capacit
 {
     size_t i = hash & (capacity - 1);
 
+    CHECK((capacity & (capacity - 1)) == 0);
     while (entries[i].value != NULL)
         i = (i + 1) & (capacity - 1);
     return &entries[i];
@@ -76,6 +78,7 @@ static void map_grow(struct map *map)
         if (old->key != NULL)
             *map_free_slot(entries, capacity, old->hash) = *old;
     }
+    CHECK(map->count < capacity);
     mem_free(map->entries);
     map->entries = entries;
     map->capacity = capacity;

@@ -18,7 +18,7 @@ struct map {
 };
 
 void map_init(struct map *map);
-void map_clear(struct map *map); /* frees keys and table, not the values */
+void map_clear(struct map *map);                      /* frees keys and table, not the values */
 void *map_get(const struct map *map, struct str key); /* NULL if absent */
 /* Sets and returns the former value or NULL. `value` is not NULL. */
 void *map_put(struct map *map, struct str key, void *value);

@@ -22,6 +22,7 @@ static void *mem_or_die(void *memory)
 
 void *mem_alloc(size_t size)
 {
+    CHECK(size < SIZE_MAX / 2);
     return mem_or_die(malloc(size > 0 ? size : 1));
 }
 
@@ -40,6 +41,7 @@ void *mem_calloc(size_t count, size_t size)
 
 void *mem_realloc(void *old, size_t size)
 {
+    CHECK(size < SIZE_MAX / 2);
     return mem_or_die(realloc(old, size > 0 ? size : 1));
 }
 

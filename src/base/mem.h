@@ -1,6 +1,6 @@
-/* mem.h — the only place that calls malloc. An allocation of the server that fails stops the process
- * with a log line (docs/decisions: memory); the client library uses mem_try_* and returns an error.
- * Any thread.
+/* mem.h — the only place that calls malloc. An allocation of the server that fails stops the
+ * process with a log line (docs/decisions: memory); the client library uses mem_try_* and returns
+ * an error. Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_MEM_H
@@ -16,7 +16,7 @@ void *mem_alloc(size_t size);
 void *mem_zalloc(size_t size);
 void *mem_calloc(size_t count, size_t size); /* zeroed, overflow checked */
 void *mem_realloc(void *old, size_t size);
-void mem_free(void *memory); /* NULL is fine */
+void mem_free(void *memory);       /* NULL is fine */
 char *mem_strdup(struct str text); /* copy with a NUL behind it */
 /* NULL when memory is short. */
 void *mem_try_alloc(size_t size);

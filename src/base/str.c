@@ -26,6 +26,7 @@ bool str_equal_nocase(struct str a, struct str b)
 {
     if (a.size != b.size)
         return false;
+    CHECK(a.size == 0 || (a.data != NULL && b.data != NULL));
     for (size_t i = 0; i < a.size; i++) {
         if (str_lower(a.data[i]) != str_lower(b.data[i]))
             return false;

@@ -1,7 +1,8 @@
 /* thread.h — threads, mutex-protected hand-over queues and a worker pool.
  *
  * A `task` is intrusive: embed it, set `run`, post it; ownership moves to the queue until `run` is
- * called. Nothing here allocates per task. SPDX-License-Identifier: Apache-2.0
+ * called. Nothing here allocates per task.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H

@@ -107,6 +107,7 @@ size_t utf8_encode(uint32_t codepoint, char out[4])
         out[0] = (char)codepoint;
         return 1;
     }
+    CHECK(out != NULL);
     if (codepoint < 0x800) {
         out[0] = (char)(0xc0 | codepoint >> 6);
         out[1] = (char)(0x80 | (codepoint & 0x3f));

@@ -3,8 +3,8 @@
  * A result is first made exact in 256 bits (two numbers of 38 digits multiply to at most 76), then
  * decimal_fit takes fraction digits away, once, until 38 digits and scale 38 are kept. Division
  * follows PostgreSQL's select_div_scale: at least 16 significant digits, estimated in groups of
- * four digits, and no fewer fraction digits than either operand shows. SPDX-License-Identifier:
- * Apache-2.0
+ * four digits, and no fewer fraction digits than either operand shows.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/decimal.h"
 
@@ -83,12 +83,8 @@ static struct wide wide_add(struct wide a, struct wide b)
     struct wide sum = {a.high + b.high, a.low + b.low};
 
     sum.high += sum.low < a.low;
+    CHECK(sum.high >= a.high); /* both are far below 2^256 */
     return sum;
-}
-
-static struct wide wide_subtract(struct wide a, struct wide b)
-{
-    return (struct wide){a.high - b.high - (a.low < b.low), a.low - b.low};
 }
 
 static int wide_compare(struct wide a, struct wide b)
@@ -96,6 +92,12 @@ static int wide_compare(struct wide a, struct wide b)
     if (a.high != b.high)
         return a.high < b.high ? -1 : 1;
     return (a.low > b.low) - (a.low < b.low);
+}
+
+static struct wide wide_subtract(struct wide a, struct wide b)
+{
+    CHECK(wide_compare(a, b) >= 0);
+    return (struct wide){a.high - b.high - (a.low < b.low), a.low - b.low};
 }
 
 static unsigned wide_bits(struct wide number)
@@ -107,6 +109,7 @@ static unsigned wide_bits(struct wide number)
         part >>= 1;
         bits++;
     }
+    CHECK(bits <= 256);
     return bits;
 }
 
@@ -252,6 +255,7 @@ bool decimal_mul(struct decimal a, struct decimal b, struct decimal *out)
 {
     decimal_check(a);
     decimal_check(b);
+    CHECK(out != NULL);
     struct wide product =
         wide_multiply(decimal_magnitude(a.unscaled), decimal_magnitude(b.unscaled));
     return decimal_fit(product, (a.unscaled < 0) != (b.unscaled < 0), (unsigned)a.scale + b.scale,

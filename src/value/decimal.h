@@ -2,8 +2,8 @@
  * that.
  *
  * A result that needs more than 38 digits loses fraction digits, rounded half away from zero; only
- * an integer part that does not fit is an overflow (false). Any thread. SPDX-License-Identifier:
- * Apache-2.0
+ * an integer part that does not fit is an overflow (false). Any thread.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef VALUE_DECIMAL_H
 #define VALUE_DECIMAL_H

@@ -2,7 +2,8 @@
  *
  * The digits before and after the point are read as one run with a position of the point, so that
  * an exponent only moves that position. Rounding half away from zero needs one digit beyond the
- * last. SPDX-License-Identifier: Apache-2.0
+ * last.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/decimal.h"
 

@@ -36,6 +36,7 @@ static bool json_check_hex4(struct json_check *check, uint32_t *out)
 {
     uint32_t unit = 0;
 
+    CHECK(check->next <= check->end);
     if (check->end - check->next < 4)
         return false;
     for (int i = 0; i < 4; i++) {
@@ -74,6 +75,7 @@ static bool json_check_escape(struct json_check *check)
 
 static bool json_check_string(struct json_check *check)
 {
+    CHECK(check->next <= check->end);
     if (!json_check_take(check, '"'))
         return false;
     while (check->next < check->end) {
@@ -162,6 +164,7 @@ static bool json_check_open(struct json_check *check)
         json_check_blanks(check);
         if (json_check_take(check, is_object ? '}' : ']'))
             return true;
+        CHECK(check->depth < JSON_CHECK_DEPTH_MAX);
         check->is_object[check->depth++] = is_object;
         if (is_object && !json_check_key(check))
             return false;
@@ -171,6 +174,7 @@ static bool json_check_open(struct json_check *check)
 /* Behind a complete value: closes brackets; true with *more if another value must follow. */
 static bool json_check_close(struct json_check *check, bool *more)
 {
+    CHECK(check->depth <= JSON_CHECK_DEPTH_MAX);
     while (check->depth > 0) {
         bool is_object = check->is_object[check->depth - 1];
         json_check_blanks(check);

@@ -1,5 +1,6 @@
 /* number.c — arithmetic by the type of the result: both operands are brought to it, then computed
- * with a check. Messages are PostgreSQL's. SPDX-License-Identifier: Apache-2.0
+ * with a check. Messages are PostgreSQL's.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/number.h"
 
@@ -108,6 +109,7 @@ static enum status number_decimal(enum number_operator op, struct decimal a, str
         fits = decimal_mod(a, b, &result);
         break;
     }
+    CHECK(result.scale <= DECIMAL_DIGITS_MAX);
     if (!fits)
         return error_set(err, STATUS_SQL_EXECUTION_ERROR,
                          "numeric field overflow: the result needs more than 38 digits");
@@ -135,6 +137,7 @@ static enum status number_real(enum number_operator op, enum value_type type, do
         result = a / b;
         may_vanish = a != 0;
     }
+    CHECK(type == VALUE_FLOAT || type == VALUE_DOUBLE);
     if (type == VALUE_FLOAT)
         result = (double)(float)result;
     if (!isfinite(result))
@@ -161,6 +164,7 @@ static enum status number_apply(enum number_operator op, const struct value *a,
         *out = value_null(type);
         return STATUS_OK;
     }
+    CHECK(value_type_is_number(type));
     if (value_type_is_integer(type))
         return number_integer(op, type, a->integer, b->integer, out, err);
     if (type == VALUE_DECIMAL)

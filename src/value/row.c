@@ -5,7 +5,8 @@
  * starts where its predecessor ends — then 4 (INT, FLOAT, DATE), 2 (SMALLINT) and 1 (BOOLEAN);
  * within a width in column order. The header is a multiple of 8, so every column is naturally
  * aligned relative to it; bytes are still copied out, because rows lie anywhere. NULLs are zero
- * bytes or empty, so equal rows have equal bytes. SPDX-License-Identifier: Apache-2.0
+ * bytes or empty, so equal rows have equal bytes.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/row.h"
 

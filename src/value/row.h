@@ -1,4 +1,5 @@
-/* row.h — one row as bytes: what lies in RocksDB, travels in the change feed and fills the row cache.
+/* row.h — one row as bytes: what lies in RocksDB, travels in the change feed and fills the row
+ * cache.
  *
  * Little-endian, deterministic, self-describing by layout version:
  *
@@ -14,8 +15,9 @@
  *  ..  variable part, relative to its start
  *
  * So any column is reached without decoding the others. Columns are identified by id, never by
- * position: a row of an older layout is read through a projection (missing column → default, dropped
- * column → skipped, widened → cast). Any thread; everything here is immutable after building.
+ * position: a row of an older layout is read through a projection (missing column → default,
+ * dropped column → skipped, widened → cast). Any thread; everything here is immutable after
+ * building.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef VALUE_ROW_H
@@ -37,9 +39,10 @@ enum row_flag {
 struct row_column {
     uint32_t id; /* stable for the life of the table, never reused */
     struct data_type type;
-    const struct value *missing; /* what rows written before this column show; NULL pointer = NULL */
-    uint32_t offset;             /* filled by row_layout_init: in the fixed part */
-    uint32_t variable_index;     /* filled by row_layout_init */
+    const struct value
+        *missing;            /* what rows written before this column show; NULL pointer = NULL */
+    uint32_t offset;         /* filled by row_layout_init: in the fixed part */
+    uint32_t variable_index; /* filled by row_layout_init */
 };
 
 struct row_layout {
@@ -65,8 +68,9 @@ void row_layout_init(struct row_layout *layout);
  * type (already cast). */
 void row_encode(const struct row_layout *layout, const struct row_header *header,
                 const struct value *values, struct buf *out);
-/* Checks format version, sizes and offsets once, at the border (after a read from disk); the getters
- * below trust checked bytes. CORRUPT if they make no sense, also for an unknown format version. */
+/* Checks format version, sizes and offsets once, at the border (after a read from disk); the
+ * getters below trust checked bytes. CORRUPT if they make no sense, also for an unknown format
+ * version. */
 enum status row_check(const struct row_layout *layout, struct str bytes,
                       struct error *err) MUST_CHECK;
 /* Header fields; bytes.size ≥ ROW_HEADER_BYTES. */

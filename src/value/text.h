@@ -9,9 +9,9 @@
 #include "base/error.h"
 #include "value/value.h"
 
-/* Strict parse of what spec §2.2 accepts for `type` (ISO 8601 with offset for TIMESTAMP, hex or base64
- * for BYTES, …); blanks around are skipped except for TEXT, JSON, BYTES. TYPE_MISMATCH or, out of
- * range or invalid JSON, CONSTRAINT_VIOLATION. `out` may borrow from `text` or the arena. */
+/* Strict parse of what spec §2.2 accepts for `type` (ISO 8601 with offset for TIMESTAMP, hex or
+ * base64 for BYTES, …); blanks around are skipped except for TEXT, JSON, BYTES. TYPE_MISMATCH or,
+ * out of range or invalid JSON, CONSTRAINT_VIOLATION. `out` may borrow from `text` or the arena. */
 enum status value_parse(struct str text, const struct data_type *type, struct arena *arena,
                         struct value *out, struct error *err) MUST_CHECK;
 /* Appends PostgreSQL's text form (true/false, 2026-01-02 03:04:05.6, \x00ff, shortest round-trip
@@ -20,10 +20,10 @@ void value_format(const struct value *value, struct buf *out);
 /* Shortest decimal text that reads back to the same double (or float), e.g. 0.1, 1e+300. */
 size_t value_format_real(double real, bool is_float, char out[32]);
 
-/* A type by its SQL name and modifiers: ("varchar", {20}, 1). Every alias of spec §2.2, case ignored.
- * INVALID_SQL for refused types (with a hint) and unknown names, NOT_SUPPORTED for reserved ones
- * (EMBEDDING, FILE). SERIAL & co. are the
- * parser's. `name` is the words joined by one blank: "double precision". */
+/* A type by its SQL name and modifiers: ("varchar", {20}, 1). Every alias of spec §2.2, case
+ * ignored. INVALID_SQL for refused types (with a hint) and unknown names, NOT_SUPPORTED for
+ * reserved ones (EMBEDDING, FILE). SERIAL & co. are the parser's. `name` is the words joined by one
+ * blank: "double precision". */
 enum status data_type_parse(struct str name, const int64_t *modifiers, size_t modifier_count,
                             struct data_type *out, struct error *err) MUST_CHECK;
 /* "DECIMAL(10,2)", "VARCHAR(20)", "BIGINT". */

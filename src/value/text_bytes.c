@@ -1,5 +1,6 @@
 /* text_bytes.c — UUIDs and byte strings from and to text: hex and strict base64 (RFC 4648: padded,
- * no blanks, unused bits zero). SPDX-License-Identifier: Apache-2.0
+ * no blanks, unused bits zero).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "value/value_internal.h"

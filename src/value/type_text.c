@@ -1,5 +1,6 @@
 /* type_text.c — SQL type names: one table of all aliases, one of the refused names with their
- * hints. SPDX-License-Identifier: Apache-2.0
+ * hints.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/text.h"
 

@@ -1,7 +1,8 @@
 /* value.c — names, classes, order and hash of values.
  *
  * Numbers of different types compare exactly: integers as decimals, and a double against a decimal
- * by its integer part and then bit by bit of both fractions. SPDX-License-Identifier: Apache-2.0
+ * by its integer part and then bit by bit of both fractions.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/value.h"
 
@@ -142,6 +143,7 @@ int value_compare(const struct value *a, const struct value *b)
     if (a->type != b->type) {
         if (value_type_is_integer(a->type) && value_type_is_integer(b->type))
             return value_order(a->integer, b->integer);
+        CHECK(value_type_is_comparable(a->type, b->type));
         if (value_type_is_number(a->type))
             return value_compare_numbers(a, b);
         return value_order(value_moment(a), value_moment(b));
@@ -178,6 +180,7 @@ int value_compare(const struct value *a, const struct value *b)
 bool value_is_same(const struct value *a, const struct value *b)
 {
     CHECK((unsigned)a->type < VALUE_TYPE_COUNT);
+    CHECK((unsigned)b->type < VALUE_TYPE_COUNT);
     if (a->type != b->type || a->is_null != b->is_null)
         return false;
     return a->is_null || value_compare(a, b) == 0;

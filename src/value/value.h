@@ -53,7 +53,8 @@ struct value {
     uint8_t precision, scale; /* DECIMAL only */
     union {
         bool boolean;
-        int64_t integer; /* SMALLINT, INT, BIGINT, DATE (days), TIME (µs), TIMESTAMP (µs since 1970) */
+        int64_t
+            integer; /* SMALLINT, INT, BIGINT, DATE (days), TIME (µs), TIMESTAMP (µs since 1970) */
         double real;     /* FLOAT (holds a float exactly), DOUBLE; always finite */
         int128 decimal;  /* unscaled: 12.50 with scale 2 is 1250 */
         struct str text; /* TEXT, JSON (UTF-8), BYTES */
@@ -83,8 +84,8 @@ static inline struct value value_real(enum value_type type, double real)
 }
 static inline struct value value_decimal(int128 unscaled, uint8_t precision, uint8_t scale)
 {
-    return (struct value){.type = VALUE_DECIMAL, .precision = precision, .scale = scale,
-                          .decimal = unscaled};
+    return (struct value){
+        .type = VALUE_DECIMAL, .precision = precision, .scale = scale, .decimal = unscaled};
 }
 /* TEXT, JSON or BYTES; borrows. */
 static inline struct value value_text(enum value_type type, struct str text)

@@ -3,7 +3,8 @@
  * Two spellings are understood (spec §3.9): `subscription:{id,…}` and
  * `subscriptions:[{query_id,…}]`; which one was used is remembered, because answers repeat the
  * name. One wrong entry of a list must not keep the others from registering, so it is reported
- * inside the entry. SPDX-License-Identifier: Apache-2.0
+ * inside the entry.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "wire/messages.h"

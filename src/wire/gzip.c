@@ -2,7 +2,8 @@
  *
  * A compressor takes some hundred KB, so each thread keeps one. Text is bounded by the size that
  * the gzip trailer states, which libdeflate verifies; a lie is found as damage, not by filling
- * memory. SPDX-License-Identifier: Apache-2.0
+ * memory.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "wire/gzip.h"
 

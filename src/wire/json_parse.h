@@ -2,7 +2,8 @@
  *
  * Strict: RFC 8259, valid UTF-8, nothing behind the value, nesting ≤ JSON_DEPTH_MAX; of duplicate
  * keys the last wins; integers are exact or refused, never clamped or rounded. The tree borrows
- * nothing from the text. Any thread. SPDX-License-Identifier: Apache-2.0
+ * nothing from the text. Any thread.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_JSON_PARSE_H
 #define WIRE_JSON_PARSE_H

@@ -2,8 +2,8 @@
  *
  * A comma is due unless the buffer is empty or ends with an opening bracket, a colon, a comma or a
  * control character (the blank line of an HTTP header before the body): nothing we write as JSON
- * ends with one of these by accident, because strings end with a quote. SPDX-License-Identifier:
- * Apache-2.0
+ * ends with one of these by accident, because strings end with a quote.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "wire/json_writer.h"
 
@@ -26,28 +26,33 @@ static void json_comma(struct buf *out)
 
 void json_object_begin(struct buf *out)
 {
+    CHECK(out != NULL);
     json_comma(out);
     buf_append_byte(out, '{');
 }
 
 void json_object_end(struct buf *out)
 {
+    CHECK(out->size > 0);
     buf_append_byte(out, '}');
 }
 
 void json_array_begin(struct buf *out)
 {
+    CHECK(out != NULL);
     json_comma(out);
     buf_append_byte(out, '[');
 }
 
 void json_array_end(struct buf *out)
 {
+    CHECK(out->size > 0);
     buf_append_byte(out, ']');
 }
 
 void json_key(struct buf *out, struct str key)
 {
+    CHECK(key.data != NULL || key.size == 0);
     json_write_string(out, key);
     buf_append_byte(out, ':');
 }

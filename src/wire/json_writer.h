@@ -2,7 +2,8 @@
  *
  * Commas are written by the writer itself: each function that starts a value or key puts one where
  * the buffer's last byte asks for it, so the caller only opens, fills and closes. Text must be
- * valid UTF-8. Any thread. SPDX-License-Identifier: Apache-2.0
+ * valid UTF-8. Any thread.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_JSON_WRITER_H
 #define WIRE_JSON_WRITER_H

@@ -1,7 +1,8 @@
 /* msgpack.c — MessagePack from and to the tree of json_parse.h.
  *
  * Counts in the input are believed only as far as bytes are left, since every element takes at
- * least one; recursion is bounded by JSON_DEPTH_MAX. SPDX-License-Identifier: Apache-2.0
+ * least one; recursion is bounded by JSON_DEPTH_MAX.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "wire/msgpack.h"
 

@@ -2,7 +2,8 @@
  * keys.
  *
  * Reading gives the tree of json_parse.h, writing starts from one, so that each message has one
- * encoder and one decoder. Any thread. SPDX-License-Identifier: Apache-2.0
+ * encoder and one decoder. Any thread.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_MSGPACK_H
 #define WIRE_MSGPACK_H

@@ -2,7 +2,8 @@
  *
  * JSON knows one kind of number: a fraction without exponent is taken as an exact decimal,
  * everything else that is no int64 as a double. Writing keeps to that, so that values come back as
- * they were. SPDX-License-Identifier: Apache-2.0
+ * they were.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "wire/column.h"
 

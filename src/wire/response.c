@@ -3,8 +3,8 @@
  *   {"results":[ {"schema":[…],"rows":[ row, … ],"row_count":n,…}, … ],"took":t,"status":"success"}
  *
  * The buffer may be sent and emptied between any two calls, so commas between the large parts are
- * decided by the state here, never by what the buffer ends with. SPDX-License-Identifier:
- * Apache-2.0
+ * decided by the state here, never by what the buffer ends with.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "wire/response.h"
 

@@ -2,8 +2,8 @@
  *
  * The answer is written in pieces onto a buffer that the caller may send and empty between any two
  * calls. `status` and `took` come last, so that a failure after the first bytes were sent can still
- * be told. Any thread; one response belongs to one thread at a time. SPDX-License-Identifier:
- * Apache-2.0
+ * be told. Any thread; one response belongs to one thread at a time.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_RESPONSE_H
 #define WIRE_RESPONSE_H

@@ -2,7 +2,8 @@
  * messages.
  *
  * A wire_message is encoded once and sits in the queues of many connections, possibly on several
- * threads: immutable after it was made, counted atomically. SPDX-License-Identifier: Apache-2.0
+ * threads: immutable after it was made, counted atomically.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_WS_FRAME_H
 #define WIRE_WS_FRAME_H

@@ -1,5 +1,6 @@
 /* test_fault.c — fault points; each case in a child of its own, because the environment is read
- * once. SPDX-License-Identifier: Apache-2.0
+ * once.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "unit/base/support.h"
 

@@ -1,5 +1,6 @@
 /* test_messages.c — WebSocket messages of both directions: texts, both spellings, errors, round
- * trips. SPDX-License-Identifier: Apache-2.0
+ * trips.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "unit/wire/support.h"
 
