@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 
+#include <stdio.h>
 #include <time.h>
 
 enum { POLL_MS = 1000, PING_MS = 5000, BACKOFF_MAX_MS = 30000, READER_STACK = 1 << 20 };
@@ -304,14 +305,17 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += timeout_ms / 1000 + 1;
+    /* First of all let the reader go: it may wait for room while it holds socket->mutex. */
+    pthread_mutex_lock(&subscription->mutex);
+    subscription->active = false;
+    pthread_cond_broadcast(&subscription->taken);
+    pthread_mutex_unlock(&subscription->mutex);
     pthread_mutex_lock(&socket->mutex);
     connected = socket->websocket != NULL;
     if (connected)
         live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->id);
     pthread_mutex_unlock(&socket->mutex);
     pthread_mutex_lock(&subscription->mutex);
-    subscription->active = false;
-    pthread_cond_broadcast(&subscription->taken); /* the reader may wait for room */
     while (connected && !subscription->unsubscribed &&
            pthread_cond_timedwait(&subscription->arrived, &subscription->mutex, &until) == 0)
         continue;
