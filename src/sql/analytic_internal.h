@@ -1,0 +1,168 @@
+/* analytic_internal.h — shared by the files analytic*.c: DuckDB's syntax tree in our own form, the plan,
+ * and the steps of preparing it. Private to them. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SQL_ANALYTIC_INTERNAL_H
+#define SQL_ANALYTIC_INTERNAL_H
+
+#include "sql/sql_internal.h"
+
+#include <stdatomic.h>
+
+/* ---- analytic_tree.c: the JSON of json_serialize_sql ----------------------------------------------- */
+
+enum tree_kind { TREE_NULL, TREE_BOOLEAN, TREE_INTEGER, TREE_TEXT, TREE_ARRAY, TREE_OBJECT, TREE_OTHER };
+
+struct tree {
+    enum tree_kind kind;
+    bool boolean;
+    int64_t integer; /* larger than INT64_MAX (DuckDB's "no location"): -1 */
+    struct str key;  /* as member of an object */
+    struct str text;
+    struct tree *child, *next;
+};
+
+enum status tree_parse(struct str json, struct arena *arena, struct tree **out,
+                       struct error *err) MUST_CHECK;
+/* Member of an object; NULL when absent or JSON null. */
+const struct tree *tree_get(const struct tree *object, const char *key);
+struct str tree_text(const struct tree *object, const char *key); /* empty when absent */
+bool tree_is(const struct tree *object, const char *key, const char *text);
+int64_t tree_location(const struct tree *object); /* byte offset, -1 = unknown */
+
+/* ---- analytic_allow.c: what may be called ----------------------------------------------------------- */
+
+enum allow_kind {
+    ALLOW_NONE,
+    ALLOW_SCALAR,    /* pure, linear in its input */
+    ALLOW_AGGREGATE, /* aggregate or window function */
+    ALLOW_MACRO,     /* overridden by analytic_setup: its arguments are expanded more than once */
+    ALLOW_SERIES,    /* range, generate_series: size capped at prepare */
+    ALLOW_RESIZE,    /* second argument is a size: constant and capped */
+    ALLOW_NOW,       /* replaced by a literal of the statement */
+    ALLOW_TODAY,
+    ALLOW_CLOCK,     /* current_time */
+    ALLOW_USER,
+    ALLOW_ROLE,
+    ALLOW_UUID_V7,   /* DuckDB calls it uuidv7 */
+};
+enum allow_kind allow_function(struct str name);
+/* Why a known function is refused, or NULL. */
+const char *allow_refusal_hint(struct str name);
+bool allow_type(struct str id);
+/* Our spelling of a type → DuckDB's, or NULL when both agree. `bare`: without (modifiers). */
+const char *allow_type_rewrite(struct str word, bool bare);
+bool allow_collation(struct str name);
+bool allow_cte_name(struct str name);
+
+/* ---- the plan ----------------------------------------------------------------------------------------- */
+
+struct analytic_bound { /* key column ⊕ constant, from a top-level AND part of WHERE */
+    enum ast_operator op;
+    uint32_t param;        /* 1-based; 0 = constant */
+    struct value constant; /* TEXT or BIGINT */
+};
+
+struct analytic_table { /* one reference in the text */
+    struct str space, user, name; /* as in struct ast_name */
+    struct table *table;          /* referenced */
+    uint32_t start, end;          /* bytes that are replaced */
+    struct str alias;             /* to add; empty when the text has its own */
+    struct str columns;           /* "a", "b", … that the text may see */
+    bool with_deleted, hide_system;
+    struct analytic_bound bounds[4];
+    uint32_t bound_count;
+};
+
+enum splice_kind { SPLICE_TEXT, SPLICE_TABLE, SPLICE_NOW, SPLICE_TODAY, SPLICE_CLOCK, SPLICE_USER, SPLICE_ROLE };
+
+struct analytic_splice {
+    enum splice_kind kind;
+    uint32_t start, end;
+    uint32_t table;  /* SPLICE_TABLE */
+    struct str text; /* SPLICE_TEXT */
+};
+
+struct analytic_plan {
+    atomic_uint refs;
+    struct arena arena;
+    struct str sql;
+    struct analytic_table *tables;
+    uint32_t table_count;
+    struct analytic_splice *splices; /* by start, not overlapping */
+    uint32_t splice_count;
+    uint32_t *params; /* new number - 1 → number in the text */
+    uint32_t param_count;
+    /* Names of result columns as PostgreSQL gives them; `front` from the left, `back` from the right of
+     * what a star expands to; empty = DuckDB's own. */
+    struct str *names;
+    uint32_t name_front, name_back;
+    bool has_star;            /* the outermost select list */
+    bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
+    bool keeps_order;         /* rows of one table come in key order: no columnar path */
+};
+
+/* What is collected while a plan is made; arrays grow in the plan's arena. */
+struct analytic_draft {
+    struct analytic_plan *plan;
+    struct sql_engine *engine;
+    const struct sql_caller *caller;
+    struct catalog *catalog;
+    size_t param_count;
+    bool verify; /* second pass over the spliced text: nothing may be left to splice */
+};
+
+/* analytic_check.c: refuses what is not allowed, finds tables, functions of the statement and bounds. */
+enum status analytic_check(struct analytic_draft *draft, const struct tree *tree,
+                           struct error *err) MUST_CHECK;
+
+/* ---- analytic_splice.c ------------------------------------------------------------------------------ */
+
+void splice_add(struct analytic_plan *plan, const struct analytic_splice *splice);
+/* Parameters, types, literals: what the tokens alone tell. */
+enum status splice_tokens(struct analytic_draft *draft, struct error *err) MUST_CHECK;
+struct splice_name {
+    struct str parts[4]; /* folded */
+    uint32_t starts[4], ends[4];
+    bool quoted;         /* the first part */
+    uint32_t count;
+};
+/* Reads a dotted name at `offset`. False if there is none. */
+bool splice_read_name(struct str sql, int64_t offset, struct arena *arena, struct splice_name *out);
+/* End of `name()` whose name ends at `offset`, or `offset` if no empty parentheses follow. */
+uint32_t splice_skip_empty_call(struct str sql, uint32_t offset);
+/* False if two ranges overlap. */
+bool splice_sort(struct analytic_plan *plan);
+
+/* Literals of the statement. */
+struct splice_context {
+    int64_t now_us;
+    struct str user, role;
+    /* Appends the text that stands for table reference `table`. */
+    void (*table)(void *context, uint32_t table, struct buf *out);
+    void *context;
+};
+void splice_assemble(const struct analytic_plan *plan, const struct splice_context *context,
+                     struct buf *out);
+void splice_append_quoted(struct buf *out, struct str text, char quote);
+void splice_append_columns(const struct table *table, bool hide_system, struct buf *out);
+
+/* ---- analytic_source.c: a column_source over table_source ------------------------------------------- */
+
+struct analytic_source {
+    struct column_source source; /* .context = this */
+    struct sql_engine *engine;
+    const struct sql_caller *caller;
+    struct scan_options scan;    /* .arena is per cursor */
+    uint32_t column_count;
+};
+/* `range` bytes lie in the arena and live as long as the source. */
+void analytic_source_init(struct analytic_source *source, const struct analytic_execution *execution,
+                          const struct resolved_table *resolved, bool hide_system);
+/* ---- analytic_bounds.c part of analytic_source.c */
+/* Key range of the plan's bounds for this execution; bounds that cannot be converted are left to DuckDB. */
+void analytic_source_range(const struct analytic_table *reference, const struct table *table,
+                           const struct analytic_execution *execution, struct key_range *range,
+                           struct buf *description);
+void analytic_cell(const struct value *value, struct column_cell *cell);
+
+#endif

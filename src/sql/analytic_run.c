@@ -1,0 +1,576 @@
+/* analytic_run.c — one execution of an analytic plan: bind, choose the path, assemble the text,
+ * run, convert.
+ *
+ * Tables are resolved again for the caller of this execution, against the view's catalogue; a table
+ * that is no longer the one the plan was made for answers STALE, and the owner prepares again. Then
+ * each reference becomes one of
+ *
+ *   (SELECT cols FROM hot_scan(n))                         merged scan: hot and cold rows
+ *   (SELECT cols FROM hot_scan(n) UNION ALL SELECT cols    columnar: a large cold part in files of
+ * the FROM read_parquet([…]) WHERE NOT _deleted AND           newest layout; hot rows shadow cold
+ * ones key NOT IN (SELECT key FROM hot_scan(m)))
+ *
+ * `n` counts the scans of this statement. They carry the instance (user, view, range); nothing in
+ * the text does, so no SQL can name another user's rows. Threads: workers; DuckDB's threads open
+ * cursors. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/analytic_internal.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <math.h>
+
+enum {
+    RUN_COLUMNAR_ROWS =
+        20000, /* from here reading Parquet directly is quicker than the merged scan */
+    RUN_LARGE_ROWS = 100000, /* from here several threads pay */
+    RUN_SYSTEM_ROWS = 1000,  /* guess for system tables */
+};
+
+struct run_table {
+    struct resolved_table resolved;
+    struct scan_estimate estimate;
+    struct cold_files files;
+    struct buf range;            /* described, for EXPLAIN */
+    struct analytic_source rows; /* merged, or hot only */
+    struct analytic_source shadows;
+    uint32_t rows_index, shadows_index;
+    bool columnar, with_shadows;
+};
+
+struct run {
+    struct analytic_plan *plan;
+    struct analytic_execution *execution;
+    struct run_table *tables;
+    struct column_source *sources;
+    size_t source_count;
+    uint64_t rows_estimate;
+    bool columnar;
+    struct buf text;
+    struct columnar_parameter *params;
+    struct columnar_query *query;
+    struct sql_column *columns;
+    struct value *row;
+    size_t column_count;
+};
+
+/* ---- binding
+ * ------------------------------------------------------------------------------------------- */
+
+static enum status run_resolve(struct run *run, uint32_t index, struct error *err)
+{
+    const struct analytic_table *reference = &run->plan->tables[index];
+    const struct analytic_execution *execution = run->execution;
+    struct table_access_request request = {.caller = execution->caller,
+                                           .catalog = view_catalog(execution->view),
+                                           .space = reference->space,
+                                           .user = reference->user,
+                                           .table = reference->name,
+                                           .position = reference->start};
+    struct resolved_table *resolved = &run->tables[index].resolved;
+    enum status status = binder_resolve_table(execution->engine, &request, resolved, err);
+
+    CHECK(reference->table);
+    if (status != STATUS_OK)
+        return status;
+    if (resolved->table->id.value != reference->table->id.value ||
+        resolved->table->schema->version != reference->table->schema->version)
+        return error_set(err, STATUS_STALE, "the table changed since the plan was made");
+    return STATUS_OK;
+}
+
+static bool run_is_stored(const struct table *table)
+{
+    CHECK(table);
+    return table->kind != TABLE_KIND_SYSTEM;
+}
+
+/* Reads the files directly when the cold part is large. */
+static enum status run_choose(struct run *run, uint32_t index, struct error *err)
+{
+    struct run_table *bound = &run->tables[index];
+    const struct table *table = bound->resolved.table;
+    struct store *store = run->execution->engine->store;
+    enum status status;
+
+    CHECK(run_is_stored(table));
+    status = scan_estimate(store, &bound->rows.scan, &bound->estimate, err);
+    if (status != STATUS_OK)
+        return status;
+    run->rows_estimate += bound->estimate.hot_rows + bound->estimate.cold_rows;
+    bound->rows.source.rows_estimate = bound->estimate.hot_rows + bound->estimate.cold_rows;
+    if (run->plan->keeps_order || table->kind == TABLE_KIND_STREAM || table->key_count == 0 ||
+        bound->estimate.cold_rows < RUN_COLUMNAR_ROWS)
+        return STATUS_OK;
+    status = scan_cold_files(store, &bound->rows.scan, &bound->files, err);
+    if (status != STATUS_OK)
+        return status;
+    bound->columnar = bound->files.same_schema && bound->files.count > 0;
+    bound->with_shadows = bound->columnar && bound->files.has_shadows;
+    return STATUS_OK;
+}
+
+static void run_add_source(struct run *run, struct analytic_source *source, uint32_t *index)
+{
+    CHECK(run->source_count < (size_t)run->plan->table_count * 2);
+    *index = (uint32_t)run->source_count;
+    run->sources[run->source_count++] = source->source;
+}
+
+static enum status run_bind_table(struct run *run, uint32_t index, struct error *err)
+{
+    const struct analytic_table *reference = &run->plan->tables[index];
+    struct run_table *bound = &run->tables[index];
+    enum status status = run_resolve(run, index, err);
+
+    CHECK(index < run->plan->table_count);
+    if (status != STATUS_OK)
+        return status;
+    analytic_source_init(&bound->rows, run->execution, &bound->resolved, reference->hide_system);
+    bound->rows.scan.with_deleted = reference->with_deleted;
+    analytic_source_range(reference, bound->resolved.table, run->execution, &bound->rows.scan.range,
+                          &bound->range);
+    bound->rows.source.rows_estimate = RUN_SYSTEM_ROWS;
+    if (run_is_stored(bound->resolved.table))
+        status = run_choose(run, index, err);
+    else
+        run->rows_estimate += RUN_SYSTEM_ROWS;
+    if (status != STATUS_OK)
+        return status;
+    if (bound->columnar) {
+        run->columnar = true;
+        bound->rows.scan.hot_only = true;
+        bound->rows.source.rows_estimate = bound->estimate.hot_rows;
+    }
+    run_add_source(run, &bound->rows, &bound->rows_index);
+    if (bound->with_shadows) { /* every hot key hides a cold row, deleted ones above all */
+        analytic_source_init(&bound->shadows, run->execution, &bound->resolved, false);
+        bound->shadows.scan.range = bound->rows.scan.range;
+        bound->shadows.scan.with_deleted = true;
+        bound->shadows.scan.hot_only = true;
+        bound->shadows.source.rows_estimate = bound->estimate.hot_rows;
+        run_add_source(run, &bound->shadows, &bound->shadows_index);
+    }
+    return STATUS_OK;
+}
+
+/* ---- text
+ * ---------------------------------------------------------------------------------------------- */
+
+static void run_append_key(const struct table *table, struct buf *out)
+{
+    CHECK(table->key_count > 0);
+    for (uint32_t i = 0; i < table->key_count; i++) {
+        if (i > 0)
+            buf_append_byte(out, ',');
+        splice_append_quoted(out, table->schema->columns[table->key_columns[i]].name, '"');
+    }
+}
+
+static void run_append_files(const struct run_table *bound, const struct analytic_table *reference,
+                             struct buf *out)
+{
+    const char *joint = " WHERE ";
+
+    CHECK(bound->files.count > 0);
+    buf_append_str(out, STR_LIT(" UNION ALL SELECT "));
+    buf_append_str(out, reference->columns);
+    buf_append_str(out, STR_LIT(" FROM read_parquet(["));
+    for (size_t i = 0; i < bound->files.count; i++) {
+        if (i > 0)
+            buf_append_byte(out, ',');
+        splice_append_quoted(out, bound->files.paths[i], '\'');
+    }
+    buf_append_str(out, STR_LIT("])"));
+    if (!reference->with_deleted) {
+        buf_printf(out, "%sNOT \"_deleted\"", joint);
+        joint = " AND ";
+    }
+    if (!bound->with_shadows)
+        return;
+    /* Of all formulations only NOT IN keeps filter and top-N pushdown into the files. */
+    buf_printf(out, "%s(", joint);
+    run_append_key(bound->resolved.table, out);
+    buf_append_str(out, STR_LIT(") NOT IN (SELECT ("));
+    run_append_key(bound->resolved.table, out);
+    buf_printf(out, ") FROM hot_scan(%u))", bound->shadows_index);
+}
+
+static void run_append_table(void *context, uint32_t index, struct buf *out)
+{
+    struct run *run = context;
+    const struct analytic_table *reference = &run->plan->tables[index];
+    const struct run_table *bound = &run->tables[index];
+
+    CHECK(index < run->plan->table_count);
+    buf_append_str(out, STR_LIT("(SELECT "));
+    buf_append_str(out, reference->columns);
+    buf_printf(out, " FROM hot_scan(%u)", bound->rows_index);
+    if (bound->columnar)
+        run_append_files(bound, reference, out);
+    buf_append_byte(out, ')');
+    if (reference->alias.size > 0) {
+        buf_append_str(out, STR_LIT(" AS "));
+        splice_append_quoted(out, reference->alias, '"');
+    }
+}
+
+static enum status run_bind(struct run *run, struct error *err)
+{
+    struct analytic_execution *execution = run->execution;
+    const struct sql_caller *caller = execution->caller;
+    struct splice_context context = {.now_us = clock_now_us(),
+                                     .user = caller->user,
+                                     .role = str_from_c(role_name(caller->role)),
+                                     .table = run_append_table,
+                                     .context = run};
+    uint32_t count = run->plan->table_count;
+    enum status status = STATUS_OK;
+
+    CHECK(execution->view && execution->arena);
+    run->tables = arena_array(execution->arena, count + 1, sizeof(struct run_table));
+    run->sources = arena_array(execution->arena, count * 2 + 1, sizeof(struct column_source));
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+        status = run_bind_table(run, i, err);
+    if (status != STATUS_OK)
+        return status;
+    splice_assemble(run->plan, &context, &run->text);
+    run->params = arena_array(execution->arena, run->plan->param_count + 1,
+                              sizeof(struct columnar_parameter));
+    for (uint32_t i = 0; i < run->plan->param_count; i++) {
+        const struct value *value;
+        if (run->plan->params[i] > execution->param_count)
+            return error_set(err, STATUS_INVALID_PARAMETER,
+                             "parameter mismatch: expected %u, got %zu", run->plan->params[i],
+                             execution->param_count);
+        value = &execution->params[run->plan->params[i] - 1];
+        run->params[i].type =
+            (struct column_type){(enum column_kind)value->type, value->precision, value->scale};
+        analytic_cell(value, &run->params[i].cell);
+    }
+    return STATUS_OK;
+}
+
+/* ---- result
+ * -------------------------------------------------------------------------------------------- */
+
+static struct data_type run_data_type(struct column_type type)
+{
+    CHECK((int)type.kind < VALUE_TYPE_COUNT);
+    return (struct data_type){.kind = type.kind == COLUMN_NULL ? VALUE_TEXT
+                                                               : (enum value_type)type.kind,
+                              .precision = type.precision,
+                              .scale = type.scale};
+}
+
+static void run_name_columns(struct run *run)
+{
+    const struct analytic_plan *plan = run->plan;
+    size_t back = plan->name_back;
+
+    CHECK(plan->names || plan->name_front + back == 0);
+    for (size_t i = 0; i < plan->name_front && i < run->column_count; i++) {
+        if (plan->names[i].size > 0)
+            run->columns[i].name = plan->names[i];
+    }
+    for (size_t i = 0; i < back && back <= run->column_count; i++) {
+        if (plan->names[plan->name_front + i].size > 0)
+            run->columns[run->column_count - back + i].name = plan->names[plan->name_front + i];
+    }
+}
+
+static enum status run_open(struct run *run, struct error *err)
+{
+    struct analytic_execution *execution = run->execution;
+    struct columnar_query_options options = {.sql = buf_str(&run->text),
+                                             .sources = run->sources,
+                                             .source_count = run->source_count,
+                                             .parameters = run->params,
+                                             .parameter_count = run->plan->param_count,
+                                             .large = run->rows_estimate > RUN_LARGE_ROWS,
+                                             .deadline_ns = execution->deadline_ns,
+                                             .cancelled = execution->cancelled};
+    const struct columnar_result_column *columns;
+    enum status status =
+        columnar_query_open(execution->engine->columnar, &options, &run->query, err);
+
+    if (status != STATUS_OK)
+        return status;
+    columns = columnar_query_columns(run->query, &run->column_count);
+    CHECK(columns && run->column_count > 0);
+    run->columns = arena_array(execution->arena, run->column_count, sizeof(struct sql_column));
+    run->row = arena_array(execution->arena, run->column_count, sizeof(struct value));
+    for (size_t i = 0; i < run->column_count; i++) {
+        run->columns[i].name = arena_copy(execution->arena, columns[i].name);
+        run->columns[i].type = run_data_type(columns[i].type);
+    }
+    run_name_columns(run);
+    return STATUS_OK;
+}
+
+static enum status run_value(const struct column_cell *cell, const struct sql_column *column,
+                             struct value *out, struct error *err)
+{
+    *out = (struct value){.type = column->type.kind,
+                          .is_null = cell->is_null,
+                          .precision = column->type.precision,
+                          .scale = column->type.scale};
+    if (cell->is_null)
+        return STATUS_OK;
+    if (column->type.kind == VALUE_BOOLEAN) {
+        out->boolean = cell->boolean;
+    } else if (column->type.kind == VALUE_FLOAT || column->type.kind == VALUE_DOUBLE) {
+        if (!isfinite(cell->real))
+            return error_set(err, STATUS_SQL_EXECUTION_ERROR, "column \"%.*s\" is out of range: %s",
+                             STR_ARG(column->name),
+                             isnan(cell->real) ? "not a number" : "infinite");
+        out->real = cell->real;
+    } else if (column->type.kind == VALUE_DECIMAL) {
+        out->decimal = cell->decimal;
+    } else if (value_type_is_text(column->type.kind)) {
+        out->text = cell->text;
+    } else if (column->type.kind == VALUE_UUID) {
+        memcpy(out->uuid, cell->uuid, sizeof(out->uuid));
+    } else {
+        CHECK(column->type.kind < VALUE_TYPE_COUNT);
+        out->integer = cell->integer;
+    }
+    return STATUS_OK;
+}
+
+static enum status run_block(struct run *run, const struct column_cell *const *cells, size_t rows,
+                             struct error *err)
+{
+    struct analytic_execution *execution = run->execution;
+    uint64_t rows_max = execution->engine->options.result_rows_max;
+    enum status status = STATUS_OK;
+
+    CHECK(cells || rows == 0);
+    for (size_t row = 0; row < rows && status == STATUS_OK; row++) {
+        for (size_t i = 0; i < run->column_count && status == STATUS_OK; i++)
+            status = run_value(&cells[i][row], &run->columns[i], &run->row[i], err);
+        if (status != STATUS_OK)
+            break;
+        if (rows_max > 0 && execution->row_count >= rows_max)
+            return error_set(err, STATUS_RESULT_TOO_LARGE,
+                             "the result has more than %llu rows (limits.max_result_rows)",
+                             (unsigned long long)rows_max);
+        execution->row_count++;
+        if (execution->sink.row)
+            status = execution->sink.row(execution->sink.context, run->row, err);
+    }
+    return status;
+}
+
+static enum status run_rows(struct run *run, struct error *err)
+{
+    struct analytic_execution *execution = run->execution;
+    const struct column_cell *const *cells;
+    size_t rows;
+    enum status status = STATUS_OK;
+
+    CHECK(run->query);
+    if (execution->sink.columns)
+        status =
+            execution->sink.columns(execution->sink.context, run->columns, run->column_count, err);
+    while (status == STATUS_OK) {
+        status = columnar_query_next(run->query, &cells, &rows, err);
+        if (status == STATUS_OK)
+            status = run_block(run, cells, rows, err);
+        if (status == STATUS_OK)
+            status = arena_check(execution->arena, err);
+    }
+    if (status == STATUS_STALE) /* the client may hold rows already: no silent repetition */
+        status = error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                           "the query engine was restarted; please repeat the statement");
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+/* ---- EXPLAIN
+ * ------------------------------------------------------------------------------------------- */
+
+static void run_explain_table(struct run *run, uint32_t index, struct buf *out)
+{
+    const struct run_table *bound = &run->tables[index];
+    const struct table *table = bound->resolved.table;
+    const struct scan_estimate *estimate = &bound->estimate;
+
+    CHECK(table);
+    buf_printf(out, "  %.*s.%.*s: ", STR_ARG(table->space), STR_ARG(table->name));
+    if (!run_is_stored(table))
+        buf_append_str(out, STR_LIT("system table"));
+    else if (bound->columnar)
+        buf_printf(out, "hot rows %llu, parquet files %zu%s",
+                   (unsigned long long)estimate->hot_rows, bound->files.count,
+                   bound->with_shadows ? ", minus shadowed keys" : "");
+    else
+        buf_printf(out, "hot rows %llu, cold rows %llu", (unsigned long long)estimate->hot_rows,
+                   (unsigned long long)estimate->cold_rows);
+    if (run_is_stored(table))
+        buf_printf(out, ", segments considered %u, pruned %u", estimate->segments,
+                   estimate->segments_pruned);
+    if (bound->range.size > 0)
+        buf_printf(out, ", key range %.*s", STR_ARG(buf_str(&bound->range)));
+    else if (run_is_stored(table))
+        buf_printf(out, ", %s", table->kind == TABLE_KIND_USER ? "user prefix" : "full scan");
+    if (run->plan->tables[index].with_deleted)
+        buf_append_str(out, STR_LIT(", deleted rows shown"));
+    buf_append_byte(out, '\n');
+}
+
+static void run_explain(struct run *run, struct buf *out)
+{
+    CHECK(out);
+    buf_printf(out, "%s%s\n", run->columnar ? "duckdb columnar" : "duckdb over merged scan",
+               run->rows_estimate > RUN_LARGE_ROWS ? ", parallel" : "");
+    for (uint32_t i = 0; i < run->plan->table_count; i++)
+        run_explain_table(run, i, out);
+}
+
+/* ---- one execution
+ * ----------------------------------------------------------------------------------------- */
+
+static void run_clear(struct run *run)
+{
+    CHECK(run->plan);
+    columnar_query_close(run->query);
+    for (uint32_t i = 0; run->tables && i < run->plan->table_count; i++)
+        buf_clear(&run->tables[i].range);
+    buf_clear(&run->text);
+}
+
+/* `*bound` tells STALE of the engine (repeat here) from STALE of the plan (prepare again). */
+static enum status run_once(struct analytic_plan *plan, struct analytic_execution *execution,
+                            bool *bound, struct error *err)
+{
+    struct run run = {.plan = plan, .execution = execution};
+    int64_t started = clock_monotonic_ns();
+    enum status status;
+
+    CHECK(execution->engine && execution->caller);
+    buf_init(&run.text);
+    execution->row_count = 0;
+    status = run_bind(&run, err);
+    *bound = status == STATUS_OK;
+    if (status != STATUS_OK)
+        goto out;
+    if (execution->explain)
+        run_explain(&run, execution->explain);
+    if (execution->explain && !execution->analyze)
+        goto out;
+    status = run_open(&run, err);
+    if (status == STATUS_OK)
+        status = run_rows(&run, err);
+    if (status == STATUS_OK && execution->explain)
+        buf_printf(execution->explain, "rows %llu, time %.3f ms\n",
+                   (unsigned long long)execution->row_count,
+                   (double)(clock_monotonic_ns() - started) / 1e6);
+    if (status != STATUS_OK && run.query == NULL)
+        err->position = -1; /* DuckDB counts in the spliced text */
+out:
+    run_clear(&run);
+    return status;
+}
+
+enum status analytic_run(struct analytic_plan *plan, struct analytic_execution *execution,
+                         struct error *err)
+{
+    struct sql_sink sink = execution->sink;
+    size_t explained = execution->explain ? execution->explain->size : 0;
+    bool bound = false;
+    enum status status;
+
+    CHECK(plan && execution);
+    if (execution->explain) /* EXPLAIN ANALYZE counts rows, nobody sees them */
+        execution->sink = (struct sql_sink){NULL, NULL, NULL};
+    status = run_once(plan, execution, &bound, err);
+    if (status == STATUS_STALE && bound) {
+        if (execution->explain)
+            execution->explain->size = explained;
+        status = run_once(plan, execution, &bound, err);
+    }
+    execution->sink = sink;
+    return status;
+}
+
+/* ---- collecting
+ * ---------------------------------------------------------------------------------------------- */
+
+struct collect {
+    const struct analytic_plan *plan;
+    struct arena *arena;
+    struct value **rows;
+    size_t row_count, capacity;
+    uint32_t *kept; /* column indices */
+    size_t kept_count;
+};
+
+/* `*` into INSERT … SELECT leaves the system columns out, unless they were named. */
+static bool collect_keeps(const struct analytic_plan *plan, struct str name)
+{
+    static const char *const system[SYSTEM_COLUMN_COUNT] = {"_seq", "_updated", "_deleted"};
+
+    CHECK(plan);
+    for (int i = 0; plan->has_star && i < SYSTEM_COLUMN_COUNT; i++) {
+        if (!plan->names_system[i] && str_equal(name, str_from_c(system[i])))
+            return false;
+    }
+    return true;
+}
+
+static enum status collect_columns(void *context, const struct sql_column *columns, size_t count,
+                                   struct error *err)
+{
+    struct collect *collect = context;
+
+    (void)err;
+    CHECK(collect->kept == NULL);
+    collect->kept = arena_array(collect->arena, count + 1, sizeof(uint32_t));
+    for (size_t i = 0; i < count; i++) {
+        if (collect_keeps(collect->plan, columns[i].name))
+            collect->kept[collect->kept_count++] = (uint32_t)i;
+    }
+    return STATUS_OK;
+}
+
+static enum status collect_row(void *context, const struct value *values, struct error *err)
+{
+    struct collect *collect = context;
+    struct value *row = arena_array(collect->arena, collect->kept_count + 1, sizeof(*row));
+
+    CHECK(collect->kept);
+    for (size_t i = 0; i < collect->kept_count; i++) {
+        row[i] = values[collect->kept[i]];
+        if (!row[i].is_null && value_type_is_text(row[i].type))
+            row[i].text = arena_copy(collect->arena, row[i].text);
+    }
+    if (collect->row_count == collect->capacity) {
+        size_t capacity = collect->capacity ? collect->capacity * 2 : 64;
+        collect->rows =
+            arena_grow(collect->arena, collect->rows, collect->row_count * sizeof(*collect->rows),
+                       capacity * sizeof(*collect->rows));
+        collect->capacity = capacity;
+    }
+    collect->rows[collect->row_count++] = row;
+    return arena_check(collect->arena, err);
+}
+
+enum status analytic_collect(struct analytic_plan *plan, struct analytic_execution *execution,
+                             struct value ***rows, size_t *row_count, size_t *column_count,
+                             struct error *err)
+{
+    struct collect collect = {.plan = plan, .arena = execution->arena};
+    struct sql_sink sink = execution->sink;
+    enum status status;
+
+    CHECK(!execution->explain && rows && row_count && column_count);
+    execution->sink = (struct sql_sink){collect_columns, collect_row, &collect};
+    status = analytic_run(plan, execution, err);
+    execution->sink = sink;
+    *rows = collect.rows;
+    *row_count = collect.row_count;
+    *column_count = collect.kept_count;
+    return status;
+}
