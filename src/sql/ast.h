@@ -1,9 +1,9 @@
 /* ast.h — syntax trees of the statements that KalamDB executes itself.
  *
- * One struct per statement, all nodes in the statement's arena, every node with the byte offset of its
- * text for error positions. Names are folded already (unquoted → lower case). A SELECT that goes
- * beyond `struct ast_select` is AST_ANALYTIC: only its text is kept, DuckDB's own tree is checked
- * instead (analytic.h), so that the tree that is checked is the tree that runs.
+ * One struct per statement, all nodes in the statement's arena, every node with the byte offset of
+ * its text for error positions. Names are folded already (unquoted → lower case). A SELECT that
+ * goes beyond `struct ast_select` is AST_ANALYTIC: only its text is kept, DuckDB's own tree is
+ * checked instead (analytic.h), so that the tree that is checked is the tree that runs.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_AST_H
@@ -16,34 +16,48 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- expressions -------------------------------------------------------------------------------- */
+/* ---- expressions --------------------------------------------------------------------------------
+ */
 
 enum ast_expr_kind {
-    AST_LITERAL,  /* value */
-    AST_PARAM,    /* $n */
-    AST_COLUMN,   /* [qualifier.]name; also EXCLUDED.c */
-    AST_UNARY,    /* - + NOT */
-    AST_BINARY,   /* see enum ast_operator */
-    AST_IS_NULL,  /* args[0] IS [NOT] NULL */
-    AST_IS_BOOL,  /* args[0] IS [NOT] TRUE|FALSE|UNKNOWN: value holds the boolean, NULL = UNKNOWN */
+    AST_LITERAL, /* value */
+    AST_PARAM,   /* $n */
+    AST_COLUMN,  /* [qualifier.]name; also EXCLUDED.c */
+    AST_UNARY,   /* - + NOT */
+    AST_BINARY,  /* see enum ast_operator */
+    AST_IS_NULL, /* args[0] IS [NOT] NULL */
+    AST_IS_BOOL, /* args[0] IS [NOT] TRUE|FALSE|UNKNOWN: value holds the boolean, NULL = UNKNOWN */
     AST_IS_DISTINCT, /* args[0] IS [NOT] DISTINCT FROM args[1] */
-    AST_IN,       /* args[0] [NOT] IN (args[1…]) */
-    AST_BETWEEN,  /* args[0] [NOT] BETWEEN args[1] AND args[2] */
-    AST_LIKE,     /* args[0] [NOT] LIKE|ILIKE args[1] [ESCAPE args[2]] */
-    AST_CASE,     /* [operand] when then … [else]: see has_operand, has_else */
-    AST_CAST,     /* CAST(args[0] AS type), args[0]::type */
-    AST_CALL,     /* name(args) [DISTINCT] or name(*) */
-    AST_INTERVAL, /* INTERVAL '…': months, days, microseconds */
-    AST_DEFAULT,  /* the word DEFAULT as a value of INSERT or UPDATE */
+    AST_IN,          /* args[0] [NOT] IN (args[1…]) */
+    AST_BETWEEN,     /* args[0] [NOT] BETWEEN args[1] AND args[2] */
+    AST_LIKE,        /* args[0] [NOT] LIKE|ILIKE args[1] [ESCAPE args[2]] */
+    AST_CASE,        /* [operand] when then … [else]: see has_operand, has_else */
+    AST_CAST,        /* CAST(args[0] AS type), args[0]::type */
+    AST_CALL,        /* name(args) [DISTINCT] or name(*) */
+    AST_INTERVAL,    /* INTERVAL '…': months, days, microseconds */
+    AST_DEFAULT,     /* the word DEFAULT as a value of INSERT or UPDATE */
     AST_SUBQUERY, /* ( SELECT … ), EXISTS (…), x [NOT] IN (SELECT …), x = ANY (…): only the text
                      start…end is kept; never inside an AST_SELECT, which is AST_ANALYTIC then */
 };
 
 enum ast_operator {
     AST_OP_NONE,
-    AST_OP_OR, AST_OP_AND, AST_OP_NOT,
-    AST_OP_EQ, AST_OP_NE, AST_OP_LT, AST_OP_LE, AST_OP_GT, AST_OP_GE,
-    AST_OP_ADD, AST_OP_SUB, AST_OP_MUL, AST_OP_DIV, AST_OP_MOD, AST_OP_NEG, AST_OP_PLUS,
+    AST_OP_OR,
+    AST_OP_AND,
+    AST_OP_NOT,
+    AST_OP_EQ,
+    AST_OP_NE,
+    AST_OP_LT,
+    AST_OP_LE,
+    AST_OP_GT,
+    AST_OP_GE,
+    AST_OP_ADD,
+    AST_OP_SUB,
+    AST_OP_MUL,
+    AST_OP_DIV,
+    AST_OP_MOD,
+    AST_OP_NEG,
+    AST_OP_PLUS,
     AST_OP_CONCAT,    /* || */
     AST_OP_JSON,      /* -> */
     AST_OP_JSON_TEXT, /* ->> */
@@ -54,27 +68,31 @@ enum { LIMIT_AST_HEIGHT = 1000 };
 
 struct ast_expr {
     enum ast_expr_kind kind;
-    enum ast_operator op; /* AST_UNARY, AST_BINARY */
-    bool negated;         /* NOT IN, NOT LIKE, IS NOT …, NOT BETWEEN */
-    bool nocase;          /* ILIKE */
-    bool distinct, star;  /* AST_CALL: count(DISTINCT x), count(*) */
+    enum ast_operator op;       /* AST_UNARY, AST_BINARY */
+    bool negated;               /* NOT IN, NOT LIKE, IS NOT …, NOT BETWEEN */
+    bool nocase;                /* ILIKE */
+    bool distinct, star;        /* AST_CALL: count(DISTINCT x), count(*) */
     bool has_operand, has_else; /* AST_CASE */
-    uint32_t start, end;  /* byte range in the statement's text */
-    struct value value;   /* AST_LITERAL: TEXT, BIGINT, DECIMAL, DOUBLE, BOOLEAN or NULL */
-    uint32_t param;       /* AST_PARAM: 1-based */
-    struct str qualifier; /* AST_COLUMN: table, alias or "excluded"; may be empty */
-    struct str name;      /* AST_COLUMN, AST_CALL (lower case) */
-    struct data_type type; /* AST_CAST */
-    bool type_bare;       /* AST_CAST to DECIMAL without (p, s): keeps the value's own scale */
-    uint32_t height;      /* of the tree below, ≤ LIMIT_AST_HEIGHT: walkers may recurse */
-    struct { int32_t months, days; int64_t us; } interval;
+    uint32_t start, end;        /* byte range in the statement's text */
+    struct value value;         /* AST_LITERAL: TEXT, BIGINT, DECIMAL, DOUBLE, BOOLEAN or NULL */
+    uint32_t param;             /* AST_PARAM: 1-based */
+    struct str qualifier;       /* AST_COLUMN: table, alias or "excluded"; may be empty */
+    struct str name;            /* AST_COLUMN, AST_CALL (lower case) */
+    struct data_type type;      /* AST_CAST */
+    bool type_bare;  /* AST_CAST to DECIMAL without (p, s): keeps the value's own scale */
+    uint32_t height; /* of the tree below, ≤ LIMIT_AST_HEIGHT: walkers may recurse */
+    struct {
+        int32_t months, days;
+        int64_t us;
+    } interval;
     struct ast_expr **args;
     size_t arg_count;
 };
 
-/* ---- names and small parts ---------------------------------------------------------------------- */
+/* ---- names and small parts ----------------------------------------------------------------------
+ */
 
-struct ast_name { /* [namespace.][user.]table; catalog prefix kalamdb. is dropped */
+struct ast_name {     /* [namespace.][user.]table; catalog prefix kalamdb. is dropped */
     struct str space; /* namespace; empty = default of the session */
     struct str user;  /* ns.<user>.t: the id; "user" for the word; empty */
     struct str table;
@@ -84,7 +102,7 @@ struct ast_name { /* [namespace.][user.]table; catalog prefix kalamdb. is droppe
 struct ast_select_item { /* expr NULL = `*` (or alias.*) */
     struct ast_expr *expr;
     struct str star_of; /* t in `t.*`; empty = plain `*` */
-    struct str alias; /* empty = derived from the expression as PostgreSQL does */
+    struct str alias;   /* empty = derived from the expression as PostgreSQL does */
     uint32_t start, end;
 };
 
@@ -94,8 +112,8 @@ struct ast_order {
     bool nulls_first; /* resolved: PostgreSQL's default is last ascending, first descending */
 };
 
-struct ast_option { /* k = v of OPTIONS and WITH; also own clauses, in order of appearance */
-    struct str key;   /* lower case */
+struct ast_option {     /* k = v of OPTIONS and WITH; also own clauses, in order of appearance */
+    struct str key;     /* lower case */
     struct value value; /* TEXT, BIGINT, DOUBLE, BOOLEAN or NULL */
     uint32_t start;
 };
@@ -106,39 +124,52 @@ struct ast_option { /* k = v of OPTIONS and WITH; also own clauses, in order of 
  *   deleted_retention  BIGINT hours, NULL = off
  *   access        TEXT "public", "private", "restricted" (DBA is restricted)
  *   ttl_seconds   BIGINT; ephemeral BOOLEAN; max_buffer BIGINT
- * Values of user options: TEXT as written (role too); internal, generate_api_key, drop_api_key BOOLEAN. */
+ * Values of user options: TEXT as written (role too); internal, generate_api_key, drop_api_key
+ * BOOLEAN. */
 
 struct ast_column_def {
     struct str name;
     struct data_type type;
     bool not_null, nullable_given, primary_key;
-    bool raised_to_bigint;  /* SERIAL4, INT AUTO_INCREMENT …: noted in the message */
-    struct ast_expr *default_value; /* literal or call; NULL = none. SERIAL & co. → snowflake_id() */
-    bool auto_increment;    /* the column carries AUTO_INCREMENT, SERIAL or IDENTITY */
+    bool raised_to_bigint; /* SERIAL4, INT AUTO_INCREMENT …: noted in the message */
+    struct ast_expr
+        *default_value;  /* literal or call; NULL = none. SERIAL & co. → snowflake_id() */
+    bool auto_increment; /* the column carries AUTO_INCREMENT, SERIAL or IDENTITY */
     uint32_t start, end;
 };
 
 enum ast_table_kind { AST_TABLE_UNSPECIFIED, AST_TABLE_USER, AST_TABLE_SHARED, AST_TABLE_STREAM };
 
-/* ---- statements --------------------------------------------------------------------------------- */
+/* ---- statements ---------------------------------------------------------------------------------
+ */
 
 enum ast_statement_kind {
-    AST_SELECT,           /* simple select on one table, or FROM-less */
-    AST_ANALYTIC,         /* any other SELECT / WITH / VALUES …: text only */
-    AST_INSERT, AST_UPDATE, AST_DELETE,
-    AST_CREATE_NAMESPACE, AST_ALTER_NAMESPACE, AST_DROP_NAMESPACE,
-    AST_CREATE_TABLE, AST_DROP_TABLE,
+    AST_SELECT,   /* simple select on one table, or FROM-less */
+    AST_ANALYTIC, /* any other SELECT / WITH / VALUES …: text only */
+    AST_INSERT,
+    AST_UPDATE,
+    AST_DELETE,
+    AST_CREATE_NAMESPACE,
+    AST_ALTER_NAMESPACE,
+    AST_DROP_NAMESPACE,
+    AST_CREATE_TABLE,
+    AST_DROP_TABLE,
     AST_EXPLAIN,
     AST_USE,
-    AST_BEGIN, AST_COMMIT, AST_ROLLBACK,
-    AST_FLUSH,            /* STORAGE FLUSH TABLE t | ALL [IN ns], FLUSH TABLE … */
-    AST_SHOW,             /* NAMESPACES, TABLES, USERS, JOBS, … */
+    AST_BEGIN,
+    AST_COMMIT,
+    AST_ROLLBACK,
+    AST_FLUSH, /* STORAGE FLUSH TABLE t | ALL [IN ns], FLUSH TABLE … */
+    AST_SHOW,  /* NAMESPACES, TABLES, USERS, JOBS, … */
     AST_DESCRIBE,
-    AST_CREATE_USER, AST_ALTER_USER, AST_DROP_USER,
-    AST_KILL_JOB, AST_KILL_LIVE_QUERY,
-    AST_SUBSCRIBE,        /* SUBSCRIBE TO … / SUBSCRIBE SELECT … */
+    AST_CREATE_USER,
+    AST_ALTER_USER,
+    AST_DROP_USER,
+    AST_KILL_JOB,
+    AST_KILL_LIVE_QUERY,
+    AST_SUBSCRIBE, /* SUBSCRIBE TO … / SUBSCRIBE SELECT … */
     AST_CLEAR_CACHE,
-    AST_EXECUTE_AS,       /* EXECUTE AS USER u ( SELECT | INSERT | UPDATE | DELETE ) */
+    AST_EXECUTE_AS, /* EXECUTE AS USER u ( SELECT | INSERT | UPDATE | DELETE ) */
 };
 
 struct ast_select {
@@ -207,8 +238,9 @@ struct ast_create_table {
     size_t column_count;
     struct str *key; /* PRIMARY KEY (…) or the column's own; NULL = none */
     size_t key_count;
-    struct ast_option *options; /* normalised keys: type, storage, location, use_user_storage, flush_rows,
-                                   flush_interval, deleted_retention, access, ttl_seconds, ephemeral, max_buffer */
+    struct ast_option *
+        options; /* normalised keys: type, storage, location, use_user_storage, flush_rows,
+                    flush_interval, deleted_retention, access, ttl_seconds, ephemeral, max_buffer */
     size_t option_count;
 };
 
@@ -226,8 +258,8 @@ struct ast_namespace { /* CREATE, ALTER, DROP NAMESPACE, USE */
     uint32_t start;
 };
 
-struct ast_user { /* CREATE, ALTER, DROP USER: options password, internal, role, email, username, metadata,
-                     storage_mode, storage, generate_api_key, drop_api_key */
+struct ast_user { /* CREATE, ALTER, DROP USER: options password, internal, role, email, username,
+                     metadata, storage_mode, storage, generate_api_key, drop_api_key */
     struct str name;
     bool if_not_exists, if_exists;
     struct ast_option *options;
@@ -236,13 +268,18 @@ struct ast_user { /* CREATE, ALTER, DROP USER: options password, internal, role,
 };
 
 enum ast_show {
-    AST_SHOW_NAMESPACES, AST_SHOW_TABLES, AST_SHOW_USERS, AST_SHOW_JOBS, AST_SHOW_STORAGES,
-    AST_SHOW_COLUMNS, AST_SHOW_STATS
+    AST_SHOW_NAMESPACES,
+    AST_SHOW_TABLES,
+    AST_SHOW_USERS,
+    AST_SHOW_JOBS,
+    AST_SHOW_STORAGES,
+    AST_SHOW_COLUMNS,
+    AST_SHOW_STATS
 };
 
 struct ast_statement {
     enum ast_statement_kind kind;
-    struct str text; /* whole statement without the `;`; offsets are relative to its start */
+    struct str text;    /* whole statement without the `;`; offsets are relative to its start */
     uint32_t param_max; /* highest $n used by own trees */
     bool names_deleted; /* WHERE names _deleted */
     union {
@@ -255,15 +292,38 @@ struct ast_statement {
         struct ast_namespace name_space;
         struct ast_user user;
         /* inner->text is a part of this text, offsets in inner are relative to inner->text */
-        struct { bool analyze; struct ast_statement *inner; } explain;
-        struct { struct str user; struct ast_statement *inner; } execute_as;
-        struct { bool all; struct ast_name table; struct str space; } flush;
-        struct { enum ast_show what; struct str space; struct ast_name table; struct str user; } show;
-        struct { struct ast_name table; bool history; } describe;
-        struct { struct str id; } kill;
-        /* -1 = not given. select: AST_SELECT or AST_ANALYTIC; SUBSCRIBE TO t … has a text of its own,
-           `SELECT * FROM t …`, in the arena */
-        struct { struct ast_statement *select; int64_t last_rows, batch_size, from; } subscribe;
+        struct {
+            bool analyze;
+            struct ast_statement *inner;
+        } explain;
+        struct {
+            struct str user;
+            struct ast_statement *inner;
+        } execute_as;
+        struct {
+            bool all;
+            struct ast_name table;
+            struct str space;
+        } flush;
+        struct {
+            enum ast_show what;
+            struct str space;
+            struct ast_name table;
+            struct str user;
+        } show;
+        struct {
+            struct ast_name table;
+            bool history;
+        } describe;
+        struct {
+            struct str id;
+        } kill;
+        /* -1 = not given. select: AST_SELECT or AST_ANALYTIC; SUBSCRIBE TO t … has a text of its
+           own, `SELECT * FROM t …`, in the arena */
+        struct {
+            struct ast_statement *select;
+            int64_t last_rows, batch_size, from;
+        } subscribe;
     };
 };
 
