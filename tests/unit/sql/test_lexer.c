@@ -1,11 +1,12 @@
 /* test_lexer.c — token borders, folding, strings, numbers. SPDX-License-Identifier: Apache-2.0 */
-#include "sql/lexer.h"
+#include "sql/syntax/lexer.h"
 
 #include "base/arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
 #include <cmocka.h>
 
 /* Kinds of all tokens as one letter each. */
@@ -33,10 +34,12 @@ static void test_lexer__splits_tokens(void **state)
         {"SELECT a", "ww"},
         {"a.b", "w.w"},
         {"\"a\"\"b\" `c`", "qq"},
-        {"'it''s' E'a\\'b' $$x$$ $t$ $$ $t$ X'00'", "sedd" "x"},
+        {"'it''s' E'a\\'b' $$x$$ $t$ $$ $t$ X'00'", "sedd"
+                                                    "x"},
         {"1 1.5 .5 1. 1e3 1.5E-3 1e", "innnrriw"},
         {"$1 $23", "pp"},
-        {"a->b->>c", "waw" "Aw"},
+        {"a->b->>c", "waw"
+                     "Aw"},
         {"a::int||b", "w:w|w"},
         {"<> != <= >= < > =", "##lg<>="},
         {"a--b\n c", "ww"},
@@ -50,7 +53,8 @@ static void test_lexer__splits_tokens(void **state)
         {"300s", "iw"},
         {"~^[]{}?:@#&|!", "ooooooooooooo"},
         {"a$b é_1", "ww"},
-        {"1..2", "io" "n"},
+        {"1..2", "io"
+                 "n"},
         {"", ""},
     };
 
@@ -119,13 +123,17 @@ static enum status value_of(const char *text, struct arena *arena, struct value 
 static void test_lexer__reads_strings(void **state)
 {
     static const char *const cases[][2] = {
-        {"'it''s'", "it's"},          {"''", ""},
-        {"E'a\\nb\\t\\\\\\''", "a\nb\t\\'"}, {"E'\\x41\\101\\u00e9'", "AA\xc3\xa9"},
-        {"E'a''b'", "a'b"},           {"$$a'b$$", "a'b"},
-        {"$tag$a$$b$tag$", "a$$b"},   {"'a\\n'", "a\\n"},
+        {"'it''s'", "it's"},
+        {"''", ""},
+        {"E'a\\nb\\t\\\\\\''", "a\nb\t\\'"},
+        {"E'\\x41\\101\\u00e9'", "AA\xc3\xa9"},
+        {"E'a''b'", "a'b"},
+        {"$$a'b$$", "a'b"},
+        {"$tag$a$$b$tag$", "a$$b"},
+        {"'a\\n'", "a\\n"},
     };
-    static const char *const bad[] = {"E'\\u12'", "E'\\x'", "E'\\u0000'", "E'\\xff'", "E'\\ud800'",
-                                      "X'0'", "X'zz'"};
+    static const char *const bad[] = {"E'\\u12'",   "E'\\x'", "E'\\u0000'", "E'\\xff'",
+                                      "E'\\ud800'", "X'0'",   "X'zz'"};
     struct arena arena;
     struct value value;
 

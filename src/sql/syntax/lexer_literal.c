@@ -4,7 +4,7 @@
  * or more than 38 digits DOUBLE. Most names and strings borrow from the text.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/lexer.h"
+#include "sql/syntax/lexer.h"
 
 #include "base/check.h"
 #include "base/utf8.h"

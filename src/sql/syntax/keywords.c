@@ -4,7 +4,7 @@
  * a collision costs time only.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/keywords.h"
+#include "sql/syntax/keywords.h"
 
 #include "base/check.h"
 

@@ -2,7 +2,7 @@
  * with a grammar of their own (EXTRACT, SUBSTRING, TRIM, POSITION), which become ordinary calls.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 #include "value/text.h"
 
@@ -465,8 +465,9 @@ static enum status parse_named(struct parser *parser, struct ast_expr **out)
     struct ast_expr *node = parse_node(parser, AST_COLUMN, parser->token.start);
     enum status status;
 
-    node->name = token_name(parser->lexer.text, &parser->token, parser->arena);
-    parser_advance(parser);
+    status = parser_label(parser, &node->name);
+    if (status != STATUS_OK)
+        return status;
     if (parser_is_kind(parser, TOKEN_LEFT_PAREN)) {
         node->kind = AST_CALL;
         return parse_call(parser, node, out);

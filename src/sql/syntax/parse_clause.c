@@ -3,7 +3,7 @@
  * One table lists every word, as a clause of its own, as a key of WITH, or both; each has a small
  * function that reads its value. SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 #include "base/utf8.h"
 

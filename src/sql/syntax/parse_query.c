@@ -4,7 +4,7 @@
  * AST_ANALYTIC in parse.c, and DuckDB's parser has the last word. DML has no such way out: what we
  * do not know is an error. SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 /* ---- select items -------------------------------------------------------------------------------
  */

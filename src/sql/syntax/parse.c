@@ -4,7 +4,7 @@
  * are only scanned, for parameters, for FOR UPDATE (which DuckDB would ignore) and for the nesting
  * limit. SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 #include "base/utf8.h"
 

@@ -3,12 +3,12 @@
  * and parsing, so that all three agree where a string ends. Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef SQL_LEXER_H
-#define SQL_LEXER_H
+#ifndef SQL_SYNTAX_LEXER_H
+#define SQL_SYNTAX_LEXER_H
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "sql/keywords.h"
+#include "sql/syntax/keywords.h"
 #include "value/value.h"
 
 enum token_kind {

@@ -4,7 +4,7 @@
  * (ast.h), so that whoever executes the statement knows one form. Ranges that do not depend on the
  * kind of the table are checked here. SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 #include "base/utf8.h"
 #include "value/text.h"
@@ -64,13 +64,13 @@ static enum status parse_type_suffix(struct parser *parser, struct str *name)
         if (with && str_equal(*name, STR_LIT("timestamp")))
             *name = STR_LIT("timestamptz");
         else if (with)
-            return parser_not_supported(parser, "TIME WITH TIME ZONE", "use TIME");
+            *name = STR_LIT("time with time zone"); /* refused by name */
     }
-    if (parser_is_word(parser, "unsigned"))
-        return parser_not_supported(parser, "an unsigned type", "use SMALLINT, INT or BIGINT");
+    if (parser_take_word(parser, "unsigned"))
+        *name = arena_printf(parser->arena, "%.*s unsigned", STR_ARG(*name));
     if (parser_is(parser, KEYWORD_ARRAY) ||
         (parser_is_kind(parser, TOKEN_OTHER) && str_equal(parser_text(parser), STR_LIT("["))))
-        return parser_not_supported(parser, "ARRAY", "use TEXT or JSON");
+        *name = STR_LIT("array");
     return STATUS_OK;
 }
 

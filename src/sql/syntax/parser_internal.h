@@ -5,13 +5,13 @@
  * there sql_parse keeps the text and answers AST_ANALYTIC, unless parser->hard says that the
  * failure holds for every grammar. SPDX-License-Identifier: Apache-2.0
  */
-#ifndef SQL_PARSER_INTERNAL_H
-#define SQL_PARSER_INTERNAL_H
+#ifndef SQL_SYNTAX_PARSER_INTERNAL_H
+#define SQL_SYNTAX_PARSER_INTERNAL_H
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "sql/ast.h"
-#include "sql/lexer.h"
+#include "sql/syntax/lexer.h"
 #include "sql/parser.h"
 
 enum { PARSER_PARAM_MAX = 65535 };

@@ -1,7 +1,7 @@
 /* parse_admin.c — namespaces, users, flush, SHOW, DESCRIBE, KILL, SUBSCRIBE (spec §2.4,
  * §2.10–2.15). SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 #include "base/utf8.h"
 

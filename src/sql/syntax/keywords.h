@@ -1,8 +1,8 @@
 /* keywords.h — the words the grammar knows. A word is looked up once, by the lexer. Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef SQL_KEYWORDS_H
-#define SQL_KEYWORDS_H
+#ifndef SQL_SYNTAX_KEYWORDS_H
+#define SQL_SYNTAX_KEYWORDS_H
 
 #include "base/str.h"
 

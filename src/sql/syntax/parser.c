@@ -1,7 +1,7 @@
 /* parser.c — tokens, failures and small parts that all statements share; see parser_internal.h.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 #include "base/utf8.h"
 

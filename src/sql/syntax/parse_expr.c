@@ -9,7 +9,7 @@
  * happens only for nested constructs (parser_enter) and, between two of them, once per level of the
  * table. SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/parser_internal.h"
+#include "sql/syntax/parser_internal.h"
 
 enum bind {
     BIND_NONE,

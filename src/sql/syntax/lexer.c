@@ -6,7 +6,7 @@
  * unit is allowed (`300s`). Literals are decoded in lexer_literal.c.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/lexer.h"
+#include "sql/syntax/lexer.h"
 
 #include "base/check.h"
 #include "base/limits.h"

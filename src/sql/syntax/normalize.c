@@ -9,7 +9,7 @@
  * one.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/lexer.h"
+#include "sql/syntax/lexer.h"
 #include "sql/parser.h"
 
 #include "base/check.h"
