@@ -1,0 +1,226 @@
+/* flush_install.c — the moment a segment becomes visible: one batch on the commit thread.
+ *
+ * The rows of the file are removed from hot with one DeleteRange from the lowest to the highest of them,
+ * and what must stay in that range is put back behind it in the same batch. What must stay is found by
+ * walking the range as it is now (only the commit thread changes it, so nothing moves meanwhile) beside the
+ * file's list of {key hash, _seq}, both in key order:
+ *
+ *   same key, same _seq       in the file: gone from hot
+ *   same key, other _seq      written after the flush's view: stays, and now hides a cold row, so it
+ *                             becomes a shadow (spec §9 trap 1)
+ *   key not in the list       new, or held back by the flush: stays as it is
+ *
+ * A key of the list is always still hot: only a flush removes hot rows, and a table has one at a time
+ * (FLUSH_ALONE). The walk is bounded by the rows per segment. Hashes carry a random seed, so nobody can
+ * prepare keys that collide.
+ *
+ * Thread: commit thread inside `extra`. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "store/flush_internal.h"
+
+struct flush_walk {
+    struct flush_install *install;
+    const struct table *table;
+    struct kv_batch *batch;
+    struct buf lower, upper, row;
+    const struct flush_entry *entries;
+    size_t entry_count, next;
+    size_t prefix_size;
+};
+
+static void flush_walk_key(const struct table *table, struct str user, struct str key,
+                           struct buf *out)
+{
+    CHECK(key.size > 0);
+    if (table->kind == TABLE_KIND_USER) {
+        buf_append_str(out, user);
+        buf_append_byte(out, ':');
+    }
+    buf_append_str(out, key);
+}
+
+/* Decides about one row that is hot now. */
+static void flush_walk_row(struct flush_walk *walk, struct str key, struct str bytes)
+{
+    struct str row_id = str_from(key.data + walk->prefix_size, key.size - walk->prefix_size);
+    const struct flush_entry *entry =
+        walk->next < walk->entry_count ? &walk->entries[walk->next] : NULL;
+    bool in_file =
+        entry != NULL && entry->hash == hash_bytes_seeded(row_id, walk->install->file->seed);
+
+    CHECK(key.size > walk->prefix_size);
+    if (!in_file) {
+        kv_batch_put(walk->batch, walk->table->rows, key, bytes);
+        return;
+    }
+    walk->next++;
+    if (row_seq(bytes) == entry->seq) {
+        walk->install->dropped++;
+        return;
+    }
+    struct row_header header = row_header_get(bytes);
+    CHECK(header.seq > entry->seq); /* SEQ_ORDER */
+    header.flags |= ROW_SHADOW;
+    buf_reset(&walk->row);
+    buf_append_str(&walk->row, bytes);
+    row_header_set(walk->row.data, &header);
+    kv_batch_put(walk->batch, walk->table->rows, key, buf_str(&walk->row));
+}
+
+static enum status flush_walk_range(struct flush_walk *walk, struct error *err)
+{
+    struct kv_iterator_options options = {
+        .lower = buf_str(&walk->lower),
+        .upper = buf_str(&walk->upper),
+        .prefix_same = walk->table->kind == TABLE_KIND_USER,
+        .fill_cache = true,
+    };
+    struct store *store = walk->install->store;
+    enum status status = STATUS_OK;
+
+    kv_batch_delete_range(walk->batch, walk->table->rows, options.lower, options.upper);
+    struct kv_iterator *iterator = kv_iterator_open(store->kv, walk->table->rows, &options);
+    for (kv_iterator_seek_last(iterator); kv_iterator_is_valid(iterator);
+         kv_iterator_prev(iterator)) {
+        struct str bytes = kv_iterator_value(iterator);
+        if (bytes.size < ROW_HEADER_BYTES) {
+            status = error_set(err, STATUS_CORRUPT, "row is shorter than its header");
+            break;
+        }
+        flush_walk_row(walk, kv_iterator_key(iterator), bytes);
+    }
+    if (status == STATUS_OK)
+        status = kv_iterator_status(iterator, err);
+    kv_iterator_close(iterator);
+    CHECK(status != STATUS_OK || walk->next == walk->entry_count); /* FLUSH_ALONE */
+    return status;
+}
+
+static enum status flush_install_rows(struct flush_install *install, const struct table *table,
+                                      struct kv_batch *batch, struct error *err)
+{
+    struct flush_file *file = install->file;
+    struct flush_walk walk = {
+        .install = install,
+        .table = table,
+        .batch = batch,
+        .entries = (const struct flush_entry *)(const void *)file->entries.data,
+        .entry_count = file->entry_count,
+        .prefix_size = table->kind == TABLE_KIND_USER ? install->user.size + 1 : 0,
+    };
+
+    if (file->entry_count == 0)
+        return STATUS_OK;
+    CHECK(file->hot_min.size > 0 && file->hot_max.size > 0);
+    buf_init(&walk.lower);
+    buf_init(&walk.upper);
+    buf_init(&walk.row);
+    flush_walk_key(table, install->user, buf_str(&file->hot_min), &walk.lower);
+    flush_walk_key(table, install->user, buf_str(&file->hot_max), &walk.upper);
+    buf_append_byte(&walk.upper, 0); /* the bound is exclusive */
+    enum status status = flush_walk_range(&walk, err);
+    buf_clear(&walk.lower);
+    buf_clear(&walk.upper);
+    buf_clear(&walk.row);
+    return status;
+}
+
+static void flush_install_segment(struct flush_install *install, struct kv_batch *batch,
+                                  struct instance_record *instance)
+{
+    struct store *store = install->store;
+    const struct segment *made = install->file->segment;
+    const struct segment *replaced = install->replaced;
+    struct buf key, value;
+
+    buf_init(&key);
+    buf_init(&value);
+    segment_key(made, &key);
+    segment_encode(made, &value);
+    kv_batch_put(batch, store->spaces.segments, buf_str(&key), buf_str(&value));
+    pending_remove(batch, store, made->path);
+    instance->segments++;
+    instance->cold_rows += made->rows;
+    instance->cold_bytes += made->bytes;
+    if (replaced != NULL) {
+        CHECK(instance->segments > 1 && instance->cold_rows >= replaced->rows);
+        buf_reset(&key);
+        segment_key(replaced, &key);
+        kv_batch_delete(batch, store->spaces.segments, buf_str(&key));
+        pending_put(batch, store, replaced->path, PENDING_DELETE, made->table);
+        instance->segments--;
+        instance->cold_rows -= replaced->rows;
+        instance->cold_bytes -= replaced->bytes;
+    }
+    instance->segments_version = (uint64_t)install->position;
+    buf_clear(&key);
+    buf_clear(&value);
+}
+
+static void flush_install_counters(const struct flush_install *install,
+                                   struct instance_record *instance)
+{
+    int64_t since = instance->rows_since_flush - install->dropped;
+
+    CHECK(instance->buffered_rows >= install->dropped);
+    if (install->last) /* hot rows that were not there when the flush began */
+        since = instance->buffered_rows + install->dropped_before - install->buffered_at_view;
+    instance->rows_since_flush = since > 0 ? since : 0;
+    instance->buffered_rows -= install->dropped;
+    instance->last_flush_us = install->now_us;
+}
+
+static enum status flush_install_extra(struct commit_request *request, struct kv_batch *batch,
+                                       struct catalog **next_catalog, struct error *err)
+{
+    struct flush_install *install = request->extra_context;
+    const struct table *table = catalog_find_table_id(commit_catalog(request), install->table);
+    enum status status = STATUS_OK;
+
+    (void)next_catalog;
+    install->dropped = 0;
+    if (table == NULL)
+        return error_set(err, STATUS_TABLE_NOT_FOUND, "the table was dropped during its flush");
+    if (FAULT(flush_before_commit))
+        return error_set(err, STATUS_IO_FAILED, "fault flush_before_commit");
+    if (install->file != NULL)
+        status = flush_install_rows(install, table, batch, err);
+    if (status != STATUS_OK)
+        return hot_translate(status, table, err);
+    struct instance_record *instance =
+        commit_instance(request, install->table, install->user, err);
+    if (instance == NULL)
+        return err->code;
+    install->position = commit_take_position(request);
+    CHECK(install->position > 0);
+    if (install->file != NULL)
+        flush_install_segment(install, batch, instance);
+    flush_install_counters(install, instance);
+    if (install->file != NULL)
+        segment_cache_invalidate(install->store->segment_cache, install->table, install->user,
+                                 install->position);
+    return STATUS_OK;
+}
+
+enum status flush_install(struct flush_install *install, struct error *err)
+{
+    struct commit_request request = {
+        .extra = flush_install_extra,
+        .extra_context = install,
+    };
+    struct arena arena;
+
+    CHECK(install->file == NULL || install->file->segment != NULL);
+    arena_init(&arena, 0);
+    request.arena = &arena;
+    request.view = view_acquire(install->store);
+    enum status status = commit_submit_wait(install->store, &request, err);
+    view_release(request.view);
+    arena_clear(&arena);
+    if (status == STATUS_OK && FAULT(flush_after_commit))
+        return error_set(err, STATUS_IO_FAILED, "fault flush_after_commit");
+    return status;
+}

@@ -1,0 +1,573 @@
+/* flush_write.c — one Parquet file: named, staged, written, published, described by a segment.
+ *
+ * Rows stream from the caller's source through DuckDB's table function into the file; what the record
+ * needs is gathered while they pass: bounds of keys and numbers per row group, hashes for the bloom
+ * filter, {key hash, _seq} of every row that came from hot (the install compares them with what is hot by
+ * then), and the bytes of the first row group, which holds the newest keys and goes into the row cache.
+ * So memory is bounded by one row group, 24 bytes per row and what DuckDB buffers.
+ *
+ * Order: pending record (durable) → stage → write → publish. A crash after any of these leaves a file
+ * that the pending record names. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/cells.h"
+#include "store/flush_internal.h"
+#include "store/path.h"
+
+
+enum {
+    FLUSH_SCRATCH_BYTES = 1 << 20,
+    FLUSH_BLOCK_BYTES_MAX = 4 * FLUSH_GROUP_BYTES,
+    FLUSH_META_COUNT = 6,
+};
+
+struct flush_writing {
+    struct column_spec *columns;
+    uint32_t column_count; /* user columns and the three system columns */
+    const uint32_t *wanted;
+    size_t wanted_count;
+    bool has_row; /* `row` was taken from the source but not written */
+    struct row row;
+    bool from_hot;
+    bool full;
+    struct arena scratch; /* texts of widened values, per chunk */
+    struct value *values;
+    struct buf bytes; /* row bytes in the file's layout */
+    struct buf last_key;
+    struct buf hashes; /* uint64_t per row, for the bloom filter */
+    struct buf groups; /* struct row_group */
+    struct row_group *group;
+    uint64_t group_bytes, row_bytes, inversions;
+    int64_t last_seq;
+    struct row_block_builder block;
+    bool block_done;
+    struct arena arena; /* texts that live until the file is written */
+    char *path; /* relative, NUL-terminated */
+};
+
+/* ---- what the file looks like --------------------------------------------------------------------- */
+
+static void flush_write_columns(struct flush_file *file)
+{
+    struct flush_writing *writing = file->writing;
+    const struct table_schema *schema = file->table->schema;
+    uint32_t count = schema->column_count;
+    static const struct {
+        const char *name;
+        enum column_kind kind;
+        uint32_t id;
+    } system[SYSTEM_COLUMN_COUNT] = {
+        {"_seq", COLUMN_BIGINT, COLUMN_ID_SEQ},
+        {"_updated", COLUMN_TIMESTAMP, COLUMN_ID_UPDATED},
+        {"_deleted", COLUMN_BOOLEAN, COLUMN_ID_DELETED},
+    };
+
+    CHECK(count > 0);
+    writing->column_count = count + SYSTEM_COLUMN_COUNT;
+    writing->columns =
+        arena_array(&writing->arena, writing->column_count, sizeof(struct column_spec));
+    writing->values = arena_array(&writing->arena, count, sizeof(struct value));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct table_column *column = &schema->columns[i];
+        writing->columns[i] = (struct column_spec){
+            .name = column->name,
+            .type = cell_type(&column->type),
+            .field_id = column->id,
+            .required = column->key_position >= 0,
+        };
+    }
+    for (uint32_t i = 0; i < SYSTEM_COLUMN_COUNT; i++) {
+        writing->columns[count + i] = (struct column_spec){
+            .name = str_from_c(system[i].name),
+            .type = {.kind = system[i].kind},
+            .field_id = system[i].id,
+            .required = true,
+        };
+    }
+}
+
+static void flush_write_meta(struct flush_file *file, struct parquet_meta *meta)
+{
+    struct arena *arena = &file->writing->arena;
+    const struct table *table = file->table;
+
+    CHECK(table->schema->version >= 1);
+    meta[0].key = STR_LIT("kalamdb.schema_version");
+    meta[0].value = arena_printf(arena, "%u", table->schema->version);
+    meta[1].key = STR_LIT("kalamdb.namespace");
+    meta[1].value = table->space;
+    meta[2].key = STR_LIT("kalamdb.table");
+    meta[2].value = table->name;
+    meta[3].key = STR_LIT("kalamdb.user_id");
+    meta[3].value = file->user;
+    meta[4].key = STR_LIT("kalamdb.created_at");
+    meta[4].value = arena_printf(arena, "%lld", (long long)file->segment->created_at);
+    meta[5].key = STR_LIT("kalamdb.job_id");
+    meta[5].value = file->job_id;
+}
+
+/* ---- gathering what the record needs -------------------------------------------------------------- */
+
+static void flush_write_end_group(struct flush_file *file)
+{
+    struct flush_writing *writing = file->writing;
+
+    if (writing->group == NULL)
+        return;
+    CHECK(writing->group->rows > 0);
+    writing->group->key_min = arena_copy(file->segment->arena, buf_str(&writing->last_key));
+    writing->group = NULL;
+    writing->block_done = true; /* the first group is complete */
+}
+
+static void flush_write_group(struct flush_file *file, const struct row *row, int64_t seq)
+{
+    struct flush_writing *writing = file->writing;
+
+    if (writing->group != NULL && (writing->group->rows >= file->group_rows ||
+                                   writing->group_bytes >= FLUSH_BLOCK_BYTES_MAX))
+        flush_write_end_group(file);
+    if (writing->group == NULL) {
+        struct row_group group = {
+            .row_first = file->segment->rows,
+            .key_max = arena_copy(file->segment->arena, row->key),
+            .seq_min = seq,
+            .seq_max = seq,
+        };
+        buf_append(&writing->groups, &group, sizeof(group));
+        writing->group_bytes = 0;
+    }
+    size_t count = writing->groups.size / sizeof(struct row_group);
+    CHECK(count > 0);
+    writing->group = (struct row_group *)(void *)writing->groups.data + (count - 1);
+    writing->group->rows++;
+    writing->group_bytes += row->bytes.size;
+    writing->group->seq_min = seq < writing->group->seq_min ? seq : writing->group->seq_min;
+    writing->group->seq_max = seq > writing->group->seq_max ? seq : writing->group->seq_max;
+}
+
+static void flush_write_entry(struct flush_file *file, const struct row *row, int64_t seq)
+{
+    struct flush_entry entry = {.hash = hash_bytes_seeded(row->key, file->seed), .seq = seq};
+
+    CHECK(row->key.size > 0);
+    if (file->entry_count == 0)
+        buf_append_str(&file->hot_max, row->key);
+    buf_reset(&file->hot_min);
+    buf_append_str(&file->hot_min, row->key);
+    buf_append(&file->entries, &entry, sizeof(entry));
+    file->entry_count++;
+}
+
+/* The row as the file will give it back: its bytes in the newest layout, without hot-only flags. */
+static void flush_write_block(struct flush_file *file, const struct row *row,
+                              const struct row_header *header)
+{
+    struct flush_writing *writing = file->writing;
+    const struct table_schema *schema = file->table->schema;
+    struct row_header clean = *header;
+
+    if (writing->block_done || writing->block.overflow)
+        return;
+    clean.flags &= ROW_DELETED;
+    clean.layout_version = schema->version;
+    buf_reset(&writing->bytes);
+    if (row->projection->identity) {
+        buf_append_str(&writing->bytes, row->bytes);
+        row_header_set(writing->bytes.data, &clean);
+    } else {
+        row_encode(&schema->layout, &clean, writing->values, &writing->bytes);
+    }
+    CHECK(writing->bytes.size >= ROW_HEADER_BYTES);
+    row_block_builder_add(&writing->block, row->key, buf_str(&writing->bytes));
+}
+
+static void flush_write_account(struct flush_file *file)
+{
+    struct flush_writing *writing = file->writing;
+    struct segment *segment = file->segment;
+    const struct row *row = &writing->row;
+    struct row_header header = row_header_get(row->bytes);
+    bool first = segment->rows == 0;
+
+    CHECK(first || str_compare(row->key, buf_str(&writing->last_key)) < 0); /* COLD_UNIQUE */
+    flush_write_group(file, row, header.seq);
+    segment->rows++;
+    segment->deleted_rows += (header.flags & ROW_DELETED) != 0 ? 1 : 0;
+    if (first || header.seq < segment->seq_min)
+        segment->seq_min = header.seq;
+    if (first || header.seq > segment->seq_max)
+        segment->seq_max = header.seq;
+    if (first || header.updated < segment->updated_min)
+        segment->updated_min = header.updated;
+    if (first || header.updated > segment->updated_max)
+        segment->updated_max = header.updated;
+    writing->inversions += !first && header.seq > writing->last_seq ? 1 : 0;
+    writing->last_seq = header.seq;
+    uint64_t hash = hash_bytes(row->key);
+    buf_append(&writing->hashes, &hash, sizeof(hash));
+    if (writing->from_hot)
+        flush_write_entry(file, row, header.seq);
+    flush_write_block(file, row, &header);
+    buf_reset(&writing->last_key);
+    buf_append_str(&writing->last_key, row->key);
+    writing->row_bytes += row->bytes.size;
+    writing->full = segment->rows >= file->rows_max || writing->row_bytes >= file->bytes_max;
+}
+
+/* ---- rows into DuckDB ----------------------------------------------------------------------------- */
+
+static enum status flush_write_next(struct flush_file *file, struct error *err)
+{
+    struct flush_writing *writing = file->writing;
+
+    CHECK(!writing->has_row);
+    if (file->ended)
+        return STATUS_END;
+    enum status status = file->next(file->context, &writing->row, &writing->from_hot, err);
+    writing->has_row = status == STATUS_OK;
+    file->ended = status == STATUS_END;
+    return status;
+}
+
+static void flush_write_cells(struct flush_file *file, struct column_chunk *chunk, size_t index)
+{
+    struct flush_writing *writing = file->writing;
+    uint32_t count = file->table->schema->column_count;
+    struct column_cell cell;
+    struct value value;
+
+    CHECK(writing->has_row && writing->row.projection != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        row_column(&writing->row, i, &writing->scratch, &writing->values[i]);
+    for (size_t i = 0; i < writing->wanted_count; i++) {
+        uint32_t column = writing->wanted[i];
+        if (column < count)
+            value = writing->values[column];
+        else
+            row_column(&writing->row, column, &writing->scratch, &value);
+        cell_from_value(&value, &cell);
+        column_chunk_set(chunk, i, index, &cell, true);
+    }
+}
+
+static enum status flush_write_open(void *context, const uint32_t *wanted, size_t wanted_count,
+                                    void **cursor, struct error *err)
+{
+    struct flush_file *file = context;
+    struct flush_writing *writing = file->writing;
+
+    if (writing->wanted != NULL)
+        return error_set(err, STATUS_INTERNAL_ERROR, "the rows of a flush can be read once only");
+    CHECK(wanted_count <= writing->column_count);
+    uint32_t *copy = arena_array(&writing->arena, wanted_count + 1, sizeof(uint32_t));
+    memcpy(copy, wanted, wanted_count * sizeof(uint32_t));
+    writing->wanted = copy;
+    writing->wanted_count = wanted_count;
+    *cursor = file;
+    return STATUS_OK;
+}
+
+static enum status flush_write_fill(void *cursor, struct column_chunk *chunk, size_t *rows,
+                                    struct error *err)
+{
+    struct flush_file *file = cursor;
+    struct flush_writing *writing = file->writing;
+
+    *rows = 0;
+    if (writing->scratch.used_bytes > FLUSH_SCRATCH_BYTES)
+        arena_clear(&writing->scratch);
+    while (*rows < COLUMN_CHUNK_ROWS && !writing->full) {
+        enum status status = writing->has_row ? STATUS_OK : flush_write_next(file, err);
+        if (status == STATUS_END)
+            return STATUS_OK;
+        if (status != STATUS_OK)
+            return status;
+        flush_write_cells(file, chunk, *rows);
+        flush_write_account(file);
+        writing->has_row = false;
+        (*rows)++;
+    }
+    CHECK(*rows <= COLUMN_CHUNK_ROWS);
+    return STATUS_OK;
+}
+
+static void flush_write_close(void *cursor)
+{
+    CHECK(cursor != NULL);
+}
+
+/* ---- the file ------------------------------------------------------------------------------------- */
+
+static enum status flush_write_pending(struct flush_file *file, bool add, struct error *err)
+{
+    struct store *store = file->store;
+    struct kv_batch *batch = kv_batch_new(store->kv);
+    struct str path = str_from_c(file->writing->path);
+
+    CHECK(path.size > 0);
+    if (add)
+        pending_put(batch, store, path, PENDING_WRITE, file->table->id);
+    else
+        pending_remove(batch, store, path);
+    enum status status = kv_write(
+        store->kv, batch, store->options.durability == KV_MEMORY ? KV_MEMORY : KV_SYNC, err);
+    kv_batch_free(batch);
+    return status;
+}
+
+/* Whether nothing has, had or will have this path. */
+static enum status flush_write_is_free(struct flush_file *file, struct str path, int64_t now_us,
+                                       bool *is_free, struct error *err)
+{
+    struct store *store = file->store;
+    struct kv_value value;
+    uint64_t size;
+
+    CHECK(path.data[path.size] == '\0');
+    *is_free = false;
+    if (!path_names_claim(store->path_names, now_us, path))
+        return STATUS_OK;
+    enum status status = kv_get(store->kv, store->spaces.pending, NULL, path, 0, &value, err);
+    if (status == STATUS_OK) {
+        kv_value_release(store->kv, &value);
+        return STATUS_OK;
+    }
+    if (status != STATUS_ABSENT)
+        return status;
+    status = files_size(store->files, path.data, &size, err);
+    *is_free = status == STATUS_ABSENT;
+    return *is_free ? STATUS_OK : status;
+}
+
+static enum status flush_write_name(struct flush_file *file, struct error *err)
+{
+    enum { ATTEMPTS_MAX = 100000 };
+    int64_t now_us = clock_now_us();
+    struct buf path;
+    bool is_free = false;
+    enum status status = STATUS_OK;
+
+    buf_init(&path);
+    for (unsigned attempt = 0; !is_free && status == STATUS_OK; attempt++) {
+        buf_reset(&path);
+        status = path_folder(file->table, file->user, &path, err);
+        if (status == STATUS_OK && attempt >= ATTEMPTS_MAX)
+            status = error_set(err, STATUS_INTERNAL_ERROR, "no file name is free");
+        if (status != STATUS_OK)
+            break;
+        buf_append_byte(&path, '/');
+        path_file_name(now_us, attempt, &path);
+        struct str name = arena_copy(file->segment->arena, buf_str(&path));
+        status = flush_write_is_free(file, name, now_us, &is_free, err);
+        file->segment->path = name;
+    }
+    buf_clear(&path);
+    if (status != STATUS_OK)
+        return status;
+    file->writing->path = mem_strdup(file->segment->path);
+    CHECK(file->writing->path[0] != '/');
+    return STATUS_OK;
+}
+
+static enum status flush_write_parquet(struct flush_file *file, struct error *err)
+{
+    struct flush_writing *writing = file->writing;
+    struct parquet_meta meta[FLUSH_META_COUNT];
+    struct column_source source = {
+        .columns = writing->columns,
+        .column_count = writing->column_count,
+        .rows_estimate = file->rows_max,
+        .context = file,
+        .open = flush_write_open,
+        .fill = flush_write_fill,
+        .close = flush_write_close,
+    };
+    struct parquet_options options = {
+        .compression = file->store->options.parquet_compression,
+        .row_group_rows = file->group_rows,
+        .meta = meta,
+        .meta_count = FLUSH_META_COUNT,
+    };
+    char *local = NULL;
+    uint64_t rows = 0;
+
+    CHECK(file->group_rows > 0 && file->group_rows % FLUSH_ROW_GROUP_STEP == 0);
+    flush_write_meta(file, meta);
+    enum status status = files_stage(file->store->files, writing->path, &local, err);
+    if (status == STATUS_OK)
+        status = columnar_write_parquet(file->store->columnar, local, &source, &options, &rows, err);
+    mem_free(local);
+    if (status == STATUS_OK && rows != file->segment->rows)
+        status = error_set(err, STATUS_INTERNAL_ERROR, "%llu of %llu rows reached the file",
+                           (unsigned long long)rows, (unsigned long long)file->segment->rows);
+    if (status == STATUS_OK && FAULT(flush_after_write))
+        status = error_set(err, STATUS_IO_FAILED, "fault flush_after_write");
+    return status;
+}
+
+/* Bloom filter and what follows from the rows. */
+static void flush_write_describe(struct flush_file *file)
+{
+    struct flush_writing *writing = file->writing;
+    struct segment *segment = file->segment;
+    struct buf bloom;
+
+    flush_write_end_group(file);
+    segment->group_count = (uint32_t)(writing->groups.size / sizeof(struct row_group));
+    CHECK(segment->group_count > 0);
+    segment->groups = arena_array(segment->arena, segment->group_count, sizeof(struct row_group));
+    memcpy(segment->groups, writing->groups.data, writing->groups.size);
+    segment->key_max = segment->groups[0].key_max;
+    segment->key_min = segment->groups[segment->group_count - 1].key_min;
+    /* Keys that rise with _seq are told apart by their ranges. */
+    if (file->want_bloom || writing->inversions * 10 > segment->rows) {
+        buf_init(&bloom);
+        bloom_build((const uint64_t *)(const void *)writing->hashes.data, segment->rows, &bloom);
+        segment->bloom = arena_copy(segment->arena, buf_str(&bloom));
+        buf_clear(&bloom);
+    }
+    file->newest = row_block_builder_finish(&writing->block, segment->id, 0);
+    CHECK(file->newest == NULL || file->newest->rows == segment->groups[0].rows);
+}
+
+static enum status flush_write_publish(struct flush_file *file, struct error *err)
+{
+    struct files *files = file->store->files;
+    const char *path = file->writing->path;
+    struct segment *segment = file->segment;
+
+    CHECK(path != NULL);
+    enum status status = files_publish(files, path, err);
+    if (status == STATUS_OK && FAULT(flush_after_rename))
+        status = error_set(err, STATUS_IO_FAILED, "fault flush_after_rename");
+    if (status == STATUS_OK)
+        status = files_size(files, path, &segment->bytes, err);
+    if (status == STATUS_OK)
+        status = files_checksum(files, path, &segment->checksum, err);
+    return status;
+}
+
+static void flush_write_begin(struct flush_file *file)
+{
+    struct flush_writing *writing = file->writing = mem_zalloc(sizeof(*writing));
+    struct segment *segment = file->segment = segment_new();
+    struct str storage = file->table->storage_id;
+
+    CHECK(file->next != NULL && file->rows_max > 0 && file->bytes_max > 0);
+    arena_init(&writing->arena, 0);
+    arena_init(&writing->scratch, 0);
+    buf_init(&writing->bytes);
+    buf_init(&writing->last_key);
+    buf_init(&writing->hashes);
+    buf_init(&writing->groups);
+    row_block_builder_init(&writing->block);
+    buf_init(&file->entries);
+    buf_init(&file->hot_max);
+    buf_init(&file->hot_min);
+    id_random(&file->seed, sizeof(file->seed));
+    segment->id = (uint64_t)id_snowflake(); /* rises for ever, so newest first is by id */
+    segment->table = file->table->id;
+    segment->user = arena_copy(segment->arena, file->user);
+    segment->job_id = arena_copy(segment->arena, file->job_id);
+    segment->storage_id =
+        arena_copy(segment->arena, storage.size > 0 ? storage : STR_LIT("local"));
+    segment->schema_version = file->table->schema->version;
+    segment->created_at = clock_now_us();
+}
+
+static enum status flush_write_make(struct flush_file *file, struct error *err)
+{
+    enum status status = flush_write_name(file, err);
+
+    CHECK(file->writing->has_row);
+    if (status != STATUS_OK)
+        return status;
+    flush_write_columns(file);
+    status = flush_write_pending(file, true, err);
+    if (status == STATUS_OK && FAULT(flush_after_pending))
+        status = error_set(err, STATUS_IO_FAILED, "fault flush_after_pending");
+    if (status == STATUS_OK)
+        status = flush_write_parquet(file, err);
+    if (status == STATUS_OK) {
+        flush_write_describe(file);
+        status = flush_write_publish(file, err);
+    }
+    return status;
+}
+
+enum status flush_file_write(struct flush_file *file, bool *made, struct error *err)
+{
+    *made = false;
+    file->ended = false;
+    file->entry_count = 0;
+    file->newest = NULL;
+    flush_write_begin(file);
+    /* A file must not exist before it is known that it has a row. */
+    enum status status = flush_write_next(file, err);
+    if (status == STATUS_END)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = flush_write_make(file, err);
+    if (status != STATUS_OK) {
+        if (file->writing->path != NULL)
+            flush_file_discard(file);
+        return status;
+    }
+    CHECK(file->segment->rows > 0);
+    *made = true;
+    return STATUS_OK;
+}
+
+void flush_file_discard(struct flush_file *file)
+{
+    struct files *files = file->store->files;
+    const char *path = file->writing->path;
+    struct error err;
+
+    CHECK(path != NULL);
+    error_clear(&err);
+    /* When the kv store takes no writes any more, nobody knows whether the install is on the disk: the
+     * file stays, and the next start finds a segment record or the pending one. */
+    enum status status = flush_write_pending(file, true, &err);
+    if (status == STATUS_OK) {
+        files_abandon(files, path);
+        status = files_delete(files, path, &err);
+    }
+    if (status == STATUS_OK)
+        status = flush_write_pending(file, false, &err);
+    if (status != STATUS_OK)
+        log_warn("file %s stays until the next start: %s", path, err.message);
+}
+
+void flush_file_clear(struct flush_file *file)
+{
+    struct flush_writing *writing = file->writing;
+
+    if (writing == NULL)
+        return;
+    CHECK(file->segment != NULL);
+    arena_clear(&writing->arena);
+    arena_clear(&writing->scratch);
+    buf_clear(&writing->bytes);
+    buf_clear(&writing->last_key);
+    buf_clear(&writing->hashes);
+    buf_clear(&writing->groups);
+    row_block_builder_clear(&writing->block);
+    mem_free(writing->path);
+    mem_free(writing);
+    file->writing = NULL;
+    buf_clear(&file->entries);
+    buf_clear(&file->hot_max);
+    buf_clear(&file->hot_min);
+    row_block_unref(file->newest);
+    file->newest = NULL;
+    segment_unref(file->segment);
+    file->segment = NULL;
+}

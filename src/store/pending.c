@@ -1,0 +1,24 @@
+/* pending.c — records of files that exist without a segment record: about to be written, or to be deleted
+ * (see store_internal.h). SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "store/store_internal.h"
+
+#include <endian.h>
+
+void pending_put(struct kv_batch *batch, struct store *store, struct str path,
+                 enum pending_kind kind, struct table_id table)
+{
+    char value[1 + sizeof(uint64_t)] = {(char)kind};
+    uint64_t big = htobe64(table.value);
+
+    CHECK(path.size > 0 && (kind == PENDING_WRITE || kind == PENDING_DELETE));
+    memcpy(value + 1, &big, sizeof(big));
+    kv_batch_put(batch, store->spaces.pending, path, str_from(value, sizeof(value)));
+}
+
+void pending_remove(struct kv_batch *batch, struct store *store, struct str path)
+{
+    CHECK(path.size > 0);
+    kv_batch_delete(batch, store->spaces.pending, path);
+}

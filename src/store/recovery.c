@@ -1,0 +1,248 @@
+/* recovery.c — files without a segment record: removed at start, and while running once nobody can
+ * read them any more.
+ *
+ * Every file is named by a pending record before it exists or in the batch that drops its segment record
+ * (pending.c). So start-up deletes exactly what those records name and never walks a folder. Files of
+ * dropped tables are left to their table_deletion job, which goes on after a restart.
+ *
+ * While running, a replaced file may still be read through older views. It waits here until the oldest
+ * view is at or above the position of the batch that replaced it; releasing a view wakes the thread. In
+ * durability `async` that batch is made durable before the file goes, or a power loss could bring its
+ * record back without it. A file that cannot be deleted keeps its record for the next start.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "store/path.h"
+#include "store/store_internal.h"
+
+#include <endian.h>
+
+struct recovery_file {
+    struct recovery_file *next;
+    int64_t position;
+    char *path;
+};
+
+struct recovery {
+    struct store *store;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards `files`, `stopping` */
+    pthread_cond_t wake;
+    struct recovery_file *files;
+    bool stopping;
+    atomic_uint waiting; /* number of files; read without the mutex */
+};
+
+/* ---- while running -------------------------------------------------------------------------------- */
+
+static void recovery_file_free(struct recovery_file *file)
+{
+    CHECK(file != NULL);
+    mem_free(file->path);
+    mem_free(file);
+}
+
+/* With the mutex held: takes out the files that no view can name. */
+static struct recovery_file *recovery_take_due(struct recovery *recovery)
+{
+    int64_t oldest = view_oldest_position(recovery->store);
+    struct recovery_file *due = NULL, **link = &recovery->files;
+
+    while (*link != NULL) {
+        struct recovery_file *file = *link;
+        CHECK(file->position > 0);
+        if (file->position > oldest) {
+            link = &file->next;
+            continue;
+        }
+        *link = file->next;
+        file->next = due;
+        due = file;
+        atomic_fetch_sub(&recovery->waiting, 1);
+    }
+    return due;
+}
+
+static void recovery_delete(struct store *store, struct recovery_file *due)
+{
+    struct kv_batch *batch = kv_batch_new(store->kv);
+    struct error err;
+    enum status status = STATUS_OK;
+    bool skip = FAULT(flush_before_delete_replaced);
+
+    CHECK(due != NULL);
+    error_clear(&err);
+    if (!skip && store->options.durability == KV_ASYNC)
+        status = kv_sync(store->kv, &err);
+    while (due != NULL) {
+        struct recovery_file *file = due;
+        due = file->next;
+        if (!skip && status == STATUS_OK) {
+            enum status gone = files_delete(store->files, file->path, &err);
+            if (gone == STATUS_OK)
+                pending_remove(batch, store, str_from_c(file->path));
+            else
+                log_warn("replaced file %s stays until the next start: %s", file->path, err.message);
+        }
+        recovery_file_free(file);
+    }
+    if (status == STATUS_OK)
+        status = kv_write(store->kv, batch,
+                          store->options.durability == KV_MEMORY ? KV_MEMORY : KV_ASYNC, &err);
+    if (status != STATUS_OK)
+        log_warn("replaced files stay recorded until the next start: %s", err.message);
+    kv_batch_free(batch);
+}
+
+static void *recovery_main(void *argument)
+{
+    struct recovery *recovery = argument;
+    bool stopping = false;
+
+    CHECK(recovery->store != NULL);
+    while (!stopping) {
+        pthread_mutex_lock(&recovery->mutex);
+        struct recovery_file *due = recovery_take_due(recovery);
+        stopping = recovery->stopping;
+        if (due == NULL && !stopping)
+            pthread_cond_wait(&recovery->wake, &recovery->mutex);
+        pthread_mutex_unlock(&recovery->mutex);
+        if (due != NULL)
+            recovery_delete(recovery->store, due);
+    }
+    return NULL;
+}
+
+void recovery_view_released(struct store *store)
+{
+    struct recovery *recovery = store->recovery;
+
+    if (recovery == NULL || atomic_load(&recovery->waiting) == 0)
+        return;
+    CHECK(recovery->store == store);
+    pthread_mutex_lock(&recovery->mutex);
+    pthread_cond_signal(&recovery->wake);
+    pthread_mutex_unlock(&recovery->mutex);
+}
+
+void recovery_delete_later(struct store *store, struct str path, int64_t position)
+{
+    struct recovery *recovery = store->recovery;
+    struct recovery_file *file = mem_zalloc(sizeof(*file));
+
+    CHECK(recovery != NULL && position > 0 && path.size > 0);
+    file->position = position;
+    file->path = mem_strdup(path);
+    pthread_mutex_lock(&recovery->mutex);
+    file->next = recovery->files;
+    recovery->files = file;
+    atomic_fetch_add(&recovery->waiting, 1);
+    pthread_cond_signal(&recovery->wake);
+    pthread_mutex_unlock(&recovery->mutex);
+}
+
+/* ---- start and stop ------------------------------------------------------------------------------- */
+
+/* Deletes the file of one record and, when that worked, the record. */
+static enum status recovery_run_record(struct store *store, const struct catalog *catalog,
+                                       struct str key, struct str value, struct kv_batch *batch,
+                                       struct error *err)
+{
+    struct table_id table;
+    uint64_t big;
+
+    if (value.size != 1 + sizeof(big) ||
+        (value.data[0] != PENDING_WRITE && value.data[0] != PENDING_DELETE))
+        return error_set(err, STATUS_CORRUPT, "pending record of \"%.*s\" makes no sense",
+                         STR_ARG(key));
+    memcpy(&big, value.data + 1, sizeof(big));
+    table.value = be64toh(big);
+    if (value.data[0] == PENDING_DELETE && catalog_find_table_id(catalog, table) == NULL)
+        return STATUS_OK;
+    char *path = mem_strdup(key);
+    if (value.data[0] == PENDING_WRITE)
+        files_abandon(store->files, path);
+    enum status status = files_delete(store->files, path, err);
+    if (status == STATUS_OK) {
+        log_info("deleted %s, left over from the last run", path);
+        pending_remove(batch, store, key);
+    } else {
+        log_warn("%s, left over from the last run, cannot be deleted: %s", path, err->message);
+    }
+    mem_free(path);
+    CHECK(key.size > 0);
+    return STATUS_OK;
+}
+
+static enum status recovery_run_all(struct store *store, struct error *err)
+{
+    struct kv_iterator_options options = {.fill_cache = true};
+    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.pending, &options);
+    struct kv_batch *batch = kv_batch_new(store->kv);
+    struct view *view = view_acquire(store);
+    enum status status = STATUS_OK;
+
+    CHECK(store->spaces.pending != NULL);
+    for (kv_iterator_seek_first(iterator); kv_iterator_is_valid(iterator);
+         kv_iterator_next(iterator)) {
+        status = recovery_run_record(store, view->catalog, kv_iterator_key(iterator),
+                                     kv_iterator_value(iterator), batch, err);
+        if (status != STATUS_OK)
+            break;
+    }
+    if (status == STATUS_OK)
+        status = kv_iterator_status(iterator, err);
+    kv_iterator_close(iterator);
+    view_release(view);
+    if (status == STATUS_OK)
+        status = kv_write(store->kv, batch,
+                          store->options.durability == KV_MEMORY ? KV_MEMORY : KV_SYNC, err);
+    kv_batch_free(batch);
+    return status;
+}
+
+enum status recovery_run(struct store *store, struct error *err)
+{
+    enum { RECOVERY_STACK_BYTES = 1 << 20 };
+    enum status status = recovery_run_all(store, err);
+
+    CHECK(store->recovery == NULL);
+    if (status != STATUS_OK)
+        return status;
+    struct recovery *recovery = mem_zalloc(sizeof(*recovery));
+    recovery->store = store;
+    CHECK(pthread_mutex_init(&recovery->mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&recovery->wake, NULL) == 0);
+    store->recovery = recovery;
+    store->path_names = path_names_new();
+    thread_start(&recovery->thread, "files", RECOVERY_STACK_BYTES, recovery_main, recovery);
+    return STATUS_OK;
+}
+
+void recovery_stop(struct store *store)
+{
+    struct recovery *recovery = store->recovery;
+
+    if (recovery == NULL)
+        return;
+    pthread_mutex_lock(&recovery->mutex);
+    recovery->stopping = true;
+    pthread_cond_signal(&recovery->wake);
+    pthread_mutex_unlock(&recovery->mutex);
+    CHECK(pthread_join(recovery->thread, NULL) == 0);
+    while (recovery->files != NULL) {
+        struct recovery_file *file = recovery->files;
+        recovery->files = file->next;
+        recovery_file_free(file);
+    }
+    (void)pthread_cond_destroy(&recovery->wake);
+    (void)pthread_mutex_destroy(&recovery->mutex);
+    mem_free(recovery);
+    store->recovery = NULL;
+    path_names_free(store->path_names);
+    store->path_names = NULL;
+}
