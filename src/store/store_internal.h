@@ -52,17 +52,23 @@ struct store {
     struct path_names *path_names; /* likewise */
     struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */
     int64_t recovered_position; /* highest _seq known to be on the disk at start */
+    int64_t start_position;     /* numbering went on above this */
     pthread_mutex_t catalog_mutex; /* one DDL at a time */
     atomic_uint_fast64_t next_segment_id;
 };
 
 /* Commit thread: makes and publishes the next view. `catalog` moves. */
 void view_publish(struct store *store, int64_t position, struct catalog *catalog);
+/* store_close: gives up the newest view; no other may be held. */
+void view_publish_end(struct store *store);
 /* Position of the oldest view that is still held (the newest one at least). Any thread. */
 int64_t view_oldest_position(struct store *store);
 /* Waits until no view with a position below `position` is held; false after `timeout_ms`. Publishes
  * nothing itself: pass a position at or below that of the newest view. */
 bool view_wait_released(struct store *store, int64_t position, int timeout_ms);
+
+/* store_close: forgets dropped tables whose spaces are still there; the next start removes those. */
+void ddl_clear(struct store *store);
 
 /* ---- pending files: named before they exist, or when they lose their record ---------------------- */
 
@@ -95,10 +101,10 @@ void commit_forget_table(struct commit_request *request, struct table_id table);
  * flush_install scans the hot range at the newest state instead if this is NULL. */
 
 /* store_open helpers */
-/* After the catalogue and before the commit thread: deletes what pending records name (not those of
+/* After the first view is published and before the commit thread starts: deletes what pending records name (not those of
  * dropped tables: their job does) and starts the thread that deletes replaced files. */
 enum status recovery_run(struct store *store, struct error *err) MUST_CHECK;
-/* store_close, after the commit thread is gone and while the kv store is open: ends that thread; what is
+/* store_close, after the commit thread is gone and before view_publish_end: ends that thread; what is
  * still queued stays in its pending records. Fine when recovery_run failed or never ran. */
 void recovery_stop(struct store *store);
 /* Queues a file whose PENDING_DELETE record was committed at `position`. Any thread. */
