@@ -1,6 +1,6 @@
-/* analytic.h — SELECTs that DuckDB runs: its own serialized tree is checked, table references are resolved
- * with the caller's rights and spliced by scans, then the text runs over our merged scan or directly over
- * Parquet. Workers only. SPDX-License-Identifier: Apache-2.0
+/* analytic.h — SELECTs that DuckDB runs: its own serialized tree is checked, table references are
+ * resolved with the caller's rights and spliced by scans, then the text runs over our merged scan
+ * or directly over Parquet. Workers only. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_ANALYTIC_H
 #define SQL_ANALYTIC_H
@@ -8,29 +8,32 @@
 #include "sql/sql.h"
 #include "store/store.h"
 
-/* Resolves a table name with the caller's rights: catalogue table and whose instance. Written in binder.c. */
+/* Resolves a table name with the caller's rights: catalogue table and whose instance. Written in
+ * binder.c. */
 struct table_access_request {
     const struct sql_caller *caller;
     struct catalog *catalog;
     struct str space, user, table; /* as in struct ast_name; empty space = caller's */
     bool write;
-    int64_t position;              /* for errors */
+    int64_t position; /* for errors */
 };
 struct resolved_table {
     const struct table *table;
     struct str user; /* instance: USER tables */
 };
-enum status binder_resolve_table(struct sql_engine *engine, const struct table_access_request *request,
+enum status binder_resolve_table(struct sql_engine *engine,
+                                 const struct table_access_request *request,
                                  struct resolved_table *out, struct error *err) MUST_CHECK;
-/* Statements that give DuckDB PostgreSQL's meaning where settings cannot (division by zero, LIKE's escape, capped
- * repeat …): macros before its own functions in the search path. Whoever opens the columnar instances
- * hands them over (columnar_options.setup). Process-wide texts. */
+/* Statements that give DuckDB PostgreSQL's meaning where settings cannot (division by zero, LIKE's
+ * escape, capped repeat …): macros before its own functions in the search path. Whoever opens the
+ * columnar instances hands them over (columnar_options.setup). Process-wide texts. */
 const char *const *analytic_setup(size_t *count);
 
-struct analytic_plan; /* checked and spliced text, table list; cached by text and catalogue version; holds no user id and no file list */
-enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller *caller, struct catalog *catalog,
-                             struct str sql, size_t param_count, struct analytic_plan **out,
-                             struct error *err) MUST_CHECK;
+struct analytic_plan; /* checked and spliced text, table list; cached by text and catalogue version;
+                         holds no user id and no file list */
+enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller *caller,
+                             struct catalog *catalog, struct str sql, size_t param_count,
+                             struct analytic_plan **out, struct error *err) MUST_CHECK;
 struct analytic_plan *analytic_plan_ref(struct analytic_plan *plan);
 void analytic_plan_unref(struct analytic_plan *plan);
 /* Tables it reads; rights are checked again with each execution's caller. */
@@ -41,16 +44,18 @@ struct analytic_execution {
     struct arena *arena;
     const struct value *params;
     size_t param_count;
-    struct sql_sink sink;       /* ignored when explain */
+    struct sql_sink sink; /* ignored when explain */
     const atomic_bool *cancelled;
     int64_t deadline_ns;
-    uint64_t row_count;         /* out */
-    struct buf *explain;        /* non-NULL: describe the path instead of running (one line per step) */
+    uint64_t row_count;  /* out */
+    struct buf *explain; /* non-NULL: describe the path instead of running (one line per step) */
     bool analyze;
 };
-enum status analytic_run(struct analytic_plan *plan, struct analytic_execution *execution, struct error *err) MUST_CHECK;
+enum status analytic_run(struct analytic_plan *plan, struct analytic_execution *execution,
+                         struct error *err) MUST_CHECK;
 
-/* Evaluates a SELECT that DuckDB must run (subqueries of DML, INSERT … SELECT) into rows of values in the arena. */
+/* Evaluates a SELECT that DuckDB must run (subqueries of DML, INSERT … SELECT) into rows of values
+ * in the arena. */
 enum status analytic_collect(struct analytic_plan *plan, struct analytic_execution *execution,
                              struct value ***rows, size_t *row_count, size_t *column_count,
                              struct error *err) MUST_CHECK;

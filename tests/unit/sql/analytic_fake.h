@@ -15,7 +15,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "catalog/system_tables.h"
-#include "sql/analytic_internal.h"
+#include "sql/analytic/analytic_internal.h"
 #include "value/text.h"
 
 #include <duckdb.h>

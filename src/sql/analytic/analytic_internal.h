@@ -1,16 +1,24 @@
-/* analytic_internal.h — shared by the files analytic*.c: DuckDB's syntax tree in our own form, the plan,
- * and the steps of preparing it. Private to them. SPDX-License-Identifier: Apache-2.0
+/* analytic_internal.h — shared by the files analytic*.c: DuckDB's syntax tree in our own form, the
+ * plan, and the steps of preparing it. Private to them. SPDX-License-Identifier: Apache-2.0
  */
-#ifndef SQL_ANALYTIC_INTERNAL_H
-#define SQL_ANALYTIC_INTERNAL_H
+#ifndef SQL_ANALYTIC_ANALYTIC_INTERNAL_H
+#define SQL_ANALYTIC_ANALYTIC_INTERNAL_H
 
 #include "sql/sql_internal.h"
 
 #include <stdatomic.h>
 
-/* ---- analytic_tree.c: the JSON of json_serialize_sql ----------------------------------------------- */
+/* ---- tree.c: the JSON of json_serialize_sql ----------------------------------------------- */
 
-enum tree_kind { TREE_NULL, TREE_BOOLEAN, TREE_INTEGER, TREE_TEXT, TREE_ARRAY, TREE_OBJECT, TREE_OTHER };
+enum tree_kind {
+    TREE_NULL,
+    TREE_BOOLEAN,
+    TREE_INTEGER,
+    TREE_TEXT,
+    TREE_ARRAY,
+    TREE_OBJECT,
+    TREE_OTHER
+};
 
 struct tree {
     enum tree_kind kind;
@@ -29,7 +37,7 @@ struct str tree_text(const struct tree *object, const char *key); /* empty when 
 bool tree_is(const struct tree *object, const char *key, const char *text);
 int64_t tree_location(const struct tree *object); /* byte offset, -1 = unknown */
 
-/* ---- analytic_allow.c: what may be called ----------------------------------------------------------- */
+/* ---- allow.c: what may be called ----------------------------------------------------------- */
 
 enum allow_kind {
     ALLOW_NONE,
@@ -40,10 +48,10 @@ enum allow_kind {
     ALLOW_RESIZE,    /* second argument is a size: constant and capped */
     ALLOW_NOW,       /* replaced by a literal of the statement */
     ALLOW_TODAY,
-    ALLOW_CLOCK,     /* current_time */
+    ALLOW_CLOCK, /* current_time */
     ALLOW_USER,
     ALLOW_ROLE,
-    ALLOW_UUID_V7,   /* DuckDB calls it uuidv7 */
+    ALLOW_UUID_V7, /* DuckDB calls it uuidv7 */
 };
 enum allow_kind allow_function(struct str name);
 /* Why a known function is refused, or NULL. */
@@ -54,7 +62,7 @@ const char *allow_type_rewrite(struct str word, bool bare);
 bool allow_collation(struct str name);
 bool allow_cte_name(struct str name);
 
-/* ---- the plan ----------------------------------------------------------------------------------------- */
+/* ---- the plan ---- */
 
 struct analytic_bound { /* key column ⊕ constant, from a top-level AND part of WHERE */
     enum ast_operator op;
@@ -62,7 +70,7 @@ struct analytic_bound { /* key column ⊕ constant, from a top-level AND part of
     struct value constant; /* TEXT or BIGINT */
 };
 
-struct analytic_table { /* one reference in the text */
+struct analytic_table {           /* one reference in the text */
     struct str space, user, name; /* as in struct ast_name */
     struct table *table;          /* referenced */
     uint32_t start, end;          /* bytes that are replaced */
@@ -73,7 +81,15 @@ struct analytic_table { /* one reference in the text */
     uint32_t bound_count;
 };
 
-enum splice_kind { SPLICE_TEXT, SPLICE_TABLE, SPLICE_NOW, SPLICE_TODAY, SPLICE_CLOCK, SPLICE_USER, SPLICE_ROLE };
+enum splice_kind {
+    SPLICE_TEXT,
+    SPLICE_TABLE,
+    SPLICE_NOW,
+    SPLICE_TODAY,
+    SPLICE_CLOCK,
+    SPLICE_USER,
+    SPLICE_ROLE
+};
 
 struct analytic_splice {
     enum splice_kind kind;
@@ -92,13 +108,13 @@ struct analytic_plan {
     uint32_t splice_count;
     uint32_t *params; /* new number - 1 → number in the text */
     uint32_t param_count;
-    /* Names of result columns as PostgreSQL gives them; `front` from the left, `back` from the right of
-     * what a star expands to; empty = DuckDB's own. */
+    /* Names of result columns as PostgreSQL gives them; `front` from the left, `back` from the
+     * right of what a star expands to; empty = DuckDB's own. */
     struct str *names;
     uint32_t name_front, name_back;
-    bool has_star;            /* the outermost select list */
+    bool has_star;                          /* the outermost select list */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
-    bool keeps_order;         /* rows of one table come in key order: no columnar path */
+    bool keeps_order; /* rows of one table come in key order: no columnar path */
 };
 
 /* What is collected while a plan is made; arrays grow in the plan's arena. */
@@ -111,11 +127,14 @@ struct analytic_draft {
     bool verify; /* second pass over the spliced text: nothing may be left to splice */
 };
 
-/* analytic_check.c: refuses what is not allowed, finds tables, functions of the statement and bounds. */
+/* check.c: refuses what is not allowed, finds tables, functions of the statement and bounds. */
 enum status analytic_check(struct analytic_draft *draft, const struct tree *tree,
                            struct error *err) MUST_CHECK;
 
-/* ---- analytic_splice.c ------------------------------------------------------------------------------ */
+/* names.c: what result columns are called. */
+void names_find(struct analytic_plan *plan, const struct tree *tree);
+
+/* ---- splice.c ------------------------------------------------------------------------------ */
 
 void splice_add(struct analytic_plan *plan, const struct analytic_splice *splice);
 /* Parameters, types, literals: what the tokens alone tell. */
@@ -123,7 +142,7 @@ enum status splice_tokens(struct analytic_draft *draft, struct error *err) MUST_
 struct splice_name {
     struct str parts[4]; /* folded */
     uint32_t starts[4], ends[4];
-    bool quoted;         /* the first part */
+    bool quoted; /* the first part */
     uint32_t count;
 };
 /* Reads a dotted name at `offset`. False if there is none. */
@@ -146,20 +165,22 @@ void splice_assemble(const struct analytic_plan *plan, const struct splice_conte
 void splice_append_quoted(struct buf *out, struct str text, char quote);
 void splice_append_columns(const struct table *table, bool hide_system, struct buf *out);
 
-/* ---- analytic_source.c: a column_source over table_source ------------------------------------------- */
+/* ---- source.c: a column_source over table_source ------------------------------------------- */
 
 struct analytic_source {
     struct column_source source; /* .context = this */
     struct sql_engine *engine;
     const struct sql_caller *caller;
-    struct scan_options scan;    /* .arena is per cursor */
+    struct scan_options scan; /* .arena is per cursor */
     uint32_t column_count;
 };
 /* `range` bytes lie in the arena and live as long as the source. */
-void analytic_source_init(struct analytic_source *source, const struct analytic_execution *execution,
+void analytic_source_init(struct analytic_source *source,
+                          const struct analytic_execution *execution,
                           const struct resolved_table *resolved, bool hide_system);
-/* ---- analytic_bounds.c part of analytic_source.c */
-/* Key range of the plan's bounds for this execution; bounds that cannot be converted are left to DuckDB. */
+/* ---- analytic_bounds.c part of source.c */
+/* Key range of the plan's bounds for this execution; bounds that cannot be converted are left to
+ * DuckDB. */
 void analytic_source_range(const struct analytic_table *reference, const struct table *table,
                            const struct analytic_execution *execution, struct key_range *range,
                            struct buf *description);

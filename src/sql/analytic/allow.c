@@ -1,4 +1,4 @@
-/* analytic_allow.c — what SELECTs that DuckDB runs may call: functions, types, collations.
+/* allow.c — what SELECTs that DuckDB runs may call: functions, types, collations.
  *
  * An allow-list, because DuckDB has hundreds of functions and every release brings more: some read
  * files, settings or other connections, some change the instance, some take any amount of memory. A
@@ -6,7 +6,7 @@
  * test compares both. Lists are sorted for the binary search and separated by kind.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic_internal.h"
+#include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
 #include "base/macros.h"

@@ -1,4 +1,4 @@
-/* analytic_splice.c — rewriting of a checked SELECT: which bytes are replaced, and by what.
+/* splice.c — rewriting of a checked SELECT: which bytes are replaced, and by what.
  *
  * The text itself is kept; only byte ranges are exchanged, so that DuckDB parses what the user
  * wrote and error positions stay close. DuckDB's tree tells where a name starts, our lexer where it
@@ -6,10 +6,10 @@
  * is parsed and checked once more. Some differences need no tree: the tokens tell them (`$n`, types
  * behind CAST … AS and ::, X'…'). SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic_internal.h"
+#include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
-#include "sql/lexer.h"
+#include "sql/syntax/lexer.h"
 #include "value/text.h"
 
 #include <stdio.h>
@@ -54,8 +54,7 @@ bool splice_sort(struct analytic_plan *plan)
     return true;
 }
 
-/* ---- tokens
- * --------------------------------------------------------------------------------------- */
+/* ---- tokens ---- */
 
 enum { SPLICE_NESTING_MAX = 4096 };
 
@@ -249,8 +248,7 @@ enum status splice_tokens(struct analytic_draft *draft, struct error *err)
     return status;
 }
 
-/* ---- names
- * ------------------------------------------------------------------------------------------ */
+/* ---- names ---- */
 
 bool splice_read_name(struct str sql, int64_t offset, struct arena *arena, struct splice_name *out)
 {
@@ -292,8 +290,7 @@ uint32_t splice_skip_empty_call(struct str sql, uint32_t offset)
     return token.kind == TOKEN_RIGHT_PAREN ? token.end : offset;
 }
 
-/* ---- assembling
- * ---------------------------------------------------------------------------------------- */
+/* ---- assembling ---- */
 
 void splice_append_quoted(struct buf *out, struct str text, char quote)
 {

@@ -1,10 +1,10 @@
-/* analytic_tree.c — the JSON text of DuckDB's json_serialize_sql as a tree in an arena.
+/* tree.c — the JSON text of DuckDB's json_serialize_sql as a tree in an arena.
  *
  * The only file of sql/ that knows json-c. Order of members is kept, so that the check visits the
  * statement as it is written. Depth is bounded by the JSON parser before anything recurses here.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic_internal.h"
+#include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
 #include "base/limits.h"

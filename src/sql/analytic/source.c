@@ -1,11 +1,11 @@
-/* analytic_source.c — a table reference of a SELECT as rows for DuckDB: the merged scan (or a
+/* source.c — a table reference of a SELECT as rows for DuckDB: the merged scan (or a
  * virtual table) behind hot_scan(n), and the key range that the statement's WHERE allows.
  *
  * A cursor has its own arena, because DuckDB may open one source several times and drive each
  * cursor from another thread. Texts are copied into DuckDB's chunk: rows are borrowed until the
  * next step only. SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic_internal.h"
+#include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -24,8 +24,7 @@ struct source_cursor {
     bool at_end;
 };
 
-/* ---- cells
- * ------------------------------------------------------------------------------------------- */
+/* ---- cells ---- */
 
 void analytic_cell(const struct value *value, struct column_cell *cell)
 {
@@ -66,8 +65,7 @@ void analytic_cell(const struct value *value, struct column_cell *cell)
     }
 }
 
-/* ---- column_source
- * ------------------------------------------------------------------------------------- */
+/* ---- column_source ---- */
 
 static void source_close(void *opaque)
 {
@@ -183,8 +181,7 @@ void analytic_source_init(struct analytic_source *source,
                                          .arena = execution->arena};
 }
 
-/* ---- key range
- * -------------------------------------------------------------------------------------------- */
+/* ---- key range ---- */
 
 /* Exact value of a bound in the key's type. False: DuckDB's own filter has to do. */
 static bool range_value(const struct analytic_bound *bound, const struct data_type *type,

@@ -1,0 +1,314 @@
+/* check.c — walks DuckDB's syntax tree of one SELECT: refuses what is not allowed, finds
+ * what must be rewritten.
+ *
+ * Every object of the tree is visited by one generic descent, so that nothing hides in a member we
+ * do not know: an object is an expression (has "class"), a query node, a table reference, a
+ * modifier (known "type") or a plain container; anything else is refused by name. On the way are
+ * collected: table references (resolved with the caller's rights), functions that are fixed per
+ * statement, bounds on the leading key column, and what the result columns are called.
+ *
+ * Two sizes are bounded beside depth: DuckDB copies an expression for each use of a select-list
+ * alias, and the macros of analytic_setup copy their arguments. `extra` counts the nodes that such
+ * copies add; without a limit 30 short aliases make 2^30 nodes. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/analytic/check.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+
+enum status check_refuse(struct check *check, const struct tree *node, const char *what,
+                         struct str name)
+{
+    CHECK(what);
+    return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(node),
+                        "%s%s%.*s is not supported in this version", what, name.size ? " " : "",
+                        STR_ARG(name));
+}
+
+/* All members that are objects or arrays; `skip` names one that was visited already. */
+enum status check_members(struct check *check, const struct tree *node, const char *const *skip)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(node->kind == TREE_OBJECT);
+    for (const struct tree *member = node->child; member && status == STATUS_OK;
+         member = member->next) {
+        bool skipped = member->kind != TREE_OBJECT && member->kind != TREE_ARRAY;
+        for (size_t i = 0; skip && skip[i] && !skipped; i++)
+            skipped = str_equal(member->key, str_from_c(skip[i]));
+        if (!skipped)
+            status = check_node(check, member);
+    }
+    return status;
+}
+
+enum status check_weight(struct check *check, uint64_t nodes)
+{
+    CHECK(check->multiplier > 0);
+    check->nodes += nodes;
+    check->extra += nodes;
+    if (check->extra <= CHECK_EXTRA_MAX)
+        return STATUS_OK;
+    error_set(check->err, STATUS_INVALID_SQL, "the expressions of this statement grow too large");
+    error_hint(check->err, "aliases and nested divisions are expanded; use a subquery");
+    return STATUS_INVALID_SQL;
+}
+
+static enum status check_expression(struct check *check, const struct tree *node)
+{
+    enum status status;
+
+    CHECK(check->multiplier > 0);
+    if (++check->depth > LIMIT_EXPRESSION_DEPTH) {
+        error_set_at(check->err, STATUS_INVALID_SQL, tree_location(node),
+                     "the statement is nested too deeply");
+        error_hint(check->err, "at most %d levels", LIMIT_EXPRESSION_DEPTH);
+        return STATUS_INVALID_SQL;
+    }
+    check->nodes++;
+    status = check_weight(check, check->multiplier - 1);
+    if (status == STATUS_OK)
+        status = check_class(check, node, tree_text(node, "class"));
+    check->depth--;
+    return status;
+}
+
+/* ---- query nodes ---- */
+
+/* Adds the CTEs of a node to the scope, each visible to the ones behind it. */
+static enum status check_ctes(struct check *check, const struct tree *node)
+{
+    const struct tree *map = tree_get(node, "cte_map");
+    const struct tree *entries = map && map->kind == TREE_OBJECT ? tree_get(map, "map") : NULL;
+    enum status status = STATUS_OK;
+
+    CHECK(node->kind == TREE_OBJECT);
+    for (const struct tree *entry = entries ? entries->child : NULL; entry && status == STATUS_OK;
+         entry = entry->next) {
+        struct check_scope *scope = arena_zalloc(check->arena, sizeof(*scope));
+        const struct tree *value = tree_get(entry, "value");
+        const struct tree *targets = value ? tree_get(value, "key_targets") : NULL;
+        scope->name = tree_text(entry, "key");
+        if (!allow_cte_name(scope->name))
+            return error_set(check->err, STATUS_INVALID_SQL,
+                             "\"%.*s\" cannot be the name of a WITH query", STR_ARG(scope->name));
+        if (!value || (targets && targets->child))
+            return error_set(check->err, STATUS_NOT_SUPPORTED,
+                             "USING KEY is not supported in this version");
+        status = check_node(check, value);
+        scope->outer = check->scope;
+        check->scope = scope;
+    }
+    return status;
+}
+
+static enum status check_select_list(struct check *check, const struct tree *list)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(check->level);
+    for (const struct tree *item = list ? list->child : NULL; item && status == STATUS_OK;
+         item = item->next) {
+        uint64_t before = check->nodes;
+        struct check_alias *alias;
+        status = check_node(check, item);
+        if (status != STATUS_OK || item->kind != TREE_OBJECT || tree_text(item, "alias").size == 0)
+            continue;
+        alias = arena_zalloc(check->arena, sizeof(*alias));
+        alias->name = tree_text(item, "alias");
+        alias->weight = check->nodes - before;
+        alias->next = check->level->aliases;
+        check->level->aliases = alias;
+    }
+    return status;
+}
+
+static enum status check_where(struct check *check, const struct tree *where)
+{
+    enum status status;
+
+    CHECK(check->level);
+    if (!where)
+        return STATUS_OK;
+    check_bounds(check, where);
+    check->in_where = true;
+    status = check_node(check, where);
+    check->in_where = false;
+    return status;
+}
+
+static void check_top(struct check *check, const struct tree *node)
+{
+    const struct tree *from = tree_get(node, "from_table");
+    const struct tree *modifiers = tree_get(node, "modifiers");
+    const struct tree *groups = tree_get(node, "group_expressions");
+    bool plain = from && tree_is(from, "type", "BASE_TABLE") && !(groups && groups->child) &&
+                 tree_is(node, "aggregate_handling", "STANDARD_HANDLING") &&
+                 !check->level->aggregate;
+
+    CHECK(check->level);
+    for (const struct tree *modifier = modifiers ? modifiers->child : NULL; modifier;
+         modifier = modifier->next)
+        plain = plain && tree_is(modifier, "type", "LIMIT_MODIFIER");
+    check->plan->keeps_order = plain;
+}
+
+static enum status check_select(struct check *check, const struct tree *node)
+{
+    static const char *const done[] = {"cte_map", "from_table", "select_list", "where_clause",
+                                       NULL};
+    struct check_level level = {.outer = check->level, .first = check->plan->table_count};
+    const struct tree *from = tree_get(node, "from_table");
+    bool in_where = check->in_where;
+    enum status status;
+
+    CHECK(node->kind == TREE_OBJECT);
+    check->in_where = false;
+    check->level = &level;
+    if (from) {
+        status = check_node(check, from);
+        if (status != STATUS_OK)
+            goto out;
+    }
+    level.last = check->plan->table_count;
+    for (uint32_t i = level.first; level.natural && i < level.last; i++)
+        check->plan->tables[i].hide_system = true;
+    status = check_select_list(check, tree_get(node, "select_list"));
+    if (status == STATUS_OK)
+        status = check_where(check, tree_get(node, "where_clause"));
+    if (status == STATUS_OK)
+        status = check_members(check, node, done);
+    if (status == STATUS_OK && node == check->top)
+        check_top(check, node);
+out:
+    check->level = level.outer;
+    check->in_where = in_where;
+    return status;
+}
+
+/* UNION & co., and the two halves of a recursive CTE, which alone sees its own name. */
+static enum status check_combined(struct check *check, const struct tree *node, bool recursive)
+{
+    static const char *const done[] = {"cte_map", "left", "right", NULL};
+    struct check_level level = {.outer = check->level, .first = check->plan->table_count};
+    struct check_scope scope = {tree_text(node, "cte_name"), NULL};
+    const struct tree *targets = tree_get(node, "key_targets");
+    bool in_where = check->in_where;
+    enum status status;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (!tree_get(node, "left") || !tree_get(node, "right") || (targets && targets->child))
+        return check_refuse(check, node, "this form of", tree_text(node, "type"));
+    check->in_where = false;
+    status = check_node(check, tree_get(node, "left"));
+    if (status == STATUS_OK) {
+        scope.outer = check->scope;
+        check->scope = recursive ? &scope : scope.outer;
+        status = check_node(check, tree_get(node, "right"));
+        check->scope = scope.outer;
+    }
+    check->level = &level;
+    level.last = check->plan->table_count;
+    if (status == STATUS_OK)
+        status = check_members(check, node, done);
+    check->level = level.outer;
+    check->in_where = in_where;
+    return status;
+}
+
+static enum status check_query(struct check *check, const struct tree *node, struct str type)
+{
+    const struct check_scope *scope = check->scope;
+    uint64_t multiplier = check->multiplier;
+    enum status status;
+
+    CHECK(type.size > 0);
+    if (++check->depth > LIMIT_EXPRESSION_DEPTH)
+        return error_set(check->err, STATUS_INVALID_SQL, "the statement is nested too deeply");
+    status = check_ctes(check, node);
+    if (status == STATUS_OK) {
+        if (str_equal(type, STR_LIT("SELECT_NODE")))
+            status = check_select(check, node);
+        else if (str_equal(type, STR_LIT("SET_OPERATION_NODE")))
+            status = check_combined(check, node, false);
+        else if (str_equal(type, STR_LIT("RECURSIVE_CTE_NODE")))
+            status = check_combined(check, node, true);
+        else
+            status = check_refuse(check, node, "query form", type);
+    }
+    check->scope = scope;
+    check->multiplier = multiplier;
+    check->depth--;
+    return status;
+}
+
+static bool check_is_modifier(struct str type)
+{
+    static const char *const known[] = {
+        "ORDER_MODIFIER",    "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER", "ORDER_DEFAULT",  "ASCENDING",
+        "DESCENDING"};
+
+    CHECK(type.data || type.size == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (str_equal(type, str_from_c(known[i])))
+            return true;
+    }
+    return false;
+}
+
+/* Any object or array of the tree. */
+enum status check_node(struct check *check, const struct tree *node)
+{
+    struct str type;
+    bool known = false;
+    enum status status = STATUS_OK;
+
+    CHECK(node->kind == TREE_OBJECT || node->kind == TREE_ARRAY);
+    if (node->kind == TREE_ARRAY) {
+        for (const struct tree *child = node->child; child && status == STATUS_OK;
+             child = child->next) {
+            if (child->kind == TREE_OBJECT || child->kind == TREE_ARRAY)
+                status = check_node(check, child);
+        }
+        return status;
+    }
+    type = tree_text(node, "type");
+    if (tree_get(node, "sample") || tree_get(node, "at_clause"))
+        return check_refuse(check, node, "TABLESAMPLE or AT", STR_EMPTY);
+    if (tree_text(node, "class").size > 0)
+        return check_expression(check, node);
+    if (type.size == 0 || check_is_modifier(type))
+        return check_members(check, node, NULL);
+    if (str_ends_with(type, STR_LIT("_NODE")))
+        return check_query(check, node, type);
+    status = check_table_ref(check, node, type, &known);
+    return known ? status : check_refuse(check, node, "syntax element", type);
+}
+
+enum status analytic_check(struct analytic_draft *draft, const struct tree *tree, struct error *err)
+{
+    const struct tree *statements = tree_get(tree, "statements");
+    const struct tree *node;
+    struct check check = {.draft = draft, .plan = draft->plan, .err = err, .multiplier = 1};
+    struct check_level outermost = {0};
+    struct arena arena;
+    enum status status;
+
+    CHECK(tree->kind == TREE_OBJECT);
+    if (!statements || !statements->child || statements->child->kind != TREE_OBJECT)
+        return error_set(err, STATUS_INVALID_SQL, "this is not a SELECT statement");
+    if (statements->child->next)
+        return error_set(err, STATUS_INVALID_SQL, "only one statement is possible here");
+    arena_init(&arena, 0);
+    check.arena = &arena;
+    check.level = &outermost;
+    node = tree_get(statements->child, "node");
+    check.top = node;
+    status = node && node->kind == TREE_OBJECT
+                 ? check_node(&check, node)
+                 : error_set(err, STATUS_INVALID_SQL, "this is not a SELECT statement");
+    CHECK(status != STATUS_OK || check.depth == 0);
+    arena_clear(&arena);
+    return status;
+}

@@ -1,0 +1,83 @@
+/* check.h — shared by the files check*.c: the state of one walk over a syntax tree. Private to
+ * them. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SQL_ANALYTIC_CHECK_H
+#define SQL_ANALYTIC_CHECK_H
+
+#include "sql/analytic/analytic_internal.h"
+
+enum {
+    CHECK_EXTRA_MAX = 20000,     /* copied expression nodes */
+    CHECK_LIST_MAX = 1000000,    /* elements made by range() and list_resize() */
+    CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
+    CHECK_TABLES_MAX = 256,
+};
+
+struct check_scope { /* names of CTEs that are visible */
+    struct str name;
+    const struct check_scope *outer;
+};
+
+struct check_item {       /* one element of FROM */
+    struct str name;      /* alias or table name, folded */
+    uint32_t first, last; /* tables in it */
+    int32_t table;        /* index if it is a table itself, else -1 */
+    struct splice_name path;
+    struct check_item *next;
+};
+
+struct check_alias { /* of a select list, with what it weighs */
+    struct str name;
+    uint64_t weight;
+    struct check_alias *next;
+};
+
+struct check_level { /* one SELECT */
+    struct check_level *outer;
+    struct check_item *items;
+    uint32_t item_count;
+    uint32_t first, last; /* tables below FROM */
+    struct check_alias *aliases;
+    bool natural, positional, aggregate;
+};
+
+struct check {
+    struct analytic_draft *draft;
+    struct analytic_plan *plan;
+    struct arena *arena;
+    struct error *err;
+    const struct check_scope *scope;
+    struct check_level *level;
+    uint32_t depth;
+    uint64_t nodes, extra, multiplier;
+    bool in_where;
+    const struct tree *top; /* select node whose columns are the result */
+};
+
+/* check.c */
+enum status check_node(struct check *check, const struct tree *node) MUST_CHECK;
+/* All members that are objects or arrays; `skip` names those that were visited already. */
+enum status check_members(struct check *check, const struct tree *node,
+                          const char *const *skip) MUST_CHECK;
+enum status check_refuse(struct check *check, const struct tree *node, const char *what,
+                         struct str name);
+/* Adds copied nodes; refuses when they grow too many. */
+enum status check_weight(struct check *check, uint64_t nodes) MUST_CHECK;
+
+/* check_from.c */
+enum status check_table_ref(struct check *check, const struct tree *node, struct str type,
+                            bool *known) MUST_CHECK;
+/* The only element of this name on one level; NULL when there is none or two. */
+struct check_item *check_find_item(const struct check_level *level, struct str name);
+/* Bounds on key columns from the AND parts of WHERE. */
+void check_bounds(struct check *check, const struct tree *where);
+
+/* check_expression.c: anything that has a class */
+enum status check_class(struct check *check, const struct tree *node, struct str class) MUST_CHECK;
+/* Last part of a column reference and how many there are. */
+struct str check_last_name(const struct tree *node, uint32_t *count);
+bool check_is_number(const struct tree *node, int64_t *out); /* a literal integer */
+enum status check_series(struct check *check, const struct tree *call, bool rows,
+                         struct str name) MUST_CHECK;
+
+#endif

@@ -1,0 +1,450 @@
+/* check_expression.c — expressions: which classes and functions are allowed, which are replaced.
+ *
+ * Functions fixed per statement (now(), CURRENT_USER …) become literals; old column names of system
+ * tables become the real ones; `ns.t.c` loses its namespace, since a spliced table has only its own
+ * name. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/analytic/check.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "catalog/system_tables.h"
+
+struct str check_last_name(const struct tree *node, uint32_t *count)
+{
+    const struct tree *names = tree_get(node, "column_names");
+    struct str last = STR_EMPTY;
+
+    *count = 0;
+    for (const struct tree *name = names ? names->child : NULL; name; name = name->next) {
+        last = name->text;
+        ++*count;
+    }
+    CHECK(*count == 0 || last.data || last.size == 0);
+    return last;
+}
+
+/* WHERE names _deleted: tables of that element, or of the whole level, show their deleted rows. */
+static void check_mark_deleted(struct check *check, const struct tree *node, uint32_t count)
+{
+    struct str qualifier = tree_get(node, "column_names")->child->text;
+    uint32_t first = check->level->first, last = check->level->last;
+
+    CHECK(check->level && count > 0);
+    for (struct check_level *level = check->level; count > 1 && level; level = level->outer) {
+        struct check_item *item = check_find_item(level, qualifier);
+        if (item) {
+            first = item->first;
+            last = item->last;
+            break;
+        }
+    }
+    for (uint32_t i = first; i < last; i++)
+        check->plan->tables[i].with_deleted = true;
+}
+
+/* Reserved words of PostgreSQL that stand for a value of the statement. */
+static bool check_is_value_word(struct str name)
+{
+    static const char *const words[] = {"current_date",      "current_role", "current_time",
+                                        "current_timestamp", "current_user", "localtime",
+                                        "localtimestamp",    "session_user", "user"};
+
+    CHECK(name.data);
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+        if (str_equal_nocase(name, str_from_c(words[i])))
+            return true;
+    }
+    return false;
+}
+
+static enum splice_kind check_value_kind(enum allow_kind kind)
+{
+    switch (kind) {
+    case ALLOW_NOW:
+        return SPLICE_NOW;
+    case ALLOW_TODAY:
+        return SPLICE_TODAY;
+    case ALLOW_CLOCK:
+        return SPLICE_CLOCK;
+    case ALLOW_USER:
+        return SPLICE_USER;
+    case ALLOW_ROLE:
+        return SPLICE_ROLE;
+    case ALLOW_NONE:
+    case ALLOW_SCALAR:
+    case ALLOW_AGGREGATE:
+    case ALLOW_MACRO:
+    case ALLOW_SERIES:
+    case ALLOW_RESIZE:
+    case ALLOW_UUID_V7:
+        break;
+    }
+    CHECK(kind != ALLOW_NONE);
+    return SPLICE_TEXT;
+}
+
+/* `ns.t.c` → `t.c`: the spliced table is known by its last name only. */
+static void check_shorten(struct check *check, const struct splice_name *name)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT, .text = STR_LIT("")};
+
+    CHECK(name->count >= 3);
+    for (struct check_level *level = check->level; level; level = level->outer) {
+        for (struct check_item *item = level->items; item; item = item->next) {
+            uint32_t parts = item->path.count, same = 0;
+            while (same < parts && same < name->count &&
+                   str_equal(item->path.parts[same], name->parts[same]))
+                same++;
+            if (parts < 2 || same < parts || name->count <= parts)
+                continue;
+            splice.start = name->starts[0];
+            splice.end = name->starts[parts - 1];
+            splice_add(check->plan, &splice);
+            return;
+        }
+    }
+}
+
+/* Old names of columns of system tables (spec §5, ⟲). */
+static void check_system_alias(struct check *check, const struct splice_name *name)
+{
+    struct str last = name->parts[name->count - 1];
+    struct analytic_splice splice = {.kind = SPLICE_TEXT,
+                                     .start = name->starts[name->count - 1],
+                                     .end = name->ends[name->count - 1]};
+    struct buf text;
+
+    CHECK(name->count > 0);
+    for (struct check_item *item = check->level->items; item; item = item->next) {
+        const struct table *table = item->table < 0 ? NULL : check->plan->tables[item->table].table;
+        int column;
+        if (!table || table->kind != TABLE_KIND_SYSTEM || table_find_column(table, last) >= 0)
+            continue;
+        if (name->count > 1 && !str_equal_nocase(item->name, name->parts[name->count - 2]))
+            continue;
+        column = system_table_find_alias(table, last);
+        if (column < 0)
+            continue;
+        buf_init(&text);
+        splice_append_quoted(&text, table_column_name(table, (uint32_t)column), '"');
+        splice.text = arena_copy(&check->plan->arena, buf_str(&text));
+        buf_clear(&text);
+        splice_add(check->plan, &splice);
+        return;
+    }
+}
+
+static enum status check_column(struct check *check, const struct tree *node)
+{
+    struct splice_name name;
+    uint32_t count;
+    struct str last = check_last_name(node, &count);
+
+    CHECK(check->level);
+    if (count == 0)
+        return check_refuse(check, node, "this column reference", STR_EMPTY);
+    if (check->in_where && str_equal_nocase(last, STR_LIT("_deleted")))
+        check_mark_deleted(check, node, count);
+    for (struct check_alias *alias = check->level->aliases; alias && count == 1;
+         alias = alias->next) {
+        if (str_equal_nocase(alias->name, last))
+            return check_weight(check, alias->weight * check->multiplier);
+    }
+    if (check->draft->verify ||
+        !splice_read_name(check->plan->sql, tree_location(node), check->arena, &name) ||
+        !str_equal_nocase(name.parts[0], tree_get(node, "column_names")->child->text))
+        return STATUS_OK;
+    if (count == 1 && !name.quoted && name.count == 1 && check_is_value_word(last)) {
+        struct analytic_splice splice = {.kind = check_value_kind(allow_function(last)),
+                                         .start = name.starts[0],
+                                         .end = name.ends[0]};
+        splice_add(check->plan, &splice);
+        return STATUS_OK;
+    }
+    if (count == 1 && !name.quoted &&
+        (str_equal_nocase(last, STR_LIT("current_catalog")) ||
+         str_equal_nocase(last, STR_LIT("current_database")) ||
+         str_equal_nocase(last, STR_LIT("current_schema"))))
+        return check_refuse(check, node, "function", last);
+    if (count >= 3 && name.count >= 3)
+        check_shorten(check, &name);
+    if (name.count == count)
+        check_system_alias(check, &name);
+    return STATUS_OK;
+}
+
+/* ---- functions ---- */
+
+/* A literal integer, as DuckDB folds it. */
+bool check_is_number(const struct tree *node, int64_t *out)
+{
+    const struct tree *value = tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
+    const struct tree *number = value ? tree_get(value, "value") : NULL;
+
+    CHECK(out);
+    if (!number || number->kind != TREE_INTEGER || !tree_get(value, "type"))
+        return false;
+    *out = number->integer;
+    return tree_is(tree_get(value, "type"), "id", "INTEGER") ||
+           tree_is(tree_get(value, "type"), "id", "BIGINT");
+}
+
+static bool check_has_columns(const struct tree *node)
+{
+    if (node->kind == TREE_OBJECT &&
+        (tree_is(node, "class", "COLUMN_REF") || tree_is(node, "class", "SUBQUERY")))
+        return true;
+    for (const struct tree *child = node->child; child; child = child->next) {
+        if (check_has_columns(child))
+            return true;
+    }
+    CHECK(node->kind != TREE_OTHER || !node->child);
+    return false;
+}
+
+/* range(stop), range(start, stop[, step]): at most `rows_max` values. */
+enum status check_series(struct check *check, const struct tree *call, bool rows, struct str name)
+{
+    const struct tree *arguments = tree_get(call, "children");
+    int64_t values[3] = {0, 0, 1}, count = 0, span;
+    const int64_t most = rows ? CHECK_SERIES_MAX : CHECK_LIST_MAX;
+    bool constant = true;
+
+    CHECK(name.size > 0);
+    for (const struct tree *child = arguments ? arguments->child : NULL; child;
+         child = child->next, count++) {
+        if (count > 2 || check_has_columns(child) || (!rows && !check_is_number(child, &span)))
+            return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
+                                "arguments of %.*s must be constants", STR_ARG(name));
+        constant = constant && check_is_number(child, &values[count]);
+    }
+    if (!constant) /* timestamps or parameters: rows come one by one and can be stopped */
+        return STATUS_OK;
+    if (count == 1) {
+        values[1] = values[0];
+        values[0] = 0;
+    }
+    if (values[2] == 0 || __builtin_sub_overflow(values[1], values[0], &span) ||
+        span / values[2] > most)
+        return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
+                            "%.*s may give at most %lld values", STR_ARG(name), (long long)most);
+    return STATUS_OK;
+}
+
+static enum status check_resize(struct check *check, const struct tree *call, struct str name)
+{
+    const struct tree *arguments = tree_get(call, "children");
+    const struct tree *size = arguments && arguments->child ? arguments->child->next : NULL;
+    int64_t count;
+
+    CHECK(name.size > 0);
+    if (size && check_is_number(size, &count) && count <= CHECK_LIST_MAX)
+        return STATUS_OK;
+    return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
+                        "the size given to %.*s must be a constant, at most %d", STR_ARG(name),
+                        CHECK_LIST_MAX);
+}
+
+/* now(), current_user() …: replaced by a literal; uuid_v7() by DuckDB's name. */
+static enum status check_statement_value(struct check *check, const struct tree *call,
+                                         enum allow_kind kind, struct str function)
+{
+    const struct tree *arguments = tree_get(call, "children");
+    struct analytic_splice splice = {.kind = check_value_kind(kind)};
+    struct splice_name name;
+
+    CHECK(kind >= ALLOW_NOW);
+    if (check->draft->verify)
+        return check_refuse(check, call, "function", function);
+    if ((arguments && arguments->child) ||
+        !splice_read_name(check->plan->sql, tree_location(call), check->arena, &name) ||
+        name.count != 1 || !str_equal_nocase(name.parts[0], function))
+        return check_refuse(check, call, "this form of", function);
+    splice.start = name.starts[0];
+    splice.end = name.ends[0];
+    if (kind == ALLOW_UUID_V7)
+        splice.text = STR_LIT("uuidv7");
+    else
+        splice.end = splice_skip_empty_call(check->plan->sql, name.ends[0]);
+    splice_add(check->plan, &splice);
+    return STATUS_OK;
+}
+
+/* `~` and SIMILAR TO reach the tree as regexp_full_match, but mean other things in PostgreSQL. */
+static bool check_is_regexp_operator(struct check *check, const struct tree *call, struct str name)
+{
+    int64_t location = tree_location(call);
+    char c;
+
+    CHECK(name.size > 0);
+    if (!str_equal(name, STR_LIT("regexp_full_match")))
+        return false;
+    if (location < 0 || (uint64_t)location >= check->plan->sql.size)
+        return true;
+    c = check->plan->sql.data[location];
+    return c != 'r' && c != 'R' && c != '"';
+}
+
+static enum status check_function_name(struct check *check, const struct tree *call,
+                                       struct str name, enum allow_kind kind)
+{
+    struct str schema = tree_text(call, "schema");
+    const char *hint;
+
+    CHECK(call->kind == TREE_OBJECT);
+    if (tree_text(call, "catalog").size > 0 ||
+        (schema.size > 0 && !str_equal(schema, STR_LIT("main"))))
+        return check_refuse(check, call, "a qualified call of function", name);
+    if (kind == ALLOW_NONE || name.size == 0) {
+        error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
+                     "function %.*s is not supported in this version", STR_ARG(name));
+        hint = allow_refusal_hint(name);
+        error_hint(check->err, "%s", hint ? hint : "see the list of functions in the manual");
+        return STATUS_NOT_SUPPORTED;
+    }
+    if (check_is_regexp_operator(check, call, name)) {
+        check_refuse(check, call, "matching by ~ or SIMILAR TO", STR_EMPTY);
+        error_hint(check->err, "use regexp_matches(text, pattern)");
+        return STATUS_NOT_SUPPORTED;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_function(struct check *check, const struct tree *call)
+{
+    struct str name = tree_text(call, "function_name");
+    enum allow_kind kind = allow_function(name);
+    uint64_t multiplier = check->multiplier;
+    const struct tree *export_state = tree_get(call, "export_state");
+    enum status status = check_function_name(check, call, name, kind);
+
+    CHECK(check->multiplier > 0);
+    if (status == STATUS_OK && export_state && export_state->boolean)
+        status = check_refuse(check, call, "EXPORT_STATE", STR_EMPTY);
+    if (status != STATUS_OK)
+        return status;
+    if (kind >= ALLOW_NOW)
+        return check_statement_value(check, call, kind, name);
+    if (kind == ALLOW_SERIES)
+        status = check_series(check, call, false, name);
+    else if (kind == ALLOW_RESIZE)
+        status = check_resize(check, call, name);
+    else if (kind == ALLOW_AGGREGATE)
+        check->level->aggregate = true;
+    else if (kind == ALLOW_MACRO && check->multiplier <= CHECK_EXTRA_MAX)
+        check->multiplier *= 2;
+    if (status == STATUS_OK)
+        status = check_members(check, call, NULL);
+    check->multiplier = multiplier;
+    return status;
+}
+
+static enum status check_window(struct check *check, const struct tree *call)
+{
+    struct str name = tree_text(call, "function_name");
+    enum allow_kind kind = allow_function(name);
+
+    CHECK(call->kind == TREE_OBJECT);
+    if (kind != ALLOW_AGGREGATE)
+        kind = ALLOW_NONE;
+    if (check_function_name(check, call, name, kind) != STATUS_OK)
+        return STATUS_NOT_SUPPORTED;
+    return check_members(check, call, NULL);
+}
+
+/* ---- other expressions ---- */
+
+static enum status check_operator(struct check *check, const struct tree *node)
+{
+    static const char *const known[] = {
+        "COMPARE_IN",           "COMPARE_NOT_IN",    "OPERATOR_NOT",      "OPERATOR_IS_NULL",
+        "OPERATOR_IS_NOT_NULL", "OPERATOR_COALESCE", "OPERATOR_NULLIF",   "ARRAY_EXTRACT",
+        "ARRAY_SLICE",          "STRUCT_EXTRACT",    "ARRAY_CONSTRUCTOR", "GROUPING_FUNCTION"};
+
+    CHECK(node->kind == TREE_OBJECT);
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (tree_is(node, "type", known[i]))
+            return check_members(check, node, NULL);
+    }
+    return check_refuse(check, node, "operator", tree_text(node, "type"));
+}
+
+static enum status check_type(struct check *check, const struct tree *node, const struct tree *type)
+{
+    const struct tree *info = type ? tree_get(type, "type_info") : NULL;
+    const struct tree *child = info ? tree_get(info, "child_type") : NULL;
+    struct str id = type ? tree_text(type, "id") : STR_EMPTY;
+
+    CHECK(check->depth <= LIMIT_EXPRESSION_DEPTH + 1);
+    if (str_equal(id, STR_LIT("UNBOUND")) && info) {
+        struct str name = tree_text(info, "name");
+        if (!check->draft->verify && allow_type_rewrite(name, true))
+            return STATUS_OK;
+        id = str_equal_nocase(name, STR_LIT("json")) ? STR_LIT("JSON") : name;
+        if (tree_text(info, "schema").size > 0 || tree_text(info, "catalog").size > 0)
+            id = STR_LIT("with a schema");
+    }
+    if (!allow_type(id))
+        return check_refuse(check, node, "type", id);
+    if (child && child->kind == TREE_OBJECT && check->depth <= LIMIT_EXPRESSION_DEPTH) {
+        enum status status;
+        check->depth++;
+        status = check_type(check, node, child);
+        check->depth--;
+        return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status check_cast(struct check *check, const struct tree *node)
+{
+    static const char *const skip[] = {"cast_type", NULL};
+    enum status status = check_type(check, node, tree_get(node, "cast_type"));
+
+    CHECK(node->kind == TREE_OBJECT);
+    return status == STATUS_OK ? check_members(check, node, skip) : status;
+}
+
+static enum status check_parameter(struct check *check, const struct tree *node)
+{
+    struct str identifier = tree_text(node, "identifier");
+    int64_t number;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (!str_to_int64(identifier, &number) || number < 1 || number > UINT8_MAX)
+        return check_refuse(check, node, "a named parameter", identifier);
+    return STATUS_OK;
+}
+
+enum status check_class(struct check *check, const struct tree *node, struct str class)
+{
+    static const char *const plain[] = {"STAR", "COMPARISON", "CONJUNCTION", "BETWEEN",
+                                        "CASE", "LAMBDA",     "SUBQUERY"};
+
+    CHECK(class.size > 0);
+    if (str_equal(class, STR_LIT("CONSTANT")) || str_equal(class, STR_LIT("POSITIONAL_REFERENCE")))
+        return STATUS_OK;
+    if (str_equal(class, STR_LIT("COLUMN_REF")))
+        return check_column(check, node);
+    if (str_equal(class, STR_LIT("FUNCTION")))
+        return check_function(check, node);
+    if (str_equal(class, STR_LIT("OPERATOR")))
+        return check_operator(check, node);
+    if (str_equal(class, STR_LIT("CAST")))
+        return check_cast(check, node);
+    if (str_equal(class, STR_LIT("WINDOW")))
+        return check_window(check, node);
+    if (str_equal(class, STR_LIT("PARAMETER")))
+        return check_parameter(check, node);
+    if (str_equal(class, STR_LIT("COLLATE"))) {
+        if (!allow_collation(tree_text(node, "collation")))
+            return check_refuse(check, node, "collation", tree_text(node, "collation"));
+        return check_members(check, node, NULL);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {
+        if (str_equal(class, str_from_c(plain[i])))
+            return check_members(check, node, NULL);
+    }
+    return check_refuse(check, node, "expression", class);
+}
