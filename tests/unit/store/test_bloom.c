@@ -1,0 +1,78 @@
+/* test_bloom.c — filters contain what was put in and refuse most of what was not.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/hash.h"
+#include "store/segment.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+static uint64_t hash_of(uint64_t number)
+{
+    return hash_bytes(str_from((const char *)&number, sizeof(number)));
+}
+
+static void test_bloom__holds_every_key(void **state)
+{
+    enum { COUNT = 5000 };
+    static uint64_t hashes[COUNT];
+    struct buf bloom;
+
+    buf_init(&bloom);
+    for (uint64_t i = 0; i < COUNT; i++)
+        hashes[i] = hash_of(i);
+    bloom_build(hashes, COUNT, &bloom);
+    for (uint64_t i = 0; i < COUNT; i++)
+        assert_true(bloom_may_contain(buf_str(&bloom), hashes[i]));
+    buf_clear(&bloom);
+}
+
+static void test_bloom__refuses_most_others(void **state)
+{
+    enum { COUNT = 5000, PROBES = 20000 };
+    static uint64_t hashes[COUNT];
+    struct buf bloom;
+    int wrong = 0;
+
+    buf_init(&bloom);
+    for (uint64_t i = 0; i < COUNT; i++)
+        hashes[i] = hash_of(i);
+    bloom_build(hashes, COUNT, &bloom);
+    assert_in_range(bloom.size, COUNT * 10 / 8, COUNT * 10 / 8 + 8);
+    for (uint64_t i = 0; i < PROBES; i++)
+        wrong += bloom_may_contain(buf_str(&bloom), hash_of(1000000 + i)) ? 1 : 0;
+    /* spec: at most 5 %; built for 1 % */
+    assert_in_range(wrong, 1, PROBES * 2 / 100);
+    buf_clear(&bloom);
+}
+
+static void test_bloom__one_key(void **state)
+{
+    uint64_t hash = hash_of(7);
+    struct buf bloom;
+
+    buf_init(&bloom);
+    bloom_build(&hash, 1, &bloom);
+    assert_int_equal(bloom.size % 8, 0);
+    assert_true(bloom_may_contain(buf_str(&bloom), hash));
+    assert_false(bloom_may_contain(buf_str(&bloom), hash_of(8)));
+    buf_clear(&bloom);
+}
+
+static void test_bloom__empty_filter_excludes_nothing(void **state)
+{
+    assert_true(bloom_may_contain(STR_EMPTY, 12345));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bloom__holds_every_key),
+        cmocka_unit_test(test_bloom__refuses_most_others),
+        cmocka_unit_test(test_bloom__one_key),
+        cmocka_unit_test(test_bloom__empty_filter_excludes_nothing),
+    };
+    return cmocka_run_group_tests_name("store/bloom", tests, NULL, NULL);
+}
