@@ -2,8 +2,8 @@
  *
  * A version is five sets (catalog_set.h): namespaces, tables by name, tables by id, users, users by
  * API key. A builder starts with the sets of its base and copies a set when it changes it for the
- * first time, so that a new user costs nothing for 10,000 tables. SPDX-License-Identifier:
- * Apache-2.0
+ * first time, so that a new user costs nothing for 10,000 tables.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "catalog/catalog.h"
 

@@ -1,5 +1,6 @@
 /* catalog_internal.h — what only the files of catalog/ share: the empty catalogue, the JSON text of
- * a schema version, the definitions of system tables. SPDX-License-Identifier: Apache-2.0
+ * a schema version, the definitions of system tables.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CATALOG_CATALOG_INTERNAL_H
 #define CATALOG_CATALOG_INTERNAL_H

@@ -8,8 +8,8 @@
  *
  * A VARCHAR has "length", a DECIMAL "precision" and "scale"; a literal default carries its text
  * form (null for NULL); "missing" is what rows older than the column show. System columns are
- * written for the reader's sake and skipped when the text is read back. SPDX-License-Identifier:
- * Apache-2.0
+ * written for the reader's sake and skipped when the text is read back.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/limits.h"

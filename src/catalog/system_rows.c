@@ -3,7 +3,8 @@
  *
  * Everything the catalogue needs to come back after a restart is in visible columns: the numeric id
  * of a table in `options` and in the schema text, the time of the last change of credentials in
- * front of the (always masked) password hash or API key hash. SPDX-License-Identifier: Apache-2.0
+ * front of the (always masked) password hash or API key hash.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "catalog/catalog_internal.h"

@@ -2,8 +2,8 @@
  * types, keys and v1 aliases, as spec §5 lists them.
  *
  * Stored tables are written by one server version and read by the next: append columns at the end
- * and give the table's definition a new version before that changes. SPDX-License-Identifier:
- * Apache-2.0
+ * and give the table's definition a new version before that changes.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "catalog/system_tables.h"
 

@@ -2,7 +2,8 @@
  *
  * Each system table is one entry of SYSTEM_TABLE_LIST and one column list in system_tables.c.
  * Stored ones have a kv space; virtual ones are computed when read (sql/system_scan.c). Alias
- * columns resolve in queries but are not in SELECT *. SPDX-License-Identifier: Apache-2.0
+ * columns resolve in queries but are not in SELECT *.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CATALOG_SYSTEM_TABLES_H
 #define CATALOG_SYSTEM_TABLES_H

@@ -1,5 +1,6 @@
 /* ddl.h — changes of the catalogue: under one lock, as one batch, visible with one view.
- * Blocking (they wait for the commit thread): workers only. SPDX-License-Identifier: Apache-2.0
+ * Blocking (they wait for the commit thread): workers only.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_DDL_H
 #define STORE_DDL_H
@@ -7,7 +8,8 @@
 #include "store/store.h"
 
 /* Each checks existence itself under the lock. Errors with the texts of spec §2.4–2.6, 2.15:
- * ALREADY_EXISTS, NAMESPACE_NOT_FOUND, TABLE_NOT_FOUND, CONFLICT. */
+ * ALREADY_EXISTS, NAMESPACE_NOT_FOUND, TABLE_NOT_FOUND, CONFLICT. ALTER merges the members of
+ * `options_json` into the namespace's options; a null removes its key. */
 enum status ddl_create_namespace(struct store *store, struct str name, struct str options_json,
                                  bool *created, struct error *err) MUST_CHECK;
 enum status ddl_alter_namespace(struct store *store, struct str name, struct str options_json,
@@ -15,16 +17,28 @@ enum status ddl_alter_namespace(struct store *store, struct str name, struct str
 enum status ddl_drop_namespace(struct store *store, struct str name, struct error *err) MUST_CHECK;
 /* `table` comes from table_new with names, columns (ids 1…n are given here), options; takes the
  * reference. Assigns id, layout, kv space, version 1. */
-enum status ddl_create_table(struct store *store, struct table *table, bool if_not_exists, bool *created,
-                             struct error *err) MUST_CHECK;
-/* Removes the catalogue row and hides the data at once; rows, counters, segment records go in the same
- * batch. The files are listed as pending deletions and deleted by drop_table_files (a job). */
+enum status ddl_create_table(struct store *store, struct table *table, bool if_not_exists,
+                             bool *created, struct error *err) MUST_CHECK;
+/* Builds and publishes a changed table under the lock: `build` gets the newest version and gives a
+ * table_copy that it has edited (table_finish is called here). One new schema version at most. */
+enum status ddl_alter_table(struct store *store, struct table_id id,
+                            enum status (*build)(void *context, const struct table *table,
+                                                 struct table **next, struct error *err),
+                            void *context, struct error *err) MUST_CHECK;
+/* Removes the catalogue row and hides the data at once; rows, counters, segment records go in the
+ * same batch. The files are listed as pending deletions and deleted by drop_table_files (a job). */
 enum status ddl_drop_table(struct store *store, struct table_id id, struct error *err) MUST_CHECK;
-struct drop_result { uint64_t files, bytes, failed; };
-enum status ddl_drop_table_files(struct store *store, struct table_id id, const atomic_bool *cancelled,
-                                 struct drop_result *result, struct error *err) MUST_CHECK;
-/* Inserts or replaces a user; takes the reference. `must_be_new`: ALREADY_EXISTS when the id is taken, a deleted user included. */
+struct drop_result {
+    uint64_t files, bytes, failed;
+};
+enum status ddl_drop_table_files(struct store *store, struct table_id id,
+                                 const atomic_bool *cancelled, struct drop_result *result,
+                                 struct error *err) MUST_CHECK;
+/* Inserts or replaces a user; takes the reference. `must_be_new`: ALREADY_EXISTS when the id is
+ * taken, a deleted user included. */
 enum status ddl_put_user(struct store *store, struct user *user, bool must_be_new,
                          struct error *err) MUST_CHECK;
+/* Removes a user for good (clean-up after the grace period). USER_NOT_FOUND. */
+enum status ddl_remove_user(struct store *store, struct str id, struct error *err) MUST_CHECK;
 
 #endif

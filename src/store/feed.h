@@ -1,6 +1,8 @@
-/* feed.h — what changed, in commit order: a ring of groups in memory that readers follow at their own
- * pace. The commit thread appends and never waits; a reader that falls out of the ring (feed_bytes) gets
- * END_OF_FEED_LOST and must start anew. SPDX-License-Identifier: Apache-2.0
+/* feed.h — what changed, in commit order: a ring of groups in memory that readers follow at their
+ * own pace. The commit thread appends and never waits; a reader that falls out of the ring
+ * (feed_bytes) gets
+ * END_OF_FEED_LOST and must start anew.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_FEED_H
 #define STORE_FEED_H
@@ -12,8 +14,8 @@ struct change {
     struct str user;           /* USER tables */
     struct str key;            /* row_id */
     int64_t seq;
-    struct str old_bytes;      /* live version before; empty = none (insert, or was deleted) */
-    struct str new_bytes;      /* version after; with ROW_DELETED for deletes */
+    struct str old_bytes; /* live version before; empty = none (insert, or was deleted) */
+    struct str new_bytes; /* version after; with ROW_DELETED for deletes */
 };
 
 /* The changes of one group commit; immutable, counted. */
@@ -35,7 +37,8 @@ struct feed_cursor *feed_follow(struct feed *feed, int64_t position);
 void feed_unfollow(struct feed_cursor *cursor);
 /* Next group (with a reference) or, after `timeout_ms` without one, WOULD_BLOCK; END when the store
  * stops; STALE when groups were lost: the cursor then stands at the oldest group that is left. */
-enum status feed_next(struct feed_cursor *cursor, int timeout_ms, struct change_group **out) MUST_CHECK;
+enum status feed_next(struct feed_cursor *cursor, int timeout_ms,
+                      struct change_group **out) MUST_CHECK;
 /* Wakes feed_next early (any thread). */
 void feed_wake(struct feed *feed);
 int64_t feed_oldest(struct feed *feed); /* smallest position from which nothing is missing */

@@ -1,13 +1,13 @@
 /* store.h — rows that survive: the open store, views, and the merged read over both tiers.
  *
- * A `view` is one moment: {kv snapshot, position = highest visible _seq, catalogue version}. The commit
- * thread publishes a new one after each group; every statement and every live snapshot uses exactly one.
- * Rows of a user table live under `{user}:{row_id}`, so the prefix is the isolation.
+ * A `view` is one moment: {kv snapshot, position = highest visible _seq, catalogue version}. The
+ * commit thread publishes a new one after each group; every statement and every live snapshot uses
+ * exactly one. Rows of a user table live under `{user}:{row_id}`, so the prefix is the isolation.
  *
  * Named invariants, checked where they can break:
- *   ONE_VERSION   every live row has exactly one current version; a hot version shadows the cold one
- *   COLD_UNIQUE   a key occurs at most once in the segments of one user and table
- *   SEQ_ORDER     once position n is visible no smaller _seq appears later
+ *   ONE_VERSION   every live row has exactly one current version; a hot version shadows the cold
+ * one COLD_UNIQUE   a key occurs at most once in the segments of one user and table SEQ_ORDER once
+ * position n is visible no smaller _seq appears later
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_STORE_H
@@ -35,24 +35,26 @@ struct store_options {
     const char *parquet_compression;
     uint32_t row_group_rows;
     uint32_t flush_rows_default, flush_interval_default;
-    /* Called on the commit thread when a table's row policy is met for one instance; must only post. */
+    /* Called on the commit thread when a table's row policy is met for one instance; must only
+     * post. */
     void (*flush_due)(void *context, struct table_id table, struct str user);
     void *flush_due_context;
 };
 
-/* Loads the catalogue, recovers (pending files, reserved numbers), makes `default` and root on first
- * start, starts the commit thread. */
+/* Loads the catalogue, recovers (pending files, reserved numbers), makes `default` and root on
+ * first start, starts the commit thread. */
 enum status store_open(const struct store_options *options, struct store **out,
                        struct error *err) MUST_CHECK;
 /* Stops the commit thread after what is queued; all views must be released. */
 void store_close(struct store *store);
 
-/* Positions above the first and below the second were given out before a crash but did not survive it:
- * a resume from one of them is not possible. Equal after a clean stop. */
+/* Positions above the first and below the second were given out before a crash but did not survive
+ * it: a resume from one of them is not possible. Equal after a clean stop. */
 int64_t store_recovered_position(const struct store *store);
 int64_t store_start_position(const struct store *store);
 
-/* ---- views: any thread --------------------------------------------------------------------------- */
+/* ---- views: any thread
+ * --------------------------------------------------------------------------- */
 
 struct view *view_acquire(struct store *store); /* newest; never NULL, never blocks on I/O */
 struct view *view_ref(struct view *view);
@@ -61,7 +63,8 @@ int64_t view_position(const struct view *view);
 struct catalog *view_catalog(const struct view *view); /* borrowed */
 const struct kv_snapshot *view_snapshot(const struct view *view);
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
 
 /* One current version of a row, hot or cold. Borrowed until the scan moves. */
 struct row {
@@ -74,7 +77,7 @@ struct row {
  * converted texts. */
 void row_column(const struct row *row, uint32_t index, struct arena *arena, struct value *out);
 
-struct key_range { /* of row_ids; empty bytes = unbounded */
+struct key_range {    /* of row_ids; empty bytes = unbounded */
     struct str lower; /* inclusive */
     struct str upper; /* exclusive */
 };
@@ -82,15 +85,15 @@ struct key_range { /* of row_ids; empty bytes = unbounded */
 struct scan_options {
     const struct view *view;
     const struct table *table;
-    struct str user;         /* USER tables: whose instance */
+    struct str user; /* USER tables: whose instance */
     struct key_range range;
     bool descending;
-    bool with_deleted;       /* rows with _deleted too */
-    bool hot_only;           /* flush, counts */
-    int64_t seq_after;       /* only rows with _seq > this (-1 = all); prunes segments */
-    bool cached_only;        /* loop threads: WOULD_BLOCK instead of touching disk or DuckDB */
+    bool with_deleted;            /* rows with _deleted too */
+    bool hot_only;                /* flush, counts */
+    int64_t seq_after;            /* only rows with _seq > this (-1 = all); prunes segments */
+    bool cached_only;             /* loop threads: WOULD_BLOCK instead of touching disk or DuckDB */
     const atomic_bool *cancelled; /* may be NULL */
-    struct arena *arena;     /* for projections; lives as long as the scan */
+    struct arena *arena;          /* for projections; lives as long as the scan */
 };
 
 struct scan; /* merged iterator over hot range ∪ cold segments, in key order */
@@ -110,7 +113,8 @@ enum status row_get_by_key(struct store *store, const struct scan_options *optio
                            struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
 void row_pin_release(struct store *store, struct row_pin *pin);
 
-/* For planning and EXPLAIN: what a scan of this range would touch, from counters and records only. */
+/* For planning and EXPLAIN: what a scan of this range would touch, from counters and records only.
+ */
 struct scan_estimate {
     uint64_t hot_rows, cold_rows;
     uint32_t segments, segments_pruned;
@@ -118,9 +122,10 @@ struct scan_estimate {
 enum status scan_estimate(struct store *store, const struct scan_options *options,
                           struct scan_estimate *out, struct error *err) MUST_CHECK;
 
-/* Cold files of an instance that may hold rows of the range, newest first, for DuckDB to read directly
- * (`paths` are local, in the arena), and whether any hot row shadows a cold one. Files stay readable while
- * the view is held. */
+/* Cold files of an instance that may hold rows of the range, newest first, for DuckDB to read
+ * directly
+ * (`paths` are local, in the arena), and whether any hot row shadows a cold one. Files stay
+ * readable while the view is held. */
 struct cold_files {
     struct str *paths;
     size_t count;
@@ -128,10 +133,11 @@ struct cold_files {
     bool has_shadows;
     bool same_schema; /* all files have the table's newest layout */
 };
-enum status scan_cold_files(struct store *store, const struct scan_options *options, struct cold_files *out,
-                            struct error *err) MUST_CHECK;
+enum status scan_cold_files(struct store *store, const struct scan_options *options,
+                            struct cold_files *out, struct error *err) MUST_CHECK;
 
-/* ---- key helpers --------------------------------------------------------------------------------- */
+/* ---- key helpers
+ * --------------------------------------------------------------------------------- */
 
 /* Encoded row_id of a row's key values (values: all user columns). */
 enum status table_encode_key(const struct table *table, const struct value *values, struct buf *out,
@@ -139,7 +145,8 @@ enum status table_encode_key(const struct table *table, const struct value *valu
 /* `ns.user.table` text of a key for messages: `(id)=(5)`. */
 void table_describe_key(const struct table *table, struct str key, struct buf *out);
 
-/* ---- figures ------------------------------------------------------------------------------------- */
+/* ---- figures
+ * ------------------------------------------------------------------------------------- */
 
 struct store_stats {
     uint64_t commits, groups, group_size_max, rows_written, fsync_us_total;
@@ -150,16 +157,16 @@ void store_stats(struct store *store, struct store_stats *out);
 
 /* Counters of one instance (user empty for shared tables), at a view. */
 struct instance_counters {
-    int64_t buffered_rows;         /* all hot rows */
+    int64_t buffered_rows; /* all hot rows */
     int64_t rows_since_flush;
-    uint64_t segments_version;     /* grows with every change of its segment list; 0 = never flushed */
+    uint64_t segments_version; /* grows with every change of its segment list; 0 = never flushed */
     uint64_t cold_rows, cold_bytes;
     uint32_t segments;
     int64_t last_flush_us;
 };
-enum status instance_counters(struct store *store, const struct view *view, const struct table *table,
-                              struct str user, struct instance_counters *out,
-                              struct error *err) MUST_CHECK;
+enum status instance_counters(struct store *store, const struct view *view,
+                              const struct table *table, struct str user,
+                              struct instance_counters *out, struct error *err) MUST_CHECK;
 /* Calls `visit` for every instance of a table that ever had rows; stops when it returns false. */
 enum status instance_each(struct store *store, const struct view *view, const struct table *table,
                           bool (*visit)(void *context, struct str user,

@@ -1,4 +1,5 @@
-/* store_internal.h — the parts of struct store that the files of this folder share. Private to store/.
+/* store_internal.h — the parts of struct store that the files of this folder share. Private to
+ * store/.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_STORE_INTERNAL_H
@@ -51,8 +52,8 @@ struct store {
     struct recovery *recovery;     /* made by recovery_run, gone with recovery_stop */
     struct path_names *path_names; /* likewise */
     struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */
-    int64_t recovered_position; /* highest _seq known to be on the disk at start */
-    int64_t start_position;     /* numbering went on above this */
+    int64_t recovered_position;    /* highest _seq known to be on the disk at start */
+    int64_t start_position;        /* numbering went on above this */
     pthread_mutex_t catalog_mutex; /* one DDL at a time */
     atomic_uint_fast64_t next_segment_id;
 };
@@ -67,53 +68,59 @@ int64_t view_oldest_position(struct store *store);
  * nothing itself: pass a position at or below that of the newest view. */
 bool view_wait_released(struct store *store, int64_t position, int timeout_ms);
 
-/* store_close: forgets dropped tables whose spaces are still there; the next start removes those. */
+/* store_close: forgets dropped tables whose spaces are still there; the next start removes those.
+ */
 void ddl_clear(struct store *store);
 
-/* ---- pending files: named before they exist, or when they lose their record ---------------------- */
+/* ---- pending files: named before they exist, or when they lose their record
+ * ---------------------- */
 
 enum pending_kind { PENDING_WRITE = 1, PENDING_DELETE = 2 };
 /* Record under spaces.pending: key = path, value = kind byte + table id (8 bytes big-endian).
- * PENDING_WRITE is written synced before a file is staged and removed in the batch that installs the
- * segment; PENDING_DELETE is written in the batch that drops the segment record and removed after the
- * file is gone. recovery.c deletes what both name. Files named PENDING_DELETE are deleted when the last
- * view older than that batch is gone: recovery.h keeps the queue. */
-void pending_put(struct kv_batch *batch, struct store *store, struct str path, enum pending_kind kind, struct table_id table);
+ * PENDING_WRITE is written synced before a file is staged and removed in the batch that installs
+ * the segment; PENDING_DELETE is written in the batch that drops the segment record and removed
+ * after the file is gone. recovery.c deletes what both name. Files named PENDING_DELETE are deleted
+ * when the last view older than that batch is gone: recovery.h keeps the queue. */
+void pending_put(struct kv_batch *batch, struct store *store, struct str path,
+                 enum pending_kind kind, struct table_id table);
 void pending_remove(struct kv_batch *batch, struct store *store, struct str path);
 
-/* ---- flush install, called by flush.c, runs on the commit thread (flush_install.c) ---------------- */
+/* ---- flush install, called by flush.c, runs on the commit thread (flush_install.c)
+ * ---------------- */
 
-/* Inside `extra`, on the commit thread. A request with `extra` runs alone in its group, so the kv store
- * holds everything earlier. */
+/* Inside `extra`, on the commit thread. A request with `extra` runs alone in its group, so the kv
+ * store holds everything earlier. */
 
-/* The instance's record in the pipeline's cache; changes are written with the batch (streams: kept in
- * memory only). NULL with `err` when it cannot be read. */
+/* The instance's record in the pipeline's cache; changes are written with the batch (streams: kept
+ * in memory only). NULL with `err` when it cannot be read. */
 struct instance_record *commit_instance(struct commit_request *request, struct table_id table,
                                         struct str user, struct error *err);
 /* The newest catalogue version; the table may have been dropped since the request was prepared. */
 const struct catalog *commit_catalog(const struct commit_request *request);
-/* The position this batch will have when it is visible (new segment lists take it as their version);
- * takes a number of its own from the counter. */
+/* The position this batch will have when it is visible (new segment lists take it as their
+ * version); takes a number of its own from the counter. */
 int64_t commit_take_position(struct commit_request *request);
 /* A table is gone: forget its cached instances. */
 void commit_forget_table(struct commit_request *request, struct table_id table);
-/* Keys of one instance that were written after `position` (newest group included): needed to put back what the file does not hold.
- * flush_install scans the hot range at the newest state instead if this is NULL. */
+/* Keys of one instance that were written after `position` (newest group included): needed to put
+ * back what the file does not hold. flush_install scans the hot range at the newest state instead
+ * if this is NULL. */
 
 /* store_open helpers */
-/* After the first view is published and before the commit thread starts: deletes what pending records name (not those of
- * dropped tables: their job does) and starts the thread that deletes replaced files. */
+/* After the first view is published and before the commit thread starts: deletes what pending
+ * records name (not those of dropped tables: their job does) and starts the thread that deletes
+ * replaced files. */
 enum status recovery_run(struct store *store, struct error *err) MUST_CHECK;
-/* store_close, after the commit thread is gone and before view_publish_end: ends that thread; what is
- * still queued stays in its pending records. Fine when recovery_run failed or never ran. */
+/* store_close, after the commit thread is gone and before view_publish_end: ends that thread; what
+ * is still queued stays in its pending records. Fine when recovery_run failed or never ran. */
 void recovery_stop(struct store *store);
 /* Queues a file whose PENDING_DELETE record was committed at `position`. Any thread. */
 void recovery_delete_later(struct store *store, struct str path, int64_t position);
 /* A failure of storage/ in the words of this layer: missing or unreadable cold files become
  * STORAGE_UNAVAILABLE, nonsense INTERNAL_ERROR; the cause goes to the log, never to a client. */
 enum status cold_translate(enum status status, const struct table *table, struct error *err);
-/* Called when a view is freed: deletes files whose last possible reader is gone (posts to a thread of
- * its own or does nothing if none are due). Any thread; must not block; no lock is held. */
+/* Called when a view is freed: deletes files whose last possible reader is gone (posts to a thread
+ * of its own or does nothing if none are due). Any thread; must not block; no lock is held. */
 void recovery_view_released(struct store *store);
 
 #endif

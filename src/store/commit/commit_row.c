@@ -1,0 +1,185 @@
+/* commit_row.c — what the commit thread does with one row, whatever the kind of its table: load the
+ * current version, ask the statement's logic, encode the next version, enter it in the group.
+ *
+ * _seq numbers are given out here, one per version in order; a request that fails gives them back.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "store/cold.h"
+#include "store/commit/commit_internal.h"
+#include "value/row.h"
+
+static enum status commit_row_translate(enum status status, struct error *err)
+{
+    CHECK(status != STATUS_OK);
+    if (status == STATUS_IO_FAILED)
+        return error_set(err, STATUS_STORAGE_UNAVAILABLE, "a row cannot be read from the disk");
+    if (status == STATUS_CORRUPT)
+        return error_set(err, STATUS_INTERNAL_ERROR, "a stored row cannot be read");
+    return status;
+}
+
+enum status commit_row_load(struct commit_pipeline *pipeline, struct commit_row *row,
+                            struct error *err)
+{
+    struct kv *kv = pipeline->store->kv;
+    struct str key = buf_str(&pipeline->key);
+    struct kv_value value;
+
+    CHECK(row->table->rows != NULL && key.size > 0);
+    row->current = (struct commit_current){0};
+    const struct overlay_entry *changed = overlay_find(&pipeline->overlay, row->table->rows, key);
+    if (changed != NULL) {
+        row->current.is_hot = changed->state == OVERLAY_PUT;
+        row->current.bytes = row->current.is_hot ? changed->bytes : STR_EMPTY;
+    } else {
+        enum status status = kv_get(kv, row->table->rows, NULL, key, 0, &value, err);
+        if (status != STATUS_OK && status != STATUS_ABSENT)
+            return commit_row_translate(status, err);
+        if (status == STATUS_OK) {
+            row->current.is_hot = true;
+            row->current.bytes = arena_copy(&pipeline->arena, value.bytes);
+            kv_value_release(kv, &value);
+        }
+    }
+    if (row->current.is_hot && row->current.bytes.size < ROW_HEADER_BYTES)
+        return commit_row_translate(STATUS_CORRUPT, err);
+    row->current.is_live = row->current.is_hot && !row_is_deleted(row->current.bytes);
+    return STATUS_OK;
+}
+
+/* From the version the bytes were written with to the newest. */
+static const struct row_projection *commit_row_projection(struct commit_pipeline *pipeline,
+                                                          const struct table *table,
+                                                          uint32_t version)
+{
+    CHECK(table->schema != NULL);
+    if (pipeline->projection == NULL || pipeline->projection_table != table ||
+        pipeline->projection_version != version) {
+        pipeline->projection = row_project(table, version, &pipeline->arena);
+        pipeline->projection_table = table;
+        pipeline->projection_version = version;
+    }
+    return pipeline->projection;
+}
+
+enum status commit_row_resolve(struct commit_pipeline *pipeline, struct commit_row *row,
+                               struct error *err)
+{
+    const struct row_op *op = row->op;
+    struct row current = {.table = row->table, .key = row->key, .bytes = row->current.bytes};
+    uint32_t count = row->table->schema->column_count;
+
+    CHECK(op->logic != NULL && op->logic->resolve != NULL && count <= LIMIT_TABLE_COLUMNS);
+    row->verdict = ROW_KEEP;
+    if (row->current.is_live) {
+        uint32_t version = row_layout_version(current.bytes);
+        current.projection = commit_row_projection(pipeline, row->table, version);
+        if (current.projection == NULL)
+            return commit_row_translate(STATUS_CORRUPT, err);
+    } else {
+        CHECK(op->values != NULL);
+        row->verdict = ROW_PUT;
+        memcpy(pipeline->values, op->values, count * sizeof(struct value));
+    }
+    return op->logic->resolve(op->logic->context, row->current.is_live ? &current : NULL,
+                              row->request->arena, &row->verdict, pipeline->values, err);
+}
+
+static struct row_header commit_row_header(struct commit_pipeline *pipeline,
+                                           const struct table *table, unsigned flags)
+{
+    bool is_event = table->kind == TABLE_KIND_STREAM;
+
+    CHECK(pipeline->position < INT64_MAX);
+    return (struct row_header){
+        .flags = (uint8_t)(flags | (is_event ? ROW_EVENT : 0)),
+        .layout_version = table->schema->version,
+        .seq = ++pipeline->position,
+        .updated = is_event ? 0 : pipeline->updated,
+    };
+}
+
+struct str commit_row_encode(struct commit_pipeline *pipeline, const struct commit_row *row,
+                             unsigned flags, const struct value *values)
+{
+    struct row_header header = commit_row_header(pipeline, row->table, flags);
+
+    CHECK(values != NULL);
+    buf_reset(&pipeline->row);
+    row_encode(&row->table->schema->layout, &header, values, &pipeline->row);
+    return arena_copy(&pipeline->arena, buf_str(&pipeline->row));
+}
+
+struct str commit_row_bury(struct commit_pipeline *pipeline, const struct commit_row *row,
+                           unsigned flags)
+{
+    struct row_header header = commit_row_header(pipeline, row->table, flags | ROW_DELETED);
+    size_t size = row->current.bytes.size;
+    char *bytes = arena_alloc(&pipeline->arena, size);
+
+    CHECK(size >= ROW_HEADER_BYTES);
+    memcpy(bytes, row->current.bytes.data, size);
+    header.layout_version = row_layout_version(row->current.bytes); /* its values stay */
+    row_header_set(bytes, &header);
+    return str_from(bytes, size);
+}
+
+static void commit_row_tell_feed(struct commit_pipeline *pipeline, const struct commit_row *row,
+                                 struct str new_bytes)
+{
+    if (pipeline->change_count == pipeline->change_capacity) {
+        pipeline->change_capacity = pipeline->change_capacity * 2 + 64;
+        pipeline->changes =
+            mem_realloc(pipeline->changes, pipeline->change_capacity * sizeof(*pipeline->changes));
+    }
+    CHECK(pipeline->position > pipeline->group_first);
+    pipeline->changes[pipeline->change_count++] = (struct change){
+        .table = row->table,
+        .user = row->op->user,
+        .key = row->key,
+        .seq = pipeline->position,
+        .old_bytes = row->current.is_live ? row->current.bytes : STR_EMPTY,
+        .new_bytes = new_bytes,
+    };
+}
+
+static enum status commit_row_count_bytes(struct commit_pipeline *pipeline, size_t bytes,
+                                          struct error *err)
+{
+    size_t most = pipeline->store->options.statement_write_bytes_max;
+
+    CHECK(bytes > 0);
+    pipeline->request_bytes += bytes;
+    if (most > 0 && pipeline->request_bytes > most)
+        return error_set(err, STATUS_RESULT_TOO_LARGE,
+                         "the statement writes more than limits.max_statement_write_bytes "
+                         "(%zu bytes)",
+                         most);
+    return STATUS_OK;
+}
+
+enum status commit_row_put(struct commit_pipeline *pipeline, struct commit_row *row,
+                           struct str new_bytes, bool keep, struct error *err)
+{
+    struct row_op *op = row->op;
+    struct str key = buf_str(&pipeline->key);
+    enum status status = commit_row_count_bytes(pipeline, key.size + new_bytes.size, err);
+
+    CHECK(row->verdict != ROW_KEEP);
+    if (status != STATUS_OK)
+        return status;
+    overlay_set(&pipeline->overlay, &pipeline->arena, row->table->rows, key,
+                keep ? OVERLAY_PUT : OVERLAY_DELETED, keep ? new_bytes : STR_EMPTY);
+    commit_row_tell_feed(pipeline, row, new_bytes);
+    row->request->rows_affected++;
+    op->inserted = !row->current.is_live;
+    if ((row->request->flags & COMMIT_KEEP_IMAGES) != 0) {
+        struct arena *arena = row->request->arena;
+        op->old_bytes = row->current.is_live ? arena_copy(arena, row->current.bytes) : STR_EMPTY;
+        op->new_bytes = arena_copy(arena, new_bytes);
+    }
+    return STATUS_OK;
+}

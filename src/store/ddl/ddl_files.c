@@ -1,0 +1,165 @@
+/* ddl_files.c — the second half of DROP TABLE, done by a job: free the key space and delete the
+ * files.
+ *
+ * Both wait for the last view that can name the table. After a restart the space is gone already
+ * (the start removes spaces without a table) and only the pending deletions are left.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/ddl/ddl_internal.h"
+
+#include <stdio.h>
+
+enum { DDL_FILES_WAIT_MS = 100 };
+
+struct ddl_dropping {
+    struct table *table; /* its space still exists */
+    int64_t position;    /* views below may read it */
+};
+
+static struct str ddl_dropping_key(const struct table_id *id)
+{
+    CHECK(id->value > 0);
+    return str_from((const char *)&id->value, sizeof(id->value));
+}
+
+void ddl_dropping_add(struct ddl *ddl, const struct table *table, int64_t position)
+{
+    struct ddl_dropping *dropping = mem_zalloc(sizeof(*dropping));
+
+    CHECK(position > 0);
+    dropping->table = table_ref(table);
+    dropping->position = position;
+    void *former = map_put(&ddl->store->dropping, ddl_dropping_key(&table->id), dropping);
+    CHECK(former == NULL);
+}
+
+void ddl_clear(struct store *store)
+{
+    size_t cursor = 0;
+    void *value;
+
+    CHECK(store != NULL);
+    while (map_next(&store->dropping, &cursor, NULL, &value)) {
+        struct ddl_dropping *dropping = value;
+        table_unref(dropping->table);
+        mem_free(dropping);
+    }
+    map_clear(&store->dropping);
+}
+
+static bool ddl_is_cancelled(const atomic_bool *cancelled)
+{
+    return cancelled != NULL && atomic_load(cancelled);
+}
+
+/* Waits for the readers of the dropped table, then frees its space. */
+static enum status ddl_files_free_space(struct store *store, struct table_id id,
+                                        const atomic_bool *cancelled, struct error *err)
+{
+    struct ddl_dropping *dropping;
+
+    CHECK(id.value > 0);
+    pthread_mutex_lock(&store->catalog_mutex);
+    dropping = map_remove(&store->dropping, ddl_dropping_key(&id));
+    pthread_mutex_unlock(&store->catalog_mutex);
+    if (dropping == NULL)
+        return STATUS_OK;
+    while (!view_wait_released(store, dropping->position, DDL_FILES_WAIT_MS)) {
+        if (!ddl_is_cancelled(cancelled))
+            continue;
+        pthread_mutex_lock(&store->catalog_mutex);
+        (void)map_put(&store->dropping, ddl_dropping_key(&id), dropping);
+        pthread_mutex_unlock(&store->catalog_mutex);
+        return error_set(err, STATUS_CANCELLED, "cancelled while the table was still being read");
+    }
+    enum status status = kv_space_drop(store->kv, dropping->table->rows, err);
+    table_unref(dropping->table);
+    mem_free(dropping);
+    return status;
+}
+
+struct ddl_path {
+    struct ddl_path *next;
+    char *path;
+};
+
+/* Paths of pending deletions of one table. */
+static enum status ddl_files_list(struct store *store, struct table_id id, struct arena *arena,
+                                  struct ddl_path **out, struct error *err)
+{
+    struct kv_iterator_options options = {.fill_cache = true};
+    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.pending, &options);
+    struct buf wanted;
+
+    CHECK(out != NULL);
+    buf_init(&wanted);
+    buf_append_byte(&wanted, PENDING_DELETE);
+    instance_key(id, STR_EMPTY, &wanted);
+    for (kv_iterator_seek_first(iterator); kv_iterator_is_valid(iterator);
+         kv_iterator_next(iterator)) {
+        if (!str_equal(kv_iterator_value(iterator), buf_str(&wanted)))
+            continue;
+        struct ddl_path *path = arena_alloc(arena, sizeof(*path));
+        path->path = (char *)(uintptr_t)arena_copy(arena, kv_iterator_key(iterator)).data;
+        path->next = *out;
+        *out = path;
+    }
+    enum status status = kv_iterator_status(iterator, err);
+    kv_iterator_close(iterator);
+    buf_clear(&wanted);
+    return status;
+}
+
+static enum status ddl_files_delete_one(struct store *store, const char *path,
+                                        struct drop_result *result, struct error *err)
+{
+    uint64_t bytes = 0;
+    enum status status = files_size(store->files, path, &bytes, err);
+
+    CHECK(path != NULL);
+    if (status == STATUS_OK || status == STATUS_ABSENT)
+        status = files_delete(store->files, path, err);
+    if (status != STATUS_OK) {
+        log_warn("file %s of a dropped table cannot be deleted: %s", path, err->message);
+        result->failed++;
+        return STATUS_OK; /* its record stays; the next run tries again */
+    }
+    result->files++;
+    result->bytes += bytes;
+    struct kv_batch *batch = kv_batch_new(store->kv);
+    pending_remove(batch, store, str_from_c(path));
+    status =
+        kv_write(store->kv, batch,
+                 store->options.durability == KV_SYNC ? KV_ASYNC : store->options.durability, err);
+    kv_batch_free(batch);
+    return status;
+}
+
+enum status ddl_drop_table_files(struct store *store, struct table_id id,
+                                 const atomic_bool *cancelled, struct drop_result *result,
+                                 struct error *err)
+{
+    struct ddl_path *path = NULL;
+    struct arena arena;
+    struct error local;
+
+    CHECK(result != NULL);
+    *result = (struct drop_result){0};
+    if (err == NULL)
+        err = &local;
+    arena_init(&arena, 0);
+    enum status status = ddl_files_free_space(store, id, cancelled, err);
+    if (status == STATUS_OK)
+        status = ddl_files_list(store, id, &arena, &path, err);
+    for (; status == STATUS_OK && path != NULL; path = path->next) {
+        if (ddl_is_cancelled(cancelled))
+            status = error_set(err, STATUS_CANCELLED, "cancelled");
+        else
+            status = ddl_files_delete_one(store, path->path, result, err);
+    }
+    arena_clear(&arena);
+    return status;
+}

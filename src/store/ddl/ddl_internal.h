@@ -1,0 +1,42 @@
+/* ddl_internal.h — one change of the catalogue in the making, shared by the ddl*.c files.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORE_DDL_INTERNAL_H
+#define STORE_DDL_INTERNAL_H
+
+#include "catalog/system_tables.h"
+#include "store/commit/commit_internal.h"
+#include "store/ddl.h"
+
+struct ddl {
+    struct store *store;
+    struct view *view; /* newest: nobody else changes the catalogue meanwhile */
+    const struct catalog *catalog;
+    struct catalog_builder *builder;
+    struct catalog *next; /* between finish and hand-over */
+    struct arena arena;
+    struct commit_request request;
+    size_t op_capacity;
+    /* More of the same batch, on the commit thread; may be NULL. */
+    enum status (*extra)(struct ddl *ddl, struct kv_batch *batch, struct error *err);
+    void (*published)(struct ddl *ddl); /* on the commit thread; may be NULL */
+    const struct table *table;          /* the one created or dropped */
+    int64_t now;
+};
+
+/* Takes the catalogue lock. */
+void ddl_begin(struct ddl *ddl, struct store *store);
+void ddl_end(struct ddl *ddl);
+/* A row of a stored system table to insert or replace; `values` lie in ddl->arena. */
+void ddl_put(struct ddl *ddl, enum system_table which, struct value *values);
+void ddl_delete(struct ddl *ddl, enum system_table which, const struct value *key_values);
+struct value *ddl_values(struct ddl *ddl);
+/* Finishes the builder and waits until the change is durable and visible. */
+enum status ddl_commit(struct ddl *ddl, struct error *err) MUST_CHECK;
+
+/* ddl_files.c: remembers that the table's space waits for its readers. */
+void ddl_dropping_add(struct ddl *ddl, const struct table *table, int64_t position);
+
+enum status ddl_namespace_missing(struct str name, struct error *err);
+
+#endif

@@ -1,0 +1,319 @@
+/* feed.c — the ring of change groups, see feed.h.
+ *
+ * Groups have ever-growing numbers; the ring keeps [first_number, next_number) in an array that is
+ * a power of two. A cursor is just the number of its next group, so readers cost the writer nothing
+ * and a reader that was overtaken sees it by comparing numbers.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "store/feed.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "store/feed_internal.h"
+#include "store/store_internal.h"
+
+#include <errno.h>
+#include <time.h>
+
+enum { FEED_SLOTS_MIN = 64 };
+
+struct feed {
+    pthread_mutex_t mutex; /* guards everything below */
+    pthread_cond_t changed;
+    struct change_group **slots;
+    size_t slot_count; /* power of two */
+    uint64_t first_number, next_number;
+    size_t bytes, bytes_max;
+    int64_t oldest; /* nothing after this position is missing */
+    uint64_t wakes; /* calls of feed_wake */
+    bool stopped;
+};
+
+struct feed_cursor {
+    struct feed *feed;
+    uint64_t number; /* of the next group */
+    uint64_t wakes;  /* seen so far */
+    bool lost;       /* the position asked for was gone already */
+};
+
+/* ---- groups -----------------------------------------------------------------------------------
+ */
+
+static size_t change_group_texts(const struct change *change)
+{
+    return change->user.size + change->key.size + change->old_bytes.size + change->new_bytes.size;
+}
+
+static struct str change_group_copy(char **at, struct str bytes)
+{
+    struct str copy = str_from(*at, bytes.size);
+
+    CHECK(bytes.data != NULL || bytes.size == 0);
+    if (bytes.size > 0)
+        memcpy(*at, bytes.data, bytes.size);
+    *at += bytes.size;
+    return copy;
+}
+
+struct change_group *change_group_new(const struct change *changes, size_t count, int64_t first,
+                                      int64_t last)
+{
+    size_t bytes = sizeof(struct change_group) + count * sizeof(struct change);
+
+    CHECK(count > 0 && first <= last);
+    for (size_t i = 0; i < count; i++)
+        bytes += change_group_texts(&changes[i]);
+    struct change_group *group = mem_alloc(bytes);
+    atomic_init(&group->refs, 1);
+    group->first = first;
+    group->last = last;
+    group->changes = (struct change *)(void *)(group + 1);
+    group->count = count;
+    group->bytes = bytes;
+    char *at = (char *)(group->changes + count);
+    for (size_t i = 0; i < count; i++) {
+        struct change *change = &group->changes[i];
+        *change = changes[i];
+        change->user = change_group_copy(&at, changes[i].user);
+        change->key = change_group_copy(&at, changes[i].key);
+        change->old_bytes = change_group_copy(&at, changes[i].old_bytes);
+        change->new_bytes = change_group_copy(&at, changes[i].new_bytes);
+        /* One reference per run of changes of one table. */
+        if (i == 0 || changes[i - 1].table != changes[i].table)
+            change->table = table_ref(changes[i].table);
+    }
+    return group;
+}
+
+struct change_group *change_group_ref(struct change_group *group)
+{
+    unsigned before = atomic_fetch_add_explicit(&group->refs, 1, memory_order_relaxed);
+
+    CHECK(before > 0);
+    return group;
+}
+
+void change_group_unref(struct change_group *group)
+{
+    if (group == NULL)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&group->refs, 1, memory_order_acq_rel);
+    CHECK(before > 0);
+    if (before > 1)
+        return;
+    for (size_t i = 0; i < group->count; i++) {
+        const struct table *table = group->changes[i].table;
+        if (i + 1 == group->count || group->changes[i + 1].table != table)
+            table_unref((struct table *)(uintptr_t)table);
+    }
+    mem_free(group);
+}
+
+/* ---- the ring ---------------------------------------------------------------------------------
+ */
+
+struct feed *feed_new(size_t bytes_max, int64_t position)
+{
+    struct feed *feed = mem_zalloc(sizeof(*feed));
+    pthread_condattr_t attributes;
+
+    CHECK(pthread_mutex_init(&feed->mutex, NULL) == 0);
+    CHECK(pthread_condattr_init(&attributes) == 0);
+    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&feed->changed, &attributes) == 0);
+    (void)pthread_condattr_destroy(&attributes);
+    feed->slots = mem_calloc(FEED_SLOTS_MIN, sizeof(struct change_group *));
+    feed->slot_count = FEED_SLOTS_MIN;
+    feed->bytes_max = bytes_max;
+    feed->oldest = position;
+    return feed;
+}
+
+static struct change_group **feed_slot(struct feed *feed, uint64_t number)
+{
+    CHECK(number >= feed->first_number && number <= feed->next_number);
+    return &feed->slots[number & (feed->slot_count - 1)];
+}
+
+static void feed_drop_first(struct feed *feed)
+{
+    struct change_group *group = *feed_slot(feed, feed->first_number);
+
+    CHECK(feed->first_number < feed->next_number && feed->bytes >= group->bytes);
+    feed->first_number++;
+    feed->bytes -= group->bytes;
+    feed->oldest = group->last;
+    change_group_unref(group);
+}
+
+void feed_free(struct feed *feed)
+{
+    if (feed == NULL)
+        return;
+    while (feed->first_number < feed->next_number)
+        feed_drop_first(feed);
+    CHECK(feed->bytes == 0);
+    (void)pthread_cond_destroy(&feed->changed);
+    (void)pthread_mutex_destroy(&feed->mutex);
+    mem_free(feed->slots);
+    mem_free(feed);
+}
+
+static void feed_grow(struct feed *feed)
+{
+    struct change_group **slots = mem_calloc(feed->slot_count * 2, sizeof(struct change_group *));
+
+    CHECK(feed->next_number - feed->first_number == feed->slot_count);
+    for (uint64_t i = feed->first_number; i < feed->next_number; i++)
+        slots[i & (feed->slot_count * 2 - 1)] = *feed_slot(feed, i);
+    mem_free(feed->slots);
+    feed->slots = slots;
+    feed->slot_count *= 2;
+}
+
+void feed_append(struct feed *feed, struct change_group *group)
+{
+    pthread_mutex_lock(&feed->mutex);
+    CHECK(!feed->stopped);
+    if (feed->next_number - feed->first_number == feed->slot_count)
+        feed_grow(feed);
+    feed->next_number++;
+    *feed_slot(feed, feed->next_number - 1) = group;
+    feed->bytes += group->bytes;
+    /* The newest group stays even when it alone is larger than the ring. */
+    while (feed->bytes > feed->bytes_max && feed->next_number - feed->first_number > 1)
+        feed_drop_first(feed);
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+void feed_stop(struct feed *feed)
+{
+    pthread_mutex_lock(&feed->mutex);
+    CHECK(!feed->stopped);
+    feed->stopped = true;
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+size_t feed_bytes(struct feed *feed)
+{
+    pthread_mutex_lock(&feed->mutex);
+    size_t bytes = feed->bytes;
+    CHECK((bytes == 0) == (feed->first_number == feed->next_number));
+    pthread_mutex_unlock(&feed->mutex);
+    return bytes;
+}
+
+struct feed *store_feed(struct store *store)
+{
+    CHECK(store->feed != NULL);
+    return store->feed;
+}
+
+/* ---- readers ----------------------------------------------------------------------------------
+ */
+
+/* Number of the first group with last > position. */
+static uint64_t feed_seek(struct feed *feed, int64_t position)
+{
+    uint64_t low = feed->first_number, high = feed->next_number;
+
+    CHECK(low <= high);
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if ((*feed_slot(feed, middle))->last > position)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+struct feed_cursor *feed_follow(struct feed *feed, int64_t position)
+{
+    struct feed_cursor *cursor = mem_zalloc(sizeof(*cursor));
+
+    CHECK(feed != NULL);
+    cursor->feed = feed;
+    pthread_mutex_lock(&feed->mutex);
+    cursor->number = feed_seek(feed, position);
+    cursor->lost = position < feed->oldest;
+    cursor->wakes = feed->wakes;
+    pthread_mutex_unlock(&feed->mutex);
+    return cursor;
+}
+
+void feed_unfollow(struct feed_cursor *cursor)
+{
+    CHECK(cursor == NULL || cursor->feed != NULL);
+    mem_free(cursor);
+}
+
+static void feed_wait(struct feed_cursor *cursor, int timeout_ms)
+{
+    struct feed *feed = cursor->feed;
+    struct timespec until;
+    int waited = 0;
+
+    CHECK(timeout_ms >= 0);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    while (cursor->number == feed->next_number && cursor->wakes == feed->wakes && !feed->stopped &&
+           waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&feed->changed, &feed->mutex, &until);
+}
+
+enum status feed_next(struct feed_cursor *cursor, int timeout_ms, struct change_group **out)
+{
+    struct feed *feed = cursor->feed;
+    enum status status;
+
+    CHECK(out != NULL);
+    pthread_mutex_lock(&feed->mutex);
+    if (cursor->lost || cursor->number < feed->first_number) {
+        cursor->lost = false;
+        if (cursor->number < feed->first_number)
+            cursor->number = feed->first_number;
+        status = STATUS_STALE;
+        goto out;
+    }
+    if (timeout_ms > 0)
+        feed_wait(cursor, timeout_ms);
+    cursor->wakes = feed->wakes;
+    if (cursor->number < feed->first_number) { /* overtaken while it slept */
+        cursor->number = feed->first_number;
+        status = STATUS_STALE;
+    } else if (cursor->number < feed->next_number) {
+        *out = change_group_ref(*feed_slot(feed, cursor->number++));
+        status = STATUS_OK;
+    } else {
+        status = feed->stopped ? STATUS_END : STATUS_WOULD_BLOCK;
+    }
+out:
+    pthread_mutex_unlock(&feed->mutex);
+    return status;
+}
+
+void feed_wake(struct feed *feed)
+{
+    CHECK(feed != NULL);
+    pthread_mutex_lock(&feed->mutex);
+    feed->wakes++;
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+int64_t feed_oldest(struct feed *feed)
+{
+    pthread_mutex_lock(&feed->mutex);
+    int64_t oldest = feed->oldest;
+    CHECK(oldest >= 0);
+    pthread_mutex_unlock(&feed->mutex);
+    return oldest;
+}

@@ -1,0 +1,20 @@
+/* feed_internal.h — the writing side of the feed: commit.c and store.c. Private to store/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORE_FEED_INTERNAL_H
+#define STORE_FEED_INTERNAL_H
+
+#include "store/feed.h"
+
+/* `position`: nothing at or before it will ever be in the feed. */
+struct feed *feed_new(size_t bytes_max, int64_t position);
+void feed_free(struct feed *feed); /* NULL is fine; nobody follows any more */
+/* One allocation that holds copies of all bytes. */
+struct change_group *change_group_new(const struct change *changes, size_t count, int64_t first,
+                                      int64_t last);
+void feed_append(struct feed *feed, struct change_group *group); /* takes the reference */
+/* Readers get END after what is left. */
+void feed_stop(struct feed *feed);
+size_t feed_bytes(struct feed *feed);
+
+#endif

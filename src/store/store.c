@@ -1,0 +1,349 @@
+/* store.c — opens and closes the store: spaces, format version, numbers, catalogue, first start.
+ *
+ * Numbers go on above what was reserved, so that no _seq or snowflake id is given out twice even
+ * when the last run lost its newest writes. Between the recovered position and the start position
+ * nothing exists; resuming there is refused by live/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "store/store.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "catalog/system_tables.h"
+#include "store/commit/commit_internal.h"
+#include "store/ddl.h"
+#include "store/feed_internal.h"
+#include "store/row_cache.h"
+#include "store/store_internal.h"
+#include "value/key.h"
+
+enum { STORE_FORMAT = 1, STORE_SEGMENT_CACHE_BYTES = 64 << 20 };
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+static enum status store_open_spaces(struct store *store, struct error *err)
+{
+    const struct {
+        struct str name;
+        struct kv_space **space;
+    } wanted[] = {
+        {STR_LIT("meta"), &store->spaces.meta},
+        {STR_LIT("user_table_counters"), &store->spaces.instances},
+        {STR_LIT("parquet_manifest"), &store->spaces.segments},
+        {STR_LIT("pending_files"), &store->spaces.pending},
+    };
+
+    CHECK(store->kv != NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(wanted); i++) {
+        enum status status =
+            kv_space_open(store->kv, wanted[i].name, KV_SPACE_SMALL, wanted[i].space, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status store_write_format(struct store *store, struct error *err)
+{
+    struct kv_batch *batch = kv_batch_new(store->kv);
+    uint32_t format = STORE_FORMAT;
+
+    CHECK(store->spaces.meta != NULL);
+    kv_batch_put(batch, store->spaces.meta, STR_LIT(META_FORMAT),
+                 str_from((const char *)&format, sizeof(format)));
+    enum status status = kv_write(store->kv, batch, KV_SYNC, err);
+    kv_batch_free(batch);
+    return status;
+}
+
+static enum status store_check_format(struct store *store, struct error *err)
+{
+    struct kv_value value;
+    uint32_t format = 0;
+    enum status status =
+        kv_get(store->kv, store->spaces.meta, NULL, STR_LIT(META_FORMAT), 0, &value, err);
+
+    CHECK(store->spaces.meta != NULL);
+    if (status == STATUS_ABSENT)
+        return store_write_format(store, err);
+    if (status != STATUS_OK)
+        return status;
+    if (value.bytes.size == sizeof(format))
+        memcpy(&format, value.bytes.data, sizeof(format));
+    kv_value_release(store->kv, &value);
+    if (format != STORE_FORMAT)
+        return error_set(err, STATUS_CORRUPT,
+                         "the data has format version %u, this server reads version %d", format,
+                         STORE_FORMAT);
+    return STATUS_OK;
+}
+
+/* Spaces of tables that are not in the catalogue: a DROP or CREATE that a crash cut in two. */
+struct store_orphans {
+    const struct catalog *catalog;
+    struct kv_space **spaces;
+    size_t count, capacity;
+};
+
+static void store_orphans_visit(struct kv_space *space, struct str name, void *context)
+{
+    struct store_orphans *orphans = context;
+    struct table_id id;
+
+    CHECK(space != NULL);
+    if (!table_space_parse(name, &id) || catalog_find_table_id(orphans->catalog, id) != NULL)
+        return;
+    if (orphans->count == orphans->capacity) {
+        orphans->capacity = orphans->capacity * 2 + 8;
+        orphans->spaces =
+            mem_realloc(orphans->spaces, orphans->capacity * sizeof(struct kv_space *));
+    }
+    orphans->spaces[orphans->count++] = space;
+}
+
+static enum status store_drop_orphans(struct store *store, const struct catalog *catalog,
+                                      struct error *err)
+{
+    struct store_orphans orphans = {.catalog = catalog};
+    enum status status = STATUS_OK;
+
+    CHECK(catalog != NULL);
+    kv_space_each(store->kv, store_orphans_visit, &orphans);
+    for (size_t i = 0; status == STATUS_OK && i < orphans.count; i++)
+        status = kv_space_drop(store->kv, orphans.spaces[i], err);
+    if (orphans.count > 0)
+        log_info("removed what was left of %zu dropped tables", orphans.count);
+    mem_free(orphans.spaces);
+    return status;
+}
+
+/* The first view, the pipeline (its thread not yet running) and the feed. `catalog` moves. */
+static enum status store_open_pipeline(struct store *store, struct catalog *catalog,
+                                       struct error *err)
+{
+    struct commit_place place;
+    enum status status = commit_read_place(store, &place, err);
+
+    CHECK(store->view == NULL);
+    if (status != STATUS_OK) {
+        catalog_unref(catalog);
+        return status;
+    }
+    store->recovered_position = place.position;
+    store->start_position =
+        place.seq_reserved > place.position ? place.seq_reserved : place.position;
+    if (place.id_reserved_ms > 0)
+        id_floor(place.id_reserved_ms);
+    /* Snowflakes leave room for 4 million segments per millisecond and never come again. */
+    atomic_init(&store->next_segment_id, (uint64_t)id_snowflake());
+    store->feed = feed_new(store->options.feed_bytes, store->start_position);
+    view_publish(store, store->start_position, catalog_ref(catalog));
+    store->pipeline = commit_new(store, catalog, &place, store->start_position);
+    return STATUS_OK;
+}
+
+/* ---- first start ------------------------------------------------------------------------------
+ */
+
+static enum status store_first_storage(struct store *store, struct error *err)
+{
+    struct view *view = view_acquire(store);
+    const struct table *table = system_table(view_catalog(view), SYSTEM_TABLE_STORAGES);
+    struct value now = value_integer(VALUE_TIMESTAMP, clock_now_us());
+    struct arena arena;
+    struct row_op op;
+
+    arena_init(&arena, 0);
+    struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
+    struct value values[] = {
+        value_text(VALUE_TEXT, STR_LIT("local")),
+        value_text(VALUE_TEXT, STR_LIT("Local filesystem")),
+        value_text(VALUE_TEXT, STR_LIT("filesystem")),
+        value_null(VALUE_TEXT),
+        value_text(VALUE_TEXT, STR_EMPTY),
+        value_null(VALUE_TEXT),
+        value_null(VALUE_JSON),
+        value_text(VALUE_TEXT, STR_LIT("{namespace}/shared/{tableName}")),
+        value_text(VALUE_TEXT, STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}")),
+        value_integer(VALUE_BIGINT, 0),
+        now,
+        now,
+    };
+    CHECK(table->schema->column_count == ARRAY_COUNT(values));
+    commit_put_system(&request, &op, table, values);
+    enum status status = commit_submit_wait(store, &request, err);
+    view_release(view);
+    arena_clear(&arena);
+    return status;
+}
+
+static enum status store_first_user(struct store *store, struct error *err)
+{
+    struct user *user = user_new();
+
+    CHECK(store->pipeline != NULL);
+    user->id = STR_LIT("root");
+    user->username = STR_LIT("root");
+    user->role = ROLE_SYSTEM;
+    user->created_at = user->updated_at = clock_now_us();
+    return ddl_put_user(store, user, true, err);
+}
+
+/* OK and whether the storage `local` has its row. */
+static enum status store_has_local(struct store *store, const struct catalog *catalog, bool *found,
+                                   struct error *err)
+{
+    const struct table *storages = system_table(catalog, SYSTEM_TABLE_STORAGES);
+    struct value id = value_text(VALUE_TEXT, STR_LIT("local"));
+    struct kv_value value;
+    struct buf key;
+
+    CHECK(storages->rows != NULL);
+    buf_init(&key);
+    enum status status = key_encode(&id, 1, &key, err);
+    if (status == STATUS_OK)
+        status = kv_get(store->kv, storages->rows, NULL, buf_str(&key), 0, &value, err);
+    buf_clear(&key);
+    *found = status == STATUS_OK;
+    if (status == STATUS_OK)
+        kv_value_release(store->kv, &value);
+    return status == STATUS_ABSENT ? STATUS_OK : status;
+}
+
+/* Each part is checked on its own, so that a first start cut short is completed by the second. */
+static enum status store_first_start(struct store *store, struct error *err)
+{
+    struct view *view = view_acquire(store);
+    const struct catalog *catalog = view_catalog(view);
+    bool created, found = false;
+    enum status status = store_has_local(store, catalog, &found, err);
+
+    CHECK(catalog != NULL);
+    if (status == STATUS_OK && !found)
+        status = store_first_storage(store, err);
+    if (status == STATUS_OK && catalog_find_namespace(catalog, STR_LIT("default")) == NULL)
+        status = ddl_create_namespace(store, STR_LIT("default"), STR_EMPTY, &created, err);
+    if (status == STATUS_OK && catalog_find_user(catalog, STR_LIT("root")) == NULL)
+        status = store_first_user(store, err);
+    view_release(view);
+    return status;
+}
+
+/* ---- open and close ---------------------------------------------------------------------------
+ */
+
+static struct store *store_new(const struct store_options *options)
+{
+    struct store *store = mem_zalloc(sizeof(*store));
+    pthread_condattr_t attributes;
+
+    CHECK(options->kv != NULL);
+    store->options = *options;
+    store->kv = options->kv;
+    store->files = options->files;
+    store->columnar = options->columnar;
+    CHECK(pthread_mutex_init(&store->view_mutex, NULL) == 0);
+    CHECK(pthread_condattr_init(&attributes) == 0);
+    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&store->view_freed, &attributes) == 0);
+    (void)pthread_condattr_destroy(&attributes);
+    CHECK(pthread_mutex_init(&store->catalog_mutex, NULL) == 0);
+    map_init(&store->dropping);
+    store->segment_cache = segment_cache_new(STORE_SEGMENT_CACHE_BYTES);
+    store->row_cache = row_cache_new(options->row_cache_bytes);
+    return store;
+}
+
+static void store_free(struct store *store)
+{
+    recovery_stop(store);
+    ddl_clear(store);
+    view_publish_end(store);
+    feed_free(store->feed);
+    commit_free(store->pipeline);
+    row_cache_free(store->row_cache);
+    segment_cache_free(store->segment_cache);
+    CHECK(store->view_oldest == NULL);
+    (void)pthread_mutex_destroy(&store->catalog_mutex);
+    (void)pthread_cond_destroy(&store->view_freed);
+    (void)pthread_mutex_destroy(&store->view_mutex);
+    mem_free(store);
+}
+
+enum status store_open(const struct store_options *options, struct store **out, struct error *err)
+{
+    struct store *store = store_new(options);
+    struct catalog *catalog = NULL;
+    enum status status;
+
+    CHECK(out != NULL);
+    status = store_open_spaces(store, err);
+    if (status == STATUS_OK)
+        status = store_check_format(store, err);
+    if (status == STATUS_OK)
+        status = catalog_load(store->kv, &catalog, err);
+    if (status == STATUS_OK) {
+        status = store_drop_orphans(store, catalog, err);
+        if (status == STATUS_OK)
+            status = store_open_pipeline(store, catalog, err);
+        else
+            catalog_unref(catalog);
+    }
+    if (status == STATUS_OK)
+        status = recovery_run(store, err);
+    if (status != STATUS_OK) {
+        store_free(store);
+        return status;
+    }
+    commit_run(store->pipeline);
+    status = store_first_start(store, err);
+    if (status != STATUS_OK) {
+        store_close(store);
+        return status;
+    }
+    *out = store;
+    return STATUS_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL)
+        return;
+    CHECK(store->pipeline != NULL);
+    commit_stop(store->pipeline);
+    feed_stop(store->feed);
+    store_free(store);
+}
+
+/* ---- figures ----------------------------------------------------------------------------------
+ */
+
+int64_t store_recovered_position(const struct store *store)
+{
+    CHECK(store->recovered_position <= store->start_position);
+    return store->recovered_position;
+}
+
+int64_t store_start_position(const struct store *store)
+{
+    CHECK(store != NULL);
+    return store->start_position;
+}
+
+void store_stats(struct store *store, struct store_stats *out)
+{
+    struct row_cache_stats cache;
+
+    CHECK(out != NULL);
+    *out = (struct store_stats){0};
+    commit_pipeline_stats(store->pipeline, out);
+    row_cache_stats(store->row_cache, &cache);
+    out->row_cache_bytes = cache.bytes;
+    out->row_cache_hits = cache.hits;
+    out->row_cache_misses = cache.misses;
+    out->feed_bytes = feed_bytes(store->feed);
+}
