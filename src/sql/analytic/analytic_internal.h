@@ -108,6 +108,10 @@ struct analytic_plan {
     uint32_t splice_count;
     uint32_t *params; /* new number - 1 → number in the text */
     uint32_t param_count;
+    /* By number in the text: type of the column it is compared with; a text is converted to it
+     * unless two columns disagree. */
+    struct data_type *param_types;
+    bool *param_mixed;
     /* Names of result columns as PostgreSQL gives them; `front` from the left, `back` from the
      * right of what a star expands to; empty = DuckDB's own. */
     struct str *names;

@@ -80,4 +80,7 @@ bool check_is_number(const struct tree *node, int64_t *out); /* a literal intege
 enum status check_series(struct check *check, const struct tree *call, bool rows,
                          struct str name) MUST_CHECK;
 
+/* check_operand.c: literals and parameters beside a column of a comparison, or in a cast. */
+void check_operands(struct check *check, const struct tree *node);
+
 #endif

@@ -363,6 +363,8 @@ static enum status check_operator(struct check *check, const struct tree *node)
         "ARRAY_SLICE",          "STRUCT_EXTRACT",    "ARRAY_CONSTRUCTOR", "GROUPING_FUNCTION"};
 
     CHECK(node->kind == TREE_OBJECT);
+    if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN"))
+        check_operands(check, node);
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
         if (tree_is(node, "type", known[i]))
             return check_members(check, node, NULL);
@@ -403,6 +405,7 @@ static enum status check_cast(struct check *check, const struct tree *node)
     enum status status = check_type(check, node, tree_get(node, "cast_type"));
 
     CHECK(node->kind == TREE_OBJECT);
+    check_operands(check, node);
     return status == STATUS_OK ? check_members(check, node, skip) : status;
 }
 
@@ -442,6 +445,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
             return check_refuse(check, node, "collation", tree_text(node, "collation"));
         return check_members(check, node, NULL);
     }
+    if (str_equal(class, STR_LIT("COMPARISON")) || str_equal(class, STR_LIT("BETWEEN")))
+        check_operands(check, node);
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {
         if (str_equal(class, str_from_c(plain[i])))
             return check_members(check, node, NULL);

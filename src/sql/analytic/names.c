@@ -20,6 +20,8 @@ static struct str names_of_function(const struct analytic_plan *plan, const stru
     CHECK(item->kind == TREE_OBJECT);
     if (is_operator && is_operator->boolean)
         return STR_LIT("?column?");
+    if (str_ends_with(name, STR_LIT("like_escape"))) /* LIKE … ESCAPE */
+        return STR_LIT("?column?");
     if (str_equal(name, STR_LIT("count_star")))
         return STR_LIT("count");
     if (str_equal(name, STR_LIT("list_value")) &&

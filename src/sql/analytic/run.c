@@ -18,7 +18,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/mem.h"
+#include "base/limits.h"
+#include "value/cast.h"
 
 #include <math.h>
 
@@ -215,6 +216,49 @@ static void run_append_table(void *context, uint32_t index, struct buf *out)
     }
 }
 
+/* A text beside a column has the column's type (spec §2.17). */
+static enum status run_convert_param(struct run *run, uint32_t number, struct value *value,
+                                     struct error *err)
+{
+    const struct data_type *type = &run->plan->param_types[number];
+    enum status status;
+
+    CHECK(number > 0 && number <= UINT8_MAX);
+    *value = run->execution->params[number - 1];
+    if (value->is_null || value->type != VALUE_TEXT || type->kind == VALUE_NULL ||
+        type->kind == VALUE_TEXT || type->kind == VALUE_JSON || run->plan->param_mixed[number])
+        return STATUS_OK;
+    status = value_cast(value, type, CAST_ASSIGNMENT, run->execution->arena, value, err);
+    if (status != STATUS_OK)
+        error_prefix(err, "parameter $%u", number);
+    return status;
+}
+
+static enum status run_bind_params(struct run *run, struct error *err)
+{
+    const struct analytic_execution *execution = run->execution;
+
+    CHECK(execution->params || execution->param_count == 0);
+    run->params = arena_array(execution->arena, run->plan->param_count + 1,
+                              sizeof(struct columnar_parameter));
+    for (uint32_t i = 0; i < run->plan->param_count; i++) {
+        struct columnar_parameter *param = &run->params[i];
+        struct value value;
+        enum status status;
+        if (run->plan->params[i] > execution->param_count)
+            return error_set(err, STATUS_INVALID_PARAMETER,
+                             "parameter mismatch: expected %u, got %zu", run->plan->params[i],
+                             execution->param_count);
+        status = run_convert_param(run, run->plan->params[i], &value, err);
+        if (status != STATUS_OK)
+            return status;
+        param->type =
+            (struct column_type){(enum column_kind)value.type, value.precision, value.scale};
+        analytic_cell(&value, &param->cell);
+    }
+    return STATUS_OK;
+}
+
 static enum status run_bind(struct run *run, struct error *err)
 {
     struct analytic_execution *execution = run->execution;
@@ -235,20 +279,7 @@ static enum status run_bind(struct run *run, struct error *err)
     if (status != STATUS_OK)
         return status;
     splice_assemble(run->plan, &context, &run->text);
-    run->params = arena_array(execution->arena, run->plan->param_count + 1,
-                              sizeof(struct columnar_parameter));
-    for (uint32_t i = 0; i < run->plan->param_count; i++) {
-        const struct value *value;
-        if (run->plan->params[i] > execution->param_count)
-            return error_set(err, STATUS_INVALID_PARAMETER,
-                             "parameter mismatch: expected %u, got %zu", run->plan->params[i],
-                             execution->param_count);
-        value = &execution->params[run->plan->params[i] - 1];
-        run->params[i].type =
-            (struct column_type){(enum column_kind)value->type, value->precision, value->scale};
-        analytic_cell(value, &run->params[i].cell);
-    }
-    return STATUS_OK;
+    return run_bind_params(run, err);
 }
 
 /* ---- result ---- */
@@ -436,6 +467,46 @@ static void run_clear(struct run *run)
     buf_clear(&run->text);
 }
 
+/* The name in double quotes behind `before`; empty if the message reads otherwise. */
+static struct str run_quoted_name(const char *message, const char *before)
+{
+    const char *start = strstr(message, before), *end;
+
+    CHECK(before);
+    if (!start)
+        return STR_EMPTY;
+    start += strlen(before);
+    end = strchr(start, '"');
+    return end ? str_from(start, (size_t)(end - start)) : STR_EMPTY;
+}
+
+/* DuckDB opens with its own kind of error; the message behind it says what happened. */
+static enum status run_translate(enum status status, struct error *err)
+{
+    static const char *const kinds[] = {
+        "Invalid Input Error: ", "Out of Range Error: ", "Conversion Error: ",
+        "Binder Error: ",        "Catalog Error: ",      "Parser Error: "};
+    char name[LIMIT_IDENTIFIER_BYTES + 1];
+    struct str column;
+
+    CHECK(status != STATUS_OK);
+    err->position = -1; /* it counts in the spliced text */
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        size_t size = strlen(kinds[i]);
+        if (strncmp(err->message, kinds[i], size) == 0)
+            memmove(err->message, err->message + size, strlen(err->message) - size + 1);
+    }
+    column = run_quoted_name(err->message, "Referenced column \"");
+    if (column.size == 0)
+        column = run_quoted_name(err->message, "does not have a column named \"");
+    if (column.size == 0 || column.size >= sizeof(name))
+        return status;
+    memcpy(name, column.data, column.size);
+    name[column.size] = 0;
+    return error_set(err, STATUS_COLUMN_NOT_FOUND, "column not found: column \"%s\" does not exist",
+                     name);
+}
+
 /* `*bound` tells STALE of the engine (repeat here) from STALE of the plan (prepare again). */
 static enum status run_once(struct analytic_plan *plan, struct analytic_execution *execution,
                             bool *bound, struct error *err)
@@ -462,8 +533,8 @@ static enum status run_once(struct analytic_plan *plan, struct analytic_executio
         buf_printf(execution->explain, "rows %llu, time %.3f ms\n",
                    (unsigned long long)execution->row_count,
                    (double)(clock_monotonic_ns() - started) / 1e6);
-    if (status != STATUS_OK && run.query == NULL)
-        err->position = -1; /* DuckDB counts in the spliced text */
+    if (status != STATUS_OK && status != STATUS_STALE)
+        status = run_translate(status, err);
 out:
     run_clear(&run);
     return status;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "catalog/system_tables.h"
 #include "sql/analytic/analytic_internal.h"
@@ -248,6 +249,8 @@ static void fake_bind_parameter(duckdb_prepared_statement statement, idx_t index
                                    parameter->cell.text.size);
     else if (parameter->type.kind == COLUMN_BIGINT)
         duckdb_bind_int64(statement, index, parameter->cell.integer);
+    else if (parameter->type.kind == COLUMN_TIMESTAMP)
+        duckdb_bind_timestamp(statement, index, (duckdb_timestamp){parameter->cell.integer});
     else
         abort();
 }
@@ -378,7 +381,7 @@ static struct fake_table fake_tables[] = {
                  {.name = {"amount", 6},
                   .type = {.kind = VALUE_DECIMAL, .precision = 10, .scale = 2},
                   .key_position = -1},
-                 FAKE_COLUMN("at", VALUE_TIMESTAMP)},
+                 FAKE_COLUMN("placed", VALUE_TIMESTAMP)},
      .rows = {"10|1|1250|0|21|0|f", "11|1|100|86400000000|22|0|f", "12|2|5|0|23|0|f"}},
     {.table = {.kind = TABLE_KIND_SHARED,
                .id = {103},

@@ -1,0 +1,213 @@
+/* check_operand.c — literals and parameters that stand beside a column in a comparison.
+ *
+ * Three things are decided by the column, not by the literal, and DuckDB decides them otherwise: a
+ * timestamp's offset counts (DuckDB drops it), a text parameter has the column's type, and
+ * enumerated columns of system tables ignore case. The column is looked for among the tables of the
+ * same SELECT only; anything else is left to DuckDB.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/analytic/check.h"
+
+#include "base/check.h"
+#include "sql/syntax/lexer.h"
+#include "value/text.h"
+
+struct operand_column {
+    const struct table *table;
+    uint32_t index;
+    struct data_type type;
+};
+
+static bool operand_find_in(const struct table *table, struct str name, struct operand_column *out)
+{
+    CHECK(table && out);
+    for (uint32_t i = 0; i < table_column_total(table); i++) {
+        if (!str_equal_nocase(table_column_name(table, i), name))
+            continue;
+        *out = (struct operand_column){table, i, table_column_type(table, i)};
+        return true;
+    }
+    return false;
+}
+
+static bool operand_find_column(struct check *check, const struct tree *node,
+                                struct operand_column *out)
+{
+    const struct check_item *item;
+    uint32_t count;
+    struct str name;
+
+    CHECK(check->level);
+    if (!tree_is(node, "class", "COLUMN_REF"))
+        return false;
+    name = check_last_name(node, &count);
+    if (count == 2) {
+        item = check_find_item(check->level, tree_get(node, "column_names")->child->text);
+        return item && item->table >= 0 &&
+               operand_find_in(check->plan->tables[item->table].table, name, out);
+    }
+    if (count != 1)
+        return false;
+    for (item = check->level->items; item; item = item->next) {
+        if (item->table < 0) /* it may have a column of this name */
+            return false;
+    }
+    for (item = check->level->items; item; item = item->next) {
+        if (operand_find_in(check->plan->tables[item->table].table, name, out))
+            return true;
+    }
+    return false;
+}
+
+static void operand_replace(struct check *check, const struct tree *node, struct str text)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT};
+    int64_t location = tree_location(node);
+    struct lexer lexer;
+    struct token token;
+    struct buf quoted;
+
+    CHECK(text.data);
+    if (location < 0 || (uint64_t)location >= check->plan->sql.size)
+        return;
+    lexer_init(&lexer, check->plan->sql);
+    lexer.offset = (uint32_t)location;
+    token = lexer_next(&lexer);
+    if (!token_is_string(&token) || token.start != (uint32_t)location)
+        return;
+    buf_init(&quoted);
+    splice_append_quoted(&quoted, text, '\'');
+    splice.start = token.start;
+    splice.end = token.end;
+    splice.text = arena_copy(&check->plan->arena, buf_str(&quoted));
+    splice_add(check->plan, &splice);
+    buf_clear(&quoted);
+}
+
+static bool operand_is_enumerated(const struct operand_column *column, bool *upper)
+{
+    static const char *const names[] = {"table_type", "status", "role",
+                                        "job_type",   "access", "storage_type"};
+    struct str name = table_column_name(column->table, column->index);
+
+    CHECK(column->table);
+    *upper = str_equal(name, STR_LIT("table_type"));
+    for (size_t i = 0; column->table->kind == TABLE_KIND_SYSTEM && i < ARRAY_COUNT(names); i++) {
+        if (str_equal(name, str_from_c(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static void operand_fold(struct check *check, const struct tree *node, struct str text, bool upper)
+{
+    char *folded = arena_alloc(check->arena, text.size + 1);
+
+    CHECK(text.data);
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if (upper && c >= 'a' && c <= 'z')
+            c = (char)(c - ('a' - 'A'));
+        else if (!upper && c >= 'A' && c <= 'Z')
+            c = (char)(c + ('a' - 'A'));
+        folded[i] = c;
+    }
+    operand_replace(check, node, str_from(folded, text.size));
+}
+
+/* `2026-01-01T12:00:00+02:00` → the same moment in UTC. */
+static void operand_timestamp(struct check *check, const struct tree *node, struct str text)
+{
+    const struct data_type type = {.kind = VALUE_TIMESTAMP};
+    struct value value;
+    struct error ignored;
+    struct buf out;
+
+    CHECK(text.data || text.size == 0);
+    if (text.size <= 10 || (!memchr(text.data + 10, '+', text.size - 10) &&
+                            !memchr(text.data + 10, '-', text.size - 10)))
+        return;
+    if (value_parse(text, &type, check->arena, &value, &ignored) != STATUS_OK)
+        return;
+    buf_init(&out);
+    value_format(&value, &out);
+    operand_replace(check, node, buf_str(&out));
+    buf_clear(&out);
+}
+
+static void operand_parameter(struct check *check, const struct tree *node, struct data_type type)
+{
+    struct data_type *known;
+    int64_t number;
+
+    if (!str_to_int64(tree_text(node, "identifier"), &number) || number < 1 || number > UINT8_MAX)
+        return;
+    CHECK(check->plan->param_types);
+    known = &check->plan->param_types[number];
+    if (known->kind != VALUE_NULL && !data_type_is_same(known, &type))
+        check->plan->param_mixed[number] = true;
+    *known = type;
+}
+
+static bool operand_literal(const struct tree *node, struct str *text)
+{
+    const struct tree *value = tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
+    const struct tree *type = value ? tree_get(value, "type") : NULL;
+
+    CHECK(text);
+    if (!type || !tree_is(type, "id", "VARCHAR") || !tree_get(value, "value"))
+        return false;
+    *text = tree_text(value, "value");
+    return text->data != NULL;
+}
+
+static void operand_apply(struct check *check, const struct operand_column *column,
+                          const struct tree *node)
+{
+    struct str text;
+    bool upper;
+
+    CHECK(column->table);
+    if (node->kind != TREE_OBJECT)
+        return;
+    if (tree_is(node, "class", "PARAMETER"))
+        operand_parameter(check, node, column->type);
+    if (!operand_literal(node, &text))
+        return;
+    if (column->type.kind == VALUE_TIMESTAMP)
+        operand_timestamp(check, node, text);
+    else if (operand_is_enumerated(column, &upper))
+        operand_fold(check, node, text, upper);
+}
+
+void check_operands(struct check *check, const struct tree *node)
+{
+    static const char *const members[] = {"left", "right", "input", "lower", "upper"};
+    const struct tree *children = tree_get(node, "children");
+    struct operand_column column;
+    bool found = false;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (check->draft->verify)
+        return;
+    if (tree_is(node, "class", "CAST")) { /* CAST('…+02' AS TIMESTAMP) */
+        const struct tree *child = tree_get(node, "child"), *type = tree_get(node, "cast_type");
+        struct str text;
+        if (child && type && tree_is(type, "id", "TIMESTAMP") && operand_literal(child, &text))
+            operand_timestamp(check, child, text);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(members) && !found; i++)
+        found = tree_get(node, members[i]) &&
+                operand_find_column(check, tree_get(node, members[i]), &column);
+    for (const struct tree *child = children ? children->child : NULL; child && !found;
+         child = child->next)
+        found = child->kind == TREE_OBJECT && operand_find_column(check, child, &column);
+    for (size_t i = 0; i < ARRAY_COUNT(members) && found; i++) {
+        if (tree_get(node, members[i]))
+            operand_apply(check, &column, tree_get(node, members[i]));
+    }
+    for (const struct tree *child = children ? children->child : NULL; child && found;
+         child = child->next)
+        operand_apply(check, &column, child);
+}
