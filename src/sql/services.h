@@ -29,6 +29,8 @@ struct sql_services {
     enum status (*kill_live_query)(void *context, struct str live_id, struct str actor, enum role role, struct error *err);
     /* argon2id of a new password; slow. Checks length and common ones: CONSTRAINT_VIOLATION. */
     enum status (*hash_password)(void *context, struct str password, char out[256], struct error *err);
+    /* Hex SHA-256 of a new API key: ALTER USER … GENERATE API KEY. NULL: NOT_SUPPORTED. */
+    void (*hash_api_key)(void *context, struct str key, char out[65]);
     /* Settings for system.settings: name, value (secrets masked), default, source, description at index; false at the end. */
     bool (*setting_at)(void *context, size_t index, struct str out[5]);
     struct str (*public_ws_url)(void *context, struct arena *arena);

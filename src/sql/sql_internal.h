@@ -19,7 +19,7 @@ struct sql_engine {
     struct store *store;
     struct columnar *columnar;
     struct plan_cache *plans;
-    atomic_uint_fast64_t statements;
+    atomic_uint_fast64_t statements, plan_hits, plan_misses;
 };
 
 #endif

@@ -1,5 +1,6 @@
-/* table_source.h — any table, stored or virtual, as a stream of rows: what the point/range executor, DuckDB's
- * hot_scan and live snapshots read. Stored tables come from the merged scan; virtual system tables from system_scan.c.
+/* table_source.h — any table, stored or virtual, as a stream of rows: what the point/range
+ * executor, DuckDB's hot_scan and live snapshots read. Stored tables come from the merged scan;
+ * virtual system tables from system_scan.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_TABLE_SOURCE_H
@@ -10,7 +11,7 @@
 
 struct table_source_options {
     struct sql_engine *engine;
-    struct scan_options scan;  /* table, user, view, range, direction … */
+    struct scan_options scan;        /* table, user, view, range, direction … */
     const struct sql_caller *caller; /* virtual and system tables: row visibility of spec §2.20 */
 };
 struct table_source;
@@ -18,8 +19,11 @@ enum status table_source_open(const struct table_source_options *options, struct
                               struct error *err) MUST_CHECK;
 /* END after the last row. */
 enum status table_source_next(struct table_source *source, struct error *err) MUST_CHECK;
-/* Column `index` (user, then system columns) of the current row; borrowed until the next step or in the scan's arena. */
+/* Column `index` (user, then system columns) of the current row; borrowed until the next step or in
+ * the scan's arena. */
 void table_source_column(struct table_source *source, uint32_t index, struct value *out);
+/* row_id of the current row of a stored table. */
+struct str table_source_key(const struct table_source *source);
 void table_source_close(struct table_source *source);
 
 #endif

@@ -1,0 +1,47 @@
+/* engine.c — what all statements of one server share: options, services and the plan cache.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/sql_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "sql/plan_cache.h"
+
+struct sql_engine *sql_engine_new(const struct sql_engine_options *options)
+{
+    struct sql_engine *engine = mem_zalloc(sizeof(*engine));
+
+    CHECK(options != NULL && options->store != NULL);
+    engine->options = *options;
+    if (options->services != NULL)
+        engine->services = *options->services;
+    engine->store = options->store;
+    engine->columnar = options->columnar;
+    engine->plans = plan_cache_new(options->plans_max);
+    return engine;
+}
+
+void sql_engine_free(struct sql_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    plan_cache_free(engine->plans);
+    mem_free(engine);
+}
+
+size_t sql_engine_clear_cache(struct sql_engine *engine)
+{
+    CHECK(engine != NULL);
+    return plan_cache_clear(engine->plans);
+}
+
+void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out)
+{
+    CHECK(engine != NULL && out != NULL);
+    *out = (struct sql_engine_stats){
+        .plan_hits = atomic_load_explicit(&engine->plan_hits, memory_order_relaxed),
+        .plan_misses = atomic_load_explicit(&engine->plan_misses, memory_order_relaxed),
+        .statements = atomic_load_explicit(&engine->statements, memory_order_relaxed),
+        .plans = plan_cache_count(engine->plans),
+    };
+}

@@ -1,0 +1,139 @@
+/* aggregate.c — count, sum, min, max over all rows that pass, with PostgreSQL's result types: count
+ * BIGINT, sum of small integers BIGINT, sum of BIGINT and DECIMAL exact DECIMAL.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/run.h"
+
+#include "base/check.h"
+#include "value/decimal.h"
+
+struct aggregate {
+    enum plan_aggregate kind;
+    const struct expr_program *program;
+    struct data_type type;
+    int64_t count; /* values that were not NULL */
+    int128 sum;    /* unscaled, of the result's scale */
+    struct value best;
+};
+
+static enum status aggregate_add_sum(struct aggregate *aggregate, const struct value *value,
+                                     struct error *err)
+{
+    int128 term = value->type == VALUE_DECIMAL ? value->decimal : value->integer;
+
+    if (value->type == VALUE_DECIMAL && value->scale != aggregate->type.scale) {
+        struct decimal scaled;
+        struct decimal number = {.unscaled = value->decimal, .scale = value->scale};
+        if (!decimal_rescale(number, aggregate->type.scale, &scaled))
+            return error_set(err, STATUS_SQL_EXECUTION_ERROR, "numeric field overflow in sum");
+        term = scaled.unscaled;
+    }
+    int128 limit = decimal_power(DECIMAL_DIGITS_MAX);
+    aggregate->sum += term; /* both are below 10^38, an int128 holds 1.7 × 10^38 */
+    if (aggregate->sum >= limit || aggregate->sum <= -limit)
+        return error_set(err, STATUS_SQL_EXECUTION_ERROR, "numeric field overflow in sum");
+    return STATUS_OK;
+}
+
+static enum status aggregate_add(struct sql_run *run, struct aggregate *aggregate,
+                                 struct expr_context *context, struct error *err)
+{
+    struct value value;
+    enum status status;
+
+    if (aggregate->kind == AGGREGATE_COUNT_ALL) {
+        aggregate->count++;
+        return STATUS_OK;
+    }
+    status = expr_run(aggregate->program, context, &value, err);
+    if (status != STATUS_OK || value.is_null)
+        return status;
+    aggregate->count++;
+    if (aggregate->kind == AGGREGATE_SUM)
+        return aggregate_add_sum(aggregate, &value, err);
+    if (aggregate->kind == AGGREGATE_COUNT)
+        return STATUS_OK;
+    bool better = aggregate->best.is_null;
+    if (!better) {
+        int order = value_compare(&value, &aggregate->best);
+        better = aggregate->kind == AGGREGATE_MIN ? order < 0 : order > 0;
+    }
+    if (!better)
+        return STATUS_OK;
+    aggregate->best = value;
+    if (value_type_is_text(value.type))
+        aggregate->best.text = arena_copy(&run->arena, value.text);
+    return arena_check(&run->arena, err);
+}
+
+static enum status aggregate_result(const struct aggregate *aggregate, struct value *out,
+                                    struct error *err)
+{
+    switch (aggregate->kind) {
+    case AGGREGATE_COUNT_ALL:
+    case AGGREGATE_COUNT:
+        *out = value_integer(VALUE_BIGINT, aggregate->count);
+        return STATUS_OK;
+    case AGGREGATE_SUM:
+        if (aggregate->count == 0) {
+            *out = value_null(aggregate->type.kind);
+            return STATUS_OK;
+        }
+        if (aggregate->type.kind == VALUE_DECIMAL) {
+            *out = value_decimal(aggregate->sum, DECIMAL_DIGITS_MAX, aggregate->type.scale);
+            return STATUS_OK;
+        }
+        if (aggregate->sum > INT64_MAX || aggregate->sum < INT64_MIN)
+            return error_set(err, STATUS_SQL_EXECUTION_ERROR, "bigint out of range");
+        *out = value_integer(VALUE_BIGINT, (int64_t)aggregate->sum);
+        return STATUS_OK;
+    case AGGREGATE_MIN:
+    case AGGREGATE_MAX:
+        *out = aggregate->best;
+        return STATUS_OK;
+    }
+    UNREACHABLE("aggregate kind");
+}
+
+static enum status aggregate_rows(struct sql_run *run, struct aggregate *aggregates,
+                                  struct error *err)
+{
+    struct cursor_options options = {0};
+    uint32_t count = run->plan->output.count;
+    struct cursor cursor;
+    enum status status = cursor_open(run, &options, &cursor, err);
+
+    while (status == STATUS_OK) {
+        status = cursor_next(&cursor, err);
+        for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+            status = aggregate_add(run, &aggregates[i], &cursor.context, err);
+    }
+    cursor_close(&cursor);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+enum status aggregate_run(struct sql_run *run, struct error *err)
+{
+    const struct plan *plan = run->plan;
+    uint32_t count = plan->output.count;
+    struct aggregate *aggregates = arena_array(&run->arena, count, sizeof(*aggregates));
+    struct value *values = arena_array(&run->arena, count, sizeof(*values));
+    enum status status;
+
+    CHECK(plan->select.aggregated);
+    for (uint32_t i = 0; i < count; i++)
+        aggregates[i] = (struct aggregate){
+            .kind = plan->select.aggregates[i],
+            .program = plan->output.programs[i],
+            .type = plan->output.columns[i].type,
+            .best = value_null(plan->output.columns[i].type.kind),
+        };
+    status = aggregate_rows(run, aggregates, err);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+        status = aggregate_result(&aggregates[i], &values[i], err);
+    if (status == STATUS_OK)
+        status = run_send_columns(run, plan->output.columns, count, err);
+    if (status == STATUS_OK)
+        status = run_send_row(run, values, err);
+    return status;
+}

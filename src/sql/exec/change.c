@@ -1,0 +1,249 @@
+/* change.c — runs UPDATE and DELETE: finds candidate keys, lets the commit thread decide.
+ *
+ * Candidates are keys only: the commit thread runs WHERE and SET again on the current row, so that
+ * read-modify-write is atomic. Full keys need no read at all. What only DuckDB evaluates comes with
+ * the _seq each row had at the view; a row that has moved on sends the statement back (STALE).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/run.h"
+
+#include "base/check.h"
+#include "value/cast.h"
+
+/* ---- by our own programs
+ * ---------------------------------------------------------------------------- */
+
+/* Commit thread. */
+static enum status change_resolve(void *context, const struct row *current, struct arena *arena,
+                                  enum row_verdict *verdict, struct value *values,
+                                  struct error *err)
+{
+    struct sql_run *run = context;
+    const struct plan *plan = run->plan;
+    const struct table *table = plan->table;
+    struct row_reader reader = {
+        .row = current, .arena = arena, .column_count = table_column_total(table)};
+    struct expr_context expr;
+    bool passes = true;
+    enum status status = STATUS_OK;
+
+    *verdict = ROW_KEEP;
+    if (current == NULL)
+        return STATUS_OK;
+    run_context(run, arena, &reader, &expr);
+    if (plan->filter != NULL)
+        status = expr_run_filter(plan->filter, &expr, &passes, err);
+    if (status != STATUS_OK || !passes)
+        return status;
+    if (plan->change.is_delete) {
+        *verdict = ROW_DELETE;
+        return STATUS_OK;
+    }
+    CHECK(values != NULL);
+    for (uint32_t i = 0; i < table->schema->column_count; i++)
+        row_column(current, i, arena, &values[i]);
+    *verdict = ROW_PUT;
+    return dml_apply_set(run, table, &plan->change.set, &expr, values, err);
+}
+
+struct change_ops {
+    struct row_op *ops;
+    size_t count, capacity;
+};
+
+static enum status change_add(struct sql_run *run, struct change_ops *list, struct str key,
+                              const struct row_logic *logic, bool cached_only, struct error *err)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity > 0 ? 2 * list->capacity : 8;
+        list->ops = arena_grow(&run->arena, list->ops, list->count * sizeof(*list->ops),
+                               capacity * sizeof(*list->ops));
+        list->capacity = capacity;
+    }
+    struct row_op *op = &list->ops[list->count++];
+    *op = (struct row_op){.kind = ROW_OP_CHANGE,
+                          .table = run->plan->table,
+                          .user = run->instance,
+                          .key = key,
+                          .logic = logic};
+    enum status status = arena_check(&run->arena, err);
+    CHECK(key.size > 0);
+    if (status != STATUS_OK || run->plan->table->kind == TABLE_KIND_STREAM)
+        return status;
+    return commit_lookup_cold(run->engine->store, &run->request, op, cached_only, err);
+}
+
+static enum status change_points(struct sql_run *run, const struct access_keys *keys,
+                                 bool may_block, struct change_ops *list, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < keys->point_count && status == STATUS_OK; i++)
+        status = change_add(run, list, keys->points[i], &run->logic, !may_block, err);
+    CHECK(status != STATUS_OK || list->count == keys->point_count);
+    return status;
+}
+
+static enum status change_scan(struct sql_run *run, struct change_ops *list, struct error *err)
+{
+    struct cursor_options options = {0};
+    struct cursor cursor;
+    enum status status = cursor_open(run, &options, &cursor, err);
+
+    while (status == STATUS_OK) {
+        status = cursor_next(&cursor, err);
+        if (status == STATUS_OK)
+            status = change_add(run, list, arena_copy(&run->arena, cursor_key(&cursor)),
+                                &run->logic, false, err);
+    }
+    CHECK(run->plan->table->kind != TABLE_KIND_SYSTEM);
+    cursor_close(&cursor);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+/* ---- by DuckDB
+ * --------------------------------------------------------------------------------------- */
+
+struct change_expected {
+    struct row_logic logic;
+    const struct sql_run *run;
+    int64_t seq;
+    const struct value *set; /* new values in the order of the SET list */
+};
+
+/* Commit thread. */
+static enum status change_resolve_expected(void *context, const struct row *current,
+                                           struct arena *arena, enum row_verdict *verdict,
+                                           struct value *values, struct error *err)
+{
+    const struct change_expected *expected = context;
+    const struct plan *plan = expected->run->plan;
+
+    *verdict = ROW_KEEP;
+    if (current == NULL || row_seq(current->bytes) != expected->seq)
+        return error_set(err, STATUS_STALE, "a row was changed meanwhile");
+    if (plan->change.is_delete) {
+        *verdict = ROW_DELETE;
+        return STATUS_OK;
+    }
+    CHECK(values != NULL);
+    for (uint32_t i = 0; i < plan->table->schema->column_count; i++)
+        row_column(current, i, arena, &values[i]);
+    for (uint32_t i = 0; i < plan->change.set.count; i++)
+        values[plan->change.set.columns[i]] = expected->set[i];
+    *verdict = ROW_PUT;
+    return STATUS_OK;
+}
+
+static enum status change_new_values(struct sql_run *run, const struct value *from,
+                                     struct value *out, struct error *err)
+{
+    const struct plan *plan = run->plan;
+    const struct plan_set *set = &plan->change.set;
+    const struct ast_assignment *trees = plan->tree->update.set;
+    enum status status = STATUS_OK;
+
+    CHECK(!plan->change.is_delete || set->count == 0);
+    for (uint32_t i = 0; i < set->count && status == STATUS_OK; i++) {
+        const struct table_column *column = &plan->table->schema->columns[set->columns[i]];
+        if (trees[i].value->kind == AST_DEFAULT)
+            status = dml_default(run, plan->table, column, &out[i], err);
+        else
+            status =
+                value_cast(&from[i], &column->type, CAST_ASSIGNMENT, &run->arena, &out[i], err);
+        if (status != STATUS_OK)
+            error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+        else
+            status = dml_check_not_null(column, &out[i], err);
+    }
+    return status;
+}
+
+/* One row: key columns, _seq, new values. */
+static enum status change_add_expected(struct sql_run *run, const struct value *row,
+                                       struct change_ops *list, struct error *err)
+{
+    const struct table *table = run->plan->table;
+    uint32_t set_count = run->plan->change.set.count;
+    struct value *values = arena_array(&run->arena, table->schema->column_count, sizeof(*values));
+    struct value *set = arena_array(&run->arena, set_count, sizeof(*set));
+    struct change_expected *expected = arena_zalloc(&run->arena, sizeof(*expected));
+    const struct data_type bigint = {.kind = VALUE_BIGINT};
+    struct value seq;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < table->key_count && status == STATUS_OK; i++) {
+        uint32_t column = table->key_columns[i];
+        status = value_cast(&row[i], &table->schema->columns[column].type, CAST_EXPLICIT,
+                            &run->arena, &values[column], err);
+    }
+    if (status == STATUS_OK)
+        status = value_cast(&row[table->key_count], &bigint, CAST_EXPLICIT, &run->arena, &seq, err);
+    if (status == STATUS_OK)
+        status = change_new_values(run, row + table->key_count + 1, set, err);
+    buf_reset(&run->key);
+    if (status == STATUS_OK)
+        status = table_encode_key(table, values, &run->key, err);
+    if (status != STATUS_OK)
+        return status;
+    CHECK(!seq.is_null);
+    *expected = (struct change_expected){
+        .logic = {.resolve = change_resolve_expected, .context = expected},
+        .run = run,
+        .seq = seq.integer,
+        .set = set,
+    };
+    return change_add(run, list, arena_copy(&run->arena, buf_str(&run->key)), &expected->logic,
+                      false, err);
+}
+
+static enum status change_analytic(struct sql_run *run, struct change_ops *list, struct error *err)
+{
+    struct plan *found = NULL;
+    struct analytic_execution execution;
+    struct value **rows = NULL;
+    size_t row_count = 0, column_count = 0;
+    enum status status;
+
+    run->expects_seq = true;
+    status = analytic_find(run, run->plan->change.analytic_text, run->param_count, &found, err);
+    if (status != STATUS_OK)
+        return status;
+    analytic_execution_init(run, run->params, run->param_count, &execution);
+    status = analytic_collect(found->analytic, &execution, &rows, &row_count, &column_count, err);
+    CHECK(status != STATUS_OK || row_count == 0 ||
+          column_count == run->plan->table->key_count + 1 + run->plan->change.set.count);
+    for (size_t i = 0; i < row_count && status == STATUS_OK; i++)
+        status = change_add_expected(run, rows[i], list, err);
+    plan_unref(found);
+    return status;
+}
+
+/* ---- the whole
+ * ------------------------------------------------------------------------------------- */
+
+enum status change_run(struct sql_run *run, bool may_block, struct error *err)
+{
+    const struct plan *plan = run->plan;
+    struct change_ops list = {0};
+    struct access_keys keys;
+    enum status status;
+
+    CHECK(plan->kind == PLAN_CHANGE);
+    dml_begin(run);
+    run->logic = (struct row_logic){.resolve = change_resolve, .context = run};
+    if (!str_is_empty(plan->change.analytic_text)) {
+        status = may_block ? change_analytic(run, &list, err) : STATUS_WOULD_BLOCK;
+    } else if (plan->access.kind == PLAN_ACCESS_POINTS && plan->table->kind != TABLE_KIND_STREAM) {
+        status = access_resolve(run, &keys, err);
+        if (status == STATUS_OK && !may_block && keys.point_count > RUN_INLINE_WRITES)
+            status = STATUS_WOULD_BLOCK;
+        if (status == STATUS_OK && !keys.empty)
+            status = change_points(run, &keys, may_block, &list, err);
+    } else {
+        status = may_block ? change_scan(run, &list, err) : STATUS_WOULD_BLOCK;
+    }
+    if (status != STATUS_OK)
+        return status;
+    return dml_submit(run, list.ops, list.count, err);
+}

@@ -1,0 +1,165 @@
+/* ddl_options.c — options of CREATE TABLE: which kind of table takes which, defaults, LOCATION
+ * templates.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/ddl_table.h"
+
+#include "base/check.h"
+
+enum { OPTIONS_RETENTION_HOURS = 168 };
+enum { OPTION_USER = 1, OPTION_SHARED = 2 };
+
+static const struct {
+    const char *key;
+    unsigned kinds;
+} options_known[] = {
+    {"type", OPTION_USER | OPTION_SHARED},
+    {"storage", OPTION_USER | OPTION_SHARED},
+    {"location", OPTION_USER | OPTION_SHARED},
+    {"use_user_storage", OPTION_USER},
+    {"flush_rows", OPTION_USER | OPTION_SHARED},
+    {"flush_interval", OPTION_USER | OPTION_SHARED},
+    {"deleted_retention", OPTION_USER | OPTION_SHARED},
+    {"access", OPTION_SHARED},
+    {"ttl_seconds", 0},
+    {"ephemeral", 0},
+    {"max_buffer", 0},
+};
+
+static enum status options_check_kind(const struct ast_option *option, const struct table *table,
+                                      struct error *err)
+{
+    unsigned kind = table->kind == TABLE_KIND_USER ? OPTION_USER : OPTION_SHARED;
+
+    CHECK(table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED);
+    for (size_t i = 0; i < ARRAY_COUNT(options_known); i++) {
+        if (!str_equal(option->key, str_from_c(options_known[i].key)))
+            continue;
+        if ((options_known[i].kinds & kind) != 0)
+            return STATUS_OK;
+        return error_set_at(err, STATUS_INVALID_OPERATION, option->start,
+                            "option %.*s is not valid for %s tables", STR_ARG(option->key),
+                            table_kind_name(table->kind));
+    }
+    return error_set_at(err, STATUS_INVALID_SQL, option->start, "unknown table option \"%.*s\"",
+                        STR_ARG(option->key));
+}
+
+/* One variable of a template, with or without `$`. */
+static enum status options_check_variable(struct str name, bool *is_user, struct error *err)
+{
+    static const char *const known[] = {"namespace", "tableName", "table_name", "shard"};
+
+    CHECK(is_user != NULL);
+    if (str_equal(name, STR_LIT("user_id")) || str_equal(name, STR_LIT("userId"))) {
+        *is_user = true;
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++)
+        if (str_equal(name, str_from_c(known[i])))
+            return STATUS_OK;
+    return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: unknown variable \"%.*s\"",
+                     STR_ARG(name));
+}
+
+static enum status options_check_location(struct str text, enum table_kind kind, struct error *err)
+{
+    bool has_user = false;
+
+    CHECK(kind == TABLE_KIND_USER || kind == TABLE_KIND_SHARED);
+    if (text.size == 0 || str_find(text, STR_LIT("..")) != SIZE_MAX || text.data[0] == '/' ||
+        str_find(text, STR_LIT("\\")) != SIZE_MAX || str_find(text, STR_LIT("://")) != SIZE_MAX)
+        return error_set(err, STATUS_INVALID_OPERATION,
+                         "LOCATION must be a path below the storage, without \"..\"");
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '}')
+            return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: unbalanced brace");
+        if (text.data[i] != '{')
+            continue;
+        struct str rest = str_from(text.data + i + 1, text.size - i - 1);
+        size_t size = str_find(rest, STR_LIT("}"));
+        if (size == SIZE_MAX)
+            return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: unbalanced brace");
+        enum status status = options_check_variable(str_from(rest.data, size), &has_user, err);
+        if (status != STATUS_OK)
+            return status;
+        i += size + 1;
+    }
+    if (kind == TABLE_KIND_USER && !has_user)
+        return error_set(err, STATUS_INVALID_OPERATION,
+                         "LOCATION of a user table must hold ${user_id}");
+    if (kind == TABLE_KIND_SHARED && has_user)
+        return error_set(err, STATUS_INVALID_OPERATION,
+                         "LOCATION of a shared table must not hold ${user_id}");
+    return STATUS_OK;
+}
+
+static enum status options_set_access(struct table *table, struct str word, struct error *err)
+{
+    CHECK(table->kind == TABLE_KIND_SHARED);
+    if (str_equal(word, STR_LIT("public")))
+        table->access = TABLE_ACCESS_PUBLIC;
+    else if (str_equal(word, STR_LIT("private")))
+        table->access = TABLE_ACCESS_PRIVATE;
+    else if (str_equal(word, STR_LIT("restricted")))
+        table->access = TABLE_ACCESS_RESTRICTED;
+    else
+        return error_set(err, STATUS_INVALID_SQL, "unknown access \"%.*s\"", STR_ARG(word));
+    return STATUS_OK;
+}
+
+static enum status options_apply(struct table *table, const struct ast_option *option,
+                                 struct error *err)
+{
+    const struct value *value = &option->value;
+    struct str key = option->key;
+
+    CHECK(key.size > 0);
+    if (str_equal(key, STR_LIT("storage"))) {
+        if (!str_equal(value->text, STR_LIT("local")))
+            return error_set_at(err, STATUS_STORAGE_NOT_FOUND, option->start,
+                                "Storage not found: Storage '%.*s' does not exist. Create it first "
+                                "with CREATE STORAGE.",
+                                STR_ARG(value->text));
+    } else if (str_equal(key, STR_LIT("location"))) {
+        table->location = arena_copy(table->arena, value->text);
+        return options_check_location(table->location, table->kind, err);
+    } else if (str_equal(key, STR_LIT("use_user_storage"))) {
+        table->use_user_storage = value->boolean;
+    } else if (str_equal(key, STR_LIT("flush_rows"))) {
+        table->flush_rows = (uint32_t)value->integer;
+    } else if (str_equal(key, STR_LIT("flush_interval"))) {
+        table->flush_interval_seconds = (uint32_t)value->integer;
+    } else if (str_equal(key, STR_LIT("deleted_retention"))) {
+        table->deleted_retention_hours = value->is_null ? -1 : value->integer;
+    } else if (str_equal(key, STR_LIT("access"))) {
+        return options_set_access(table, value->text, err);
+    }
+    return STATUS_OK;
+}
+
+enum status create_table_options(struct sql_run *run, const struct ast_create_table *tree,
+                                 struct table *table, struct error *err)
+{
+    const struct sql_engine_options *defaults = &run->engine->options;
+
+    CHECK(table->kind != TABLE_KIND_STREAM);
+    table->storage_id = STR_LIT("local");
+    table->deleted_retention_hours = OPTIONS_RETENTION_HOURS;
+    for (size_t i = 0; i < tree->option_count; i++) {
+        enum status status = options_check_kind(&tree->options[i], table, err);
+        if (status == STATUS_OK)
+            status = options_apply(table, &tree->options[i], err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (table->flush_rows == 0 && table->flush_interval_seconds == 0) {
+        table->flush_rows = defaults->flush_rows_default;
+        table->flush_interval_seconds = defaults->flush_interval_default;
+    }
+    if (str_is_empty(table->location))
+        table->location = table->kind == TABLE_KIND_USER
+                              ? STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}")
+                              : STR_LIT("{namespace}/shared/{tableName}");
+    return STATUS_OK;
+}

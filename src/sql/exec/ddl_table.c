@@ -1,0 +1,449 @@
+/* ddl_table.c — CREATE TABLE and DROP TABLE (spec §2.5, §2.6): builds the table object, checks the
+ * rules that need no lock, and leaves existence to store/ddl.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/ddl_table.h"
+
+#include "base/check.h"
+#include "sql/binder.h"
+#include "store/ddl.h"
+#include "value/cast.h"
+
+/* ---- columns
+ * --------------------------------------------------------------------------------------- */
+
+static enum status create_check_name(const struct ast_create_table *tree, size_t index,
+                                     struct error *err)
+{
+    const struct ast_column_def *column = &tree->columns[index];
+    enum status status = binder_check_identifier(column->name, "column", column->start, err);
+
+    CHECK(index < tree->column_count);
+    for (size_t i = 0; i < index && status == STATUS_OK; i++)
+        if (str_equal(tree->columns[i].name, column->name))
+            status =
+                error_set_at(err, STATUS_INVALID_SQL, column->start,
+                             "column \"%.*s\" specified more than once", STR_ARG(column->name));
+    return status;
+}
+
+static enum status create_default_call(const struct ast_expr *call, struct table_column *column,
+                                       struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum default_kind kind;
+    } functions[] = {
+        {"now", DEFAULT_NOW},
+        {"current_timestamp", DEFAULT_NOW},
+        {"snowflake_id", DEFAULT_SNOWFLAKE},
+        {"uuid_v7", DEFAULT_UUID_V7},
+        {"ulid", DEFAULT_ULID},
+        {"current_user", DEFAULT_CURRENT_USER},
+    };
+    enum value_type type = column->type.kind;
+    bool fits = false;
+
+    CHECK(call->kind == AST_CALL);
+    for (size_t i = 0; i < ARRAY_COUNT(functions); i++)
+        if (str_equal(call->name, str_from_c(functions[i].name)) && call->arg_count == 0)
+            column->default_kind = functions[i].kind;
+    switch (column->default_kind) {
+    case DEFAULT_NOW:
+        fits = type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME;
+        break;
+    case DEFAULT_SNOWFLAKE:
+        fits = type == VALUE_BIGINT;
+        break;
+    case DEFAULT_UUID_V7:
+        fits = type == VALUE_UUID || type == VALUE_TEXT;
+        break;
+    case DEFAULT_ULID:
+    case DEFAULT_CURRENT_USER:
+        fits = type == VALUE_TEXT;
+        break;
+    default:
+        return error_set_at(err, STATUS_INVALID_SQL, call->start,
+                            "function %.*s() is not possible as DEFAULT", STR_ARG(call->name));
+    }
+    if (fits)
+        return STATUS_OK;
+    return error_set_at(err, STATUS_INVALID_SQL, call->start,
+                        "DEFAULT %.*s() does not fit column \"%.*s\" of type %s",
+                        STR_ARG(call->name), STR_ARG(column->name), value_type_name(type));
+}
+
+static void create_keep_default(struct table *table, struct table_column *column)
+{
+    struct value *value = &column->default_value;
+
+    CHECK(column->default_kind == DEFAULT_LITERAL);
+    if (value->is_null)
+        column->default_kind = DEFAULT_NONE;
+    else if (value_type_is_text(value->type))
+        value->text = arena_copy(table->arena, value->text);
+}
+
+static enum status create_default(struct sql_run *run, struct table *table,
+                                  const struct ast_expr *tree, struct table_column *column,
+                                  struct error *err)
+{
+    const struct expr_scope nothing = {0};
+    struct expr_program *program = NULL;
+    struct expr_context context;
+    enum status status;
+
+    CHECK(tree != NULL);
+    if (tree->kind == AST_CALL)
+        return create_default_call(tree, column, err);
+    status = expr_compile(tree, &nothing, &column->type, &program, err);
+    if (status == STATUS_OK) {
+        run_context(run, &run->arena, NULL, &context);
+        status = expr_run(program, &context, &column->default_value, err);
+    }
+    expr_unref(program);
+    if (status != STATUS_OK) {
+        error_prefix(err, "DEFAULT of column \"%.*s\"", STR_ARG(column->name));
+        err->code = STATUS_INVALID_SQL;
+        err->position = tree->start;
+        return STATUS_INVALID_SQL;
+    }
+    column->default_kind = DEFAULT_LITERAL;
+    create_keep_default(table, column);
+    return STATUS_OK;
+}
+
+static enum status create_column(struct sql_run *run, struct table *table,
+                                 const struct ast_column_def *def, struct table_column *column,
+                                 struct error *err)
+{
+    CHECK(def->type.kind != VALUE_NULL);
+    *column = (struct table_column){
+        .name = arena_copy(table->arena, def->name),
+        .type = def->type,
+        .not_null = def->not_null,
+        .auto_increment = def->auto_increment,
+        .key_position = -1,
+    };
+    if (def->default_value == NULL)
+        return STATUS_OK;
+    return create_default(run, table, def->default_value, column, err);
+}
+
+/* ---- key
+ * ------------------------------------------------------------------------------------------- */
+
+static enum status create_key_column(const struct ast_create_table *tree,
+                                     struct table_schema *schema, struct str name, int position,
+                                     struct error *err)
+{
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        struct table_column *column = &schema->columns[i];
+        if (!str_equal(column->name, name))
+            continue;
+        if (column->key_position >= 0)
+            return error_set(err, STATUS_INVALID_SQL,
+                             "column \"%.*s\" appears twice in the primary key", STR_ARG(name));
+        if (!value_type_is_key(column->type.kind))
+            return error_set(
+                err, STATUS_INVALID_SQL,
+                "column \"%.*s\" of type %s cannot be part of a primary key; possible are "
+                "BIGINT, INT, SMALLINT, TEXT, UUID, TIMESTAMP, DATE, BOOLEAN",
+                STR_ARG(name), value_type_name(column->type.kind));
+        column->key_position = position;
+        column->not_null = true;
+        return STATUS_OK;
+    }
+    CHECK(tree != NULL);
+    return error_set_at(err, STATUS_COLUMN_NOT_FOUND, tree->name.start,
+                        "column not found: column \"%.*s\" does not exist", STR_ARG(name));
+}
+
+/* The column that becomes the key when none is named; -1 = add one. */
+static int create_implicit_key(const struct table_schema *schema)
+{
+    for (uint32_t i = 0; i < schema->column_count; i++)
+        if (schema->columns[i].auto_increment && value_type_is_key(schema->columns[i].type.kind))
+            return (int)i;
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        enum value_type type = schema->columns[i].type.kind;
+        if (str_equal(schema->columns[i].name, STR_LIT("id")) &&
+            (type == VALUE_BIGINT || type == VALUE_INT || type == VALUE_TEXT || type == VALUE_UUID))
+            return (int)i;
+    }
+    CHECK(schema->column_count > 0);
+    return -1;
+}
+
+static enum status create_add_key(struct table_schema *schema, const struct ast_create_table *tree,
+                                  struct error *err)
+{
+    for (uint32_t i = 0; i < schema->column_count; i++)
+        if (str_equal(schema->columns[i].name, STR_LIT("id")))
+            return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
+                                "a PRIMARY KEY is required: column \"id\" of type %s cannot be one",
+                                value_type_name(schema->columns[i].type.kind));
+    memmove(schema->columns + 1, schema->columns, schema->column_count * sizeof(*schema->columns));
+    schema->column_count++;
+    schema->columns[0] = (struct table_column){
+        .name = STR_LIT("id"),
+        .type = {.kind = VALUE_BIGINT},
+        .not_null = true,
+        .default_kind = DEFAULT_SNOWFLAKE,
+        .key_position = 0,
+    };
+    CHECK(schema->column_count <= LIMIT_TABLE_COLUMNS + 1);
+    return STATUS_OK;
+}
+
+static enum status create_key(struct sql_run *run, struct table_schema *schema,
+                              const struct ast_create_table *tree, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    if (tree->key_count > LIMIT_KEY_COLUMNS)
+        return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
+                            "a primary key has at most %d columns", LIMIT_KEY_COLUMNS);
+    for (size_t i = 0; i < tree->key_count && status == STATUS_OK; i++)
+        status = create_key_column(tree, schema, tree->key[i], (int)i, err);
+    if (status != STATUS_OK || tree->key_count > 0)
+        return status;
+    if (run->engine->options.strict_primary_key)
+        return error_set_at(err, STATUS_INVALID_SQL, tree->name.start, "a PRIMARY KEY is required");
+    int implicit = create_implicit_key(schema);
+    CHECK(implicit < (int)schema->column_count);
+    if (implicit < 0)
+        return create_add_key(schema, tree, err);
+    schema->columns[implicit].key_position = 0;
+    schema->columns[implicit].not_null = true;
+    return STATUS_OK;
+}
+
+/* ---- the whole
+ * -------------------------------------------------------------------------------------- */
+
+static enum status create_schema(struct sql_run *run, struct table *table,
+                                 const struct ast_create_table *tree, struct error *err)
+{
+    struct table_schema *schema = arena_zalloc(table->arena, sizeof(*schema));
+    struct table_schema **schemas = arena_zalloc(table->arena, sizeof(struct table_schema *));
+    enum status status = STATUS_OK;
+
+    if (tree->column_count == 0)
+        return error_set_at(err, STATUS_INVALID_SQL, tree->name.start, "a table needs a column");
+    if (tree->column_count > LIMIT_TABLE_COLUMNS)
+        return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
+                            "a table has at most %d columns", LIMIT_TABLE_COLUMNS);
+    schema->version = 1;
+    schema->created_at = run->now_us;
+    schema->changes = STR_LIT("Initial schema");
+    schema->columns = arena_array(table->arena, tree->column_count + 1, sizeof(*schema->columns));
+    for (size_t i = 0; i < tree->column_count && status == STATUS_OK; i++) {
+        status = create_check_name(tree, i, err);
+        if (status == STATUS_OK)
+            status = create_column(run, table, &tree->columns[i], &schema->columns[i], err);
+        schema->column_count++;
+    }
+    if (status == STATUS_OK)
+        status = create_key(run, schema, tree, err);
+    for (uint32_t i = 0; i < schema->column_count; i++)
+        schema->columns[i].id = i + 1;
+    schemas[0] = schema;
+    table->schemas = schemas;
+    table->schema_count = 1;
+    table->schema = schema;
+    CHECK(schema->column_count > 0);
+    return status;
+}
+
+static enum status create_check_rights(const struct sql_run *run, enum table_kind kind,
+                                       struct error *err)
+{
+    CHECK(kind != TABLE_KIND_SYSTEM);
+    if (kind == TABLE_KIND_SHARED)
+        return run_require_role(run, ROLE_SERVICE, "CREATE SHARED TABLE", err);
+    return run_require_role(run,
+                            run->engine->options.users_may_create_tables ? ROLE_USER : ROLE_SERVICE,
+                            "CREATE TABLE", err);
+}
+
+static bool create_has_raised(const struct ast_create_table *tree, struct str *name)
+{
+    for (size_t i = 0; i < tree->column_count; i++) {
+        CHECK(tree->columns[i].name.size > 0);
+        *name = tree->columns[i].name;
+        if (tree->columns[i].raised_to_bigint)
+            return true;
+    }
+    return false;
+}
+
+static void create_report(struct sql_run *run, const struct ast_create_table *tree,
+                          struct str space, bool created)
+{
+    struct str raised;
+
+    CHECK(space.size > 0);
+    if (!created)
+        run_message(run, "Table '%.*s.%.*s' already exists, nothing was changed", STR_ARG(space),
+                    STR_ARG(tree->name.table));
+    else if (create_has_raised(tree, &raised))
+        run_message(
+            run, "Table '%.*s.%.*s' created; column \"%.*s\" became BIGINT to hold snowflake ids",
+            STR_ARG(space), STR_ARG(tree->name.table), STR_ARG(raised));
+    else
+        run_message(run, "Table '%.*s.%.*s' created", STR_ARG(space), STR_ARG(tree->name.table));
+}
+
+static enum status create_check_place(const struct sql_run *run,
+                                      const struct ast_create_table *tree, struct str space,
+                                      struct error *err)
+{
+    enum status status;
+
+    if (binder_is_system_space(space))
+        return error_set_at(err, STATUS_PERMISSION_DENIED, tree->name.start,
+                            "permission denied: no tables can be created in namespace '%.*s'",
+                            STR_ARG(space));
+    if (!str_is_empty(tree->name.user))
+        return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
+                            "a table is created as namespace.table");
+    CHECK(run->view != NULL);
+    status = binder_check_identifier(tree->name.table, "table", tree->name.start, err);
+    if (status != STATUS_OK)
+        return status;
+    if (catalog_find_namespace(view_catalog(run->view), space) == NULL)
+        return error_set(
+            err, STATUS_NAMESPACE_NOT_FOUND,
+            "Namespace not found: Namespace '%.*s' does not exist. Create it first with "
+            "CREATE NAMESPACE.",
+            STR_ARG(space));
+    return STATUS_OK;
+}
+
+enum status create_table_run(struct sql_run *run, struct error *err)
+{
+    const struct ast_create_table *tree = &run->plan->tree->create_table;
+    struct str space = str_is_empty(tree->name.space) ? run->caller.space : tree->name.space;
+    struct table *table = NULL;
+    bool created = false;
+    enum status status = create_check_place(run, tree, space, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (tree->kind == AST_TABLE_STREAM)
+        return error_set(err, STATUS_NOT_SUPPORTED,
+                         "stream tables are not supported in this version");
+    table = table_new();
+    table->kind = tree->kind == AST_TABLE_USER ? TABLE_KIND_USER : TABLE_KIND_SHARED;
+    table->space = arena_copy(table->arena, space);
+    table->name = arena_copy(table->arena, tree->name.table);
+    table->created_at = table->updated_at = run->now_us;
+    status = create_check_rights(run, table->kind, err);
+    if (status == STATUS_OK)
+        status = create_schema(run, table, tree, err);
+    if (status == STATUS_OK)
+        status = create_table_options(run, tree, table, err);
+    if (status == STATUS_OK) {
+        status = ddl_create_table(run->engine->store, table, tree->if_not_exists, &created, err);
+        table = NULL; /* moved */
+    }
+    if (status == STATUS_OK)
+        create_report(run, tree, space, created);
+    CHECK(status != STATUS_WOULD_BLOCK);
+    table_unref(table);
+    return status;
+}
+
+/* ---- DROP TABLE
+ * ------------------------------------------------------------------------------------- */
+
+enum { DROP_LIST_MAX = 10 };
+
+enum status drop_table_check(struct sql_run *run, const struct table *table, struct error *err)
+{
+    struct sql_live_entry *entries = NULL;
+    size_t count = 0;
+    struct buf list;
+
+    CHECK(table->kind != TABLE_KIND_SYSTEM);
+    if (run->engine->services.live_entries == NULL)
+        return STATUS_OK;
+    run->engine->services.live_entries(run->engine->services.context, table->id, &run->arena,
+                                       &entries, &count);
+    if (count == 0)
+        return STATUS_OK;
+    buf_init(&list);
+    for (size_t i = 0; i < count && i < DROP_LIST_MAX; i++)
+        buf_printf(&list, "%s(connection_id %.*s, user_id %.*s, query_id %.*s)", i > 0 ? ", " : "",
+                   STR_ARG(entries[i].connection_id), STR_ARG(entries[i].user),
+                   STR_ARG(entries[i].query_id));
+    enum status status = error_set(
+        err, STATUS_CONFLICT, "cannot drop table '%.*s.%.*s': %zu active subscription(s): %.*s%s",
+        STR_ARG(table->space), STR_ARG(table->name), count, STR_ARG(buf_str(&list)),
+        count > DROP_LIST_MAX ? ", …" : "");
+    buf_clear(&list);
+    return status;
+}
+
+enum status drop_table_now(struct sql_run *run, const struct table *table, struct error *err)
+{
+    const struct sql_services *services = &run->engine->services;
+    enum status status;
+
+    CHECK(table->kind != TABLE_KIND_SYSTEM);
+    if (services->cancel_table_jobs != NULL)
+        services->cancel_table_jobs(services->context, table->id);
+    status = ddl_drop_table(run->engine->store, table->id, err);
+    if (status != STATUS_OK || services->drop_table_files == NULL)
+        return status;
+    return services->drop_table_files(services->context, table->id, table->space, table->name, err);
+}
+
+static bool drop_kind_fits(enum ast_table_kind wanted, enum table_kind kind)
+{
+    switch (wanted) {
+    case AST_TABLE_UNSPECIFIED:
+        return true;
+    case AST_TABLE_USER:
+        return kind == TABLE_KIND_USER;
+    case AST_TABLE_SHARED:
+        return kind == TABLE_KIND_SHARED;
+    case AST_TABLE_STREAM:
+        return kind == TABLE_KIND_STREAM;
+    }
+    UNREACHABLE("table kind word");
+}
+
+enum status drop_table_run(struct sql_run *run, struct error *err)
+{
+    const struct ast_drop_table *tree = &run->plan->tree->drop_table;
+    struct str space = str_is_empty(tree->name.space) ? run->caller.space : tree->name.space;
+    const struct table *table =
+        catalog_find_table(view_catalog(run->view), space, tree->name.table);
+    enum status status = run_require_role(run, ROLE_DBA, "DROP TABLE", err);
+
+    CHECK(space.size > 0);
+    if (status != STATUS_OK)
+        return status;
+    if (table == NULL && tree->if_exists) {
+        run_message(run, "Table '%.*s.%.*s' does not exist, nothing was changed", STR_ARG(space),
+                    STR_ARG(tree->name.table));
+        return STATUS_OK;
+    }
+    if (table == NULL)
+        return binder_table_not_found(space, tree->name.table, tree->name.start, err);
+    if (table->kind == TABLE_KIND_SYSTEM)
+        return error_set_at(err, STATUS_PERMISSION_DENIED, tree->name.start,
+                            "permission denied: system tables cannot be dropped");
+    if (!drop_kind_fits(tree->kind, table->kind))
+        return error_set_at(err, STATUS_INVALID_OPERATION, tree->name.start,
+                            "table '%.*s.%.*s' is a %s table", STR_ARG(space),
+                            STR_ARG(tree->name.table), table_kind_name(table->kind));
+    status = drop_table_check(run, table, err);
+    if (status == STATUS_OK)
+        status = drop_table_now(run, table, err);
+    if (status == STATUS_OK)
+        run_message(run, "Table '%.*s.%.*s' dropped", STR_ARG(space), STR_ARG(tree->name.table));
+    return status;
+}

@@ -1,0 +1,212 @@
+/* dml.c — what INSERT, UPDATE and DELETE share: defaults, SET, the commit request and its result.
+ *
+ * dml_apply_set runs on the commit thread: it touches nothing but the run's immutable parts and the
+ * arena it is given. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/run.h"
+
+#include "base/check.h"
+#include "base/id.h"
+#include "value/cast.h"
+#include "value/datetime.h"
+
+/* ---- values
+ * ---------------------------------------------------------------------------------------- */
+
+static struct value dml_now(const struct sql_run *run, enum value_type type)
+{
+    int64_t time_us = 0;
+    int64_t days = datetime_split(run->now_us, &time_us);
+
+    CHECK(type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME);
+    if (type == VALUE_DATE)
+        return value_integer(VALUE_DATE, days);
+    return value_integer(type, type == VALUE_TIME ? time_us : run->now_us);
+}
+
+static enum status dml_uuid(struct sql_run *run, const struct table_column *column,
+                            struct value *out, struct error *err)
+{
+    struct value uuid = {.type = VALUE_UUID};
+
+    CHECK(column != NULL);
+    id_uuid_v7(uuid.uuid);
+    return value_cast(&uuid, &column->type, CAST_EXPLICIT, &run->arena, out, err);
+}
+
+/* The value an absent key of one column gets by itself (spec §2.5.4). */
+static enum status dml_generated_key(struct sql_run *run, const struct table *table,
+                                     const struct table_column *column, struct value *out,
+                                     struct error *err)
+{
+    bool generates = column->key_position >= 0 && table->key_count == 1 &&
+                     !run->engine->options.strict_primary_key;
+
+    CHECK(out->is_null);
+    if (!generates)
+        return STATUS_OK;
+    if (column->type.kind == VALUE_BIGINT)
+        *out = value_integer(VALUE_BIGINT, id_snowflake());
+    else if (column->type.kind == VALUE_UUID || column->type.kind == VALUE_TEXT)
+        return dml_uuid(run, column, out, err);
+    return STATUS_OK;
+}
+
+enum status dml_default(struct sql_run *run, const struct table *table,
+                        const struct table_column *column, struct value *out, struct error *err)
+{
+    *out = value_null(column->type.kind);
+    switch (column->default_kind) {
+    case DEFAULT_NONE:
+        return dml_generated_key(run, table, column, out, err);
+    case DEFAULT_LITERAL:
+        *out = column->default_value;
+        return STATUS_OK;
+    case DEFAULT_NOW:
+        *out = dml_now(run, column->type.kind);
+        return STATUS_OK;
+    case DEFAULT_SNOWFLAKE:
+        *out = value_integer(VALUE_BIGINT, id_snowflake());
+        return STATUS_OK;
+    case DEFAULT_UUID_V7:
+        return dml_uuid(run, column, out, err);
+    case DEFAULT_ULID: {
+        char *text = arena_alloc(&run->arena, ID_ULID_SIZE);
+        id_ulid(text);
+        *out = value_text(VALUE_TEXT, str_from(text, ID_ULID_SIZE));
+        return STATUS_OK;
+    }
+    case DEFAULT_CURRENT_USER: {
+        struct value user = value_text(VALUE_TEXT, run->caller.user);
+        return value_cast(&user, &column->type, CAST_ASSIGNMENT, &run->arena, out, err);
+    }
+    }
+    UNREACHABLE("default kind");
+}
+
+enum status dml_check_not_null(const struct table_column *column, const struct value *value,
+                               struct error *err)
+{
+    CHECK(column != NULL);
+    if (LIKELY(!value->is_null || (!column->not_null && column->key_position < 0)))
+        return STATUS_OK;
+    return error_set(err, STATUS_CONSTRAINT_VIOLATION,
+                     "null value in column \"%.*s\" violates not-null constraint",
+                     STR_ARG(column->name));
+}
+
+enum status dml_apply_set(struct sql_run *run, const struct table *table,
+                          const struct plan_set *set, struct expr_context *context,
+                          struct value *values, struct error *err)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        const struct table_column *column = &table->schema->columns[set->columns[i]];
+        struct value *target = &values[set->columns[i]];
+        enum status status;
+
+        CHECK(column->key_position < 0);
+        if (set->programs[i] == NULL)
+            status = dml_default(run, table, column, target, err);
+        else
+            status = expr_run(set->programs[i], context, target, err);
+        if (status == STATUS_TYPE_MISMATCH || status == STATUS_CONSTRAINT_VIOLATION)
+            error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+        if (status == STATUS_OK)
+            status = dml_check_not_null(column, target, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* ---- commit
+ * ---------------------------------------------------------------------------------------- */
+
+static void dml_committed(struct commit_request *request)
+{
+    struct sql_run *run = request->context;
+
+    CHECK(run->state == RUN_COMMITTING && run->options.resume != NULL);
+    run->options.resume(run->options.resume_context);
+}
+
+void dml_begin(struct sql_run *run)
+{
+    CHECK(run->view != NULL);
+    run->request = (struct commit_request){
+        .flags = run->plan->output.count > 0 ? COMMIT_KEEP_IMAGES : 0,
+        .arena = &run->commit_arena,
+        .view = run->view,
+        .done = dml_committed,
+        .context = run,
+    };
+}
+
+static enum status dml_report(struct sql_run *run, uint64_t rows, struct error *err)
+{
+    const struct plan *plan = run->plan;
+    const char *verb = plan->kind == PLAN_INSERT ? "Inserted"
+                       : plan->change.is_delete  ? "Deleted"
+                                                 : "Updated";
+
+    CHECK(plan->kind == PLAN_INSERT || plan->kind == PLAN_CHANGE);
+    run_message(run, "%s %llu row(s)", verb, (unsigned long long)rows);
+    if (plan->output.count > 0)
+        return run_send_columns(run, plan->output.columns, plan->output.count, err);
+    run->outcome.row_count = rows;
+    return STATUS_OK;
+}
+
+enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, struct error *err)
+{
+    if (count == 0)
+        return dml_report(run, 0, err);
+    CHECK(run->request.view == run->view);
+    run->request.ops = ops;
+    run->request.op_count = count;
+    run->submitted = true; /* sql_run_step does it last */
+    return STATUS_OK;
+}
+
+/* RETURNING: the image of one operation through the output list. */
+static enum status dml_return_row(struct sql_run *run, const struct row_op *op,
+                                  struct value *values, struct error *err)
+{
+    struct str bytes = op->verdict == ROW_DELETE ? op->old_bytes : op->new_bytes;
+    const struct table *table = op->table;
+    struct row_projection projection;
+    struct row row = {.table = table, .key = op->key, .bytes = bytes, .projection = &projection};
+    struct row_reader reader = {
+        .row = &row, .arena = &run->arena, .column_count = table_column_total(table)};
+    struct expr_context context;
+
+    CHECK(bytes.size >= ROW_HEADER_BYTES);
+    const struct table_schema *schema = table_schema_version(table, row_layout_version(bytes));
+    CHECK(schema != NULL);
+    row_projection_init(&projection, &schema->layout, &table->schema->layout, &run->arena);
+    run_context(run, &run->arena, &reader, &context);
+    enum status status = run_output(&run->plan->output, &context, values, err);
+    if (status == STATUS_OK)
+        status = run_send_row(run, values, err);
+    return status;
+}
+
+enum status dml_finish(struct sql_run *run, struct error *err)
+{
+    const struct commit_request *request = &run->request;
+    enum status status = request->status;
+
+    if (status != STATUS_OK) {
+        *err = request->error;
+        return status;
+    }
+    status = dml_report(run, request->rows_affected, err);
+    if (status != STATUS_OK || run->plan->output.count == 0)
+        return status;
+    struct value *values = arena_array(&run->arena, run->plan->output.count, sizeof(*values));
+    for (size_t i = 0; i < request->op_count && status == STATUS_OK; i++)
+        if (request->ops[i].verdict != ROW_KEEP)
+            status = dml_return_row(run, &request->ops[i], values, err);
+    CHECK(status != STATUS_STALE);
+    return status;
+}

@@ -1,0 +1,222 @@
+/* explain.c — EXPLAIN [ANALYZE]: the chosen path in lines of text, with the figures of the records;
+ * with ANALYZE a SELECT is run and its rows are counted instead of sent.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/run.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sql/binder.h"
+
+static void explain_path(const struct plan *plan, const struct access_keys *keys, struct buf *out)
+{
+    CHECK(plan->table != NULL);
+    buf_append_str(out, STR_LIT("Path: "));
+    if (keys->empty)
+        buf_append_str(out, STR_LIT("none (no key can match)"));
+    else if (plan->access.kind == PLAN_ACCESS_POINTS)
+        buf_printf(out, "point lookup (%zu key%s)", keys->point_count,
+                   keys->point_count == 1 ? "" : "s");
+    else if (plan->access.kind == PLAN_ACCESS_RANGE)
+        buf_append_str(out, STR_LIT("key range"));
+    else if (plan->table->kind == TABLE_KIND_USER)
+        buf_append_str(out, STR_LIT("user prefix"));
+    else
+        buf_append_str(out, STR_LIT("full scan"));
+    buf_printf(out, " on %.*s.%.*s\n", STR_ARG(plan->table->space), STR_ARG(plan->table->name));
+}
+
+static enum status explain_tiers(struct sql_run *run, const struct access_keys *keys,
+                                 struct buf *out, struct error *err)
+{
+    const struct plan *plan = run->plan;
+    struct scan_options options = {.view = run->view,
+                                   .table = plan->table,
+                                   .user = run->instance,
+                                   .range = keys->range,
+                                   .with_deleted = plan->with_deleted,
+                                   .seq_after = keys->seq_after,
+                                   .arena = &run->arena};
+    struct scan_estimate estimate = {0};
+    enum status status;
+
+    CHECK(run->view != NULL);
+    if (plan->table->kind == TABLE_KIND_SYSTEM) {
+        buf_append_str(out, STR_LIT("Tiers: computed from the catalogue and system rows\n"));
+        return STATUS_OK;
+    }
+    if (!keys->empty && plan->access.kind == PLAN_ACCESS_POINTS && keys->point_count == 1) {
+        struct buf upper;
+        buf_init(&upper);
+        buf_append_str(&upper, keys->points[0]);
+        buf_append_byte(&upper, 0);
+        options.range =
+            (struct key_range){keys->points[0], arena_copy(&run->arena, buf_str(&upper))};
+        buf_clear(&upper);
+    }
+    status = scan_estimate(run->engine->store, &options, &estimate, err);
+    if (status != STATUS_OK)
+        return status;
+    bool cold = estimate.segments > estimate.segments_pruned;
+    buf_printf(out, "Tiers: %s, segments considered %u, pruned %u, hot rows %llu, cold rows %llu\n",
+               cold ? "hot+cold" : "hot only", estimate.segments, estimate.segments_pruned,
+               (unsigned long long)estimate.hot_rows, (unsigned long long)estimate.cold_rows);
+    return STATUS_OK;
+}
+
+static enum status explain_analytic(struct sql_run *run, struct buf *out, struct error *err)
+{
+    struct analytic_execution execution;
+    struct plan *found = NULL;
+    uint32_t given = (uint32_t)run->options.param_count;
+    enum status status = analytic_find(run, run->text, given, &found, err);
+
+    if (status != STATUS_OK)
+        return status;
+    analytic_execution_init(run, run->options.params, given, &execution);
+    execution.explain = out;
+    CHECK(found->analytic != NULL);
+    status = analytic_run(found->analytic, &execution, err);
+    plan_unref(found);
+    if (status == STATUS_OK && out->size > 0 && out->data[out->size - 1] != '\n')
+        buf_append_byte(out, '\n');
+    return status;
+}
+
+static void explain_select(const struct plan *plan, struct buf *out)
+{
+    CHECK(plan->kind == PLAN_SELECT);
+    if (plan->select.aggregated)
+        buf_append_str(out, STR_LIT("Aggregate: one row\n"));
+    else if (plan->select.order_count > 0)
+        buf_printf(out, "Order: sort in memory%s\n",
+                   plan->select.limit != NULL ? ", top rows kept" : "");
+    else if (plan->table != NULL)
+        buf_printf(out, "Order: key %s\n",
+                   plan->select.key_descending ? "descending" : "ascending");
+    if (plan->select.limit != NULL) {
+        buf_append_str(out, STR_LIT("Limit: "));
+        expr_describe(plan->select.limit, out);
+        buf_append_byte(out, '\n');
+    }
+}
+
+static enum status explain_table(struct sql_run *run, struct buf *out, struct error *err)
+{
+    const struct plan *plan = run->plan;
+    struct access_keys keys;
+    enum status status = binder_authorize(run->engine, &run->caller, plan->table, plan->name.user,
+                                          plan->write, plan->name.start, &run->instance, err);
+
+    if (status == STATUS_OK)
+        status = access_resolve(run, &keys, err);
+    if (status != STATUS_OK)
+        return status;
+    CHECK(plan->kind != PLAN_ANALYTIC);
+    if (plan->kind == PLAN_SELECT && !plan->select.aggregated && plan->select.order_count == 0) {
+        /* a bounded read stays with us; select.c decides the same way */
+    } else if (plan->kind == PLAN_SELECT && select_prefers_analytic(run, &keys)) {
+        return explain_analytic(run, out, err);
+    }
+    explain_path(plan, &keys, out);
+    return explain_tiers(run, &keys, out, err);
+}
+
+static enum status explain_plan(struct sql_run *run, struct buf *out, struct error *err)
+{
+    const struct plan *plan = run->plan;
+    enum status status = STATUS_OK;
+
+    switch (plan->kind) {
+    case PLAN_ANALYTIC:
+        return explain_analytic(run, out, err);
+    case PLAN_INSERT:
+        buf_printf(out, "Insert into %.*s.%.*s: %zu row(s)%s\n", STR_ARG(plan->table->space),
+                   STR_ARG(plan->table->name), plan->insert.row_count,
+                   str_is_empty(plan->insert.select) ? "" : " from a SELECT by DuckDB");
+        return STATUS_OK;
+    case PLAN_STATEMENT:
+        return run_not_supported("EXPLAIN of this statement", err);
+    case PLAN_SELECT:
+    case PLAN_CHANGE:
+        break;
+    }
+    if (plan->kind == PLAN_CHANGE && !str_is_empty(plan->change.analytic_text)) {
+        buf_append_str(out, STR_LIT("Rows and values by DuckDB, checked by _seq at commit\n"));
+        return STATUS_OK;
+    }
+    if (plan->table == NULL)
+        buf_append_str(out, STR_LIT("Path: constant row\n"));
+    else
+        status = explain_table(run, out, err);
+    if (status == STATUS_OK && plan->filter != NULL) {
+        buf_append_str(out, STR_LIT("Filter: "));
+        expr_describe(plan->filter, out);
+        buf_append_byte(out, '\n');
+    }
+    CHECK(out->size > 0 || status != STATUS_OK);
+    if (status == STATUS_OK && plan->kind == PLAN_SELECT)
+        explain_select(plan, out);
+    return status;
+}
+
+static enum status explain_execute(struct sql_run *run, struct buf *out, struct error *err)
+{
+    struct sql_sink sink = run->options.sink;
+    int64_t started = clock_monotonic_ns();
+    enum status status;
+
+    if (run->plan->kind != PLAN_SELECT && run->plan->kind != PLAN_ANALYTIC)
+        return run_not_supported("EXPLAIN ANALYZE of statements that change rows", err);
+    run->options.sink = (struct sql_sink){0};
+    status = run->plan->kind == PLAN_SELECT ? select_run(run, true, err)
+                                            : analytic_run_statement(run, err);
+    run->options.sink = sink;
+    double ms = (double)(clock_monotonic_ns() - started) / 1e6;
+    CHECK(ms >= 0);
+    buf_printf(out, "Actual: %llu row(s) in %.3f ms\n", (unsigned long long)run->outcome.row_count,
+               ms);
+    run->outcome.row_count = 0;
+    run->columns_sent = false;
+    return status;
+}
+
+static enum status explain_send(struct sql_run *run, struct str lines, struct error *err)
+{
+    const struct sql_column column = {.name = STR_LIT("plan"), .type = {.kind = VALUE_TEXT}};
+    enum status status = run_send_columns(run, &column, 1, err);
+
+    while (status == STATUS_OK && lines.size > 0) {
+        size_t end = str_find(lines, STR_LIT("\n"));
+        CHECK(end != SIZE_MAX);
+        struct value value = value_text(VALUE_TEXT, str_from(lines.data, end));
+        status = run_send_row(run, &value, err);
+        lines = str_from(lines.data + end + 1, lines.size - end - 1);
+    }
+    return status;
+}
+
+enum status explain_run(struct sql_run *run, struct error *err)
+{
+    const struct ast_statement *tree = run->plan->tree;
+    bool analyze = tree->explain.analyze;
+    struct buf out;
+    enum status status;
+
+    CHECK(tree->kind == AST_EXPLAIN);
+    buf_init(&out);
+    run->text = arena_copy(&run->arena, tree->explain.inner->text);
+    status = run_prepare(run, err);
+    bool hit = run->outcome.plan_cache_hit;
+    if (status == STATUS_OK)
+        status = explain_plan(run, &out, err);
+    if (status == STATUS_OK && analyze)
+        status = explain_execute(run, &out, err);
+    if (status == STATUS_OK) {
+        buf_printf(&out, "Plan cache: %s\n", hit ? "hit" : "miss");
+        run->outcome.kind = "EXPLAIN";
+        status = explain_send(run, buf_str(&out), err);
+    }
+    buf_clear(&out);
+    return status;
+}

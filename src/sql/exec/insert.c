@@ -1,0 +1,271 @@
+/* insert.c — runs INSERT: every row is evaluated, cast and checked before any is queued.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/run.h"
+
+#include "base/check.h"
+#include "base/map.h"
+#include "value/cast.h"
+
+enum { INSERT_CHECK_ROWS = 256 };
+
+static enum status insert_cast(struct sql_run *run, const struct table_column *column,
+                               const struct value *from, uint32_t param, struct value *out,
+                               struct error *err)
+{
+    enum status status = value_cast(from, &column->type, CAST_ASSIGNMENT, &run->arena, out, err);
+
+    if (LIKELY(status == STATUS_OK))
+        return status;
+    CHECK(err != NULL);
+    if (param > 0 && param <= run->options.param_count)
+        error_prefix(err, "parameter $%u (column \"%.*s\")", param, STR_ARG(column->name));
+    else
+        error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+    return status;
+}
+
+static enum status insert_cell(struct sql_run *run, const struct insert_cell *cell,
+                               const struct table_column *column, struct expr_context *context,
+                               struct value *out, struct error *err)
+{
+    enum status status;
+
+    switch (cell->kind) {
+    case INSERT_CELL_PARAM:
+        CHECK(cell->param < run->param_count);
+        return insert_cast(run, column, &run->params[cell->param], cell->param + 1, out, err);
+    case INSERT_CELL_LITERAL:
+        return insert_cast(run, column, cell->literal, 0, out, err);
+    case INSERT_CELL_PROGRAM:
+        status = expr_run(cell->program, context, out, err);
+        if (status == STATUS_TYPE_MISMATCH || status == STATUS_CONSTRAINT_VIOLATION)
+            error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+        return status;
+    case INSERT_CELL_DEFAULT:
+        return dml_default(run, run->plan->table, column, out, err);
+    }
+    UNREACHABLE("insert cell");
+}
+
+/* Where the given values of a row come from: cells of VALUES or a row of a SELECT. */
+struct insert_source {
+    const struct insert_cell *cells;
+    const struct value *values;
+    const uint32_t *columns; /* of `values` */
+};
+
+static enum status insert_values(struct sql_run *run, const struct insert_source *source,
+                                 struct expr_context *context, struct value *values,
+                                 struct error *err)
+{
+    const struct table *table = run->plan->table;
+    const struct plan_insert *insert = &run->plan->insert;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < table->schema->column_count && status == STATUS_OK; i++) {
+        const struct table_column *column = &table->schema->columns[i];
+        int32_t position = insert->positions[i];
+        if (position < 0)
+            status = dml_default(run, table, column, &values[i], err);
+        else if (source->cells != NULL)
+            status = insert_cell(run, &source->cells[position], column, context, &values[i], err);
+        else
+            status = insert_cast(run, column, &source->values[source->columns[position]], 0,
+                                 &values[i], err);
+        if (status == STATUS_OK)
+            status = dml_check_not_null(column, &values[i], err);
+    }
+    return status;
+}
+
+/* ---- ON CONFLICT
+ * ----------------------------------------------------------------------------------- */
+
+struct insert_conflict {
+    struct row_logic logic;
+    struct sql_run *run;
+    const struct value *proposed;
+};
+
+/* Commit thread: a live row is there already. */
+static enum status insert_resolve(void *context, const struct row *current, struct arena *arena,
+                                  enum row_verdict *verdict, struct value *values,
+                                  struct error *err)
+{
+    const struct insert_conflict *conflict = context;
+    struct sql_run *run = conflict->run;
+    const struct plan_insert *insert = &run->plan->insert;
+    const struct table *table = run->plan->table;
+    struct row_reader reader = {.row = current,
+                                .arena = arena,
+                                .excluded = conflict->proposed,
+                                .column_count = table_column_total(table)};
+    struct expr_context expr;
+    bool passes = true;
+    enum status status = STATUS_OK;
+
+    CHECK(current != NULL);
+    *verdict = ROW_KEEP;
+    if (insert->conflict == AST_CONFLICT_NOTHING)
+        return STATUS_OK;
+    run_context(run, arena, &reader, &expr);
+    if (insert->where != NULL)
+        status = expr_run_filter(insert->where, &expr, &passes, err);
+    if (status != STATUS_OK || !passes)
+        return status;
+    for (uint32_t i = 0; i < table->schema->column_count; i++)
+        row_column(current, i, arena, &values[i]);
+    *verdict = ROW_PUT;
+    return dml_apply_set(run, table, &insert->set, &expr, values, err);
+}
+
+/* The same key twice in one statement cannot be updated twice. */
+static enum status insert_check_twice(const struct sql_run *run, const struct row_op *ops,
+                                      size_t count, struct error *err)
+{
+    struct map seen;
+    enum status status = STATUS_OK;
+
+    CHECK(count > 0);
+    if (run->plan->insert.conflict != AST_CONFLICT_UPDATE || count < 2)
+        return STATUS_OK;
+    map_init(&seen);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        if (map_put(&seen, ops[i].key, &seen) != NULL)
+            status = error_set(err, STATUS_CONSTRAINT_VIOLATION,
+                               "ON CONFLICT DO UPDATE command cannot affect row a second time: "
+                               "duplicate key in the statement");
+    map_clear(&seen);
+    return status;
+}
+
+/* ---- rows
+ * ------------------------------------------------------------------------------------------ */
+
+static enum status insert_op(struct sql_run *run, const struct insert_source *source,
+                             struct expr_context *context, bool may_block, struct row_op *op,
+                             struct error *err)
+{
+    const struct table *table = run->plan->table;
+    struct value *values = arena_alloc(&run->arena, table->schema->column_count * sizeof(*values));
+    enum status status = insert_values(run, source, context, values, err);
+
+    if (status != STATUS_OK)
+        return status;
+    buf_reset(&run->key);
+    status = table_encode_key(table, values, &run->key, err);
+    if (status != STATUS_OK)
+        return status;
+    *op = (struct row_op){.kind = ROW_OP_INSERT,
+                          .table = table,
+                          .user = run->instance,
+                          .key = arena_copy(&run->arena, buf_str(&run->key)),
+                          .values = values};
+    if (run->plan->insert.conflict != AST_CONFLICT_ERROR) {
+        struct insert_conflict *conflict = arena_zalloc(&run->arena, sizeof(*conflict));
+        conflict->run = run;
+        conflict->proposed = values;
+        conflict->logic = (struct row_logic){.resolve = insert_resolve, .context = conflict};
+        op->logic = &conflict->logic;
+    }
+    CHECK(op->key.size > 0);
+    return commit_lookup_cold(run->engine->store, &run->request, op, !may_block, err);
+}
+
+static enum status insert_finish(struct sql_run *run, struct row_op *ops, size_t count,
+                                 struct error *err)
+{
+    enum status status = count > 0 ? insert_check_twice(run, ops, count, err) : STATUS_OK;
+
+    return status == STATUS_OK ? dml_submit(run, ops, count, err) : status;
+}
+
+static enum status insert_rows(struct sql_run *run, bool may_block, struct error *err)
+{
+    const struct plan_insert *insert = &run->plan->insert;
+    struct row_op *ops = arena_alloc(&run->arena, insert->row_count * sizeof(*ops));
+    struct expr_context context;
+    enum status status = STATUS_OK;
+
+    CHECK(insert->row_count > 0);
+    run_context(run, &run->arena, NULL, &context);
+    for (size_t i = 0; i < insert->row_count && status == STATUS_OK; i++) {
+        struct insert_source source = {.cells = insert->cells + i * insert->width};
+        status = insert_op(run, &source, &context, may_block, &ops[i], err);
+        if (status == STATUS_OK)
+            status = arena_check(&run->arena, err);
+        if (status == STATUS_OK && i % INSERT_CHECK_ROWS == INSERT_CHECK_ROWS - 1)
+            status = run_check(run, err);
+    }
+    return status == STATUS_OK ? insert_finish(run, ops, insert->row_count, err) : status;
+}
+
+/* ---- INSERT … SELECT
+ * ------------------------------------------------------------------------------- */
+
+static bool insert_is_system_name(struct str name)
+{
+    return str_equal(name, STR_LIT("_seq")) || str_equal(name, STR_LIT("_updated")) ||
+           str_equal(name, STR_LIT("_deleted"));
+}
+
+/* Which columns of the SELECT are inserted: all, or, when that does not fit, those that are no
+ * system columns (`*` brings them along). */
+static enum status insert_select_columns(struct sql_run *run, const struct collected *rows,
+                                         uint32_t *columns, struct error *err)
+{
+    uint32_t width = run->plan->insert.width, found = 0;
+    bool all = rows->column_count == width;
+
+    CHECK(columns != NULL);
+    for (size_t i = 0; i < rows->column_count; i++) {
+        if (!all && insert_is_system_name(rows->columns[i].name))
+            continue;
+        if (found < width)
+            columns[found] = (uint32_t)i;
+        found++;
+    }
+    if (found == width)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID_SQL,
+                     "INSERT has %s expressions than target columns: expected %u, got %u",
+                     found > width ? "more" : "fewer", width, found);
+}
+
+static enum status insert_selected(struct sql_run *run, struct error *err)
+{
+    const struct plan_insert *insert = &run->plan->insert;
+    uint32_t *columns = arena_array(&run->arena, insert->width, sizeof(*columns));
+    struct collected rows = {0};
+    struct expr_context context;
+    enum status status = select_collect(run, insert->select, &rows, err);
+
+    if (status == STATUS_OK)
+        status = insert_select_columns(run, &rows, columns, err);
+    if (status != STATUS_OK)
+        return status;
+    struct row_op *ops = arena_array(&run->arena, rows.row_count, sizeof(*ops));
+    run_context(run, &run->arena, NULL, &context);
+    for (size_t i = 0; i < rows.row_count && status == STATUS_OK; i++) {
+        struct insert_source source = {.values = rows.rows[i], .columns = columns};
+        status = insert_op(run, &source, &context, true, &ops[i], err);
+        if (status == STATUS_OK)
+            status = arena_check(&run->arena, err);
+    }
+    CHECK(insert->cells == NULL);
+    return status == STATUS_OK ? insert_finish(run, ops, rows.row_count, err) : status;
+}
+
+enum status insert_run(struct sql_run *run, bool may_block, struct error *err)
+{
+    const struct plan *plan = run->plan;
+
+    CHECK(plan->kind == PLAN_INSERT);
+    if (!may_block &&
+        (!str_is_empty(plan->insert.select) || plan->insert.row_count > RUN_INLINE_WRITES))
+        return STATUS_WOULD_BLOCK;
+    dml_begin(run);
+    return str_is_empty(plan->insert.select) ? insert_rows(run, may_block, err)
+                                             : insert_selected(run, err);
+}

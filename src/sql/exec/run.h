@@ -1,0 +1,212 @@
+/* run.h — one running statement and what its executors share. Private to sql/.
+ *
+ * Executors are functions `enum status x_run(struct sql_run *run, bool may_block, struct error
+ * *err)`: OK when the statement is done or, with run->submitted, when its write is queued;
+ * WOULD_BLOCK when it must go on on a worker (nothing has reached the sink then).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SQL_EXEC_RUN_H
+#define SQL_EXEC_RUN_H
+
+#include "sql/exec/plan.h"
+#include "store/commit.h"
+
+enum run_state { RUN_NEW, RUN_PLANNED, RUN_COMMITTING, RUN_ENDED };
+
+enum {
+    RUN_INLINE_ROWS = 1000,    /* result rows of a SELECT that a loop thread answers itself */
+    RUN_INLINE_SCANNED = 4000, /* rows it may look at for them */
+    RUN_INLINE_WRITES = 128,   /* rows of a write that a loop thread prepares */
+    RUN_ATTEMPTS_MAX = 10,     /* after STALE */
+    RUN_ATTEMPTS_CONFLICT = 4, /* with expected versions: once and three retries */
+};
+
+struct sql_run {
+    struct sql_engine *engine;
+    struct arena arena; /* the statement's memory */
+    struct sql_run_options options;
+    struct sql_caller caller; /* effective, after EXECUTE AS */
+    struct str text;          /* what runs, after EXECUTE AS */
+    enum run_state state;
+    struct error error;
+    struct sql_outcome outcome;
+    atomic_bool cancelled;
+    int64_t now_us;      /* NOW() of the statement */
+    int64_t deadline_ns; /* monotonic; 0 = none */
+    struct view *view;
+    struct plan *plan;
+    const struct value *params; /* given, then lifted */
+    uint32_t param_count;
+    struct str instance; /* user whose rows; empty for shared tables */
+    bool submitted;      /* the commit pipeline has the request */
+    bool columns_sent;
+    unsigned attempts;
+    /* a write */
+    struct commit_request request;
+    struct arena commit_arena; /* the commit thread's while queued */
+    struct row_logic logic;
+    bool expects_seq;
+    struct buf key; /* scratch */
+};
+
+/* ---- result
+ * ---------------------------------------------------------------------------------------- */
+
+enum status run_send_columns(struct sql_run *run, const struct sql_column *columns, size_t count,
+                             struct error *err) MUST_CHECK;
+/* Counts rows against limits.max_result_rows. */
+enum status run_send_row(struct sql_run *run, const struct value *values,
+                         struct error *err) MUST_CHECK;
+void run_message(struct sql_run *run, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A JSON string with its quotes. */
+void run_append_json_text(struct buf *out, struct str text);
+/* Cancelled or out of time? For loops; cheap enough for every 256th row. */
+enum status run_check(struct sql_run *run, struct error *err) MUST_CHECK;
+
+/* ---- expressions
+ * ----------------------------------------------------------------------------------- */
+
+/* What programs read: the current row of a stored table or of a table source. */
+struct row_reader {
+    const struct row *row; /* stored table, else NULL */
+    struct table_source *source;
+    struct arena *arena;
+    /* ON CONFLICT: columns from `column_count` on are those of the proposed row. */
+    const struct value *excluded;
+    uint32_t column_count;
+};
+void row_reader_column(void *reader, size_t index, struct value *out); /* struct row_reader * */
+/* Parameters, time and names of the run; column callback is row_reader_column. */
+void run_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
+                 struct expr_context *out);
+/* A program without columns, as a BIGINT ≥ 0; NULL program or NULL value gives `missing`. */
+enum status run_count_value(struct sql_run *run, const struct expr_program *program,
+                            const char *what, int64_t missing, int64_t *out,
+                            struct error *err) MUST_CHECK;
+/* Values of an output list for the current row. */
+enum status run_output(const struct plan_output *output, struct expr_context *context,
+                       struct value *values, struct error *err) MUST_CHECK;
+
+/* ---- rows of a table that pass the plan's filter, in key order
+ * -------------------------------------- */
+
+struct cursor_options {
+    bool descending, cached_only;
+    uint64_t rows_max; /* WOULD_BLOCK after looking at this many; 0 = no limit */
+};
+struct cursor {
+    struct sql_run *run;
+    const struct plan *plan;
+    struct scan_options scan;
+    bool by_points;
+    struct str *points; /* encoded keys in reading order */
+    size_t point_count, point_next;
+    struct row row; /* by points */
+    struct row_pin pin;
+    bool pinned, descending;
+    struct table_source *source;
+    struct row_reader reader;
+    struct expr_context context; /* for the caller's own programs too */
+    struct arena scratch;        /* emptied while moving */
+    uint64_t looked_at, rows_max;
+};
+/* `cursor` must be closed after an error too. */
+enum status cursor_open(struct sql_run *run, const struct cursor_options *options,
+                        struct cursor *cursor, struct error *err) MUST_CHECK;
+enum status cursor_next(struct cursor *cursor, struct error *err) MUST_CHECK; /* END */
+struct str cursor_key(const struct cursor *cursor); /* row_id; stored tables only */
+void cursor_close(struct cursor *cursor);
+
+/* What plan->access means for the parameters of this run: keys or a range. */
+struct access_keys {
+    bool empty;         /* no key can pass (a NULL in a bound) */
+    struct str *points; /* ascending, each once */
+    size_t point_count;
+    struct key_range range;
+    int64_t seq_after; /* -1 = all */
+};
+enum status access_resolve(struct sql_run *run, struct access_keys *out,
+                           struct error *err) MUST_CHECK;
+
+/* ---- executors
+ * ------------------------------------------------------------------------------------- */
+
+enum status select_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
+enum status aggregate_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status sort_run(struct sql_run *run, int64_t limit, int64_t offset,
+                     struct error *err) MUST_CHECK;
+enum status insert_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
+enum status change_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
+enum status analytic_run_statement(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status statement_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
+
+/* Rows of any SELECT text as values in the run's arena (INSERT … SELECT). */
+struct collected {
+    struct sql_column *columns;
+    size_t column_count;
+    struct value **rows;
+    size_t row_count, row_capacity;
+};
+enum status select_collect(struct sql_run *run, struct str text, struct collected *out,
+                           struct error *err) MUST_CHECK;
+/* The DuckDB plan of a text, from the cache or new. */
+enum status analytic_find(struct sql_run *run, struct str text, uint32_t param_count,
+                          struct plan **out, struct error *err) MUST_CHECK;
+void analytic_execution_init(struct sql_run *run, const struct value *params, uint32_t param_count,
+                             struct analytic_execution *out);
+/* Is this SELECT better off with DuckDB, by the figures of the records? */
+bool select_prefers_analytic(struct sql_run *run, const struct access_keys *keys);
+
+/* ---- writes
+ * ---------------------------------------------------------------------------------------- */
+
+/* The value of a column that was left out. */
+enum status dml_default(struct sql_run *run, const struct table *table,
+                        const struct table_column *column, struct value *out,
+                        struct error *err) MUST_CHECK;
+enum status dml_check_not_null(const struct table_column *column, const struct value *value,
+                               struct error *err) MUST_CHECK;
+/* Applies SET to `values`, which hold the current row; NOT NULL is checked. */
+enum status dml_apply_set(struct sql_run *run, const struct table *table,
+                          const struct plan_set *set, struct expr_context *context,
+                          struct value *values, struct error *err) MUST_CHECK;
+/* Readies run->request, before commit_lookup_cold is asked for its operations. */
+void dml_begin(struct sql_run *run);
+/* Queues run->request with these operations: run->submitted is set. */
+enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count,
+                       struct error *err) MUST_CHECK;
+/* After the commit: message, RETURNING. STALE = prepare again. */
+enum status dml_finish(struct sql_run *run, struct error *err) MUST_CHECK;
+
+/* ---- other statements (statement.c dispatches)
+ * ------------------------------------------------------ */
+
+enum status namespace_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status use_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status create_table_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status drop_table_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status users_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status show_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status describe_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status explain_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status flush_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status kill_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status subscribe_run(struct sql_run *run, struct error *err) MUST_CHECK;
+/* Drops one table with all checks of spec §2.6; also for DROP NAMESPACE … CASCADE. */
+enum status drop_table_check(struct sql_run *run, const struct table *table,
+                             struct error *err) MUST_CHECK;
+enum status drop_table_now(struct sql_run *run, const struct table *table,
+                           struct error *err) MUST_CHECK;
+/* `X requires the role …` unless the caller has it. */
+enum status run_require_role(const struct sql_run *run, enum role role, const char *what,
+                             struct error *err) MUST_CHECK;
+/* `is not supported in this version` */
+enum status run_not_supported(const char *what, struct error *err) MUST_CHECK;
+/* Plans run->text, from the cache if possible. */
+enum status run_prepare(struct sql_run *run, struct error *err) MUST_CHECK;
+/* Plans run->text and runs it with what run->caller may. */
+enum status run_again(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
+/* Replaces the running text by a SELECT of our own and runs it. */
+enum status run_substitute(struct sql_run *run, struct str text, struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,297 @@
+/* users.c — CREATE, ALTER, DROP USER (spec §2.15). Passwords are hashed by a service and never
+ * kept.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/run.h"
+
+#include "base/check.h"
+#include "base/id.h"
+#include "sql/binder.h"
+#include "store/ddl.h"
+#include "value/text.h"
+
+enum { USERS_TEXT_MAX = 128, USERS_HASH_MAX = 256, USERS_KEY_BYTES = 32 };
+
+static struct user *users_copy(const struct user *from)
+{
+    struct user *user = user_new();
+
+    CHECK(from != NULL);
+    struct arena *arena = user->arena;
+    *user = (struct user){
+        .id = arena_copy(arena, from->id),
+        .username = arena_copy(arena, from->username),
+        .email = arena_copy(arena, from->email),
+        .metadata = arena_copy(arena, from->metadata),
+        .role = from->role,
+        .password_hash = arena_copy(arena, from->password_hash),
+        .api_key_hash = arena_copy(arena, from->api_key_hash),
+        .credentials_changed = from->credentials_changed,
+        .storage_mode = arena_copy(arena, from->storage_mode),
+        .storage_id = arena_copy(arena, from->storage_id),
+        .failed_login_attempts = from->failed_login_attempts,
+        .locked_until = from->locked_until,
+        .last_login_at = from->last_login_at,
+        .last_seen = from->last_seen,
+        .created_at = from->created_at,
+        .updated_at = from->updated_at,
+        .deleted_at = from->deleted_at,
+        .arena = arena,
+    };
+    atomic_init(&user->refs, 1);
+    return user;
+}
+
+/* ---- options
+ * ---------------------------------------------------------------------------------------- */
+
+static enum status users_password(struct sql_run *run, struct user *user, struct str password,
+                                  struct error *err)
+{
+    const struct sql_services *services = &run->engine->services;
+    char hash[USERS_HASH_MAX];
+    enum status status;
+
+    CHECK(user->arena != NULL);
+    if (services->hash_password == NULL)
+        return error_set(err, STATUS_INVALID_OPERATION, "passwords are not available here");
+    status = services->hash_password(services->context, password, hash, err);
+    if (status != STATUS_OK)
+        return status;
+    user->password_hash = arena_copy(user->arena, str_from_c(hash));
+    user->credentials_changed = run->now_us;
+    return STATUS_OK;
+}
+
+static enum status users_role(struct sql_run *run, struct user *user,
+                              const struct ast_option *option, struct error *err)
+{
+    enum role role;
+
+    CHECK(user != NULL);
+    if (!role_parse(option->value.text, &role))
+        return error_set_at(err, STATUS_INVALID_SQL, option->start,
+                            "unknown role \"%.*s\": user, service, dba or system",
+                            STR_ARG(option->value.text));
+    if (role == ROLE_SYSTEM && !binder_has_role(run->engine, &run->caller, ROLE_SYSTEM))
+        return error_set_at(err, STATUS_PERMISSION_DENIED, option->start,
+                            "permission denied: only a system user grants the role system");
+    if (role != user->role)
+        user->credentials_changed = run->now_us;
+    user->role = role;
+    return STATUS_OK;
+}
+
+static enum status users_text(struct user *user, const struct ast_option *option, struct error *err)
+{
+    struct str key = option->key, text = option->value.text;
+
+    CHECK(user->arena != NULL);
+    if (str_equal(key, STR_LIT("username"))) {
+        if (text.size == 0 || text.size > USERS_TEXT_MAX)
+            return error_set_at(err, STATUS_CONSTRAINT_VIOLATION, option->start,
+                                "column \"username\": 1 to %d bytes are allowed", USERS_TEXT_MAX);
+        user->username = arena_copy(user->arena, text);
+    } else if (str_equal(key, STR_LIT("email"))) {
+        user->email = arena_copy(user->arena, text);
+    } else if (str_equal(key, STR_LIT("metadata"))) {
+        if (text.size > 0 && !json_is_valid(text))
+            return error_set_at(err, STATUS_CONSTRAINT_VIOLATION, option->start,
+                                "column \"metadata\": invalid JSON");
+        user->metadata = arena_copy(user->arena, text);
+    } else if (str_equal(key, STR_LIT("storage_mode"))) {
+        if (!str_equal_nocase(text, STR_LIT("table")) && !str_equal_nocase(text, STR_LIT("region")))
+            return error_set_at(err, STATUS_INVALID_SQL, option->start,
+                                "STORAGE_MODE is table or region");
+        bool table = str_equal_nocase(text, STR_LIT("table"));
+        user->storage_mode = table ? STR_LIT("table") : STR_LIT("region");
+    } else if (str_equal(key, STR_LIT("storage"))) {
+        if (!str_equal(text, STR_LIT("local")))
+            return error_set_at(
+                err, STATUS_STORAGE_NOT_FOUND, option->start,
+                "Storage not found: Storage '%.*s' does not exist. Create it first with "
+                "CREATE STORAGE.",
+                STR_ARG(text));
+        user->storage_id = arena_copy(user->arena, text);
+    } else {
+        return error_set_at(err, STATUS_INVALID_SQL, option->start, "unknown user option \"%.*s\"",
+                            STR_ARG(key));
+    }
+    return STATUS_OK;
+}
+
+static enum status users_options(struct sql_run *run, const struct ast_user *tree,
+                                 struct user *user, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(user->id.size > 0);
+    for (size_t i = 0; i < tree->option_count && status == STATUS_OK; i++) {
+        const struct ast_option *option = &tree->options[i];
+        if (str_equal(option->key, STR_LIT("password")))
+            status = users_password(run, user, option->value.text, err);
+        else if (str_equal(option->key, STR_LIT("role")))
+            status = users_role(run, user, option, err);
+        else if (!str_equal(option->key, STR_LIT("internal")))
+            status = users_text(user, option, err);
+    }
+    return status;
+}
+
+/* ---- statements
+ * -------------------------------------------------------------------------------------- */
+
+static enum status users_create(struct sql_run *run, const struct ast_user *tree, struct error *err)
+{
+    const struct user *there = catalog_find_user(view_catalog(run->view), tree->name);
+    enum status status;
+
+    CHECK(tree->name.size > 0);
+    if (there != NULL && tree->if_not_exists && there->deleted_at == 0) {
+        run_message(run, "User '%.*s' already exists, nothing was changed", STR_ARG(tree->name));
+        return STATUS_OK;
+    }
+    if (there != NULL)
+        return error_set_at(err, STATUS_ALREADY_EXISTS, tree->start,
+                            "User with user_id '%.*s' already exists", STR_ARG(tree->name));
+    struct user *user = user_new();
+    user->id = arena_copy(user->arena, tree->name);
+    user->username = user->id;
+    user->created_at = user->updated_at = user->credentials_changed = run->now_us;
+    status = users_options(run, tree, user, err);
+    if (status == STATUS_OK) {
+        status = ddl_put_user(run->engine->store, user, true, err);
+        user = NULL; /* moved */
+    }
+    if (status == STATUS_OK)
+        run_message(run, "User '%.*s' created", STR_ARG(tree->name));
+    user_unref(user);
+    return status;
+}
+
+/* The living user; one of role system is touched by his like only. */
+static enum status users_find(const struct sql_run *run, const struct ast_user *tree,
+                              const struct user **out, struct error *err)
+{
+    const struct user *user = catalog_find_user(view_catalog(run->view), tree->name);
+
+    CHECK(out != NULL);
+    *out = user;
+    if (user == NULL || user->deleted_at != 0)
+        return error_set_at(err, STATUS_USER_NOT_FOUND, tree->start,
+                            "User with user_id '%.*s' not found", STR_ARG(tree->name));
+    if (user->role == ROLE_SYSTEM && !binder_has_role(run->engine, &run->caller, ROLE_SYSTEM))
+        return error_set_at(err, STATUS_PERMISSION_DENIED, tree->start,
+                            "permission denied: system users are changed by system users only");
+    return STATUS_OK;
+}
+
+static bool users_has_option(const struct ast_user *tree, const char *key)
+{
+    for (size_t i = 0; i < tree->option_count; i++) {
+        CHECK(tree->options != NULL);
+        if (str_equal(tree->options[i].key, str_from_c(key)))
+            return true;
+    }
+    return false;
+}
+
+/* The key is shown this once; only its hash is stored. */
+static enum status users_make_key(struct sql_run *run, struct user *user, struct str *shown,
+                                  struct error *err)
+{
+    const struct sql_services *services = &run->engine->services;
+    uint8_t bytes[USERS_KEY_BYTES];
+    char hash[65];
+    struct buf key;
+
+    CHECK(shown != NULL);
+    if (services->hash_api_key == NULL)
+        return run_not_supported("GENERATE API KEY", err);
+    id_random(bytes, sizeof(bytes));
+    buf_init(&key);
+    buf_append_str(&key, STR_LIT("kalam_"));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        buf_printf(&key, "%02x", bytes[i]);
+    *shown = arena_copy(&run->arena, buf_str(&key));
+    buf_clear(&key);
+    services->hash_api_key(services->context, *shown, hash);
+    user->api_key_hash = arena_copy(user->arena, str_from_c(hash));
+    return STATUS_OK;
+}
+
+static enum status users_send_key(struct sql_run *run, struct str key, struct error *err)
+{
+    const struct sql_column column = {.name = STR_LIT("api_key"), .type = {.kind = VALUE_TEXT}};
+    struct value value = value_text(VALUE_TEXT, key);
+    enum status status = run_send_columns(run, &column, 1, err);
+
+    CHECK(key.size > 0);
+    return status == STATUS_OK ? run_send_row(run, &value, err) : status;
+}
+
+static enum status users_alter(struct sql_run *run, const struct ast_user *tree, struct error *err)
+{
+    const struct user *there = NULL;
+    struct str key = STR_EMPTY;
+    enum status status = users_find(run, tree, &there, err);
+
+    if (status != STATUS_OK)
+        return status;
+    struct user *user = users_copy(there);
+    user->updated_at = run->now_us;
+    if (users_has_option(tree, "generate_api_key"))
+        status = users_make_key(run, user, &key, err);
+    else if (users_has_option(tree, "drop_api_key"))
+        user->api_key_hash = STR_EMPTY;
+    else
+        status = users_options(run, tree, user, err);
+    if (status == STATUS_OK) {
+        status = ddl_put_user(run->engine->store, user, false, err);
+        user = NULL; /* moved */
+    }
+    user_unref(user);
+    if (status == STATUS_OK)
+        run_message(run, "User '%.*s' changed", STR_ARG(tree->name));
+    CHECK(there != NULL);
+    return status == STATUS_OK && key.size > 0 ? users_send_key(run, key, err) : status;
+}
+
+static enum status users_drop(struct sql_run *run, const struct ast_user *tree, struct error *err)
+{
+    const struct user *there = NULL;
+    enum status status;
+
+    CHECK(tree->name.size > 0);
+    if (str_equal(tree->name, STR_LIT("root")))
+        return error_set_at(err, STATUS_INVALID_OPERATION, tree->start,
+                            "user 'root' cannot be dropped");
+    status = users_find(run, tree, &there, err);
+    if (status == STATUS_USER_NOT_FOUND && tree->if_exists) {
+        run_message(run, "User '%.*s' does not exist, nothing was changed", STR_ARG(tree->name));
+        return STATUS_OK;
+    }
+    if (status != STATUS_OK)
+        return status;
+    struct user *user = users_copy(there);
+    user->deleted_at = user->updated_at = user->credentials_changed = run->now_us;
+    status = ddl_put_user(run->engine->store, user, false, err);
+    if (status == STATUS_OK)
+        run_message(run, "User '%.*s' dropped", STR_ARG(tree->name));
+    return status;
+}
+
+enum status users_run(struct sql_run *run, struct error *err)
+{
+    const struct ast_statement *tree = run->plan->tree;
+    enum status status = run_require_role(run, ROLE_DBA, "changing users", err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (tree->kind == AST_CREATE_USER)
+        return users_create(run, &tree->user, err);
+    if (tree->kind == AST_ALTER_USER)
+        return users_alter(run, &tree->user, err);
+    CHECK(tree->kind == AST_DROP_USER);
+    return users_drop(run, &tree->user, err);
+}

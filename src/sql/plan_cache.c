@@ -1,0 +1,135 @@
+/* plan_cache.c — a map from key to slot, slots in a ring with one "used" mark each.
+ *
+ * A hit only sets the mark, so that no list is re-linked under the lock. The hand that looks for
+ * room clears marks until it meets a slot without one: second chance, close to least recently used.
+ * One lock; it is held for one hash look-up (about 50 ns).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/plan_cache.h"
+
+#include "base/check.h"
+#include "base/map.h"
+#include "base/mem.h"
+
+#include <pthread.h>
+
+struct plan_slot {
+    struct plan *plan; /* NULL = free */
+    struct str key;    /* owned */
+    bool used;
+};
+
+struct plan_cache {
+    pthread_mutex_t mutex;
+    struct map slots_by_key; /* → struct plan_slot */
+    struct plan_slot *slots;
+    size_t slot_count, hand;
+};
+
+struct plan_cache *plan_cache_new(size_t plans_max)
+{
+    struct plan_cache *cache = mem_zalloc(sizeof(*cache));
+
+    cache->slot_count = plans_max > 0 ? plans_max : 1;
+    cache->slots = mem_calloc(cache->slot_count, sizeof(*cache->slots));
+    map_init(&cache->slots_by_key);
+    pthread_mutex_init(&cache->mutex, NULL);
+    return cache;
+}
+
+void plan_cache_free(struct plan_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    (void)plan_cache_clear(cache);
+    map_clear(&cache->slots_by_key);
+    pthread_mutex_destroy(&cache->mutex);
+    mem_free(cache->slots);
+    mem_free(cache);
+}
+
+struct plan *plan_cache_get(struct plan_cache *cache, struct str key)
+{
+    struct plan *plan = NULL;
+
+    CHECK(cache != NULL);
+    pthread_mutex_lock(&cache->mutex);
+    struct plan_slot *slot = map_get(&cache->slots_by_key, key);
+    if (slot != NULL) {
+        slot->used = true;
+        plan = plan_ref(slot->plan);
+    }
+    pthread_mutex_unlock(&cache->mutex);
+    return plan;
+}
+
+/* The slot is in the map; gives its plan, whose reference the caller drops outside the lock. */
+static struct plan *plan_cache_empty_slot(struct plan_cache *cache, struct plan_slot *slot)
+{
+    struct plan *plan = slot->plan;
+
+    CHECK(plan != NULL);
+    void *found = map_remove(&cache->slots_by_key, slot->key);
+    CHECK(found == slot);
+    mem_free((void *)(uintptr_t)slot->key.data);
+    *slot = (struct plan_slot){0};
+    return plan;
+}
+
+static struct plan_slot *plan_cache_find_room(struct plan_cache *cache)
+{
+    for (size_t step = 0; step <= 2 * cache->slot_count; step++) {
+        struct plan_slot *slot = &cache->slots[cache->hand];
+        cache->hand = (cache->hand + 1) % cache->slot_count;
+        if (slot->plan == NULL || !slot->used)
+            return slot;
+        slot->used = false;
+    }
+    UNREACHABLE("the second round meets a cleared mark");
+}
+
+void plan_cache_put(struct plan_cache *cache, struct str key, struct plan *plan)
+{
+    struct plan *dropped = NULL;
+
+    CHECK(cache != NULL && plan != NULL);
+    if (key.size > PLAN_CACHE_KEY_MAX)
+        return;
+    pthread_mutex_lock(&cache->mutex);
+    struct plan_slot *slot = map_get(&cache->slots_by_key, key);
+    if (slot == NULL)
+        slot = plan_cache_find_room(cache);
+    if (slot->plan != NULL)
+        dropped = plan_cache_empty_slot(cache, slot);
+    slot->plan = plan_ref(plan);
+    slot->key = str_from(mem_strdup(key), key.size);
+    (void)map_put(&cache->slots_by_key, key, slot);
+    pthread_mutex_unlock(&cache->mutex);
+    plan_unref(dropped);
+}
+
+size_t plan_cache_clear(struct plan_cache *cache)
+{
+    size_t count = 0;
+
+    CHECK(cache != NULL);
+    pthread_mutex_lock(&cache->mutex);
+    for (size_t i = 0; i < cache->slot_count; i++) {
+        if (cache->slots[i].plan == NULL)
+            continue;
+        plan_unref(plan_cache_empty_slot(cache, &cache->slots[i]));
+        count++;
+    }
+    CHECK(cache->slots_by_key.count == 0);
+    pthread_mutex_unlock(&cache->mutex);
+    return count;
+}
+
+size_t plan_cache_count(struct plan_cache *cache)
+{
+    CHECK(cache != NULL);
+    pthread_mutex_lock(&cache->mutex);
+    size_t count = cache->slots_by_key.count;
+    pthread_mutex_unlock(&cache->mutex);
+    return count;
+}

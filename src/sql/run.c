@@ -1,0 +1,364 @@
+/* run.c — one statement as a state machine: find or build its plan, run it where it may run,
+ * commit.
+ *
+ *   NEW ──plan──► PLANNED ──execute──► ENDED
+ *    ▲               └─submit─► COMMITTING ──finish──► ENDED
+ *    └──────────────── STALE ───────┘
+ *
+ * The commit request is submitted as the very last thing of a step: from then on another thread may
+ * step or free the run. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/exec/run.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "sql/binder.h"
+#include "sql/plan_cache.h"
+
+enum { RUN_COMMIT_ARENA_BYTES = 0 };
+
+struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_options *options)
+{
+    struct sql_run *run = mem_alloc(sizeof(*run));
+
+    CHECK(engine != NULL && options != NULL && !str_is_empty(options->caller.space));
+    memset(run, 0, offsetof(struct sql_run, request)); /* the rest is set when there is a write */
+    run->engine = engine;
+    run->options = *options;
+    run->caller = options->caller;
+    run->text = options->text;
+    run->outcome.as_user = options->caller.user;
+    run->outcome.kind = "";
+    run->now_us = clock_now_us();
+    if (engine->options.timeout_seconds > 0)
+        run->deadline_ns =
+            clock_monotonic_ns() + (int64_t)engine->options.timeout_seconds * 1000000000;
+    arena_init(&run->arena, engine->options.statement_memory_bytes);
+    arena_init(&run->commit_arena, RUN_COMMIT_ARENA_BYTES);
+    buf_init(&run->key);
+    atomic_init(&run->cancelled, false);
+    atomic_fetch_add_explicit(&engine->statements, 1, memory_order_relaxed);
+    return run;
+}
+
+static void run_release(struct sql_run *run)
+{
+    plan_unref(run->plan);
+    run->plan = NULL;
+    if (run->view != NULL)
+        view_release(run->view);
+    run->view = NULL;
+}
+
+void sql_run_free(struct sql_run *run)
+{
+    if (run == NULL)
+        return;
+    CHECK(run->state != RUN_COMMITTING);
+    run_release(run);
+    arena_clear(&run->commit_arena);
+    arena_clear(&run->arena);
+    buf_clear(&run->key);
+    mem_free(run);
+}
+
+const struct error *sql_run_error(const struct sql_run *run)
+{
+    CHECK(run != NULL);
+    return &run->error;
+}
+
+const struct sql_outcome *sql_run_outcome(const struct sql_run *run)
+{
+    CHECK(run != NULL);
+    return &run->outcome;
+}
+
+void sql_run_cancel(struct sql_run *run)
+{
+    CHECK(run != NULL);
+    atomic_store_explicit(&run->cancelled, true, memory_order_relaxed);
+}
+
+/* ---- plan
+ * ------------------------------------------------------------------------------------------ */
+
+static enum status run_check_params(const struct sql_run *run, struct error *err)
+{
+    size_t most = run->engine->options.params_max;
+
+    if (most > 0 && run->options.param_count > most)
+        return error_set(err, STATUS_INVALID_PARAMETER, "too many parameters: %zu, at most %zu",
+                         run->options.param_count, most);
+    for (size_t i = 0; i < run->options.param_count; i++) {
+        const struct value *param = &run->options.params[i];
+        if (!param->is_null && value_type_is_text(param->type) &&
+            param->text.size > LIMIT_PARAM_BYTES)
+            return error_set(err, STATUS_INVALID_PARAMETER,
+                             "parameter $%zu is too large: %zu bytes, at most %d", i + 1,
+                             param->text.size, LIMIT_PARAM_BYTES);
+    }
+    return STATUS_OK;
+}
+
+/* Types of given and lifted parameters in one array; NULL when there are none. */
+static enum value_type *run_param_types(struct sql_run *run)
+{
+    if (run->param_count == 0)
+        return NULL;
+    enum value_type *types = arena_alloc(&run->arena, run->param_count * sizeof(*types));
+    for (uint32_t i = 0; i < run->param_count; i++)
+        types[i] = run->params[i].is_null ? VALUE_NULL : run->params[i].type;
+    return types;
+}
+
+/* Text, namespace and the types of the given parameters; literal types are part of the text. */
+static struct str run_plan_key(struct sql_run *run, struct str text)
+{
+    size_t given = run->options.param_count;
+    size_t size = text.size + run->caller.space.size + given + 2;
+    char *key = arena_alloc(&run->arena, size);
+    char *to = key;
+
+    memcpy(to, text.data, text.size);
+    to += text.size;
+    *to++ = '\0';
+    memcpy(to, run->caller.space.data, run->caller.space.size);
+    to += run->caller.space.size;
+    *to++ = '\0';
+    for (size_t i = 0; i < given; i++) {
+        const struct value *param = &run->options.params[i];
+        *to++ = (char)('A' + (param->is_null ? VALUE_NULL : param->type));
+    }
+    CHECK((size_t)(to - key) == size);
+    return str_from(key, size);
+}
+
+static void run_join_params(struct sql_run *run, const struct value *literals, size_t count)
+{
+    size_t given = run->options.param_count;
+
+    CHECK(given + count <= UINT32_MAX);
+    run->param_count = (uint32_t)(given + count);
+    if (given == 0 || count == 0) {
+        run->params = given == 0 ? literals : run->options.params;
+        return;
+    }
+    struct value *all = arena_alloc(&run->arena, (given + count) * sizeof(*all));
+    memcpy(all, run->options.params, given * sizeof(*all));
+    memcpy(all + given, literals, count * sizeof(*all));
+    run->params = all;
+}
+
+static enum status run_build_plan(struct sql_run *run, struct str text, struct error *err)
+{
+    struct plan_request request = {
+        .engine = run->engine,
+        .caller = &run->caller,
+        .catalog = view_catalog(run->view),
+        .text = text,
+        .param_types = run_param_types(run),
+        .param_count = run->param_count,
+        .param_given = (uint32_t)run->options.param_count,
+    };
+
+    CHECK(run->plan == NULL);
+    return plan_build(&request, &run->plan, err);
+}
+
+/* A plan of the normalised text, from the cache or new; false when it must be built from the text
+ * itself, also to have messages point into what the user wrote. */
+static bool run_plan_cached(struct sql_run *run)
+{
+    struct str normalized;
+    struct value *literals = NULL;
+    size_t literal_count = 0;
+    struct error ignored;
+
+    if (!sql_normalize(run->text, (uint32_t)run->options.param_count, &run->arena, &normalized,
+                       &literals, &literal_count))
+        return false;
+    run_join_params(run, literals, literal_count);
+    struct str key = run_plan_key(run, normalized);
+    run->plan = plan_cache_get(run->engine->plans, key);
+    if (run->plan != NULL && plan_is_current(run->plan, view_catalog(run->view))) {
+        run->outcome.plan_cache_hit = true;
+        atomic_fetch_add_explicit(&run->engine->plan_hits, 1, memory_order_relaxed);
+        return true;
+    }
+    plan_unref(run->plan);
+    run->plan = NULL;
+    atomic_fetch_add_explicit(&run->engine->plan_misses, 1, memory_order_relaxed);
+    bool usable = run_build_plan(run, normalized, &ignored) == STATUS_OK &&
+                  (run->plan->table == NULL || run->plan->table->kind != TABLE_KIND_SYSTEM);
+    if (usable)
+        plan_cache_put(run->engine->plans, key, run->plan);
+    if (usable)
+        return true;
+    plan_unref(run->plan);
+    run->plan = NULL;
+    return false;
+}
+
+static const char *run_kind_name(const struct plan *plan)
+{
+    switch (plan->kind) {
+    case PLAN_SELECT:
+    case PLAN_ANALYTIC:
+        return "SELECT";
+    case PLAN_INSERT:
+        return "INSERT";
+    case PLAN_CHANGE:
+        return plan->change.is_delete ? "DELETE" : "UPDATE";
+    case PLAN_STATEMENT:
+        break;
+    }
+    return "STATEMENT";
+}
+
+static enum status run_plan(struct sql_run *run, struct error *err)
+{
+    enum status status = run_check_params(run, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (run->view == NULL)
+        run->view = view_acquire(run->engine->store);
+    run->outcome.plan_cache_hit = false;
+    if (!run_plan_cached(run)) {
+        run_join_params(run, NULL, 0);
+        status = run_build_plan(run, run->text, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    run->outcome.kind = run_kind_name(run->plan);
+    run->state = RUN_PLANNED;
+    return STATUS_OK;
+}
+
+/* ---- steps
+ * ----------------------------------------------------------------------------------------- */
+
+static enum status run_execute(struct sql_run *run, bool may_block, struct error *err)
+{
+    struct plan *plan = run->plan;
+    enum status status;
+
+    if (plan->kind == PLAN_STATEMENT)
+        return statement_run(run, may_block, err);
+    if (plan->kind == PLAN_ANALYTIC)
+        return may_block ? analytic_run_statement(run, err) : STATUS_WOULD_BLOCK;
+    run->instance = STR_EMPTY;
+    if (plan->table != NULL) {
+        status = binder_authorize(run->engine, &run->caller, plan->table, plan->name.user,
+                                  plan->write, plan->name.start, &run->instance, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (plan->kind == PLAN_SELECT)
+        return select_run(run, may_block, err);
+    if (plan->kind == PLAN_INSERT)
+        return insert_run(run, may_block, err);
+    CHECK(plan->kind == PLAN_CHANGE);
+    return change_run(run, may_block, err);
+}
+
+enum status run_prepare(struct sql_run *run, struct error *err)
+{
+    CHECK(run->state != RUN_COMMITTING);
+    plan_unref(run->plan);
+    run->plan = NULL;
+    return run_plan(run, err);
+}
+
+enum status run_again(struct sql_run *run, bool may_block, struct error *err)
+{
+    enum status status = run_prepare(run, err);
+
+    CHECK(status != STATUS_OK || run->plan != NULL);
+    return status == STATUS_OK ? run_execute(run, may_block, err) : status;
+}
+
+/* Codes that only steer our own flow become what a client may see. */
+static void run_translate(enum status status, struct error *err)
+{
+    CHECK(status != STATUS_OK);
+    switch (status) {
+    case STATUS_CANCELLED:
+        (void)error_set(err, STATUS_SQL_EXECUTION_ERROR, "the statement was cancelled");
+        return;
+    case STATUS_STALE:
+        (void)error_set(err, STATUS_TRANSACTION_CONFLICT,
+                        "rows of this statement were changed meanwhile; try again");
+        return;
+    case STATUS_IO_FAILED:
+    case STATUS_CORRUPT:
+    case STATUS_END:
+    case STATUS_ABSENT:
+    case STATUS_WOULD_BLOCK:
+        log_error("statement failed: %s: %s", status_name(status), err->message);
+        (void)error_set(err, STATUS_INTERNAL_ERROR, "the storage could not be read or written");
+        return;
+    default:
+        if (err->code != status)
+            (void)error_set(err, status, "%s", status_meaning(status));
+        return;
+    }
+}
+
+/* Start over against the newest state; false when that was tried often enough. */
+static bool run_retry(struct sql_run *run)
+{
+    unsigned most = run->expects_seq ? RUN_ATTEMPTS_CONFLICT : RUN_ATTEMPTS_MAX;
+
+    run_release(run);
+    run->attempts++;
+    run->state = RUN_NEW;
+    arena_clear(&run->commit_arena);
+    return run->attempts < most;
+}
+
+static enum sql_step run_end(struct sql_run *run, enum status status, struct error *err)
+{
+    run->state = RUN_ENDED;
+    if (status == STATUS_OK)
+        return SQL_STEP_DONE;
+    run_translate(status, err);
+    return SQL_STEP_FAILED;
+}
+
+enum sql_step sql_run_step(struct sql_run *run, bool may_block)
+{
+    struct error *err = &run->error;
+    enum status status = STATUS_OK;
+
+    CHECK(run->state != RUN_ENDED);
+    for (;;) {
+        if (run->state == RUN_COMMITTING) {
+            run->state = RUN_PLANNED;
+            status = dml_finish(run, err);
+            if (status != STATUS_STALE || !run_retry(run))
+                return run_end(run, status, err);
+            if (!may_block)
+                return SQL_STEP_WORKER;
+        }
+        if (run->state == RUN_NEW)
+            status = run_plan(run, err);
+        if (status == STATUS_OK)
+            status = run_execute(run, may_block, err);
+        if (status == STATUS_WOULD_BLOCK && !may_block)
+            return SQL_STEP_WORKER;
+        if (status == STATUS_STALE && run_retry(run)) {
+            status = STATUS_OK;
+            continue;
+        }
+        if (status != STATUS_OK || !run->submitted)
+            return run_end(run, status, err);
+        run->submitted = false;
+        run->state = RUN_COMMITTING;
+        commit_submit(run->engine->store, &run->request); /* hands the run over */
+        return SQL_STEP_COMMIT;
+    }
+}

@@ -1,0 +1,296 @@
+/* system_rows.c — information_schema, table_options and settings, computed from the catalogue.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/system_scan.h"
+
+#include "base/check.h"
+#include "value/text.h"
+
+static struct value system_rows_text(const char *text)
+{
+    CHECK(text != NULL);
+    return value_text(VALUE_TEXT, str_from_c(text));
+}
+
+static struct value system_rows_int(int64_t integer)
+{
+    CHECK(integer >= INT32_MIN && integer <= INT32_MAX);
+    return value_integer(VALUE_INT, integer);
+}
+
+struct value system_default_text(const struct table_column *column, struct arena *arena)
+{
+    struct buf text;
+
+    CHECK(column != NULL && arena != NULL);
+    switch (column->default_kind) {
+    case DEFAULT_NONE:
+        return value_null(VALUE_TEXT);
+    case DEFAULT_NOW:
+        return system_rows_text("NOW()");
+    case DEFAULT_SNOWFLAKE:
+        return system_rows_text("SNOWFLAKE_ID()");
+    case DEFAULT_UUID_V7:
+        return system_rows_text("UUID_V7()");
+    case DEFAULT_ULID:
+        return system_rows_text("ULID()");
+    case DEFAULT_CURRENT_USER:
+        return system_rows_text("CURRENT_USER()");
+    case DEFAULT_LITERAL:
+        break;
+    }
+    const struct value *value = &column->default_value;
+    if (value->is_null)
+        return system_rows_text("NULL");
+    bool quoted = !value_type_is_number(value->type) && value->type != VALUE_BOOLEAN;
+    buf_init(&text);
+    if (quoted)
+        buf_append_byte(&text, '\'');
+    value_format(value, &text);
+    if (quoted)
+        buf_append_byte(&text, '\'');
+    struct value out = value_text(VALUE_TEXT, arena_copy(arena, buf_str(&text)));
+    buf_clear(&text);
+    return out;
+}
+
+/* Catalogue tables, then system tables; NULL at the end. */
+static const struct table *system_rows_table_at(const struct catalog *catalog, size_t *user_tables,
+                                                size_t index)
+{
+    const struct table *table = catalog_table_at(catalog, index);
+
+    if (table != NULL && table->kind != TABLE_KIND_SYSTEM)
+        return table;
+    if (*user_tables == SIZE_MAX)
+        *user_tables = index;
+    CHECK(index >= *user_tables);
+    size_t which = index - *user_tables;
+    return which < SYSTEM_TABLE_COUNT ? system_table(catalog, (enum system_table)which) : NULL;
+}
+
+static void system_rows_schemata(struct system_scan *scan, const struct catalog *catalog)
+{
+    static const char *const fixed[] = {"information_schema", "system"};
+    const struct catalog_namespace *space;
+
+    CHECK(catalog != NULL);
+    for (size_t i = 0; (space = catalog_namespace_at(catalog, i)) != NULL; i++) {
+        struct value *values = system_scan_add(scan);
+        values[0] = system_rows_text("kalamdb");
+        values[1] = value_text(VALUE_TEXT, space->name);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
+        struct value *values = system_scan_add(scan);
+        values[0] = system_rows_text("kalamdb");
+        values[1] = system_rows_text(fixed[i]);
+    }
+}
+
+static void system_rows_tables(struct system_scan *scan, const struct catalog *catalog)
+{
+    size_t user_tables = SIZE_MAX;
+    const struct table *table;
+
+    for (size_t i = 0; (table = system_rows_table_at(catalog, &user_tables, i)) != NULL; i++) {
+        bool system = table->kind == TABLE_KIND_SYSTEM;
+        bool flushes = table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED;
+        struct value *v = system_scan_add(scan);
+        CHECK(table->schema != NULL);
+        v[0] = system_rows_text("kalamdb");
+        v[1] = value_text(VALUE_TEXT, table->space);
+        v[2] = value_text(VALUE_TEXT, table->name);
+        v[3] = system_rows_text(system ? "SYSTEM TABLE" : "BASE TABLE");
+        v[4] = system_rows_text(table_kind_name(table->kind));
+        if (!str_is_empty(table->storage_id))
+            v[5] = value_text(VALUE_TEXT, table->storage_id);
+        if (table->kind == TABLE_KIND_USER)
+            v[6] = value_boolean(table->use_user_storage);
+        if (flushes && table->flush_rows > 0)
+            v[7] = system_rows_int(table->flush_rows);
+        if (flushes && table->flush_interval_seconds > 0)
+            v[8] = system_rows_int(table->flush_interval_seconds);
+        if (table->kind == TABLE_KIND_STREAM)
+            v[9] = system_rows_int(table->ttl_seconds);
+        v[10] = system_rows_int(table->schema->version);
+        if (!system) {
+            v[11] = value_integer(VALUE_TIMESTAMP, table->created_at);
+            v[12] = value_integer(VALUE_TIMESTAMP, table->updated_at);
+        }
+    }
+}
+
+static void system_rows_column(struct system_scan *scan, const struct table *table, uint32_t index)
+{
+    struct data_type type = table_column_type(table, index);
+    bool system = index >= table->schema->column_count;
+    const struct table_column *column = system ? NULL : &table->schema->columns[index];
+    struct value *v = system_scan_add(scan);
+    struct buf text;
+
+    CHECK(index < table_column_total(table));
+    buf_init(&text);
+    data_type_format(&type, &text);
+    v[0] = system_rows_text("kalamdb");
+    v[1] = value_text(VALUE_TEXT, table->space);
+    v[2] = value_text(VALUE_TEXT, table->name);
+    v[3] = value_text(VALUE_TEXT, table_column_name(table, index));
+    v[4] = system_rows_int((int64_t)index + 1);
+    v[5] = value_text(VALUE_TEXT, arena_copy(&scan->arena, buf_str(&text)));
+    v[6] = system_rows_text(system || column->not_null || column->key_position >= 0 ? "NO" : "YES");
+    if (!system)
+        v[7] = system_default_text(column, &scan->arena);
+    v[8] = value_boolean(!system && column->key_position >= 0);
+    v[9] = value_boolean(system);
+    if (type.kind == VALUE_TEXT && type.length_max > 0)
+        v[10] = system_rows_int(type.length_max);
+    if (type.kind == VALUE_DECIMAL) {
+        v[11] = system_rows_int(type.precision);
+        v[12] = system_rows_int(type.scale);
+    }
+    buf_clear(&text);
+}
+
+static enum status system_rows_columns(struct system_scan *scan, const struct catalog *catalog,
+                                       struct error *err)
+{
+    size_t user_tables = SIZE_MAX;
+    const struct table *table;
+
+    CHECK(catalog != NULL);
+    for (size_t i = 0; (table = system_rows_table_at(catalog, &user_tables, i)) != NULL; i++) {
+        uint32_t total = table->kind == TABLE_KIND_SYSTEM ? table->schema->column_count
+                                                          : table_column_total(table);
+        for (uint32_t column = 0; column < total; column++)
+            system_rows_column(scan, table, column);
+        enum status status = arena_check(&scan->arena, err);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+/* ---- system.table_options
+ * -------------------------------------------------------------------------- */
+
+struct system_option {
+    const char *key, *type, *description;
+    struct str value;
+};
+
+static void system_rows_option(struct system_scan *scan, const struct table *table,
+                               const struct system_option *option)
+{
+    struct value *values = system_scan_add(scan);
+
+    CHECK(option->key != NULL);
+    values[0] = value_text(VALUE_TEXT, table->space);
+    values[1] = value_text(VALUE_TEXT, table->name);
+    values[2] = system_rows_text(option->key);
+    values[3] = value_text(VALUE_TEXT, option->value);
+    values[4] = system_rows_text(option->type);
+    values[5] = system_rows_text(option->description);
+}
+
+static void system_rows_number(struct system_scan *scan, const struct table *table, const char *key,
+                               int64_t number, const char *description)
+{
+    struct system_option option = {.key = key, .type = "integer", .description = description};
+
+    CHECK(number >= 0);
+    option.value = arena_printf(&scan->arena, "%lld", (long long)number);
+    system_rows_option(scan, table, &option);
+}
+
+static void system_rows_text_option(struct system_scan *scan, const struct table *table,
+                                    const char *key, const char *type, struct str text,
+                                    const char *description)
+{
+    struct system_option option = {
+        .key = key, .type = type, .description = description, .value = text};
+
+    CHECK(type != NULL);
+    if (!str_is_empty(text))
+        system_rows_option(scan, table, &option);
+}
+
+static void system_rows_options(struct system_scan *scan, const struct table *table)
+{
+    static const char *const access[] = {[TABLE_ACCESS_UNSET] = "",
+                                         [TABLE_ACCESS_PUBLIC] = "public",
+                                         [TABLE_ACCESS_PRIVATE] = "private",
+                                         [TABLE_ACCESS_RESTRICTED] = "restricted"};
+    const struct str no = STR_LIT("false"), yes = STR_LIT("true");
+
+    CHECK(table->access <= TABLE_ACCESS_RESTRICTED);
+    if (table->kind == TABLE_KIND_STREAM) {
+        system_rows_number(scan, table, "ttl_seconds", table->ttl_seconds, "how long events live");
+        system_rows_number(scan, table, "max_buffer", table->max_buffer, "most events kept");
+        system_rows_text_option(scan, table, "ephemeral", "boolean", table->ephemeral ? yes : no,
+                                "events without subscriber are dropped");
+        return;
+    }
+    system_rows_text_option(scan, table, "storage", "string", table->storage_id,
+                            "where cold files lie");
+    system_rows_text_option(scan, table, "location", "string", table->location, "path template");
+    if (table->kind == TABLE_KIND_USER)
+        system_rows_text_option(scan, table, "use_user_storage", "boolean",
+                                table->use_user_storage ? yes : no,
+                                "files follow the user's storage");
+    if (table->flush_rows > 0)
+        system_rows_number(scan, table, "flush_rows", table->flush_rows, "rows that start a flush");
+    if (table->flush_interval_seconds > 0)
+        system_rows_number(scan, table, "flush_interval", table->flush_interval_seconds,
+                           "seconds between flushes");
+    if (table->deleted_retention_hours >= 0)
+        system_rows_number(scan, table, "deleted_retention_hours", table->deleted_retention_hours,
+                           "how long deleted rows are kept");
+    system_rows_text_option(scan, table, "access", "string", str_from_c(access[table->access]),
+                            "who may read and write");
+}
+
+static void system_rows_settings(struct system_scan *scan)
+{
+    struct str setting[5];
+
+    CHECK(scan->engine != NULL);
+    if (scan->engine->services.setting_at == NULL)
+        return;
+    for (size_t i = 0;
+         scan->engine->services.setting_at(scan->engine->services.context, i, setting); i++) {
+        struct value *values = system_scan_add(scan);
+        for (size_t k = 0; k < ARRAY_COUNT(setting); k++)
+            if (setting[k].data != NULL)
+                values[k] = value_text(VALUE_TEXT, arena_copy(&scan->arena, setting[k]));
+    }
+}
+
+enum status system_rows_fill(struct system_scan *scan, enum system_table which, struct error *err)
+{
+    const struct catalog *catalog = view_catalog(scan->scan->view);
+    const struct table *table;
+
+    CHECK(catalog != NULL);
+    switch (which) {
+    case SYSTEM_TABLE_SCHEMATA:
+        system_rows_schemata(scan, catalog);
+        return STATUS_OK;
+    case SYSTEM_TABLE_SCHEMA_TABLES:
+        system_rows_tables(scan, catalog);
+        return STATUS_OK;
+    case SYSTEM_TABLE_SCHEMA_COLUMNS:
+        return system_rows_columns(scan, catalog, err);
+    case SYSTEM_TABLE_TABLE_OPTIONS:
+        for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
+            if (table->kind != TABLE_KIND_SYSTEM)
+                system_rows_options(scan, table);
+        return STATUS_OK;
+    case SYSTEM_TABLE_SETTINGS:
+        system_rows_settings(scan);
+        return STATUS_OK;
+    default:
+        return error_set(err, STATUS_NOT_SUPPORTED,
+                         "table %.*s.%.*s is not supported in this version",
+                         STR_ARG(scan->table->space), STR_ARG(scan->table->name));
+    }
+}
