@@ -1,0 +1,114 @@
+"""Live queries at their limits: a hold that overflows, a consumer that is too slow, too many subscriptions."""
+import kalam
+import pytest
+
+CONFIG = """
+[live]
+queue_events = 20
+queue_bytes = 200000
+[rate_limit]
+max_subscriptions_per_connection = 3
+max_messages_per_sec = 1000
+"""
+
+
+@pytest.fixture(scope="module")
+def small():
+    with kalam.Server(config=CONFIG) as server:
+        server.client().batch("CREATE NAMESPACE l; CREATE USER TABLE l.t (id BIGINT PRIMARY KEY, v TEXT)")
+        yield server
+        server.stop()
+
+
+def test_overflowing_hold_is_caught_up_by_a_net_difference(small):
+    """More changes than the hold takes while the snapshot is fetched row by row: still exact."""
+    user = small.client("holder")
+    user.sql("INSERT INTO l.t VALUES " + ", ".join(f"({i}, 'before')" for i in range(30)))
+    socket = small.websocket("holder")
+    socket.send({"type": "subscribe", "subscription": {"id": "h", "sql": "SELECT * FROM l.t WHERE v <> 'hidden'",
+                                                       "options": {"batch_size": 10}}})
+    socket.expect("subscription_ack", "h")
+    batch = socket.expect("initial_data_batch", "h")
+    rows = kalam.RowSet(("id",), batch["rows"])
+    for number in range(60):
+        user.sql("UPDATE l.t SET v = $1 WHERE id = $2", [f"during{number}", number % 30])
+    user.sql("DELETE FROM l.t WHERE id < 3")
+    user.sql("UPDATE l.t SET v = 'hidden' WHERE id = 5")
+    user.sql("INSERT INTO l.t VALUES (100, 'new'), (101, 'hidden')")
+    while batch["batch_control"]["has_more"]:
+        socket.send({"type": "next_batch", "subscription_id": "h"})
+        batch = socket.expect("initial_data_batch", "h")
+        for row in batch["rows"]:
+            assert row["v"] == "before"
+            rows.rows[rows.key_of(row)] = row
+    user.sql("UPDATE l.t SET v = 'after' WHERE id = 100")
+    expected = sorted(map(tuple, user.rows("SELECT id, v FROM l.t WHERE v <> 'hidden'")))
+
+    def settled():
+        for change in socket.changes("h"):
+            rows.apply(change)
+        return sorted((r["id"], r["v"]) for r in rows.rows.values()) == expected
+    kalam.wait_until(settled, 20, "live rows")
+    socket.close()
+
+
+def test_slow_consumer_is_told_and_others_live_on(small):
+    user = small.client("slow")
+    slow, quick = small.websocket("slow"), small.websocket("slow")
+    for socket in (slow, quick):
+        socket.subscribe("s", "SELECT * FROM l.t", options={"last_rows": 0})
+    slow.loop.call_soon_threadsafe(slow.socket.transport.pause_reading)
+    for number in range(200):
+        user.sql("INSERT INTO l.t VALUES ($1, $2)", [number, "x" * 20000])
+    seen = []
+    while len(seen) < 200:
+        seen += quick.expect("change", "s")["rows"]
+    slow.loop.call_soon_threadsafe(slow.socket.transport.resume_reading)
+    error = slow.expect("error", "s", 30)
+    assert error["code"] == "SLOW_CONSUMER"
+    got = [r for change in slow.changes("s") for r in change["rows"]]
+    assert [int(r["id"]) for r in got] == list(range(len(got))), "a prefix, without a gap"
+    assert got and int(got[-1]["_seq"]) == error["last_seq_id"]
+    slow.subscribe("again", "SELECT id FROM l.t", options={"last_rows": 1})  # the connection stays
+    slow.close()
+    quick.close()
+
+
+def test_subscription_limit(small):
+    socket = small.websocket("many")
+    for number in range(3):
+        socket.subscribe(f"s{number}", "SELECT * FROM l.t")
+    with pytest.raises(kalam.SqlError) as failure:
+        socket.subscribe("s3", "SELECT * FROM l.t")
+    assert failure.value.code == "SUBSCRIPTION_LIMIT_EXCEEDED"
+    socket.subscribe("s1", "SELECT id FROM l.t")  # replaces
+    socket.close()
+
+
+def test_kill_live_query(small):
+    socket = small.websocket("victim")
+    socket.subscribe("k", "SELECT * FROM l.t")
+    root = small.client()
+    live_id = root.rows("SELECT live_id FROM system.live_queries WHERE user_id = 'victim'")[0][0]
+    root.sql(f"KILL LIVE QUERY '{live_id}'")
+    assert socket.expect("error", "k")["code"] == "LIVE_QUERY_KILLED"
+    assert root.rows("SELECT live_id FROM system.live_queries WHERE user_id = 'victim'") == []
+    status, body = root.post(f"KILL LIVE QUERY '{live_id}'")
+    assert status == 400 and body["error"]["code"] == "LIVE_QUERY_NOT_FOUND"
+    socket.close()
+
+
+def test_message_size_limit(small):
+    socket = small.websocket("big")
+    socket.send('{"type":"ping","x":"' + "y" * (2 << 20) + '"}')
+    assert socket.expect_closed()[0] == 1009
+
+
+def test_heartbeat_timeout():
+    with kalam.Server(config="[live]\nping_interval_seconds = 1\nclient_timeout_seconds = 2\n") as server:
+        socket = server.websocket()
+        socket.loop.call_soon_threadsafe(socket.socket.transport.pause_reading)  # no pong
+        import time
+        time.sleep(4)  # longer than the timeout: nothing observable happens while reading is paused
+        socket.loop.call_soon_threadsafe(socket.socket.transport.resume_reading)
+        assert socket.expect_closed()[0] == 1000
