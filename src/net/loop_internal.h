@@ -1,0 +1,87 @@
+/* loop_internal.h — what loop_uv.c and sock_uv.c share. Private to net/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NET_LOOP_INTERNAL_H
+#define NET_LOOP_INTERNAL_H
+
+#include "net/loop.h"
+#include "net/timer_wheel.h"
+
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <uv.h>
+
+enum {
+    LOOP_READ_BYTES = 64 * 1024,
+    LOOP_FAN_OUT_SLICE = 64, /* sockets flushed before urgent ones are looked at again */
+    LOOP_ACCEPTS_PER_TURN = 64,
+    SOCK_IOVECS = 64,
+    SOCK_NODE_BYTES = 512, /* least room of a copying node, so that small puts join */
+    SOCK_LINGER_MS = 5000,
+    SOCK_LINGER_BYTES = 64 << 20,
+};
+
+struct sock_node {
+    struct sock_node *next;
+    struct wire_message *message; /* or */
+    char *owned;                  /* or the bytes behind this struct */
+    const char *data;
+    size_t size, capacity; /* capacity of the bytes behind */
+};
+
+enum sock_state {
+    SOCK_OPEN,
+    SOCK_FINISHING, /* close when the queue is empty and the peer has closed */
+    SOCK_CLOSED,    /* waits for the loop to let go of the handle */
+};
+
+struct sock_list {
+    struct sock *first, *last;
+};
+
+struct sock {
+    uv_poll_t poll;
+    struct loop *loop;
+    const struct sock_handlers *handlers;
+    void *context;
+    struct sock *next, *previous;             /* all open ones */
+    struct sock *dirty_next, *dirty_previous; /* in loop->dirty[…] */
+    struct sock_node *head, **tail;
+    size_t queued_bytes;
+    size_t head_offset;   /* bytes of the first node that are written */
+    size_t drained_bytes; /* thrown away while FINISHING */
+    struct timer_entry timer;
+    int fd;
+    int events; /* asked of uv_poll */
+    enum sock_state state;
+    bool urgent, dirty, dirty_urgent, paused, blocked, sent_end, ended;
+    char peer[INET6_ADDRSTRLEN];
+    bool loopback;
+};
+
+struct loop {
+    uv_loop_t uv;
+    uv_poll_t wake, listener;
+    uv_check_t check;
+    uv_prepare_t prepare;
+    uv_idle_t idle; /* runs while a slice is left: the next poll must not sleep */
+    uv_timer_t ticker;
+    struct task_queue inbox;
+    struct timer_wheel wheel;
+    struct loop_options options;
+    struct sock *socks;
+    atomic_uint sock_count;
+    struct sock_list dirty[2]; /* urgent, others */
+    int wake_fd;
+    bool accepting, idling, stopping;
+    int64_t now_ms;
+    pthread_t thread;
+    char read_buffer[LOOP_READ_BYTES];
+};
+
+struct sock *sock_new(struct loop *loop, int fd, const struct sockaddr *address);
+/* One gathered write; false if more is left to do this turn. */
+void sock_flush(struct sock *sock);
+void sock_timer_expired(struct timer_entry *entry);
+
+#endif

@@ -1,0 +1,210 @@
+/* net.c — start, phases and end of the network side.
+ *
+ *   net_open ─► STARTING ─ net_serve ─► SERVING ─ net_drain ─► DRAINING ─ net_close ─► gone
+ *
+ * The phase is the only thing loops read that another thread writes; it is published after the
+ * services it promises. SPDX-License-Identifier: Apache-2.0
+ */
+#include "net/net.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/listen.h"
+#include "net/net_internal.h"
+#include "net/ws_conn.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NET_DRAIN_POLL_NS = 2 * 1000 * 1000, NET_CANCEL_WAIT_MS = 10 * 1000 };
+
+static const char net_busy_answer[] =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 117\r\n"
+    "Retry-After: 1\r\nConnection: close\r\n\r\n"
+    "{\"results\":[],\"status\":\"error\",\"took\":0,\"error\":{\"code\":\"RATE_LIMIT_EXCEEDED\","
+    "\"message\":\"too many connections here\"}}";
+
+static void net_accepted(void *context, struct sock *sock)
+{
+    CHECK(context != NULL);
+    http_conn_new(context, sock);
+}
+
+static enum status net_start_shard(struct net *net, unsigned index, int listener, struct error *err)
+{
+    struct net_shard *shard = &net->shards[index];
+    char name[16];
+    unsigned share = net->options.connections_max / net->options.loops;
+
+    CHECK(index < net->options.loops);
+    shard->net = net;
+    (void)snprintf(name, sizeof(name), "loop-%u", index);
+    struct loop_options options = {
+        .name = name,
+        .listener = listener,
+        .socks_max = share > 0 ? share : 1,
+        .send_buffer_bytes = NET_SEND_BUFFER_BYTES,
+        .busy_answer = {net_busy_answer, sizeof(net_busy_answer) - 1},
+        .accepted = net_accepted,
+        .context = shard,
+    };
+    enum status status = loop_start(&options, &shard->loop, err);
+    if (status == STATUS_OK)
+        net->shard_count++;
+    return status;
+}
+
+enum status net_open(const struct net_options *options, struct net **out, struct error *err)
+{
+    struct net *net = mem_zalloc(sizeof(*net));
+    struct listen_result listening = {.sockets = mem_calloc(options->loops, sizeof(int))};
+    enum status status;
+
+    CHECK(options->loops > 0 && options->api_version.size > 0);
+    net->options = *options;
+    net->lock = -1;
+    net->started_us = clock_now_us();
+    net->limits = (struct http_limits){.head_bytes = HTTP_HEAD_BYTES,
+                                       .target_bytes = HTTP_TARGET_BYTES,
+                                       .header_count = HTTP_HEADERS_MAX,
+                                       .body_bytes = options->body_bytes_max};
+    atomic_init(&net->phase, NET_STARTING);
+    net->shards = mem_calloc(options->loops, sizeof(net->shards[0]));
+    status = listen_open(options->host, options->port, options->loops, &listening, err);
+    if (status != STATUS_OK)
+        goto out;
+    net->port = listening.port;
+    net->lock = listening.lock;
+    for (unsigned i = 0; i < options->loops && status == STATUS_OK; i++)
+        status = net_start_shard(net, i, listening.sockets[i], err);
+    /* Listeners without a loop; the others belong to theirs. */
+    for (unsigned i = net->shard_count; i < options->loops; i++)
+        close(listening.sockets[i]);
+    if (status != STATUS_OK)
+        goto out;
+    *out = net;
+    net = NULL;
+out:
+    mem_free(listening.sockets);
+    net_close(net);
+    return status;
+}
+
+uint16_t net_port(const struct net *net)
+{
+    CHECK(net->port > 0);
+    return net->port;
+}
+
+void net_serve(struct net *net, struct session_service *session, struct live *live)
+{
+    CHECK(atomic_load(&net->phase) == NET_STARTING);
+    net->session = session;
+    net->live = live;
+    atomic_store_explicit(&net->phase, NET_SERVING, memory_order_release);
+}
+
+/* ---- draining -------------------------------------------------------------------------------- */
+
+struct net_visit {
+    struct task task;
+    struct net_shard *shard;
+    bool cancel;
+    atomic_bool *done;
+};
+
+static void net_drain_sock(void *context, struct sock *sock)
+{
+    const struct net_visit *visit = context;
+
+    CHECK(visit->shard != NULL);
+    if (!http_conn_is(sock))
+        ws_conn_shut_down(sock_context(sock));
+    else if (visit->cancel)
+        http_conn_cancel(sock_context(sock));
+}
+
+static void net_drain_run(struct task *task)
+{
+    struct net_visit *visit = CONTAINER_OF(task, struct net_visit, task);
+
+    CHECK(visit->shard->loop != NULL);
+    loop_stop_accepting(visit->shard->loop);
+    loop_each(visit->shard->loop, net_drain_sock, visit);
+    atomic_store_explicit(visit->done, true, memory_order_release);
+}
+
+static void net_nap(void)
+{
+    struct timespec pause = {.tv_nsec = NET_DRAIN_POLL_NS};
+
+    CHECK(nanosleep(&pause, NULL) == 0 || true); /* a signal only shortens it */
+}
+
+/* Runs net_drain_run on every loop and waits for it. */
+static void net_visit_loops(struct net *net, bool cancel)
+{
+    CHECK(net->shard_count > 0);
+    for (unsigned i = 0; i < net->shard_count; i++) {
+        atomic_bool done = false;
+        struct net_visit visit = {.task = {.run = net_drain_run},
+                                  .shard = &net->shards[i],
+                                  .cancel = cancel,
+                                  .done = &done};
+        loop_post(net->shards[i].loop, &visit.task);
+        while (!atomic_load_explicit(&done, memory_order_acquire))
+            net_nap();
+    }
+}
+
+static bool net_is_idle(struct net *net)
+{
+    struct net_stats stats;
+
+    CHECK(net->shard_count > 0);
+    net_stats(net, &stats);
+    return atomic_load(&net->in_flight) == 0 && stats.websockets == 0;
+}
+
+static bool net_wait_idle(struct net *net, int timeout_ms)
+{
+    int64_t end = clock_monotonic_ms() + timeout_ms;
+
+    CHECK(timeout_ms >= 0);
+    while (!net_is_idle(net)) {
+        if (clock_monotonic_ms() > end)
+            return false;
+        net_nap();
+    }
+    return true;
+}
+
+bool net_drain(struct net *net, int timeout_ms)
+{
+    CHECK(atomic_load(&net->phase) != NET_DRAINING);
+    atomic_store(&net->phase, NET_DRAINING);
+    net_visit_loops(net, false);
+    if (net_wait_idle(net, timeout_ms))
+        return true;
+    log_warn("cancelling %u requests that did not finish in time", atomic_load(&net->in_flight));
+    net_visit_loops(net, true);
+    return net_wait_idle(net, NET_CANCEL_WAIT_MS);
+}
+
+void net_close(struct net *net)
+{
+    if (net == NULL)
+        return;
+    CHECK(atomic_load(&net->in_flight) == 0);
+    for (unsigned i = 0; i < net->shard_count; i++) {
+        loop_stop(net->shards[i].loop);
+        buf_clear(&net->shards[i].head);
+    }
+    if (net->lock >= 0)
+        close(net->lock);
+    mem_free(net->shards);
+    mem_free(net);
+}

@@ -1,0 +1,54 @@
+/* net.h — the server's network side: HTTP routes and WebSocket connections (spec §3).
+ *
+ * net_open binds the port and starts one loop thread per core; until net_serve every route answers
+ * 503. Main thread, except where said. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "live/live.h"
+#include "session/session.h"
+
+struct net;
+
+struct net_options { /* strings and lists live as long as the net */
+    struct str host;
+    uint16_t port; /* 0 = any free one */
+    unsigned loops;
+    unsigned connections_max; /* over all loops */
+    size_t body_bytes_max, message_bytes_max;
+    uint32_t request_timeout_s, keepalive_timeout_s;
+    uint32_t ws_auth_timeout_s, ws_ping_interval_s, ws_client_timeout_s;
+    uint32_t messages_per_second_max; /* of one WebSocket; 0 = off */
+    struct str api_version, node;
+    uint32_t node_id;
+    const struct str *cors_origins; /* "*" = every one */
+    size_t cors_origin_count;
+    bool public_health, allow_token_in_url;
+    struct str version, git_branch, git_commit, build_date;
+    /* Appends Prometheus text of what lies below net; loop threads. May be NULL. */
+    void (*metrics)(void *context, struct buf *out);
+    /* False when the data store cannot be used any more; loop threads. May be NULL. */
+    bool (*is_usable)(void *context);
+    void *context;
+};
+
+/* CONFLICT if the port is in use. */
+enum status net_open(const struct net_options *options, struct net **out,
+                     struct error *err) MUST_CHECK;
+uint16_t net_port(const struct net *net);
+/* From now on requests are answered. Both outlive net_drain. */
+void net_serve(struct net *net, struct session_service *session, struct live *live);
+/* Health says 503, nobody new is accepted, requests in flight are finished (after `timeout_ms` they
+ * are cancelled), WebSockets are closed with 1001. False if something did not come to an end. */
+bool net_drain(struct net *net, int timeout_ms);
+void net_close(struct net *net); /* NULL is fine */
+
+struct net_stats {
+    uint64_t connections, websockets, requests, bytes_out;
+};
+void net_stats(struct net *net, struct net_stats *out); /* any thread */
+
+#endif

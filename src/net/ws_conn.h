@@ -1,0 +1,25 @@
+/* ws_conn.h — one WebSocket connection between its upgrade and its close. Loop thread. Private to
+ * net/. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef NET_WS_CONN_H
+#define NET_WS_CONN_H
+
+#include "net/net_internal.h"
+
+struct ws_conn;
+
+struct ws_conn_options {
+    struct net_shard *shard;
+    struct sock *sock;
+    /* Who it is; NULL: the first message must say so. */
+    const struct session_identity *identity;
+    /* Not empty: refused; sent as auth_error, then closed. */
+    struct str refusal;
+};
+/* The 101 has been put on the socket already; takes the socket over. */
+void ws_conn_new(const struct ws_conn_options *options);
+void ws_conn_shut_down(struct ws_conn *ws); /* close 1001 */
+/* NULL if the server speaks what was asked for, else why not. */
+const char *ws_protocol_problem(bool msgpack);
+
+#endif

@@ -1,0 +1,283 @@
+/* auth.c — who is the caller? (spec §3.6)
+ *
+ * Order: Bearer token, API key, loopback mode, refusal. Credentials that were shown but are wrong
+ * are an error everywhere, in loopback mode too. All of it reads one version of the catalogue in
+ * memory;
+ * a token is verified once and then known by its bytes. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "session/session_internal.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+
+bool session_user_id_is_valid(struct str id)
+{
+    CHECK(id.size == 0 || id.data != NULL);
+    if (id.size == 0 || id.size > LIMIT_USER_ID_BYTES || str_find(id, STR_LIT("..")) != SIZE_MAX)
+        return false;
+    for (size_t i = 0; i < id.size; i++) {
+        char c = id.data[i];
+        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    (c != 0 && strchr("_.@+-", c) != NULL);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+struct user *session_find_user(struct session_service *service, struct str id)
+{
+    struct view *view = view_acquire(service->options.store);
+    const struct user *user = catalog_find_user(view_catalog(view), id);
+    struct user *found = user != NULL ? user_ref(user) : NULL;
+
+    CHECK(found == NULL || found->arena != NULL);
+    view_release(view);
+    return found;
+}
+
+bool session_needs_setup(struct session_service *service)
+{
+    struct view *view = view_acquire(service->options.store);
+    const struct user *root = catalog_find_user(view_catalog(view), SESSION_ROOT);
+    bool needs = root == NULL || root->password_hash.size == 0;
+
+    CHECK(service != NULL);
+    view_release(view);
+    return needs;
+}
+
+struct str session_bearer(struct str authorization)
+{
+    struct str scheme = STR_LIT("Bearer ");
+
+    CHECK(authorization.size == 0 || authorization.data != NULL);
+    if (authorization.size < scheme.size ||
+        !str_equal_nocase(str_from(authorization.data, scheme.size), scheme))
+        return STR_EMPTY;
+    return str_trim(str_from(authorization.data + scheme.size, authorization.size - scheme.size));
+}
+
+static void session_identity_fill(struct session_identity *out, struct str user, struct str actor,
+                                  enum role role)
+{
+    CHECK(user.size < sizeof(out->user) && actor.size < sizeof(out->actor));
+    *out = (struct session_identity){.role = role};
+    memcpy(out->user, user.data, user.size);
+    memcpy(out->actor, actor.data, actor.size);
+}
+
+/* ---- tokens and keys ------------------------------------------------------------------------- */
+
+static bool session_claims_fit(const struct jwt_claims *claims, const struct user *user)
+{
+    enum role role;
+
+    CHECK(claims->subject[0] != 0);
+    return user != NULL && user->deleted_at == 0 && role_parse(str_from_c(claims->role), &role) &&
+           role == user->role && claims->issued_at >= user->credentials_changed / 1000000;
+}
+
+enum status session_check_claims(struct session_service *service, const struct jwt_claims *claims,
+                                 struct error *err)
+{
+    struct view *view = view_acquire(service->options.store);
+    bool fit = session_claims_fit(
+        claims, catalog_find_user(view_catalog(view), str_from_c(claims->subject)));
+
+    CHECK(claims->issued_at > 0);
+    view_release(view);
+    if (fit)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID_CREDENTIALS,
+                     "invalid token: the user is gone or his credentials have changed");
+}
+
+enum status session_authenticate_token(struct session_service *service, struct str token,
+                                       struct session_identity *out, struct error *err)
+{
+    struct jwt_claims claims;
+    enum status status;
+    enum role role;
+
+    CHECK(out != NULL);
+    status = jwt_cache_verify(service->tokens, service->options.jwt_secret, token,
+                              clock_now_us() / 1000000, &claims, err);
+    if (status == STATUS_OK && claims.type != JWT_ACCESS)
+        status = error_set(err, STATUS_INVALID_CREDENTIALS, "invalid token: not an access token");
+    if (status == STATUS_OK)
+        status = session_check_claims(service, &claims, err);
+    if (status != STATUS_OK)
+        return status;
+    CHECK(role_parse(str_from_c(claims.role), &role));
+    struct str user = str_from_c(claims.subject);
+    session_identity_fill(out, user, user, role);
+    out->expires_at = claims.expires_at;
+    out->issued_at = claims.issued_at;
+    return STATUS_OK;
+}
+
+static enum status session_authenticate_key(struct session_service *service, struct str key,
+                                            struct session_identity *out, struct error *err)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char hex[2 * EVP_MAX_MD_SIZE + 1];
+    unsigned size = 0;
+
+    CHECK(EVP_Digest(key.data, key.size, digest, &size, EVP_sha256(), NULL) == 1);
+    for (unsigned i = 0; i < size; i++)
+        (void)snprintf(hex + 2 * (size_t)i, 3, "%02x", digest[i]);
+    struct view *view = view_acquire(service->options.store);
+    /* Looked up by its hash: nothing about the key can be learnt from the time it takes. */
+    const struct user *user =
+        catalog_find_api_key(view_catalog(view), str_from(hex, 2 * (size_t)size));
+    bool good = user != NULL && user->deleted_at == 0;
+    if (good)
+        session_identity_fill(out, user->id, user->id, user->role);
+    view_release(view);
+    return good ? STATUS_OK : error_set(err, STATUS_INVALID_CREDENTIALS, "invalid API key");
+}
+
+/* X-User-Id beside good credentials: another effective user, the caller's own role. */
+static enum status session_apply_user_header(struct session_identity *identity, struct str user,
+                                             struct error *err)
+{
+    CHECK(identity->actor[0] != 0);
+    if (user.size == 0 || str_equal(user, str_from_c(identity->user)))
+        return STATUS_OK;
+    if (!session_user_id_is_valid(user))
+        return error_set(err, STATUS_INVALID_INPUT, "X-User-Id is not a user id");
+    if (identity->role == ROLE_USER)
+        return error_set(err, STATUS_PERMISSION_DENIED, "X-User-Id names another user");
+    memset(identity->user, 0, sizeof(identity->user));
+    memcpy(identity->user, user.data, user.size);
+    return STATUS_OK;
+}
+
+/* ---- loopback mode --------------------------------------------------------------------------- */
+
+static struct str session_host_name(struct str host)
+{
+    const char *end;
+
+    CHECK(host.size == 0 || host.data != NULL);
+    if (host.size > 0 && host.data[0] == '[')
+        end = memchr(host.data, ']', host.size);
+    else
+        end = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
+    if (end == NULL)
+        return host;
+    return str_from(host.data, (size_t)(end - host.data) + (*end == ']' ? 1 : 0));
+}
+
+static bool session_host_is_local(struct str host)
+{
+    struct str name = session_host_name(host);
+
+    CHECK(name.size <= host.size);
+    return str_equal_nocase(name, STR_LIT("localhost")) || str_equal(name, STR_LIT("127.0.0.1")) ||
+           str_equal(name, STR_LIT("[::1]"));
+}
+
+static bool session_origin_is_same(struct str origin, struct str host)
+{
+    size_t scheme = str_find(origin, STR_LIT("://"));
+
+    CHECK(origin.size > 0);
+    if (scheme == SIZE_MAX)
+        return false;
+    return str_equal_nocase(str_from(origin.data + scheme + 3, origin.size - scheme - 3), host);
+}
+
+bool session_loopback_allows(struct session_service *service,
+                             const struct session_credentials *credentials, bool *mode)
+{
+    CHECK(service != NULL && mode != NULL);
+    *mode = service->options.localhost_bypass && credentials->peer_is_loopback;
+    return *mode && !credentials->forwarded && session_host_is_local(credentials->host) &&
+           (credentials->origin.size == 0 ||
+            session_origin_is_same(credentials->origin, credentials->host));
+}
+
+/* A registered user acts with his own role, an unknown name with the rights of the default user. */
+static enum status session_authenticate_loopback(struct session_service *service, struct str named,
+                                                 struct session_identity *out, struct error *err)
+{
+    struct str fallback = service->options.localhost_default_user;
+    struct view *view;
+    enum status status = STATUS_OK;
+
+    if (named.size > 0 && !session_user_id_is_valid(named))
+        return error_set(err, STATUS_INVALID_INPUT, "X-User-Id is not a user id");
+    view = view_acquire(service->options.store);
+    const struct catalog *catalog = view_catalog(view);
+    const struct user *user = named.size > 0 ? catalog_find_user(catalog, named) : NULL;
+    const struct user *standard = catalog_find_user(catalog, fallback);
+    CHECK(catalog != NULL);
+    if (user != NULL && user->deleted_at == 0)
+        session_identity_fill(out, user->id, user->id, user->role);
+    else if (user != NULL)
+        status = error_set(err, STATUS_INVALID_CREDENTIALS, "this user was dropped");
+    else if (standard == NULL || standard->deleted_at != 0)
+        status = error_set(err, STATUS_INVALID_CREDENTIALS,
+                           "auth.localhost_default_user does not exist");
+    else
+        session_identity_fill(out, named.size > 0 ? named : standard->id, standard->id,
+                              standard->role);
+    view_release(view);
+    return status;
+}
+
+/* ---- the whole order ------------------------------------------------------------------------- */
+
+enum status session_authenticate(struct session_service *service,
+                                 const struct session_credentials *credentials,
+                                 struct session_identity *out, struct error *err)
+{
+    bool presented = credentials->authorization.size > 0 || credentials->api_key.size > 0;
+    bool mode;
+    enum status status;
+
+    CHECK(service != NULL && out != NULL);
+    if (!presented && session_loopback_allows(service, credentials, &mode))
+        return session_authenticate_loopback(service, credentials->user_header, out, err);
+    if (!service->options.localhost_bypass && session_needs_setup(service))
+        return error_set(err, STATUS_SETUP_REQUIRED,
+                         "root has no password yet; see /api/auth/setup");
+    if (!presented)
+        return error_set(err, STATUS_MISSING_AUTHORIZATION, "no credentials");
+    if (credentials->authorization.size > 0) {
+        struct str token = session_bearer(credentials->authorization);
+        if (token.size == 0)
+            return error_set(err, STATUS_INVALID_CREDENTIALS,
+                             "only Bearer tokens are accepted in Authorization");
+        status = session_authenticate_token(service, token, out, err);
+    } else {
+        status = session_authenticate_key(service, credentials->api_key, out, err);
+    }
+    if (status == STATUS_OK)
+        status = session_apply_user_header(out, credentials->user_header, err);
+    return status;
+}
+
+enum status session_identity_check(struct session_service *service,
+                                   const struct session_identity *identity, struct error *err)
+{
+    struct view *view;
+    bool good;
+
+    CHECK(identity->actor[0] != 0);
+    if (identity->expires_at > 0 && clock_now_us() / 1000000 > identity->expires_at)
+        return error_set(err, STATUS_TOKEN_EXPIRED, "the token has expired");
+    view = view_acquire(service->options.store);
+    const struct user *user = catalog_find_user(view_catalog(view), str_from_c(identity->actor));
+    good = user != NULL && user->deleted_at == 0 && user->role == identity->role &&
+           (identity->issued_at == 0 || identity->issued_at >= user->credentials_changed / 1000000);
+    view_release(view);
+    return good ? STATUS_OK
+                : error_set(err, STATUS_INVALID_CREDENTIALS,
+                            "the user is gone or his credentials have changed");
+}

@@ -1,0 +1,20 @@
+/* auth_user.h — changes of users made by log-in and set-up. Blocking. Private to session/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SESSION_AUTH_USER_H
+#define SESSION_AUTH_USER_H
+
+#include "session/session_internal.h"
+
+/* Sets a new password (already checked): older tokens end. USER_NOT_FOUND. */
+enum status auth_user_set_password(struct session_service *service, struct str id,
+                                   struct str password, struct error *err) MUST_CHECK;
+/* A new user; ALREADY_EXISTS. */
+enum status auth_user_create(struct session_service *service, struct str id, enum role role,
+                             struct str email, struct str password, struct error *err) MUST_CHECK;
+/* Writes down how log-ins of a user went; failures to write are only logged. `locked_until` 0 and
+ * `failures` 0 = a good one. */
+void auth_user_note_login(struct session_service *service, struct str id, uint32_t failures,
+                          int64_t locked_until);
+
+#endif

@@ -1,0 +1,29 @@
+/* lockout.h — names that failed too often, callers that ask too often. Any thread.
+ *
+ * Both remember by name whether it exists or not, so that nothing can be learnt from them, and both
+ * are bounded: the least interesting entries are forgotten first.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SESSION_LOCKOUT_H
+#define SESSION_LOCKOUT_H
+
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lockout;
+struct lockout *lockout_new(uint32_t failures_max, uint32_t minutes);
+void lockout_free(struct lockout *lockout);
+bool lockout_is_locked(struct lockout *lockout, struct str name, int64_t now_us);
+/* Counts a failure; gives how many there are now and until when the name is locked (0 = not). */
+void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, uint32_t *failures,
+                    int64_t *locked_until);
+void lockout_succeeded(struct lockout *lockout, struct str name);
+
+struct rate_limit;
+struct rate_limit *rate_limit_new(uint32_t per_second); /* 0 = everything passes */
+void rate_limit_free(struct rate_limit *limit);
+bool rate_limit_passes(struct rate_limit *limit, struct str key, int64_t now_us);
+
+#endif

@@ -1,0 +1,25 @@
+/* password.h — argon2id hashes and the rules for new passwords (spec §3.6). Slow: never on a loop.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SESSION_PASSWORD_H
+#define SESSION_PASSWORD_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { PASSWORD_HASH_BYTES = 256, PASSWORD_CHARACTERS_MIN = 8, PASSWORD_CHARACTERS_MAX = 256 };
+
+struct password_cost {
+    uint32_t memory_kib, iterations, parallelism;
+};
+
+/* CONSTRAINT_VIOLATION: too short, too long, too common. */
+enum status password_check(struct str password, struct error *err) MUST_CHECK;
+/* Encoded form with salt and cost. */
+enum status password_hash(const struct password_cost *cost, struct str password,
+                          char out[PASSWORD_HASH_BYTES], struct error *err) MUST_CHECK;
+bool password_verify(struct str encoded, struct str password);
+
+#endif

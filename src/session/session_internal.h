@@ -1,0 +1,41 @@
+/* session_internal.h — the service behind session.h. Private to session/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SESSION_SESSION_INTERNAL_H
+#define SESSION_SESSION_INTERNAL_H
+
+#include "session/jwt.h"
+#include "session/lockout.h"
+#include "session/password.h"
+#include "session/session.h"
+
+#include <pthread.h>
+
+#define SESSION_ROOT STR_LIT("root")
+#define SESSION_DEFAULT_SPACE STR_LIT("default")
+
+struct session_service {
+    struct session_options options; /* strings are copies, freed with the service */
+    struct password_cost cost;
+    struct jwt_cache *tokens;
+    struct lockout *lockout;
+    struct rate_limit *logins, *queries;
+    struct worker_pool *auth; /* argon2 takes 20 MiB each: two at a time are enough */
+    pthread_mutex_t setup;    /* one set-up, and one change of a user by log-ins, at a time */
+    /* Of no password at all: makes unknown names cost what known ones do. */
+    char dummy_hash[PASSWORD_HASH_BYTES];
+};
+
+/* auth.c */
+bool session_user_id_is_valid(struct str id);
+/* The newest version; NULL if unknown. user_unref. */
+struct user *session_find_user(struct session_service *service, struct str id);
+bool session_needs_setup(struct session_service *service);
+/* User of verified claims: there, not deleted, same role, token not older than his credentials.
+ * INVALID_CREDENTIALS. */
+enum status session_check_claims(struct session_service *service, const struct jwt_claims *claims,
+                                 struct error *err) MUST_CHECK;
+/* Token behind `Bearer `, empty if there is none. */
+struct str session_bearer(struct str authorization);
+
+#endif
