@@ -39,6 +39,10 @@ struct columnar_options {
 enum status columnar_open(const struct columnar_options *options, struct columnar **out,
                           struct error *err) MUST_CHECK;
 void columnar_close(struct columnar *columnar);
+/* Lets DuckDB reach one more folder from the next statement on (a new storage): the locked
+ * databases are replaced, which costs one opening. Nothing happens if the folder is reachable
+ * already. */
+void columnar_allow_folder(struct columnar *columnar, const char *folder);
 const char *columnar_version(void);
 
 /* Order and meaning as enum value_type of value/value.h (a static assertion in store/ proves it).

@@ -1,0 +1,140 @@
+/* columnar_error.c — what DuckDB says, in our codes and words.
+ *
+ * DuckDB's messages are "Kind Error: text", a hint and a piece of the statement on further lines.
+ * The kind decides the code; the first line of the text is what users see, unless it names a folder
+ * of ours. The whole message goes to the debug log.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/columnar_internal.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+struct error_kind {
+    const char *prefix;
+    enum status status;
+};
+
+static const struct error_kind error_kinds[] = {
+    {"Parser Error: ", STATUS_INVALID_SQL},
+    {"Syntax Error: ", STATUS_INVALID_SQL},
+    {"Binder Error: ", STATUS_INVALID_SQL},
+    {"Catalog Error: ", STATUS_INVALID_SQL},
+    {"Expression Error: ", STATUS_INVALID_SQL},
+    {"Mismatch Type Error: ", STATUS_TYPE_MISMATCH},
+    {"Invalid type Error: ", STATUS_TYPE_MISMATCH},
+    {"Invalid Type Error: ", STATUS_TYPE_MISMATCH},
+    {"Parameter Not Resolved Error: ", STATUS_INVALID_PARAMETER},
+    {"Parameter Not Allowed Error: ", STATUS_INVALID_PARAMETER},
+    {"Conversion Error: ", STATUS_SQL_EXECUTION_ERROR},
+    {"Out of Range Error: ", STATUS_SQL_EXECUTION_ERROR},
+    {"Invalid Input Error: ", STATUS_SQL_EXECUTION_ERROR},
+    {"Constraint Error: ", STATUS_SQL_EXECUTION_ERROR},
+    {"Out of Memory Error: ", STATUS_RESULT_TOO_LARGE},
+    {"INTERRUPT Error: ", STATUS_CANCELLED},
+    {"Permission Error: ", STATUS_NOT_SUPPORTED},
+    {"Not implemented Error: ", STATUS_NOT_SUPPORTED},
+    {"Missing Extension Error: ", STATUS_NOT_SUPPORTED},
+    {"Autoload Error: ", STATUS_NOT_SUPPORTED},
+    {"IO Error: ", STATUS_IO_FAILED},
+    {"HTTP Error: ", STATUS_IO_FAILED},
+    {"Serialization Error: ", STATUS_CORRUPT},
+};
+
+struct error_pattern {
+    const char *text;
+    enum status status;
+};
+
+/* Finer codes for errors of the binder. */
+static const struct error_pattern error_patterns[] = {
+    {"Referenced column \"", STATUS_COLUMN_NOT_FOUND},
+    {"does not have a column named", STATUS_COLUMN_NOT_FOUND},
+    {"No function matches the given name and argument types", STATUS_TYPE_MISMATCH},
+    {"Could not choose a best candidate function", STATUS_TYPE_MISMATCH},
+    {"Cannot compare values of type", STATUS_TYPE_MISMATCH},
+    {"Cannot mix values of type", STATUS_TYPE_MISMATCH},
+    {"an explicit cast is required", STATUS_TYPE_MISMATCH},
+    {"add explicit type casts", STATUS_TYPE_MISMATCH},
+    {"Cannot combine types", STATUS_TYPE_MISMATCH},
+};
+
+bool columnar_error_is_fatal(const char *message)
+{
+    struct str text = str_from_c(message);
+
+    CHECK(message != NULL);
+    return str_starts_with(text, STR_LIT("FATAL Error")) ||
+           str_starts_with(text, STR_LIT("INTERNAL Error")) ||
+           str_find(text, STR_LIT("database has been invalidated")) != SIZE_MAX;
+}
+
+static bool columnar_error_names_folder(const struct columnar *columnar, struct str text)
+{
+    CHECK(columnar->temporary_folder != NULL);
+    if (str_find(text, str_from_c(columnar->temporary_folder)) != SIZE_MAX)
+        return true;
+    for (size_t i = 0; i < columnar->folder_count; i++)
+        if (str_find(text, str_from_c(columnar->folders[i])) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+static enum status columnar_error_classify(struct str *text)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(error_kinds); i++) {
+        struct str prefix = str_from_c(error_kinds[i].prefix);
+        if (!str_starts_with(*text, prefix))
+            continue;
+        *text = str_from(text->data + prefix.size, text->size - prefix.size);
+        if (error_kinds[i].status != STATUS_INVALID_SQL)
+            return error_kinds[i].status;
+        for (size_t k = 0; k < ARRAY_COUNT(error_patterns); k++)
+            if (str_find(*text, str_from_c(error_patterns[k].text)) != SIZE_MAX)
+                return error_patterns[k].status;
+        return error_kinds[i].status;
+    }
+    return STATUS_SQL_EXECUTION_ERROR;
+}
+
+/* First line, first letter small unless it begins a word in capitals, without a full stop. */
+static char *columnar_error_tidy(struct str text)
+{
+    size_t line = str_find(text, STR_LIT("\n"));
+    struct str trimmed = str_trim(str_from(text.data, line == SIZE_MAX ? text.size : line));
+    char *out;
+
+    CHECK(trimmed.size <= text.size);
+    while (trimmed.size > 0 &&
+           (trimmed.data[trimmed.size - 1] == '.' || trimmed.data[trimmed.size - 1] == '!'))
+        trimmed.size--;
+    out = mem_strdup(trimmed);
+    if (trimmed.size > 1 && out[0] >= 'A' && out[0] <= 'Z' && !(out[1] >= 'A' && out[1] <= 'Z'))
+        out[0] = (char)(out[0] + ('a' - 'A'));
+    return out;
+}
+
+enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err)
+{
+    struct str text = str_from_c(message == NULL ? "unknown error" : message);
+    enum status status;
+    char *shown;
+
+    log_debug("duckdb: %.*s", STR_ARG(text));
+    status = columnar_error_classify(&text);
+    if (status == STATUS_IO_FAILED || status == STATUS_CORRUPT ||
+        columnar_error_names_folder(columnar, text)) {
+        log_error("duckdb: %.*s", STR_ARG(text));
+        return error_set(err, status, "a file of the storage could not be read or written");
+    }
+    if (status == STATUS_RESULT_TOO_LARGE)
+        return error_set(err, status, "the query needs more memory than query.memory_limit");
+    shown = columnar_error_tidy(text);
+    CHECK(shown != NULL);
+    (void)error_set(err, status, "%s", shown);
+    mem_free(shown);
+    return status;
+}

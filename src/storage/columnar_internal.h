@@ -1,0 +1,163 @@
+/* columnar_internal.h — what the columnar*.c files share; the only header that shows DuckDB.
+ *
+ * Lifetimes: an `instance` (one DuckDB database) lives while it is current or a statement uses it;
+ * a `columnar_session` is one fresh connection with the sources of one statement; the watchdog
+ * holds a session's connection only between watch_begin and watch_end.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORAGE_COLUMNAR_INTERNAL_H
+#define STORAGE_COLUMNAR_INTERNAL_H
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "storage/columnar.h"
+
+#include <duckdb.h>
+#include <pthread.h>
+
+struct instance;
+
+/* ---- columnar_watch.c: interrupts statements that must stop
+ * ----------------------------------------- */
+
+struct watch {
+    struct watch *previous, *next;
+    duckdb_connection connection;
+    int64_t deadline_ns;          /* 0 = none */
+    const atomic_bool *cancelled; /* may be NULL */
+    atomic_int fired;             /* STATUS_OK, QUERY_TIMEOUT or CANCELLED */
+};
+
+struct watchdog {
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    pthread_t thread;
+    struct watch *first;
+    int64_t wake_at_ns; /* when the thread looks again; INT64_MAX = when told */
+    bool is_stopping;
+};
+
+void watchdog_start(struct watchdog *watchdog);
+void watchdog_stop(struct watchdog *watchdog); /* nothing may be watched */
+void watch_begin(struct watchdog *watchdog, struct watch *watch);
+/* Afterwards the connection is not touched any more. */
+void watch_end(struct watchdog *watchdog, struct watch *watch);
+
+/* ---- columnar_instance.c: databases, lock-down, connections
+ * ------------------------------------------ */
+
+struct columnar_parser { /* a connection ready to parse */
+    struct columnar_parser *next;
+    duckdb_connection connection;
+    duckdb_prepared_statement parse;
+};
+
+struct instance {
+    duckdb_database database;
+    struct columnar *columnar;
+    bool is_large, is_dead;            /* dead: replaced, closed with its last user */
+    unsigned users;                    /* under columnar->mutex */
+    struct columnar_session *sessions; /* running statements; under columnar->mutex */
+    struct columnar_parser *parsers;   /* idle ones; under columnar->mutex */
+};
+
+struct columnar {
+    struct columnar_options options; /* strings owned */
+    char *temporary_folder;
+    char **folders; /* each ends with '/' */
+    size_t folder_count;
+    char **setup;
+    pthread_mutex_t mutex;
+    struct instance *instances[2]; /* small, large; NULL after a failed reopening */
+    struct map schemas;            /* file → struct parquet_schema, see columnar_read.c */
+    struct watchdog watchdog;
+};
+
+/* One connection that runs one statement. hot_scan finds `sources` through the connection's id. */
+struct columnar_session {
+    struct columnar_session *next;
+    struct columnar *columnar;
+    struct instance *instance;
+    duckdb_connection connection;
+    idx_t connection_id;
+    const struct column_source *sources;
+    size_t source_count;
+    pthread_mutex_t mutex;     /* of the two below: sources run on several threads */
+    struct error source_error; /* the first error a source reported … */
+    enum status source_status; /* … and its code */
+};
+
+enum status instance_open(struct columnar *columnar, bool is_large, struct instance **out,
+                          struct error *err) MUST_CHECK;
+enum status instance_acquire(struct columnar *columnar, bool is_large, struct instance **out,
+                             struct error *err) MUST_CHECK;
+void instance_release(struct instance *instance);
+/* DuckDB declared the database invalid: a new one takes its place. */
+void instance_replace(struct instance *instance);
+
+enum status session_open(struct columnar *columnar, bool is_large,
+                         const struct column_source *sources, size_t source_count,
+                         struct columnar_session *session, struct error *err) MUST_CHECK;
+void session_close(struct columnar_session *session);
+/* Keeps a source's first error; called from DuckDB's threads. */
+void session_source_failed(struct columnar_session *session, enum status status,
+                           const struct error *source_error);
+/* Status and text for an error of DuckDB on this session: a source's error wins; an invalid
+ * database is replaced and gives STALE. */
+enum status session_error(struct columnar_session *session, const char *message, struct error *err);
+/* Appends 'text' as SQL literal or "name" as SQL identifier. */
+void sql_append_literal(struct buf *out, struct str text);
+void sql_append_name(struct buf *out, struct str name);
+
+/* ---- columnar_scan.c: hot_scan(n)
+ * -------------------------------------------------------------------- */
+
+enum status scan_register(struct instance *instance, duckdb_connection connection,
+                          struct error *err) MUST_CHECK;
+
+struct column_chunk_vector {
+    duckdb_vector vector;
+    void *data;
+    uint64_t *validity; /* NULL until the first NULL */
+    struct column_type type;
+};
+
+struct column_chunk {
+    size_t count;
+    struct column_chunk_vector *vectors; /* of the wanted columns */
+};
+
+/* ---- columnar_value.c: cells ↔ vectors
+ * --------------------------------------------------------------- */
+
+duckdb_logical_type column_logical_type(struct column_type type);
+
+/* How a result column is read. `needs_cast` names the SQL type its statement must cast it to first.
+ */
+struct column_decoder {
+    duckdb_type physical;         /* type of the vector */
+    duckdb_type decimal_physical; /* DECIMAL only */
+    struct column_type type;      /* what it becomes */
+    const char *needs_cast;       /* "JSON", "VARCHAR" or NULL */
+};
+
+void column_decoder_init(struct column_decoder *decoder, duckdb_logical_type type);
+enum status column_decode(const struct column_decoder *decoder, duckdb_vector vector, size_t rows,
+                          struct column_cell *cells, struct error *err) MUST_CHECK;
+enum status column_bind(duckdb_prepared_statement statement, idx_t index,
+                        const struct columnar_parameter *parameter, struct error *err) MUST_CHECK;
+
+/* ---- columnar_error.c
+ * ---------------------------------------------------------------------------------- */
+
+/* True for messages after which a database refuses everything. */
+bool columnar_error_is_fatal(const char *message);
+/* Maps DuckDB's message; `folders` never show in it. */
+enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err);
+
+/* ---- columnar_read.c
+ * ----------------------------------------------------------------------------------- */
+
+void parquet_schemas_clear(struct columnar *columnar);
+
+#endif

@@ -1,0 +1,342 @@
+/* columnar_query.c — one statement: prepare, bind, stream chunks, decode them into cells.
+ *
+ *   open → [types known?] → execute → chunk → cells … END or error → close
+ *
+ * Types without a form of ours (lists, intervals …) are cast inside DuckDB: the statement is
+ * wrapped as `SELECT CAST(c0 AS JSON), c1 … FROM (statement) AS t(c0, c1, …)`, whose names cannot
+ * clash. The types are known after preparing, unless they hang on a parameter; then only the first
+ * execution tells, and it is repeated wrapped. Results stream: DuckDB computes ahead by a bounded
+ * buffer. The watchdog may interrupt from watch_begin to watch_end; its reason wins over DuckDB's
+ * words.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/columnar_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+struct columnar_query {
+    struct columnar_session session;
+    struct watch watch;
+    bool is_watched;
+    duckdb_prepared_statement prepared;
+    duckdb_result result;
+    bool has_result;
+    duckdb_data_chunk chunk; /* the cells point into it */
+    size_t column_count;
+    struct columnar_result_column *columns; /* names owned */
+    struct column_decoder *decoders;
+    struct column_cell *cells;           /* column_count × COLUMN_CHUNK_ROWS */
+    const struct column_cell **pointers; /* start of each column in cells */
+};
+
+/* ---- errors
+ * --------------------------------------------------------------------------------------- */
+
+static enum status query_fired(const struct columnar_query *query, struct error *err)
+{
+    enum status status = (enum status)atomic_load(&query->watch.fired);
+
+    CHECK(status == STATUS_OK || status == STATUS_QUERY_TIMEOUT || status == STATUS_CANCELLED);
+    if (status == STATUS_QUERY_TIMEOUT)
+        return error_set(err, status, "the statement took longer than query.timeout_seconds");
+    if (status == STATUS_CANCELLED)
+        return error_set(err, status, "the statement was cancelled");
+    return STATUS_OK;
+}
+
+static enum status query_error(struct columnar_query *query, const char *message, struct error *err)
+{
+    enum status status = query_fired(query, err);
+
+    CHECK(query->session.connection != NULL);
+    return status != STATUS_OK ? status : session_error(&query->session, message, err);
+}
+
+/* ---- preparing
+ * ------------------------------------------------------------------------------------ */
+
+static enum status query_prepare(struct columnar_query *query, const char *sql,
+                                 const struct columnar_query_options *options, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    duckdb_destroy_prepare(&query->prepared);
+    if (duckdb_prepare(query->session.connection, sql, &query->prepared) != DuckDBSuccess)
+        return query_error(query, duckdb_prepare_error(query->prepared), err);
+    if (duckdb_nparams(query->prepared) > options->parameter_count)
+        return error_set(err, STATUS_INVALID_PARAMETER, "parameter $%llu is missing",
+                         (unsigned long long)duckdb_nparams(query->prepared));
+    CHECK(query->prepared != NULL);
+    for (idx_t i = 1; status == STATUS_OK && i <= duckdb_nparams(query->prepared); i++)
+        status = column_bind(query->prepared, i, &options->parameters[i - 1], err);
+    return status;
+}
+
+/* What the columns are cast to, as far as `type_of` tells; false if no column needs it. */
+static bool query_casts(struct columnar_query *query, bool is_prepared, const char ***out,
+                        size_t *count_out)
+{
+    idx_t count = is_prepared ? duckdb_prepared_statement_column_count(query->prepared)
+                              : duckdb_column_count(&query->result);
+    const char **casts = mem_calloc(count + 1, sizeof(char *));
+    bool needed = false;
+
+    CHECK(*out == NULL);
+    for (idx_t i = 0; i < count; i++) {
+        duckdb_logical_type type =
+            is_prepared ? duckdb_prepared_statement_column_logical_type(query->prepared, i)
+                        : duckdb_column_logical_type(&query->result, i);
+        if (type == NULL)
+            continue;
+        struct column_decoder decoder;
+        duckdb_type id = duckdb_get_type_id(type);
+        column_decoder_init(&decoder, type);
+        if (id != DUCKDB_TYPE_INVALID && id != DUCKDB_TYPE_ANY)
+            casts[i] = decoder.needs_cast;
+        needed = needed || casts[i] != NULL;
+        duckdb_destroy_logical_type(&type);
+    }
+    if (!needed) {
+        mem_free(casts);
+        return false;
+    }
+    *out = casts;
+    *count_out = count;
+    return true;
+}
+
+/* The statement without what may end it. */
+static struct str query_trim(struct str sql)
+{
+    sql = str_trim(sql);
+    while (sql.size > 0 && sql.data[sql.size - 1] == ';')
+        sql = str_trim(str_from(sql.data, sql.size - 1));
+    return sql;
+}
+
+/* Prepares the statement with casts around it. The names of the result stay those of the first. */
+static enum status query_wrap(struct columnar_query *query, const char **casts, size_t count,
+                              const struct columnar_query_options *options, struct error *err)
+{
+    struct buf sql;
+    enum status status;
+
+    CHECK(count > 0);
+    buf_init(&sql);
+    buf_append_str(&sql, STR_LIT("SELECT "));
+    for (size_t i = 0; i < count; i++) {
+        buf_append_str(&sql, i == 0 ? STR_EMPTY : STR_LIT(", "));
+        if (casts[i] == NULL)
+            buf_printf(&sql, "c%zu", i);
+        else
+            buf_printf(&sql, "CAST(c%zu AS %s)", i, casts[i]);
+    }
+    buf_append_str(&sql, STR_LIT(" FROM (\n"));
+    buf_append_str(&sql, query_trim(options->sql));
+    buf_append_str(&sql, STR_LIT("\n) AS t("));
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql, i == 0 ? "c%zu" : ", c%zu", i);
+    buf_append(&sql, ")", 2);
+    status = query_prepare(query, sql.data, options, err);
+    buf_clear(&sql);
+    return status;
+}
+
+/* Keeps the names of the statement as the user wrote it, before any wrapping. */
+static void query_name_columns(struct columnar_query *query, bool is_prepared)
+{
+    idx_t count = is_prepared ? duckdb_prepared_statement_column_count(query->prepared)
+                              : duckdb_column_count(&query->result);
+
+    CHECK(query->columns == NULL);
+    query->column_count = count;
+    query->columns = mem_calloc(count + 1, sizeof(struct columnar_result_column));
+    for (idx_t i = 0; i < count; i++) {
+        const char *name = is_prepared ? duckdb_prepared_statement_column_name(query->prepared, i)
+                                       : duckdb_column_name(&query->result, i);
+        struct str text = str_from_c(name == NULL ? "" : name);
+        query->columns[i].name = str_from(mem_strdup(text), text.size);
+        if (is_prepared)
+            duckdb_free((void *)(uintptr_t)name);
+    }
+}
+
+/* ---- executing
+ * ------------------------------------------------------------------------------------ */
+
+static enum status query_execute(struct columnar_query *query, struct error *err)
+{
+    duckdb_pending_result pending = NULL;
+    enum status status = STATUS_OK;
+
+    CHECK(!query->has_result);
+    if (duckdb_pending_prepared_streaming(query->prepared, &pending) != DuckDBSuccess) {
+        status = query_error(query, duckdb_pending_error(pending), err);
+        goto out;
+    }
+    query->has_result = true;
+    if (duckdb_execute_pending(pending, &query->result) != DuckDBSuccess)
+        status = query_error(query, duckdb_result_error(&query->result), err);
+out:
+    duckdb_destroy_pending(&pending);
+    return status;
+}
+
+static void query_drop_result(struct columnar_query *query)
+{
+    if (query->chunk != NULL)
+        duckdb_destroy_data_chunk(&query->chunk);
+    if (query->has_result)
+        duckdb_destroy_result(&query->result);
+    query->has_result = false;
+    CHECK(query->chunk == NULL);
+}
+
+/* Prepares and executes; wraps when a type asks for it, before executing if it can be known. */
+static enum status query_start(struct columnar_query *query,
+                               const struct columnar_query_options *options, struct error *err)
+{
+    const char **casts = NULL;
+    char *sql = mem_strdup(options->sql);
+    size_t count = 0;
+    enum status status = query_prepare(query, sql, options, err);
+
+    mem_free(sql);
+    if (status != STATUS_OK)
+        goto out;
+    if (query_casts(query, true, &casts, &count)) {
+        query_name_columns(query, true);
+        status = query_wrap(query, casts, count, options, err);
+        if (status != STATUS_OK)
+            goto out;
+    }
+    status = query_execute(query, err);
+    if (status != STATUS_OK)
+        goto out;
+    if (query->columns == NULL)
+        query_name_columns(query, false);
+    if (casts != NULL || !query_casts(query, false, &casts, &count))
+        goto out;
+    query_drop_result(query);
+    status = query_wrap(query, casts, count, options, err);
+    if (status == STATUS_OK)
+        status = query_execute(query, err);
+out:
+    mem_free(casts);
+    return status;
+}
+
+static enum status query_make_decoders(struct columnar_query *query, struct error *err)
+{
+    size_t count = query->column_count;
+
+    CHECK(query->decoders == NULL && duckdb_column_count(&query->result) == count);
+    query->decoders = mem_calloc(count + 1, sizeof(struct column_decoder));
+    query->cells = mem_calloc(count * COLUMN_CHUNK_ROWS + 1, sizeof(struct column_cell));
+    query->pointers = mem_calloc(count + 1, sizeof(struct column_cell *));
+    for (size_t i = 0; i < count; i++) {
+        duckdb_logical_type type = duckdb_column_logical_type(&query->result, i);
+        column_decoder_init(&query->decoders[i], type);
+        duckdb_destroy_logical_type(&type);
+        if (query->decoders[i].needs_cast != NULL)
+            return error_set(err, STATUS_NOT_SUPPORTED, "the type of column %zu is not supported",
+                             i + 1);
+        query->columns[i].type = query->decoders[i].type;
+        query->pointers[i] = query->cells + i * COLUMN_CHUNK_ROWS;
+    }
+    return STATUS_OK;
+}
+
+enum status columnar_query_open(struct columnar *columnar,
+                                const struct columnar_query_options *options,
+                                struct columnar_query **out, struct error *err)
+{
+    struct columnar_query *query;
+    enum status status;
+
+    CHECK(options->source_count == 0 || options->sources != NULL);
+    *out = NULL;
+    if (memchr(options->sql.data, '\0', options->sql.size) != NULL)
+        return error_set(err, STATUS_INVALID_SQL, "the statement holds a zero byte");
+    query = mem_zalloc(sizeof(*query));
+    status = session_open(columnar, options->large, options->sources, options->source_count,
+                          &query->session, err);
+    if (status != STATUS_OK)
+        goto out;
+    query->watch.connection = query->session.connection;
+    query->watch.deadline_ns = options->deadline_ns;
+    query->watch.cancelled = options->cancelled;
+    query->is_watched = options->deadline_ns != 0 || options->cancelled != NULL;
+    if (query->is_watched)
+        watch_begin(&columnar->watchdog, &query->watch);
+    status = query_start(query, options, err);
+    if (status == STATUS_OK)
+        status = query_make_decoders(query, err);
+out:
+    if (status == STATUS_OK)
+        *out = query;
+    else
+        columnar_query_close(query);
+    return status;
+}
+
+const struct columnar_result_column *columnar_query_columns(const struct columnar_query *query,
+                                                            size_t *count)
+{
+    CHECK(query->decoders != NULL);
+    *count = query->column_count;
+    return query->columns;
+}
+
+enum status columnar_query_next(struct columnar_query *query,
+                                const struct column_cell *const **cells, size_t *rows,
+                                struct error *err)
+{
+    enum status status = query_fired(query, err);
+    const char *message;
+
+    *rows = 0;
+    *cells = query->pointers;
+    if (query->chunk != NULL)
+        duckdb_destroy_data_chunk(&query->chunk);
+    while (status == STATUS_OK && *rows == 0) {
+        query->chunk = duckdb_fetch_chunk(query->result);
+        message = query->chunk == NULL ? duckdb_result_error(&query->result) : NULL;
+        if (message != NULL && message[0] != '\0')
+            return query_error(query, message, err);
+        if (query->chunk == NULL)
+            return STATUS_END;
+        *rows = duckdb_data_chunk_get_size(query->chunk);
+        if (*rows == 0)
+            duckdb_destroy_data_chunk(&query->chunk);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < query->column_count; i++)
+        status = column_decode(&query->decoders[i], duckdb_data_chunk_get_vector(query->chunk, i),
+                               *rows, query->cells + i * COLUMN_CHUNK_ROWS, err);
+    CHECK(*rows <= COLUMN_CHUNK_ROWS);
+    if (status != STATUS_OK)
+        *rows = 0;
+    return status;
+}
+
+void columnar_query_close(struct columnar_query *query)
+{
+    if (query == NULL)
+        return;
+    if (query->is_watched)
+        watch_end(&query->session.columnar->watchdog, &query->watch);
+    query_drop_result(query);
+    duckdb_destroy_prepare(&query->prepared);
+    session_close(&query->session);
+    for (size_t i = 0; query->columns != NULL && i < query->column_count; i++)
+        mem_free((void *)(uintptr_t)query->columns[i].name.data);
+    CHECK(query->session.instance == NULL);
+    mem_free(query->columns);
+    mem_free(query->decoders);
+    mem_free(query->cells);
+    mem_free(query->pointers);
+    mem_free(query);
+}
