@@ -16,6 +16,7 @@ struct jobs_options {
     struct store *store;
     unsigned flush_threads; /* flush.max_concurrent_jobs */
     struct str node;        /* name of this server */
+    unsigned retention_days; /* jobs.retention_days; rows of finished jobs older than this go, 0 = never */
 };
 
 /* Recovers jobs of the last run, starts the threads. */

@@ -69,6 +69,8 @@ static void flush_run_account(struct flush_run *run, const struct flush_file *fi
     result->rows += file->entry_count;
     result->files++;
     result->bytes += segment->bytes;
+    if (file->memory_bytes > result->memory_bytes)
+        result->memory_bytes = file->memory_bytes;
     if (result->location[0] == '\0') {
         size_t size = segment->path.size;
         while (size > 0 && segment->path.data[size - 1] != '/')

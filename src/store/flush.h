@@ -25,6 +25,7 @@ struct flush_options {
 
 struct flush_result {
     uint64_t rows, users, files, bytes, users_failed;
+    uint64_t memory_bytes; /* most that one file needed in our own buffers */
     char location[512]; /* folder of the first file */
     struct error first_error;
 };

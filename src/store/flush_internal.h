@@ -44,6 +44,7 @@ struct flush_file {
     struct buf hot_max, hot_min; /* keys of the first and last of them */
     uint64_t seed;
     bool ended; /* `next` gave END */
+    size_t memory_bytes; /* peak of the buffers that grow with the rows */
     /* while writing */
     struct flush_writing *writing;
 };

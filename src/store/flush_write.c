@@ -433,6 +433,9 @@ static void flush_write_describe(struct flush_file *file)
         segment->bloom = arena_copy(segment->arena, buf_str(&bloom));
         buf_clear(&bloom);
     }
+    file->memory_bytes = writing->hashes.capacity + writing->groups.capacity +
+                         file->entries.capacity + writing->block.data.capacity +
+                         writing->block.ends.capacity + segment->arena->used_bytes;
     file->newest = row_block_builder_finish(&writing->block, segment->id, 0);
     CHECK(file->newest == NULL || file->newest->rows == segment->groups[0].rows);
 }

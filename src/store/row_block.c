@@ -97,8 +97,8 @@ struct row_block *row_block_builder_finish(struct row_block_builder *builder, ui
         block->segment_id = segment_id;
         block->group = group;
         block->rows = builder->rows;
-        /* Reading decides what is kept: give back what growing left over. */
-        block->data = mem_realloc(buf_take(&builder->data, &size), size);
+        char *data = buf_take(&builder->data, &size);
+        block->data = mem_realloc(data, size); /* gives back what growing left over */
         block->bytes = sizeof(*block) + size;
         block->ends = (uint32_t *)(void *)buf_take(&builder->ends, &size);
         block->bytes += size;

@@ -1,0 +1,214 @@
+/* job.c — one job on its worker: row `running` before any work, the work, row with the outcome.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "jobs/jobs_internal.h"
+#include "store/ddl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { JOB_PROGRESS_EVERY_MS = 1000, JOB_ID_NAME_BYTES = 48 };
+
+const char *job_type_name(enum job_type type)
+{
+    switch (type) {
+    case JOB_FLUSH:
+        return "flush";
+    case JOB_TABLE_DELETION:
+        return "table_deletion";
+    case JOB_CLEANUP:
+        return "job_cleanup";
+    }
+    UNREACHABLE("job type");
+}
+
+static void job_set_text(char *out, size_t size, struct str text)
+{
+    size_t length = text.size < size ? text.size : size - 1;
+
+    CHECK(size > 0);
+    if (length > 0)
+        memcpy(out, text.data, length);
+    out[length] = '\0';
+}
+
+struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table, struct str space,
+                    struct str name)
+{
+    struct job *job = mem_zalloc(sizeof(*job));
+    uint32_t random;
+
+    CHECK(jobs != NULL);
+    job->jobs = jobs;
+    job->type = type;
+    job->table = table;
+    job->created_at = clock_now_us();
+    job_set_text(job->space, sizeof(job->space), space);
+    job_set_text(job->name, sizeof(job->name), name);
+    id_random(&random, sizeof(random));
+    (void)snprintf(job->id.text, sizeof(job->id.text), "%s-%.*s%s%lld-%08x", job_type_name(type),
+                   JOB_ID_NAME_BYTES, job->name, job->name[0] != '\0' ? "-" : "",
+                   (long long)(job->created_at / 1000), random);
+    return job;
+}
+
+static void job_append(char *text, const char *format, ...) PRINTF_LIKE(2, 3);
+static void job_append(char *text, const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list args;
+
+    CHECK(used < JOB_TEXT_BYTES);
+    va_start(args, format);
+    (void)vsnprintf(text + used, JOB_TEXT_BYTES - used, format, args);
+    va_end(args);
+}
+
+/* ---- the work ------------------------------------------------------------------------------------- */
+
+static void job_flush_progress(void *context, uint64_t users, uint64_t rows, uint64_t bytes)
+{
+    struct job *job = context;
+    int64_t now_ms = clock_monotonic_ms();
+    struct error err;
+
+    CHECK(job->type == JOB_FLUSH);
+    (void)snprintf(job->progress, sizeof(job->progress), "%llu rows, %llu users, %llu bytes",
+                   (unsigned long long)rows, (unsigned long long)users, (unsigned long long)bytes);
+    if (now_ms - job->progress_saved_ms < JOB_PROGRESS_EVERY_MS)
+        return;
+    job->progress_saved_ms = now_ms;
+    if (job_row_save(job, "running", &err) != STATUS_OK)
+        log_warn("progress of job %s: %s", job->id.text, err.message);
+}
+
+static enum status job_flush(struct job *job, struct error *err)
+{
+    struct flush_options options = {
+        .table = job->table,
+        .user = str_from_c(job->user),
+        .all_users = job->all_users,
+        .with_shadows = job->with_shadows,
+        .job_id = str_from_c(job->id.text),
+        .cancelled = &job->cancelled,
+        .progress = job_flush_progress,
+        .progress_context = job,
+    };
+    struct flush_result result;
+    int64_t start_ms = clock_monotonic_ms();
+
+    job->progress_saved_ms = start_ms;
+    enum status status = flush_table(job->jobs->store, &options, &result, err);
+    (void)snprintf(job->result, sizeof(job->result),
+                   "%llu rows, %llu users, %llu files, %llu bytes%s%s, %lld ms",
+                   (unsigned long long)result.rows, (unsigned long long)result.users,
+                   (unsigned long long)result.files, (unsigned long long)result.bytes,
+                   result.location[0] != '\0' ? ", location " : "", result.location,
+                   (long long)(clock_monotonic_ms() - start_ms));
+    job->memory_bytes = (int64_t)result.memory_bytes;
+    CHECK(status != STATUS_END);
+    if (status == STATUS_OK && result.users_failed > 0) {
+        job_append(job->result, "; %llu users failed", (unsigned long long)result.users_failed);
+        *err = result.first_error;
+        return result.first_error.code;
+    }
+    return status;
+}
+
+static enum status job_table_deletion(struct job *job, struct error *err)
+{
+    struct drop_result result = {0};
+    enum status status =
+        ddl_drop_table_files(job->jobs->store, job->table, &job->cancelled, &result, err);
+
+    CHECK(job->table.value > 0);
+    (void)snprintf(job->result, sizeof(job->result), "%llu files, %llu bytes deleted",
+                   (unsigned long long)result.files, (unsigned long long)result.bytes);
+    if (result.failed > 0)
+        job_append(job->result, "; %llu files are left", (unsigned long long)result.failed);
+    if (status == STATUS_OK && result.failed > 0)
+        return error_set(err, STATUS_STORAGE_UNAVAILABLE, "%llu files could not be deleted",
+                         (unsigned long long)result.failed);
+    return status;
+}
+
+static enum status job_cleanup(struct job *job, struct error *err)
+{
+    const int64_t day_us = INT64_C(86400000000);
+    uint64_t rows = 0;
+
+    CHECK(job->jobs->retention_days > 0);
+    enum status status = job_row_cleanup(
+        job->jobs, clock_now_us() - job->jobs->retention_days * day_us, &rows, err);
+    (void)snprintf(job->result, sizeof(job->result), "%llu job rows deleted",
+                   (unsigned long long)rows);
+    return status;
+}
+
+static enum status job_work(struct job *job, struct error *err)
+{
+    CHECK(job->state == JOB_RUNNING);
+    switch (job->type) {
+    case JOB_FLUSH:
+        return job_flush(job, err);
+    case JOB_TABLE_DELETION:
+        return job_table_deletion(job, err);
+    case JOB_CLEANUP:
+        return job_cleanup(job, err);
+    }
+    UNREACHABLE("job type");
+}
+
+/* ---- around it ------------------------------------------------------------------------------------ */
+
+static void job_begin(struct job *job)
+{
+    char thread[16] = "";
+
+    (void)pthread_getname_np(pthread_self(), thread, sizeof(thread));
+    CHECK(job->started_at == 0 || job->resumed);
+    job->started_at = clock_now_us();
+    if (job->resumed)
+        job_append(job->trace, "; resumed after a restart as ");
+    job_append(job->trace, "%s:%s:%d", job->jobs->node, thread, (int)gettid());
+}
+
+static const char *job_end(struct job *job, enum status status, const struct error *err)
+{
+    job->completed_at = clock_now_us();
+    CHECK(job->completed_at > 0);
+    if (status == STATUS_OK)
+        return "completed";
+    (void)snprintf(job->error_message, sizeof(job->error_message), "%s", err->message);
+    return status == STATUS_CANCELLED ? "cancelled" : "failed";
+}
+
+void job_run(struct job *job)
+{
+    int64_t cpu_us = clock_thread_cpu_us();
+    struct error err;
+
+    error_clear(&err);
+    job_begin(job);
+    enum status status = job_row_save(job, "running", &err);
+    if (status != STATUS_OK) { /* the row must exist before any work */
+        log_warn("job %s cannot start: %s", job->id.text, err.message);
+        return;
+    }
+    job->row_written = true;
+    status = atomic_load(&job->cancelled) ? error_set(&err, STATUS_CANCELLED, "cancelled")
+                                          : job_work(job, &err);
+    job->cpu_us = clock_thread_cpu_us() - cpu_us;
+    const char *outcome = job_end(job, status, &err);
+    log_info("job %s %s: %s%s%s", job->id.text, outcome, job->result,
+             job->error_message[0] != '\0' ? "; " : "", job->error_message);
+    CHECK(job->cpu_us >= 0);
+    if (job_row_save(job, outcome, &err) != STATUS_OK)
+        log_warn("outcome of job %s: %s", job->id.text, err.message);
+}

@@ -1,0 +1,353 @@
+/* job_row.c — jobs as rows of system.jobs (spec §5.7): the part of a job that survives.
+ *
+ * A row is always written whole. What a restart needs to go on is in columns everybody can read: target,
+ * user and parameters, a JSON array of strings ("table_id:7", "all_users", "with_shadows").
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "catalog/system_tables.h"
+#include "jobs/jobs_internal.h"
+#include "store/commit.h"
+
+
+#define JOB_PARAMETER_TABLE "table_id:"
+#define JOB_PARAMETER_ALL "all_users"
+#define JOB_PARAMETER_SHADOWS "with_shadows"
+
+/* In the order of the definition, which job_row_table checks. */
+#define JOB_COLUMN_LIST(X) \
+    X(JOB_ID, "job_id") \
+    X(JOB_TYPE, "job_type") \
+    X(STATUS, "status") \
+    X(NAMESPACE_ID, "namespace_id") \
+    X(TABLE_NAME, "table_name") \
+    X(USER_ID, "user_id") \
+    X(PARAMETERS, "parameters") \
+    X(RESULT, "result") \
+    X(TRACE, "trace") \
+    X(MEMORY_USED, "memory_used") \
+    X(CPU_USED, "cpu_used") \
+    X(NODE, "node") \
+    X(PROGRESS, "progress") \
+    X(IDEMPOTENCY_KEY, "idempotency_key") \
+    X(RETRY_COUNT, "retry_count") \
+    X(MAX_RETRIES, "max_retries") \
+    X(CREATED_AT, "created_at") \
+    X(STARTED_AT, "started_at") \
+    X(COMPLETED_AT, "completed_at") \
+    X(ERROR_MESSAGE, "error_message")
+
+enum job_column {
+#define JOB_COLUMN_ENUM(name, text) JOB_COLUMN_##name,
+    JOB_COLUMN_LIST(JOB_COLUMN_ENUM)
+#undef JOB_COLUMN_ENUM
+        JOB_COLUMN_COUNT
+};
+
+static const struct table *job_row_table(const struct view *view)
+{
+    static const char *const names[] = {
+#define JOB_COLUMN_NAME(name, text) text,
+        JOB_COLUMN_LIST(JOB_COLUMN_NAME)
+#undef JOB_COLUMN_NAME
+    };
+    const struct table *table = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
+
+    CHECK(table->schema->column_count == JOB_COLUMN_COUNT);
+    for (uint32_t i = 0; i < JOB_COLUMN_COUNT; i++)
+        CHECK(str_equal(table->schema->columns[i].name, str_from_c(names[i])));
+    return table;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------- */
+
+static void job_row_put_json(struct buf *out, struct str text)
+{
+    CHECK(out != NULL);
+    buf_append_byte(out, out->size == 1 ? ' ' : ',');
+    if (out->size == 2) /* the first element: no separator */
+        out->size = 1;
+    buf_append_byte(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c < 0x20)
+            buf_printf(out, "\\u%04x", c);
+        else if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else
+            buf_append_byte(out, c);
+    }
+    buf_append_byte(out, '"');
+}
+
+static void job_row_parameters(const struct job *job, struct arena *arena, struct value *out)
+{
+    struct buf json;
+
+    buf_init(&json);
+    buf_append_byte(&json, '[');
+    if (job->name[0] != '\0')
+        job_row_put_json(&json, arena_printf(arena, "%s.%s", job->space, job->name));
+    if (job->table.value > 0)
+        job_row_put_json(&json, arena_printf(arena, JOB_PARAMETER_TABLE "%llu",
+                                             (unsigned long long)job->table.value));
+    if (job->user[0] != '\0')
+        job_row_put_json(&json, arena_printf(arena, "user:%s", job->user));
+    if (job->all_users)
+        job_row_put_json(&json, STR_LIT(JOB_PARAMETER_ALL));
+    if (job->with_shadows)
+        job_row_put_json(&json, STR_LIT(JOB_PARAMETER_SHADOWS));
+    buf_append_byte(&json, ']');
+    *out = value_text(VALUE_JSON, arena_copy(arena, buf_str(&json)));
+    CHECK(out->text.size >= 2);
+    buf_clear(&json);
+}
+
+static struct value job_row_text(const char *text)
+{
+    CHECK(text != NULL);
+    return text[0] == '\0' ? value_null(VALUE_TEXT) : value_text(VALUE_TEXT, str_from_c(text));
+}
+
+static struct value job_row_time(int64_t time_us)
+{
+    CHECK(time_us >= 0);
+    return time_us == 0 ? value_null(VALUE_TIMESTAMP) : value_integer(VALUE_TIMESTAMP, time_us);
+}
+
+static void job_row_values(const struct job *job, const char *status, struct arena *arena,
+                           struct value *values)
+{
+    struct str key = arena_printf(arena, "%s:%s.%s:%s", job_type_name(job->type), job->space,
+                                  job->name, job->all_users ? "*" : job->user);
+
+    CHECK(status[0] != '\0');
+    values[JOB_COLUMN_JOB_ID] = value_text(VALUE_TEXT, str_from_c(job->id.text));
+    values[JOB_COLUMN_JOB_TYPE] = job_row_text(job_type_name(job->type));
+    values[JOB_COLUMN_STATUS] = job_row_text(status);
+    values[JOB_COLUMN_NAMESPACE_ID] = job_row_text(job->space);
+    values[JOB_COLUMN_TABLE_NAME] = job_row_text(job->name);
+    values[JOB_COLUMN_USER_ID] = job_row_text(job->user);
+    job_row_parameters(job, arena, &values[JOB_COLUMN_PARAMETERS]);
+    values[JOB_COLUMN_RESULT] = job_row_text(job->result);
+    values[JOB_COLUMN_TRACE] = job_row_text(job->trace);
+    values[JOB_COLUMN_MEMORY_USED] = value_integer(VALUE_BIGINT, job->memory_bytes);
+    values[JOB_COLUMN_CPU_USED] = value_integer(VALUE_BIGINT, job->cpu_us);
+    values[JOB_COLUMN_NODE] = value_text(VALUE_TEXT, str_from_c(job->jobs->node));
+    values[JOB_COLUMN_PROGRESS] = job_row_text(job->progress);
+    values[JOB_COLUMN_IDEMPOTENCY_KEY] = value_text(VALUE_TEXT, key);
+    values[JOB_COLUMN_RETRY_COUNT] = value_integer(VALUE_INT, job->retries);
+    values[JOB_COLUMN_MAX_RETRIES] = value_integer(VALUE_INT, 0);
+    values[JOB_COLUMN_CREATED_AT] = value_integer(VALUE_TIMESTAMP, job->created_at);
+    values[JOB_COLUMN_STARTED_AT] = job_row_time(job->started_at);
+    values[JOB_COLUMN_COMPLETED_AT] = job_row_time(job->completed_at);
+    values[JOB_COLUMN_ERROR_MESSAGE] = job_row_text(job->error_message);
+}
+
+enum status job_row_save(struct job *job, const char *status, struct error *err)
+{
+    struct view *view = view_acquire(job->jobs->store);
+    struct value values[JOB_COLUMN_COUNT];
+    struct row_op op = {.kind = ROW_OP_INSERT};
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
+    job_row_values(job, status, &arena, values);
+    commit_put_system(&request, &op, job_row_table(view), values);
+    enum status saved = commit_submit_wait(job->jobs->store, &request, err);
+    CHECK(saved != STATUS_END);
+    view_release(view);
+    arena_clear(&arena);
+    return saved;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+static void job_row_get_text(const struct row *row, enum job_column column, struct arena *arena,
+                             char *out, size_t size)
+{
+    struct value value;
+
+    row_column(row, column, arena, &value);
+    CHECK(size > 0 && value_type_is_text(value.type));
+    size_t length = value.is_null ? 0 : value.text.size;
+    length = length < size ? length : size - 1;
+    if (length > 0)
+        memcpy(out, value.text.data, length);
+    out[length] = '\0';
+}
+
+/* The number behind a parameter's prefix, 0 if it is not there. */
+static uint64_t job_row_parameter(struct str json, struct str prefix)
+{
+    size_t at = str_find(json, prefix);
+    uint64_t number = 0;
+
+    CHECK(prefix.size > 0);
+    if (at == SIZE_MAX)
+        return 0;
+    for (size_t i = at + prefix.size; i < json.size; i++) {
+        if (json.data[i] < '0' || json.data[i] > '9' || number > UINT64_MAX / 10 - 1)
+            break;
+        number = number * 10 + (uint64_t)(json.data[i] - '0');
+    }
+    return number;
+}
+
+static void job_row_get_parameters(const struct row *row, struct arena *arena, struct job *job)
+{
+    struct value value;
+
+    row_column(row, JOB_COLUMN_PARAMETERS, arena, &value);
+    CHECK(job->table.value == 0);
+    if (value.is_null)
+        return;
+    job->table.value = job_row_parameter(value.text, STR_LIT("\"" JOB_PARAMETER_TABLE));
+    job->all_users = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_ALL "\"")) != SIZE_MAX;
+    job->with_shadows = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_SHADOWS "\"")) != SIZE_MAX;
+}
+
+/* The job of a row of a kind that can go on, else NULL. */
+static struct job *job_row_resume(struct jobs *jobs, const struct row *row, struct arena *arena)
+{
+    char type[32];
+    struct value value;
+    struct job *job = job_new(jobs, JOB_FLUSH, (struct table_id){0}, STR_EMPTY, STR_EMPTY);
+
+    job_row_get_text(row, JOB_COLUMN_JOB_TYPE, arena, type, sizeof(type));
+    for (enum job_type known = JOB_FLUSH; known <= JOB_CLEANUP; known++) {
+        if (str_equal(str_from_c(type), str_from_c(job_type_name(known))))
+            job->type = known;
+    }
+    job_row_get_text(row, JOB_COLUMN_JOB_ID, arena, job->id.text, sizeof(job->id.text));
+    job_row_get_text(row, JOB_COLUMN_NAMESPACE_ID, arena, job->space, sizeof(job->space));
+    job_row_get_text(row, JOB_COLUMN_TABLE_NAME, arena, job->name, sizeof(job->name));
+    job_row_get_text(row, JOB_COLUMN_USER_ID, arena, job->user, sizeof(job->user));
+    job_row_get_text(row, JOB_COLUMN_TRACE, arena, job->trace, sizeof(job->trace));
+    job_row_get_parameters(row, arena, job);
+    row_column(row, JOB_COLUMN_CREATED_AT, arena, &value);
+    job->created_at = value.integer;
+    row_column(row, JOB_COLUMN_RETRY_COUNT, arena, &value);
+    job->retries = (int)value.integer + 1;
+    job->row_written = job->resumed = true;
+    CHECK(job->id.text[0] != '\0');
+    return job;
+}
+
+static enum status job_row_scan(struct jobs *jobs, struct view *view, struct arena *arena,
+                                struct scan **out, struct error *err)
+{
+    struct scan_options options = {
+        .view = view, .table = job_row_table(view), .seq_after = -1, .arena = arena};
+
+    CHECK(out != NULL);
+    return scan_open(jobs->store, &options, out, err);
+}
+
+static bool job_row_is_finished(const struct row *row, struct arena *arena)
+{
+    char status[16];
+
+    job_row_get_text(row, JOB_COLUMN_STATUS, arena, status, sizeof(status));
+    CHECK(status[0] != '\0');
+    return !str_equal(str_from_c(status), STR_LIT("pending")) &&
+           !str_equal(str_from_c(status), STR_LIT("running"));
+}
+
+enum status job_row_each_unfinished(struct jobs *jobs, void (*visit)(struct job *job),
+                                    struct error *err)
+{
+    struct view *view = view_acquire(jobs->store);
+    struct scan *scan = NULL;
+    struct arena arena;
+    struct row row;
+
+    CHECK(visit != NULL);
+    arena_init(&arena, 0);
+    enum status status = job_row_scan(jobs, view, &arena, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
+        if (!job_row_is_finished(&row, &arena))
+            visit(job_row_resume(jobs, &row, &arena));
+    }
+    scan_close(scan);
+    arena_clear(&arena);
+    view_release(view);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+enum status job_row_status(struct jobs *jobs, struct str id, char out[16], struct error *err)
+{
+    struct view *view = view_acquire(jobs->store);
+    const struct table *table = job_row_table(view);
+    struct value values[JOB_COLUMN_COUNT] = {
+        [JOB_COLUMN_JOB_ID] = value_text(VALUE_TEXT, id)};
+    struct row_pin pin = {.cold = NULL};
+    struct arena arena;
+    struct buf key;
+    struct row row;
+
+    arena_init(&arena, 0);
+    buf_init(&key);
+    struct scan_options options = {.view = view, .table = table, .seq_after = -1, .arena = &arena};
+    enum status status = table_encode_key(table, values, &key, err);
+    if (status == STATUS_CONSTRAINT_VIOLATION)
+        status = STATUS_ABSENT; /* longer than any id */
+    if (status == STATUS_OK)
+        status = row_get_by_key(jobs->store, &options, buf_str(&key), &row, &pin, err);
+    if (status == STATUS_OK) {
+        job_row_get_text(&row, JOB_COLUMN_STATUS, &arena, out, 16);
+        row_pin_release(jobs->store, &pin);
+    }
+    CHECK(status != STATUS_END);
+    buf_clear(&key);
+    arena_clear(&arena);
+    view_release(view);
+    return status;
+}
+
+/* ---- old rows ------------------------------------------------------------------------------------- */
+
+static enum status job_row_delete(struct jobs *jobs, const struct view *view, struct str id,
+                                  struct error *err)
+{
+    struct value key = value_text(VALUE_TEXT, id);
+    struct row_op op = {.kind = ROW_OP_CHANGE};
+    struct arena arena;
+
+    CHECK(id.size > 0);
+    arena_init(&arena, 0);
+    struct commit_request request = {
+        .ops = &op, .op_count = 1, .arena = &arena, .view = view_acquire(jobs->store)};
+    commit_delete_system(&request, &op, job_row_table(view), &key);
+    enum status status = commit_submit_wait(jobs->store, &request, err);
+    view_release(request.view);
+    arena_clear(&arena);
+    return status;
+}
+
+enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows, struct error *err)
+{
+    struct view *view = view_acquire(jobs->store);
+    struct scan *scan = NULL;
+    struct arena arena;
+    struct row row;
+
+    CHECK(rows != NULL);
+    *rows = 0;
+    arena_init(&arena, 0);
+    enum status status = job_row_scan(jobs, view, &arena, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
+        struct value ended, id;
+        row_column(&row, JOB_COLUMN_COMPLETED_AT, &arena, &ended);
+        row_column(&row, JOB_COLUMN_JOB_ID, &arena, &id);
+        if (ended.is_null || ended.integer >= before_us)
+            continue;
+        status = job_row_delete(jobs, view, id.text, err);
+        *rows += status == STATUS_OK ? 1 : 0;
+    }
+    scan_close(scan);
+    arena_clear(&arena);
+    view_release(view);
+    return status == STATUS_END ? STATUS_OK : status;
+}

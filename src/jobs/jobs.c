@@ -1,0 +1,492 @@
+/* jobs.c — the queue: who waits, who runs, who is asked to stop.
+ *
+ * Jobs are kept in one list in order of arrival. A pending one starts as soon as a worker is free and no
+ * other job of its table runs. A flush that is asked for while one that covers it is pending or running is
+ * not made anew: the asker gets the existing id. From the commit thread (jobs_flush_post) only a pending
+ * one counts, because a running one may have passed the new rows already.
+ *
+ * One mutex guards the list; rows of system.jobs are written without it. A job in PREPARING is in the
+ * list, so that nobody starts a second one, but cannot start before its row is durable.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "jobs/jobs.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "jobs/jobs_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { JOBS_NICE = 10, JOBS_TIMER_STACK_BYTES = 1 << 20 };
+
+/* ---- the list; the mutex is held ------------------------------------------------------------------ */
+
+static bool jobs_table_runs(const struct jobs *jobs, struct table_id table)
+{
+    for (const struct job *job = jobs->first; job != NULL; job = job->next) {
+        CHECK(job->jobs == jobs);
+        if (job->state == JOB_RUNNING && job->table.value == table.value)
+            return true;
+    }
+    return false;
+}
+
+static void jobs_run_task(struct task *task);
+
+static void jobs_dispatch(struct jobs *jobs)
+{
+    for (struct job *job = jobs->first; job != NULL && !jobs->stopping; job = job->next) {
+        if (jobs->running >= jobs->threads)
+            return;
+        if (job->state != JOB_PENDING || jobs_table_runs(jobs, job->table))
+            continue;
+        CHECK(jobs->pool != NULL);
+        job->state = JOB_RUNNING;
+        jobs->running++;
+        job->task.run = jobs_run_task;
+        worker_pool_post(jobs->pool, &job->task);
+    }
+}
+
+static void jobs_append(struct jobs *jobs, struct job *job)
+{
+    struct job **link = &jobs->first;
+
+    CHECK(job->next == NULL);
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = job;
+}
+
+static void jobs_remove(struct jobs *jobs, struct job *job)
+{
+    struct job **link = &jobs->first;
+
+    while (*link != job) {
+        CHECK(*link != NULL);
+        link = &(*link)->next;
+    }
+    *link = job->next;
+    job->next = NULL;
+    pthread_cond_broadcast(&jobs->changed);
+}
+
+/* A flush that will do, or does, all that is asked for. */
+static struct job *jobs_find_flush(struct jobs *jobs, const struct job *wanted, bool running_too)
+{
+    for (struct job *job = jobs->first; job != NULL; job = job->next) {
+        CHECK(job->type <= JOB_CLEANUP);
+        if (job->type != JOB_FLUSH || job->table.value != wanted->table.value ||
+            atomic_load(&job->cancelled) || (job->state == JOB_RUNNING && !running_too))
+            continue;
+        bool covers_user = job->all_users || (!wanted->all_users &&
+                                              str_equal(str_from_c(job->user),
+                                                        str_from_c(wanted->user)));
+        if (covers_user && (job->with_shadows || !wanted->with_shadows))
+            return job;
+    }
+    return NULL;
+}
+
+static struct job *jobs_find(struct jobs *jobs, struct str id)
+{
+    struct job *job = jobs->first;
+
+    CHECK(jobs->store != NULL);
+    while (job != NULL && !str_equal(str_from_c(job->id.text), id))
+        job = job->next;
+    return job;
+}
+
+/* ---- running -------------------------------------------------------------------------------------- */
+
+/* Rows that came during the flush may already be enough for the next one. */
+static bool jobs_after_flush_user(void *context, struct str user,
+                                  const struct instance_counters *counters)
+{
+    struct job *job = context;
+    struct jobs *jobs = job->jobs;
+    struct view *view = view_acquire(jobs->store);
+    const struct table *table = catalog_find_table_id(view_catalog(view), job->table);
+
+    if (table != NULL && table->flush_rows > 0 &&
+        counters->rows_since_flush >= (int64_t)table->flush_rows)
+        jobs_flush_post(jobs, job->table, user);
+    view_release(view);
+    CHECK(counters->rows_since_flush >= 0);
+    return true;
+}
+
+static void jobs_after_flush(struct job *job)
+{
+    struct view *view = view_acquire(job->jobs->store);
+    const struct table *table = catalog_find_table_id(view_catalog(view), job->table);
+    struct instance_counters counters;
+    struct error err;
+    enum status status = STATUS_OK;
+
+    CHECK(job->type == JOB_FLUSH);
+    if (table != NULL && table->flush_rows > 0 && !atomic_load(&job->cancelled) &&
+        job->error_message[0] == '\0') {
+        if (job->all_users && table_has_user_instances(table)) {
+            status = instance_each(job->jobs->store, view, table, jobs_after_flush_user, job, &err);
+        } else {
+            struct str user = str_from_c(job->user);
+            status = instance_counters(job->jobs->store, view, table, user, &counters, &err);
+            if (status == STATUS_OK)
+                (void)jobs_after_flush_user(job, user, &counters);
+        }
+    }
+    if (status != STATUS_OK)
+        log_warn("counters after job %s: %s", job->id.text, err.message);
+    view_release(view);
+}
+
+static void jobs_run_task(struct task *task)
+{
+    struct job *job = CONTAINER_OF(task, struct job, task);
+    struct jobs *jobs = job->jobs;
+
+    CHECK(job->state == JOB_RUNNING);
+    job_run(job);
+    pthread_mutex_lock(&jobs->mutex);
+    jobs_remove(jobs, job);
+    jobs->running--;
+    jobs_dispatch(jobs);
+    pthread_mutex_unlock(&jobs->mutex);
+    if (job->type == JOB_FLUSH)
+        jobs_after_flush(job);
+    mem_free(job);
+}
+
+void jobs_enqueue(struct jobs *jobs, struct job *job)
+{
+    CHECK(job->jobs == jobs && job->state == JOB_PREPARING);
+    pthread_mutex_lock(&jobs->mutex);
+    bool drop = jobs->stopping;
+    if (!drop) {
+        job->state = JOB_PENDING;
+        jobs_append(jobs, job);
+        jobs_dispatch(jobs);
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    if (drop)
+        mem_free(job);
+}
+
+/* Enters the job, makes its row durable, lets it start. */
+static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id,
+                               bool *existing, struct error *err)
+{
+    CHECK(job->state == JOB_PREPARING && !job->row_written);
+    *existing = false;
+    pthread_mutex_lock(&jobs->mutex);
+    struct job *other = job->type == JOB_FLUSH ? jobs_find_flush(jobs, job, true) : NULL;
+    *existing = other != NULL;
+    *id = other != NULL ? other->id : job->id;
+    bool stopping = jobs->stopping;
+    if (other == NULL && !stopping)
+        jobs_append(jobs, job);
+    pthread_mutex_unlock(&jobs->mutex);
+    if (other != NULL || stopping) {
+        mem_free(job);
+        return stopping ? error_set(err, STATUS_SHUTTING_DOWN, "the server is stopping")
+                        : STATUS_OK;
+    }
+    enum status status = job_row_save(job, "pending", err);
+    pthread_mutex_lock(&jobs->mutex);
+    if (status == STATUS_OK) {
+        job->row_written = true;
+        job->state = JOB_PENDING;
+        jobs_dispatch(jobs);
+    } else {
+        jobs_remove(jobs, job);
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    if (status != STATUS_OK)
+        mem_free(job);
+    return status;
+}
+
+/* ---- asking for jobs ------------------------------------------------------------------------------ */
+
+enum status jobs_flush(struct jobs *jobs, struct table_id table_id, struct str user, bool all_users,
+                       bool with_shadows, struct job_id *id, bool *existing, struct error *err)
+{
+    struct view *view = view_acquire(jobs->store);
+    const struct table *table = catalog_find_table_id(view_catalog(view), table_id);
+    struct job *job = NULL;
+    enum status status = STATUS_OK;
+
+    CHECK(id != NULL && existing != NULL);
+    if (table == NULL)
+        status = error_set(err, STATUS_TABLE_NOT_FOUND, "no such table");
+    else if (table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED)
+        status = error_set(err, STATUS_INVALID_OPERATION,
+                           "cannot flush \"%.*s.%.*s\": %s tables have no cold storage",
+                           STR_ARG(table->space), STR_ARG(table->name),
+                           table_kind_name(table->kind));
+    else if (user.size >= JOB_USER_BYTES)
+        status = error_set(err, STATUS_INVALID_OPERATION, "user id is too long");
+    if (status == STATUS_OK) {
+        job = job_new(jobs, JOB_FLUSH, table_id, table->space, table->name);
+        job->all_users = all_users && table_has_user_instances(table);
+        job->with_shadows = with_shadows;
+        if (user.size > 0 && !job->all_users)
+            memcpy(job->user, user.data, user.size);
+    }
+    view_release(view);
+    return status != STATUS_OK ? status : jobs_submit(jobs, job, id, existing, err);
+}
+
+void jobs_flush_post(struct jobs *jobs, struct table_id table_id, struct str user)
+{
+    struct view *view = view_acquire(jobs->store);
+    const struct table *table = catalog_find_table_id(view_catalog(view), table_id);
+
+    CHECK(table_id.value > 0);
+    if (table != NULL && user.size < JOB_USER_BYTES) {
+        struct job *job = job_new(jobs, JOB_FLUSH, table_id, table->space, table->name);
+        if (user.size > 0)
+            memcpy(job->user, user.data, user.size);
+        pthread_mutex_lock(&jobs->mutex);
+        bool drop = jobs->stopping || jobs_find_flush(jobs, job, false) != NULL;
+        if (!drop) {
+            job->state = JOB_PENDING; /* its row is written by the worker, before any work */
+            jobs_append(jobs, job);
+            jobs_dispatch(jobs);
+        }
+        pthread_mutex_unlock(&jobs->mutex);
+        if (drop)
+            mem_free(job);
+    }
+    view_release(view);
+}
+
+enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str space,
+                            struct str name, struct job_id *id, struct error *err)
+{
+    struct job *job = job_new(jobs, JOB_TABLE_DELETION, table, space, name);
+    bool existing;
+
+    CHECK(table.value > 0);
+    return jobs_submit(jobs, job, id, &existing, err);
+}
+
+/* ---- stopping some of them ------------------------------------------------------------------------ */
+
+/* Takes the pending jobs of a table (all with id 0) out of the list; running ones are told. The mutex is
+ * held. */
+static struct job *jobs_cancel_locked(struct jobs *jobs, struct table_id table, bool flush_only)
+{
+    struct job *pending = NULL, **link = &jobs->first;
+
+    while (*link != NULL) {
+        struct job *job = *link;
+        bool meant = (table.value == 0 || job->table.value == table.value) &&
+                     (!flush_only || job->type == JOB_FLUSH);
+        CHECK(job->jobs == jobs);
+        if (meant)
+            atomic_store(&job->cancelled, true);
+        if (!meant || job->state != JOB_PENDING) {
+            link = &job->next;
+            continue;
+        }
+        *link = job->next;
+        job->next = pending;
+        pending = job;
+    }
+    pthread_cond_broadcast(&jobs->changed);
+    return pending;
+}
+
+static void jobs_cancel_finish(struct job *pending, bool save)
+{
+    struct error err;
+
+    while (pending != NULL) {
+        struct job *job = pending;
+        pending = job->next;
+        CHECK(job->state == JOB_PENDING);
+        job->completed_at = clock_now_us();
+        (void)snprintf(job->error_message, sizeof(job->error_message), "cancelled");
+        if (save && job->row_written && job_row_save(job, "cancelled", &err) != STATUS_OK)
+            log_warn("outcome of job %s: %s", job->id.text, err.message);
+        mem_free(job);
+    }
+}
+
+void jobs_cancel_table(struct jobs *jobs, struct table_id table)
+{
+    CHECK(table.value > 0);
+    pthread_mutex_lock(&jobs->mutex);
+    struct job *pending = jobs_cancel_locked(jobs, table, true);
+    while (jobs_table_runs(jobs, table))
+        pthread_cond_wait(&jobs->changed, &jobs->mutex);
+    pthread_mutex_unlock(&jobs->mutex);
+    jobs_cancel_finish(pending, true);
+}
+
+enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
+{
+    struct job *pending = NULL;
+    char status_text[16];
+
+    pthread_mutex_lock(&jobs->mutex);
+    struct job *job = jobs_find(jobs, id);
+    if (job != NULL) {
+        job->killed = true;
+        atomic_store(&job->cancelled, true);
+        if (job->state == JOB_PENDING) {
+            jobs_remove(jobs, job);
+            pending = job;
+        }
+    }
+    pthread_mutex_unlock(&jobs->mutex);
+    if (job != NULL) {
+        jobs_cancel_finish(pending, true);
+        return STATUS_OK;
+    }
+    enum status status = job_row_status(jobs, id, status_text, err);
+    CHECK(status != STATUS_END);
+    if (status == STATUS_ABSENT)
+        return error_set(err, STATUS_JOB_NOT_FOUND, "job \"%.*s\" does not exist", STR_ARG(id));
+    if (status != STATUS_OK)
+        return status;
+    return error_set(err, STATUS_INVALID_OPERATION, "job \"%.*s\" is already %s", STR_ARG(id),
+                     status_text);
+}
+
+/* ---- start and stop ------------------------------------------------------------------------------- */
+
+/* What the last run left behind (spec §7.3): flushes and deletions go on under their id. */
+static void jobs_resume(struct job *job)
+{
+    struct error err;
+    bool can_go_on = job->type != JOB_CLEANUP && job->table.value > 0 && job->name[0] != '\0';
+
+    CHECK(job->resumed);
+    if (can_go_on) {
+        jobs_enqueue(job->jobs, job);
+        return;
+    }
+    job->completed_at = clock_now_us();
+    (void)snprintf(job->error_message, sizeof(job->error_message), "server restarted");
+    if (job_row_save(job, "failed", &err) != STATUS_OK)
+        log_warn("outcome of job %s: %s", job->id.text, err.message);
+    mem_free(job);
+}
+
+enum status jobs_start(const struct jobs_options *options, struct jobs **out, struct error *err)
+{
+    struct jobs *jobs = mem_zalloc(sizeof(*jobs));
+    pthread_condattr_t attributes;
+
+    CHECK(options->store != NULL);
+    jobs->store = options->store;
+    jobs->threads = options->flush_threads > 0 ? options->flush_threads : 1;
+    jobs->retention_days = options->retention_days;
+    (void)snprintf(jobs->node, sizeof(jobs->node), "%.*s", STR_ARG(options->node));
+    CHECK(pthread_mutex_init(&jobs->mutex, NULL) == 0);
+    CHECK(pthread_condattr_init(&attributes) == 0);
+    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&jobs->changed, &attributes) == 0);
+    (void)pthread_condattr_destroy(&attributes);
+    map_init(&jobs->timers);
+    jobs->pool = worker_pool_start("job", jobs->threads, LIMIT_WORKER_STACK_BYTES, JOBS_NICE);
+    thread_start(&jobs->timer, "job-timer", JOBS_TIMER_STACK_BYTES, jobs_timer_main, jobs);
+    enum status status = job_row_each_unfinished(jobs, jobs_resume, err);
+    if (status != STATUS_OK) {
+        jobs_stop(jobs);
+        return status;
+    }
+    *out = jobs;
+    return STATUS_OK;
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    if (jobs == NULL)
+        return;
+    pthread_mutex_lock(&jobs->mutex);
+    CHECK(!jobs->stopping);
+    jobs->stopping = true;
+    struct job *pending = jobs_cancel_locked(jobs, (struct table_id){0}, false);
+    pthread_mutex_unlock(&jobs->mutex);
+    CHECK(pthread_join(jobs->timer, NULL) == 0);
+    worker_pool_stop(jobs->pool);
+    /* Their rows stay `pending`: the next start takes them up. */
+    jobs_cancel_finish(pending, false);
+    pthread_mutex_lock(&jobs->mutex);
+    while (jobs->first != NULL) /* somebody is still writing the row of a new job */
+        pthread_cond_wait(&jobs->changed, &jobs->mutex);
+    pthread_mutex_unlock(&jobs->mutex);
+    jobs_timer_clear(jobs);
+    (void)pthread_cond_destroy(&jobs->changed);
+    (void)pthread_mutex_destroy(&jobs->mutex);
+    mem_free(jobs);
+}
+
+static bool jobs_flush_all_visit(void *context, struct str user,
+                                 const struct instance_counters *counters)
+{
+    bool *buffered = context;
+
+    (void)user;
+    CHECK(counters->buffered_rows >= 0);
+    *buffered = counters->buffered_rows > 0;
+    return !*buffered;
+}
+
+static enum status jobs_flush_all_start(struct jobs *jobs, struct error *err)
+{
+    struct view *view = view_acquire(jobs->store);
+    const struct table *table;
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; status == STATUS_OK &&
+                       (table = catalog_table_at(view_catalog(view), i)) != NULL; i++) {
+        bool buffered = false, existing;
+        struct job_id id;
+        if (table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED)
+            continue;
+        status = instance_each(jobs->store, view, table, jobs_flush_all_visit, &buffered, err);
+        CHECK(table->id.value > 0);
+        if (status == STATUS_OK && buffered)
+            status = jobs_flush(jobs, table->id, STR_EMPTY, true, true, &id, &existing, err);
+    }
+    view_release(view);
+    return status;
+}
+
+enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err)
+{
+    enum status status = jobs_flush_all_start(jobs, err);
+    struct timespec until;
+    int waited = 0;
+
+    CHECK(timeout_ms >= 0);
+    if (status != STATUS_OK)
+        return status;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&jobs->mutex);
+    while (jobs->first != NULL && waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&jobs->changed, &jobs->mutex, &until);
+    bool done = jobs->first == NULL;
+    pthread_mutex_unlock(&jobs->mutex);
+    if (!done)
+        return error_set(err, STATUS_CANCELLED, "not all flushes finished within %d ms",
+                         timeout_ms);
+    return STATUS_OK;
+}

@@ -1,0 +1,88 @@
+/* jobs_internal.h — what the files of jobs/ share. Private to jobs/.
+ *
+ * States of a job in memory (its row in system.jobs says the same one step later at most):
+ *
+ *   PREPARING ─► PENDING ─► RUNNING ─► gone
+ *       │            └─ killed ──────► gone
+ *       └─ row could not be written ─► gone
+ *
+ * A table has at most one RUNNING job (FLUSH_ALONE); jobs start in the order they came.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef JOBS_JOBS_INTERNAL_H
+#define JOBS_JOBS_INTERNAL_H
+
+#include "base/map.h"
+#include "base/thread.h"
+#include "jobs/jobs.h"
+#include "store/flush.h"
+
+enum job_type { JOB_FLUSH, JOB_TABLE_DELETION, JOB_CLEANUP };
+enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
+
+enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };
+
+/* Names are copied, so that a job survives its table. */
+struct job {
+    struct task task;
+    struct job *next; /* jobs->first, in order of arrival */
+    struct jobs *jobs;
+    struct job_id id;
+    enum job_type type;
+    enum job_state state;
+    struct table_id table;
+    char space[JOB_NAME_BYTES], name[JOB_NAME_BYTES], user[JOB_USER_BYTES];
+    bool all_users, with_shadows;
+    bool resumed;     /* left over from the last run */
+    bool row_written; /* the row in system.jobs exists */
+    atomic_bool cancelled;
+    bool killed; /* by KILL JOB or DROP, not by a stop; jobs->mutex */
+    /* figures and texts of the row */
+    int64_t created_at, started_at, completed_at; /* µs, 0 = NULL */
+    int64_t cpu_us, memory_bytes;
+    int retries;
+    char trace[JOB_TEXT_BYTES], progress[JOB_TEXT_BYTES], result[JOB_TEXT_BYTES];
+    char error_message[JOB_TEXT_BYTES];
+    int64_t progress_saved_ms;
+};
+
+struct jobs {
+    struct store *store;
+    char node[JOB_NAME_BYTES];
+    unsigned threads, retention_days;
+    struct worker_pool *pool;
+    pthread_t timer;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed; /* a job went, or the jobs stop */
+    struct job *first;
+    unsigned running;
+    bool stopping;
+    struct map timers; /* jobs_timer.c, its thread's own */
+};
+
+/* job.c */
+const char *job_type_name(enum job_type type);
+struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table, struct str space,
+                    struct str name);
+/* Runs on a worker: the row, the work, the row again. */
+void job_run(struct job *job);
+
+/* job_row.c: the row of system.jobs. `status` is one of pending, running, completed, failed, cancelled. */
+enum status job_row_save(struct job *job, const char *status, struct error *err) MUST_CHECK;
+/* Hands over every job that the last run left pending or running; the callee owns it. */
+enum status job_row_each_unfinished(struct jobs *jobs, void (*visit)(struct job *job),
+                                    struct error *err) MUST_CHECK;
+/* ABSENT if there is no such row; else its status text, in `out` (16 bytes). */
+enum status job_row_status(struct jobs *jobs, struct str id, char out[16],
+                           struct error *err) MUST_CHECK;
+/* Deletes the rows of jobs that ended before `before_us`. */
+enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows,
+                            struct error *err) MUST_CHECK;
+
+/* jobs.c */
+void jobs_enqueue(struct jobs *jobs, struct job *job); /* takes the job; drops it when stopping */
+/* jobs_timer.c */
+void *jobs_timer_main(void *argument);
+void jobs_timer_clear(struct jobs *jobs);
+
+#endif
