@@ -25,5 +25,4 @@ file(COPY "${duckdb_library}" DESTINATION "${CMAKE_BINARY_DIR}")
 add_library(duckdb SHARED IMPORTED GLOBAL)
 set_target_properties(duckdb PROPERTIES
   IMPORTED_LOCATION "${CMAKE_BINARY_DIR}/libduckdb.so"
-  INTERFACE_INCLUDE_DIRECTORIES "${CMAKE_BINARY_DIR}/duckdb/include"
   INTERFACE_INCLUDE_DIRECTORIES "${CMAKE_BINARY_DIR}/duckdb/include") # imported: counts as system
