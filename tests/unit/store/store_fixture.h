@@ -149,7 +149,7 @@ static inline enum status fixture_resolve_add(void *context, const struct row *c
                                               struct value *values, struct error *err)
 {
     (void)err;
-    for (uint32_t i = 0; current != NULL && i < 3; i++)
+    for (uint32_t i = 0; current != NULL && i < current->table->schema->column_count; i++)
         row_column(current, i, arena, &values[i]);
     values[1].integer += *(const int64_t *)context;
     *verdict = ROW_PUT;

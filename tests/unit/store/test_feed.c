@@ -1,0 +1,187 @@
+/* test_feed.c — order, resume, loss, wake-up and end of the change feed.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "store_fixture.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/store_internal.h"
+
+static void feed__tells_changes_in_order(void **state)
+{
+    struct fixture f = {0};
+    struct write write;
+    struct change_group *group;
+    int64_t ten = 10, last;
+    struct row_logic add = {fixture_resolve_add, &ten}, erase = {fixture_resolve_delete, NULL};
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
+    struct view *view = view_acquire(f.store);
+    struct feed_cursor *cursor = feed_follow(store_feed(f.store), view_position(view));
+    last = view_position(view);
+    view_release(view);
+    assert_int_equal(feed_next(cursor, 0, &group), STATUS_WOULD_BLOCK);
+    write_begin(&write, &f, id);
+    write_insert(&write, "ann", 1, 1);
+    write_insert(&write, "bob", 2, 1);
+    write_change(&write, "ann", 1, &add);
+    write_change(&write, "bob", 2, &erase);
+    write_change(&write, "eve", 3, &erase); /* no row, no change */
+    assert_int_equal(write_run(&write, &f), STATUS_OK);
+    assert_int_equal(feed_next(cursor, 1000, &group), STATUS_OK);
+    assert_int_equal(group->count, 4);
+    assert_true(group->first > last && group->last == write.request.position);
+    for (size_t i = 0; i < group->count; i++) {
+        assert_true(group->changes[i].seq > last);
+        last = group->changes[i].seq;
+        assert_int_equal(row_seq(group->changes[i].new_bytes), last);
+        assert_int_equal(group->changes[i].table->id.value, id.value);
+        assert_true(str_equal(group->changes[i].key, write.ops[i].key));
+    }
+    assert_true(str_equal(group->changes[0].user, STR_LIT("ann")));
+    assert_int_equal(group->changes[0].old_bytes.size, 0);
+    assert_true(str_equal(group->changes[2].old_bytes, group->changes[0].new_bytes));
+    assert_true(row_is_deleted(group->changes[3].new_bytes));
+    write_end(&write);
+    change_group_unref(group);
+    assert_int_equal(feed_next(cursor, 0, &group), STATUS_WOULD_BLOCK);
+    feed_unfollow(cursor);
+    fixture_close(&f);
+}
+
+static void feed__resumes_inside_the_ring_only(void **state)
+{
+    struct fixture f = {.options = {.feed_bytes = 4096}};
+    struct change_group *group;
+    int64_t positions[100];
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    struct feed_cursor *slow = feed_follow(store_feed(f.store), feed_oldest(store_feed(f.store)));
+    for (int i = 0; i < 100; i++) {
+        fixture_insert(&f, id, "", i, i);
+        struct view *view = view_acquire(f.store);
+        positions[i] = view_position(view);
+        view_release(view);
+    }
+    int64_t oldest = feed_oldest(store_feed(f.store));
+    assert_true(oldest > positions[0] && oldest < positions[99]);
+    /* The slow one was overtaken, once, and stands at the oldest group that is left. */
+    assert_int_equal(feed_next(slow, 0, &group), STATUS_STALE);
+    assert_int_equal(feed_next(slow, 0, &group), STATUS_OK);
+    assert_true(group->first > oldest);
+    change_group_unref(group);
+    feed_unfollow(slow);
+    /* From a position the ring reaches back to nothing is missing. */
+    struct feed_cursor *cursor = feed_follow(store_feed(f.store), positions[97]);
+    for (int i = 98; i < 100; i++) {
+        assert_int_equal(feed_next(cursor, 0, &group), STATUS_OK);
+        assert_int_equal(group->last, positions[i]);
+        change_group_unref(group);
+    }
+    feed_unfollow(cursor);
+    cursor = feed_follow(store_feed(f.store), oldest - 1);
+    assert_int_equal(feed_next(cursor, 0, &group), STATUS_STALE);
+    feed_unfollow(cursor);
+    cursor = feed_follow(store_feed(f.store), oldest);
+    assert_int_equal(feed_next(cursor, 0, &group), STATUS_OK);
+    change_group_unref(group);
+    feed_unfollow(cursor);
+    fixture_close(&f);
+}
+
+struct follower {
+    struct feed *feed;
+    struct feed_cursor *cursor;
+    atomic_int seen;
+    enum status ended;
+};
+
+static void *follower_main(void *argument)
+{
+    struct follower *follower = argument;
+    struct change_group *group;
+    int64_t last = 0;
+
+    for (;;) {
+        enum status status = feed_next(follower->cursor, 10000, &group);
+        if (status == STATUS_OK) {
+            for (size_t i = 0; i < group->count; i++) {
+                assert_true(group->changes[i].seq > last);
+                last = group->changes[i].seq;
+                atomic_fetch_add(&follower->seen, 1);
+            }
+            change_group_unref(group);
+        } else if (status != STATUS_STALE) {
+            follower->ended = status;
+            return NULL;
+        }
+    }
+}
+
+/* Two threads follow while rows are written; a wake ends one, the stop of the store would the
+ * other. */
+static void feed__threads_follow_and_wake(void **state)
+{
+    struct fixture f = {.options = {.feed_bytes = 16 << 20}};
+    struct follower followers[2];
+    pthread_t threads[2];
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    struct feed *feed = store_feed(f.store);
+    struct view *view = view_acquire(f.store);
+    for (int i = 0; i < 2; i++) {
+        memset(&followers[i], 0, sizeof(followers[i]));
+        followers[i].cursor = feed_follow(feed, view_position(view));
+        pthread_create(&threads[i], NULL, follower_main, &followers[i]);
+    }
+    view_release(view);
+    for (int i = 0; i < 500; i++)
+        fixture_insert(&f, id, "", i, i);
+    /* A wake is seen once everything before it was read. */
+    while (atomic_load(&followers[0].seen) < 500 || atomic_load(&followers[1].seen) < 500)
+        sched_yield();
+    feed_wake(feed);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(followers[i].ended, STATUS_WOULD_BLOCK);
+        assert_int_equal(atomic_load(&followers[i].seen), 500);
+        feed_unfollow(followers[i].cursor);
+    }
+    fixture_close(&f);
+}
+
+static void feed__system_rows_are_changes_too(void **state)
+{
+    struct fixture f = {0};
+    struct change_group *group;
+    struct error err;
+    bool created;
+
+    fixture_open(&f);
+    struct view *view = view_acquire(f.store);
+    struct feed_cursor *cursor = feed_follow(store_feed(f.store), view_position(view));
+    view_release(view);
+    assert_int_equal(ddl_create_namespace(f.store, STR_LIT("app"), STR_EMPTY, &created, &err),
+                     STATUS_OK);
+    assert_int_equal(feed_next(cursor, 1000, &group), STATUS_OK);
+    assert_int_equal(group->count, 1);
+    assert_int_equal(system_table_of(group->changes[0].table), SYSTEM_TABLE_NAMESPACES);
+    change_group_unref(group);
+    feed_unfollow(cursor);
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(feed__tells_changes_in_order),
+        cmocka_unit_test(feed__resumes_inside_the_ring_only),
+        cmocka_unit_test(feed__threads_follow_and_wake),
+        cmocka_unit_test(feed__system_rows_are_changes_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
