@@ -54,21 +54,6 @@ struct value system_default_text(const struct table_column *column, struct arena
     return out;
 }
 
-/* Catalogue tables, then system tables; NULL at the end. */
-static const struct table *system_rows_table_at(const struct catalog *catalog, size_t *user_tables,
-                                                size_t index)
-{
-    const struct table *table = catalog_table_at(catalog, index);
-
-    if (table != NULL && table->kind != TABLE_KIND_SYSTEM)
-        return table;
-    if (*user_tables == SIZE_MAX)
-        *user_tables = index;
-    CHECK(index >= *user_tables);
-    size_t which = index - *user_tables;
-    return which < SYSTEM_TABLE_COUNT ? system_table(catalog, (enum system_table)which) : NULL;
-}
-
 static void system_rows_schemata(struct system_scan *scan, const struct catalog *catalog)
 {
     static const char *const fixed[] = {"information_schema", "system"};
@@ -89,10 +74,9 @@ static void system_rows_schemata(struct system_scan *scan, const struct catalog 
 
 static void system_rows_tables(struct system_scan *scan, const struct catalog *catalog)
 {
-    size_t user_tables = SIZE_MAX;
     const struct table *table;
 
-    for (size_t i = 0; (table = system_rows_table_at(catalog, &user_tables, i)) != NULL; i++) {
+    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++) {
         bool system = table->kind == TABLE_KIND_SYSTEM;
         bool flushes = table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED;
         struct value *v = system_scan_add(scan);
@@ -154,11 +138,10 @@ static void system_rows_column(struct system_scan *scan, const struct table *tab
 static enum status system_rows_columns(struct system_scan *scan, const struct catalog *catalog,
                                        struct error *err)
 {
-    size_t user_tables = SIZE_MAX;
     const struct table *table;
 
     CHECK(catalog != NULL);
-    for (size_t i = 0; (table = system_rows_table_at(catalog, &user_tables, i)) != NULL; i++) {
+    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++) {
         uint32_t total = table->kind == TABLE_KIND_SYSTEM ? table->schema->column_count
                                                           : table_column_total(table);
         for (uint32_t column = 0; column < total; column++)

@@ -100,8 +100,7 @@ static void system_scan_tables(struct system_scan *scan, const struct catalog *c
 
     CHECK(catalog != NULL);
     for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
-        if (table->kind != TABLE_KIND_SYSTEM)
-            system_row_table(table, &scan->arena, system_scan_add(scan));
+        system_row_table(table, &scan->arena, system_scan_add(scan));
 }
 
 /* ---- from stored rows

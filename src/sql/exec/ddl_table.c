@@ -101,15 +101,17 @@ static enum status create_default(struct sql_run *run, struct table *table,
         run_context(run, &run->arena, NULL, &context);
         status = expr_run(program, &context, &column->default_value, err);
     }
-    expr_unref(program);
+    if (status == STATUS_OK) {
+        column->default_kind = DEFAULT_LITERAL;
+        create_keep_default(table, column);
+    }
+    expr_unref(program); /* the value may have borrowed from it */
     if (status != STATUS_OK) {
         error_prefix(err, "DEFAULT of column \"%.*s\"", STR_ARG(column->name));
         err->code = STATUS_INVALID_SQL;
         err->position = tree->start;
         return STATUS_INVALID_SQL;
     }
-    column->default_kind = DEFAULT_LITERAL;
-    create_keep_default(table, column);
     return STATUS_OK;
 }
 

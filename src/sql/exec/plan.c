@@ -268,6 +268,7 @@ enum status plan_build(const struct plan_request *request, struct plan **out, st
     atomic_store(&plan->catalog_version, catalog_version(request->catalog));
     builder.scope.param_types = request->param_types;
     builder.scope.param_count = request->param_count;
+    builder.scope.lifted_from = request->param_given + 1;
     builder.scope.allow_per_row_functions = true;
     status = sql_parse(arena_copy(&plan->arena, request->text), &plan->arena, &plan->tree, err);
     if (status != STATUS_OK)

@@ -12,10 +12,10 @@ enum system_case { SYSTEM_CASE_KEEP, SYSTEM_CASE_LOWER, SYSTEM_CASE_UPPER };
 
 static enum system_case plan_system_case(const struct table *table, struct str column)
 {
-    static const char *const lower[] = {"status",       "role",   "job_type",
-                                        "storage_type", "access", "auth_type"};
+    static const char *const lower[] = {"status", "role", "job_type", "storage_type",
+                                        "auth_type"};
 
-    if (str_equal(column, STR_LIT("table_type")) ||
+    if (str_equal(column, STR_LIT("table_type")) || str_equal(column, STR_LIT("access")) ||
         str_equal(column, STR_LIT("kalamdb_table_type")))
         return SYSTEM_CASE_UPPER;
     if (!str_equal(table->space, STR_LIT("system")))

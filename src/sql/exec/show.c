@@ -88,14 +88,8 @@ static enum status show_tables(struct sql_run *run, struct str space, struct err
                          "namespace not found: Namespace '%.*s' does not exist", STR_ARG(space));
     status = run_send_columns(run, columns, ARRAY_COUNT(columns), err);
     for (size_t i = 0; status == STATUS_OK && (table = catalog_table_at(catalog, i)) != NULL; i++)
-        if (table->kind != TABLE_KIND_SYSTEM &&
-            (str_is_empty(space) || str_equal(table->space, space)))
+        if (str_is_empty(space) || str_equal(table->space, space))
             status = show_table_row(run, table, err);
-    for (unsigned which = 0; system && which < SYSTEM_TABLE_COUNT && status == STATUS_OK; which++) {
-        table = system_table(catalog, (enum system_table)which);
-        if (str_equal(table->space, space))
-            status = show_table_row(run, table, err);
-    }
     return status;
 }
 

@@ -72,7 +72,8 @@ static enum status sort_evaluate(struct sort *sort, struct expr_context *context
 
 static void sort_cut(struct sort *sort)
 {
-    qsort(sort->rows, sort->count, sizeof(*sort->rows), sort_compare);
+    if (sort->count > 1)
+        qsort(sort->rows, sort->count, sizeof(*sort->rows), sort_compare);
     if (sort->count > sort->keep) {
         sort->count = sort->keep;
         sort->cut = sort->keep > 0;

@@ -1,0 +1,51 @@
+CREATE NAMESPACE s;
+CREATE USER TABLE s.t (id BIGINT PRIMARY KEY, v TEXT);
+CREATE SHARED TABLE s.open (id INT PRIMARY KEY);
+CREATE SHARED TABLE s.pub (id INT PRIMARY KEY) ACCESS PUBLIC;
+CREATE SHARED TABLE s.priv (id INT PRIMARY KEY) ACCESS PRIVATE;
+CREATE SHARED TABLE s.restr (id INT PRIMARY KEY) ACCESS RESTRICTED;
+--@ user user1 user s
+INSERT INTO t VALUES (1, 'user1');
+INSERT INTO open VALUES (1);
+INSERT INTO pub VALUES (1);
+SELECT id FROM pub;
+SELECT * FROM priv;
+SELECT * FROM restr;
+SELECT v FROM s.user.t;
+SELECT v FROM s.user1.t;
+SELECT v FROM s.user12.t;
+SELECT v FROM s.user1.open;
+CREATE SHARED TABLE s.mine (id INT PRIMARY KEY);
+CREATE USER TABLE s.mine (id INT PRIMARY KEY);
+CREATE NAMESPACE mine;
+DROP TABLE s.mine;
+CREATE USER other WITH PASSWORD 'secret123';
+STORAGE FLUSH TABLE t;
+KILL JOB 'job-1';
+SELECT * FROM system.settings;
+SELECT user_id FROM system.users;
+EXECUTE AS USER user12 (SELECT v FROM t);
+--@ user user12 user s
+INSERT INTO t VALUES (1, 'user12');
+SELECT v FROM t;
+UPDATE t SET v = 'changed';
+DELETE FROM s.user1.t;
+--@ user srv service s
+SELECT v FROM t;
+SELECT v FROM s.user1.t;
+SELECT v FROM s.user12.t;
+INSERT INTO pub VALUES (2);
+SELECT * FROM priv;
+SELECT * FROM restr;
+SELECT name FROM system.settings;
+STORAGE FLUSH TABLE t;
+--@ user boss dba s
+SELECT v FROM t;
+SELECT * FROM restr;
+SELECT name, value FROM system.settings;
+CREATE USER lena WITH PASSWORD 'secret123' ROLE user EMAIL 'l@x';
+CREATE USER sys WITH PASSWORD 'secret123' ROLE system;
+EXECUTE AS USER lena (INSERT INTO t VALUES (1, 'lena'));
+EXECUTE AS USER lena (SELECT v, CURRENT_USER() AS who FROM t);
+EXECUTE AS USER nobody (SELECT 1);
+EXECUTE AS USER root (SELECT 1);

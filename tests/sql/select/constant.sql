@@ -1,0 +1,10 @@
+SELECT 1;
+SELECT 42 AS answer, 'x' AS s, true AS b, NULL AS n;
+SELECT 1 WHERE 1 = 2;
+SELECT 1 LIMIT 0;
+SELECT 1/2, 7 % 3, -7 / 2;
+SELECT 1/0;
+SELECT *;
+SELECT 9007199254740993, 1.50, 2e3;
+--@ params 5 'x'
+SELECT $1, $2;
