@@ -186,12 +186,15 @@ out:
 /* ---- alter ------------------------------------------------------------------------------------
  */
 
-static enum status ddl_table_missing(struct str space, struct str name, struct error *err)
+/* Callers have resolved the name; whoever comes here lost a race against another DROP. */
+static enum status ddl_table_gone(const struct table *table, struct error *err)
 {
-    CHECK(err == NULL || err->message != NULL);
+    CHECK(table == NULL || table->kind == TABLE_KIND_SYSTEM);
+    if (table != NULL)
+        return error_set(err, STATUS_INVALID_OPERATION,
+                         "system tables cannot be altered or dropped");
     return error_set(err, STATUS_TABLE_NOT_FOUND,
-                     "table not found: relation \"%.*s.%.*s\" does not exist", STR_ARG(space),
-                     STR_ARG(name));
+                     "table not found: the relation does not exist any more");
 }
 
 enum status ddl_alter_table(struct store *store, struct table_id id,
@@ -207,7 +210,7 @@ enum status ddl_alter_table(struct store *store, struct table_id id,
     ddl_begin(&ddl, store);
     const struct table *table = catalog_find_table_id(ddl.catalog, id);
     if (table == NULL || table->kind == TABLE_KIND_SYSTEM) {
-        status = ddl_table_missing(STR_EMPTY, STR_LIT("?"), err);
+        status = ddl_table_gone(table, err);
         goto out;
     }
     status = build(context, table, &next, err);
@@ -296,7 +299,7 @@ enum status ddl_drop_table(struct store *store, struct table_id id, struct error
     ddl_begin(&ddl, store);
     const struct table *table = catalog_find_table_id(ddl.catalog, id);
     if (table == NULL || table->kind == TABLE_KIND_SYSTEM) {
-        status = ddl_table_missing(STR_EMPTY, STR_LIT("?"), err);
+        status = ddl_table_gone(table, err);
         goto out;
     }
     struct value *values = ddl_values(&ddl);
