@@ -4,6 +4,7 @@
 #include "cold_fixture.h"
 
 #include "base/clock.h"
+#include "store/flush_internal.h"
 
 static void test_flush__moves_all_rows(void **state)
 {
@@ -167,9 +168,7 @@ struct during {
     int calls;
 };
 
-/* The commit hook: `progress` comes after a user, too late; so the writes are made by a second thread of
- * the flush's own source: the first checkpoint is the cancel flag, which nobody can hook. Instead the
- * flush of a *large* instance is interleaved with a writer. */
+/* A writer that does not stop while the instance is flushed again and again. */
 static void *during_main(void *argument)
 {
     struct during *during = argument;
@@ -212,8 +211,93 @@ static void test_flush__writes_meanwhile_stay(void **state)
     cold_close(&f);
 }
 
-/* The exact case of trap 1, without luck: a progress-free source is stopped by FAULT? No: the row is
- * changed by the job's own progress callback of the user before. */
+/* ---- trap 1 step by step -------------------------------------------------------------------------- */
+
+struct stepwise {
+    struct scan *scan;
+};
+
+static enum status stepwise_next(void *context, struct row *row, bool *from_hot, struct error *err)
+{
+    struct stepwise *steps = context;
+
+    *from_hot = true;
+    return scan_next(steps->scan, row, err);
+}
+
+/* The file is written from a view; then rows of it are changed, deleted and joined by new ones within its
+ * range; then it is installed. */
+static void test_flush__changes_between_view_and_install_stay_hot(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct model *model = test_malloc(sizeof(*model));
+    struct stepwise steps = {.scan = NULL};
+    struct arena arena;
+    struct error err;
+    bool made = false;
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    model_init(model, &f, id, "ann", VALUE_BIGINT, 9);
+    for (int64_t i = 0; i < 40; i += 2)
+        model_write(model, i, i);
+    struct view *view = view_acquire(f.base.store);
+    arena_init(&arena, 0);
+    struct scan_options options = {.view = view,
+                                   .table = catalog_find_table_id(view_catalog(view), id),
+                                   .user = STR_LIT("ann"),
+                                   .descending = true,
+                                   .with_deleted = true,
+                                   .hot_only = true,
+                                   .seq_after = -1,
+                                   .arena = &arena};
+    assert_int_equal(scan_open(f.base.store, &options, &steps.scan, &err), STATUS_OK);
+    struct flush_file file = {.store = f.base.store,
+                              .view = view,
+                              .table = options.table,
+                              .user = STR_LIT("ann"),
+                              .job_id = STR_LIT("j"),
+                              .next = stepwise_next,
+                              .context = &steps,
+                              .rows_max = 1000,
+                              .bytes_max = 1 << 20,
+                              .group_rows = 2048};
+    assert_int_equal(flush_file_write(&file, &made, &err), STATUS_OK);
+    assert_true(made);
+    model_write(model, 10, 999); /* in the file */
+    model_write(model, 20, -1);  /* in the file */
+    model_write(model, 11, 11);  /* new, inside the range */
+    model_write(model, 50, 50);  /* new, outside */
+    model_check_all(model);
+    struct flush_install install = {.store = f.base.store,
+                                    .table = id,
+                                    .user = STR_LIT("ann"),
+                                    .file = &file,
+                                    .last = true,
+                                    .buffered_at_view = 20,
+                                    .now_us = clock_now_us()};
+    assert_int_equal(flush_install(&install, &err), STATUS_OK);
+    assert_int_equal(install.dropped, 18);
+    flush_file_clear(&file);
+    scan_close(steps.scan);
+    arena_clear(&arena);
+    view_release(view);
+    model_check_all(model);
+    model_check_counters(model);
+    struct instance_counters counters = fixture_counters(&f.base, id, "ann");
+    assert_int_equal(counters.buffered_rows, 4);    /* 10, 20, 11, 50 */
+    assert_int_equal(counters.rows_since_flush, 2); /* trap 9: 11 and 50 */
+    cold_reopen(&f);
+    model_check_all(model);
+    /* The two changed rows are shadows now: flushed again, they replace the cold ones. */
+    (void)cold_flush(&f, id, true);
+    model_check_all(model);
+    model_check_counters(model);
+    assert_int_equal(fixture_counters(&f.base, id, "ann").cold_rows, 22);
+    test_free(model);
+    cold_close(&f);
+}
+
 struct second_user {
     struct model *model;
     bool done;
@@ -346,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_flush__shadows_replace_cold_rows),
         cmocka_unit_test(test_flush__few_shadows_stay_hot),
         cmocka_unit_test(test_flush__writes_meanwhile_stay),
+        cmocka_unit_test(test_flush__changes_between_view_and_install_stay_hot),
         cmocka_unit_test(test_flush__change_before_its_own_view_is_flushed),
         cmocka_unit_test(test_flush__cancelled_keeps_rows_hot),
         cmocka_unit_test(test_flush__random_histories_user),
