@@ -1,10 +1,10 @@
-/* expr.h — expression programs: an AST expression compiled against the columns of one row source, then
- * run once per row. The same program serves WHERE, SET, DEFAULT, VALUES, RETURNING, select lists and live filters,
- * so that one expression gives one answer everywhere.
+/* expr.h — expression programs: an AST expression compiled against the columns of one row source,
+ * then run once per row. The same program serves WHERE, SET, DEFAULT, VALUES, RETURNING, select
+ * lists and live filters, so that one expression gives one answer everywhere.
  *
  * Only types and operators whose PostgreSQL meaning we implement exactly are compiled; for anything
- * else expr_compile answers NOT_SUPPORTED and the caller falls back to DuckDB or refuses. A program is immutable and
- * reference counted; running it needs only an expr_context of the calling thread.
+ * else expr_compile answers NOT_SUPPORTED and the caller falls back to DuckDB or refuses. A program
+ * is immutable and reference counted; running it needs only an expr_context of the calling thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_EXPR_H
@@ -25,18 +25,22 @@ struct expr_column {
 struct expr_scope {
     const struct expr_column *columns;
     size_t column_count;
-    struct str qualifier;           /* table name or alias that may stand before a column; empty = none */
-    const struct expr_column *excluded; /* ON CONFLICT: columns of EXCLUDED, indices follow column_count; NULL */
+    struct str qualifier; /* table name or alias that may stand before a column; empty = none */
+    const struct expr_column
+        *excluded; /* ON CONFLICT: columns of EXCLUDED, indices follow column_count; NULL */
     size_t excluded_count;
     const enum value_type *param_types; /* VALUE_NULL = not known: taken from the place of use */
     size_t param_count;
+    uint32_t lifted_from; /* parameters from this number on are literals lifted by sql_normalize:
+                             errors do not call them parameters; 0 = none */
     bool allow_per_row_functions; /* SNOWFLAKE_ID(), UUID_V7(), ULID(); live filters refuse them */
 };
 
 struct expr_program;
 
-/* Compiles to a result of `target` type (cast with CAST_ASSIGNMENT), or, with target NULL, of its own.
- * COLUMN_NOT_FOUND, TYPE_MISMATCH, INVALID_SQL name the thing and its position; NOT_SUPPORTED: see above. */
+/* Compiles to a result of `target` type (cast with CAST_ASSIGNMENT), or, with target NULL, of its
+ * own. COLUMN_NOT_FOUND, TYPE_MISMATCH, INVALID_SQL name the thing and its position; NOT_SUPPORTED:
+ * see above. */
 enum status expr_compile(const struct ast_expr *tree, const struct expr_scope *scope,
                          const struct data_type *target, struct expr_program **out,
                          struct error *err) MUST_CHECK;
@@ -51,33 +55,45 @@ void expr_describe(const struct expr_program *program, struct buf *out);
 
 /* Values fixed once per statement. */
 struct expr_context {
-    struct arena *arena;         /* results that are not borrowed lie here */
-    const struct value *params;  /* already of the types the program was compiled for or castable */
+    struct arena *arena;        /* results that are not borrowed lie here */
+    const struct value *params; /* already of the types the program was compiled for or castable */
     size_t param_count;
-    int64_t now_us;              /* NOW() */
-    struct str user, role;       /* CURRENT_USER(), CURRENT_ROLE() */
+    int64_t now_us;        /* NOW() */
+    struct str user, role; /* CURRENT_USER(), CURRENT_ROLE() */
     /* Fetches column `index` of the current row (of EXCLUDED: index ≥ column_count). */
     void (*column)(void *row, size_t index, struct value *out);
     void *row;
 };
 
-/* Errors of the data: SQL_EXECUTION_ERROR (division by zero, out of range), TYPE_MISMATCH, CONSTRAINT_VIOLATION. */
+/* Errors of the data: SQL_EXECUTION_ERROR (division by zero, out of range), TYPE_MISMATCH,
+ * CONSTRAINT_VIOLATION. */
 enum status expr_run(const struct expr_program *program, struct expr_context *context,
                      struct value *out, struct error *err) MUST_CHECK;
 /* WHERE: NULL counts as false. */
 enum status expr_run_filter(const struct expr_program *program, struct expr_context *context,
                             bool *out, struct error *err) MUST_CHECK;
 
-/* ---- what the planner and the live router read off a filter -------------------------------------- */
+/* The type the program wants for parameter `number` (1-based): VALUE_NULL if it does not use it or
+ * in several types. */
+enum value_type expr_param_type(const struct expr_program *program, uint32_t number);
+/* Converts parameters once to what the program wants, so that a scan does not do it for every row:
+ * `out` (count entries) is then given as expr_context.params. A worthwhile step only before many
+ * rows. */
+enum status expr_convert_params(const struct expr_program *program, const struct value *params,
+                                size_t count, struct arena *arena, struct value *out,
+                                struct error *err) MUST_CHECK;
+
+/* ---- what the planner and the live router read off a filter
+ * -------------------------------------- */
 
 struct expr_bound {
-    size_t column;        /* index in the scope */
-    enum ast_operator op; /* AST_OP_EQ, LT, LE, GT, GE, or NONE for IN (several values) */
+    size_t column;                /* index in the scope */
+    enum ast_operator op;         /* AST_OP_EQ, LT, LE, GT, GE, or NONE for IN (several values) */
     struct expr_program **values; /* constant programs of the column's type; 1, or n for IN */
     size_t value_count;
 };
-/* Top-level AND parts of the form column ⊕ constant, of the program's own type. Programs are owned by
- * the returned array; free with expr_bounds_free. */
+/* Top-level AND parts of the form column ⊕ constant, of the program's own type. Programs are owned
+ * by the returned array; free with expr_bounds_free. */
 size_t expr_bounds(const struct expr_program *program, struct expr_bound **out);
 void expr_bounds_free(struct expr_bound *bounds, size_t count);
 

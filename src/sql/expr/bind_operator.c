@@ -1,0 +1,398 @@
+/* bind_operator.c — types of binary operators and of expressions with several results.
+ *
+ *   comparison   numbers among each other (exactly; with a FLOAT or DOUBLE both sides become
+ * DOUBLE, so that d = 0.1 finds what was stored as 0.1), DATE with TIMESTAMP, UUID with TEXT, else
+ * equal types
+ *   + - * / %    value_arithmetic_type; DATE ± integer, DATE - DATE, moment ± INTERVAL
+ *   ||           one side TEXT, the other is written as text
+ *
+ * JSON has no comparison, as in PostgreSQL. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/expr/expr_internal.h"
+
+#include "value/number.h"
+
+#include <stdio.h>
+
+static const char *operator_text(enum ast_operator op)
+{
+    static const char *const texts[] = {
+        [AST_OP_NONE] = "",   [AST_OP_OR] = "OR",         [AST_OP_AND] = "AND",
+        [AST_OP_NOT] = "NOT", [AST_OP_EQ] = "=",          [AST_OP_NE] = "<>",
+        [AST_OP_LT] = "<",    [AST_OP_LE] = "<=",         [AST_OP_GT] = ">",
+        [AST_OP_GE] = ">=",   [AST_OP_ADD] = "+",         [AST_OP_SUB] = "-",
+        [AST_OP_MUL] = "*",   [AST_OP_DIV] = "/",         [AST_OP_MOD] = "%",
+        [AST_OP_NEG] = "-",   [AST_OP_PLUS] = "+",        [AST_OP_CONCAT] = "||",
+        [AST_OP_JSON] = "->", [AST_OP_JSON_TEXT] = "->>",
+    };
+
+    CHECK((size_t)op < ARRAY_COUNT(texts));
+    return texts[op];
+}
+
+static bool operator_is_real(enum value_type type)
+{
+    return type == VALUE_FLOAT || type == VALUE_DOUBLE;
+}
+
+static enum status operator_missing(struct expr_binder *binder, const char *op,
+                                    const struct expr_node *left, const struct expr_node *right)
+{
+    const struct expr_node *param = left->kind == NODE_PARAM ? left : right;
+    char prefix[24] = "";
+
+    if (param->kind == NODE_PARAM &&
+        (binder->scope->lifted_from == 0 || param->index < binder->scope->lifted_from))
+        CHECK(snprintf(prefix, sizeof(prefix), "parameter $%u: ", param->index) > 0);
+    enum status status =
+        expr_error(binder, STATUS_TYPE_MISMATCH, left->start, "%soperator does not exist: %s %s %s",
+                   prefix, value_type_name(left->type.kind), op, value_type_name(right->type.kind));
+    error_hint(binder->err, "write the conversion: CAST(… AS type)");
+    return status;
+}
+
+/* ---- comparison ---------------------------------------------------------------------------------
+ */
+
+enum status expr_match(struct expr_binder *binder, const char *op, struct expr_node **left,
+                       struct expr_node **right)
+{
+    enum value_type a, b;
+    enum status status = STATUS_OK;
+
+    if ((*left)->unknown && (*right)->unknown)
+        status = expr_coerce(binder, left, VALUE_TEXT);
+    if (status == STATUS_OK && (*left)->unknown && (*right)->type.kind != VALUE_JSON)
+        status = expr_coerce(binder, left, (*right)->type.kind);
+    if (status == STATUS_OK && (*right)->unknown && (*left)->type.kind != VALUE_JSON)
+        status = expr_coerce(binder, right, (*left)->type.kind);
+    if (status != STATUS_OK)
+        return status;
+    a = (*left)->type.kind;
+    b = (*right)->type.kind;
+    if (a == VALUE_JSON || b == VALUE_JSON)
+        return operator_missing(binder, op, *left, *right);
+    if (a == VALUE_UUID && b == VALUE_TEXT)
+        return expr_coerce(binder, left, VALUE_TEXT);
+    if (a == VALUE_TEXT && b == VALUE_UUID)
+        return expr_coerce(binder, right, VALUE_TEXT);
+    if (!value_type_is_comparable(a, b))
+        return operator_missing(binder, op, *left, *right);
+    if (a != b && (operator_is_real(a) || operator_is_real(b))) {
+        status = expr_coerce(binder, left, VALUE_DOUBLE);
+        if (status == STATUS_OK)
+            status = expr_coerce(binder, right, VALUE_DOUBLE);
+    }
+    return status;
+}
+
+/* 5 < a is a > 5: columns stand left, for bounds. */
+static enum ast_operator operator_turned(enum ast_operator op)
+{
+    switch (op) {
+    case AST_OP_LT:
+        return AST_OP_GT;
+    case AST_OP_LE:
+        return AST_OP_GE;
+    case AST_OP_GT:
+        return AST_OP_LT;
+    case AST_OP_GE:
+        return AST_OP_LE;
+    default:
+        return op;
+    }
+}
+
+enum status expr_bind_compare(struct expr_binder *binder, enum ast_operator op,
+                              struct expr_node *left, struct expr_node *right,
+                              struct expr_node **out)
+{
+    enum status status = expr_match(binder, operator_text(op), &left, &right);
+    bool turn = right->kind == NODE_COLUMN && left->kind != NODE_COLUMN;
+
+    if (status != STATUS_OK)
+        return status;
+    *out = expr_node_new(binder, NODE_COMPARE, VALUE_BOOLEAN, NULL, 2);
+    (*out)->start = left->start;
+    (*out)->end = right->end;
+    (*out)->op = turn ? operator_turned(op) : op;
+    (*out)->args[0] = turn ? right : left;
+    (*out)->args[1] = turn ? left : right;
+    expr_fold(binder, out);
+    return STATUS_OK;
+}
+
+/* ---- arithmetic ---------------------------------------------------------------------------------
+ */
+
+/* moment ± INTERVAL */
+static enum status operator_interval(struct expr_binder *binder, const struct ast_expr *tree,
+                                     struct expr_node **out)
+{
+    bool first = tree->args[0]->kind == AST_INTERVAL;
+    const struct ast_expr *interval = tree->args[first ? 0 : 1];
+    int64_t sign = tree->op == AST_OP_SUB ? -1 : 1;
+    struct expr_node *args[4];
+    enum status status = expr_bind(binder, tree->args[first ? 1 : 0], &args[0]);
+
+    if (status != STATUS_OK)
+        return status;
+    if ((tree->op != AST_OP_ADD && tree->op != AST_OP_SUB) || (first && sign < 0))
+        return expr_not_supported(binder, tree->start, "this use of INTERVAL");
+    if (args[0]->unknown || args[0]->type.kind == VALUE_DATE)
+        status = expr_coerce(binder, &args[0], VALUE_TIMESTAMP);
+    if (status != STATUS_OK)
+        return status;
+    bool time = args[0]->type.kind == VALUE_TIME;
+    if (!time && args[0]->type.kind != VALUE_TIMESTAMP)
+        return expr_error(binder, STATUS_TYPE_MISMATCH, tree->start,
+                          "operator does not exist: %s %s INTERVAL",
+                          value_type_name(args[0]->type.kind), operator_text(tree->op));
+    args[1] = expr_constant(binder, value_integer(VALUE_BIGINT, sign * interval->interval.months),
+                            args[0]);
+    args[2] =
+        expr_constant(binder, value_integer(VALUE_BIGINT, sign * interval->interval.days), args[0]);
+    args[3] =
+        expr_constant(binder, value_integer(VALUE_BIGINT, sign * interval->interval.us), args[0]);
+    return expr_call_node(binder, time ? &expr_function_time_add : &expr_function_timestamp_add,
+                          args, 4, out);
+}
+
+/* DATE ± integer, DATE - DATE; false if it is none of them. */
+static bool operator_date(const struct ast_expr *tree, struct expr_node **args,
+                          const struct expr_function **function)
+{
+    enum value_type a = args[0]->type.kind, b = args[1]->type.kind;
+
+    if (args[0]->unknown || args[1]->unknown)
+        return false;
+    if (tree->op == AST_OP_ADD && b == VALUE_DATE && value_type_is_integer(a)) {
+        struct expr_node *swap = args[0];
+        args[0] = args[1];
+        args[1] = swap;
+        *function = &expr_function_date_add;
+        return true;
+    }
+    if (a != VALUE_DATE || (tree->op != AST_OP_ADD && tree->op != AST_OP_SUB))
+        return false;
+    if (value_type_is_integer(b))
+        *function = tree->op == AST_OP_ADD ? &expr_function_date_add : &expr_function_date_sub;
+    else if (b == VALUE_DATE && tree->op == AST_OP_SUB)
+        *function = &expr_function_date_diff;
+    else
+        return false;
+    return true;
+}
+
+static uint8_t operator_scale(enum ast_operator op, struct data_type a, struct data_type b)
+{
+    unsigned scale = a.scale > b.scale ? a.scale : b.scale;
+
+    if (op == AST_OP_MUL)
+        scale = (unsigned)a.scale + b.scale;
+    if (op == AST_OP_DIV && scale < 16)
+        scale = 16;
+    return (uint8_t)(scale > 38 ? 38 : scale);
+}
+
+static enum status operator_arithmetic(struct expr_binder *binder, const struct ast_expr *tree,
+                                       struct expr_node **args, struct expr_node **out)
+{
+    const struct expr_function *function;
+    enum value_type type;
+    enum status status = STATUS_OK;
+
+    if (operator_date(tree, args, &function))
+        return expr_call_node(binder, function, args, 2, out);
+    if (args[0]->unknown && args[1]->unknown)
+        status = expr_coerce(binder, &args[0], VALUE_BIGINT);
+    for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
+        if (!args[i]->unknown)
+            continue;
+        if (!value_type_is_number(args[1 - i]->type.kind))
+            return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
+        status = expr_coerce(binder, &args[i], args[1 - i]->type.kind);
+    }
+    if (status != STATUS_OK)
+        return status;
+    enum value_type a = args[0]->type.kind, b = args[1]->type.kind;
+    bool moments = (a == VALUE_TIMESTAMP || a == VALUE_DATE || a == VALUE_TIME) &&
+                   (b == VALUE_TIMESTAMP || b == VALUE_DATE || b == VALUE_TIME);
+    if (moments)
+        return expr_not_supported(binder, tree->start, "the difference of %s and %s",
+                                  value_type_name(a), value_type_name(b));
+    if (!value_arithmetic_type(a, b, &type) || (tree->op == AST_OP_MOD && operator_is_real(type)))
+        return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
+    *out = expr_node_new(binder, NODE_ARITHMETIC, type, tree, 2);
+    (*out)->op = tree->op;
+    if (type == VALUE_DECIMAL)
+        (*out)->type.scale = operator_scale(tree->op, args[0]->type, args[1]->type);
+    (*out)->args[0] = args[0];
+    (*out)->args[1] = args[1];
+    expr_fold(binder, out);
+    return STATUS_OK;
+}
+
+/* ---- AND, OR, ||, -> ----------------------------------------------------------------------------
+ */
+
+static enum status operator_logic(struct expr_binder *binder, const struct ast_expr *tree,
+                                  struct expr_node **args, struct expr_node **out)
+{
+    bool and_ = tree->op == AST_OP_AND;
+    const char *what = and_ ? "argument of AND" : "argument of OR";
+    enum status status = expr_require(binder, &args[0], VALUE_BOOLEAN, what);
+
+    if (status == STATUS_OK)
+        status = expr_require(binder, &args[1], VALUE_BOOLEAN, what);
+    if (status != STATUS_OK)
+        return status;
+    *out = expr_node_new(binder, and_ ? NODE_AND : NODE_OR, VALUE_BOOLEAN, tree, 2);
+    (*out)->args[0] = args[0];
+    (*out)->args[1] = args[1];
+    expr_fold(binder, out);
+    return STATUS_OK;
+}
+
+static enum status operator_concat(struct expr_binder *binder, const struct ast_expr *tree,
+                                   struct expr_node **args, struct expr_node **out)
+{
+    enum status status = STATUS_OK;
+
+    if (args[0]->type.kind != VALUE_TEXT && args[1]->type.kind != VALUE_TEXT) {
+        if (args[0]->type.kind == args[1]->type.kind)
+            return expr_not_supported(binder, tree->start, "%s || %s",
+                                      value_type_name(args[0]->type.kind),
+                                      value_type_name(args[1]->type.kind));
+        return operator_missing(binder, "||", args[0], args[1]);
+    }
+    for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
+        enum value_type other = args[1 - i]->type.kind;
+
+        if (args[i]->unknown && (other == VALUE_JSON || other == VALUE_BYTES))
+            return expr_not_supported(binder, tree->start, "|| of %s", value_type_name(other));
+        status = expr_coerce(binder, &args[i], VALUE_TEXT);
+    }
+    return status != STATUS_OK ? status
+                               : expr_call_node(binder, &expr_function_concat_op, args, 2, out);
+}
+
+static enum status operator_json(struct expr_binder *binder, const struct ast_expr *tree,
+                                 struct expr_node **args, struct expr_node **out)
+{
+    enum status status = STATUS_OK;
+
+    if (args[0]->unknown)
+        status = expr_coerce(binder, &args[0], VALUE_JSON);
+    if (status != STATUS_OK)
+        return status;
+    if (args[0]->type.kind != VALUE_JSON && args[0]->type.kind != VALUE_TEXT)
+        return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
+    if (args[1]->unknown)
+        status = expr_coerce(binder, &args[1], VALUE_TEXT);
+    if (status != STATUS_OK)
+        return status;
+    if (args[1]->type.kind != VALUE_TEXT && !value_type_is_integer(args[1]->type.kind))
+        return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
+    return expr_call_node(binder,
+                          tree->op == AST_OP_JSON ? &expr_function_json : &expr_function_json_text,
+                          args, 2, out);
+}
+
+enum status expr_bind_binary(struct expr_binder *binder, const struct ast_expr *tree,
+                             struct expr_node **out)
+{
+    struct expr_node *args[2];
+    enum status status;
+
+    CHECK(tree->kind == AST_BINARY && tree->arg_count == 2);
+    if (tree->args[0]->kind == AST_INTERVAL || tree->args[1]->kind == AST_INTERVAL)
+        return operator_interval(binder, tree, out);
+    status = expr_bind(binder, tree->args[0], &args[0]);
+    if (status == STATUS_OK)
+        status = expr_bind(binder, tree->args[1], &args[1]);
+    if (status != STATUS_OK)
+        return status;
+    switch (tree->op) {
+    case AST_OP_AND:
+    case AST_OP_OR:
+        return operator_logic(binder, tree, args, out);
+    case AST_OP_EQ:
+    case AST_OP_NE:
+    case AST_OP_LT:
+    case AST_OP_LE:
+    case AST_OP_GT:
+    case AST_OP_GE:
+        return expr_bind_compare(binder, tree->op, args[0], args[1], out);
+    case AST_OP_CONCAT:
+        return operator_concat(binder, tree, args, out);
+    case AST_OP_JSON:
+    case AST_OP_JSON_TEXT:
+        return operator_json(binder, tree, args, out);
+    default:
+        return operator_arithmetic(binder, tree, args, out);
+    }
+}
+
+/* ---- several results ----------------------------------------------------------------------------
+ */
+
+/* The wider of two types of one class; false if they do not meet. */
+static bool operator_wider(struct data_type a, struct data_type b, struct data_type *out)
+{
+    if (a.kind == b.kind) {
+        *out = a;
+        if (b.scale > a.scale)
+            out->scale = b.scale;
+        if (a.length_max != b.length_max)
+            out->length_max = 0;
+        return true;
+    }
+    if (value_type_is_number(a.kind) && value_type_is_number(b.kind)) {
+        /* the enum orders integers < FLOAT < DOUBLE < DECIMAL; PostgreSQL prefers DOUBLE to DECIMAL
+         */
+        if (operator_is_real(a.kind) || operator_is_real(b.kind))
+            *out = (struct data_type){.kind = VALUE_DOUBLE};
+        else
+            *out = a.kind > b.kind ? a : b;
+        return true;
+    }
+    if ((a.kind == VALUE_DATE && b.kind == VALUE_TIMESTAMP) ||
+        (a.kind == VALUE_TIMESTAMP && b.kind == VALUE_DATE)) {
+        *out = (struct data_type){.kind = VALUE_TIMESTAMP};
+        return true;
+    }
+    if ((a.kind == VALUE_UUID && b.kind == VALUE_TEXT) ||
+        (a.kind == VALUE_TEXT && b.kind == VALUE_UUID)) {
+        *out = (struct data_type){.kind = VALUE_TEXT};
+        return true;
+    }
+    return false;
+}
+
+enum status expr_common_type(struct expr_binder *binder, struct expr_node **args, size_t count,
+                             size_t step, const char *what, struct data_type *out)
+{
+    bool known = false;
+
+    CHECK(step > 0 && count > 0);
+    *out = (struct data_type){.kind = VALUE_TEXT};
+    for (size_t i = 0; i < count; i += step) {
+        if (args[i]->unknown)
+            continue;
+        if (!known)
+            *out = args[i]->type;
+        else if (!operator_wider(*out, args[i]->type, out))
+            return expr_error(binder, STATUS_TYPE_MISMATCH, args[i]->start,
+                              "%s types %s and %s cannot be matched", what,
+                              value_type_name(out->kind), value_type_name(args[i]->type.kind));
+        known = true;
+    }
+    for (size_t i = 0; i < count; i += step) {
+        enum status status = expr_coerce(binder, &args[i], out->kind);
+
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}

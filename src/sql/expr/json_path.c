@@ -1,0 +1,261 @@
+/* json_path.c — `->` and `->>` on JSON text, without building a tree.
+ *
+ * The text is valid JSON (checked when it was stored; TEXT values are checked here), so that
+ * walking only has to find where values end: skipping counts brackets and steps over strings. As in
+ * PostgreSQL's json type the last of equal keys counts, a negative index counts from the end, and a
+ * step into something that has no
+ * such part gives NULL. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/expr/expr_internal.h"
+
+#include "base/utf8.h"
+#include "value/text.h"
+
+static size_t json_blanks(struct str json, size_t at)
+{
+    while (at < json.size && (json.data[at] == ' ' || json.data[at] == '\t' ||
+                              json.data[at] == '\n' || json.data[at] == '\r'))
+        at++;
+    CHECK(at <= json.size);
+    return at;
+}
+
+/* Behind the string that starts at `at`. */
+static size_t json_skip_string(struct str json, size_t at)
+{
+    CHECK(json.data[at] == '"');
+    for (at++; at < json.size && json.data[at] != '"'; at++) {
+        if (json.data[at] == '\\')
+            at++;
+    }
+    return at < json.size ? at + 1 : json.size;
+}
+
+/* Behind the value that starts at `at`. */
+static size_t json_skip_value(struct str json, size_t at)
+{
+    size_t depth = 0;
+
+    for (; at < json.size; at++) {
+        char c = json.data[at];
+
+        if (c == '"') {
+            at = json_skip_string(json, at) - 1;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']') {
+            if (depth == 0)
+                return at; /* of what is around a scalar */
+            depth--;
+        } else if (depth == 0 && (c == ',' || c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
+            return at;
+        } else if (depth > 0 || c != ',') {
+            continue;
+        }
+        if (depth == 0)
+            return at + 1;
+    }
+    return json.size;
+}
+
+static uint32_t json_hex(struct str text, size_t at)
+{
+    uint32_t code = 0;
+
+    for (size_t i = at; i < at + 4 && i < text.size; i++) {
+        char c = text.data[i];
+        code = code * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return code;
+}
+
+static char json_simple_escape(char c)
+{
+    switch (c) {
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    default:
+        return c;
+    }
+}
+
+/* \uXXXX[\uXXXX] at text[at] (the first X); 0 for what is no character of text. */
+static size_t json_unicode(struct str text, size_t *at, char out[4])
+{
+    uint32_t code = json_hex(text, *at);
+
+    CHECK(*at <= text.size);
+    *at += 4;
+    if (code >= 0xd800 && code < 0xdc00 && *at + 6 <= text.size && text.data[*at] == '\\' &&
+        text.data[*at + 1] == 'u') {
+        uint32_t low = json_hex(text, *at + 2);
+
+        if (low < 0xdc00 || low > 0xdfff)
+            return 0;
+        *at += 6;
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+    }
+    if (code == 0 || (code >= 0xd800 && code < 0xe000))
+        return 0;
+    return utf8_encode(code, out);
+}
+
+/* Content of a JSON string without its quotes; false for \u0000 and lone surrogates. */
+static bool json_unescape(struct str raw, struct arena *arena, struct str *out)
+{
+    if (raw.size == 0 || memchr(raw.data, '\\', raw.size) == NULL) {
+        *out = raw;
+        return true;
+    }
+    char *copy = arena_alloc(arena, raw.size);
+    size_t size = 0, at = 0;
+    while (at < raw.size) {
+        char bytes[4];
+        size_t count = 1;
+
+        bytes[0] = raw.data[at++];
+        if (bytes[0] == '\\' && at < raw.size) {
+            char c = raw.data[at++];
+
+            bytes[0] = json_simple_escape(c);
+            if (c == 'u')
+                count = json_unicode(raw, &at, bytes);
+            if (count == 0)
+                return false;
+        }
+        memcpy(copy + size, bytes, count);
+        size += count;
+    }
+    CHECK(size <= raw.size);
+    *out = str_from(copy, size);
+    return true;
+}
+
+/* The value of `key` in the object at `at`; empty if there is none. */
+static struct str json_member(struct str json, size_t at, struct str key, struct arena *arena)
+{
+    struct str found = STR_EMPTY;
+
+    CHECK(json.data[at] == '{');
+    at = json_blanks(json, at + 1);
+    while (at < json.size && json.data[at] == '"') {
+        size_t end = json_skip_string(json, at);
+        struct str raw = str_from(json.data + at + 1, end - at - 2), name = raw;
+        bool same = json_unescape(raw, arena, &name) && str_equal(name, key);
+
+        at = json_blanks(json, end);
+        at = json_blanks(json, at + 1); /* the colon */
+        end = json_skip_value(json, at);
+        if (same)
+            found = str_from(json.data + at, end - at);
+        at = json_blanks(json, end);
+        if (at >= json.size || json.data[at] != ',')
+            break;
+        at = json_blanks(json, at + 1);
+    }
+    return found;
+}
+
+/* Element `index` of the array at `at`, or with *index < 0 their number in *index. */
+static struct str json_element(struct str json, size_t at, int64_t *index)
+{
+    int64_t count = 0;
+
+    CHECK(json.data[at] == '[');
+    at = json_blanks(json, at + 1);
+    while (at < json.size && json.data[at] != ']') {
+        size_t end = json_skip_value(json, at);
+
+        if (count == *index)
+            return str_from(json.data + at, end - at);
+        count++;
+        at = json_blanks(json, end);
+        if (at >= json.size || json.data[at] != ',')
+            break;
+        at = json_blanks(json, at + 1);
+    }
+    if (*index < 0)
+        *index += count;
+    else
+        *index = -1;
+    return STR_EMPTY;
+}
+
+static struct str json_step(struct str json, const struct value *key, struct arena *arena)
+{
+    size_t at = json_blanks(json, 0);
+    int64_t index = key->type == VALUE_TEXT ? 0 : key->integer;
+
+    CHECK(key->type == VALUE_TEXT || value_type_is_integer(key->type));
+    if (at >= json.size)
+        return STR_EMPTY;
+    if (key->type == VALUE_TEXT)
+        return json.data[at] == '{' ? json_member(json, at, key->text, arena) : STR_EMPTY;
+    if (json.data[at] != '[')
+        return STR_EMPTY;
+    bool from_end = index < 0;
+    struct str found = json_element(json, at, &index);
+    if (from_end && index >= 0)
+        found = json_element(json, at, &index);
+    return found;
+}
+
+static enum status json_source(struct expr_call *call, struct str *found)
+{
+    if (call->args[0].type == VALUE_TEXT && !json_is_valid(call->args[0].text))
+        return error_set(call->err, STATUS_TYPE_MISMATCH, "the text is not valid JSON");
+    CHECK(call->count == 2);
+    *found = json_step(call->args[0].text, &call->args[1], call->context->arena);
+    return STATUS_OK;
+}
+
+static enum status json_run(struct expr_call *call)
+{
+    struct str found;
+    enum status status = json_source(call, &found);
+
+    if (status == STATUS_OK)
+        *call->out = found.size > 0 ? value_text(VALUE_JSON, found) : value_null(VALUE_JSON);
+    CHECK(status != STATUS_OK || call->out->type == VALUE_JSON);
+    return status;
+}
+
+static enum status json_run_text(struct expr_call *call)
+{
+    struct str found;
+    enum status status = json_source(call, &found);
+
+    if (status != STATUS_OK)
+        return status;
+    if (found.size == 0 || str_equal(found, STR_LIT("null"))) {
+        *call->out = value_null(VALUE_TEXT);
+        return STATUS_OK;
+    }
+    if (found.data[0] == '"') {
+        CHECK(found.size >= 2);
+        if (!json_unescape(str_from(found.data + 1, found.size - 2), call->context->arena, &found))
+            return error_set(call->err, STATUS_SQL_EXECUTION_ERROR,
+                             "unsupported Unicode escape sequence in JSON");
+    }
+    *call->out = value_text(VALUE_TEXT, found);
+    return STATUS_OK;
+}
+
+const struct expr_function expr_function_json = {.name = "->",
+                                                 .min = 2,
+                                                 .flags = EXPR_STRICT | EXPR_INFIX,
+                                                 .result = VALUE_JSON,
+                                                 .run = json_run};
+const struct expr_function expr_function_json_text = {.name = "->>",
+                                                      .min = 2,
+                                                      .flags = EXPR_STRICT | EXPR_INFIX,
+                                                      .result = VALUE_TEXT,
+                                                      .run = json_run_text};

@@ -1,0 +1,382 @@
+/* text.c — LIKE and the text functions. All count characters, not bytes; texts are valid UTF-8.
+ *
+ * LIKE keeps one place to go back to, that of the last %: an earlier one never needs another try.
+ * So the
+ * work is at most text × pattern, and there is no recursion. SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/expr/expr_internal.h"
+
+#include "base/utf8.h"
+#include "value/cast.h"
+
+/* Bytes of the character at `at`; 1 for a broken one. */
+static size_t text_step(struct str text, size_t at)
+{
+    unsigned char lead = (unsigned char)text.data[at];
+    size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+    CHECK(at < text.size);
+    return size > text.size - at ? 1 : size;
+}
+
+/* ---- LIKE ---------------------------------------------------------------------------------------
+ */
+
+struct like {
+    struct str text, pattern, escape;
+    size_t t, p;           /* where we are */
+    size_t star_t, star_p; /* behind the last %; star_p 0 = none yet */
+    bool nocase;
+};
+
+enum like_step { LIKE_GOES_ON, LIKE_DIFFERS, LIKE_BAD_PATTERN };
+
+static bool like_at_escape(const struct like *like)
+{
+    return like->escape.size > 0 && like->pattern.size - like->p >= like->escape.size &&
+           memcmp(like->pattern.data + like->p, like->escape.data, like->escape.size) == 0;
+}
+
+/* One character of the pattern against one of the text. */
+static enum like_step like_character(struct like *like)
+{
+    size_t p_size = text_step(like->pattern, like->p), t_size = text_step(like->text, like->t);
+    const char *p = like->pattern.data + like->p, *t = like->text.data + like->t;
+    uint32_t a = 0, b = 0;
+
+    bool same = p_size == t_size && memcmp(p, t, p_size) == 0;
+    if (!same && like->nocase) {
+        (void)utf8_decode(str_from(p, p_size), &a);
+        (void)utf8_decode(str_from(t, t_size), &b);
+        same = letter_lower(a) == letter_lower(b);
+    }
+    if (!same)
+        return LIKE_DIFFERS;
+    like->p += p_size;
+    like->t += t_size;
+    return LIKE_GOES_ON;
+}
+
+static enum like_step like_forward(struct like *like)
+{
+    CHECK(like->t < like->text.size && like->p < like->pattern.size);
+    if (like_at_escape(like)) {
+        like->p += like->escape.size;
+        if (like->p == like->pattern.size)
+            return LIKE_BAD_PATTERN;
+        enum like_step step = like_character(like);
+        if (step == LIKE_DIFFERS)
+            like->p -= like->escape.size;
+        return step;
+    }
+    char c = like->pattern.data[like->p];
+    if (c == '%') {
+        like->star_p = ++like->p;
+        like->star_t = like->t;
+        return LIKE_GOES_ON;
+    }
+    if (c == '_') {
+        like->p++;
+        like->t += text_step(like->text, like->t);
+        return LIKE_GOES_ON;
+    }
+    return like_character(like);
+}
+
+/* The % takes one more character; false if there is none to go back to. */
+static bool like_back(struct like *like)
+{
+    if (like->star_p == 0)
+        return false;
+    like->star_t += text_step(like->text, like->star_t);
+    like->p = like->star_p;
+    bool plain = !like->nocase && like->p < like->pattern.size && !like_at_escape(like) &&
+                 like->pattern.data[like->p] != '%' && like->pattern.data[like->p] != '_';
+    if (plain) {
+        const char *rest = like->text.data + like->star_t;
+        const char *found =
+            memchr(rest, like->pattern.data[like->p], like->text.size - like->star_t);
+
+        like->star_t = found != NULL ? (size_t)(found - like->text.data) : like->text.size;
+    }
+    like->t = like->star_t;
+    return true;
+}
+
+enum status expr_like(struct str text, struct str pattern, struct str escape, bool has_escape,
+                      bool nocase, bool *out, struct error *err)
+{
+    struct like like = {.text = text,
+                        .pattern = pattern,
+                        .escape = has_escape ? escape : STR_LIT("\\"),
+                        .nocase = nocase};
+
+    *out = false;
+    if (has_escape && utf8_length(escape) > 1)
+        return error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                         "invalid escape string: it must be empty or one character");
+    while (like.t < text.size) {
+        enum like_step step = LIKE_DIFFERS;
+
+        if (like.p < pattern.size)
+            step = like_forward(&like);
+        if (step == LIKE_BAD_PATTERN)
+            return error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                             "LIKE pattern must not end with escape character");
+        if (step == LIKE_DIFFERS && !like_back(&like))
+            return STATUS_OK;
+    }
+    while (like.p < pattern.size && pattern.data[like.p] == '%' && !like_at_escape(&like))
+        like.p++;
+    *out = like.p == pattern.size;
+    return STATUS_OK;
+}
+
+static enum status like_run(struct expr_call *call, bool nocase)
+{
+    bool matches;
+    bool has_escape = call->count == 3;
+    enum status status = expr_like(call->args[0].text, call->args[1].text,
+                                   has_escape ? call->args[2].text : STR_EMPTY, has_escape, nocase,
+                                   &matches, call->err);
+
+    if (status == STATUS_OK)
+        *call->out = value_boolean(matches);
+    return status;
+}
+
+static enum status like_run_case(struct expr_call *call)
+{
+    return like_run(call, false);
+}
+
+static enum status like_run_nocase(struct expr_call *call)
+{
+    return like_run(call, true);
+}
+
+const struct expr_function expr_function_like = {.name = "LIKE",
+                                                 .min = 2,
+                                                 .flags = EXPR_STRICT | EXPR_INFIX,
+                                                 .result = VALUE_BOOLEAN,
+                                                 .run = like_run_case};
+const struct expr_function expr_function_ilike = {.name = "ILIKE",
+                                                  .min = 2,
+                                                  .flags = EXPR_STRICT | EXPR_INFIX,
+                                                  .result = VALUE_BOOLEAN,
+                                                  .run = like_run_nocase};
+
+/* ---- joining ------------------------------------------------------------------------------------
+ */
+
+static void text_join(struct expr_call *call, size_t size)
+{
+    char *joined = arena_alloc(call->context->arena, size + 1), *next = joined;
+
+    for (size_t i = 0; i < call->count; i++) {
+        if (call->args[i].is_null || call->args[i].text.size == 0)
+            continue;
+        memcpy(next, call->args[i].text.data, call->args[i].text.size);
+        next += call->args[i].text.size;
+    }
+    CHECK(next == joined + size);
+    *call->out = value_text(VALUE_TEXT, str_from(joined, size));
+}
+
+static enum status text_run_concat_op(struct expr_call *call)
+{
+    CHECK(call->count == 2);
+    text_join(call, call->args[0].text.size + call->args[1].text.size);
+    return arena_check(call->context->arena, call->err);
+}
+
+const struct expr_function expr_function_concat_op = {.name = "||",
+                                                      .min = 2,
+                                                      .flags = EXPR_STRICT | EXPR_INFIX,
+                                                      .result = VALUE_TEXT,
+                                                      .run = text_run_concat_op};
+
+/* concat(…): NULLs are skipped, booleans are t and f, as in PostgreSQL. */
+enum status expr_run_concat(struct expr_call *call)
+{
+    size_t size = 0;
+
+    CHECK(call->count > 0);
+    for (size_t i = 0; i < call->count; i++) {
+        struct value *arg = &call->args[i];
+
+        if (!arg->is_null && arg->type == VALUE_BOOLEAN)
+            *arg = value_text(VALUE_TEXT, arg->boolean ? STR_LIT("t") : STR_LIT("f"));
+        size += arg->is_null ? 0 : arg->text.size;
+    }
+    text_join(call, size);
+    return arena_check(call->context->arena, call->err);
+}
+
+/* ---- case, length, parts ------------------------------------------------------------------------
+ */
+
+static enum status text_map(struct expr_call *call, uint32_t (*map)(uint32_t))
+{
+    struct str text = call->args[0].text;
+    char *mapped = arena_alloc(call->context->arena, 2 * text.size + 1);
+    size_t size = 0;
+
+    for (size_t at = 0; at < text.size;) {
+        uint32_t codepoint = (unsigned char)text.data[at];
+
+        if (codepoint < 0x80) {
+            mapped[size++] = (char)map(codepoint);
+            at++;
+            continue;
+        }
+        size_t step = utf8_decode(str_from(text.data + at, text.size - at), &codepoint);
+        CHECK(step > 0); /* texts are checked when they come in */
+        size += utf8_encode(map(codepoint), mapped + size);
+        at += step;
+    }
+    CHECK(size <= 2 * text.size); /* ı → I shrinks, ȿ → Ȿ grows from 2 bytes to 3 */
+    *call->out = value_text(VALUE_TEXT, str_from(mapped, size));
+    return arena_check(call->context->arena, call->err);
+}
+
+enum status expr_run_upper(struct expr_call *call)
+{
+    return text_map(call, letter_upper);
+}
+
+enum status expr_run_lower(struct expr_call *call)
+{
+    return text_map(call, letter_lower);
+}
+
+enum status expr_run_length(struct expr_call *call)
+{
+    CHECK(call->count == 1);
+    bool bytes = call->args[0].type == VALUE_BYTES;
+    struct str text = call->args[0].text;
+    *call->out = value_integer(VALUE_INT, (int64_t)(bytes ? text.size : utf8_length(text)));
+    return STATUS_OK;
+}
+
+/* Byte offset behind `count` characters from `at` on. */
+static size_t text_skip(struct str text, size_t at, int64_t count)
+{
+    CHECK(at <= text.size);
+    for (; count > 0 && at < text.size; count--)
+        at += text_step(text, at);
+    return at;
+}
+
+/* substring(text, start[, length]), start counts from 1 and may lie before the text. */
+enum status expr_run_substring(struct expr_call *call)
+{
+    struct str text = call->args[0].text;
+    int64_t start = call->args[1].integer, end = INT64_MAX;
+
+    CHECK(call->count >= 2);
+    if (call->count == 3) {
+        if (call->args[2].integer < 0)
+            return error_set(call->err, STATUS_SQL_EXECUTION_ERROR,
+                             "negative substring length not allowed");
+        if (__builtin_add_overflow(start, call->args[2].integer, &end))
+            end = INT64_MAX;
+    }
+    if (start < 1)
+        start = 1;
+    if (end <= start) {
+        *call->out = value_text(VALUE_TEXT, str_from(text.data, 0));
+        return STATUS_OK;
+    }
+    size_t from = text_skip(text, 0, start - 1);
+    size_t to = end == INT64_MAX ? text.size : text_skip(text, from, end - start);
+    *call->out = value_text(VALUE_TEXT, str_from(text.data + from, to - from));
+    return STATUS_OK;
+}
+
+/* Is the character text[at, at + size) one of `set`? */
+static bool text_in_set(struct str text, size_t at, size_t size, struct str set)
+{
+    CHECK(size > 0);
+    for (size_t i = 0; i < set.size; i += text_step(set, i)) {
+        if (text_step(set, i) == size && memcmp(set.data + i, text.data + at, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status text_trim(struct expr_call *call, bool left, bool right)
+{
+    struct str text = call->args[0].text;
+    struct str set = call->count == 2 ? call->args[1].text : STR_LIT(" ");
+    size_t from = 0;
+
+    CHECK(left || right);
+    while (left && from < text.size && text_in_set(text, from, text_step(text, from), set))
+        from += text_step(text, from);
+    while (right && text.size > from) {
+        size_t last = text.size - 1;
+
+        while (last > from && ((unsigned char)text.data[last] & 0xc0) == 0x80)
+            last--;
+        if (!text_in_set(text, last, text.size - last, set))
+            break;
+        text.size = last;
+    }
+    *call->out = value_text(VALUE_TEXT, str_from(text.data + from, text.size - from));
+    return STATUS_OK;
+}
+
+enum status expr_run_btrim(struct expr_call *call)
+{
+    return text_trim(call, true, true);
+}
+
+enum status expr_run_ltrim(struct expr_call *call)
+{
+    return text_trim(call, true, false);
+}
+
+enum status expr_run_rtrim(struct expr_call *call)
+{
+    return text_trim(call, false, true);
+}
+
+enum status expr_run_replace(struct expr_call *call)
+{
+    struct str text = call->args[0].text, from = call->args[1].text, to = call->args[2].text;
+    size_t count = 0, at = 0, size;
+    struct str rest = text;
+
+    CHECK(call->count == 3);
+    while (from.size > 0 && (at = str_find(rest, from)) != SIZE_MAX) {
+        count++;
+        rest = str_from(rest.data + at + from.size, rest.size - at - from.size);
+    }
+    if (count == 0) {
+        *call->out = value_text(VALUE_TEXT, text);
+        return STATUS_OK;
+    }
+    size = text.size - count * from.size;
+    if (to.size > 0 && count > (SIZE_MAX / 4 - size) / to.size)
+        return error_set(call->err, STATUS_RESULT_TOO_LARGE, "the text is too long");
+    size += count * to.size;
+    size_t limit = call->context->arena->limit_bytes;
+    if (limit > 0 && size > limit)
+        return error_set(call->err, STATUS_RESULT_TOO_LARGE, "the text is too long");
+    char *made = arena_alloc(call->context->arena, size + 1), *next = made;
+    for (rest = text; count > 0; count--) {
+        at = str_find(rest, from);
+        memcpy(next, rest.data, at);
+        next += at;
+        if (to.size > 0)
+            memcpy(next, to.data, to.size);
+        next += to.size;
+        rest = str_from(rest.data + at + from.size, rest.size - at - from.size);
+    }
+    if (rest.size > 0)
+        memcpy(next, rest.data, rest.size);
+    CHECK(next + rest.size == made + size);
+    *call->out = value_text(VALUE_TEXT, str_from(made, size));
+    return arena_check(call->context->arena, call->err);
+}
