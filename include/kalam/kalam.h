@@ -66,6 +66,7 @@ struct kalam_options {
     const char *space;    /* default namespace; NULL = default */
     int timeout_ms;       /* per request; 0 = 30000 */
     int retries_max;      /* of idempotent statements after connection failures; 0 = 3, -1 = none */
+    const char *refresh_token; /* used when `token` has expired */
 };
 
 /* Checks URL and token shape; does not connect. */
@@ -158,6 +159,7 @@ KALAM_API void kalam_sub_close(kalam_subscription *subscription); /* waits for t
 KALAM_API size_t kalam_event_columns(const kalam_event *event, size_t row, bool old);
 KALAM_API const char *kalam_event_name(const kalam_event *event, size_t row, bool old, size_t column);
 KALAM_API const char *kalam_event_text(const kalam_event *event, size_t row, bool old, size_t column);
+KALAM_API char *kalam_event_json(const kalam_event *event, size_t row, bool old); /* kalam_text_free */
 
 /* ---- account and server ---------------------------------------------------------------------------- */
 

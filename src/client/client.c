@@ -47,6 +47,23 @@ static char *client_copy(const char *text)
     return text ? mem_strdup(str_from_c(text)) : NULL;
 }
 
+/* Of `host`, `host:80`, `[::1]:80`: no port, or 1 to 65535. */
+static bool client_port_is_valid(struct str host)
+{
+    size_t start = 0;
+    uint64_t port;
+
+    CHECK(host.size > 0);
+    while (*host.data == '[' && start < host.size && host.data[start] != ']')
+        start++;
+    while (start < host.size && host.data[start] != ':')
+        start++;
+    if (start == host.size)
+        return true;
+    return str_to_uint64(str_from(host.data + start + 1, host.size - start - 1), &port) &&
+           port >= 1 && port <= 65535;
+}
+
 /* http(s)://host[:port] without path, query or user. */
 static bool client_url_is_valid(const char *url)
 {
@@ -58,6 +75,8 @@ static bool client_url_is_valid(const char *url)
     if (!host || !*host || *host == ':' || *host == '/')
         return false;
     size = strcspn(host, "/");
+    if (!client_port_is_valid(str_from(host, size)))
+        return false;
     if (host[size] == '/' && host[size + 1] != 0)
         return false;
     for (size_t i = 0; i < size; i++) {
@@ -80,6 +99,16 @@ static bool client_token_is_valid(const char *token)
     return size > 0 && size <= TOKEN_BYTES_MAX && dots == 2;
 }
 
+/* A header line is made of it: a line break would start another one. */
+static bool client_header_is_valid(const char *text)
+{
+    for (; text && *text; text++) {
+        if ((unsigned char)*text < ' ' || *text == 127)
+            return false;
+    }
+    return true;
+}
+
 kalam_status kalam_client_new(const struct kalam_options *options, kalam_client **out,
                               kalam_error *error)
 {
@@ -95,7 +124,14 @@ kalam_status kalam_client_new(const struct kalam_options *options, kalam_client 
                            "not a server URL like http://localhost:8080: %s", url);
     if (options && options->token && !client_token_is_valid(options->token))
         return client_fail(error, KALAM_INVALID_TOKEN, "the token does not have the form of a JWT");
-    client = mem_zalloc(sizeof *client);
+    if (options &&
+        (!client_header_is_valid(options->user) || !client_header_is_valid(options->api_key)))
+        return client_fail(error, KALAM_INVALID_ARGUMENT,
+                           "user and API key hold no control characters");
+    client = mem_try_alloc(sizeof *client);
+    if (!client)
+        return client_fail(error, KALAM_NO_MEMORY, "out of memory");
+    memset(client, 0, sizeof *client);
     client->http = http_new();
     if (!client->http) {
         mem_free(client);
@@ -113,6 +149,7 @@ kalam_status kalam_client_new(const struct kalam_options *options, kalam_client 
         client->password = client_copy(options->password);
         client->api_key = client_copy(options->api_key);
         client->space = client_copy(options->space);
+        client->refresh_token = client_copy(options->refresh_token);
     }
     pthread_mutex_init(&client->mutex, NULL);
     pthread_mutex_init(&client->live_mutex, NULL);
@@ -140,7 +177,8 @@ void kalam_client_free(kalam_client *client)
 
 void kalam_cancel(kalam_client *client)
 {
-    atomic_store(&client->cancelled, true);
+    if (client)
+        atomic_store(&client->cancelled, true);
 }
 
 /* ---- account
@@ -168,7 +206,8 @@ static kalam_status client_auth_call(kalam_client *client, const char *method, c
                                    .url = url.data,
                                    .headers = headers.data,
                                    .body = body,
-                                   .timeout_ms = client->timeout_ms};
+                                   .timeout_ms = client->timeout_ms,
+                                   .cancelled = &client->cancelled};
     status = http_perform(client->http, &request, &http_status, &reply, &sent, error);
     if (status == KALAM_OK && json_parse(buf_str(&reply), arena, answer, &parse) != STATUS_OK)
         status = client_fail(error, http_status == 200 ? KALAM_SERIALIZATION : KALAM_HTTP,
@@ -214,6 +253,8 @@ static kalam_status client_take_session(const struct json *answer, kalam_session
 
 void kalam_session_clear(kalam_session *session)
 {
+    if (!session)
+        return;
     mem_free(session->access_token);
     mem_free(session->refresh_token);
     mem_free(session->user);
@@ -264,9 +305,10 @@ kalam_status kalam_login(kalam_client *client, const char *user, const char *pas
     kalam_status status;
 
     client_error_clear(error);
-    if (!user || !password || !out)
+    if (!client || !user || !password || !out)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "user and password are needed");
     pthread_mutex_lock(&client->mutex);
+    atomic_store(&client->cancelled, false);
     status = client_login(client, user, password, out, error);
     pthread_mutex_unlock(&client->mutex);
     return status;
@@ -296,9 +338,10 @@ kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kala
     kalam_status status;
 
     client_error_clear(error);
-    if (!refresh_token || !out)
+    if (!client || !refresh_token || !out)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a refresh token is needed");
     pthread_mutex_lock(&client->mutex);
+    atomic_store(&client->cancelled, false);
     status = client_refresh(client, refresh_token, out, error);
     pthread_mutex_unlock(&client->mutex);
     return status;
@@ -355,7 +398,7 @@ kalam_status kalam_setup(kalam_client *client, const char *root_password, const 
     kalam_status status;
 
     client_error_clear(error);
-    if (!root_password || !user || !password)
+    if (!client || !root_password || !user || !password)
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "root_password, user and password are needed");
     arena_init(&arena, 0);
@@ -368,6 +411,7 @@ kalam_status kalam_setup(kalam_client *client, const char *root_password, const 
         json_member_string(&body, STR_LIT("email"), str_from_c(email));
     json_object_end(&body);
     pthread_mutex_lock(&client->mutex);
+    atomic_store(&client->cancelled, false);
     status = client_auth_call(client, "POST", "/v1/api/auth/setup", buf_str(&body), NULL, &arena,
                               &answer, error);
     pthread_mutex_unlock(&client->mutex);
@@ -384,8 +428,11 @@ kalam_status kalam_health(kalam_client *client, char *version, size_t size, kala
     kalam_status status;
 
     client_error_clear(error);
+    if (!client)
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "a client is needed");
     arena_init(&arena, 0);
     pthread_mutex_lock(&client->mutex);
+    atomic_store(&client->cancelled, false);
     status = client_auth_call(client, "GET", "/v1/health", STR_EMPTY, NULL, &arena, &answer, error);
     pthread_mutex_unlock(&client->mutex);
     if (status == KALAM_OK &&

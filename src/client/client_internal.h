@@ -52,13 +52,16 @@ const char *client_text(const struct json *json, enum value_type type, struct ar
 /* Appends the JSON of a tree. */
 void client_json_write(const struct json *json, struct buf *out);
 
+/* KALAM_INVALID_ARGUMENT when a text is not UTF-8 or a number is not finite. */
+kalam_status client_check_text(const char *sql, const kalam_param *params, size_t count,
+                               kalam_error *error);
 /* Parameters as values; texts borrowed. */
 struct value *client_params(const kalam_param *params, size_t count, struct arena *arena);
 
 /* ---- live_socket.c
  * -------------------------------------------------------------------------------- */
 
-void live_socket_free(
-    struct live_socket *socket); /* NULL is fine; subscriptions see KALAM_CLOSED */
+/* Closes the subscriptions that are still open. NULL is fine. */
+void live_socket_free(struct live_socket *socket);
 
 #endif

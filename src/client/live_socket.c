@@ -21,7 +21,7 @@ struct live_socket {
     pthread_cond_t changed;
     struct websocket *websocket; /* NULL while disconnected */
     struct kalam_subscription *subscriptions;
-    bool authenticated, refused;
+    bool authenticated, refused; /* while connecting */
     char refusal[512];
 };
 
@@ -68,18 +68,32 @@ static struct kalam_subscription *live_socket_find(struct live_socket *socket, s
     return NULL;
 }
 
+/* Not under socket->mutex: it may wait for room in the subscription's queue, and others must be
+ * able to subscribe and to close meanwhile. `busy` keeps the subscription. */
 static void live_socket_route(struct live_socket *socket, struct event_item *item,
                               const struct wire_server_message *message)
 {
-    struct kalam_subscription *subscription = live_socket_find(socket, message->subscription_id);
+    struct kalam_subscription *subscription;
+    bool more;
 
+    pthread_mutex_lock(&socket->mutex);
+    subscription = live_socket_find(socket, message->subscription_id);
+    if (subscription)
+        subscription->busy++;
+    pthread_mutex_unlock(&socket->mutex);
     if (!subscription) {
         event_item_free(item);
         return;
     }
     item->subscription = subscription;
-    if (subscription_take(subscription, item, message))
+    more = subscription_take(subscription, item, message);
+    pthread_mutex_lock(&socket->mutex);
+    if (more)
         live_socket_send_id(socket, WIRE_NEXT_BATCH, subscription->id);
+    CHECK(subscription->busy > 0);
+    subscription->busy--;
+    pthread_cond_broadcast(&socket->changed);
+    pthread_mutex_unlock(&socket->mutex);
 }
 
 static void live_socket_message(void *context, struct str text)
@@ -89,7 +103,6 @@ static void live_socket_message(void *context, struct str text)
     struct wire_server_message message;
     struct error error;
 
-    pthread_mutex_lock(&socket->mutex);
     if (wire_server_message_decode(text, &item->arena, &message, &error) != STATUS_OK) {
         event_item_free(item); /* an unknown message of a newer server */
     } else if (message.type == WIRE_AUTH_SUCCESS) {
@@ -102,7 +115,6 @@ static void live_socket_message(void *context, struct str text)
     } else {
         live_socket_route(socket, item, &message);
     }
-    pthread_mutex_unlock(&socket->mutex);
 }
 
 /* ---- connecting
@@ -118,11 +130,14 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
 
     buf_init(&headers);
     pthread_mutex_lock(&client->mutex);
+    atomic_store(&client->cancelled, false); /* a former call's */
     status = client_auth_headers(client, &headers, error);
     pthread_mutex_unlock(&client->mutex);
     buf_append_byte(&headers, 0);
-    struct websocket_options options = {
-        .url = client->url, .headers = headers.data, .timeout_ms = client->timeout_ms};
+    struct websocket_options options = {.url = client->url,
+                                        .headers = headers.data,
+                                        .timeout_ms = client->timeout_ms,
+                                        .cancelled = &socket->stopping};
     if (status == KALAM_OK)
         status = websocket_open(&options, &websocket, error);
     buf_clear(&headers);
@@ -131,7 +146,7 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
     socket->authenticated = socket->refused = false;
     int64_t end = clock_monotonic_ms() + client->timeout_ms;
     while (status == KALAM_OK && !socket->authenticated && !socket->refused &&
-           clock_monotonic_ms() < end)
+           clock_monotonic_ms() < end && !atomic_load(&socket->stopping))
         status = websocket_poll(websocket, POLL_MS, live_socket_message, socket);
     if (!socket->authenticated) {
         websocket_close(websocket);
@@ -142,7 +157,7 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
     pthread_mutex_lock(&socket->mutex);
     socket->websocket = websocket;
     for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
-        if (at->active && !at->unsubscribed)
+        if (kalam_sub_is_active(at))
             live_socket_send_subscribe(socket, at);
     }
     pthread_mutex_unlock(&socket->mutex);
@@ -188,6 +203,18 @@ static void live_socket_pause(struct live_socket *socket, int64_t ms)
     pthread_mutex_unlock(&socket->mutex);
 }
 
+/* The credentials are refused for good: every subscription learns it instead of waiting. */
+static void live_socket_give_up(struct live_socket *socket, const kalam_error *error)
+{
+    pthread_mutex_lock(&socket->mutex);
+    for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
+        struct event_item *item = event_item_new(at, KALAM_EVENT_ERROR);
+        item->event.error = *error;
+        subscription_end(at, item);
+    }
+    pthread_mutex_unlock(&socket->mutex);
+}
+
 static void live_socket_reconnect(struct live_socket *socket)
 {
     int64_t backoff = 1000;
@@ -201,11 +228,13 @@ static void live_socket_reconnect(struct live_socket *socket)
         if (atomic_load(&socket->stopping))
             break;
         status = live_socket_connect(socket, &error);
-        if (status == KALAM_AUTHENTICATION) {
-            pthread_mutex_lock(&socket->client->mutex);
-            (void)client_renew(socket->client, &error); /* the next attempt tells */
-            pthread_mutex_unlock(&socket->client->mutex);
-        }
+        if (status != KALAM_AUTHENTICATION)
+            continue;
+        pthread_mutex_lock(&socket->client->mutex);
+        kalam_status renewed = client_renew(socket->client, NULL);
+        pthread_mutex_unlock(&socket->client->mutex);
+        if (renewed == KALAM_AUTHENTICATION)
+            live_socket_give_up(socket, &error);
     }
 }
 
@@ -241,6 +270,13 @@ kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kal
         pthread_mutex_init(&socket->mutex, NULL);
         pthread_cond_init(&socket->changed, NULL);
         status = live_socket_connect(socket, error);
+        if (status == KALAM_AUTHENTICATION) {
+            pthread_mutex_lock(&client->mutex);
+            kalam_status renewed = client_renew(client, NULL);
+            pthread_mutex_unlock(&client->mutex);
+            if (renewed == KALAM_OK)
+                status = live_socket_connect(socket, error);
+        }
         if (status != KALAM_OK) {
             pthread_mutex_destroy(&socket->mutex);
             pthread_cond_destroy(&socket->changed);
@@ -258,6 +294,8 @@ void live_socket_free(struct live_socket *socket)
 {
     if (!socket)
         return;
+    while (socket->subscriptions) /* only the caller adds and removes, and he has let go of them */
+        kalam_sub_close(socket->subscriptions);
     atomic_store(&socket->stopping, true);
     pthread_mutex_lock(&socket->mutex);
     if (socket->websocket)
@@ -266,7 +304,7 @@ void live_socket_free(struct live_socket *socket)
     pthread_mutex_unlock(&socket->mutex);
     pthread_join(socket->thread, NULL);
     live_socket_disconnected(socket);
-    CHECK(!socket->subscriptions); /* the caller closes them first */
+    CHECK(!socket->subscriptions);
     pthread_mutex_destroy(&socket->mutex);
     pthread_cond_destroy(&socket->changed);
     mem_free(socket);
@@ -294,6 +332,8 @@ void live_socket_remove(struct live_socket *socket, struct kalam_subscription *s
             break;
         }
     }
+    while (subscription->busy > 0)
+        pthread_cond_wait(&socket->changed, &socket->mutex);
     pthread_mutex_unlock(&socket->mutex);
 }
 
@@ -301,17 +341,18 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
                              int timeout_ms)
 {
     struct timespec until;
-    bool connected;
+    bool connected, was_active;
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += timeout_ms / 1000 + 1;
     /* First of all let the reader go: it may wait for room while it holds socket->mutex. */
     pthread_mutex_lock(&subscription->mutex);
+    was_active = subscription->active;
     subscription->active = false;
     pthread_cond_broadcast(&subscription->taken);
     pthread_mutex_unlock(&subscription->mutex);
     pthread_mutex_lock(&socket->mutex);
-    connected = socket->websocket != NULL;
+    connected = socket->websocket != NULL && was_active;
     if (connected)
         live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->id);
     pthread_mutex_unlock(&socket->mutex);

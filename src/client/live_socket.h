@@ -28,9 +28,10 @@ struct kalam_subscription {
     pthread_cond_t arrived, taken;
     struct event_item *queue, **queue_tail, *current;
     size_t queued;
-    bool active;       /* no final event yet */
-    bool unsubscribed; /* the server has acknowledged, or the connection is gone */
-    bool subscribed_once;
+    bool active;          /* no final event yet */
+    bool unsubscribed;    /* the server has acknowledged, or the connection is gone */
+    bool subscribed_once; /* reader thread only */
+    unsigned busy;        /* the reader works on it without socket->mutex; socket->mutex */
     /* schema of the last acknowledgement; mutex */
     struct arena schema_arena;
     struct wire_column *columns;
@@ -40,8 +41,10 @@ struct kalam_subscription {
 /* With client->live_mutex held: the open socket, connecting if there is none. */
 kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kalam_error *error);
 void live_socket_add(struct live_socket *socket, struct kalam_subscription *subscription);
+/* Returns when the reader has let go of it. */
 void live_socket_remove(struct live_socket *socket, struct kalam_subscription *subscription);
-/* Sends unsubscribe and waits at most `timeout_ms` for the acknowledgement. */
+/* Sends unsubscribe, if it is still active, and waits at most `timeout_ms` for the acknowledgement.
+ */
 void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscription *subscription,
                              int timeout_ms);
 
@@ -52,6 +55,8 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
 bool subscription_take(struct kalam_subscription *subscription, struct event_item *item,
                        const struct wire_server_message *message);
 void subscription_push(struct kalam_subscription *subscription, struct event_item *item);
+/* A last ERROR event, whatever the queue holds. */
+void subscription_end(struct kalam_subscription *subscription, struct event_item *item);
 struct event_item *event_item_new(struct kalam_subscription *subscription, kalam_event_type type);
 void event_item_free(struct event_item *item);
 

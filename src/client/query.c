@@ -6,11 +6,13 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "client/client_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 
-enum { RETRY_WAIT_MS = 50 };
+enum { RETRY_WAIT_MS = 50, RETRY_WAIT_DOUBLINGS_MAX = 5 };
 
 struct value *client_params(const kalam_param *params, size_t count, struct arena *arena)
 {
@@ -37,6 +39,27 @@ struct value *client_params(const kalam_param *params, size_t count, struct aren
         }
     }
     return values;
+}
+
+kalam_status client_check_text(const char *sql, const kalam_param *params, size_t count,
+                               kalam_error *error)
+{
+    CHECK(sql && (params || count == 0));
+    if (!utf8_is_valid(str_from_c(sql)))
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "the statement is not valid UTF-8");
+    for (size_t i = 0; i < count; i++) {
+        const kalam_param *param = &params[i];
+        if (param->type == KALAM_TEXT && param->text && !utf8_is_valid(str_from_c(param->text)))
+            return client_fail(error, KALAM_INVALID_ARGUMENT, "parameter $%zu is not valid UTF-8",
+                               i + 1);
+        if (param->type == KALAM_REAL && !isfinite(param->real))
+            return client_fail(error, KALAM_INVALID_ARGUMENT, "parameter $%zu is not finite",
+                               i + 1);
+        if ((unsigned)param->type > KALAM_TEXT)
+            return client_fail(error, KALAM_INVALID_ARGUMENT, "parameter $%zu has no known type",
+                               i + 1);
+    }
+    return KALAM_OK;
 }
 
 /* Repeating the statement changes nothing. */
@@ -82,17 +105,20 @@ static kalam_status query_exchange(kalam_client *client, struct str sql, struct 
                                    .headers = headers.data,
                                    .body = body,
                                    .timeout_ms = client->timeout_ms,
+                                   .once = !query_is_idempotent(sql),
                                    .cancelled = &client->cancelled};
     for (int attempt = 0; status == KALAM_OK; attempt++) {
         kalam_status outcome =
             http_perform(client->http, &request, http_status, answer, &sent, error);
         bool repeat = outcome == KALAM_CONNECTION && attempt < client->retries_max &&
-                      (!sent || query_is_idempotent(sql)) && !atomic_load(&client->cancelled);
+                      (!sent || !request.once) && !atomic_load(&client->cancelled);
         if (!repeat) {
             status = outcome;
             break;
         }
-        query_wait(RETRY_WAIT_MS << attempt);
+        query_wait(RETRY_WAIT_MS << (attempt < RETRY_WAIT_DOUBLINGS_MAX
+                                         ? attempt
+                                         : RETRY_WAIT_DOUBLINGS_MAX));
     }
     buf_clear(&url);
     buf_clear(&headers);
@@ -114,6 +140,21 @@ static kalam_status query_error(const struct wire_reply *reply, int http_status,
     return status;
 }
 
+/* Puts a NUL behind the texts that the caller gets as they are. */
+static void query_end_texts(kalam_results *results)
+{
+    struct arena *arena = &results->arena;
+
+    results->texts = arena_array(arena, results->reply.result_count + 1, sizeof *results->texts);
+    for (size_t s = 0; s < results->reply.result_count; s++) {
+        struct wire_result *result = &results->reply.results[s];
+        result->message = arena_copy(arena, result->message);
+        result->as_user = arena_copy(arena, result->as_user);
+        for (size_t c = 0; c < result->column_count; c++)
+            result->columns[c].name = arena_copy(arena, result->columns[c].name);
+    }
+}
+
 /* Decodes into new results; they are handed over even when the reply is an error that has earlier
  * results. */
 static kalam_status query_decode(struct str answer, int http_status, kalam_results **out,
@@ -133,8 +174,7 @@ static kalam_status query_decode(struct str answer, int http_status, kalam_resul
         return client_fail(error, http_status == 200 ? KALAM_SERIALIZATION : KALAM_HTTP,
                            "no KalamDB answer (HTTP %d): %s", http_status, parse.message);
     }
-    results->texts =
-        arena_array(&results->arena, results->reply.result_count + 1, sizeof *results->texts);
+    query_end_texts(results);
     if (!results->reply.success)
         status = query_error(&results->reply, http_status, error);
     if (status != KALAM_OK && results->reply.result_count == 0) {
@@ -158,6 +198,8 @@ kalam_status kalam_query_params(kalam_client *client, const char *sql, const kal
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "client, statement and a place for results are needed");
     *out = NULL;
+    if (client_check_text(sql, params, count, error) != KALAM_OK)
+        return KALAM_INVALID_ARGUMENT;
     arena_init(&arena, 0);
     buf_init(&body);
     buf_init(&answer);

@@ -48,7 +48,6 @@ size_t kalam_column_count(const kalam_results *results, size_t s)
     return result ? result->column_count : 0;
 }
 
-/* Texts of the decoder lie in the arena with a NUL behind them. */
 static const struct wire_column *results_column(const kalam_results *results, size_t s,
                                                 size_t column)
 {
@@ -57,18 +56,17 @@ static const struct wire_column *results_column(const kalam_results *results, si
     return result && column < result->column_count ? &result->columns[column] : NULL;
 }
 
-static const char *results_c_text(const kalam_results *results, struct str text)
+/* query.c has put a NUL behind it. */
+static const char *results_c_text(struct str text)
 {
-    struct arena *arena = &((kalam_results *)(uintptr_t)results)->arena;
-
-    return text.size > 0 ? arena_copy(arena, text).data : "";
+    return text.size > 0 ? text.data : "";
 }
 
 const char *kalam_column_name(const kalam_results *results, size_t s, size_t column)
 {
     const struct wire_column *found = results_column(results, s, column);
 
-    return found ? results_c_text(results, found->name) : "";
+    return found ? results_c_text(found->name) : "";
 }
 
 const char *kalam_column_type(const kalam_results *results, size_t s, size_t column)
@@ -103,28 +101,41 @@ const char *kalam_message(const kalam_results *results, size_t s)
 {
     const struct wire_result *result = results_at(results, s);
 
-    return result ? results_c_text(results, result->message) : "";
+    return result ? results_c_text(result->message) : "";
 }
 
 const char *kalam_as_user(const kalam_results *results, size_t s)
 {
     const struct wire_result *result = results_at(results, s);
 
-    return result ? results_c_text(results, result->as_user) : "";
+    return result ? results_c_text(result->as_user) : "";
+}
+
+/* Where the text of a value is kept once it was asked for. */
+static const char **results_text_slot(kalam_results *results, size_t s, size_t row, size_t column)
+{
+    size_t columns = results->reply.results[s].column_count;
+
+    CHECK(column < columns);
+    if (!results->texts[s])
+        results->texts[s] = arena_array(&results->arena, kalam_row_count(results, s),
+                                        columns * sizeof *results->texts[s]);
+    return &results->texts[s][row * columns + column];
 }
 
 const char *kalam_text(const kalam_results *results, size_t s, size_t row, size_t column)
 {
     const struct json *cell = results_cell(results, s, row, column);
     const struct wire_column *of = results_column(results, s, column);
-    struct arena *arena;
+    kalam_results *cache = (kalam_results *)(uintptr_t)results;
+    const char **slot;
 
     if (!cell || !of || cell->kind == JSON_NULL)
         return NULL;
-    if (cell->kind == JSON_STRING && cell->text.size == 0)
-        return "";
-    arena = &((kalam_results *)(uintptr_t)results)->arena;
-    return client_text(cell, of->type.kind, arena);
+    slot = results_text_slot(cache, s, row, column);
+    if (!*slot)
+        *slot = client_text(cell, of->type.kind, &cache->arena);
+    return *slot;
 }
 
 bool kalam_is_null(const kalam_results *results, size_t s, size_t row, size_t column)
@@ -136,8 +147,7 @@ bool kalam_is_null(const kalam_results *results, size_t s, size_t row, size_t co
 
 bool kalam_int64(const kalam_results *results, size_t s, size_t row, size_t column, int64_t *out)
 {
-    CHECK(out);
-    return json_integer_any(results_cell(results, s, row, column), out);
+    return out && json_integer_any(results_cell(results, s, row, column), out);
 }
 
 bool kalam_double(const kalam_results *results, size_t s, size_t row, size_t column, double *out)
@@ -146,6 +156,8 @@ bool kalam_double(const kalam_results *results, size_t s, size_t row, size_t col
     char text[64];
     char *end = NULL;
 
+    if (!out)
+        return false;
     if (json_real(cell, out))
         return true;
     if (!cell || cell->kind != JSON_STRING || cell->text.size == 0 ||

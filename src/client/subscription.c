@@ -50,6 +50,24 @@ void subscription_push(struct kalam_subscription *subscription, struct event_ite
     event_item_free(item);
 }
 
+void subscription_end(struct kalam_subscription *subscription, struct event_item *item)
+{
+    CHECK(item->subscription == subscription && item->event.type == KALAM_EVENT_ERROR);
+    pthread_mutex_lock(&subscription->mutex);
+    if (subscription->active) {
+        *subscription->queue_tail = item;
+        subscription->queue_tail = &item->next;
+        subscription->queued++;
+        item = NULL;
+    }
+    subscription->active = false;
+    subscription->unsubscribed = true;
+    pthread_cond_broadcast(&subscription->arrived);
+    pthread_cond_broadcast(&subscription->taken);
+    pthread_mutex_unlock(&subscription->mutex);
+    event_item_free(item);
+}
+
 static void subscription_push_plain(struct kalam_subscription *subscription, kalam_event_type type)
 {
     subscription_push(subscription, event_item_new(subscription, type));
@@ -114,12 +132,7 @@ static void subscription_take_error(struct kalam_subscription *subscription,
     item->event.type = KALAM_EVENT_ERROR;
     client_fail(&item->event.error, KALAM_SUBSCRIPTION, "%.*s", STR_ARG(message->message));
     snprintf(item->event.error.code, sizeof item->event.error.code, "%.*s", STR_ARG(message->code));
-    subscription_push(subscription, item);
-    pthread_mutex_lock(&subscription->mutex);
-    subscription->active = false;
-    subscription->unsubscribed = true;
-    pthread_cond_broadcast(&subscription->arrived);
-    pthread_mutex_unlock(&subscription->mutex);
+    subscription_end(subscription, item);
 }
 
 bool subscription_take(struct kalam_subscription *subscription, struct event_item *item,
@@ -174,6 +187,7 @@ static void subscription_fill_request(kalam_client *client, kalam_subscription *
     request->sql = arena_copy(&subscription->arena, str_from_c(sql));
     if (!options)
         return;
+    CHECK(options->params || options->param_count == 0);
     request->has_options = true;
     request->has_last_rows = options->last_rows >= 0;
     request->last_rows = options->last_rows;
@@ -198,9 +212,13 @@ kalam_status kalam_subscribe(kalam_client *client, const char *sql,
     kalam_status status;
 
     client_error_clear(error);
-    if (!client || !sql || !out)
+    if (!client || !sql || !out || (options && options->param_count > 0 && !options->params))
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "client, statement and a place for the subscription are needed");
+    *out = NULL;
+    if (client_check_text(sql, options ? options->params : NULL,
+                          options && options->params ? options->param_count : 0, error) != KALAM_OK)
+        return KALAM_INVALID_ARGUMENT;
     pthread_mutex_lock(&client->live_mutex);
     status = live_socket_get(client, &socket, error);
     pthread_mutex_unlock(&client->live_mutex);
@@ -246,7 +264,8 @@ kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms,
 {
     kalam_status status;
 
-    CHECK(subscription && out);
+    if (!subscription || !out)
+        return KALAM_INVALID_ARGUMENT;
     pthread_mutex_lock(&subscription->mutex);
     event_item_free(subscription->current);
     subscription->current = NULL;
@@ -276,6 +295,8 @@ bool kalam_sub_is_active(const kalam_subscription *subscription)
     kalam_subscription *locked = (kalam_subscription *)(uintptr_t)subscription;
     bool active;
 
+    if (!subscription)
+        return false;
     pthread_mutex_lock(&locked->mutex);
     active = locked->active;
     pthread_mutex_unlock(&locked->mutex);
@@ -335,14 +356,29 @@ const char *kalam_event_name(const kalam_event *event, size_t row, bool old, siz
                : "";
 }
 
+char *kalam_event_json(const kalam_event *event, size_t row, bool old)
+{
+    const struct json *object = event_row(event, row, old);
+    struct buf text;
+    size_t size;
+
+    buf_init(&text);
+    if (object)
+        client_json_write(object, &text);
+    else
+        buf_append_str(&text, STR_LIT("null"));
+    buf_append_byte(&text, 0);
+    return buf_take(&text, &size);
+}
+
 const char *kalam_event_text(const kalam_event *event, size_t row, bool old, size_t column)
 {
     const struct json *object = event_row(event, row, old);
-    const struct event_item *item = event->internal;
-    struct kalam_subscription *subscription = item->subscription;
+    const struct event_item *item = event ? event->internal : NULL;
+    struct kalam_subscription *subscription = item ? item->subscription : NULL;
     enum value_type type = VALUE_TEXT;
 
-    if (!object || column >= object->count)
+    if (!object || !subscription || column >= object->count)
         return NULL;
     pthread_mutex_lock(&subscription->mutex);
     for (size_t i = 0; i < subscription->column_count; i++) {

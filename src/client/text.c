@@ -44,7 +44,7 @@ const char *client_text(const struct json *json, enum value_type type, struct ar
     if (!json || json->kind == JSON_NULL)
         return NULL;
     if (json->kind == JSON_STRING)
-        return arena_copy(arena, json->text).data;
+        return json->text.size > 0 ? arena_copy(arena, json->text).data : "";
     if (json->kind == JSON_BOOLEAN)
         return json->boolean ? "true" : "false";
     if (json->kind == JSON_INTEGER &&

@@ -19,6 +19,7 @@ struct http_request {
     const char *headers; /* lines separated by \n */
     struct str body;
     int timeout_ms;
+    bool once; /* repeating it changes something: never sent a second time, not even by libcurl */
     const atomic_bool *cancelled;
 };
 /* KALAM_OK with any HTTP status; KALAM_CONNECTION, KALAM_TIMEOUT. Redirects are not followed.
@@ -31,6 +32,7 @@ struct websocket_options {
     const char *url;     /* http://host:port of the server */
     const char *headers; /* further header lines separated by \n */
     int timeout_ms;
+    const atomic_bool *cancelled; /* given up when it becomes true */
 };
 /* Connects and upgrades. Blocking. */
 kalam_status websocket_open(const struct websocket_options *options, struct websocket **out,

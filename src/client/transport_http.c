@@ -9,6 +9,7 @@
 
 struct http {
     CURL *curl;
+    struct str unsent; /* of the body of a request that is sent at most once */
 };
 
 static void http_start_curl(void)
@@ -29,7 +30,7 @@ struct http *http_new(void)
         curl_easy_cleanup(curl);
         return NULL;
     }
-    http->curl = curl;
+    *http = (struct http){.curl = curl};
     return http;
 }
 
@@ -61,23 +62,57 @@ static int http_progress(void *context, curl_off_t down_total, curl_off_t down, 
 static struct curl_slist *http_headers(const char *lines)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-    char line[8192];
+    struct buf line;
 
+    buf_init(&line);
     while (lines && *lines) {
         size_t size = strcspn(lines, "\n");
-        if (size > 0 && size < sizeof line) {
-            memcpy(line, lines, size);
-            line[size] = 0;
-            list = curl_slist_append(list, line);
-        }
+        buf_reset(&line);
+        buf_append(&line, lines, size);
+        buf_append_byte(&line, 0);
+        if (size > 0)
+            list = curl_slist_append(list, line.data);
         lines += size + (lines[size] == '\n');
     }
+    buf_clear(&line);
     return list;
 }
 
-static void http_set_up(CURL *curl, const struct http_request *request, struct curl_slist *headers,
-                        struct buf *answer)
+static size_t http_give(char *out, size_t size, size_t count, void *context)
 {
+    struct str *unsent = context;
+    size_t take = size * count < unsent->size ? size * count : unsent->size;
+
+    CHECK(unsent->data || take == 0);
+    if (take > 0)
+        memcpy(out, unsent->data, take);
+    *unsent = str_from(unsent->data + take, unsent->size - take);
+    return take;
+}
+
+/* libcurl repeats a POST by itself when a kept-alive connection ends before the answer. It cannot
+ * when the body comes from a function without a way back: it fails instead. */
+static void http_set_body(struct http *http, const struct http_request *request)
+{
+    CURL *curl = http->curl;
+
+    CHECK(request->body.data || request->body.size == 0);
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
+    if (!request->once) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.size ? request->body.data : "");
+        return;
+    }
+    http->unsent = request->body;
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, http_give);
+    curl_easy_setopt(curl, CURLOPT_READDATA, &http->unsent);
+}
+
+static void http_set_up(struct http *http, const struct http_request *request,
+                        struct curl_slist *headers, struct buf *answer)
+{
+    CURL *curl = http->curl;
+
     CHECK(request->url && request->method);
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, request->url);
@@ -93,11 +128,8 @@ static void http_set_up(CURL *curl, const struct http_request *request, struct c
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, http_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)request->cancelled);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    if (strcmp(request->method, "POST") == 0) {
-        curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.size ? request->body.data : "");
-    }
+    if (strcmp(request->method, "POST") == 0)
+        http_set_body(http, request);
 }
 
 kalam_status http_perform(struct http *http, const struct http_request *request, int *http_status,
@@ -109,13 +141,20 @@ kalam_status http_perform(struct http *http, const struct http_request *request,
 
     CHECK(http && http_status && answer && sent);
     buf_reset(answer);
-    http_set_up(http->curl, request, headers, answer);
+    http_set_up(http, request, headers, answer);
     code = curl_easy_perform(http->curl);
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(http->curl, CURLINFO_REQUEST_SIZE, &uploaded);
     curl_slist_free_all(headers);
     *http_status = (int)status;
     *sent = uploaded > 0;
+    if (code == CURLE_OK && status >= 300 && status < 400) {
+        client_fail(error, KALAM_HTTP, "the server redirects (HTTP %ld); redirects are refused",
+                    status);
+        if (error)
+            error->http_status = (int)status;
+        return KALAM_HTTP;
+    }
     if (code == CURLE_OK)
         return KALAM_OK;
     if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK)

@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include <wslay/wslay.h>
 
-enum { HEAD_MAX = 16384, MESSAGE_MAX = 16 << 20 };
+enum { HEAD_MAX = 16384, MESSAGE_MAX = 16 << 20, POLL_BYTES_MAX = 256 << 10, SLICE_MS = 100 };
 
 struct outgoing {
     struct outgoing *next;
@@ -36,6 +36,7 @@ struct websocket {
     wslay_event_context_ptr context;
     struct buf early; /* bytes that came behind the upgrade answer */
     size_t early_taken;
+    size_t budget; /* bytes that this poll may still read: a busy server must not starve sending */
     void (*message)(void *context, struct str text);
     void *message_context;
     pthread_mutex_t mutex;
@@ -45,25 +46,63 @@ struct websocket {
 /* ---- connecting
  * ------------------------------------------------------------------------------------ */
 
-static int websocket_connect(const char *host, const char *port, kalam_error *error)
+/* Waits for `events` until `end` in short slices, so that giving up is noticed. 0 or an errno. */
+static int websocket_await(int fd, short events, int64_t end, const atomic_bool *cancelled)
+{
+    for (;;) {
+        struct pollfd wait = {.fd = fd, .events = events};
+        int64_t left = end - clock_monotonic_ms();
+        if (cancelled && atomic_load(cancelled))
+            return ECANCELED;
+        if (left <= 0)
+            return ETIMEDOUT;
+        int ready = poll(&wait, 1, left < SLICE_MS ? (int)left : SLICE_MS);
+        if (ready > 0)
+            return 0;
+        if (ready < 0 && errno != EINTR)
+            return errno;
+    }
+}
+
+/* One address; 0 or an errno. */
+static int websocket_connect_one(const struct addrinfo *at, int64_t end,
+                                 const atomic_bool *cancelled, int *out)
+{
+    int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
+    int failure = 0;
+    socklen_t size = sizeof failure;
+
+    CHECK(out);
+    if (fd < 0)
+        return errno;
+    if (connect(fd, at->ai_addr, at->ai_addrlen) != 0)
+        failure = errno == EINPROGRESS ? websocket_await(fd, POLLOUT, end, cancelled) : errno;
+    if (failure == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
+        failure = errno;
+    if (failure != 0)
+        close(fd);
+    else
+        *out = fd;
+    return failure;
+}
+
+static int websocket_connect(const char *host, const char *port,
+                             const struct websocket_options *options, kalam_error *error)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-    int fd = -1, failure = getaddrinfo(host, port, &hints, &list);
+    int fd = -1, failure = getaddrinfo(host, port, &hints, &list), reason = 0;
+    int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
     if (failure) {
         client_fail(error, KALAM_CONNECTION, "cannot resolve %s: %s", host, gai_strerror(failure));
         return -1;
     }
-    for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next) {
-        fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
-        if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) != 0) {
-            close(fd);
-            fd = -1;
-        }
-    }
+    for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
+        reason = websocket_connect_one(at, end, options->cancelled, &fd);
     freeaddrinfo(list);
     if (fd < 0)
-        client_fail(error, KALAM_CONNECTION, "cannot reach %s:%s: %s", host, port, strerror(errno));
+        client_fail(error, KALAM_CONNECTION, "cannot reach %s:%s: %s", host, port,
+                    strerror(reason));
     else
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     return fd;
@@ -92,11 +131,13 @@ static bool websocket_address(const char *url, char host[256], char port[8])
     return *host && *port;
 }
 
-static bool websocket_write_all(int fd, struct str bytes)
+static bool websocket_write_all(int fd, struct str bytes, int64_t end, const atomic_bool *cancelled)
 {
     while (bytes.size > 0) {
         ssize_t wrote = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
-        if (wrote < 0 && errno != EINTR)
+        if (wrote < 0 && errno == EAGAIN && websocket_await(fd, POLLOUT, end, cancelled) != 0)
+            return false;
+        if (wrote < 0 && errno != EINTR && errno != EAGAIN)
             return false;
         if (wrote > 0)
             bytes = str_from(bytes.data + wrote, bytes.size - (size_t)wrote);
@@ -106,17 +147,16 @@ static bool websocket_write_all(int fd, struct str bytes)
 
 /* Reads the head of the answer; what follows it stays in `early`. False when the connection ended.
  */
-static bool websocket_read_head(struct websocket *socket, int timeout_ms, struct buf *head)
+static bool websocket_read_head(struct websocket *socket, int64_t end, const atomic_bool *cancelled,
+                                struct buf *head)
 {
-    int64_t end = clock_monotonic_ms() + timeout_ms;
-
     while (head->size < HEAD_MAX) {
-        struct pollfd wait = {.fd = socket->fd, .events = POLLIN};
-        int64_t left = end - clock_monotonic_ms();
-        if (left <= 0 || poll(&wait, 1, (int)left) <= 0)
+        if (websocket_await(socket->fd, POLLIN, end, cancelled) != 0)
             return false;
         char *room = buf_reserve(head, 4096);
         ssize_t got = recv(socket->fd, room, 4096, 0);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
         if (got <= 0)
             return false;
         head->size += (size_t)got;
@@ -151,24 +191,26 @@ static kalam_status websocket_upgrade(struct websocket *socket,
     char key[32], accept[32];
     int code = 0;
     kalam_status status = KALAM_OK;
+    int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
     buf_init(&request);
     buf_init(&head);
     id_random(random, sizeof random);
     EVP_EncodeBlock((unsigned char *)key, random, sizeof random);
     websocket_accept_for(key, accept);
-    buf_printf(&request,
-               "GET /v1/ws HTTP/1.1\r\nHost: %s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n",
-               host, port, key);
+    buf_printf(
+        &request,
+        "GET /v1/ws HTTP/1.1\r\nHost: %s%s%s:%s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n",
+        strchr(host, ':') ? "[" : "", host, strchr(host, ':') ? "]" : "", port, key);
     for (const char *line = options->headers; line && *line;) {
         size_t size = strcspn(line, "\n");
         buf_printf(&request, "%.*s\r\n", (int)size, line);
         line += size + (line[size] == '\n');
     }
     buf_append_str(&request, STR_LIT("\r\n"));
-    if (!websocket_write_all(socket->fd, buf_str(&request)) ||
-        !websocket_read_head(socket, options->timeout_ms, &head)) {
+    if (!websocket_write_all(socket->fd, buf_str(&request), end, options->cancelled) ||
+        !websocket_read_head(socket, end, options->cancelled, &head)) {
         status = client_fail(error, KALAM_CONNECTION,
                              "the server closed the connection during the upgrade");
     } else {
@@ -202,9 +244,15 @@ static ssize_t websocket_recv(wslay_event_context_ptr context, uint8_t *data, si
         socket->early_taken += take;
         return (ssize_t)take;
     }
-    got = recv(socket->fd, data, size, MSG_DONTWAIT);
-    if (got > 0)
+    if (socket->budget == 0) { /* the rest in the next poll */
+        wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    got = recv(socket->fd, data, size < socket->budget ? size : socket->budget, MSG_DONTWAIT);
+    if (got > 0) {
+        socket->budget -= (size_t)got;
         return got;
+    }
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
     } else {
@@ -274,7 +322,7 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
     buf_init(&socket->early);
     pthread_mutex_init(&socket->mutex, NULL);
     socket->outbox_tail = &socket->outbox;
-    socket->fd = websocket_connect(host, port, error);
+    socket->fd = websocket_connect(host, port, options, error);
     status =
         socket->fd < 0 ? KALAM_CONNECTION : websocket_upgrade(socket, options, host, port, error);
     if (status == KALAM_OK &&
@@ -377,6 +425,7 @@ kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
     if (wait[1].revents & POLLIN && read(socket->wake, &count, sizeof count) < 0 && errno != EAGAIN)
         socket->broken = true;
     websocket_take_outbox(socket);
+    socket->budget = POLL_BYTES_MAX;
     if (!socket->broken && wslay_event_recv(socket->context) != 0)
         socket->broken = true;
     if (!socket->broken && wslay_event_want_write(socket->context) &&

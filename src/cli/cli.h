@@ -1,0 +1,94 @@
+/* cli.h — what the parts of kalam share: the connection and how things are shown.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "cli/options.h"
+#include "kalam/kalam.h"
+
+#include <stdio.h>
+
+struct history; /* history.h */
+struct names;   /* complete.h */
+
+struct cli {
+    struct options *options; /* changed by \connect and \login */
+    kalam_client *client;
+    FILE *out;        /* standard output, or the file of \o */
+    bool interactive; /* a prompt and a person */
+    bool terminal;    /* standard output is one */
+    bool color;
+    bool online; /* the last call reached the server */
+    bool asked;  /* the password was asked for already */
+    bool leave;  /* \quit */
+    enum format format;
+    enum choice expanded; /* ON, OFF, or AUTO: when too wide */
+    bool timing;
+    int depth;               /* of \i */
+    char *last;              /* last statement, for \watch; owned */
+    char *user;              /* as the server knows it; owned, NULL while unknown */
+    struct history *history; /* NULL without a prompt */
+    struct names *names;     /* for TAB; NULL without a prompt */
+};
+
+/* ---- connect.c ---- */
+
+/* A new client from cli->options in the place of the old one. CLI_OK, or the code after a message
+ * on standard error. */
+enum cli_exit connect_open(struct cli *cli);
+/* Is there a server? As connect_open. */
+enum cli_exit connect_check_health(struct cli *cli);
+/* Asks who the caller is, and for a password if that is needed. As connect_open. */
+enum cli_exit connect_check_user(struct cli *cli);
+/* After KALAM_AUTHENTICATION: true when a password was given and the call may be repeated. */
+bool connect_ask_password(struct cli *cli, const kalam_error *error);
+enum cli_exit connect_exit_code(const kalam_error *error);
+/* The URL's host is this machine. */
+bool connect_is_loopback(const char *url);
+
+/* ---- credentials.c ---- */
+
+/* `kalam login` and `kalam logout`; also \login and \logout. */
+enum cli_exit credentials_login(struct cli *cli);
+enum cli_exit credentials_logout(struct cli *cli);
+/* Takes the stored tokens of the host if nothing else was given. */
+void credentials_use(struct options *options);
+
+/* ---- execute.c ---- */
+
+/* Runs the statements of a text, one request each. With `batch` every result says which statement
+ * it belongs to; the first error ends it. */
+enum cli_exit execute_text(struct cli *cli, struct str text, bool batch);
+enum cli_exit execute_file(struct cli *cli, const char *path);
+/* One request. `number` 0 = not part of a batch. */
+enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number);
+/* Runs without showing; results or NULL with `error`. Shows the spinner. */
+kalam_results *execute_quietly(struct cli *cli, const char *sql, kalam_error *error);
+/* `ERROR: …` on standard error. */
+void execute_report(struct cli *cli, const kalam_error *error, size_t number);
+/* Whatever the results hold. */
+void execute_show(struct cli *cli, const kalam_results *results, size_t number);
+
+/* ---- jobs.c ---- */
+
+/* Waits for the jobs that a result's column job_id names and shows how they get on. */
+enum cli_exit jobs_await(struct cli *cli, const kalam_results *results);
+
+/* ---- live.c ---- */
+
+enum cli_exit live_run(struct cli *cli, const char *sql);
+
+/* ---- command.c ---- */
+
+/* A line that starts with a backslash. */
+enum cli_exit command_run(struct cli *cli, const char *line);
+/* Name of the i-th command ("\\quit"), NULL behind the last. */
+const char *command_name(size_t i);
+const char *command_help(void);
+
+/* ---- prompt.c ---- */
+
+enum cli_exit prompt_run(struct cli *cli);
+
+#endif

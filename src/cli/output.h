@@ -1,0 +1,41 @@
+/* output.h — results on paper: boxes, records, JSON, CSV, Markdown.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include "cli/options.h"
+#include "kalam/kalam.h"
+
+#include <stdio.h>
+
+/* What a table is made of; texts are borrowed. */
+struct grid {
+    size_t column_count, row_count;
+    const char **names;
+    const bool *right;  /* align to the right: numbers */
+    const char **cells; /* row by row; NULL = SQL NULL */
+};
+
+struct output_style {
+    enum format format;
+    enum choice expanded;
+    size_t width_max; /* 0 = as wide as it gets */
+    size_t page_rows; /* 0 = no paging */
+    bool color;
+    bool (*more)(void); /* asked between pages; false = enough */
+};
+
+/* Rows of statement `s`, with `(n rows)` behind a table. False when writing failed. */
+bool output_rows(FILE *out, const kalam_results *results, size_t s,
+                 const struct output_style *style);
+/* "1 row inserted." of "Inserted 1 row(s)"; other messages as they are. */
+void output_message(struct buf *out, const char *message);
+
+/* ---- table.c ---- */
+
+bool table_print(FILE *out, const struct grid *grid, const struct output_style *style);
+bool table_print_expanded(FILE *out, const struct grid *grid, const struct output_style *style);
+bool table_print_markdown(FILE *out, const struct grid *grid);
+
+#endif

@@ -1,0 +1,198 @@
+/* terminal.c — see terminal.h. Signals arrive in the main thread only: every other thread has them
+ * blocked, so that a waiting read or poll of the main thread ends at once.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/terminal.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/thread.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SPINNER_DELAY_MS = 200, SPINNER_STEP_MS = 100, SPINNER_STACK = 256 << 10 };
+
+size_t terminal_width(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 10)
+        return size.ws_col;
+    return 80;
+}
+
+/* One line from `fd`, which is a terminal. */
+static char *terminal_read_line(int fd)
+{
+    struct buf line;
+    size_t size;
+    ssize_t got;
+    char c = 0;
+
+    buf_init(&line);
+    while ((got = read(fd, &c, 1)) == 1 && c != '\n')
+        buf_append_byte(&line, (uint8_t)c);
+    if (got < 1) {
+        buf_clear(&line);
+        return NULL;
+    }
+    buf_append_byte(&line, 0);
+    return buf_take(&line, &size);
+}
+
+static char *terminal_ask_on(const char *prompt, bool echo)
+{
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    struct termios before, quiet;
+    bool changed = false;
+    char *line = NULL;
+
+    CHECK(prompt);
+    if (fd < 0)
+        return NULL;
+    if (!echo && tcgetattr(fd, &before) == 0) {
+        quiet = before;
+        quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
+        changed = tcsetattr(fd, TCSAFLUSH, &quiet) == 0;
+    }
+    if (echo || changed) { /* never a secret in the open */
+        dprintf(fd, "%s", prompt);
+        line = terminal_read_line(fd);
+    }
+    if (changed) {
+        dprintf(fd, "\n");
+        (void)tcsetattr(fd, TCSAFLUSH, &before);
+    }
+    close(fd);
+    return line;
+}
+
+char *terminal_ask_secret(const char *prompt)
+{
+    return terminal_ask_on(prompt, false);
+}
+
+char *terminal_ask(const char *prompt)
+{
+    return terminal_ask_on(prompt, true);
+}
+
+/* ---- Ctrl+C ---- */
+
+static atomic_bool interrupt_mark, interrupt_final;
+static _Atomic(kalam_client *) interrupt_client;
+
+static void interrupt_handle(int signal_number)
+{
+    if (signal_number != SIGINT)
+        atomic_store(&interrupt_final, true);
+    atomic_store(&interrupt_mark, true);
+    kalam_cancel(atomic_load(&interrupt_client));
+}
+
+void interrupt_install(void)
+{
+    struct sigaction action = {.sa_handler = interrupt_handle}; /* without SA_RESTART */
+
+    sigemptyset(&action.sa_mask);
+    CHECK(sigaction(SIGINT, &action, NULL) == 0);
+    CHECK(sigaction(SIGTERM, &action, NULL) == 0);
+    CHECK(sigaction(SIGHUP, &action, NULL) == 0);
+}
+
+void interrupt_watch(kalam_client *client)
+{
+    atomic_store(&interrupt_client, client);
+}
+
+bool interrupt_take(void)
+{
+    return atomic_exchange(&interrupt_mark, false);
+}
+
+bool interrupt_is_set(void)
+{
+    return atomic_load(&interrupt_mark);
+}
+
+bool interrupt_is_final(void)
+{
+    return atomic_load(&interrupt_final);
+}
+
+/* ---- spinner ---- */
+
+struct spinner {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t stopped;
+    bool stop;
+};
+
+/* Waits `ms`; true when it is over. mutex held. */
+static bool spinner_wait(struct spinner *spinner, long ms)
+{
+    struct timespec until;
+    int outcome = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    while (!spinner->stop && outcome == 0)
+        outcome = pthread_cond_timedwait(&spinner->stopped, &spinner->mutex, &until);
+    return spinner->stop;
+}
+
+static void *spinner_main(void *argument)
+{
+    static const char *const frames[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
+    struct spinner *spinner = argument;
+    int64_t start = clock_monotonic_ms();
+    bool drawn = false;
+
+    pthread_mutex_lock(&spinner->mutex);
+    for (size_t i = 0; !spinner_wait(spinner, drawn ? SPINNER_STEP_MS : SPINNER_DELAY_MS); i++) {
+        double seconds = (double)(clock_monotonic_ms() - start) / 1000;
+        fprintf(stderr, "\r%s %.1f s", frames[i % ARRAY_COUNT(frames)], seconds);
+        fflush(stderr);
+        drawn = true;
+    }
+    if (drawn)
+        fprintf(stderr, "\r\033[K");
+    pthread_mutex_unlock(&spinner->mutex);
+    return NULL;
+}
+
+struct spinner *spinner_start(void)
+{
+    struct spinner *spinner = mem_zalloc(sizeof *spinner);
+
+    pthread_mutex_init(&spinner->mutex, NULL);
+    pthread_cond_init(&spinner->stopped, NULL);
+    thread_start(&spinner->thread, "spinner", SPINNER_STACK, spinner_main, spinner);
+    return spinner;
+}
+
+void spinner_stop(struct spinner *spinner)
+{
+    if (!spinner)
+        return;
+    pthread_mutex_lock(&spinner->mutex);
+    spinner->stop = true;
+    pthread_cond_broadcast(&spinner->stopped);
+    pthread_mutex_unlock(&spinner->mutex);
+    pthread_join(spinner->thread, NULL);
+    pthread_mutex_destroy(&spinner->mutex);
+    pthread_cond_destroy(&spinner->stopped);
+    mem_free(spinner);
+}

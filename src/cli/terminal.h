@@ -1,0 +1,31 @@
+/* terminal.h — the terminal kalam talks to: its size, secrets typed without echo, Ctrl+C, and a
+ * spinner for what takes long. SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef CLI_TERMINAL_H
+#define CLI_TERMINAL_H
+
+#include "kalam/kalam.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+size_t terminal_width(void); /* columns of standard output; 80 if unknown */
+/* Asks on the controlling terminal without echo; NULL without one or at its end. mem_free. */
+char *terminal_ask_secret(const char *prompt);
+/* Asks with echo. */
+char *terminal_ask(const char *prompt);
+
+/* From now on Ctrl+C and SIGTERM set a mark, and cancel what `client` waits for. */
+void interrupt_install(void);
+void interrupt_watch(kalam_client *client); /* NULL = nobody */
+bool interrupt_take(void);                  /* true once per Ctrl+C */
+bool interrupt_is_set(void);
+bool interrupt_is_final(void); /* SIGTERM or SIGHUP: leave */
+
+/* Shows ⠋ 0.3 s on standard error after 200 ms, until stopped. */
+struct spinner;
+struct spinner *spinner_start(void);
+void spinner_stop(struct spinner *spinner); /* wipes it; NULL is fine */
+
+#endif
