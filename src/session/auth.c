@@ -120,20 +120,27 @@ enum status session_authenticate_token(struct session_service *service, struct s
     return STATUS_OK;
 }
 
-static enum status session_authenticate_key(struct session_service *service, struct str key,
-                                            struct session_identity *out, struct error *err)
+void session_hash_api_key(struct str key, char out[65])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    char hex[2 * EVP_MAX_MD_SIZE + 1];
     unsigned size = 0;
 
     CHECK(EVP_Digest(key.data, key.size, digest, &size, EVP_sha256(), NULL) == 1);
+    CHECK(size == 32);
     for (unsigned i = 0; i < size; i++)
-        (void)snprintf(hex + 2 * (size_t)i, 3, "%02x", digest[i]);
+        (void)snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
+}
+
+static enum status session_authenticate_key(struct session_service *service, struct str key,
+                                            struct session_identity *out, struct error *err)
+{
+    char hash[65];
+
+    session_hash_api_key(key, hash);
     struct view *view = view_acquire(service->options.store);
+    CHECK(view != NULL);
     /* Looked up by its hash: nothing about the key can be learnt from the time it takes. */
-    const struct user *user =
-        catalog_find_api_key(view_catalog(view), str_from(hex, 2 * (size_t)size));
+    const struct user *user = catalog_find_api_key(view_catalog(view), str_from_c(hash));
     bool good = user != NULL && user->deleted_at == 0;
     if (good)
         session_identity_fill(out, user->id, user->id, user->role);

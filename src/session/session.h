@@ -132,6 +132,8 @@ void session_auth_start(struct session_service *service,
 enum status session_set_root_password(struct session_service *service, struct str password,
                                       struct error *err) MUST_CHECK;
 
+/* sql_services.hash_api_key: hex SHA-256. */
+void session_hash_api_key(struct str key, char out[65]);
 /* sql_services.hash_password */
 enum status session_hash_password(struct session_service *service, struct str password,
                                   char out[256], struct error *err) MUST_CHECK;

@@ -1,0 +1,30 @@
+# build_info.h: version, git branch, git commit and date of this build, as of the last configure run.
+find_package(Git QUIET)
+set(KALAM_GIT_COMMIT "")
+set(KALAM_GIT_BRANCH "")
+if(Git_FOUND)
+  execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --short=12 HEAD
+                  WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" OUTPUT_VARIABLE KALAM_GIT_COMMIT
+                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --abbrev-ref HEAD
+                  WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" OUTPUT_VARIABLE KALAM_GIT_BRANCH
+                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+string(TIMESTAMP KALAM_BUILD_DATE "%Y-%m-%dT%H:%M:%SZ" UTC)
+file(WRITE "${CMAKE_BINARY_DIR}/generated/build_info.tmp"
+"#define BUILD_VERSION \"${PROJECT_VERSION}\"
+#define BUILD_GIT_COMMIT \"${KALAM_GIT_COMMIT}\"
+#define BUILD_GIT_BRANCH \"${KALAM_GIT_BRANCH}\"
+#define BUILD_DATE \"${KALAM_BUILD_DATE}\"
+")
+# The date alone rebuilds nothing: the file changes when the commit does.
+if(NOT EXISTS "${CMAKE_BINARY_DIR}/generated/build_info.h")
+  configure_file("${CMAKE_BINARY_DIR}/generated/build_info.tmp"
+                 "${CMAKE_BINARY_DIR}/generated/build_info.h" COPYONLY)
+else()
+  file(READ "${CMAKE_BINARY_DIR}/generated/build_info.h" KALAM_BUILD_INFO_OLD)
+  if(NOT KALAM_BUILD_INFO_OLD MATCHES "GIT_COMMIT \"${KALAM_GIT_COMMIT}\"")
+    configure_file("${CMAKE_BINARY_DIR}/generated/build_info.tmp"
+                   "${CMAKE_BINARY_DIR}/generated/build_info.h" COPYONLY)
+  endif()
+endif()

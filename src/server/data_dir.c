@@ -1,0 +1,106 @@
+/* data_dir.c — the data folder belongs to one process; the secret that signs tokens lives in it.
+ *
+ * The lock is a flock on {data_dir}/lock: the system drops it with the process, however it ends.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "server/server_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { DATA_DIR_PATH_BYTES = 4096, DATA_DIR_SECRET_BYTES = 48, DATA_DIR_SECRET_MIN = 32 };
+
+static enum status data_dir_path(const char *folder, const char *name,
+                                 char out[DATA_DIR_PATH_BYTES], struct error *err)
+{
+    int size = snprintf(out, DATA_DIR_PATH_BYTES, "%s/%s", folder, name);
+
+    CHECK(size > 0);
+    if (size >= DATA_DIR_PATH_BYTES)
+        return error_set(err, STATUS_INVALID_INPUT, "server.data_dir is too long");
+    return STATUS_OK;
+}
+
+static void data_dir_write_pid(int lock)
+{
+    char text[32];
+    int size = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+    CHECK(size > 0);
+    if (ftruncate(lock, 0) != 0 || pwrite(lock, text, (size_t)size, 0) != size)
+        log_debug("the process id could not be noted in the lock file");
+}
+
+enum status data_dir_lock(const char *path, int *lock, struct error *err)
+{
+    char name[DATA_DIR_PATH_BYTES], holder[32] = "";
+    enum status status = file_make_folders(path, err);
+
+    CHECK(lock != NULL);
+    if (status == STATUS_OK)
+        status = data_dir_path(path, "lock", name, err);
+    if (status != STATUS_OK)
+        return status;
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_set(err, STATUS_IO_FAILED, "cannot open %s: %s", name, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t size = pread(fd, holder, sizeof(holder) - 1, 0);
+        holder[size > 0 ? strcspn(holder, "\n") : 0] = 0;
+        close(fd);
+        return error_set(err, STATUS_CONFLICT,
+                         "data folder %s is in use by another kalamd (process %s)", path,
+                         holder[0] != 0 ? holder : "unknown");
+    }
+    data_dir_write_pid(fd);
+    *lock = fd;
+    return STATUS_OK;
+}
+
+void data_dir_unlock(int lock)
+{
+    CHECK(lock >= -1);
+    if (lock >= 0)
+        close(lock);
+}
+
+static enum status data_dir_make_secret(const char *name, struct buf *out, struct error *err)
+{
+    uint8_t bytes[DATA_DIR_SECRET_BYTES];
+    size_t start = out->size;
+
+    CHECK(name != NULL);
+    id_random(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        buf_printf(out, "%02x", bytes[i]);
+    log_info("a secret for signing tokens was generated");
+    return file_write_all(name, str_from(out->data + start, out->size - start), 0600, err);
+}
+
+enum status data_dir_secret(const char *path, struct str configured, struct buf *out,
+                            struct error *err)
+{
+    char name[DATA_DIR_PATH_BYTES];
+    size_t start = out->size;
+
+    CHECK(path != NULL);
+    if (configured.size > 0) {
+        buf_append_str(out, configured);
+        return STATUS_OK;
+    }
+    enum status status = data_dir_path(path, "jwt_secret", name, err);
+    if (status == STATUS_OK)
+        status = file_read_all(name, 4096, out, err);
+    if (status == STATUS_ABSENT)
+        return data_dir_make_secret(name, out, err);
+    if (status == STATUS_OK && out->size - start < DATA_DIR_SECRET_MIN)
+        return error_set(err, STATUS_CORRUPT, "%s is damaged: remove it to have a new one", name);
+    return status;
+}

@@ -1,0 +1,457 @@
+/* server.c — start and stop: each part after what it stands on, and back in reverse.
+ *
+ *   port (answers 503) → data folder → hot tier ∥ columnar engine → store → statements → jobs →
+ * live → session → serving
+ *
+ * Opening RocksDB and DuckDB are the slow ones (tens of milliseconds each), so they go side by
+ * side.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "server/server_internal.h"
+#include "sql/analytic.h"
+
+#include <build_info.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SERVER_DRAIN_MS = 30 * 1000 };
+
+static unsigned server_cores(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    CHECK(cores < 100000);
+    return cores > 0 ? (unsigned)cores : 1;
+}
+
+static unsigned server_count(const struct config *config, enum config_key key, unsigned automatic)
+{
+    int64_t number = config_integer(config, key);
+
+    CHECK(number >= 0 && automatic > 0);
+    return number > 0 ? (unsigned)number : automatic;
+}
+
+static size_t server_size(const struct config *config, enum config_key key)
+{
+    int64_t number = config_integer(config, key);
+
+    CHECK(number >= 0);
+    return (size_t)number;
+}
+
+static uint32_t server_number(const struct config *config, enum config_key key)
+{
+    int64_t number = config_integer(config, key);
+
+    CHECK(number >= 0 && number <= UINT32_MAX);
+    return (uint32_t)number;
+}
+
+static struct str server_text(const struct config *config, enum config_key key)
+{
+    CHECK(key < CONFIG_KEY_COUNT);
+    return str_from_c(config_text(config, key));
+}
+
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+static enum status server_open_net(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    struct net_options options = {
+        .host = server_text(config, CONFIG_SERVER_HOST),
+        .port = (uint16_t)config_integer(config, CONFIG_SERVER_PORT),
+        .loops = server_count(config, CONFIG_SERVER_WORKERS, server_cores()),
+        .connections_max = server_number(config, CONFIG_PERFORMANCE_MAX_CONNECTIONS),
+        .body_bytes_max = server_size(config, CONFIG_LIMITS_MAX_BODY_SIZE),
+        .message_bytes_max = server_size(config, CONFIG_LIMITS_MAX_MESSAGE_SIZE),
+        .request_timeout_s = server_number(config, CONFIG_PERFORMANCE_REQUEST_TIMEOUT),
+        .keepalive_timeout_s = server_number(config, CONFIG_PERFORMANCE_KEEPALIVE_TIMEOUT),
+        .ws_auth_timeout_s = server_number(config, CONFIG_LIVE_AUTH_TIMEOUT_SECONDS),
+        .ws_ping_interval_s = server_number(config, CONFIG_LIVE_PING_INTERVAL_SECONDS),
+        .ws_client_timeout_s = server_number(config, CONFIG_LIVE_CLIENT_TIMEOUT_SECONDS),
+        .messages_per_second_max = server_number(config, CONFIG_RATE_MAX_MESSAGES_PER_SEC),
+        .api_version = server_text(config, CONFIG_SERVER_API_VERSION),
+        .node = server_text(config, CONFIG_SERVER_NODE),
+        .node_id = server_number(config, CONFIG_SERVER_NODE_ID),
+        .public_health = config_boolean(config, CONFIG_SERVER_PUBLIC_HEALTH),
+        .allow_token_in_url = config_boolean(config, CONFIG_AUTH_ALLOW_TOKEN_IN_URL),
+        .version = STR_LIT(BUILD_VERSION),
+        .git_branch = STR_LIT(BUILD_GIT_BRANCH),
+        .git_commit = STR_LIT(BUILD_GIT_COMMIT),
+        .build_date = STR_LIT(BUILD_DATE),
+        .metrics = server_metrics,
+        .context = server,
+    };
+
+    CHECK(server->net == NULL);
+    options.cors_origins =
+        config_list(config, CONFIG_SERVER_CORS_ORIGINS, &options.cors_origin_count);
+    return net_open(&options, &server->net, err);
+}
+
+/* `ws://host:port/v1/ws`, for clients that ask where live queries are to be had. */
+static void server_set_public_url(struct server *server)
+{
+    const struct config *config = server->config;
+    const char *origin = config_text(config, CONFIG_SERVER_PUBLIC_ORIGIN);
+    const char *version = config_text(config, CONFIG_SERVER_API_VERSION);
+    const char *host = config_text(config, CONFIG_SERVER_HOST);
+    bool everywhere = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    int size;
+
+    if (strncmp(origin, "http", 4) == 0)
+        size = snprintf(server->public_url, sizeof(server->public_url), "ws%s/%s/ws", origin + 4,
+                        version);
+    else
+        size = snprintf(server->public_url, sizeof(server->public_url), "ws://%s:%u/%s/ws",
+                        everywhere ? "localhost" : host, net_port(server->net), version);
+    CHECK(size > 0 && (size_t)size < sizeof(server->public_url));
+}
+
+struct server_columnar_start {
+    struct server *server;
+    enum status status;
+    struct error err;
+};
+
+static void *server_columnar_main(void *argument)
+{
+    struct server_columnar_start *start = argument;
+    const struct config *config = start->server->config;
+    const char *folders[] = {config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH)};
+    char temporary[4200];
+    size_t setup_count = 0;
+    const char *const *setup = analytic_setup(&setup_count);
+
+    CHECK(start->status == STATUS_OK);
+    int size = snprintf(temporary, sizeof(temporary), "%s/tmp",
+                        config_text(config, CONFIG_SERVER_DATA_DIR));
+    CHECK(size > 0 && (size_t)size < sizeof(temporary));
+    struct columnar_options options = {
+        .memory_bytes = server_size(config, CONFIG_QUERY_MEMORY_LIMIT),
+        .parallelism = server_count(config, CONFIG_QUERY_PARALLELISM, server_cores()),
+        .temporary_folder = temporary,
+        .folders = folders,
+        .folder_count = ARRAY_COUNT(folders),
+        .setup = setup,
+        .setup_count = setup_count,
+    };
+    start->status = columnar_open(&options, &start->server->columnar, &start->err);
+    return NULL;
+}
+
+static enum status server_open_kv(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    struct kv_options options = {
+        .path = config_text(config, CONFIG_STORAGE_ROCKSDB_PATH),
+        .write_buffer_bytes = server_size(config, CONFIG_ROCKSDB_WRITE_BUFFER_SIZE),
+        .write_buffers_max = server_number(config, CONFIG_ROCKSDB_MAX_WRITE_BUFFERS),
+        .block_cache_bytes = server_size(config, CONFIG_ROCKSDB_BLOCK_CACHE_SIZE),
+        .background_jobs_max = server_number(config, CONFIG_ROCKSDB_MAX_BACKGROUND_JOBS),
+        .column_families_max = server_number(config, CONFIG_ROCKSDB_MAX_COLUMN_FAMILIES),
+        .keep_log_files = server_number(config, CONFIG_ROCKSDB_KEEP_LOG_FILES),
+        .keep_wal_files = server_number(config, CONFIG_ROCKSDB_KEEP_WAL_FILES),
+    };
+
+    CHECK(server->kv == NULL);
+    return kv_open_rocksdb(&options, &server->kv, err);
+}
+
+/* RocksDB here, DuckDB on a thread of its own. */
+static enum status server_open_storage(struct server *server, struct error *err)
+{
+    struct server_columnar_start start = {.server = server};
+    pthread_t thread;
+    enum status status;
+
+    status = files_open_local(config_text(server->config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH),
+                              &server->files, err);
+    if (status != STATUS_OK)
+        return status;
+    thread_start(&thread, "columnar-open", LIMIT_WORKER_STACK_BYTES, server_columnar_main, &start);
+    status = server_open_kv(server, err);
+    CHECK(pthread_join(thread, NULL) == 0);
+    if (status == STATUS_OK && start.status != STATUS_OK)
+        status = error_set(err, start.status, "%s", start.err.message);
+    return status;
+}
+
+/* Commit thread. */
+static void server_flush_due(void *context, struct table_id table, struct str user)
+{
+    const struct server *server = context;
+    struct jobs *jobs = atomic_load(&server->jobs);
+
+    CHECK(table.value > 0);
+    if (jobs != NULL)
+        jobs_flush_post(jobs, table, user);
+}
+
+static enum status server_open_store(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    const char *durability = config_text(config, CONFIG_STORAGE_DURABILITY);
+    struct store_options options = {
+        .kv = server->kv,
+        .files = server->files,
+        .columnar = server->columnar,
+        .durability = strcmp(durability, "sync") == 0    ? KV_SYNC
+                      : strcmp(durability, "async") == 0 ? KV_ASYNC
+                                                         : KV_MEMORY,
+        .row_cache_bytes = server_size(config, CONFIG_STORAGE_ROW_CACHE_BYTES),
+        .feed_bytes = server_size(config, CONFIG_LIVE_FEED_BYTES),
+        .statement_write_bytes_max = server_size(config, CONFIG_LIMITS_MAX_STATEMENT_WRITE_BYTES),
+        .parquet_compression = config_text(config, CONFIG_PARQUET_COMPRESSION),
+        .row_group_rows = server_number(config, CONFIG_PARQUET_ROW_GROUP_ROWS),
+        .flush_rows_default = server_number(config, CONFIG_FLUSH_DEFAULT_ROW_LIMIT),
+        .flush_interval_default = server_number(config, CONFIG_FLUSH_DEFAULT_TIME_INTERVAL),
+        .flush_due = server_flush_due,
+        .flush_due_context = server,
+    };
+
+    CHECK(server->store == NULL);
+    return store_open(&options, &server->store, err);
+}
+
+static void server_open_engine(struct server *server)
+{
+    const struct config *config = server->config;
+    struct sql_services services;
+    struct sql_engine_options options = {
+        .store = server->store,
+        .columnar = server->columnar,
+        .services = &services,
+        .plans_max = server_size(config, CONFIG_QUERY_CACHE_MAX_PLANS),
+        .result_rows_max = (uint64_t)config_integer(config, CONFIG_LIMITS_MAX_RESULT_ROWS),
+        .statement_memory_bytes = server_size(config, CONFIG_QUERY_MEMORY_LIMIT),
+        .timeout_seconds = server_number(config, CONFIG_QUERY_TIMEOUT_SECONDS),
+        .params_max = server_number(config, CONFIG_LIMITS_MAX_PARAMS),
+        .strict_primary_key =
+            strcmp(config_text(config, CONFIG_SQL_PRIMARY_KEY_MODE), "strict") == 0,
+        .enforce_roles = config_boolean(config, CONFIG_AUTH_ENFORCE_ROLES),
+        .users_may_create_tables = config_boolean(config, CONFIG_AUTH_USERS_MAY_CREATE_TABLES),
+        .flush_rows_default = server_number(config, CONFIG_FLUSH_DEFAULT_ROW_LIMIT),
+        .flush_interval_default = server_number(config, CONFIG_FLUSH_DEFAULT_TIME_INTERVAL),
+        .node = config_text(config, CONFIG_SERVER_NODE),
+    };
+
+    CHECK(server->store != NULL);
+    server_fill_services(server, &services);
+    server->engine = sql_engine_new(&options);
+    unsigned threads = server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores());
+    server->workers = worker_pool_start("worker", threads, LIMIT_WORKER_STACK_BYTES, 0);
+}
+
+static enum status server_open_jobs(struct server *server, struct error *err)
+{
+    struct jobs_options options = {
+        .store = server->store,
+        .flush_threads = server_number(server->config, CONFIG_FLUSH_MAX_CONCURRENT_JOBS),
+        .node = server_text(server->config, CONFIG_SERVER_NODE),
+        .retention_days = server_number(server->config, CONFIG_JOBS_RETENTION_DAYS),
+    };
+    struct jobs *jobs = NULL;
+    enum status status = jobs_start(&options, &jobs, err);
+
+    CHECK(status != STATUS_OK || jobs != NULL);
+    atomic_store(&server->jobs, jobs);
+    return status;
+}
+
+static enum status server_open_live(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    struct live_options options = {
+        .store = server->store,
+        .engine = server->engine,
+        .workers = server->workers,
+        .queue_events_max = server_size(config, CONFIG_LIVE_QUEUE_EVENTS),
+        .queue_bytes_max = server_size(config, CONFIG_LIVE_QUEUE_BYTES),
+        .subscriptions_per_connection_max =
+            server_number(config, CONFIG_RATE_MAX_SUBSCRIPTIONS_PER_CONNECTION),
+        .subscriptions_per_user_max = server_number(config, CONFIG_RATE_MAX_SUBSCRIPTIONS_PER_USER),
+        .allow_shared = config_boolean(config, CONFIG_LIVE_ALLOW_SHARED),
+        .node = config_text(config, CONFIG_SERVER_NODE),
+    };
+    struct live *live = NULL;
+    enum status status = live_start(&options, &live, err);
+
+    CHECK(status != STATUS_OK || live != NULL);
+    atomic_store(&server->live, live);
+    return status;
+}
+
+static enum status server_open_session(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    struct session_options options = {
+        .store = server->store,
+        .engine = server->engine,
+        .jobs = atomic_load(&server->jobs),
+        .live = atomic_load(&server->live),
+        .workers = server->workers,
+        .response_buffer_bytes = server_size(config, CONFIG_HTTP_BUFFER_BYTES),
+        .params_max = server_size(config, CONFIG_LIMITS_MAX_PARAMS),
+        .include_timing = config_boolean(config, CONFIG_QUERY_INCLUDE_TIMING),
+        .report_cache = config_boolean(config, CONFIG_QUERY_REPORT_CACHE),
+        .mask_errors = config_boolean(config, CONFIG_SECURITY_MASK_ERRORS),
+        .jwt_expiry_hours = server_number(config, CONFIG_AUTH_JWT_EXPIRY_HOURS),
+        .localhost_bypass = config_boolean(config, CONFIG_AUTH_LOCALHOST_BYPASS),
+        .localhost_default_user = server_text(config, CONFIG_AUTH_LOCALHOST_DEFAULT_USER),
+        .allow_remote_setup = config_boolean(config, CONFIG_AUTH_ALLOW_REMOTE_SETUP),
+        .root_remote = config_boolean(config, CONFIG_AUTH_ROOT_REMOTE),
+        .enforce_roles = config_boolean(config, CONFIG_AUTH_ENFORCE_ROLES),
+        .cookie_secure = config_boolean(config, CONFIG_AUTH_COOKIE_SECURE),
+        .logins_per_second_max = server_number(config, CONFIG_RATE_AUTH_REQUESTS_PER_IP_PER_SEC),
+        .queries_per_second_max = server_number(config, CONFIG_RATE_MAX_QUERIES_PER_SEC),
+        .password_memory_kib = server_number(config, CONFIG_AUTH_PASSWORD_MEMORY_KIB),
+        .password_iterations = server_number(config, CONFIG_AUTH_PASSWORD_ITERATIONS),
+        .password_parallelism = server_number(config, CONFIG_AUTH_PASSWORD_PARALLELISM),
+        .lockout_failures = server_number(config, CONFIG_AUTH_LOCKOUT_FAILURES),
+        .lockout_minutes = server_number(config, CONFIG_AUTH_LOCKOUT_MINUTES),
+    };
+    struct buf secret;
+
+    CHECK(server->engine != NULL);
+    buf_init(&secret);
+    enum status status = data_dir_secret(config_text(config, CONFIG_SERVER_DATA_DIR),
+                                         server_text(config, CONFIG_AUTH_JWT_SECRET), &secret, err);
+    options.jwt_secret = buf_str(&secret);
+    if (status == STATUS_OK)
+        status = session_service_start(&options, &server->session, err);
+    buf_clear(&secret);
+    const char *root = getenv("KALAMDB_ROOT_PASSWORD");
+    if (status == STATUS_OK && root != NULL && root[0] != 0) {
+        status = session_set_root_password(server->session, str_from_c(root), err);
+        if (status != STATUS_OK)
+            error_prefix(err, "KALAMDB_ROOT_PASSWORD");
+    }
+    return status;
+}
+
+/* ---- start and stop -------------------------------------------------------------------------- */
+
+static enum status server_open(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    enum status status;
+
+    status = server_open_net(server, err);
+    if (status != STATUS_OK)
+        return status;
+    CHECK(server->data_lock == -1);
+    server_set_public_url(server);
+    status = data_dir_lock(config_text(config, CONFIG_SERVER_DATA_DIR), &server->data_lock, err);
+    if (status != STATUS_OK)
+        return status;
+    status = server_open_storage(server, err);
+    if (status != STATUS_OK)
+        return status;
+    status = server_open_store(server, err);
+    if (status != STATUS_OK)
+        return status;
+    server_open_engine(server);
+    status = server_open_jobs(server, err);
+    if (status != STATUS_OK)
+        return status;
+    status = server_open_live(server, err);
+    if (status != STATUS_OK)
+        return status;
+    return server_open_session(server, err);
+}
+
+/* What is left of a server, in reverse; nothing of it may be in use. */
+static void server_close(struct server *server)
+{
+    CHECK(server != NULL);
+    net_close(server->net);
+    if (server->jobs != NULL)
+        jobs_stop(atomic_exchange(&server->jobs, NULL));
+    if (server->live != NULL)
+        live_stop(atomic_exchange(&server->live, NULL));
+    worker_pool_stop(server->workers);
+    session_service_stop(server->session);
+    sql_engine_free(server->engine);
+    if (server->store != NULL)
+        store_close(server->store);
+    if (server->columnar != NULL)
+        columnar_close(server->columnar);
+    if (server->files != NULL)
+        files_close(server->files);
+    kv_close(server->kv);
+    data_dir_unlock(server->data_lock);
+    mem_free(server);
+}
+
+static void server_log_size(struct server *server)
+{
+    struct kv_stats stats;
+
+    CHECK(server->kv != NULL);
+    kv_stats(server->kv, &stats);
+    log_info("hot tier: %.1f MiB in files, %.1f MiB of log", (double)stats.sst_bytes / 1048576,
+             (double)stats.wal_bytes / 1048576);
+}
+
+enum status server_start(const struct config *config, struct server **out, struct error *err)
+{
+    struct server *server = mem_zalloc(sizeof(*server));
+    int64_t started_ms = clock_monotonic_ms();
+
+    CHECK(config != NULL);
+    server->config = config;
+    server->data_lock = -1;
+    id_init(server_number(config, CONFIG_SERVER_NODE_ID));
+    enum status status = server_open(server, err);
+    if (status != STATUS_OK) {
+        server_close(server);
+        return status;
+    }
+    server_log_size(server);
+    net_serve(server->net, server->session, atomic_load(&server->live));
+    log_info("serving on %s:%u, %u loops, ready after %lld ms",
+             config_text(config, CONFIG_SERVER_HOST), net_port(server->net),
+             server_count(config, CONFIG_SERVER_WORKERS, server_cores()),
+             (long long)(clock_monotonic_ms() - started_ms));
+    *out = server;
+    return STATUS_OK;
+}
+
+uint16_t server_port(const struct server *server)
+{
+    CHECK(server->net != NULL);
+    return net_port(server->net);
+}
+
+bool server_stop(struct server *server)
+{
+    struct error err;
+
+    if (server == NULL)
+        return true;
+    CHECK(server->net != NULL);
+    error_clear(&err);
+    log_info("shutting down");
+    if (!net_drain(server->net, SERVER_DRAIN_MS)) {
+        log_error("statements do not end: leaving without closing; nothing acknowledged is lost");
+        return false;
+    }
+    int64_t flush_s = config_integer(server->config, CONFIG_FLUSH_SHUTDOWN_TIMEOUT_SECONDS);
+    if (flush_s > 0 &&
+        jobs_flush_all(atomic_load(&server->jobs), (int)(flush_s * 1000), &err) != STATUS_OK)
+        log_warn("not everything was flushed: %s; the rows stay in the hot tier", err.message);
+    server_close(server);
+    log_info("stopped");
+    return true;
+}

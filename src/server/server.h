@@ -1,0 +1,22 @@
+/* server.h — the parts of one running kalamd, put together. Main thread.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "server/config.h"
+
+#include <stdint.h>
+
+struct server;
+
+/* Binds the port first; nothing on the disk is touched if that fails. `config` outlives the server.
+ */
+enum status server_start(const struct config *config, struct server **out,
+                         struct error *err) MUST_CHECK;
+uint16_t server_port(const struct server *server);
+/* Spec §7.4: stop accepting, finish statements, close WebSockets, flush, close. NULL is fine. False
+ * if something had to be left behind. */
+bool server_stop(struct server *server);
+
+#endif

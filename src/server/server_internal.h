@@ -1,0 +1,51 @@
+/* server_internal.h — what start, services and metrics share. Private to server/.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef SERVER_SERVER_INTERNAL_H
+#define SERVER_SERVER_INTERNAL_H
+
+#include "base/thread.h"
+#include "jobs/jobs.h"
+#include "live/live.h"
+#include "net/net.h"
+#include "server/server.h"
+#include "session/session.h"
+#include "sql/sql.h"
+#include "storage/columnar.h"
+#include "storage/files.h"
+#include "storage/kv.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+struct server {
+    const struct config *config;
+    struct net *net;
+    struct kv *kv;
+    struct files *files;
+    struct columnar *columnar;
+    struct store *store;
+    _Atomic(struct jobs *) jobs; /* the commit thread and statements reach it when it is there */
+    struct sql_engine *engine;
+    _Atomic(struct live *) live;
+    struct session_service *session;
+    struct worker_pool *workers;
+    int data_lock; /* of the data folder */
+    char public_url[300];
+};
+
+/* services.c: callbacks for sql/; context is the server. */
+void server_fill_services(struct server *server, struct sql_services *out);
+/* metrics.c: net_options.metrics */
+void server_metrics(void *context, struct buf *out);
+
+/* data_dir.c */
+/* Makes the folder and locks it: CONFLICT if another kalamd holds it. */
+enum status data_dir_lock(const char *path, int *lock, struct error *err) MUST_CHECK;
+void data_dir_unlock(int lock);
+/* The configured secret, or that of {data_dir}/jwt_secret, which is made on first start (mode
+ * 0600). Appended to `out`. */
+enum status data_dir_secret(const char *path, struct str configured, struct buf *out,
+                            struct error *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,136 @@
+/* services.c — what statements need from jobs, live and session (sql/services.h).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "server/server_internal.h"
+
+#include <string.h>
+
+static enum status services_need_jobs(const struct server *server, struct jobs **out,
+                                      struct error *err)
+{
+    *out = atomic_load(&server->jobs);
+    CHECK(server != NULL);
+    return *out != NULL ? STATUS_OK
+                        : error_set(err, STATUS_SHUTTING_DOWN, "background jobs do not run now");
+}
+
+static enum status services_flush_table(void *context, struct table_id table, char id[96],
+                                        bool *existing, struct error *err)
+{
+    struct jobs *jobs;
+    struct job_id job;
+    enum status status = services_need_jobs(context, &jobs, err);
+
+    CHECK(id != NULL);
+    if (status == STATUS_OK)
+        status = jobs_flush(jobs, table, STR_EMPTY, true, true, &job, existing, err);
+    if (status == STATUS_OK)
+        memcpy(id, job.text, sizeof(job.text));
+    return status;
+}
+
+static enum status services_kill_job(void *context, struct str id, struct error *err)
+{
+    struct jobs *jobs;
+    enum status status = services_need_jobs(context, &jobs, err);
+
+    CHECK(id.size == 0 || id.data != NULL);
+    return status == STATUS_OK ? jobs_kill(jobs, id, err) : status;
+}
+
+static void services_cancel_table_jobs(void *context, struct table_id table)
+{
+    const struct server *server = context;
+    struct jobs *jobs = atomic_load(&server->jobs);
+
+    CHECK(table.value > 0);
+    if (jobs != NULL)
+        jobs_cancel_table(jobs, table);
+}
+
+static enum status services_drop_table_files(void *context, struct table_id table, struct str space,
+                                             struct str name, struct error *err)
+{
+    struct jobs *jobs;
+    struct job_id job;
+    enum status status = services_need_jobs(context, &jobs, err);
+
+    CHECK(table.value > 0);
+    return status == STATUS_OK ? jobs_drop_table(jobs, table, space, name, &job, err) : status;
+}
+
+static void services_live_entries(void *context, struct table_id table, struct arena *arena,
+                                  struct sql_live_entry **entries, size_t *count)
+{
+    const struct server *server = context;
+    struct live *live = atomic_load(&server->live);
+
+    CHECK(entries != NULL && count != NULL);
+    *entries = NULL;
+    *count = 0;
+    if (live != NULL)
+        live_entries(live, table, arena, entries, count);
+}
+
+static enum status services_kill_live_query(void *context, struct str live_id, struct str actor,
+                                            enum role role, struct error *err)
+{
+    const struct server *server = context;
+    struct live *live = atomic_load(&server->live);
+
+    CHECK(server != NULL);
+    if (live == NULL)
+        return error_set(err, STATUS_LIVE_QUERY_NOT_FOUND, "live query not found: '%.*s'",
+                         STR_ARG(live_id));
+    return live_kill(live, live_id, actor, role, err);
+}
+
+static enum status services_hash_password(void *context, struct str password, char out[256],
+                                          struct error *err)
+{
+    const struct server *server = context;
+
+    CHECK(server->session != NULL);
+    return session_hash_password(server->session, password, out, err);
+}
+
+static void services_hash_api_key(void *context, struct str key, char out[65])
+{
+    CHECK(context != NULL);
+    session_hash_api_key(key, out);
+}
+
+static bool services_setting_at(void *context, size_t index, struct str out[5])
+{
+    const struct server *server = context;
+
+    CHECK(server->config != NULL);
+    return config_setting_at(server->config, index, out);
+}
+
+static struct str services_public_ws_url(void *context, struct arena *arena)
+{
+    const struct server *server = context;
+
+    CHECK(server->public_url[0] != 0);
+    return arena_copy(arena, str_from_c(server->public_url));
+}
+
+void server_fill_services(struct server *server, struct sql_services *out)
+{
+    CHECK(server != NULL);
+    *out = (struct sql_services){
+        .context = server,
+        .flush_table = services_flush_table,
+        .kill_job = services_kill_job,
+        .cancel_table_jobs = services_cancel_table_jobs,
+        .drop_table_files = services_drop_table_files,
+        .live_entries = services_live_entries,
+        .kill_live_query = services_kill_live_query,
+        .hash_password = services_hash_password,
+        .hash_api_key = services_hash_api_key,
+        .setting_at = services_setting_at,
+        .public_ws_url = services_public_ws_url,
+    };
+}
