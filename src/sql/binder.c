@@ -75,8 +75,7 @@ enum status binder_check_identifier(struct str name, const char *what, int64_t p
     return STATUS_OK;
 }
 
-/* ---- rights
- * ---------------------------------------------------------------------------------------- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 static enum status binder_authorize_system(const struct sql_engine *engine,
                                            const struct sql_caller *caller,

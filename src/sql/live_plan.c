@@ -76,8 +76,7 @@ static void live_copy_params(struct live_plan *plan, const struct value *params,
     CHECK(plan->params != NULL);
 }
 
-/* ---- table
- * ------------------------------------------------------------------------------------------ */
+/* ---- table ----------------------------------------------------------------------------------- */
 
 static enum status live_bind_table(struct live_builder *builder, struct error *err)
 {
@@ -133,8 +132,7 @@ static void live_fill_scope(struct live_builder *builder)
     };
 }
 
-/* ---- output
- * ----------------------------------------------------------------------------------------- */
+/* ---- output ---------------------------------------------------------------------------------- */
 
 static struct sql_column live_column(const struct live_builder *builder, uint32_t index,
                                      struct str name)
@@ -219,8 +217,7 @@ static enum status live_bind_output(struct live_builder *builder, struct error *
     return STATUS_OK;
 }
 
-/* ---- filter and limits
- * ------------------------------------------------------------------------------- */
+/* ---- filter and limits ----------------------------------------------------------------------- */
 
 static void live_context(const struct live_plan *plan, struct arena *arena,
                          struct expr_context *out)
@@ -343,8 +340,7 @@ enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller 
     return status;
 }
 
-/* ---- matching
- * ----------------------------------------------------------------------------------------- */
+/* ---- matching -------------------------------------------------------------------------------- */
 
 struct live_row {
     const struct row *row;

@@ -82,8 +82,7 @@ void sql_run_cancel(struct sql_run *run)
     atomic_store_explicit(&run->cancelled, true, memory_order_relaxed);
 }
 
-/* ---- plan
- * ------------------------------------------------------------------------------------------ */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 static enum status run_check_params(const struct sql_run *run, struct error *err)
 {
@@ -114,11 +113,10 @@ static enum value_type *run_param_types(struct sql_run *run)
     return types;
 }
 
-/* Text, namespace and the types of the given parameters; literal types are part of the text. */
+/* Text, namespace and the types of all parameters, the lifted literals included. */
 static struct str run_plan_key(struct sql_run *run, struct str text)
 {
-    size_t given = run->options.param_count;
-    size_t size = text.size + run->caller.space.size + given + 2;
+    size_t size = text.size + run->caller.space.size + run->param_count + 2;
     char *key = arena_alloc(&run->arena, size);
     char *to = key;
 
@@ -128,10 +126,8 @@ static struct str run_plan_key(struct sql_run *run, struct str text)
     memcpy(to, run->caller.space.data, run->caller.space.size);
     to += run->caller.space.size;
     *to++ = '\0';
-    for (size_t i = 0; i < given; i++) {
-        const struct value *param = &run->options.params[i];
-        *to++ = (char)('A' + (param->is_null ? VALUE_NULL : param->type));
-    }
+    for (uint32_t i = 0; i < run->param_count; i++)
+        *to++ = (char)('A' + (run->params[i].is_null ? VALUE_NULL : run->params[i].type));
     CHECK((size_t)(to - key) == size);
     return str_from(key, size);
 }
@@ -180,6 +176,8 @@ static bool run_plan_cached(struct sql_run *run)
     if (!sql_normalize(run->text, (uint32_t)run->options.param_count, &run->arena, &normalized,
                        &literals, &literal_count))
         return false;
+    for (size_t i = 0; i < literal_count; i++)
+        plan_type_integer(&literals[i]);
     run_join_params(run, literals, literal_count);
     struct str key = run_plan_key(run, normalized);
     run->plan = plan_cache_get(run->engine->plans, key);
@@ -238,8 +236,7 @@ static enum status run_plan(struct sql_run *run, struct error *err)
     return STATUS_OK;
 }
 
-/* ---- steps
- * ----------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static enum status run_execute(struct sql_run *run, bool may_block, struct error *err)
 {

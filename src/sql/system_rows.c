@@ -153,8 +153,7 @@ static enum status system_rows_columns(struct system_scan *scan, const struct ca
     return STATUS_OK;
 }
 
-/* ---- system.table_options
- * -------------------------------------------------------------------------- */
+/* ---- system.table_options -------------------------------------------------------------------- */
 
 struct system_option {
     const char *key, *type, *description;

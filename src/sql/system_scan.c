@@ -49,8 +49,7 @@ static void system_mask(const struct system_scan *scan, struct value *values, co
         value->text = STR_LIT("***");
 }
 
-/* ---- from the catalogue
- * ---------------------------------------------------------------------------- */
+/* ---- from the catalogue ---------------------------------------------------------------------- */
 
 static void system_scan_users(struct system_scan *scan, const struct catalog *catalog)
 {
@@ -103,8 +102,7 @@ static void system_scan_tables(struct system_scan *scan, const struct catalog *c
         system_row_table(table, &scan->arena, system_scan_add(scan));
 }
 
-/* ---- from stored rows
- * ------------------------------------------------------------------------------ */
+/* ---- from stored rows ------------------------------------------------------------------------ */
 
 static bool system_sees_job(const struct system_scan *scan, struct value *values)
 {
@@ -189,8 +187,7 @@ static void system_scan_local_storage(struct system_scan *scan, const struct cat
     system_keep_row(scan, SYSTEM_TABLE_STORAGES, values, catalog);
 }
 
-/* ---- from services and counters
- * --------------------------------------------------------------------- */
+/* ---- from services and counters -------------------------------------------------------------- */
 
 static struct value system_text(struct system_scan *scan, enum value_type type, struct str text)
 {
@@ -271,8 +268,7 @@ static enum status system_scan_counters(struct system_scan *scan, const struct c
     return status;
 }
 
-/* ---- open, read
- * ------------------------------------------------------------------------------------- */
+/* ---- open, read ------------------------------------------------------------------------------ */
 
 static enum status system_scan_fill(struct system_scan *scan, struct error *err)
 {

@@ -18,8 +18,7 @@ static enum status admin_missing(const char *what, struct error *err)
     return error_set(err, STATUS_INVALID_OPERATION, "%s is not available on this server", what);
 }
 
-/* ---- flush
- * -------------------------------------------------------------------------------------------- */
+/* ---- flush ----------------------------------------------------------------------------------- */
 
 static enum status flush_columns(struct sql_run *run, struct error *err)
 {
@@ -113,8 +112,7 @@ enum status flush_run(struct sql_run *run, struct error *err)
     return flush_one(run, table, err);
 }
 
-/* ---- kill
- * ---------------------------------------------------------------------------------------------- */
+/* ---- kill ------------------------------------------------------------------------------------ */
 
 enum status kill_run(struct sql_run *run, struct error *err)
 {
@@ -142,8 +140,7 @@ enum status kill_run(struct sql_run *run, struct error *err)
     return status;
 }
 
-/* ---- subscribe
- * ----------------------------------------------------------------------------------------- */
+/* ---- subscribe ------------------------------------------------------------------------------- */
 
 static void subscribe_option(struct buf *out, const char *name, int64_t number)
 {

@@ -101,8 +101,7 @@ enum status analytic_run_statement(struct sql_run *run, struct error *err)
     return status;
 }
 
-/* ---- rows of any SELECT
- * --------------------------------------------------------------------------- */
+/* ---- rows of any SELECT ---------------------------------------------------------------------- */
 
 struct analytic_collector {
     struct sql_run *run;

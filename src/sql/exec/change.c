@@ -10,8 +10,7 @@
 #include "base/check.h"
 #include "value/cast.h"
 
-/* ---- by our own programs
- * ---------------------------------------------------------------------------- */
+/* ---- by our own programs --------------------------------------------------------------------- */
 
 /* Commit thread. */
 static enum status change_resolve(void *context, const struct row *current, struct arena *arena,
@@ -101,8 +100,7 @@ static enum status change_scan(struct sql_run *run, struct change_ops *list, str
     return status == STATUS_END ? STATUS_OK : status;
 }
 
-/* ---- by DuckDB
- * --------------------------------------------------------------------------------------- */
+/* ---- by DuckDB ------------------------------------------------------------------------------- */
 
 struct change_expected {
     struct row_logic logic;
@@ -148,6 +146,8 @@ static enum status change_new_values(struct sql_run *run, const struct value *fr
         const struct table_column *column = &plan->table->schema->columns[set->columns[i]];
         if (trees[i].value->kind == AST_DEFAULT)
             status = dml_default(run, plan->table, column, &out[i], err);
+        else if (from[i].is_null)
+            out[i] = value_null(column->type.kind);
         else
             status =
                 value_cast(&from[i], &column->type, CAST_ASSIGNMENT, &run->arena, &out[i], err);
@@ -219,8 +219,7 @@ static enum status change_analytic(struct sql_run *run, struct change_ops *list,
     return status;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 enum status change_run(struct sql_run *run, bool may_block, struct error *err)
 {

@@ -9,8 +9,7 @@
 #include "store/ddl.h"
 #include "value/cast.h"
 
-/* ---- columns
- * --------------------------------------------------------------------------------------- */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static enum status create_check_name(const struct ast_create_table *tree, size_t index,
                                      struct error *err)
@@ -132,8 +131,7 @@ static enum status create_column(struct sql_run *run, struct table *table,
     return create_default(run, table, def->default_value, column, err);
 }
 
-/* ---- key
- * ------------------------------------------------------------------------------------------- */
+/* ---- key ------------------------------------------------------------------------------------- */
 
 static enum status create_key_column(const struct ast_create_table *tree,
                                      struct table_schema *schema, struct str name, int position,
@@ -221,8 +219,7 @@ static enum status create_key(struct sql_run *run, struct table_schema *schema,
     return STATUS_OK;
 }
 
-/* ---- the whole
- * -------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static enum status create_schema(struct sql_run *run, struct table *table,
                                  const struct ast_create_table *tree, struct error *err)
@@ -357,8 +354,7 @@ enum status create_table_run(struct sql_run *run, struct error *err)
     return status;
 }
 
-/* ---- DROP TABLE
- * ------------------------------------------------------------------------------------- */
+/* ---- DROP TABLE ------------------------------------------------------------------------------ */
 
 enum { DROP_LIST_MAX = 10 };
 

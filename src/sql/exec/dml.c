@@ -10,8 +10,7 @@
 #include "value/cast.h"
 #include "value/datetime.h"
 
-/* ---- values
- * ---------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static struct value dml_now(const struct sql_run *run, enum value_type type)
 {
@@ -119,8 +118,7 @@ enum status dml_apply_set(struct sql_run *run, const struct table *table,
     return STATUS_OK;
 }
 
-/* ---- commit
- * ---------------------------------------------------------------------------------------- */
+/* ---- commit ---------------------------------------------------------------------------------- */
 
 static void dml_committed(struct commit_request *request)
 {

@@ -13,8 +13,13 @@ static enum status insert_cast(struct sql_run *run, const struct table_column *c
                                const struct value *from, uint32_t param, struct value *out,
                                struct error *err)
 {
-    enum status status = value_cast(from, &column->type, CAST_ASSIGNMENT, &run->arena, out, err);
+    enum status status;
 
+    if (from->is_null) {
+        *out = value_null(column->type.kind);
+        return STATUS_OK;
+    }
+    status = value_cast(from, &column->type, CAST_ASSIGNMENT, &run->arena, out, err);
     if (LIKELY(status == STATUS_OK))
         return status;
     CHECK(err != NULL);
@@ -79,8 +84,7 @@ static enum status insert_values(struct sql_run *run, const struct insert_source
     return status;
 }
 
-/* ---- ON CONFLICT
- * ----------------------------------------------------------------------------------- */
+/* ---- ON CONFLICT ----------------------------------------------------------------------------- */
 
 struct insert_conflict {
     struct row_logic logic;
@@ -140,8 +144,7 @@ static enum status insert_check_twice(const struct sql_run *run, const struct ro
     return status;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------ */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static enum status insert_op(struct sql_run *run, const struct insert_source *source,
                              struct expr_context *context, bool may_block, struct row_op *op,
@@ -201,8 +204,7 @@ static enum status insert_rows(struct sql_run *run, bool may_block, struct error
     return status == STATUS_OK ? insert_finish(run, ops, insert->row_count, err) : status;
 }
 
-/* ---- INSERT … SELECT
- * ------------------------------------------------------------------------------- */
+/* ---- INSERT … SELECT ------------------------------------------------------------------------- */
 
 static bool insert_is_system_name(struct str name)
 {

@@ -12,8 +12,7 @@
 #include "catalog/system_tables.h"
 #include "sql/binder.h"
 
-/* ---- life
- * ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static struct plan *plan_new(void)
 {
@@ -79,8 +78,7 @@ bool plan_is_current(struct plan *plan, const struct catalog *catalog)
     return true;
 }
 
-/* ---- pieces
- * ---------------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 static void plan_own_program(struct plan *plan, struct expr_program *program)
 {
@@ -93,6 +91,16 @@ static void plan_own_program(struct plan *plan, struct expr_program *program)
     plan->programs[plan->program_count++] = program;
 }
 
+/* PostgreSQL's types of integer literals: INT where they fit, else BIGINT. The tree is the plan's. */
+static void plan_type_literals(struct ast_expr *tree)
+{
+    if (tree->kind == AST_LITERAL)
+        plan_type_integer(&tree->value);
+    for (size_t i = 0; i < tree->arg_count; i++)
+        plan_type_literals(tree->args[i]); /* height ≤ LIMIT_AST_HEIGHT */
+    CHECK_SLOW(tree->height <= LIMIT_AST_HEIGHT);
+}
+
 enum status plan_compile(struct plan_builder *builder, const struct ast_expr *tree,
                          const struct data_type *target, struct expr_program **out,
                          struct error *err)
@@ -101,6 +109,7 @@ enum status plan_compile(struct plan_builder *builder, const struct ast_expr *tr
     enum status status;
 
     CHECK(tree != NULL && out != NULL);
+    plan_type_literals((struct ast_expr *)(uintptr_t)tree);
     status = expr_compile(tree, &builder->scope, target, &program, err);
     if (status != STATUS_OK)
         return status;
@@ -199,8 +208,7 @@ enum status plan_compile_set(struct plan_builder *builder, const struct ast_assi
     return STATUS_OK;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static enum status plan_build_rows(struct plan_builder *builder, struct error *err)
 {

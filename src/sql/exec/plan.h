@@ -157,8 +157,7 @@ void plan_unref(struct plan *plan); /* NULL is fine */
 /* Does it still fit this catalogue? */
 bool plan_is_current(struct plan *plan, const struct catalog *catalog);
 
-/* ---- pieces of plan_build
- * ------------------------------------------------------------------------- */
+/* ---- pieces of plan_build -------------------------------------------------------------------- */
 
 /* Resolves the table with the caller's rights and fills the scope. */
 enum status plan_bind_table(struct plan_builder *builder, const struct ast_name *name,
@@ -173,6 +172,13 @@ enum status plan_compile_output(struct plan_builder *builder, const struct ast_s
                                 size_t count, struct error *err) MUST_CHECK;
 enum status plan_compile_set(struct plan_builder *builder, const struct ast_assignment *set,
                              size_t count, struct plan_set *out, struct error *err) MUST_CHECK;
+/* A BIGINT literal that fits becomes INT. */
+static inline void plan_type_integer(struct value *value)
+{
+    if (value->type == VALUE_BIGINT && !value->is_null && value->integer >= INT32_MIN &&
+        value->integer <= INT32_MAX)
+        value->type = VALUE_INT;
+}
 /* Name of an unnamed column as PostgreSQL derives it. */
 struct str plan_item_name(const struct ast_select_item *item);
 /* Output column for column `index` of the table. */

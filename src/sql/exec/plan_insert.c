@@ -6,6 +6,7 @@
  */
 #include "sql/exec/plan.h"
 
+#include "base/buf.h"
 #include "base/check.h"
 
 static enum status plan_insert_target(const struct plan *plan, const struct ast_insert *tree,
@@ -123,8 +124,40 @@ static enum status plan_insert_cells(struct plan_builder *builder, const struct 
     return status;
 }
 
-/* ---- ON CONFLICT
- * ----------------------------------------------------------------------------------- */
+/* VALUES with what only DuckDB evaluates (subqueries …) become a SELECT of one row each. DEFAULT has no
+ * place in it. */
+static enum status plan_insert_as_select(struct plan_builder *builder,
+                                         const struct ast_insert *tree, struct error *err)
+{
+    struct plan *plan = builder->plan;
+    struct str text = plan->tree->text;
+    struct buf out;
+
+    CHECK(tree->width > 0);
+    buf_init(&out);
+    for (size_t i = 0; i < tree->row_count * tree->width; i++) {
+        const struct ast_expr *value = tree->values[i];
+        if (value->kind == AST_DEFAULT) {
+            buf_clear(&out);
+            return error_set_at(err, STATUS_NOT_SUPPORTED, value->start,
+                                "DEFAULT beside subqueries is not supported in this version");
+        }
+        if (i % tree->width == 0)
+            buf_append_str(&out, i == 0 ? STR_LIT("SELECT (") : STR_LIT(" UNION ALL SELECT ("));
+        else
+            buf_append_str(&out, STR_LIT(", ("));
+        CHECK(value->end <= text.size);
+        buf_append_str(&out, str_from(text.data + value->start, value->end - value->start));
+        buf_append_byte(&out, ')');
+    }
+    plan->insert.select = arena_copy(&plan->arena, buf_str(&out));
+    plan->insert.row_count = 0;
+    plan->insert.cells = NULL;
+    buf_clear(&out);
+    return STATUS_OK;
+}
+
+/* ---- ON CONFLICT ----------------------------------------------------------------------------- */
 
 static enum status plan_conflict_target(const struct plan *plan, const struct ast_insert *tree,
                                         struct error *err)
@@ -203,6 +236,8 @@ enum status plan_build_insert(struct plan_builder *builder, struct error *err)
     plan->insert.select = tree->select;
     if (str_is_empty(tree->select))
         status = plan_insert_cells(builder, tree, err);
+    if (status == STATUS_NOT_SUPPORTED)
+        status = plan_insert_as_select(builder, tree, err);
     if (status == STATUS_OK)
         status = plan_insert_conflict(builder, tree, err);
     if (status == STATUS_OK && tree->returning_count > 0)

@@ -11,8 +11,7 @@
 
 static const struct data_type plan_bigint = {.kind = VALUE_BIGINT};
 
-/* ---- aggregates
- * ------------------------------------------------------------------------------------ */
+/* ---- aggregates ------------------------------------------------------------------------------ */
 
 static bool plan_is_aggregate_name(struct str name)
 {
@@ -120,8 +119,7 @@ static enum status plan_build_aggregates(struct plan_builder *builder,
     return status;
 }
 
-/* ---- order
- * ----------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int plan_order_by_name(const struct plan_output *output, const struct ast_expr *tree)
 {
@@ -218,8 +216,7 @@ static enum status plan_build_order(struct plan_builder *builder, const struct a
     return STATUS_OK;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static enum status plan_build_limits(struct plan_builder *builder, const struct ast_select *tree,
                                      struct error *err)

@@ -49,8 +49,7 @@ struct sql_run {
     struct buf key; /* scratch */
 };
 
-/* ---- result
- * ---------------------------------------------------------------------------------------- */
+/* ---- result ---------------------------------------------------------------------------------- */
 
 enum status run_send_columns(struct sql_run *run, const struct sql_column *columns, size_t count,
                              struct error *err) MUST_CHECK;
@@ -63,8 +62,7 @@ void run_append_json_text(struct buf *out, struct str text);
 /* Cancelled or out of time? For loops; cheap enough for every 256th row. */
 enum status run_check(struct sql_run *run, struct error *err) MUST_CHECK;
 
-/* ---- expressions
- * ----------------------------------------------------------------------------------- */
+/* ---- expressions ----------------------------------------------------------------------------- */
 
 /* What programs read: the current row of a stored table or of a table source. */
 struct row_reader {
@@ -87,8 +85,7 @@ enum status run_count_value(struct sql_run *run, const struct expr_program *prog
 enum status run_output(const struct plan_output *output, struct expr_context *context,
                        struct value *values, struct error *err) MUST_CHECK;
 
-/* ---- rows of a table that pass the plan's filter, in key order
- * -------------------------------------- */
+/* ---- rows of a table that pass the plan's filter, in key order ------------------------------- */
 
 struct cursor_options {
     bool descending, cached_only;
@@ -128,8 +125,7 @@ struct access_keys {
 enum status access_resolve(struct sql_run *run, struct access_keys *out,
                            struct error *err) MUST_CHECK;
 
-/* ---- executors
- * ------------------------------------------------------------------------------------- */
+/* ---- executors ------------------------------------------------------------------------------- */
 
 enum status select_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
 enum status aggregate_run(struct sql_run *run, struct error *err) MUST_CHECK;
@@ -157,8 +153,7 @@ void analytic_execution_init(struct sql_run *run, const struct value *params, ui
 /* Is this SELECT better off with DuckDB, by the figures of the records? */
 bool select_prefers_analytic(struct sql_run *run, const struct access_keys *keys);
 
-/* ---- writes
- * ---------------------------------------------------------------------------------------- */
+/* ---- writes ---------------------------------------------------------------------------------- */
 
 /* The value of a column that was left out. */
 enum status dml_default(struct sql_run *run, const struct table *table,
@@ -178,8 +173,7 @@ enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count,
 /* After the commit: message, RETURNING. STALE = prepare again. */
 enum status dml_finish(struct sql_run *run, struct error *err) MUST_CHECK;
 
-/* ---- other statements (statement.c dispatches)
- * ------------------------------------------------------ */
+/* ---- other statements (statement.c dispatches) ----------------------------------------------- */
 
 enum status namespace_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status use_run(struct sql_run *run, struct error *err) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include "sql/exec/run.h"
 
 #include "base/check.h"
+#include "value/decimal.h"
 
 enum { SELECT_ANALYTIC_COLD_ROWS = 20000, SELECT_ROWS_FIRST = 16 };
 
@@ -61,6 +62,8 @@ static enum status select_stream(struct sql_run *run, const struct select_limits
     int64_t skip = limits->offset, left = limits->limit;
     enum status status = cursor_open(run, options, &cursor, err);
 
+    if (status == STATUS_OK && held == NULL)
+        status = run_send_columns(run, output->columns, output->count, err);
     while (status == STATUS_OK && left > 0) {
         status = cursor_next(&cursor, err);
         if (status != STATUS_OK)
@@ -102,6 +105,24 @@ static enum status select_inline(struct sql_run *run, const struct select_limits
     return status;
 }
 
+/* Only the value tells the scale of a decimal literal. */
+static const struct sql_column *select_constant_columns(struct sql_run *run, const struct value *values)
+{
+    const struct plan_output *output = &run->plan->output;
+    struct sql_column *columns = arena_array(&run->arena, output->count, sizeof(*columns));
+
+    CHECK(output->count > 0);
+    for (uint32_t i = 0; i < output->count; i++) {
+        columns[i] = output->columns[i];
+        if (columns[i].type.kind == VALUE_DECIMAL && values[i].type == VALUE_DECIMAL &&
+            !values[i].is_null) {
+            columns[i].type.precision = DECIMAL_DIGITS_MAX;
+            columns[i].type.scale = values[i].scale;
+        }
+    }
+    return columns;
+}
+
 /* SELECT without FROM: one row, unless WHERE, LIMIT or OFFSET say otherwise. */
 static enum status select_constant(struct sql_run *run, const struct select_limits *limits,
                                    struct error *err)
@@ -119,7 +140,7 @@ static enum status select_constant(struct sql_run *run, const struct select_limi
     if (status == STATUS_OK && passes)
         status = run_output(&plan->output, &context, values, err);
     if (status == STATUS_OK)
-        status = run_send_columns(run, plan->output.columns, plan->output.count, err);
+        status = run_send_columns(run, select_constant_columns(run, values), plan->output.count, err);
     if (status == STATUS_OK && passes)
         status = run_send_row(run, values, err);
     return status;
@@ -183,9 +204,6 @@ static enum status select_on_worker(struct sql_run *run, const struct select_lim
                    : run_send_columns(run, plan->output.columns, plan->output.count, err);
     if (plan->select.order_count > 0)
         return sort_run(run, limits->limit, limits->offset, err);
-    status = run_send_columns(run, plan->output.columns, plan->output.count, err);
-    if (status != STATUS_OK)
-        return status;
     struct cursor_options options = {.descending = plan->select.key_descending};
     return select_stream(run, limits, &options, NULL, err);
 }

@@ -37,8 +37,7 @@ static enum status show_find_table(struct sql_run *run, const struct ast_name *n
                             err);
 }
 
-/* ---- SHOW TABLES
- * -------------------------------------------------------------------------------------- */
+/* ---- SHOW TABLES ----------------------------------------------------------------------------- */
 
 static struct str show_flush_policy(struct sql_run *run, const struct table *table)
 {
@@ -93,8 +92,7 @@ static enum status show_tables(struct sql_run *run, struct str space, struct err
     return status;
 }
 
-/* ---- columns
- * ------------------------------------------------------------------------------------------ */
+/* ---- columns --------------------------------------------------------------------------------- */
 
 static enum status show_column_row(struct sql_run *run, const struct table *table, uint32_t index,
                                    struct error *err)
@@ -175,8 +173,7 @@ static enum status describe_history(struct sql_run *run, const struct ast_name *
     return status;
 }
 
-/* ---- statistics
- * --------------------------------------------------------------------------------------- */
+/* ---- statistics ------------------------------------------------------------------------------ */
 
 static bool show_stats_add(void *context, struct str user, const struct instance_counters *counters)
 {
@@ -243,8 +240,7 @@ static enum status show_stats(struct sql_run *run, const struct ast_name *name, 
     return run_send_row(run, values, err);
 }
 
-/* ---- dispatch
- * ------------------------------------------------------------------------------------------ */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 enum status describe_run(struct sql_run *run, struct error *err)
 {

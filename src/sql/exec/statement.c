@@ -46,8 +46,7 @@ enum status use_run(struct sql_run *run, struct error *err)
     return STATUS_OK;
 }
 
-/* ---- EXECUTE AS
- * ------------------------------------------------------------------------------------- */
+/* ---- EXECUTE AS ------------------------------------------------------------------------------ */
 
 /* Oneself; system anyone; dba all but system; service service and user. */
 static bool execute_as_allowed(const struct sql_run *run, const struct user *target)
@@ -95,8 +94,7 @@ static enum status execute_as_run(struct sql_run *run, bool may_block, struct er
     return run_again(run, may_block, err);
 }
 
-/* ---- CLEAR CACHE
- * ------------------------------------------------------------------------------------- */
+/* ---- CLEAR CACHE ----------------------------------------------------------------------------- */
 
 static enum status clear_cache_run(struct sql_run *run, struct error *err)
 {
@@ -118,8 +116,7 @@ static enum status clear_cache_run(struct sql_run *run, struct error *err)
     return run_send_row(run, values, err);
 }
 
-/* ---- dispatch
- * ---------------------------------------------------------------------------------------- */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 static enum status statement_on_worker(struct sql_run *run, struct error *err)
 {

@@ -42,8 +42,7 @@ static struct user *users_copy(const struct user *from)
     return user;
 }
 
-/* ---- options
- * ---------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static enum status users_password(struct sql_run *run, struct user *user, struct str password,
                                   struct error *err)
@@ -138,8 +137,7 @@ static enum status users_options(struct sql_run *run, const struct ast_user *tre
     return status;
 }
 
-/* ---- statements
- * -------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static enum status users_create(struct sql_run *run, const struct ast_user *tree, struct error *err)
 {

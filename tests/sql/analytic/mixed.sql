@@ -1,0 +1,32 @@
+CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, grp INT, n INT, name TEXT, d DECIMAL(10,2));
+INSERT INTO t VALUES (1, 1, 10, 'a', 1.5), (2, 1, 20, 'b', 2.25), (3, 2, 30, 'c', NULL), (4, 2, NULL, 'd', 0);
+CREATE SHARED TABLE u (id BIGINT PRIMARY KEY, n INT, name TEXT);
+SELECT grp, count(*), sum(n) FROM t GROUP BY grp ORDER BY grp;
+INSERT INTO u SELECT id, n, name FROM t WHERE id < 3;
+INSERT INTO u SELECT * FROM u;
+INSERT INTO u (id, name) SELECT id + 100, upper(name) FROM t ORDER BY id RETURNING id, name;
+INSERT INTO u SELECT id, n FROM t;
+INSERT INTO u (id, n) SELECT id + 200, name FROM t;
+SELECT id, n, name FROM u;
+UPDATE t SET n = (SELECT max(n) FROM t) WHERE id = 4;
+UPDATE t SET n = n + (SELECT count(*) FROM u), name = DEFAULT WHERE grp IN (SELECT grp FROM t WHERE n = 30) RETURNING id, n, name;
+DELETE FROM t WHERE id = (SELECT min(id) FROM t) RETURNING id;
+UPDATE t SET name = NULL WHERE EXISTS (SELECT 1 FROM u WHERE u.id = t.id);
+SELECT id, n, name FROM t;
+INSERT INTO u VALUES ((SELECT max(id) FROM u) + 1, 5, 'x');
+SELECT avg(n) FROM t;
+SELECT sum(d), min(d), max(name) FROM t;
+SELECT n / 0 FROM t GROUP BY n;
+SELECT a.id, b.name FROM t a JOIN u b ON a.id = b.id ORDER BY 1;
+SELECT nope FROM t GROUP BY nope;
+SELECT count(*) FROM nope JOIN t ON true;
+--@ params 1
+SELECT grp, count(*) FROM t WHERE grp >= $1 GROUP BY grp ORDER BY grp;
+--@ cold
+SELECT grp, count(*), sum(n) FROM t GROUP BY grp ORDER BY grp;
+UPDATE t SET n = (SELECT max(id) FROM u) WHERE id = 2;
+SELECT id, n FROM t WHERE n = (SELECT max(n) FROM t);
+EXPLAIN SELECT grp, count(*) FROM t GROUP BY grp;
+EXPLAIN UPDATE t SET n = (SELECT 1);
+EXPLAIN INSERT INTO u SELECT * FROM u;
+SELECT role, count(*) FROM system.users GROUP BY role;
