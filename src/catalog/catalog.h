@@ -202,6 +202,7 @@ struct table *table_copy(const struct table *table, bool next_version);
 /* The smallest column id that no version of the table has used. */
 uint32_t table_next_column_id(const struct table *table);
 struct user *user_new(void);
+struct user *user_copy(const struct user *user); /* deep, one reference, to be edited and put */
 struct user *user_ref(const struct user *user);
 void user_unref(struct user *user);
 

@@ -47,6 +47,26 @@ struct user *user_new(void)
     return user;
 }
 
+struct user *user_copy(const struct user *user)
+{
+    struct user *copy = user_new();
+    struct arena *arena = copy->arena;
+
+    CHECK(user->id.size > 0);
+    memcpy((char *)copy + offsetof(struct user, id), (const char *)user + offsetof(struct user, id),
+           sizeof(*copy) - offsetof(struct user, id));
+    copy->arena = arena;
+    copy->id = arena_copy(arena, user->id);
+    copy->username = arena_copy(arena, user->username);
+    copy->email = arena_copy(arena, user->email);
+    copy->metadata = arena_copy(arena, user->metadata);
+    copy->password_hash = arena_copy(arena, user->password_hash);
+    copy->api_key_hash = arena_copy(arena, user->api_key_hash);
+    copy->storage_mode = arena_copy(arena, user->storage_mode);
+    copy->storage_id = arena_copy(arena, user->storage_id);
+    return copy;
+}
+
 struct user *user_ref(const struct user *user)
 {
     /* The count is the only member that changes after publication. */

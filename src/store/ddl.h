@@ -38,6 +38,13 @@ enum status ddl_drop_table_files(struct store *store, struct table_id id,
  * taken, a deleted user included. */
 enum status ddl_put_user(struct store *store, struct user *user, bool must_be_new,
                          struct error *err) MUST_CHECK;
+/* Changes a user under the lock, so that concurrent changes do not undo each other: `edit` gets a
+ * copy of the newest version (texts into user->arena) and may refuse. updated_at is set here.
+ * USER_NOT_FOUND. */
+enum status ddl_change_user(struct store *store, struct str id,
+                            enum status (*edit)(void *context, struct user *user,
+                                                struct error *err),
+                            void *context, struct error *err) MUST_CHECK;
 /* Removes a user for good (clean-up after the grace period). USER_NOT_FOUND. */
 enum status ddl_remove_user(struct store *store, struct str id, struct error *err) MUST_CHECK;
 

@@ -101,7 +101,7 @@ enum status instance_counters(struct store *store, const struct view *view,
                               const struct table *table, struct str user,
                               struct instance_counters *out, struct error *err)
 {
-    struct instance_record record;
+    struct instance_record record = {0};
 
     CHECK(view != NULL && table != NULL);
     enum status status =
@@ -117,7 +117,7 @@ enum status instance_each(struct store *store, const struct view *view, const st
                           void *context, struct error *err)
 {
     struct kv_iterator_options options = {.snapshot = view_snapshot(view), .fill_cache = true};
-    struct instance_record record;
+    struct instance_record record = {0};
     struct instance_counters counters;
     struct buf lower, upper;
     enum status status = STATUS_OK;

@@ -256,6 +256,24 @@ out:
 /* ---- users ------------------------------------------------------------------------------------
  */
 
+static enum status ddl_user_missing(struct str id, struct error *err)
+{
+    CHECK(id.data != NULL || id.size == 0);
+    return error_set(err, STATUS_USER_NOT_FOUND, "User with user_id '%.*s' not found", STR_ARG(id));
+}
+
+/* Takes the reference of `user`. */
+static enum status ddl_write_user(struct ddl *ddl, struct user *user, struct error *err)
+{
+    struct value *values = ddl_values(ddl);
+
+    CHECK(user->id.size > 0 && user->username.size > 0);
+    system_row_user(user, &ddl->arena, values);
+    ddl_put(ddl, SYSTEM_TABLE_USERS, values);
+    catalog_builder_put_user(ddl->builder, user);
+    return ddl_commit(ddl, err);
+}
+
 enum status ddl_put_user(struct store *store, struct user *user, bool must_be_new,
                          struct error *err)
 {
@@ -268,14 +286,38 @@ enum status ddl_put_user(struct store *store, struct user *user, bool must_be_ne
         status = error_set(err, STATUS_ALREADY_EXISTS, "User with user_id '%.*s' already exists",
                            STR_ARG(user->id));
         user_unref(user);
+    } else {
+        status = ddl_write_user(&ddl, user, err);
+    }
+    ddl_end(&ddl);
+    return status;
+}
+
+enum status ddl_change_user(struct store *store, struct str id,
+                            enum status (*edit)(void *context, struct user *user,
+                                                struct error *err),
+                            void *context, struct error *err)
+{
+    struct user *user = NULL;
+    struct ddl ddl;
+    enum status status;
+
+    CHECK(edit != NULL);
+    ddl_begin(&ddl, store);
+    const struct user *old = catalog_find_user(ddl.catalog, id);
+    if (old == NULL) {
+        status = ddl_user_missing(id, err);
         goto out;
     }
-    struct value *values = ddl_values(&ddl);
-    system_row_user(user, &ddl.arena, values);
-    ddl_put(&ddl, SYSTEM_TABLE_USERS, values);
-    catalog_builder_put_user(ddl.builder, user);
-    status = ddl_commit(&ddl, err);
+    user = user_copy(old);
+    user->updated_at = ddl.now;
+    status = edit(context, user, err);
+    if (status != STATUS_OK)
+        goto out;
+    CHECK(str_equal(user->id, old->id));
+    status = ddl_write_user(&ddl, user_ref(user), err);
 out:
+    user_unref(user);
     ddl_end(&ddl);
     return status;
 }
@@ -288,8 +330,7 @@ enum status ddl_remove_user(struct store *store, struct str id, struct error *er
 
     ddl_begin(&ddl, store);
     if (catalog_find_user(ddl.catalog, id) == NULL) {
-        status = error_set(err, STATUS_USER_NOT_FOUND, "User with user_id '%.*s' not found",
-                           STR_ARG(id));
+        status = ddl_user_missing(id, err);
         goto out;
     }
     ddl_delete(&ddl, SYSTEM_TABLE_USERS, &key);

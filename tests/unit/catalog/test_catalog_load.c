@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -174,6 +175,35 @@ static void load__table_comes_back(void **state)
     kv_close(kv);
 }
 
+static void load__ten_thousand_tables(void **state)
+{
+    struct kv *kv = kv_open_memory();
+    struct catalog *catalog = load(kv);
+    struct table *table = make_rich_table();
+    char name[16];
+
+    for (uint64_t i = 0; i < 10000; i++) {
+        snprintf(name, sizeof(name), "t%05d", (int)i);
+        struct table *copy = table_copy(table, false);
+        copy->name = str_from_c(name);
+        copy->id.value = 1000 + i;
+        table_finish(copy);
+        put_table(kv, catalog, copy);
+        table_unref(copy);
+    }
+    catalog_unref(catalog);
+    catalog = load(kv);
+    for (uint64_t i = 0; i < 10000; i++) {
+        snprintf(name, sizeof(name), "t%05d", (int)i);
+        const struct table *read = catalog_find_table(catalog, STR_LIT("app"), str_from_c(name));
+        assert_int_equal(read->id.value, 1000 + i);
+        assert_int_equal(read->schema->column_count, 4);
+    }
+    catalog_unref(catalog);
+    table_unref(table);
+    kv_close(kv);
+}
+
 static void load__user_comes_back(void **state)
 {
     struct kv *kv = kv_open_memory();
@@ -245,9 +275,8 @@ static void options__merge(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(load__table_comes_back),
-        cmocka_unit_test(load__user_comes_back),
-        cmocka_unit_test(load__broken_record_is_named),
+        cmocka_unit_test(load__table_comes_back), cmocka_unit_test(load__ten_thousand_tables),
+        cmocka_unit_test(load__user_comes_back),  cmocka_unit_test(load__broken_record_is_named),
         cmocka_unit_test(options__merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

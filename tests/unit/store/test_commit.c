@@ -403,6 +403,26 @@ static void commit__cold_image_must_be_of_the_newest_list(void **state)
     fixture_close(&f);
 }
 
+/* A table that was never flushed never asks for cold rows, not even on a loop thread. */
+static void commit__lookup_of_unflushed_table_is_free(void **state)
+{
+    struct fixture f = {0};
+    struct write write;
+    struct error err;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
+    write_begin(&write, &f, id);
+    struct row_op *op = write_insert(&write, "ann", 1, 1);
+    assert_int_equal(commit_lookup_cold(f.store, &write.request, op, true, &err), STATUS_OK);
+    assert_true(op->cold_known);
+    assert_int_equal(op->cold_segments_version, 0);
+    assert_int_equal(op->cold_bytes.size, 0);
+    assert_int_equal(write_run(&write, &f), STATUS_OK);
+    write_end(&write);
+    fixture_close(&f);
+}
+
 static enum status failing_extra(struct commit_request *request, struct kv_batch *batch,
                                  struct catalog **next_catalog, struct error *err)
 {
@@ -671,6 +691,7 @@ int main(void)
         cmocka_unit_test(commit__failure_in_group_leaves_neighbours),
         cmocka_unit_test(commit__concurrent_changes_add_up),
         cmocka_unit_test(commit__cold_image_must_be_of_the_newest_list),
+        cmocka_unit_test(commit__lookup_of_unflushed_table_is_free),
         cmocka_unit_test(commit__failing_extra_undoes_its_operations),
         cmocka_unit_test(commit__statement_write_limit),
         cmocka_unit_test(commit__flush_due_once),

@@ -209,6 +209,15 @@ static void ddl__alter_makes_prepared_writes_stale(void **state)
     fixture_close(&f);
 }
 
+static enum status promote(void *context, struct user *user, struct error *err)
+{
+    if (context != NULL)
+        return error_set(err, STATUS_PERMISSION_DENIED, "no");
+    user->role = ROLE_DBA;
+    user->email = arena_copy(user->arena, STR_LIT("ann@example.org"));
+    return STATUS_OK;
+}
+
 static void ddl__users(void **state)
 {
     struct fixture f = {0};
@@ -226,11 +235,18 @@ static void ddl__users(void **state)
         if (i == 1)
             assert_string_equal(err.message, "User with user_id 'ann' already exists");
     }
+    assert_int_equal(ddl_change_user(f.store, STR_LIT("ann"), promote, NULL, &err), STATUS_OK);
+    assert_int_equal(ddl_change_user(f.store, STR_LIT("ann"), promote, &f, &err),
+                     STATUS_PERMISSION_DENIED);
+    assert_int_equal(ddl_change_user(f.store, STR_LIT("bob"), promote, NULL, &err),
+                     STATUS_USER_NOT_FOUND);
     fixture_reopen(&f);
     struct view *view = view_acquire(f.store);
     const struct user *ann = catalog_find_user(view_catalog(view), STR_LIT("ann"));
     assert_true(str_equal(ann->password_hash, STR_LIT("hash")));
     assert_int_equal(ann->credentials_changed, 42);
+    assert_int_equal(ann->role, ROLE_DBA);
+    assert_true(str_equal(ann->email, STR_LIT("ann@example.org")));
     view_release(view);
     assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), &err), STATUS_OK);
     assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), &err), STATUS_USER_NOT_FOUND);
