@@ -50,7 +50,8 @@ static void snapshot_rows_trim(struct snapshot_rows *rows)
     struct buf keys, json;
     size_t drop;
 
-    qsort(rows->rows, rows->count, sizeof *rows->rows, snapshot_row_compare);
+    if (rows->count > 1)
+        qsort(rows->rows, rows->count, sizeof *rows->rows, snapshot_row_compare);
     if (rows->limit < 0 || rows->count <= (size_t)rows->limit)
         return;
     drop = rows->count - (size_t)rows->limit;

@@ -1,0 +1,401 @@
+/* test_live.c — subscriptions over the real store, SQL engine and matcher, with a peer that keeps what it is
+ * sent: hand-over, transitions, isolation, overflow of the hold, slow consumers, closing in every state.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "unit/sql/sql_fixture.h"
+
+#include "live/live.h"
+
+#include <time.h>
+
+enum { WAIT_MS = 10000 };
+
+struct fake_peer {
+    struct live_peer *peer;
+    pthread_mutex_t mutex;
+    pthread_cond_t arrived;
+    char *texts[4096];
+    size_t sizes[4096];
+    size_t count, seen;
+    bool takes; /* the "socket" writes at once */
+    size_t unwritten, unwritten_bytes;
+};
+
+struct live_fixture {
+    struct sql_fixture sql;
+    struct worker_pool *workers;
+    struct live *live;
+};
+
+static void fake_send(void *context, struct wire_message *message)
+{
+    struct fake_peer *fake = context;
+    struct str payload = wire_message_payload(message);
+
+    pthread_mutex_lock(&fake->mutex);
+    assert_true(fake->count < 4096);
+    fake->texts[fake->count] = mem_strdup(payload);
+    fake->sizes[fake->count++] = payload.size;
+    fake->unwritten++;
+    fake->unwritten_bytes += wire_message_frame(message).size;
+    pthread_cond_broadcast(&fake->arrived);
+    pthread_mutex_unlock(&fake->mutex);
+    wire_message_unref(message);
+}
+
+/* What a loop does after its gathered write. */
+static void fake_write(struct fake_peer *fake)
+{
+    pthread_mutex_lock(&fake->mutex);
+    size_t messages = fake->unwritten, bytes = fake->unwritten_bytes;
+    fake->unwritten = fake->unwritten_bytes = 0;
+    pthread_mutex_unlock(&fake->mutex);
+    if (messages > 0)
+        live_peer_written(fake->peer, messages, bytes);
+}
+
+/* The next message, waited for; the text lives as long as the peer. */
+static const char *fake_next(struct fake_peer *fake)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_MS / 1000;
+    pthread_mutex_lock(&fake->mutex);
+    while (fake->seen == fake->count)
+        assert_int_equal(pthread_cond_timedwait(&fake->arrived, &fake->mutex, &until), 0);
+    const char *text = fake->texts[fake->seen++];
+    pthread_mutex_unlock(&fake->mutex);
+    if (fake->takes)
+        fake_write(fake);
+    return text;
+}
+
+static void fake_expect(struct fake_peer *fake, const char *type, const char *holds)
+{
+    const char *text = fake_next(fake);
+    if (!strstr(text, type) || !strstr(text, holds))
+        fail_msg("expected %s with %s, got %s", type, holds, text);
+}
+
+static struct fake_peer *fake_new(struct live_fixture *fixture, const char *user)
+{
+    struct fake_peer *fake = mem_zalloc(sizeof *fake);
+    pthread_mutex_init(&fake->mutex, NULL);
+    pthread_cond_init(&fake->arrived, NULL);
+    fake->takes = true;
+    struct live_peer_options options = {
+        .connection_id = str_from_c(user), .user = str_from_c(user), .actor = str_from_c(user), .role = ROLE_USER,
+        .space = STR_LIT("app"), .send = fake_send, .context = fake};
+    fake->peer = live_peer_new(fixture->live, &options);
+    return fake;
+}
+
+static void fake_free(struct fake_peer *fake)
+{
+    live_peer_close(fake->peer);
+    for (size_t i = 0; i < fake->count; i++)
+        mem_free(fake->texts[i]);
+    mem_free(fake);
+}
+
+static void subscribe(struct fake_peer *fake, const char *id, const char *sql, int64_t last_rows, int64_t batch)
+{
+    struct wire_subscription request = {.id = str_from_c(id), .sql = str_from_c(sql), .has_options = last_rows >= -1,
+                                        .has_last_rows = last_rows >= 0, .last_rows = last_rows,
+                                        .has_batch_size = batch > 0, .batch_size = batch};
+    live_peer_subscribe(fake->peer, &request);
+}
+enum { NO_SNAPSHOT = -2, ALL_ROWS = -1 };
+
+static void run_as(struct live_fixture *fixture, const char *user, const char *sql)
+{
+    struct fixture_result result;
+    struct fixture_call call = {.caller = fixture_caller(user, ROLE_USER), .text = str_from_c(sql)};
+    call.caller.space = STR_LIT("app");
+    fixture_run(&fixture->sql, &call, &result);
+    if (result.code != STATUS_OK)
+        fail_msg("%s: %s", sql, result.error.message);
+    buf_clear(&result.text);
+}
+
+static int set_up_with(void **state, size_t events)
+{
+    struct live_fixture *fixture = mem_zalloc(sizeof *fixture);
+    struct error err;
+    fixture_open(&fixture->sql, true);
+    fixture->workers = worker_pool_start("worker", 2, 8 << 20, 0);
+    struct live_options options = {.store = fixture->sql.store, .engine = fixture->sql.engine,
+                                   .workers = fixture->workers, .queue_events_max = events,
+                                   .queue_bytes_max = 1 << 20, .subscriptions_per_connection_max = 10,
+                                   .subscriptions_per_user_max = 12, .allow_shared = true, .node = "test"};
+    fixture_check(live_start(&options, &fixture->live, &err), &err, "live_start");
+    fixture_sql(&fixture->sql, "CREATE NAMESPACE app");
+    fixture_sql(&fixture->sql, "CREATE USER TABLE app.t (id BIGINT PRIMARY KEY, n INT, v TEXT)");
+    fixture_sql(&fixture->sql, "CREATE SHARED TABLE app.s (id BIGINT PRIMARY KEY, n INT)");
+    *state = fixture;
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    return set_up_with(state, 1024);
+}
+
+static int set_up_small(void **state)
+{
+    return set_up_with(state, 4);
+}
+
+static int tear_down(void **state)
+{
+    struct live_fixture *fixture = *state;
+    worker_pool_stop(fixture->workers);
+    live_stop(fixture->live);
+    fixture_close(&fixture->sql);
+    mem_free(fixture);
+    return 0;
+}
+
+static void test_live__snapshot_then_changes(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')");
+    subscribe(ann, "x", "SELECT id, v FROM t", 2, 1);
+    fake_expect(ann, "subscription_ack", "\"total_rows\":2");
+    fake_expect(ann, "initial_data_batch", "\"id\":\"2\"");
+    run_as(fixture, "ann", "UPDATE t SET v = 'held' WHERE id = 3");
+    live_peer_next_batch(ann->peer, STR_LIT("x"));
+    fake_expect(ann, "initial_data_batch", "\"v\":\"c\""); /* the view of the snapshot */
+    fake_expect(ann, "\"update\"", "\"v\":\"held\"");
+    run_as(fixture, "ann", "DELETE FROM t WHERE id = 1");
+    fake_expect(ann, "\"delete\"", "\"_deleted\":true");
+    fake_free(ann);
+}
+
+static void test_live__filter_transitions(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    subscribe(ann, "f", "SELECT * FROM t WHERE n > 10 AND v IS NOT NULL", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "\"ready\"");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 5, 'x')");
+    run_as(fixture, "ann", "UPDATE t SET n = 11");
+    fake_expect(ann, "\"insert\"", "\"n\":11");
+    run_as(fixture, "ann", "UPDATE t SET n = 12");
+    fake_expect(ann, "\"update\"", "\"old_values\":[{\"id\":\"1\",\"n\":11,");
+    run_as(fixture, "ann", "UPDATE t SET v = NULL");
+    fake_expect(ann, "\"delete\"", "\"_deleted\":false");
+    run_as(fixture, "ann", "DELETE FROM t");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 50, 'y')");
+    fake_expect(ann, "\"insert\"", "\"n\":50");
+    fake_free(ann);
+}
+
+static void test_live__other_users_and_tables_do_not_show(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann"), *bob = fake_new(fixture, "bob");
+    subscribe(ann, "a", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    subscribe(bob, "a", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    subscribe(bob, "s", "SELECT * FROM s WHERE n = 7", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(bob, "subscription_ack", "");
+    fake_expect(bob, "subscription_ack", "");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'of ann')");
+    run_as(fixture, "bob", "INSERT INTO s VALUES (1, 8), (2, 7)");
+    fake_expect(ann, "change", "of ann");
+    fake_expect(bob, "change", "\"rows\":[{\"id\":\"2\"");
+    run_as(fixture, "bob", "INSERT INTO t VALUES (1, 1, 'of bob')");
+    fake_expect(bob, "change", "of bob");
+    assert_int_equal(ann->seen, ann->count);
+    fake_free(ann);
+    fake_free(bob);
+}
+
+static void test_live__equal_subscriptions_share_but_keep_their_ids(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *one = fake_new(fixture, "ann"), *two = fake_new(fixture, "ann");
+    subscribe(one, "same", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    subscribe(two, "same", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    subscribe(two, "other", "SELECT v FROM t", NO_SNAPSHOT, 0);
+    fake_expect(one, "subscription_ack", "");
+    fake_expect(two, "subscription_ack", "");
+    fake_expect(two, "subscription_ack", "");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'x')");
+    fake_expect(one, "change", "\"same\"");
+    const char *first = fake_next(two), *second = fake_next(two);
+    assert_true((strstr(first, "\"same\"") && strstr(second, "\"other\"")) ||
+                (strstr(first, "\"other\"") && strstr(second, "\"same\"")));
+    fake_free(one);
+    fake_free(two);
+}
+
+static void test_live__overflowing_hold_is_caught_up(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    char sql[128];
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b')");
+    subscribe(ann, "x", "SELECT * FROM t WHERE n < 100", ALL_ROWS, 1);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(ann, "initial_data_batch", "\"id\":\"1\"");
+    for (int i = 0; i < 20; i++) { /* the hold takes 4 */
+        snprintf(sql, sizeof sql, "UPDATE t SET v = 'v%d' WHERE id = 1", i);
+        run_as(fixture, "ann", sql);
+    }
+    run_as(fixture, "ann", "UPDATE t SET n = 200 WHERE id = 2");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (3, 3, 'c')");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (4, 4, 'd')");
+    run_as(fixture, "ann", "DELETE FROM t WHERE id = 4"); /* came and went: never shown */
+    live_peer_next_batch(ann->peer, STR_LIT("x"));
+    fake_expect(ann, "initial_data_batch", "\"v\":\"b\"");
+    fake_expect(ann, "\"update\"", "\"v\":\"v19\"");
+    fake_expect(ann, "\"delete\"", "\"id\":\"2\"");
+    fake_expect(ann, "\"insert\"", "\"id\":\"3\"");
+    run_as(fixture, "ann", "UPDATE t SET v = 'live' WHERE id = 3");
+    fake_expect(ann, "\"update\"", "live");
+    fake_free(ann);
+}
+
+static void test_live__slow_consumer_ends_with_its_position(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *slow = fake_new(fixture, "ann"), *quick = fake_new(fixture, "ann");
+    char sql[128];
+    slow->takes = false;
+    subscribe(slow, "x", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    subscribe(quick, "x", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    fake_expect(slow, "subscription_ack", "");
+    fake_expect(quick, "subscription_ack", "");
+    for (int i = 0; i < 8; i++) { /* the queue takes 4 */
+        snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d, 1, 'x')", i);
+        run_as(fixture, "ann", sql);
+        fake_expect(quick, "change", "");
+    }
+    for (int i = 0; i < 4; i++)
+        fake_expect(slow, "change", "");
+    fake_expect(slow, "SLOW_CONSUMER", "last_seq_id");
+    assert_int_equal(slow->seen, slow->count);
+    fake_write(slow);
+    subscribe(slow, "x", "SELECT * FROM t", NO_SNAPSHOT, 0); /* the connection lives on */
+    fake_expect(slow, "subscription_ack", "");
+    fake_free(slow);
+    fake_free(quick);
+}
+
+static void test_live__refusals_name_their_code(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    const char *const cases[][2] = {{"SELECT * FROM nope", "NOT_FOUND"}, {"SELECT nope FROM t", "INVALID_SQL"},
+                                    {"SELEC", "INVALID_SQL"}, {"SELECT count(*) FROM t", "UNSUPPORTED"},
+                                    {"SELECT n FROM t GROUP BY n", "UNSUPPORTED"},
+                                    {"SELECT * FROM app.bob.t", "UNAUTHORIZED"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        subscribe(ann, "x", cases[i][0], NO_SNAPSHOT, 0);
+        fake_expect(ann, "error", cases[i][1]);
+    }
+    struct wire_subscription resume = {.id = STR_LIT("r"), .sql = STR_LIT("SELECT * FROM t"), .has_from = true};
+    live_peer_subscribe(ann->peer, &resume);
+    fake_expect(ann, "error", "UNSUPPORTED");
+    live_peer_unsubscribe(ann->peer, STR_LIT("never"));
+    fake_expect(ann, "error", "INVALID_SUBSCRIPTION_ID");
+    fake_free(ann);
+}
+
+static void test_live__limits_and_replacement(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann"), *more = fake_new(fixture, "ann");
+    char id[16];
+    for (int i = 0; i < 10; i++) {
+        snprintf(id, sizeof id, "s%d", i);
+        subscribe(ann, id, "SELECT * FROM t", NO_SNAPSHOT, 0);
+        fake_expect(ann, "subscription_ack", "");
+    }
+    subscribe(ann, "s10", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "error", "SUBSCRIPTION_LIMIT_EXCEEDED");
+    subscribe(ann, "s3", "SELECT id FROM t", NO_SNAPSHOT, 0); /* replaces */
+    fake_expect(ann, "subscription_ack", "s3");
+    for (int i = 0; i < 3; i++) { /* 12 per user over all connections */
+        snprintf(id, sizeof id, "m%d", i);
+        subscribe(more, id, "SELECT * FROM t", NO_SNAPSHOT, 0);
+        fake_expect(more, i < 2 ? "subscription_ack" : "SUBSCRIPTION_LIMIT_EXCEEDED", "");
+    }
+    live_peer_unsubscribe(ann->peer, STR_LIT("s1"));
+    fake_expect(ann, "unsubscribed", "s1");
+    subscribe(more, "m9", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    fake_expect(more, "subscription_ack", "");
+    fake_free(ann);
+    fake_free(more);
+}
+
+static void test_live__lists_and_kill(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    struct sql_live_entry *entries;
+    struct arena arena;
+    struct error err;
+    size_t count;
+    arena_init(&arena, 0);
+    subscribe(ann, "x", "SELECT * FROM t", 5, 0);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(ann, "initial_data_batch", "\"rows\":[]");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y')");
+    fake_expect(ann, "change", "");
+    live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(entries[0].live_id.data, "ann-x");
+    assert_int_equal(entries[0].changes, 2);
+    assert_true(str_equal(entries[0].options, STR_LIT("{\"last_rows\":5}")));
+    assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("bob"), ROLE_USER, &err),
+                     STATUS_PERMISSION_DENIED);
+    assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("ann"), ROLE_USER, &err), STATUS_OK);
+    fake_expect(ann, "error", "LIVE_QUERY_KILLED");
+    assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("ann"), ROLE_USER, &err),
+                     STATUS_LIVE_QUERY_NOT_FOUND);
+    live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+    assert_int_equal(count, 0);
+    arena_clear(&arena);
+    fake_free(ann);
+}
+
+/* Peers close while their subscriptions compile, load and run. */
+static void test_live__closing_in_every_state(void **state)
+{
+    struct live_fixture *fixture = *state;
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b')");
+    for (int round = 0; round < 40; round++) {
+        struct fake_peer *ann = fake_new(fixture, "ann");
+        subscribe(ann, "a", "SELECT * FROM t", ALL_ROWS, 1);
+        subscribe(ann, "b", "SELECT * FROM t WHERE n = 1", NO_SNAPSHOT, 0);
+        for (int i = 0; i < round % 4; i++)
+            (void)fake_next(ann);
+        run_as(fixture, "ann", "UPDATE t SET n = n + 1");
+        live_peer_close(ann->peer);
+        for (size_t i = 0; i < ann->count; i++)
+            mem_free(ann->texts[i]);
+        /* tasks that were under way may still end; the peer's memory of texts is not theirs */
+        mem_free(ann);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_live__snapshot_then_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__filter_transitions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__other_users_and_tables_do_not_show, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__equal_subscriptions_share_but_keep_their_ids, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__overflowing_hold_is_caught_up, set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__slow_consumer_ends_with_its_position, set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__refusals_name_their_code, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__limits_and_replacement, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__lists_and_kill, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__closing_in_every_state, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
