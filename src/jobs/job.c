@@ -24,6 +24,8 @@ const char *job_type_name(enum job_type type)
         return "table_deletion";
     case JOB_CLEANUP:
         return "job_cleanup";
+    case JOB_OTHER:
+        return "other";
     }
     UNREACHABLE("job type");
 }
@@ -48,6 +50,7 @@ struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table
     job->jobs = jobs;
     job->type = type;
     job->table = table;
+    job_set_text(job->type_name, sizeof(job->type_name), str_from_c(job_type_name(type)));
     job->created_at = clock_now_us();
     job_set_text(job->space, sizeof(job->space), space);
     job_set_text(job->name, sizeof(job->name), name);
@@ -161,6 +164,8 @@ static enum status job_work(struct job *job, struct error *err)
         return job_table_deletion(job, err);
     case JOB_CLEANUP:
         return job_cleanup(job, err);
+    case JOB_OTHER:
+        break;
     }
     UNREACHABLE("job type");
 }

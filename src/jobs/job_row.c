@@ -118,12 +118,12 @@ static struct value job_row_time(int64_t time_us)
 static void job_row_values(const struct job *job, const char *status, struct arena *arena,
                            struct value *values)
 {
-    struct str key = arena_printf(arena, "%s:%s.%s:%s", job_type_name(job->type), job->space,
+    struct str key = arena_printf(arena, "%s:%s.%s:%s", job->type_name, job->space,
                                   job->name, job->all_users ? "*" : job->user);
 
     CHECK(status[0] != '\0');
     values[JOB_COLUMN_JOB_ID] = value_text(VALUE_TEXT, str_from_c(job->id.text));
-    values[JOB_COLUMN_JOB_TYPE] = job_row_text(job_type_name(job->type));
+    values[JOB_COLUMN_JOB_TYPE] = job_row_text(job->type_name);
     values[JOB_COLUMN_STATUS] = job_row_text(status);
     values[JOB_COLUMN_NAMESPACE_ID] = job_row_text(job->space);
     values[JOB_COLUMN_TABLE_NAME] = job_row_text(job->name);
@@ -208,16 +208,15 @@ static void job_row_get_parameters(const struct row *row, struct arena *arena, s
     job->with_shadows = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_SHADOWS "\"")) != SIZE_MAX;
 }
 
-/* The job of a row of a kind that can go on, else NULL. */
+/* The job of an unfinished row. */
 static struct job *job_row_resume(struct jobs *jobs, const struct row *row, struct arena *arena)
 {
-    char type[32];
     struct value value;
-    struct job *job = job_new(jobs, JOB_FLUSH, (struct table_id){0}, STR_EMPTY, STR_EMPTY);
+    struct job *job = job_new(jobs, JOB_OTHER, (struct table_id){0}, STR_EMPTY, STR_EMPTY);
 
-    job_row_get_text(row, JOB_COLUMN_JOB_TYPE, arena, type, sizeof(type));
-    for (enum job_type known = JOB_FLUSH; known <= JOB_CLEANUP; known++) {
-        if (str_equal(str_from_c(type), str_from_c(job_type_name(known))))
+    job_row_get_text(row, JOB_COLUMN_JOB_TYPE, arena, job->type_name, sizeof(job->type_name));
+    for (enum job_type known = JOB_FLUSH; known < JOB_OTHER; known++) {
+        if (str_equal(str_from_c(job->type_name), str_from_c(job_type_name(known))))
             job->type = known;
     }
     job_row_get_text(row, JOB_COLUMN_JOB_ID, arena, job->id.text, sizeof(job->id.text));

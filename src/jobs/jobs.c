@@ -80,7 +80,7 @@ static void jobs_remove(struct jobs *jobs, struct job *job)
 static struct job *jobs_find_flush(struct jobs *jobs, const struct job *wanted, bool running_too)
 {
     for (struct job *job = jobs->first; job != NULL; job = job->next) {
-        CHECK(job->type <= JOB_CLEANUP);
+        CHECK(job->type < JOB_OTHER);
         if (job->type != JOB_FLUSH || job->table.value != wanted->table.value ||
             atomic_load(&job->cancelled) || (job->state == JOB_RUNNING && !running_too))
             continue;
@@ -368,7 +368,8 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
 static void jobs_resume(struct job *job)
 {
     struct error err;
-    bool can_go_on = job->type != JOB_CLEANUP && job->table.value > 0 && job->name[0] != '\0';
+    bool can_go_on = (job->type == JOB_FLUSH || job->type == JOB_TABLE_DELETION) &&
+                     job->table.value > 0 && job->name[0] != '\0';
 
     CHECK(job->resumed);
     if (can_go_on) {

@@ -17,7 +17,8 @@
 #include "jobs/jobs.h"
 #include "store/flush.h"
 
-enum job_type { JOB_FLUSH, JOB_TABLE_DELETION, JOB_CLEANUP };
+/* JOB_OTHER: a row of a kind this folder does not run (backup, restore); it can only be ended. */
+enum job_type { JOB_FLUSH, JOB_TABLE_DELETION, JOB_CLEANUP, JOB_OTHER };
 enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
 
 enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };
@@ -29,6 +30,7 @@ struct job {
     struct jobs *jobs;
     struct job_id id;
     enum job_type type;
+    char type_name[32]; /* as in the row */
     enum job_state state;
     struct table_id table;
     char space[JOB_NAME_BYTES], name[JOB_NAME_BYTES], user[JOB_USER_BYTES];

@@ -1,0 +1,421 @@
+/* test_jobs.c — jobs over a real store: rows of system.jobs, one flush per table, kill, restart, timers.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "unit/store/cold_fixture.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "jobs/jobs.h"
+#include "value/text.h"
+
+#include <sched.h>
+
+struct jobs_fixture {
+    struct cold_fixture cold;
+    struct jobs *jobs;
+};
+
+static void jobs_flush_due(void *context, struct table_id table, struct str user)
+{
+    struct jobs_fixture *f = context;
+
+    if (f->jobs != NULL)
+        jobs_flush_post(f->jobs, table, user);
+}
+
+static void jobs_begin(struct jobs_fixture *f)
+{
+    struct jobs_options options = {
+        .store = f->cold.base.store, .flush_threads = 2, .node = STR_LIT("node1"), .retention_days = 30};
+    struct error err;
+
+    if (jobs_start(&options, &f->jobs, &err) != STATUS_OK)
+        fail_msg("jobs: %s", err.message);
+}
+
+static void open_all(struct jobs_fixture *f)
+{
+    memset(f, 0, sizeof(*f));
+    f->cold.options.flush_due = jobs_flush_due;
+    f->cold.options.flush_due_context = f;
+    cold_open(&f->cold);
+    jobs_begin(f);
+}
+
+static void close_all(struct jobs_fixture *f)
+{
+    jobs_stop(f->jobs);
+    f->jobs = NULL;
+    cold_close(&f->cold);
+}
+
+/* Text of a column of a job's row; empty if NULL or if there is no such row. */
+static void job_column(struct jobs_fixture *f, const char *id, const char *column, char out[256])
+{
+    struct view *view = view_acquire(f->cold.base.store);
+    const struct table *table = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
+    struct value key = value_text(VALUE_TEXT, str_from_c(id)), value;
+    struct row_pin pin;
+    struct arena arena;
+    struct buf bytes;
+    struct error err;
+    struct row row;
+
+    arena_init(&arena, 0);
+    buf_init(&bytes);
+    assert_int_equal(key_encode(&key, 1, &bytes, &err), STATUS_OK);
+    struct scan_options options = {.view = view, .table = table, .seq_after = -1, .arena = &arena};
+    out[0] = '\0';
+    if (row_get_by_key(f->cold.base.store, &options, buf_str(&bytes), &row, &pin, &err) ==
+        STATUS_OK) {
+        row_column(&row, (uint32_t)table_find_column(table, str_from_c(column)), &arena, &value);
+        if (!value.is_null && value_type_is_text(value.type))
+            (void)snprintf(out, 256, "%.*s", STR_ARG(value.text));
+        else if (!value.is_null)
+            (void)snprintf(out, 256, "%lld", (long long)value.integer);
+        row_pin_release(f->cold.base.store, &pin);
+    }
+    buf_clear(&bytes);
+    arena_clear(&arena);
+    view_release(view);
+}
+
+static void wait_status(struct jobs_fixture *f, const char *id, const char *wanted)
+{
+    int64_t until = clock_monotonic_ms() + 20000;
+    char status[256] = "";
+
+    while (clock_monotonic_ms() < until) {
+        job_column(f, id, "status", status);
+        if (strcmp(status, wanted) == 0)
+            return;
+        (void)sched_yield();
+    }
+    fail_msg("job %s is %s, not %s", id, status, wanted);
+}
+
+/* Number of job rows of a type and status; the id of one of them. */
+static int count_jobs(struct jobs_fixture *f, const char *status, char id[96])
+{
+    struct view *view = view_acquire(f->cold.base.store);
+    const struct table *table = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
+    struct scan *scan = NULL;
+    struct arena arena;
+    struct value value;
+    struct error err;
+    struct row row;
+    int count = 0;
+
+    arena_init(&arena, 0);
+    struct scan_options options = {.view = view, .table = table, .seq_after = -1, .arena = &arena};
+    assert_int_equal(scan_open(f->cold.base.store, &options, &scan, &err), STATUS_OK);
+    while (scan_next(scan, &row, &err) == STATUS_OK) {
+        row_column(&row, 2, &arena, &value);
+        if (!str_equal(value.text, str_from_c(status)))
+            continue;
+        count++;
+        row_column(&row, 0, &arena, &value);
+        (void)snprintf(id, 96, "%.*s", STR_ARG(value.text));
+    }
+    scan_close(scan);
+    arena_clear(&arena);
+    view_release(view);
+    return count;
+}
+
+static void test_jobs__a_flush_leaves_a_complete_row(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id;
+    struct error err;
+    char text[256];
+    bool existing;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "messages", VALUE_BIGINT);
+    for (int64_t i = 0; i < 20; i++)
+        (void)cold_write(&f.cold, table, i % 2 == 0 ? "ann" : "bob", i, i);
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                     STATUS_OK);
+    assert_false(existing);
+    assert_int_equal(strncmp(id.text, "flush-messages-", 15), 0);
+    job_column(&f, id.text, "job_type", text); /* durable when jobs_flush returns */
+    assert_string_equal(text, "flush");
+    wait_status(&f, id.text, "completed");
+    job_column(&f, id.text, "result", text);
+    assert_int_equal(strncmp(text, "20 rows, 2 users, 2 files, ", 27), 0);
+    job_column(&f, id.text, "namespace_id", text);
+    assert_string_equal(text, "default");
+    job_column(&f, id.text, "table_name", text);
+    assert_string_equal(text, "messages");
+    job_column(&f, id.text, "user_id", text);
+    assert_string_equal(text, "");
+    job_column(&f, id.text, "parameters", text);
+    assert_non_null(strstr(text, "[\"default.messages\",\"table_id:"));
+    assert_non_null(strstr(text, "\"all_users\""));
+    assert_true(json_is_valid(str_from_c(text)));
+    job_column(&f, id.text, "trace", text);
+    assert_int_equal(strncmp(text, "node1:job-", 10), 0);
+    job_column(&f, id.text, "node", text);
+    assert_string_equal(text, "node1");
+    job_column(&f, id.text, "cpu_used", text);
+    assert_true(atoll(text) > 0);
+    job_column(&f, id.text, "memory_used", text);
+    assert_true(atoll(text) > 0);
+    job_column(&f, id.text, "started_at", text);
+    assert_true(atoll(text) > 0);
+    job_column(&f, id.text, "completed_at", text);
+    assert_true(atoll(text) > 0);
+    job_column(&f, id.text, "error_message", text);
+    assert_string_equal(text, "");
+    assert_int_equal(fixture_counters(&f.cold.base, table, "ann").buffered_rows, 0);
+    close_all(&f);
+}
+
+static void test_jobs__nothing_buffered_completes_with_zero(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id;
+    struct error err;
+    char text[256];
+    bool existing;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_SHARED, "s", VALUE_BIGINT);
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                     STATUS_OK);
+    wait_status(&f, id.text, "completed");
+    job_column(&f, id.text, "result", text);
+    assert_int_equal(strncmp(text, "0 rows, 0 users", 15), 0);
+    struct table_id stream = cold_table(&f.cold, TABLE_KIND_STREAM, "e", VALUE_BIGINT);
+    assert_int_equal(jobs_flush(f.jobs, stream, STR_EMPTY, true, true, &id, &existing, &err),
+                     STATUS_INVALID_OPERATION);
+    assert_int_equal(
+        jobs_flush(f.jobs, (struct table_id){9999}, STR_EMPTY, true, true, &id, &existing, &err),
+        STATUS_TABLE_NOT_FOUND);
+    close_all(&f);
+}
+
+static void test_jobs__one_flush_per_table(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id first, second;
+    struct error err;
+    bool existing;
+    int same = 0;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 50; i++) {
+        char user[16];
+        (void)snprintf(user, sizeof(user), "u%lld", (long long)i);
+        (void)cold_write(&f.cold, table, user, i, i);
+    }
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &first, &existing, &err),
+                     STATUS_OK);
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &second, &existing, &err),
+                     STATUS_OK);
+    same = strcmp(first.text, second.text) == 0;
+    assert_int_equal(existing, same);
+    assert_true(same); /* 50 files take longer than two calls */
+    wait_status(&f, first.text, "completed");
+    close_all(&f);
+}
+
+/* The row policy: starts by itself, for that user only, with nothing to wait for. */
+static void test_jobs__row_policy_flushes_one_user(void **state)
+{
+    struct jobs_fixture f;
+    char id[96] = "", text[256];
+
+    open_all(&f);
+    struct table *made = fixture_table(TABLE_KIND_USER, "t");
+    made->flush_rows = 10;
+    struct table_id table = fixture_create(&f.cold.base, made);
+    for (int64_t i = 0; i < 9; i++)
+        (void)cold_write(&f.cold, table, "bob", i, i);
+    for (int64_t i = 0; i < 10; i++)
+        (void)cold_write(&f.cold, table, "ann", i, i);
+    int64_t until = clock_monotonic_ms() + 20000;
+    while (count_jobs(&f, "completed", id) == 0 && clock_monotonic_ms() < until)
+        (void)sched_yield();
+    assert_int_equal(count_jobs(&f, "completed", id), 1);
+    job_column(&f, id, "user_id", text);
+    assert_string_equal(text, "ann");
+    assert_int_equal(fixture_counters(&f.cold.base, table, "ann").buffered_rows, 0);
+    assert_int_equal(fixture_counters(&f.cold.base, table, "bob").buffered_rows, 9);
+    close_all(&f);
+}
+
+static void test_jobs__interval_flushes_what_is_overdue(void **state)
+{
+    struct jobs_fixture f;
+    char id[96] = "";
+
+    open_all(&f);
+    struct table *made = fixture_table(TABLE_KIND_USER, "t");
+    made->flush_interval_seconds = 1;
+    struct table_id table = fixture_create(&f.cold.base, made);
+    (void)cold_write(&f.cold, table, "ann", 1, 1);
+    int64_t start = clock_monotonic_ms();
+    while (count_jobs(&f, "completed", id) == 0 && clock_monotonic_ms() < start + 20000)
+        (void)sched_yield();
+    assert_in_range(clock_monotonic_ms() - start, 0, 4000);
+    assert_int_equal(fixture_counters(&f.cold.base, table, "ann").buffered_rows, 0);
+    /* Nothing buffered, no further job. */
+    int64_t until = clock_monotonic_ms() + 1500;
+    while (clock_monotonic_ms() < until)
+        (void)sched_yield();
+    assert_int_equal(count_jobs(&f, "completed", id), 1);
+    close_all(&f);
+}
+
+static void test_jobs__kill(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id;
+    struct error err;
+    bool existing;
+
+    open_all(&f);
+    assert_int_equal(jobs_kill(f.jobs, STR_LIT("flush-none-1-2"), &err), STATUS_JOB_NOT_FOUND);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 200; i++) {
+        char user[16];
+        (void)snprintf(user, sizeof(user), "u%lld", (long long)i);
+        (void)cold_write(&f.cold, table, user, i, i);
+    }
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                     STATUS_OK);
+    assert_int_equal(jobs_kill(f.jobs, str_from_c(id.text), &err), STATUS_OK);
+    wait_status(&f, id.text, "cancelled");
+    char text[256];
+    job_column(&f, id.text, "completed_at", text);
+    assert_true(atoll(text) > 0);
+    int64_t until = clock_monotonic_ms() + 20000;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK && clock_monotonic_ms() < until)
+        status = jobs_kill(f.jobs, str_from_c(id.text), &err);
+    assert_int_equal(status, STATUS_INVALID_OPERATION);
+    assert_non_null(strstr(err.message, "cancelled"));
+    close_all(&f);
+}
+
+/* A row left `running` by a crash: the same id goes on and says so. */
+static void test_jobs__goes_on_after_a_restart(void **state)
+{
+    struct jobs_fixture f;
+    struct error err;
+    char text[256];
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 10; i++)
+        (void)cold_write(&f.cold, table, "ann", i, i);
+    jobs_stop(f.jobs);
+    f.jobs = NULL;
+
+    struct view *view = view_acquire(f.cold.base.store);
+    const struct table *system = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
+    struct arena arena;
+    arena_init(&arena, 0);
+    const char *const types[] = {"flush", "backup"};
+    for (int i = 0; i < 2; i++) {
+        struct value values[SYSTEM_TABLE_COLUMNS_MAX];
+        struct row_op op = {.kind = ROW_OP_INSERT};
+        struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
+        for (uint32_t c = 0; c < system->schema->column_count; c++)
+            values[c] = value_null(system->schema->columns[c].type.kind);
+        values[0] = value_text(VALUE_TEXT, i == 0 ? STR_LIT("flush-t-1-aaaaaaaa")
+                                                  : STR_LIT("backup-t-1-aaaaaaaa"));
+        values[1] = value_text(VALUE_TEXT, str_from_c(types[i]));
+        values[2] = value_text(VALUE_TEXT, STR_LIT("running"));
+        values[3] = value_text(VALUE_TEXT, STR_LIT("default"));
+        values[4] = value_text(VALUE_TEXT, STR_LIT("t"));
+        values[6] = value_text(VALUE_JSON,
+                               arena_printf(&arena, "[\"default.t\",\"table_id:%llu\",\"all_users\"]",
+                                            (unsigned long long)table.value));
+        values[8] = value_text(VALUE_TEXT, STR_LIT("node1:job-0:1"));
+        values[11] = value_text(VALUE_TEXT, STR_LIT("node1"));
+        values[14] = value_integer(VALUE_INT, 0);
+        values[15] = value_integer(VALUE_INT, 0);
+        values[16] = value_integer(VALUE_TIMESTAMP, 1000);
+        commit_put_system(&request, &op, system, values);
+        assert_int_equal(commit_submit_wait(f.cold.base.store, &request, &err), STATUS_OK);
+    }
+    arena_clear(&arena);
+    view_release(view);
+    cold_reopen(&f.cold);
+    jobs_begin(&f);
+    wait_status(&f, "flush-t-1-aaaaaaaa", "completed");
+    job_column(&f, "flush-t-1-aaaaaaaa", "trace", text);
+    assert_non_null(strstr(text, "node1:job-0:1; resumed after a restart as node1:job-"));
+    job_column(&f, "flush-t-1-aaaaaaaa", "result", text);
+    assert_int_equal(strncmp(text, "10 rows, 1 users", 16), 0);
+    job_column(&f, "flush-t-1-aaaaaaaa", "created_at", text);
+    assert_string_equal(text, "1000");
+    wait_status(&f, "backup-t-1-aaaaaaaa", "failed");
+    job_column(&f, "backup-t-1-aaaaaaaa", "error_message", text);
+    assert_string_equal(text, "server restarted");
+    close_all(&f);
+}
+
+static void test_jobs__shutdown_flushes_everything(void **state)
+{
+    struct jobs_fixture f;
+    struct error err;
+
+    open_all(&f);
+    struct table_id user = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    struct table_id shared = cold_table(&f.cold, TABLE_KIND_SHARED, "s", VALUE_TEXT);
+    (void)cold_write(&f.cold, user, "ann", 1, 1);
+    (void)cold_write(&f.cold, shared, "", 1, 1);
+    assert_int_equal(jobs_flush_all(f.jobs, 20000, &err), STATUS_OK);
+    assert_int_equal(fixture_counters(&f.cold.base, user, "ann").buffered_rows, 0);
+    assert_int_equal(fixture_counters(&f.cold.base, shared, "").buffered_rows, 0);
+    close_all(&f);
+}
+
+static void test_jobs__dropped_table_loses_its_files(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id;
+    struct error err;
+    char text[256];
+    bool existing;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    (void)cold_write(&f.cold, table, "ann", 1, 1);
+    (void)cold_write(&f.cold, table, "bob", 1, 1);
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                     STATUS_OK);
+    wait_status(&f, id.text, "completed");
+    assert_int_equal(cold_file_count(&f.cold), 2);
+    jobs_cancel_table(f.jobs, table);
+    assert_int_equal(ddl_drop_table(f.cold.base.store, table, &err), STATUS_OK);
+    assert_int_equal(
+        jobs_drop_table(f.jobs, table, STR_LIT("default"), STR_LIT("t"), &id, &err), STATUS_OK);
+    wait_status(&f, id.text, "completed");
+    assert_int_equal(cold_file_count(&f.cold), 0);
+    job_column(&f, id.text, "result", text);
+    assert_int_equal(strncmp(text, "2 files, ", 9), 0);
+    close_all(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_jobs__a_flush_leaves_a_complete_row),
+        cmocka_unit_test(test_jobs__nothing_buffered_completes_with_zero),
+        cmocka_unit_test(test_jobs__one_flush_per_table),
+        cmocka_unit_test(test_jobs__row_policy_flushes_one_user),
+        cmocka_unit_test(test_jobs__interval_flushes_what_is_overdue),
+        cmocka_unit_test(test_jobs__kill),
+        cmocka_unit_test(test_jobs__goes_on_after_a_restart),
+        cmocka_unit_test(test_jobs__shutdown_flushes_everything),
+        cmocka_unit_test(test_jobs__dropped_table_loses_its_files),
+    };
+    log_threshold = LOG_WARN;
+    return cmocka_run_group_tests_name("jobs/jobs", tests, NULL, NULL);
+}
