@@ -574,6 +574,18 @@ enum allow_kind allow_function(struct str name)
     return ALLOW_NONE;
 }
 
+struct str allow_function_at(size_t index)
+{
+    CHECK(index < SIZE_MAX / 2);
+    if (index < ARRAY_COUNT(ALLOW_SCALARS))
+        return str_from_c(ALLOW_SCALARS[index]);
+    index -= ARRAY_COUNT(ALLOW_SCALARS);
+    if (index < ARRAY_COUNT(ALLOW_AGGREGATES))
+        return str_from_c(ALLOW_AGGREGATES[index]);
+    index -= ARRAY_COUNT(ALLOW_AGGREGATES);
+    return index < ARRAY_COUNT(ALLOW_SPECIALS) ? str_from_c(ALLOW_SPECIALS[index].name) : STR_EMPTY;
+}
+
 const char *allow_refusal_hint(struct str name)
 {
     const struct allow_hint *hint =

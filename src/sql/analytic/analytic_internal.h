@@ -54,6 +54,7 @@ enum allow_kind {
     ALLOW_UUID_V7, /* DuckDB calls it uuidv7 */
 };
 enum allow_kind allow_function(struct str name);
+struct str allow_function_at(size_t index); /* all of them; empty at the end */
 /* Why a known function is refused, or NULL. */
 const char *allow_refusal_hint(struct str name);
 bool allow_type(struct str id);

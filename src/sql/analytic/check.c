@@ -8,7 +8,8 @@
  * statement, bounds on the leading key column, and what the result columns are called.
  *
  * Two sizes are bounded beside depth: DuckDB copies an expression for each use of a select-list
- * alias, and the macros of analytic_setup copy their arguments. `extra` counts the nodes that such
+ * alias, and the macros of analytic_setup copy their arguments; a WITH query is bound once per use,
+ * and an expression's subquery twice per level above it. `extra` counts the nodes that such
  * copies add; without a limit 30 short aliases make 2^30 nodes. SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -50,7 +51,7 @@ enum status check_weight(struct check *check, uint64_t nodes)
     if (check->extra <= CHECK_EXTRA_MAX)
         return STATUS_OK;
     error_set(check->err, STATUS_INVALID_SQL, "the expressions of this statement grow too large");
-    error_hint(check->err, "aliases and nested divisions are expanded; use a subquery");
+    error_hint(check->err, "DuckDB expands aliases, WITH queries, nested subqueries and divisions");
     return STATUS_INVALID_SQL;
 }
 
@@ -86,6 +87,7 @@ static enum status check_ctes(struct check *check, const struct tree *node)
     for (const struct tree *entry = entries ? entries->child : NULL; entry && status == STATUS_OK;
          entry = entry->next) {
         struct check_scope *scope = arena_zalloc(check->arena, sizeof(*scope));
+        uint64_t before = check->nodes;
         const struct tree *value = tree_get(entry, "value");
         const struct tree *targets = value ? tree_get(value, "key_targets") : NULL;
         scope->name = tree_text(entry, "key");
@@ -96,6 +98,7 @@ static enum status check_ctes(struct check *check, const struct tree *node)
             return error_set(check->err, STATUS_NOT_SUPPORTED,
                              "USING KEY is not supported in this version");
         status = check_node(check, value);
+        scope->weight = check->nodes - before;
         scope->outer = check->scope;
         check->scope = scope;
     }
@@ -191,7 +194,7 @@ static enum status check_combined(struct check *check, const struct tree *node, 
 {
     static const char *const done[] = {"cte_map", "left", "right", NULL};
     struct check_level level = {.outer = check->level, .first = check->plan->table_count};
-    struct check_scope scope = {tree_text(node, "cte_name"), NULL};
+    struct check_scope scope = {tree_text(node, "cte_name"), 0, NULL};
     const struct tree *targets = tree_get(node, "key_targets");
     bool in_where = check->in_where;
     enum status status;
@@ -225,7 +228,10 @@ static enum status check_query(struct check *check, const struct tree *node, str
     CHECK(type.size > 0);
     if (++check->depth > LIMIT_EXPRESSION_DEPTH)
         return error_set(check->err, STATUS_INVALID_SQL, "the statement is nested too deeply");
-    status = check_ctes(check, node);
+    check->nodes += CHECK_QUERY_NODES;
+    status = check_weight(check, CHECK_QUERY_NODES * (check->multiplier - 1));
+    if (status == STATUS_OK)
+        status = check_ctes(check, node);
     if (status == STATUS_OK) {
         if (str_equal(type, STR_LIT("SELECT_NODE")))
             status = check_select(check, node);

@@ -11,10 +11,12 @@ enum {
     CHECK_LIST_MAX = 1000000,    /* elements made by range() and list_resize() */
     CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
     CHECK_TABLES_MAX = 256,
+    CHECK_QUERY_NODES = 8, /* what a query node weighs beside an expression */
 };
 
 struct check_scope { /* names of CTEs that are visible */
     struct str name;
+    uint64_t weight; /* nodes that one more use of it binds again */
     const struct check_scope *outer;
 };
 

@@ -420,10 +420,24 @@ static enum status check_parameter(struct check *check, const struct tree *node)
     return STATUS_OK;
 }
 
+/* DuckDB binds what is below an expression's subquery twice: 2^levels. */
+static enum status check_subquery(struct check *check, const struct tree *node)
+{
+    uint64_t multiplier = check->multiplier;
+    enum status status;
+
+    CHECK(multiplier > 0);
+    if (multiplier <= CHECK_EXTRA_MAX)
+        check->multiplier *= 2;
+    status = check_members(check, node, NULL);
+    check->multiplier = multiplier;
+    return status;
+}
+
 enum status check_class(struct check *check, const struct tree *node, struct str class)
 {
-    static const char *const plain[] = {"STAR", "COMPARISON", "CONJUNCTION", "BETWEEN",
-                                        "CASE", "LAMBDA",     "SUBQUERY"};
+    static const char *const plain[] = {"STAR",    "COMPARISON", "CONJUNCTION",
+                                        "BETWEEN", "CASE",       "LAMBDA"};
 
     CHECK(class.size > 0);
     if (str_equal(class, STR_LIT("CONSTANT")) || str_equal(class, STR_LIT("POSITIONAL_REFERENCE")))
@@ -440,6 +454,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_window(check, node);
     if (str_equal(class, STR_LIT("PARAMETER")))
         return check_parameter(check, node);
+    if (str_equal(class, STR_LIT("SUBQUERY")))
+        return check_subquery(check, node);
     if (str_equal(class, STR_LIT("COLLATE"))) {
         if (!allow_collation(tree_text(node, "collation")))
             return check_refuse(check, node, "collation", tree_text(node, "collation"));

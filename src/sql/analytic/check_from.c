@@ -6,14 +6,14 @@
 
 #include "base/check.h"
 
-static bool check_is_cte(const struct check *check, struct str name)
+static const struct check_scope *check_find_cte(const struct check *check, struct str name)
 {
     CHECK(name.data || name.size == 0);
     for (const struct check_scope *scope = check->scope; scope; scope = scope->outer) {
         if (str_equal_nocase(scope->name, name))
-            return true;
+            return scope;
     }
-    return false;
+    return NULL;
 }
 
 static struct check_item *check_add_item(struct check *check, struct str name, uint32_t first,
@@ -152,13 +152,15 @@ static enum status check_base_table(struct check *check, const struct tree *node
     struct splice_name name;
     struct str table = tree_text(node, "table_name");
     int64_t location = tree_location(node);
+    const struct check_scope *cte;
     bool plain = tree_text(node, "schema_name").size + tree_text(node, "catalog_name").size == 0;
 
     CHECK(check->level);
-    if (plain && check_is_cte(check, table)) {
+    cte = plain ? check_find_cte(check, table) : NULL;
+    if (cte) {
         check_add_item(check, tree_text(node, "alias").size ? tree_text(node, "alias") : table,
                        check->plan->table_count, -1);
-        return STATUS_OK;
+        return check_weight(check, cte->weight * check->multiplier);
     }
     if (check->draft->verify)
         return check_refuse(check, node, "this form of table reference", table);

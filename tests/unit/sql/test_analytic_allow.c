@@ -1,0 +1,102 @@
+/* test_analytic_allow.c — the allow-list: found by name, known to DuckDB, documented.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "analytic_fake.h"
+
+static void test_analytic_allow__finds_every_name(void **state)
+{
+    size_t count = 0;
+
+    for (struct str name; (name = allow_function_at(count)).size > 0; count++) {
+        if (allow_function(name) == ALLOW_NONE)
+            print_error("not sorted at %s\n", name.data);
+        assert_int_not_equal(allow_function(name), ALLOW_NONE);
+    }
+    assert_true(count > 300);
+    assert_int_equal(allow_function(STR_LIT("SUM")), ALLOW_AGGREGATE);
+    assert_int_equal(allow_function(STR_LIT("getenv")), ALLOW_NONE);
+    assert_int_equal(allow_function(STR_LIT("")), ALLOW_NONE);
+}
+
+/* A name DuckDB does not have would be a promise nobody keeps. */
+static void test_analytic_allow__duckdb_has_them(void **state)
+{
+    static const char *const ours[] = {
+        "uuid_v7",   "current_time",      "localtime", "localtimestamp",
+        "coalesce",  "current_timestamp", "~",         "json_group_array",
+        "!__postfix"};
+    for (size_t i = 0; allow_function_at(i).size > 0; i++) {
+        struct str name = allow_function_at(i);
+        struct str sql;
+        struct arena arena;
+        duckdb_result result;
+        bool special = false;
+        for (size_t k = 0; k < ARRAY_COUNT(ours); k++)
+            special |= str_equal(name, str_from_c(ours[k]));
+        if (special)
+            continue;
+        arena_init(&arena, 0);
+        sql = arena_printf(
+            &arena, "SELECT count(*) > 0 FROM duckdb_functions() WHERE function_name = '%.*s'",
+            STR_ARG(name));
+        assert_int_equal(duckdb_query(fake_columnar.connection, sql.data, &result), DuckDBSuccess);
+        if (!duckdb_value_boolean(&result, 0, 0))
+            print_error("DuckDB has no %s\n", name.data);
+        assert_true(duckdb_value_boolean(&result, 0, 0));
+        duckdb_destroy_result(&result);
+        arena_clear(&arena);
+    }
+}
+
+static void test_analytic_allow__is_documented(void **state)
+{
+    static char text[1 << 17];
+    char path[1024], cell[128];
+    FILE *file;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%.*s../../../docs/sql-functions.md",
+             (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    size = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[size] = 0;
+    for (size_t i = 0; allow_function_at(i).size > 0; i++) {
+        struct str name = allow_function_at(i);
+        struct buf escaped;
+        buf_init(&escaped);
+        for (size_t k = 0; k < name.size; k++)
+            buf_printf(&escaped, "%s%c", name.data[k] == '|' ? "\\" : "", name.data[k]);
+        snprintf(cell, sizeof(cell), "\n| `%.*s` |", STR_ARG(buf_str(&escaped)));
+        buf_clear(&escaped);
+        if (!strstr(text, cell))
+            print_error("not documented: %s\n", cell);
+        assert_non_null(strstr(text, cell));
+    }
+}
+
+static void test_analytic_allow__types_and_names(void **state)
+{
+    assert_true(allow_type(STR_LIT("BIGINT")));
+    assert_false(allow_type(STR_LIT("ENUM")));
+    assert_string_equal(allow_type_rewrite(STR_LIT("Float"), true), "DOUBLE");
+    assert_null(allow_type_rewrite(STR_LIT("float"), false));
+    assert_null(allow_type_rewrite(STR_LIT("bigint"), true));
+    assert_true(allow_cte_name(STR_LIT("my_query")));
+    assert_false(allow_cte_name(STR_LIT("a.csv")));
+    assert_false(allow_cte_name(STR_LIT("DuckDB_tables")));
+    assert_true(allow_collation(STR_LIT("C")));
+    assert_false(allow_collation(STR_LIT("de")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_analytic_allow__finds_every_name),
+        cmocka_unit_test(test_analytic_allow__duckdb_has_them),
+        cmocka_unit_test(test_analytic_allow__is_documented),
+        cmocka_unit_test(test_analytic_allow__types_and_names),
+    };
+    return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
+}

@@ -1,0 +1,376 @@
+/* test_analytic_security.c — nothing but the catalogue's tables and listed functions is reachable,
+ * from any place of a statement, and no statement makes another one's worth of work.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "analytic_fake.h"
+
+static void expect_refused(const char *sql)
+{
+    const char *actual = fake_run(sql);
+    bool refused = fake_err.code == STATUS_NOT_SUPPORTED || fake_err.code == STATUS_INVALID_SQL ||
+                   fake_err.code == STATUS_TABLE_NOT_FOUND ||
+                   fake_err.code == STATUS_PERMISSION_DENIED ||
+                   fake_err.code == STATUS_INVALID_PARAMETER;
+    if (!refused || strncmp(actual, "ERROR", 5) != 0)
+        print_error("%s\n  %s\n", sql, actual);
+    assert_true(refused && strncmp(actual, "ERROR", 5) == 0);
+}
+
+/* Everything that must not be callable, in every place that takes an expression. */
+static void test_analytic_security__functions_everywhere(void **state)
+{
+    static const char *const calls[] = {
+        "getenv('HOME')",
+        "current_setting('threads')",
+        "getvariable('x')",
+        "nextval('s')",
+        "setseed(0.5)",
+        "txid_current()",
+        "sleep_ms(1)",
+        "write_log('x')",
+        "json_execute_serialized_sql('x')",
+        "version()",
+        "pg_sleep(1)",
+        "\"getenv\"('HOME')",
+        "GetEnv /* ( */ ('x')",
+        "main.getenv('x')",
+        "system.main.version()",
+        "json_serialize_sql('SELECT 1')",
+        "current_query()",
+        "printf('%1000000000d', 1)",
+        "format('{:>1000000000}', 1)",
+        "json_deserialize_sql('x')",
+        "in_search_path('a', 'b')",
+    };
+    static const char *const places[] = {
+        "SELECT %s",
+        "SELECT (SELECT %s)",
+        "SELECT 1 FROM users WHERE id IN (SELECT length(%s::text))",
+        "WITH x AS (SELECT %s AS a) SELECT * FROM x",
+        "WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT %s FROM r) SELECT * FROM r",
+        "SELECT 1 FROM users, LATERAL (SELECT %s) l",
+        "SELECT CASE WHEN true THEN %s ELSE NULL END",
+        "SELECT CASE %s WHEN '1' THEN 1 END",
+        "SELECT row_number() OVER (ORDER BY %s) FROM users",
+        "SELECT sum(id) OVER (PARTITION BY %s) FROM users",
+        "SELECT sum(id) OVER (ORDER BY id ROWS BETWEEN length(%s) PRECEDING AND CURRENT ROW) FROM "
+        "users",
+        "SELECT lag(name, 1, %s) OVER () FROM users",
+        "SELECT id FROM users ORDER BY %s",
+        "SELECT 1 LIMIT (SELECT length(%s))",
+        "SELECT 1 OFFSET length(%s)",
+        "SELECT count(*) FILTER (WHERE %s = '') FROM users",
+        "SELECT string_agg(name, ',' ORDER BY %s) FROM users",
+        "SELECT 1 FROM users JOIN orders ON %s = ''",
+        "SELECT 1 FROM users GROUP BY %s",
+        "SELECT 1 FROM users GROUP BY GROUPING SETS ((%s), ())",
+        "SELECT 1 FROM users HAVING %s = ''",
+        "SELECT 1 FROM users QUALIFY %s = ''",
+        "SELECT DISTINCT ON (%s) 1 FROM users",
+        "SELECT list_transform([1], x -> %s)",
+        "SELECT [%s for x in [1]]",
+        "SELECT * REPLACE (%s AS name) FROM users",
+        "SELECT COLUMNS(c -> %s = c) FROM users",
+        "VALUES (%s)",
+        "SELECT * FROM (VALUES (%s)) v",
+        "SELECT 1 UNION ALL SELECT %s",
+        "SELECT * FROM generate_series(1, length(%s))",
+        "SELECT * FROM unnest([%s])",
+        "SELECT {'a': %s}",
+        "SELECT CAST(%s AS TEXT)",
+        "SELECT %s COLLATE nocase",
+        "SELECT %s BETWEEN '' AND ''",
+        "SELECT abs(1 + length(%s::text))",
+    };
+    char sql[512];
+
+    for (size_t i = 0; i < ARRAY_COUNT(calls); i++) {
+        for (size_t k = 0; k < ARRAY_COUNT(places); k++) {
+            snprintf(sql, sizeof(sql), places[k], calls[i]);
+            expect_refused(sql);
+        }
+    }
+}
+
+static void test_analytic_security__sources_everywhere(void **state)
+{
+    static const char *const sources[] = {
+        "read_text('/etc/passwd')",
+        "read_parquet('/tmp/x.parquet')",
+        "read_csv_auto('/etc/passwd')",
+        "read_blob('*')",
+        "glob('*')",
+        "'file.csv'",
+        "'/etc/passwd'",
+        "\"file.csv\"",
+        "\"/etc/passwd\"",
+        "query('SELECT 1')",
+        "query_table('users')",
+        "duckdb_tables()",
+        "duckdb_tables",
+        "duckdb_settings()",
+        "pg_catalog.pg_tables",
+        "pg_tables",
+        "sqlite_master",
+        "main.sqlite_master",
+        "system.main.duckdb_tables",
+        "system.information_schema.tables",
+        "memory.main.users",
+        "temp.users",
+        "secrets",
+        "pragma_table_info('users')",
+        "hot_scan(0)",
+        "hot_scan(1) h",
+        "main.hot_scan(0)",
+        "json_execute_serialized_sql('x')",
+        "repeat_row(1, num_rows := 1000000000)",
+        "enable_logging()",
+        "test_all_types()",
+        "users TABLESAMPLE 10%",
+        "(DESCRIBE users)",
+        "(SHOW TABLES)",
+        "(SUMMARIZE users)",
+        "users PIVOT (sum(age) FOR name IN ('a'))",
+        "users AT (VERSION => 1)",
+        "json_each('[1]')",
+        "\"users\"\"\"",
+        "app.\"users;\"",
+    };
+    static const char *const places[] = {
+        "SELECT * FROM %s",
+        "FROM %s",
+        "SELECT * FROM users, %s",
+        "SELECT * FROM users u JOIN %s ON true",
+        "SELECT (SELECT 1 FROM %s)",
+        "SELECT 1 WHERE EXISTS (SELECT 1 FROM %s)",
+        "SELECT 1 WHERE 1 IN (SELECT 1 FROM %s)",
+        "WITH x AS (SELECT * FROM %s) SELECT * FROM x",
+        "WITH users AS (SELECT 1) SELECT * FROM users, %s",
+        "SELECT 1 UNION SELECT 1 FROM %s",
+        "SELECT * FROM (SELECT * FROM %s) s",
+        "SELECT 1 ORDER BY (SELECT 1 FROM %s)",
+        "SELECT * FROM /* , users */ %s -- users",
+    };
+    char sql[512];
+
+    for (size_t i = 0; i < ARRAY_COUNT(sources); i++) {
+        for (size_t k = 0; k < ARRAY_COUNT(places); k++) {
+            snprintf(sql, sizeof(sql), places[k], sources[i]);
+            expect_refused(sql);
+        }
+    }
+}
+
+static void test_analytic_security__statements(void **state)
+{
+    static const char *const statements[] = {
+        "COPY (SELECT 1) TO '/tmp/x'",
+        "COPY users FROM '/etc/passwd'",
+        "ATTACH '/tmp/x.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "PRAGMA database_list",
+        "SET threads = 4",
+        "RESET threads",
+        "CALL enable_logging()",
+        "EXPLAIN SELECT 1",
+        "CREATE TABLE x (a INT)",
+        "DROP VIEW x",
+        "CREATE MACRO f(a) AS a",
+        "INSERT INTO users VALUES (1)",
+        "DELETE FROM users",
+        "UPDATE users SET id = 1",
+        "EXPORT DATABASE '/tmp/x'",
+        "VACUUM",
+        "CHECKPOINT",
+        "USE memory",
+        "PREPARE p AS SELECT 1",
+        "EXECUTE p",
+        "BEGIN",
+        "DESCRIBE users",
+        "SHOW TABLES",
+        "PIVOT users ON name",
+        "SELECT 1; DROP TABLE users",
+        "SELECT 1; SELECT 2",
+        "SUMMARIZE users",
+        "SELECT * FROM users FOR UPDATE",
+        "SELECT 1 INTO x",
+        "WITH x AS (INSERT INTO users VALUES (1) RETURNING *) SELECT * FROM x",
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(statements); i++)
+        expect_refused(statements[i]);
+}
+
+/* Names of WITH queries must not be able to reach DuckDB's own views or files, whatever the scope.
+ */
+static void test_analytic_security__cte_names(void **state)
+{
+    expect_refused("WITH duckdb_tables AS (SELECT 1) SELECT * FROM duckdb_tables");
+    expect_refused("WITH \"a.csv\" AS (SELECT 1) SELECT * FROM \"a.csv\"");
+    expect_refused("WITH \"/etc/passwd\" AS (SELECT 1) SELECT 1");
+    expect_refused("WITH PG_tables AS (SELECT 1) SELECT 1");
+    expect_refused("SELECT (WITH x AS (SELECT 1 AS a) SELECT a FROM x) FROM x");
+    expect_refused("WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a");
+    assert_string_equal(fake_run("WITH \"Ünï é\" AS (SELECT 1 AS a) SELECT * FROM \"Ünï é\""),
+                        "a;1");
+}
+
+static void test_analytic_security__generators_are_capped(void **state)
+{
+    static const char *const refused[] = {
+        "SELECT range(100000000)",
+        "SELECT generate_series(1, 100000000)",
+        "SELECT list_sort(range(100000000))",
+        "SELECT range(age) FROM users",
+        "SELECT range(-9223372036854775807, 9223372036854775807)",
+        "SELECT range(1, 10, 0)",
+        "SELECT * FROM range(1000000000)",
+        "SELECT * FROM users u, range(u.id) r",
+        "SELECT list_resize([1], 100000000)",
+        "SELECT list_resize([1], age) FROM users",
+        "SELECT * FROM range(1, 2, 3, 4)",
+    };
+    static const char *const stopped[] = {
+        "SELECT repeat('x', 100000000)",
+        "SELECT repeat('x', age * 10000000) FROM users",
+        "SELECT repeat(repeat('x', 60000), 60000)",
+        "SELECT lpad('x', 100000000, 'y')",
+        "SELECT rpad('x', 100000000, 'y')",
+        "SELECT rpad(name, age * 10000000, 'y') FROM users",
+        "SELECT replace(repeat('a', 60000), 'a', repeat('b', 60000))",
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
+        expect_refused(refused[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(stopped); i++)
+        assert_non_null(strstr(fake_run(stopped[i]), "ERROR SQL_EXECUTION_ERROR the result of "));
+    assert_string_equal(
+        fake_run("SELECT repeat('ab', 2) || lpad('x', 3, '-') || rpad('y', 2, '.')"),
+        "?column?;abab--xy.");
+    assert_string_equal(fake_run("SELECT count(*) FROM range(1000)"), "count;1000");
+    assert_string_equal(fake_run("SELECT len(range(5, 0, -1))"), "len;5");
+}
+
+static char *nested(const char *open, const char *middle, const char *close, int depth)
+{
+    struct buf text;
+    size_t size;
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT("SELECT "));
+    for (int i = 0; i < depth; i++)
+        buf_append_str(&text, str_from_c(open));
+    buf_append_str(&text, str_from_c(middle));
+    for (int i = 0; i < depth; i++)
+        buf_append_str(&text, str_from_c(close));
+    buf_append_byte(&text, 0);
+    return buf_take(&text, &size);
+}
+
+static void expect_nested(const char *open, const char *middle, const char *close, int depth,
+                          bool refused)
+{
+    char *sql = nested(open, middle, close, depth);
+    if (refused)
+        expect_refused(sql);
+    else
+        assert_int_not_equal(strncmp(fake_run(sql), "ERROR", 5), 0);
+    mem_free(sql);
+}
+
+static void test_analytic_security__depth_and_size(void **state)
+{
+    char *big;
+
+    expect_nested("abs(", "1", ")", 150, false);
+    expect_nested("abs(", "1", ")", 250, true);
+    expect_nested("abs(", "1", ")", 5000, true);
+    expect_nested("(", "1", ")", 10000, true);
+    expect_nested("1+", "1", "", 150, false);
+    expect_nested("1+", "1", "", 20000, true);
+    expect_nested("NOT ", "true", "", 5000, true);
+    expect_nested("(SELECT ", "1", ")", 8, false);
+    expect_nested("(SELECT ", "1", ")", 24, true);
+    expect_nested("EXISTS (SELECT ", "1", ")", 24, true);
+    expect_nested("(SELECT ", "1", ")", 300, true);
+    expect_nested("[", "1", "]", 3000, true);
+    expect_nested("CASE WHEN true THEN ", "1", " END", 250, true);
+    big = mem_alloc(LIMIT_ANALYTIC_SQL_BYTES + 100);
+    memset(big, ' ', LIMIT_ANALYTIC_SQL_BYTES + 100);
+    memcpy(big, "SELECT 1", 8);
+    memcpy(big + LIMIT_ANALYTIC_SQL_BYTES + 90, "+1", 3);
+    expect_refused(big);
+    mem_free(big);
+}
+
+/* Aliases and macros copy expressions: 30 doublings would be 2^30 nodes. */
+static void test_analytic_security__copies_are_bounded(void **state)
+{
+    struct buf text;
+
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT("SELECT 1 AS a0"));
+    for (int i = 0; i < 30; i++)
+        buf_printf(&text, ", a%d + a%d AS a%d", i, i, i + 1);
+    buf_append_byte(&text, 0);
+    expect_refused(text.data);
+    assert_non_null(strstr(fake_err.message, "grow too large"));
+    buf_clear(&text);
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT("WITH a0 AS (SELECT 1 AS q)"));
+    for (int i = 0; i < 24; i++)
+        buf_printf(&text, ", a%d AS (SELECT x.q FROM a%d x, a%d y)", i + 1, i, i);
+    buf_append_str(&text, STR_LIT(" SELECT 1 FROM a24"));
+    buf_append_byte(&text, 0);
+    expect_refused(text.data);
+    buf_clear(&text);
+    expect_nested("1/(", "1", ")", 5, false);
+    expect_nested("1/(", "1", ")", 30, true);
+    expect_nested("substring(", "'a'", ", 1, 1)", 30, true);
+    expect_nested("replace(", "'a'", ", 'a', 'b')", 30, true);
+    assert_string_equal(fake_run("SELECT id AS a, a + 1 AS b, b * 2 AS c FROM users LIMIT 1"),
+                        "a,b,c;1|2|4");
+}
+
+/* A place that reads differently in DuckDB's tree and in our lexer is refused, not guessed. */
+static void test_analytic_security__tricky_text(void **state)
+{
+    assert_string_equal(
+        fake_run(
+            "SELECT 'FROM secrets' AS a, $$ FROM secrets $$ AS b, E'\\' FROM secrets' AS c, name "
+            "FROM /* /* secrets */ */ users -- secrets\n LIMIT 1"),
+        "a,b,c,name;FROM secrets| FROM secrets |' FROM secrets|Ada");
+    expect_refused("SELECT * FROM users\xc2\xa0, secrets");
+    expect_refused("SELECT 1\xc2\xa0\xc2\xa0\xc2\xa0\xc2\xa0 FROM users u, secrets");
+    expect_refused("SELECT ?");
+    expect_refused("SELECT $foo");
+    expect_refused("SELECT $0");
+    expect_refused("SELECT 'open");
+    expect_refused("SELECT \"open");
+    expect_refused("SELECT /* open");
+    expect_refused("SELECT 'abc'::varchar(2)");
+    expect_refused("SELECT CAST('abc' AS character varying(2))");
+    expect_refused("SELECT 1::mytype");
+    expect_refused("SELECT 'a' ~ 'b'");
+    expect_refused("SELECT 'a' SIMILAR TO 'b'");
+    expect_refused("SELECT 'a' COLLATE de");
+    expect_refused("SELECT TRY(1/0)");
+    expect_refused("SELECT now(3)");
+    expect_refused("SELECT snowflake_id()");
+    assert_true(strlen(fake_err.hint) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_analytic_security__functions_everywhere),
+        cmocka_unit_test(test_analytic_security__sources_everywhere),
+        cmocka_unit_test(test_analytic_security__statements),
+        cmocka_unit_test(test_analytic_security__cte_names),
+        cmocka_unit_test(test_analytic_security__generators_are_capped),
+        cmocka_unit_test(test_analytic_security__depth_and_size),
+        cmocka_unit_test(test_analytic_security__copies_are_bounded),
+        cmocka_unit_test(test_analytic_security__tricky_text),
+    };
+    return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
+}
