@@ -17,7 +17,8 @@ struct str {
     size_t size;
 };
 
-#define STR_EMPTY ((struct str){NULL, 0})
+/* Not a NULL pointer, so that it may be printed and copied like any other. */
+#define STR_EMPTY ((struct str){"", 0})
 /* Of a string literal or array with NUL. */
 #define STR_LIT(literal) ((struct str){(literal), sizeof(literal) - 1})
 /* For printf with "%.*s". */

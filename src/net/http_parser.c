@@ -139,7 +139,7 @@ static struct str http_span_str(const struct http_parser *parser, const struct h
 {
     CHECK(span->start + span->size <= parser->head.size);
     if (!span->seen)
-        return STR_EMPTY;
+        return str_from(NULL, 0); /* absent, unlike empty */
     if (span->size == 0)
         return STR_LIT("");
     struct str text = str_trim(str_from(parser->head.data + span->start, span->size));

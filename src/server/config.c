@@ -402,7 +402,7 @@ static struct str config_variable(char *const *environment, const char *name)
     for (size_t i = 0; environment[i] != NULL; i++)
         if (strncmp(environment[i], name, size) == 0 && environment[i][size] == '=')
             return str_from_c(environment[i] + size + 1);
-    return STR_EMPTY;
+    return str_from(NULL, 0); /* not set, unlike set to nothing */
 }
 
 /* KALAMDB_STORAGE_ROCKSDB_PATH of "storage.rocksdb_path". */
