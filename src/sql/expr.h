@@ -11,6 +11,7 @@
 #define SQL_EXPR_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "sql/ast.h"
 #include "value/value.h"

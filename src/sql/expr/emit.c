@@ -5,8 +5,8 @@
  * CASE, COALESCE and IN jump over what need not be evaluated.
  *
  * For the planner the code of each constant side of a top-level `column ⊕ constant` is noted as a
- * range of
- * instructions: a bound's value program runs just that range (program.c). SPDX-License-Identifier: Apache-2.0
+ * range of instructions: a bound's value program runs just that range (program.c).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
 

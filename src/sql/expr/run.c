@@ -384,18 +384,23 @@ static enum status run_code(struct machine *m)
     return STATUS_OK;
 }
 
+/* Runs with the given registers, or with ones in the arena if they are too few. */
+static enum status run_program(struct machine *m)
+{
+    CHECK(m->program != NULL && m->context != NULL);
+    if (UNLIKELY(m->program->registers > RUN_REGISTERS))
+        m->registers = arena_alloc(m->context->arena, m->program->registers * sizeof(struct value));
+    return run_code(m);
+}
+
 enum status expr_run(const struct expr_program *program, struct expr_context *context,
                      struct value *out, struct error *err)
 {
     struct value registers[RUN_REGISTERS];
     struct machine machine = {
         .program = program, .context = context, .registers = registers, .err = err};
-    enum status status;
+    enum status status = run_program(&machine);
 
-    CHECK(program != NULL && context != NULL);
-    if (UNLIKELY(program->registers > RUN_REGISTERS))
-        machine.registers = arena_alloc(context->arena, program->registers * sizeof(struct value));
-    status = run_code(&machine);
     if (status != STATUS_OK)
         return status;
     *out = *machine_operand(&machine, program->result);
@@ -407,11 +412,13 @@ enum status expr_run(const struct expr_program *program, struct expr_context *co
 enum status expr_run_filter(const struct expr_program *program, struct expr_context *context,
                             bool *out, struct error *err)
 {
-    struct value value;
-    enum status status = expr_run(program, context, &value, err);
+    struct value registers[RUN_REGISTERS];
+    struct machine machine = {
+        .program = program, .context = context, .registers = registers, .err = err};
+    enum status status = run_program(&machine);
 
     CHECK(program->type.kind == VALUE_BOOLEAN);
     if (status == STATUS_OK)
-        *out = run_is_true(&value);
+        *out = run_is_true(machine_operand(&machine, program->result));
     return status;
 }

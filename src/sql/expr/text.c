@@ -33,17 +33,23 @@ enum like_step { LIKE_GOES_ON, LIKE_DIFFERS, LIKE_BAD_PATTERN };
 
 static bool like_at_escape(const struct like *like)
 {
-    return like->escape.size > 0 && like->pattern.size - like->p >= like->escape.size &&
+    return like->escape.size > 0 && like->pattern.data[like->p] == like->escape.data[0] &&
+           like->pattern.size - like->p >= like->escape.size &&
            memcmp(like->pattern.data + like->p, like->escape.data, like->escape.size) == 0;
 }
 
 /* One character of the pattern against one of the text. */
 static enum like_step like_character(struct like *like)
 {
-    size_t p_size = text_step(like->pattern, like->p), t_size = text_step(like->text, like->t);
     const char *p = like->pattern.data + like->p, *t = like->text.data + like->t;
     uint32_t a = 0, b = 0;
 
+    if (LIKELY(*p == *t && (unsigned char)*p < 0x80)) {
+        like->p++;
+        like->t++;
+        return LIKE_GOES_ON;
+    }
+    size_t p_size = text_step(like->pattern, like->p), t_size = text_step(like->text, like->t);
     bool same = p_size == t_size && memcmp(p, t, p_size) == 0;
     if (!same && like->nocase) {
         (void)utf8_decode(str_from(p, p_size), &a);
@@ -73,6 +79,8 @@ static enum like_step like_forward(struct like *like)
     if (c == '%') {
         like->star_p = ++like->p;
         like->star_t = like->t;
+        if (like->p == like->pattern.size) /* takes all that is left */
+            like->t = like->text.size;
         return LIKE_GOES_ON;
     }
     if (c == '_') {

@@ -150,8 +150,11 @@ static struct token lexer_word(struct lexer *lexer)
             return lexer_quoted(lexer, TOKEN_BYTES, start, false);
         }
     }
-    for (; lexer_peek_is(lexer, 0, BYTE_WORD); lexer->offset++)
-        hash = keyword_hash_step(hash, lexer_peek(lexer, 0));
+    const char *text = lexer->text.data;
+    size_t at = start, size = lexer->text.size;
+    for (; at < size && (byte_class[(unsigned char)text[at]] & BYTE_WORD); at++)
+        hash = keyword_hash_step(hash, (unsigned char)text[at]);
+    lexer->offset = (uint32_t)at;
     struct token token = lexer_token(lexer, TOKEN_WORD, start);
     token.keyword = (uint16_t)keyword_find(token_text(lexer->text, &token), hash);
     return token;

@@ -9,8 +9,8 @@
  * one.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/syntax/lexer.h"
 #include "sql/parser.h"
+#include "sql/syntax/lexer.h"
 
 #include "base/check.h"
 #include "base/limits.h"

@@ -11,8 +11,8 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "sql/ast.h"
-#include "sql/syntax/lexer.h"
 #include "sql/parser.h"
+#include "sql/syntax/lexer.h"
 
 enum { PARSER_PARAM_MAX = 65535 };
 

@@ -8,8 +8,8 @@
 #include "base/arena.h"
 #include "base/mem.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

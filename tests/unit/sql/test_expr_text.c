@@ -1,0 +1,238 @@
+/* test_expr_text.c — LIKE against a naive matcher, text functions, numbers, case mapping.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "unit/sql/expr_fixture.h"
+
+#include "base/utf8.h"
+#include "sql/expr/expr_internal.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static void check_all(const char *const cases[][2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct fixture f;
+        fixture_init(&f);
+        fixture_check(&f, cases[i][0], cases[i][1]);
+        fixture_clear(&f);
+    }
+}
+#define CHECK_ALL(cases) check_all(cases, sizeof(cases) / sizeof((cases)[0]))
+
+static void test_expr_text__matches_like(void **state)
+{
+    static const char *const cases[][2] = {
+        {"t like 'Hello'", "true"},
+        {"t like 'hello'", "false"},
+        {"t ilike 'hELLO'", "true"},
+        {"t like 'H%'", "true"},
+        {"t like '%o'", "true"},
+        {"t like '%ll%'", "true"},
+        {"t like 'H_llo'", "true"},
+        {"t like '_____'", "true"},
+        {"t like '____'", "false"},
+        {"t like '%'", "true"},
+        {"'' like '%'", "true"},
+        {"'' like ''", "true"},
+        {"'' like '_'", "false"},
+        {"t like ''", "false"},
+        {"t not like 'x%'", "true"},
+        {"'a%b' like 'a\\%b'", "true"},
+        {"'axb' like 'a\\%b'", "false"},
+        {"'a%b' like 'a!%b' escape '!'", "true"},
+        {"'a\\b' like 'a\\b' escape ''", "true"},
+        {"'ab' like 'a\\'", "?SQL_EXECUTION_ERROR"},
+        {"t like 'a' escape 'xy'", "?SQL_EXECUTION_ERROR"},
+        {"'\xc3\xa9' like '_'", "true"},
+        {"'\xc3\xa9x' like '_x'", "true"},
+        {"'\xf0\x9f\x98\x80' like '__'", "false"},
+        {"'\xc3\x89' ilike '\xc3\xa9'", "true"},
+        {"'\xc3\x89' like '\xc3\xa9'", "false"},
+        {"'aaa' like '%a%a%a%'", "true"},
+        {"'aa' like '%a%a%a%'", "false"},
+        {"'xayaz' like '%a_'", "true"},
+        {"i like '5'", "!TYPE_MISMATCH"},
+        {"j like 'x'", "!TYPE_MISMATCH"},
+        {"u like '0190%'", "true"},
+    };
+    CHECK_ALL(cases);
+}
+
+/* By definition, with recursion. */
+static bool naive(const char *t, const char *p)
+{
+    if (*p == '\0')
+        return *t == '\0';
+    if (*p == '%') {
+        for (const char *rest = t;; rest++) {
+            if (naive(rest, p + 1))
+                return true;
+            if (*rest == '\0')
+                return false;
+        }
+    }
+    if (*p == '!' && p[1] != '\0')
+        return *t == p[1] && naive(t + 1, p + 2);
+    return *t != '\0' && (*p == '_' || *p == *t) && naive(t + 1, p + 1);
+}
+
+static void test_expr_text__agrees_with_a_naive_matcher(void **state)
+{
+    unsigned seed = (unsigned)time(NULL) ^ 0x11fe;
+
+    print_message("seed %u\n", seed);
+    srand(seed);
+    for (int round = 0; round < 200000; round++) {
+        char text[12], pattern[10];
+        size_t text_size = (size_t)rand() % 11, pattern_size = (size_t)rand() % 9;
+        bool got;
+        struct error err;
+
+        for (size_t i = 0; i < text_size; i++)
+            text[i] = "ab%!"[rand() % 4];
+        for (size_t i = 0; i < pattern_size; i++)
+            pattern[i] = "ab%_!"[rand() % 5];
+        text[text_size] = pattern[pattern_size] = '\0';
+        bool ends_in_escape = false;
+        for (size_t i = 0; i < pattern_size; i++) {
+            if (pattern[i] == '!')
+                ends_in_escape = ++i == pattern_size;
+        }
+        if (ends_in_escape)
+            continue;
+        assert_int_equal(expr_like(str_from(text, text_size), str_from(pattern, pattern_size),
+                                   STR_LIT("!"), true, false, &got, &err),
+                         STATUS_OK);
+        if (got != naive(text, pattern))
+            fail_msg("'%s' LIKE '%s': got %d", text, pattern, got);
+    }
+}
+
+static void test_expr_text__has_no_exponential_pattern(void **state)
+{
+    char text[5001], pattern[401];
+    bool got;
+    struct error err;
+
+    memset(text, 'a', 5000);
+    for (int i = 0; i < 400; i += 2) {
+        pattern[i] = '%';
+        pattern[i + 1] = 'a';
+    }
+    pattern[399] = 'b';
+    assert_int_equal(expr_like(str_from(text, 5000), str_from(pattern, 400), STR_EMPTY, false,
+                               false, &got, &err),
+                     STATUS_OK);
+    assert_false(got);
+}
+
+static void test_expr_text__runs_functions(void **state)
+{
+    static const char *const cases[][2] = {
+        {"upper(t)", "HELLO"},
+        {"lower(t)", "hello"},
+        {"upper('stra\xc3\x9f"
+         "e \xc3\xa9 \xd1\x8f')",
+         "STRA\xc3\x9f"
+         "E \xc3\x89 \xd0\xaf"},
+        {"lower('\xc3\x89\xce\xa3')", "\xc3\xa9\xcf\x83"},
+        {"upper('\xc8\xbf')", "\xe2\xb1\xbe"},
+        {"length(t)", "5"},
+        {"length('\xc3\xa9\xf0\x9f\x98\x80')", "2"},
+        {"length(y)", "2"},
+        {"char_length('')", "0"},
+        {"length(i)", "!TYPE_MISMATCH"},
+        {"substring(t, 2)", "ello"},
+        {"substring(t, 2, 3)", "ell"},
+        {"substring(t from 2 for 3)", "ell"},
+        {"substring(t, 0, 2)", "H"},
+        {"substring(t, -5, 7)", "H"},
+        {"substring(t, 9)", ""},
+        {"substring(t, 2, 0)", ""},
+        {"substring(t, 2, -1)", "?SQL_EXECUTION_ERROR"},
+        {"substring(t, 2, 9223372036854775807)", "ello"},
+        {"substr(t, s)", "ello"},
+        {"substring('\xc3\xa9x\xc3\xa9', 2, 2)", "x\xc3\xa9"},
+        {"substring(nt, 1)", "NULL"},
+        {"concat(t, null, 1, b)", "Hello1t"},
+        {"concat(nt)", ""},
+        {"concat(d, '/', dt)", "12.50/2026-01-31"},
+        {"trim('  x ')", "x"},
+        {"ltrim('  x ')", "x "},
+        {"rtrim('  x ')", "  x"},
+        {"trim(both 'xy' from 'xyaxy')", "a"},
+        {"trim(leading 'x' from 'xxax')", "ax"},
+        {"btrim('\xc3\xa9"
+         "a\xc3\xa9', '\xc3\xa9')",
+         "a"},
+        {"trim('')", ""},
+        {"trim('   ')", ""},
+        {"replace(t, 'l', 'LL')", "HeLLLLo"},
+        {"replace(t, 'x', 'y')", "Hello"},
+        {"replace(t, '', 'y')", "Hello"},
+        {"replace('aaa', 'aa', 'b')", "ba"},
+        {"replace(t, 'Hello', '')", ""},
+        {"abs(-5)", "5"},
+        {"abs(-2.5)", "2.5"},
+        {"abs(n)", "7"},
+        {"abs(f - 1)", "0.9"},
+        {"abs(t)", "!TYPE_MISMATCH"},
+        {"round(2.5)", "3"},
+        {"round(-2.5)", "-3"},
+        {"round(2.5e0)", "2"},
+        {"round(d, 1)", "12.5"},
+        {"round(1.005, 2)", "1.01"},
+        {"round(155.5, -1)", "160"},
+        {"round(-155.5, -1)", "-160"},
+        {"round(5, 2)", "5.00"},
+        {"round(149, -2)", "100"},
+        {"round(150, -2)", "200"},
+        {"round(1.5, 3)", "1.500"},
+        {"round(i)", "5"},
+        {"floor(-2.5)", "-3"},
+        {"floor(2.5)", "2"},
+        {"ceil(2.1)", "3"},
+        {"ceil(-2.9)", "-2"},
+        {"floor(-2.5e0)", "-3"},
+        {"ceiling(2.5e0)", "3"},
+        {"floor(3.0)", "3"},
+        {"ceil(t)", "!TYPE_MISMATCH"},
+        {"round(d, ni::int)", "NULL"},
+    };
+    CHECK_ALL(cases);
+}
+
+static void test_expr_text__maps_case_both_ways(void **state)
+{
+    size_t pairs = 0;
+
+    for (uint32_t c = 0; c < 0x20000; c++) {
+        uint32_t lower = letter_lower(c), upper = letter_upper(c);
+        char bytes[4];
+        if (c >= 0xd800 && c < 0xe000)
+            continue;
+        assert_true(utf8_encode(lower, bytes) <= 2 * utf8_encode(c, bytes));
+        assert_true(utf8_encode(upper, bytes) <= 2 * utf8_encode(c, bytes));
+        if (lower != c && letter_upper(lower) == c)
+            pairs++;
+    }
+    assert_true(pairs > 1300);
+    assert_int_equal(letter_upper('a'), 'A');
+    assert_int_equal(letter_upper('['), '[');
+    assert_int_equal(letter_lower(0x130), 'i');
+    assert_int_equal(letter_upper(0xdf), 0xdf);
+    assert_int_equal(letter_upper(0x1c6), 0x1c4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_expr_text__matches_like),
+        cmocka_unit_test(test_expr_text__agrees_with_a_naive_matcher),
+        cmocka_unit_test(test_expr_text__has_no_exponential_pattern),
+        cmocka_unit_test(test_expr_text__runs_functions),
+        cmocka_unit_test(test_expr_text__maps_case_both_ways),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
