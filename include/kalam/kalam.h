@@ -1,8 +1,9 @@
 /* kalam.h — libkalam, the C client of KalamDB.
  *
  * A `kalam_client` may be used from any thread; calls on one client run one after the other over a
- * kept-alive connection. Subscriptions share one WebSocket that reconnects by itself. Nothing here
- * aborts the process: every failure is a code plus kalam_error. Strings handed in are copied; strings
+ * kept-alive connection. Subscriptions share one WebSocket that reconnects by itself. Every failure
+ * is a code plus kalam_error, except that a process without memory left is stopped (a known limit:
+ * only the first allocations of a call give KALAM_NO_MEMORY). Strings handed in are copied; strings
  * handed out live as long as the object they came from. All text is UTF-8.
  *
  *     struct kalam_options options = {.url = "http://localhost:8080"};
@@ -39,18 +40,18 @@ typedef enum kalam_status {
     KALAM_INVALID_ARGUMENT,
     KALAM_SUBSCRIPTION,
     KALAM_TIMEOUT,
-    KALAM_HTTP,          /* an answer that is no KalamDB answer */
+    KALAM_HTTP, /* an answer that is no KalamDB answer */
     KALAM_WEBSOCKET,
     KALAM_SERIALIZATION, /* malformed JSON from the server */
     KALAM_NO_MEMORY,
-    KALAM_CLOSED         /* the subscription has ended; no further event */
+    KALAM_CLOSED /* the subscription has ended; no further event */
 } kalam_status;
 
 typedef struct kalam_error {
     kalam_status status;
-    int http_status;     /* 0 if there was no answer */
-    int statement;       /* 1-based statement of a batch, 0 if unknown */
-    char code[48];       /* the server's, such as "TABLE_NOT_FOUND"; may be empty */
+    int http_status; /* 0 if there was no answer */
+    int statement;   /* 1-based statement of a batch, 0 if unknown */
+    char code[48];   /* the server's, such as "TABLE_NOT_FOUND"; may be empty */
     char message[1024];
 } kalam_error;
 
@@ -59,24 +60,31 @@ typedef struct kalam_results kalam_results;
 typedef struct kalam_subscription kalam_subscription;
 
 struct kalam_options {
-    const char *url;      /* http://host:port; default http://localhost:8080 */
-    const char *token;    /* access token, or */
+    const char *url;             /* http://host:port; default http://localhost:8080 */
+    const char *token;           /* access token, or */
     const char *user, *password; /* log-in on first use; user alone: X-User-Id (development mode) */
     const char *api_key;
-    const char *space;    /* default namespace; NULL = default */
-    int timeout_ms;       /* per request; 0 = 30000 */
-    int retries_max;      /* of idempotent statements after connection failures; 0 = 3, -1 = none */
+    const char *space; /* default namespace; NULL = default */
+    int timeout_ms;    /* per request; 0 = 30000 */
+    int retries_max;   /* of idempotent statements after connection failures; 0 = 3, -1 = none */
     const char *refresh_token; /* used when `token` has expired */
 };
 
 /* Checks URL and token shape; does not connect. */
-KALAM_API kalam_status kalam_client_new(const struct kalam_options *options, kalam_client **out, kalam_error *error);
+KALAM_API kalam_status kalam_client_new(const struct kalam_options *options, kalam_client **out,
+                                        kalam_error *error);
 KALAM_API void kalam_client_free(kalam_client *client); /* closes its subscriptions; NULL is fine */
 KALAM_API const char *kalam_version(void);
 
-/* ---- statements ---------------------------------------------------------------------------------- */
+/* ---- statements ---- */
 
-typedef enum kalam_param_type { KALAM_NULL, KALAM_BOOLEAN, KALAM_INTEGER, KALAM_REAL, KALAM_TEXT } kalam_param_type;
+typedef enum kalam_param_type {
+    KALAM_NULL,
+    KALAM_BOOLEAN,
+    KALAM_INTEGER,
+    KALAM_REAL,
+    KALAM_TEXT
+} kalam_param_type;
 typedef struct kalam_param {
     kalam_param_type type;
     bool boolean;
@@ -85,99 +93,69 @@ typedef struct kalam_param {
     const char *text; /* NUL-terminated */
 } kalam_param;
 
-/* One or several statements separated by `;`. On failure `*out` holds the results before it (or NULL). */
-KALAM_API kalam_status kalam_query(kalam_client *client, const char *sql, kalam_results **out, kalam_error *error);
+/* One or several statements separated by `;`. On failure `*out` holds the results before it (or
+ * NULL). */
+KALAM_API kalam_status kalam_query(kalam_client *client, const char *sql, kalam_results **out,
+                                   kalam_error *error);
 /* One statement with $1 … */
-KALAM_API kalam_status kalam_query_params(kalam_client *client, const char *sql, const kalam_param *params,
-                                          size_t count, kalam_results **out, kalam_error *error);
+KALAM_API kalam_status kalam_query_params(kalam_client *client, const char *sql,
+                                          const kalam_param *params, size_t count,
+                                          kalam_results **out, kalam_error *error);
 KALAM_API void kalam_results_free(kalam_results *results); /* NULL is fine */
-/* Asks a running kalam_query of another thread to stop waiting: it returns KALAM_TIMEOUT. Signal-safe. */
+/* Asks a running kalam_query of another thread to stop waiting: it returns KALAM_TIMEOUT.
+ * Signal-safe. */
 KALAM_API void kalam_cancel(kalam_client *client);
 
 KALAM_API size_t kalam_results_count(const kalam_results *results); /* statements that finished */
 KALAM_API double kalam_results_took_ms(const kalam_results *results);
 /* Per statement `s`. */
-KALAM_API size_t kalam_column_count(const kalam_results *results, size_t s); /* 0 = returns no rows */
+KALAM_API size_t kalam_column_count(const kalam_results *results,
+                                    size_t s); /* 0 = returns no rows */
 KALAM_API const char *kalam_column_name(const kalam_results *results, size_t s, size_t column);
-KALAM_API const char *kalam_column_type(const kalam_results *results, size_t s, size_t column); /* "BigInt" */
+KALAM_API const char *kalam_column_type(const kalam_results *results, size_t s,
+                                        size_t column); /* "BigInt" */
 KALAM_API bool kalam_column_is_key(const kalam_results *results, size_t s, size_t column);
-KALAM_API size_t kalam_row_count(const kalam_results *results, size_t s);      /* rows at hand */
-KALAM_API uint64_t kalam_affected(const kalam_results *results, size_t s);     /* row_count of the answer */
-KALAM_API const char *kalam_message(const kalam_results *results, size_t s);   /* "" for SELECT */
+KALAM_API size_t kalam_row_count(const kalam_results *results, size_t s); /* rows at hand */
+KALAM_API uint64_t kalam_affected(const kalam_results *results,
+                                  size_t s); /* row_count of the answer */
+KALAM_API const char *kalam_message(const kalam_results *results, size_t s); /* "" for SELECT */
 KALAM_API const char *kalam_as_user(const kalam_results *results, size_t s);
-/* One value: NULL pointer for SQL NULL; else its text for people: numbers as they are, TIMESTAMP, DATE, TIME as ISO 8601,
- * BYTES as \x hex, JSON as text. */
+/* One value: NULL pointer for SQL NULL; else its text for people: numbers as they are, TIMESTAMP,
+ * DATE, TIME as ISO 8601, BYTES as \x hex, JSON as text. */
 KALAM_API const char *kalam_text(const kalam_results *results, size_t s, size_t row, size_t column);
 KALAM_API bool kalam_is_null(const kalam_results *results, size_t s, size_t row, size_t column);
-KALAM_API bool kalam_int64(const kalam_results *results, size_t s, size_t row, size_t column, int64_t *out);
-KALAM_API bool kalam_double(const kalam_results *results, size_t s, size_t row, size_t column, double *out);
-/* The value's JSON as the server sent it, and the whole result as JSON array of objects or RFC 4180 CSV; free with
- * kalam_text_free. NULL when memory is short. */
+KALAM_API bool kalam_int64(const kalam_results *results, size_t s, size_t row, size_t column,
+                           int64_t *out);
+KALAM_API bool kalam_double(const kalam_results *results, size_t s, size_t row, size_t column,
+                            double *out);
+/* The value's JSON as the server sent it, and the whole result as JSON array of objects or RFC 4180
+ * CSV; free with kalam_text_free. NULL when memory is short. */
 KALAM_API char *kalam_value_json(const kalam_results *results, size_t s, size_t row, size_t column);
 KALAM_API char *kalam_to_json(const kalam_results *results, size_t s);
 KALAM_API char *kalam_to_csv(const kalam_results *results, size_t s);
 KALAM_API void kalam_text_free(char *text);
 
-/* ---- live queries -------------------------------------------------------------------------------- */
-
-typedef enum kalam_event_type {
-    KALAM_EVENT_ACK,     /* registered; total_rows of the snapshot */
-    KALAM_EVENT_ROWS,    /* rows of the snapshot */
-    KALAM_EVENT_READY,   /* the snapshot is complete; from now on changes */
-    KALAM_EVENT_INSERT,
-    KALAM_EVENT_UPDATE,  /* rows and old rows, index by index */
-    KALAM_EVENT_DELETE,  /* old rows */
-    KALAM_EVENT_RECONNECTED, /* the socket was lost and is back; rows may follow anew */
-    KALAM_EVENT_ERROR    /* the subscription has ended: error */
-} kalam_event_type;
-
-typedef struct kalam_event {
-    kalam_event_type type;
-    uint64_t total_rows;
-    size_t row_count;     /* of rows, or of old rows for DELETE */
-    const void *internal; /* read with kalam_event_… below */
-    kalam_error error;
-} kalam_event;
-
-struct kalam_subscribe_options {
-    int64_t last_rows;  /* -1 = all matching rows, 0 = none */
-    int64_t batch_size; /* 0 = 1000 */
-    const kalam_param *params;
-    size_t param_count;
-};
-
-/* `sql`: a SELECT, or SUBSCRIBE TO …. NULL options: changes only. */
-KALAM_API kalam_status kalam_subscribe(kalam_client *client, const char *sql,
-                                       const struct kalam_subscribe_options *options, kalam_subscription **out,
-                                       kalam_error *error);
-/* Next event; KALAM_TIMEOUT after timeout_ms (-1 = none), KALAM_CLOSED after the last. The event lives until the next call. */
-KALAM_API kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms, const kalam_event **out);
-KALAM_API const char *kalam_sub_id(const kalam_subscription *subscription);
-KALAM_API bool kalam_sub_is_active(const kalam_subscription *subscription);
-KALAM_API void kalam_sub_close(kalam_subscription *subscription); /* waits for the acknowledgement; NULL is fine */
-/* Columns of an event's row, in order; text as kalam_text. `old` selects the old row. */
-KALAM_API size_t kalam_event_columns(const kalam_event *event, size_t row, bool old);
-KALAM_API const char *kalam_event_name(const kalam_event *event, size_t row, bool old, size_t column);
-KALAM_API const char *kalam_event_text(const kalam_event *event, size_t row, bool old, size_t column);
-KALAM_API char *kalam_event_json(const kalam_event *event, size_t row, bool old); /* kalam_text_free */
-
-/* ---- account and server ---------------------------------------------------------------------------- */
+/* ---- account and server ---- */
 
 typedef struct kalam_session {
     char *access_token, *refresh_token, *user, *role; /* free with kalam_session_clear */
 } kalam_session;
-KALAM_API kalam_status kalam_login(kalam_client *client, const char *user, const char *password, kalam_session *out,
+KALAM_API kalam_status kalam_login(kalam_client *client, const char *user, const char *password,
+                                   kalam_session *out, kalam_error *error);
+KALAM_API kalam_status kalam_refresh(kalam_client *client, const char *refresh_token,
+                                     kalam_session *out, kalam_error *error);
+KALAM_API kalam_status kalam_setup(kalam_client *client, const char *root_password,
+                                   const char *user, const char *password, const char *email,
                                    kalam_error *error);
-KALAM_API kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kalam_session *out,
-                                     kalam_error *error);
-KALAM_API kalam_status kalam_setup(kalam_client *client, const char *root_password, const char *user,
-                                   const char *password, const char *email, kalam_error *error);
 KALAM_API void kalam_session_clear(kalam_session *session);
 /* KALAM_OK when healthy; `version` (may be NULL) takes at most `size` bytes. */
-KALAM_API kalam_status kalam_health(kalam_client *client, char *version, size_t size, kalam_error *error);
+KALAM_API kalam_status kalam_health(kalam_client *client, char *version, size_t size,
+                                    kalam_error *error);
 
 #ifdef __cplusplus
 }
 #endif
+
+#include "kalam/live.h" /* live queries */
 
 #endif

@@ -124,6 +124,7 @@ void complete_line(struct names *names, kalam_client *client, struct str line,
 {
     size_t start = line.size, cursor = 0;
     struct str prefix, key;
+    void *value;
 
     CHECK(names && out);
     *out = (struct completion){0};
@@ -141,7 +142,7 @@ void complete_line(struct names *names, kalam_client *client, struct str line,
             names_fetch(names, client);
         for (size_t i = 0; i < ARRAY_COUNT(complete_keywords); i++)
             complete_add(out, str_from_c(complete_keywords[i]), prefix);
-        while (map_next(&names->words, &cursor, &key, NULL))
+        while (map_next(&names->words, &cursor, &key, &value))
             complete_add(out, key, prefix);
     }
     if (out->count == 0)

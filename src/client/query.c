@@ -73,7 +73,8 @@ static bool query_is_idempotent(struct str sql)
         return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         size_t size = strlen(words[i]);
-        if (text.size > size && str_equal_nocase(str_from(text.data, size), str_from_c(words[i])))
+        if (text.size > size && strchr(" \t\r\n(*'\"", text.data[size]) &&
+            str_equal_nocase(str_from(text.data, size), str_from_c(words[i])))
             return true;
     }
     return false;

@@ -1,0 +1,392 @@
+/* test_query.c — statements over HTTP: answers, errors, retries, renewal, time-outs, cancellation.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "kalam/kalam.h"
+
+#include "fake_server.h"
+
+#include <math.h>
+#include <poll.h>
+
+static kalam_client *open_client(const struct fake *fake, struct kalam_options options)
+{
+    kalam_client *client = NULL;
+
+    options.url = fake->url;
+    assert_int_equal(kalam_client_new(&options, &client, NULL), KALAM_OK);
+    return client;
+}
+
+static void handle_rows(struct fake_request *request)
+{
+    fake_require(strstr(request->head, "POST /v1/api/sql HTTP/1.1"), "route", request->head);
+    fake_require(strstr(request->head, "Content-Type: application/json"), "type", request->head);
+    if (request->number == 1)
+        fake_require(strcmp(request->body, "{\"sql\":\"SELECT 1\",\"namespace_id\":\"shop\"}") ==
+                             0 &&
+                         strstr(request->head, "X-User-Id: lena"),
+                     "request", request->body);
+    if (request->number == 2)
+        fake_require(strstr(request->body, "\"params\":[null,true,-7,1.5e0,\"é\"]"), "params",
+                     request->body);
+    fake_answer(request, 200, FAKE_ROWS);
+}
+
+static void test_rows_and_types(void **state)
+{
+    struct fake *fake = fake_start(handle_rows);
+    kalam_client *client =
+        open_client(fake, (struct kalam_options){.user = "lena", .space = "shop"});
+    kalam_results *results = NULL;
+    kalam_error error;
+    int64_t integer;
+    double real;
+
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_OK);
+    assert_int_equal(kalam_results_count(results), 1);
+    assert_true(kalam_results_took_ms(results) > 1.2);
+    assert_int_equal(kalam_column_count(results, 0), 5);
+    assert_string_equal(kalam_column_name(results, 0, 1), "title");
+    assert_string_equal(kalam_column_type(results, 0, 0), "BigInt");
+    assert_true(kalam_column_is_key(results, 0, 0) && !kalam_column_is_key(results, 0, 1));
+    assert_int_equal(kalam_row_count(results, 0), 2);
+    assert_int_equal(kalam_affected(results, 0), 2);
+    assert_string_equal(kalam_as_user(results, 0), "lena");
+    assert_string_equal(kalam_message(results, 0), "");
+    assert_true(kalam_int64(results, 0, 0, 0, &integer) && integer == 9007199254740993);
+    assert_false(kalam_int64(results, 0, 0, 1, &integer));
+    assert_true(kalam_double(results, 0, 0, 4, &real) && real == 1.5);
+    assert_string_equal(kalam_text(results, 0, 0, 1), "Tea, \"green\"");
+    assert_ptr_equal(kalam_text(results, 0, 0, 1), kalam_text(results, 0, 0, 1));
+    assert_string_equal(kalam_text(results, 0, 0, 3), "\\x00ff");
+    assert_non_null(strstr(kalam_text(results, 0, 0, 2), "1970-01-01"));
+    assert_null(kalam_text(results, 0, 1, 1));
+    assert_true(kalam_is_null(results, 0, 1, 1));
+    assert_null(kalam_text(results, 0, 9, 0)); /* beyond the end is nothing, not a crash */
+    assert_null(kalam_text(results, 7, 0, 0));
+    assert_string_equal(kalam_column_name(results, 0, 9), "");
+    char *csv = kalam_to_csv(results, 0), *json = kalam_to_json(results, 0);
+    assert_non_null(strstr(csv, "id,title,at,b,r\r\n9007199254740993,\"Tea, \"\"green\"\"\","));
+    assert_non_null(strstr(csv, "\r\n8124,,,,\r\n"));
+    assert_non_null(strstr(json, "{\"id\":\"8124\",\"title\":null,"));
+    kalam_text_free(csv);
+    kalam_text_free(json);
+    kalam_results_free(results);
+    kalam_param params[] = {{.type = KALAM_NULL},
+                            {.type = KALAM_BOOLEAN, .boolean = true},
+                            {.type = KALAM_INTEGER, .integer = -7},
+                            {.type = KALAM_REAL, .real = 1.5},
+                            {.type = KALAM_TEXT, .text = "é"}};
+    assert_int_equal(kalam_query_params(client, "SELECT $1", params, 5, &results, &error),
+                     KALAM_OK);
+    kalam_results_free(results);
+    assert_int_equal(fake->connections, 1); /* kept alive */
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+static void test_bad_arguments_stay_here(void **state)
+{
+    struct fake *fake = fake_start(handle_rows);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_results *results = NULL;
+    kalam_error error;
+    kalam_param param = {.type = KALAM_REAL, .real = NAN};
+
+    assert_int_equal(kalam_query(NULL, "SELECT 1", &results, &error), KALAM_INVALID_ARGUMENT);
+    assert_int_equal(kalam_query(client, NULL, &results, &error), KALAM_INVALID_ARGUMENT);
+    assert_int_equal(kalam_query(client, "SELECT '\xff'", &results, &error),
+                     KALAM_INVALID_ARGUMENT);
+    assert_int_equal(kalam_query_params(client, "SELECT $1", &param, 1, &results, &error),
+                     KALAM_INVALID_ARGUMENT);
+    param = (kalam_param){.type = KALAM_TEXT, .text = "\xc0\x80"};
+    assert_int_equal(kalam_query_params(client, "SELECT $1", &param, 1, &results, &error),
+                     KALAM_INVALID_ARGUMENT);
+    assert_int_equal(fake->requests, 0);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+static void handle_failure(struct fake_request *request)
+{
+    fake_answer(
+        request, 400,
+        "{\"status\":\"error\",\"results\":[{\"row_count\":1,\"message\":\"Inserted 1 "
+        "row(s)\",\"as_user\":\"lena\"}],\"took\":0.4,\"error\":{\"code\":\"TABLE_NOT_FOUND\","
+        "\"message\":\"Statement 2 failed: table not found\",\"statement_index\":2}}");
+}
+
+static void test_error_names_code_and_statement(void **state)
+{
+    struct fake *fake = fake_start(handle_failure);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_query(client, "INSERT …; SELECT 1", &results, &error), KALAM_SQL);
+    assert_string_equal(error.code, "TABLE_NOT_FOUND");
+    assert_string_equal(error.message, "Statement 2 failed: table not found");
+    assert_int_equal(error.statement, 2);
+    assert_int_equal(error.http_status, 400);
+    assert_int_equal(kalam_results_count(results), 1); /* what was done before */
+    assert_string_equal(kalam_message(results, 0), "Inserted 1 row(s)");
+    kalam_results_free(results);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+static void handle_malformed(struct fake_request *request)
+{
+    static const struct {
+        int status;
+        const char *body;
+    } answers[] = {{200, "{\"status\":"}, {200, "[]"}, {200, ""},        {502, "<html>"},
+                   {302, FAKE_OK},        {307, ""},   {200, "\xff\xfe"}};
+    int i = request->number - 1;
+
+    fake_answer(request, answers[i].status, answers[i].body);
+}
+
+static void test_malformed_answers_and_redirects(void **state)
+{
+    static const kalam_status expected[] = {
+        KALAM_SERIALIZATION, KALAM_SERIALIZATION, KALAM_SERIALIZATION, KALAM_HTTP,
+        KALAM_HTTP,          KALAM_HTTP,          KALAM_SERIALIZATION};
+    struct fake *fake = fake_start(handle_malformed);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), expected[i]);
+        assert_null(results);
+        assert_true(error.message[0] != 0);
+    }
+    assert_int_equal(fake->requests, 7); /* nobody followed a redirect */
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* Reads the request and goes away, unless it is the `flag`-th or later. */
+static void handle_drop(struct fake_request *request)
+{
+    if (request->number < request->fake->flag)
+        request->drop = true;
+    else
+        fake_answer(request, 200, FAKE_OK);
+}
+
+static void test_only_reading_statements_are_repeated(void **state)
+{
+    struct fake *fake = fake_start(handle_drop);
+    kalam_client *client = open_client(fake, (struct kalam_options){.retries_max = 3});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    fake->flag = 3;
+    assert_int_equal(kalam_query(client, "  select 1;", &results, &error), KALAM_OK);
+    assert_int_equal(fake->requests, 3);
+    kalam_results_free(results);
+    fake->flag = 1000;
+    static const char *const writing[] = {"INSERT INTO t VALUES (1)", "SELECT 1; DELETE FROM t",
+                                          "selectx", "UPDATE t SET a = 1"};
+    for (size_t i = 0; i < sizeof writing / sizeof *writing; i++) {
+        int before = fake->requests;
+        assert_int_equal(kalam_query(client, writing[i], &results, &error), KALAM_CONNECTION);
+        assert_int_equal(fake->requests, before + 1);
+    }
+    int before = fake->requests;
+    assert_int_equal(kalam_query(client, "SHOW TABLES", &results, &error), KALAM_CONNECTION);
+    assert_int_equal(fake->requests, before + 4);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* Answers the first request of a connection and drops the second: what libcurl would repeat. */
+static void handle_drop_kept_alive(struct fake_request *request)
+{
+    if (request->number == 1)
+        fake_answer(request, 200, FAKE_OK);
+    else
+        request->drop = true;
+}
+
+static void test_libcurl_repeats_no_write(void **state)
+{
+    struct fake *fake = fake_start(handle_drop_kept_alive);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_query(client, "INSERT INTO t VALUES (1)", &results, &error), KALAM_OK);
+    kalam_results_free(results);
+    assert_int_equal(kalam_query(client, "INSERT INTO t VALUES (2)", &results, &error),
+                     KALAM_CONNECTION);
+    assert_int_equal(fake->requests, 2);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+static void test_nobody_listens(void **state)
+{
+    struct fake *fake = fake_start(handle_drop);
+    kalam_client *client = open_client(fake, (struct kalam_options){.retries_max = -1});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    fake_stop(fake);
+    assert_int_equal(kalam_query(client, "INSERT INTO t VALUES (1)", &results, &error),
+                     KALAM_CONNECTION);
+    assert_int_equal(error.http_status, 0);
+    kalam_client_free(client);
+}
+
+#define EXPIRED \
+    "{\"status\":\"error\",\"results\":[],\"took\":0,\"error\":{\"code\":\"TOKEN_EXPIRED\"," \
+    "\"message\":\"expired\"}}"
+
+/* Tokens expire for good once flag is set. */
+static void handle_expired(struct fake_request *request)
+{
+    if (strstr(request->head, "/auth/refresh ")) {
+        fake_require(strstr(request->head, "Bearer r.r.r"), "refresh", request->head);
+        atomic_fetch_add(&request->fake->flag2, 1);
+        fake_answer(request, 200,
+                    "{\"user\":{\"id\":\"lena\",\"role\":\"user\"},\"access_token\":\"n.n.n\"}");
+    } else if (strstr(request->head, "Bearer n.n.n") && !request->fake->flag) {
+        fake_answer(request, 200, FAKE_OK);
+    } else {
+        fake_answer(request, 401, EXPIRED);
+    }
+}
+
+static void test_expired_token_is_renewed_once(void **state)
+{
+    struct fake *fake = fake_start(handle_expired);
+    kalam_client *client =
+        open_client(fake, (struct kalam_options){.token = "o.o.o", .refresh_token = "r.r.r"});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_query(client, "INSERT INTO t VALUES (1)", &results, &error), KALAM_OK);
+    assert_int_equal(fake->requests, 3);
+    kalam_results_free(results);
+    assert_int_equal(kalam_query(client, "INSERT INTO t VALUES (1)", &results, &error), KALAM_OK);
+    assert_int_equal(fake->requests, 4);
+    kalam_results_free(results);
+    fake->flag = 1;
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_AUTHENTICATION);
+    assert_string_equal(error.code, "TOKEN_EXPIRED");
+    assert_int_equal(fake->flag2, 2);
+    assert_int_equal(fake->requests, 7);
+    kalam_client_free(client);
+    client =
+        open_client(fake, (struct kalam_options){.token = "o.o.o"}); /* nothing to renew with */
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_AUTHENTICATION);
+    assert_int_equal(fake->requests, 8);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* Never answers; ends when the client goes away. */
+static void handle_silence(struct fake_request *request)
+{
+    char byte;
+
+    atomic_store(&request->fake->flag, 1);
+    (void)!recv(request->fd, &byte, 1, 0);
+    request->drop = true;
+}
+
+static void test_time_out(void **state)
+{
+    struct fake *fake = fake_start(handle_silence);
+    kalam_client *client = open_client(fake, (struct kalam_options){.timeout_ms = 50});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_TIMEOUT);
+    assert_int_equal(fake->requests, 1);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+struct waiting {
+    kalam_client *client;
+    kalam_status status;
+};
+
+static void *wait_for_query(void *argument)
+{
+    struct waiting *waiting = argument;
+    kalam_results *results = NULL;
+
+    waiting->status = kalam_query(waiting->client, "SELECT 1", &results, NULL);
+    kalam_results_free(results);
+    return NULL;
+}
+
+static void test_cancel_from_another_thread(void **state)
+{
+    struct fake *fake = fake_start(handle_silence);
+    struct waiting waiting = {.client = open_client(fake, (struct kalam_options){0})};
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, wait_for_query, &waiting);
+    while (!atomic_load(&fake->flag))
+        poll(NULL, 0, 1);
+    kalam_cancel(waiting.client);
+    pthread_join(thread, NULL);
+    assert_int_equal(waiting.status, KALAM_TIMEOUT);
+    kalam_client_free(waiting.client);
+    fake_stop(fake);
+}
+
+static void *query_often(void *argument)
+{
+    for (int i = 0; i < 50; i++) {
+        kalam_results *results = NULL;
+        assert_int_equal(kalam_query(argument, "SELECT 1", &results, NULL), KALAM_OK);
+        assert_int_equal(kalam_row_count(results, 0), 2);
+        kalam_results_free(results);
+    }
+    return NULL;
+}
+
+static void handle_any(struct fake_request *request)
+{
+    fake_answer(request, 200, FAKE_ROWS);
+}
+
+static void test_threads_share_a_client(void **state)
+{
+    struct fake *fake = fake_start(handle_any);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    pthread_t threads[4];
+
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, query_often, client);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(fake->requests, 200);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_and_types),
+        cmocka_unit_test(test_bad_arguments_stay_here),
+        cmocka_unit_test(test_error_names_code_and_statement),
+        cmocka_unit_test(test_malformed_answers_and_redirects),
+        cmocka_unit_test(test_only_reading_statements_are_repeated),
+        cmocka_unit_test(test_libcurl_repeats_no_write),
+        cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_expired_token_is_renewed_once),
+        cmocka_unit_test(test_time_out),
+        cmocka_unit_test(test_cancel_from_another_thread),
+        cmocka_unit_test(test_threads_share_a_client),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,332 @@
+/* test_subscription.c — live queries over one WebSocket: snapshot, changes, loss and return of the
+ * connection, closing under load, refused credentials. SPDX-License-Identifier: Apache-2.0
+ */
+#include "kalam/kalam.h"
+
+#include "fake_server.h"
+
+enum { WAIT_MS = 20000 };
+
+static kalam_client *open_client(const struct fake *fake, struct kalam_options options)
+{
+    kalam_client *client = NULL;
+
+    options.url = fake->url;
+    assert_int_equal(kalam_client_new(&options, &client, NULL), KALAM_OK);
+    return client;
+}
+
+static const kalam_event *expect(kalam_subscription *subscription, kalam_event_type type)
+{
+    const kalam_event *event = NULL;
+
+    assert_int_equal(kalam_sub_next(subscription, WAIT_MS, &event), KALAM_OK);
+    if (event->type != type)
+        fail_msg("event %d instead of %d: %s", event->type, type, event->error.message);
+    return event;
+}
+
+/* Id of a subscribe message; false if it is none. */
+static bool take_id(const char *message, const char *type, char id[64])
+{
+    char wanted[64];
+    const char *at = strstr(message, "\"id\":\"");
+
+    snprintf(wanted, sizeof wanted, "\"type\":\"%s\"", type);
+    if (!strstr(message, wanted))
+        return false;
+    if (!at)
+        at = strstr(message, "subscription_id\":\"") + 12;
+    return sscanf(strchr(at + 4, '"') + 1, "%63[^\"]", id) == 1;
+}
+
+#define SCHEMA \
+    "\"schema\":[{\"name\":\"id\",\"data_type\":\"BigInt\",\"index\":0},{\"name\":\"at\"," \
+    "\"data_type\":\"Timestamp\",\"index\":1}]"
+
+static void send_ack(struct fake_request *request, const char *id, int rows, const char *status)
+{
+    fake_ws_send(request,
+                 "{\"type\":\"subscription_ack\",\"subscription_id\":\"%s\",\"total_rows\":%d,"
+                 "\"batch_control\":{\"batch_num\":0,\"has_more\":%s,\"status\":\"%s\","
+                 "\"last_seq_id\":null}," SCHEMA "}",
+                 id, rows, rows ? "true" : "false", status);
+}
+
+static void send_change(struct fake_request *request, const char *id, const char *type,
+                        const char *rows)
+{
+    fake_ws_send(request,
+                 "{\"type\":\"change\",\"subscription_id\":\"%s\",\"change_type\":\"%s\",%s}", id,
+                 type, rows);
+}
+
+static void answer_unsubscribe(struct fake_request *request, const char *message)
+{
+    char id[64];
+
+    if (take_id(message, "unsubscribe", id))
+        fake_ws_send(request, "{\"type\":\"unsubscribed\",\"subscription_id\":\"%s\"}", id);
+}
+
+/* A snapshot of three rows in two batches, then one change of each kind. */
+static void handle_snapshot(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        if (take_id(message, "subscribe", id)) {
+            fake_require(strstr(message, "\"sql\":\"SELECT * FROM t WHERE n = $1\""), "subscribe",
+                         message);
+            fake_require(strstr(message, "\"params\":[7]"), "subscribe", message);
+            fake_require(strstr(message, "\"batch_size\":2"), "subscribe", message);
+            send_ack(request, id, 3, "loading");
+            fake_ws_send(request,
+                         "{\"type\":\"initial_data_batch\",\"subscription_id\":\"%s\",\"rows\":"
+                         "[{\"id\":\"1\",\"at\":0},{\"id\":\"2\",\"at\":null}],\"batch_control\":"
+                         "{\"batch_num\":0,\"has_more\":true,\"status\":\"loading_batch\","
+                         "\"last_seq_id\":2}}",
+                         id);
+        } else if (strstr(message, "\"next_batch\"")) {
+            fake_ws_send(
+                request,
+                "{\"type\":\"initial_data_batch\",\"subscription_id\":\"%s\",\"rows\":"
+                "[{\"id\":\"3\",\"at\":5}],\"batch_control\":{\"batch_num\":1,\"has_more\":"
+                "false,\"status\":\"ready\",\"last_seq_id\":3}}",
+                id);
+            fake_ws_send(request, "{\"type\":\"of_a_newer_server\"}"); /* is skipped */
+            fake_ws_send(request, "not json");
+            send_change(request, "somebody else's", "insert", "\"rows\":[{\"id\":\"9\"}]");
+            send_change(request, id, "insert", "\"rows\":[{\"id\":\"4\",\"at\":0}]");
+            send_change(
+                request, id, "update",
+                "\"rows\":[{\"id\":\"4\",\"at\":1}],\"old_values\":[{\"id\":\"4\",\"at\":0}]");
+            send_change(request, id, "delete", "\"old_values\":[{\"id\":\"4\",\"_deleted\":true}]");
+        }
+        answer_unsubscribe(request, message);
+    }
+    request->drop = true;
+}
+
+static void test_snapshot_and_changes(void **state)
+{
+    struct fake *fake = fake_start(handle_snapshot);
+    kalam_client *client = open_client(fake, (struct kalam_options){.user = "lena"});
+    kalam_subscription *subscription = NULL;
+    kalam_param param = {.type = KALAM_INTEGER, .integer = 7};
+    struct kalam_subscribe_options options = {
+        .last_rows = -1, .batch_size = 2, .params = &param, .param_count = 1};
+    kalam_error error;
+    const kalam_event *event;
+
+    assert_int_equal(
+        kalam_subscribe(client, "SELECT * FROM t WHERE n = $1", &options, &subscription, &error),
+        KALAM_OK);
+    assert_true(kalam_sub_is_active(subscription));
+    assert_int_equal(expect(subscription, KALAM_EVENT_ACK)->total_rows, 3);
+    event = expect(subscription, KALAM_EVENT_ROWS);
+    assert_int_equal(event->row_count, 2);
+    assert_string_equal(kalam_event_name(event, 0, false, 1), "at");
+    assert_non_null(strstr(kalam_event_text(event, 0, false, 1), "1970-01-01"));
+    assert_null(kalam_event_text(event, 1, false, 1));
+    assert_null(kalam_event_text(event, 5, false, 1));
+    assert_int_equal(expect(subscription, KALAM_EVENT_ROWS)->row_count, 1);
+    expect(subscription, KALAM_EVENT_READY);
+    event = expect(subscription, KALAM_EVENT_INSERT);
+    assert_string_equal(kalam_event_text(event, 0, false, 0), "4");
+    event = expect(subscription, KALAM_EVENT_UPDATE);
+    assert_string_equal(kalam_event_text(event, 0, true, 0), "4");
+    char *json = kalam_event_json(event, 0, true);
+    assert_string_equal(json, "{\"id\":\"4\",\"at\":0}");
+    kalam_text_free(json);
+    event = expect(subscription, KALAM_EVENT_DELETE);
+    assert_int_equal(event->row_count, 1);
+    assert_string_equal(kalam_event_text(event, 0, true, 1), "true");
+    assert_int_equal(kalam_sub_next(subscription, 0, &event), KALAM_TIMEOUT);
+    kalam_sub_close(subscription);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* Drops the first connection behind the acknowledgement. */
+static void handle_dropping(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        if (take_id(message, "subscribe", id)) {
+            send_ack(request, id, 0, "ready");
+            if (request->connection == 1)
+                break;
+            send_change(request, id, "insert", "\"rows\":[{\"id\":\"8\",\"at\":0}]");
+        }
+        answer_unsubscribe(request, message);
+    }
+    request->drop = true;
+}
+
+static void test_connection_comes_back(void **state)
+{
+    struct fake *fake = fake_start(handle_dropping);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscription = NULL;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT * FROM t", NULL, &subscription, NULL),
+                     KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_READY);
+    expect(subscription, KALAM_EVENT_RECONNECTED);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_READY);
+    expect(subscription, KALAM_EVENT_INSERT);
+    kalam_client_free(client); /* closes the subscription too */
+    fake_stop(fake);
+}
+
+/* Floods the first subscription with more events than its queue takes. */
+static void handle_flood(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        if (take_id(message, "subscribe", id)) {
+            send_ack(request, id, 0, "ready");
+            for (int i = 0; i < 12000 && strstr(message, "flood"); i++)
+                send_change(request, id, "insert", "\"rows\":[{\"id\":\"1\",\"at\":0}]");
+        }
+        answer_unsubscribe(request, message);
+    }
+    request->drop = true;
+}
+
+static void test_a_full_queue_blocks_nobody_who_closes(void **state)
+{
+    struct fake *fake = fake_start(handle_flood);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *quiet = NULL, *flood = NULL;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT quiet", NULL, &quiet, NULL), KALAM_OK);
+    expect(quiet, KALAM_EVENT_ACK);
+    assert_int_equal(kalam_subscribe(client, "SELECT flood", NULL, &flood, NULL), KALAM_OK);
+    expect(flood, KALAM_EVENT_ACK); /* the reader fills the queue and stands */
+    kalam_sub_close(quiet);
+    for (int i = 0; i < 3000; i++) {
+        const kalam_event *event;
+        assert_int_equal(kalam_sub_next(flood, WAIT_MS, &event), KALAM_OK);
+    }
+    kalam_sub_close(flood);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+static void handle_error(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        fake_require(!strstr(message, "unsubscribe"), "unsubscribe",
+                     message); /* it is gone already */
+        if (take_id(message, "subscribe", id))
+            fake_ws_send(request,
+                         "{\"type\":\"error\",\"subscription_id\":\"%s\",\"code\":\"UNSUPPORTED\","
+                         "\"message\":\"no joins\"}",
+                         id);
+    }
+    request->drop = true;
+}
+
+static void test_error_ends_it(void **state)
+{
+    struct fake *fake = fake_start(handle_error);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscription = NULL;
+    const kalam_event *event;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, NULL), KALAM_OK);
+    event = expect(subscription, KALAM_EVENT_ERROR);
+    assert_string_equal(event->error.code, "UNSUPPORTED");
+    assert_string_equal(event->error.message, "no joins");
+    assert_int_equal(event->error.status, KALAM_SUBSCRIPTION);
+    assert_false(kalam_sub_is_active(subscription));
+    assert_int_equal(kalam_sub_next(subscription, WAIT_MS, &event), KALAM_CLOSED);
+    kalam_sub_close(subscription);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* Lets the first connection in, refuses all later ones. */
+static void handle_refusing(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    if (request->number > 1) {
+        fake_answer(request, 401, "{}");
+        request->drop = true;
+        return;
+    }
+    fake_ws_upgrade(request);
+    if (fake_ws_receive(request, message, sizeof message) && take_id(message, "subscribe", id))
+        send_ack(request, id, 0, "ready");
+    request->drop = true;
+}
+
+static void test_refused_credentials_end_it(void **state)
+{
+    struct fake *fake = fake_start(handle_refusing);
+    kalam_client *client = open_client(fake, (struct kalam_options){.token = "a.b.c"});
+    kalam_subscription *subscription = NULL;
+    kalam_error error;
+    const kalam_event *event;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, &error), KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_READY);
+    event = expect(subscription, KALAM_EVENT_ERROR);
+    assert_int_equal(event->error.status, KALAM_AUTHENTICATION);
+    kalam_sub_close(subscription);
+    kalam_client_free(client);
+    client = open_client(fake, (struct kalam_options){.token = "a.b.c"});
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, &error),
+                     KALAM_AUTHENTICATION);
+    assert_null(subscription);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+static void handle_no_websocket(struct fake_request *request)
+{
+    fake_answer(request, 200, "{}");
+}
+
+static void test_no_websocket_there(void **state)
+{
+    struct fake *fake = fake_start(handle_no_websocket);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscription = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, &error),
+                     KALAM_WEBSOCKET);
+    assert_int_equal(kalam_subscribe(NULL, "SELECT 1", NULL, &subscription, &error),
+                     KALAM_INVALID_ARGUMENT);
+    kalam_client_free(client);
+    fake_stop(fake);
+    kalam_sub_close(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_snapshot_and_changes),
+        cmocka_unit_test(test_connection_comes_back),
+        cmocka_unit_test(test_a_full_queue_blocks_nobody_who_closes),
+        cmocka_unit_test(test_error_ends_it),
+        cmocka_unit_test(test_refused_credentials_end_it),
+        cmocka_unit_test(test_no_websocket_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
