@@ -591,7 +591,7 @@ static struct sql_caller fake_caller = {
     .user = {"ann", 3}, .actor = {"ann", 3}, .space = {"app", 3}};
 static struct error fake_err;
 
-static enum status fake_columns(void *context, const struct sql_column *columns, size_t count,
+UNUSED static enum status fake_columns(void *context, const struct sql_column *columns, size_t count,
                                 struct error *err)
 {
     struct buf *out = context;
@@ -659,7 +659,7 @@ static const char *fake_run_with(const char *sql, const struct value *params, si
     return text;
 }
 
-static const char *fake_run(const char *sql)
+UNUSED static const char *fake_run(const char *sql)
 {
     return fake_run_with(sql, NULL, 0, NULL);
 }

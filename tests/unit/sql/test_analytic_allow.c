@@ -25,6 +25,8 @@ static void test_analytic_allow__duckdb_has_them(void **state)
         "uuid_v7",   "current_time",      "localtime", "localtimestamp",
         "coalesce",  "current_timestamp", "~",         "json_group_array",
         "!__postfix"};
+    fake_execute(
+        "CREATE TEMP TABLE known AS SELECT DISTINCT function_name FROM duckdb_functions()");
     for (size_t i = 0; allow_function_at(i).size > 0; i++) {
         struct str name = allow_function_at(i);
         struct str sql;
@@ -36,9 +38,8 @@ static void test_analytic_allow__duckdb_has_them(void **state)
         if (special)
             continue;
         arena_init(&arena, 0);
-        sql = arena_printf(
-            &arena, "SELECT count(*) > 0 FROM duckdb_functions() WHERE function_name = '%.*s'",
-            STR_ARG(name));
+        sql = arena_printf(&arena, "SELECT count(*) > 0 FROM known WHERE function_name = '%.*s'",
+                           STR_ARG(name));
         assert_int_equal(duckdb_query(fake_columnar.connection, sql.data, &result), DuckDBSuccess);
         if (!duckdb_value_boolean(&result, 0, 0))
             print_error("DuckDB has no %s\n", name.data);
