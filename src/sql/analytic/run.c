@@ -496,7 +496,7 @@ static enum status run_translate(enum status status, struct error *err)
         if (strncmp(err->message, kinds[i], size) == 0)
             memmove(err->message, err->message + size, strlen(err->message) - size + 1);
     }
-    column = run_quoted_name(err->message, "Referenced column \"");
+    column = run_quoted_name(err->message, "eferenced column \"");
     if (column.size == 0)
         column = run_quoted_name(err->message, "does not have a column named \"");
     if (column.size == 0 || column.size >= sizeof(name))
