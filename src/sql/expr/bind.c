@@ -23,6 +23,7 @@ struct expr_node *expr_node_new(struct expr_binder *binder, enum node_kind kind,
 {
     struct expr_node *node = arena_zalloc(binder->arena, sizeof(*node));
 
+    CHECK((size_t)kind <= NODE_CALL);
     node->kind = kind;
     node->type.kind = type;
     if (type == VALUE_DECIMAL)
@@ -42,6 +43,7 @@ struct expr_node *expr_constant(struct expr_binder *binder, struct value value,
 {
     struct expr_node *node = expr_node_new(binder, NODE_CONSTANT, value.type, NULL, 0);
 
+    CHECK(value.type != VALUE_NULL);
     node->value = value;
     if (value.type == VALUE_DECIMAL && !value.is_null)
         node->type.scale = value.scale;
@@ -81,6 +83,7 @@ enum status expr_not_supported(struct expr_binder *binder, uint32_t start, const
 
 bool expr_node_is_constant(const struct expr_node *node)
 {
+    CHECK(node->arg_count == 0 || node->args != NULL);
     if (node->kind == NODE_COLUMN ||
         (node->kind == NODE_CALL && (node->function->flags & EXPR_PER_ROW)))
         return false;
@@ -142,6 +145,7 @@ static enum status bind_coerce_constant(struct expr_binder *binder, struct expr_
     struct value value;
     enum status status = expr_cast_value(&(*node)->value, cast, binder->arena, &value, binder->err);
 
+    CHECK((*node)->kind == NODE_CONSTANT);
     if (status != STATUS_OK) {
         if (binder->err != NULL)
             binder->err->position = (*node)->start;
@@ -159,6 +163,7 @@ static enum status bind_cast(struct expr_binder *binder, struct expr_node **node
 {
     struct expr_node *made = expr_node_new(binder, NODE_CAST, cast->type.kind, NULL, 1);
 
+    CHECK(cast->type.kind != VALUE_NULL);
     made->type = cast->type;
     made->assignment = cast->assignment;
     made->natural = cast->natural;
@@ -195,6 +200,7 @@ enum status expr_require(struct expr_binder *binder, struct expr_node **node, en
 {
     char param[24];
 
+    CHECK(type != VALUE_NULL && what != NULL);
     if ((*node)->unknown || (*node)->type.kind == type)
         return expr_coerce(binder, node, type);
     if (type == VALUE_BIGINT && value_type_is_integer((*node)->type.kind))
@@ -217,6 +223,7 @@ static enum status bind_literal(struct expr_binder *binder, const struct ast_exp
     struct value value = tree->value;
     bool unknown = value.is_null || value.type == VALUE_TEXT;
 
+    CHECK(tree->kind == AST_LITERAL);
     if (unknown)
         value.type = VALUE_TEXT;
     *out = expr_constant(binder, value, NULL);
@@ -251,6 +258,7 @@ static enum status bind_column(struct expr_binder *binder, const struct ast_expr
     size_t count = excluded ? scope->excluded_count : scope->column_count;
     struct str name = utf8_cut(tree->name, LIMIT_IDENTIFIER_BYTES);
 
+    CHECK(tree->kind == AST_COLUMN);
     if (!excluded && tree->qualifier.size > 0 && !str_equal(tree->qualifier, scope->qualifier)) {
         struct str qualifier = utf8_cut(tree->qualifier, LIMIT_IDENTIFIER_BYTES);
         return expr_error(binder, STATUS_COLUMN_NOT_FOUND, tree->start,
@@ -279,6 +287,7 @@ static enum status bind_not(struct expr_binder *binder, const struct ast_expr *t
     struct expr_node *operand;
     enum status status = expr_bind(binder, tree->args[0], &operand);
 
+    CHECK(tree->op == AST_OP_NOT && tree->arg_count == 1);
     if (status == STATUS_OK)
         status = expr_require(binder, &operand, VALUE_BOOLEAN, "argument of NOT");
     if (status != STATUS_OK)
@@ -296,6 +305,7 @@ static enum status bind_sign(struct expr_binder *binder, const struct ast_expr *
     struct expr_node *operand;
     enum status status = expr_bind(binder, tree->args[0], &operand);
 
+    CHECK(tree->op == AST_OP_NEG || tree->op == AST_OP_PLUS);
     if (status != STATUS_OK)
         return status;
     if (operand->unknown)
@@ -324,6 +334,7 @@ static enum status bind_is_null(struct expr_binder *binder, const struct ast_exp
     struct expr_node *operand;
     enum status status = expr_bind(binder, tree->args[0], &operand);
 
+    CHECK(tree->kind == AST_IS_NULL);
     if (status != STATUS_OK)
         return status;
     *out = expr_node_new(binder, NODE_IS_NULL, VALUE_BOOLEAN, tree, 1);
@@ -339,6 +350,7 @@ static enum status bind_is_bool(struct expr_binder *binder, const struct ast_exp
     struct expr_node *operand;
     enum status status = expr_bind(binder, tree->args[0], &operand);
 
+    CHECK(tree->kind == AST_IS_BOOL);
     if (status == STATUS_OK)
         status = expr_require(binder, &operand, VALUE_BOOLEAN, "argument of IS TRUE");
     if (status != STATUS_OK)
@@ -361,6 +373,7 @@ static enum status bind_cast_expr(struct expr_binder *binder, const struct ast_e
     enum value_type to = tree->type.kind;
     enum status status = expr_bind(binder, tree->args[0], out);
 
+    CHECK(tree->kind == AST_CAST);
     if (status != STATUS_OK)
         return status;
     if ((*out)->unknown && (*out)->kind == NODE_CONSTANT)
@@ -394,6 +407,7 @@ static enum status bind_args(struct expr_binder *binder, const struct ast_expr *
     struct expr_node **args =
         arena_alloc(binder->arena, (tree->arg_count + 1) * sizeof(struct expr_node *));
 
+    CHECK(tree->arg_count > 0 || tree->args == NULL || tree->kind == AST_CALL);
     for (size_t i = 0; i < tree->arg_count; i++) {
         enum status status = expr_bind(binder, tree->args[i], &args[i]);
 
@@ -441,6 +455,7 @@ static enum status bind_between_column(struct expr_binder *binder, const struct 
     struct expr_node *low, *high;
     enum status status;
 
+    CHECK(tree->kind == AST_BETWEEN && args[0]->kind == NODE_COLUMN);
     *again = *args[0];
     status =
         expr_bind_compare(binder, tree->negated ? AST_OP_LT : AST_OP_GE, args[0], args[1], &low);
@@ -461,6 +476,7 @@ static enum status bind_between(struct expr_binder *binder, const struct ast_exp
     struct expr_node **args;
     enum status status = bind_args(binder, tree, &args);
 
+    CHECK(tree->kind == AST_BETWEEN && tree->arg_count == 3);
     if (status != STATUS_OK)
         return status;
     if (args[0]->kind == NODE_COLUMN)
@@ -499,6 +515,7 @@ static enum status bind_like(struct expr_binder *binder, const struct ast_expr *
     struct expr_node **args;
     enum status status = bind_args(binder, tree, &args);
 
+    CHECK(tree->kind == AST_LIKE);
     for (size_t i = 0; i < tree->arg_count && status == STATUS_OK; i++)
         status = expr_require(binder, &args[i], VALUE_TEXT, "argument of LIKE");
     if (status == STATUS_OK)
@@ -514,6 +531,7 @@ static enum status bind_distinct(struct expr_binder *binder, const struct ast_ex
     struct expr_node **args;
     enum status status = bind_args(binder, tree, &args);
 
+    CHECK(tree->kind == AST_IS_DISTINCT);
     if (status == STATUS_OK)
         status = expr_match(binder, "IS DISTINCT FROM", &args[0], &args[1]);
     if (status != STATUS_OK)
@@ -623,6 +641,7 @@ enum status expr_bind(struct expr_binder *binder, const struct ast_expr *tree,
 /* A value of TEXT is not silently read as something else: only literals and parameters are. */
 static bool bind_may_assign(enum value_type from, enum value_type to)
 {
+    CHECK(from != VALUE_NULL && to != VALUE_NULL);
     if (from == VALUE_TEXT)
         return to == VALUE_TEXT || to == VALUE_JSON;
     return value_cast_is_possible(from, to, CAST_ASSIGNMENT) ||
@@ -637,6 +656,7 @@ static enum status bind_assign(struct expr_binder *binder, struct expr_node **no
     char param[24];
     enum status status = STATUS_OK;
 
+    CHECK(target->kind != VALUE_NULL);
     if ((*node)->unknown && (*node)->kind == NODE_CONSTANT)
         return bind_coerce_constant(binder, node, &cast);
     if ((*node)->unknown)

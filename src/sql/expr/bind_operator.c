@@ -32,6 +32,7 @@ static const char *operator_text(enum ast_operator op)
 
 static bool operator_is_real(enum value_type type)
 {
+    CHECK((unsigned)type < VALUE_TYPE_COUNT);
     return type == VALUE_FLOAT || type == VALUE_DOUBLE;
 }
 
@@ -60,6 +61,7 @@ enum status expr_match(struct expr_binder *binder, const char *op, struct expr_n
     enum value_type a, b;
     enum status status = STATUS_OK;
 
+    CHECK(left != right && op != NULL);
     if ((*left)->unknown && (*right)->unknown)
         status = expr_coerce(binder, left, VALUE_TEXT);
     if (status == STATUS_OK && (*left)->unknown && (*right)->type.kind != VALUE_JSON)
@@ -89,6 +91,7 @@ enum status expr_match(struct expr_binder *binder, const char *op, struct expr_n
 /* 5 < a is a > 5: columns stand left, for bounds. */
 static enum ast_operator operator_turned(enum ast_operator op)
 {
+    CHECK(op >= AST_OP_EQ && op <= AST_OP_GE);
     switch (op) {
     case AST_OP_LT:
         return AST_OP_GT;
@@ -110,6 +113,7 @@ enum status expr_bind_compare(struct expr_binder *binder, enum ast_operator op,
     enum status status = expr_match(binder, operator_text(op), &left, &right);
     bool turn = right->kind == NODE_COLUMN && left->kind != NODE_COLUMN;
 
+    CHECK(op >= AST_OP_EQ && op <= AST_OP_GE);
     if (status != STATUS_OK)
         return status;
     *out = expr_node_new(binder, NODE_COMPARE, VALUE_BOOLEAN, NULL, 2);
@@ -135,6 +139,7 @@ static enum status operator_interval(struct expr_binder *binder, const struct as
     struct expr_node *args[4];
     enum status status = expr_bind(binder, tree->args[first ? 1 : 0], &args[0]);
 
+    CHECK(tree->kind == AST_BINARY && tree->arg_count == 2);
     if (status != STATUS_OK)
         return status;
     if ((tree->op != AST_OP_ADD && tree->op != AST_OP_SUB) || (first && sign < 0))
@@ -164,6 +169,7 @@ static bool operator_date(const struct ast_expr *tree, struct expr_node **args,
 {
     enum value_type a = args[0]->type.kind, b = args[1]->type.kind;
 
+    CHECK(tree->kind == AST_BINARY && tree->arg_count == 2);
     if (args[0]->unknown || args[1]->unknown)
         return false;
     if (tree->op == AST_OP_ADD && b == VALUE_DATE && value_type_is_integer(a)) {
@@ -188,6 +194,7 @@ static uint8_t operator_scale(enum ast_operator op, struct data_type a, struct d
 {
     unsigned scale = a.scale > b.scale ? a.scale : b.scale;
 
+    CHECK(a.scale <= 38 && b.scale <= 38);
     if (op == AST_OP_MUL)
         scale = (unsigned)a.scale + b.scale;
     if (op == AST_OP_DIV && scale < 16)
@@ -202,6 +209,7 @@ static enum status operator_arithmetic(struct expr_binder *binder, const struct 
     enum value_type type;
     enum status status = STATUS_OK;
 
+    CHECK(tree->kind == AST_BINARY && tree->arg_count == 2);
     if (operator_date(tree, args, &function))
         return expr_call_node(binder, function, args, 2, out);
     if (args[0]->unknown && args[1]->unknown)
@@ -243,6 +251,7 @@ static enum status operator_logic(struct expr_binder *binder, const struct ast_e
     const char *what = and_ ? "argument of AND" : "argument of OR";
     enum status status = expr_require(binder, &args[0], VALUE_BOOLEAN, what);
 
+    CHECK(tree->op == AST_OP_AND || tree->op == AST_OP_OR);
     if (status == STATUS_OK)
         status = expr_require(binder, &args[1], VALUE_BOOLEAN, what);
     if (status != STATUS_OK)
@@ -259,6 +268,7 @@ static enum status operator_concat(struct expr_binder *binder, const struct ast_
 {
     enum status status = STATUS_OK;
 
+    CHECK(tree->op == AST_OP_CONCAT);
     if (args[0]->type.kind != VALUE_TEXT && args[1]->type.kind != VALUE_TEXT) {
         if (args[0]->type.kind == args[1]->type.kind)
             return expr_not_supported(binder, tree->start, "%s || %s",
@@ -282,6 +292,7 @@ static enum status operator_json(struct expr_binder *binder, const struct ast_ex
 {
     enum status status = STATUS_OK;
 
+    CHECK(tree->op == AST_OP_JSON || tree->op == AST_OP_JSON_TEXT);
     if (args[0]->unknown)
         status = expr_coerce(binder, &args[0], VALUE_JSON);
     if (status != STATUS_OK)
@@ -340,6 +351,7 @@ enum status expr_bind_binary(struct expr_binder *binder, const struct ast_expr *
 /* The wider of two types of one class; false if they do not meet. */
 static bool operator_wider(struct data_type a, struct data_type b, struct data_type *out)
 {
+    CHECK(a.kind != VALUE_NULL && b.kind != VALUE_NULL);
     if (a.kind == b.kind) {
         *out = a;
         if (b.scale > a.scale)

@@ -11,6 +11,7 @@ static void describe_value(const struct value *value, struct buf *out)
 {
     bool number = value_type_is_number(value->type) || value->type == VALUE_BOOLEAN;
 
+    CHECK(value->is_null || value->type != VALUE_NULL);
     if (value->is_null) {
         buf_printf(out, "NULL");
         return;
@@ -44,6 +45,7 @@ static const char *describe_operator(const struct expr_node *node)
 
 static void describe_infix(const struct expr_node *node, struct buf *out)
 {
+    CHECK(node->arg_count == 2);
     buf_append_byte(out, '(');
     expr_describe_node(node->args[0], out);
     buf_printf(out, " %s ", describe_operator(node));
@@ -53,6 +55,7 @@ static void describe_infix(const struct expr_node *node, struct buf *out)
 
 static void describe_list(const struct expr_node *node, size_t first, struct buf *out)
 {
+    CHECK(node->arg_count == 0 || node->args != NULL);
     buf_append_byte(out, '(');
     for (size_t i = first; i < node->arg_count && out->size < DESCRIBE_BYTES_MAX; i++) {
         if (i > first)
@@ -103,6 +106,7 @@ static void describe_case(const struct expr_node *node, struct buf *out)
 {
     size_t first = node->has_operand ? 1 : 0;
 
+    CHECK(node->kind == NODE_CASE);
     buf_printf(out, "CASE");
     if (node->has_operand) {
         buf_append_byte(out, ' ');
@@ -121,6 +125,7 @@ static void describe_case(const struct expr_node *node, struct buf *out)
 
 static void describe_call(const struct expr_node *node, struct buf *out)
 {
+    CHECK(node->kind == NODE_CALL || node->kind == NODE_COALESCE);
     if (node->kind == NODE_CALL && (node->function->flags & EXPR_INFIX) && node->arg_count == 2) {
         describe_infix(node, out);
         return;

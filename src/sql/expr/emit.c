@@ -46,6 +46,7 @@ static void *emit_add(struct emitter *emitter, struct emit_list *list, size_t it
 /* Index of the new instruction. */
 static size_t emit_code(struct emitter *emitter, struct expr_instr instr)
 {
+    CHECK(instr.out < UINT16_MAX);
     *(struct expr_instr *)emit_add(emitter, &emitter->code, sizeof(instr)) = instr;
     if (instr.out >= emitter->registers)
         emitter->registers = instr.out + 1u;
@@ -54,6 +55,7 @@ static size_t emit_code(struct emitter *emitter, struct expr_instr instr)
 
 static int32_t emit_constant(struct emitter *emitter, struct value value)
 {
+    CHECK(emitter->constants.count < INT32_MAX);
     *(struct value *)emit_add(emitter, &emitter->constants, sizeof(value)) = value;
     return -(int32_t)emitter->constants.count;
 }
@@ -71,12 +73,14 @@ static int32_t emit_node(struct emitter *emitter, const struct expr_node *node, 
 
 static void emit_move(struct emitter *emitter, int32_t from, uint16_t reg)
 {
+    CHECK(from >= -(int32_t)emitter->constants.count);
     if (from != reg)
         (void)emit_code(emitter, (struct expr_instr){.op = EXPR_MOVE, .out = reg, .a = from});
 }
 
 static void emit_into(struct emitter *emitter, const struct expr_node *node, uint16_t reg)
 {
+    CHECK(node != NULL);
     emit_move(emitter, emit_node(emitter, node, reg), reg);
 }
 
@@ -96,6 +100,7 @@ static int32_t emit_param(struct emitter *emitter, const struct expr_node *node,
     uint32_t lifted = emitter->binder->scope->lifted_from;
     struct expr_param_use *use = emit_add(emitter, &emitter->params, sizeof(*use));
 
+    CHECK(node->kind == NODE_PARAM && node->index > 0);
     *use = (struct expr_param_use){.number = node->index,
                                    .type = node->type.kind,
                                    .lifted = lifted > 0 && node->index >= lifted};
@@ -110,6 +115,7 @@ static int32_t emit_cast(struct emitter *emitter, const struct expr_node *node, 
     int32_t from = emit_node(emitter, node->args[0], reg);
     struct expr_cast *cast = emit_add(emitter, &emitter->casts, sizeof(*cast));
 
+    CHECK(node->kind == NODE_CAST && node->arg_count == 1);
     *cast = (struct expr_cast){
         .type = node->type, .assignment = node->assignment, .natural = node->natural};
     (void)emit_code(emitter, (struct expr_instr){.op = EXPR_CAST,
@@ -144,6 +150,7 @@ static uint8_t emit_mask(enum ast_operator op)
 
 static enum expr_op emit_compare_op(enum value_type a, enum value_type b)
 {
+    CHECK(a != VALUE_NULL && b != VALUE_NULL);
     if (a == VALUE_TEXT && b == VALUE_TEXT)
         return EXPR_COMPARE_TEXT;
     if ((value_type_is_integer(a) && value_type_is_integer(b)) ||
@@ -157,6 +164,7 @@ static void emit_compare_to(struct emitter *emitter, enum ast_operator op, enum 
 {
     int32_t operand = emit_node(emitter, right, reg);
 
+    CHECK(op >= AST_OP_EQ && op <= AST_OP_GE);
     (void)emit_code(emitter,
                     (struct expr_instr){.op = (uint8_t)emit_compare_op(a, right->type.kind),
                                         .detail = emit_mask(op),
@@ -169,6 +177,7 @@ static void emit_note_bound(struct emitter *emitter, size_t begin, int32_t resul
 {
     struct expr_bound_value *value = emit_add(emitter, &emitter->bound_values, sizeof(*value));
 
+    CHECK(begin <= emitter->code.count);
     *value = (struct expr_bound_value){
         .begin = (uint32_t)begin, .end = (uint32_t)emitter->code.count, .result = result};
 }
@@ -195,6 +204,7 @@ static int32_t emit_compare(struct emitter *emitter, const struct expr_node *nod
     size_t begin = emitter->code.count;
     int32_t b = emit_node(emitter, right, next);
 
+    CHECK(node->arg_count == 2);
     if (node->bound) {
         emit_note_bound(emitter, begin, b);
         emit_note_bounds(emitter, node, 1);
@@ -220,6 +230,7 @@ static int32_t emit_logic(struct emitter *emitter, const struct expr_node *node,
     bool and_ = node->kind == NODE_AND;
     uint16_t next = (uint16_t)(reg + 1);
 
+    CHECK(node->arg_count == 2);
     emit_into(emitter, node->args[0], reg);
     size_t jump = emit_code(
         emitter,
@@ -254,6 +265,7 @@ static int32_t emit_simple(struct emitter *emitter, const struct expr_node *node
 static int32_t emit_negated(struct emitter *emitter, const struct expr_node *node, uint16_t from,
                             uint16_t reg)
 {
+    CHECK(node->type.kind == VALUE_BOOLEAN);
     if (node->negated)
         (void)emit_code(emitter, (struct expr_instr){.op = EXPR_NOT, .out = reg, .a = from});
     else
@@ -267,6 +279,7 @@ static int32_t emit_between(struct emitter *emitter, const struct expr_node *nod
     enum value_type type = node->args[0]->type.kind;
     int32_t operand = emit_node(emitter, node->args[0], reg);
 
+    CHECK(node->kind == NODE_BETWEEN && node->arg_count == 3);
     emit_compare_to(emitter, AST_OP_GE, type, operand, node->args[1], result);
     size_t jump =
         emit_code(emitter, (struct expr_instr){.op = EXPR_JUMP_FALSE, .a = result, .out = result});
@@ -282,6 +295,7 @@ static int32_t emit_between(struct emitter *emitter, const struct expr_node *nod
 
 static int emit_compare_values(const void *a, const void *b)
 {
+    CHECK(a != NULL && b != NULL);
     return value_compare(a, b);
 }
 
@@ -292,6 +306,7 @@ static int32_t emit_in_set(struct emitter *emitter, const struct expr_node *node
     size_t first = emitter->constants.count, begin = emitter->code.count;
     bool has_null = false;
 
+    CHECK(node->kind == NODE_IN && node->arg_count >= 2);
     for (size_t i = 1; i < node->arg_count; i++) {
         const struct value *value = &node->args[i]->value;
 
@@ -322,6 +337,7 @@ static int32_t emit_in(struct emitter *emitter, const struct expr_node *node, ui
     size_t *jumps = arena_alloc(emitter->binder->arena, node->arg_count * sizeof(*jumps));
     bool constants = true;
 
+    CHECK(node->kind == NODE_IN && node->arg_count >= 2);
     for (size_t i = 1; i < node->arg_count; i++)
         constants = constants && node->args[i]->kind == NODE_CONSTANT;
     if (constants)
@@ -363,6 +379,7 @@ static int32_t emit_case(struct emitter *emitter, const struct expr_node *node, 
     uint16_t next = (uint16_t)(reg + (node->has_operand ? 1 : 0));
     int32_t operand = node->has_operand ? emit_node(emitter, node->args[0], reg) : 0;
 
+    CHECK(node->kind == NODE_CASE);
     for (size_t i = first; i + 1 < count; i += 2) {
         int32_t when = next;
 
@@ -388,6 +405,7 @@ static int32_t emit_coalesce(struct emitter *emitter, const struct expr_node *no
 {
     size_t *jumps = arena_alloc(emitter->binder->arena, node->arg_count * sizeof(*jumps));
 
+    CHECK(node->kind == NODE_COALESCE);
     for (size_t i = 0; i < node->arg_count; i++) {
         emit_into(emitter, node->args[i], reg);
         jumps[i] =
@@ -406,6 +424,7 @@ static int32_t emit_arithmetic(struct emitter *emitter, const struct expr_node *
     struct expr_instr instr = {
         .op = EXPR_ARITHMETIC, .detail = (uint8_t)node->op, .out = reg, .a = a, .b = b};
 
+    CHECK(node->arg_count == 1 || node->arg_count == 2);
     if (node->arg_count == 2 && node->args[0]->type.kind == VALUE_BIGINT &&
         node->args[1]->type.kind == VALUE_BIGINT &&
         (node->op == AST_OP_ADD || node->op == AST_OP_SUB)) {
@@ -422,6 +441,7 @@ static int32_t emit_call(struct emitter *emitter, const struct expr_node *node, 
         emit_add(emitter, &emitter->functions, sizeof(*function));
     uint32_t index = (uint32_t)emitter->functions.count - 1;
 
+    CHECK(node->function != NULL);
     *function = node->function;
     for (size_t i = 0; i < node->arg_count; i++)
         emit_into(emitter, node->args[i], (uint16_t)(reg + i));
@@ -476,6 +496,7 @@ static int32_t emit_node(struct emitter *emitter, const struct expr_node *node, 
 /* The value can stand for the column's: equal types, or integers of any width. */
 static bool emit_bound_fits(const struct expr_node *column, const struct expr_node *value)
 {
+    CHECK(column->kind == NODE_COLUMN);
     if (!expr_node_is_constant(value))
         return false;
     return column->type.kind == value->type.kind ||
@@ -485,6 +506,7 @@ static bool emit_bound_fits(const struct expr_node *column, const struct expr_no
 /* Marks the parts of the top-level AND that bound a column. */
 static void emit_mark_bounds(struct expr_node *node)
 {
+    CHECK(node->type.kind == VALUE_BOOLEAN);
     if (node->kind == NODE_AND) {
         emit_mark_bounds(node->args[0]);
         emit_mark_bounds(node->args[1]);
@@ -508,6 +530,7 @@ static size_t emit_text_bytes(const struct emitter *emitter)
     const struct value *values = emitter->constants.items;
     size_t bytes = 0;
 
+    CHECK(emitter->constants.count == 0 || emitter->constants.items != NULL);
     for (size_t i = 0; i < emitter->constants.count; i++) {
         if (!values[i].is_null && value_type_is_text(values[i].type))
             bytes += values[i].text.size;
@@ -580,6 +603,7 @@ enum status expr_emit(struct expr_binder *binder, struct expr_node *root, struct
     struct emitter emitter = {.binder = binder, .column_words = (uint32_t)(columns / 64 + 1)};
     struct buf text = {0};
 
+    CHECK(root != NULL && binder->scope != NULL);
     emitter.columns = arena_zalloc(binder->arena, emitter.column_words * sizeof(*emitter.columns));
     if (root->type.kind == VALUE_BOOLEAN)
         emit_mark_bounds(root);

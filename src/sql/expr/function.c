@@ -110,11 +110,13 @@ static enum status function_extreme(struct expr_call *call, int wanted)
 
 static enum status function_greatest(struct expr_call *call)
 {
+    CHECK(call->count > 0);
     return function_extreme(call, 1);
 }
 
 static enum status function_least(struct expr_call *call)
 {
+    CHECK(call->count > 0);
     return function_extreme(call, -1);
 }
 
@@ -124,6 +126,7 @@ static enum status function_bind_extreme(struct expr_binder *binder, struct expr
     enum status status =
         expr_common_type(binder, node->args, node->arg_count, 1, node->function->name, &node->type);
 
+    CHECK(node->arg_count > 0);
     if (status == STATUS_OK && node->type.kind == VALUE_JSON)
         return expr_error(binder, STATUS_TYPE_MISMATCH, node->start, "JSON values have no order");
     return status;
@@ -343,6 +346,7 @@ static const struct expr_function functions[] = {
 
 static const struct expr_function *function_find(struct str name)
 {
+    CHECK(name.size > 0);
     for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
         if (str_equal(name, str_from_c(functions[i].name)))
             return &functions[i];
@@ -394,6 +398,7 @@ static enum status function_check_call(struct expr_binder *binder, const struct 
 {
     struct str name = utf8_cut(tree->name, LIMIT_IDENTIFIER_BYTES);
 
+    CHECK(tree->kind == AST_CALL);
     if (function == NULL || tree->distinct || tree->star)
         return expr_not_supported(binder, tree->start, "function %.*s here", STR_ARG(name));
     size_t max = function->args != NULL ? strlen(function->args) : FUNCTION_ARGS_MAX;
@@ -411,6 +416,7 @@ enum status expr_bind_call(struct expr_binder *binder, const struct ast_expr *tr
     const struct expr_function *function = function_find(tree->name);
     enum status status = function_check_call(binder, tree, function);
 
+    CHECK(tree->kind == AST_CALL);
     if (status != STATUS_OK)
         return status;
     struct expr_node *node =

@@ -36,6 +36,7 @@ static size_t json_skip_value(struct str json, size_t at)
 {
     size_t depth = 0;
 
+    CHECK(at <= json.size);
     for (; at < json.size; at++) {
         char c = json.data[at];
 
@@ -62,6 +63,7 @@ static uint32_t json_hex(struct str text, size_t at)
 {
     uint32_t code = 0;
 
+    CHECK(at <= text.size);
     for (size_t i = at; i < at + 4 && i < text.size; i++) {
         char c = text.data[i];
         code = code * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
@@ -71,6 +73,7 @@ static uint32_t json_hex(struct str text, size_t at)
 
 static char json_simple_escape(char c)
 {
+    CHECK_SLOW(c != '\0');
     switch (c) {
     case 'b':
         return '\b';

@@ -157,6 +157,7 @@ static uint32_t letter_map(const struct letter_range *ranges, size_t count, uint
 
 uint32_t letter_upper(uint32_t codepoint)
 {
+    CHECK(codepoint <= 0x10ffff);
     if (codepoint < 0x80)
         return codepoint >= 'a' && codepoint <= 'z' ? codepoint - 32 : codepoint;
     return letter_map(letter_uppers, ARRAY_COUNT(letter_uppers), codepoint);
@@ -164,6 +165,7 @@ uint32_t letter_upper(uint32_t codepoint)
 
 uint32_t letter_lower(uint32_t codepoint)
 {
+    CHECK(codepoint <= 0x10ffff);
     if (codepoint < 0x80)
         return codepoint >= 'A' && codepoint <= 'Z' ? codepoint + 32 : codepoint;
     return letter_map(letter_lowers, ARRAY_COUNT(letter_lowers), codepoint);

@@ -192,6 +192,7 @@ static const struct {
 
 static enum moment_unit moment_find(struct str name)
 {
+    CHECK(name.size == 0 || name.data != NULL);
     for (size_t i = 0; i < ARRAY_COUNT(moment_names); i++) {
         if (str_equal_nocase(name, str_from_c(moment_names[i].name)))
             return moment_names[i].unit;

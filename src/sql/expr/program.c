@@ -151,6 +151,7 @@ size_t expr_bounds(const struct expr_program *program, struct expr_bound **out)
 {
     struct expr_bound *bounds;
 
+    CHECK(program->bound_count == 0 || program->parent == NULL);
     *out = NULL;
     if (program->bound_count == 0)
         return 0;

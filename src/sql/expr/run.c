@@ -24,6 +24,7 @@ struct machine {
 
 static inline const struct value *machine_operand(const struct machine *m, int32_t operand)
 {
+    CHECK_SLOW(operand < (int32_t)m->program->registers || operand <= 0);
     return operand >= 0 ? &m->registers[operand] : &m->program->constants[~operand];
 }
 
@@ -103,6 +104,7 @@ enum status expr_param_value(const struct expr_param_use *use, const struct expr
 
 static inline struct value run_decide(uint8_t mask, int order)
 {
+    CHECK_SLOW(order >= -1 && order <= 1);
     return value_boolean((mask >> (order + 1) & 1) != 0);
 }
 
@@ -111,6 +113,7 @@ static void run_compare(const struct expr_instr *instr, const struct value *a,
 {
     int order;
 
+    CHECK_SLOW(instr->op == EXPR_COMPARE);
     if (a->is_null || b->is_null) {
         *out = value_null(VALUE_BOOLEAN);
         return;
@@ -122,6 +125,7 @@ static void run_compare(const struct expr_instr *instr, const struct value *a,
 static void run_compare_text(const struct expr_instr *instr, const struct value *a,
                              const struct value *b, struct value *out)
 {
+    CHECK_SLOW(instr->op == EXPR_COMPARE_TEXT);
     if (a->is_null || b->is_null) {
         *out = value_null(VALUE_BOOLEAN);
         return;
@@ -137,6 +141,7 @@ static void run_compare_text(const struct expr_instr *instr, const struct value 
 static inline void run_compare_integer(const struct expr_instr *instr, const struct value *a,
                                        const struct value *b, struct value *out)
 {
+    CHECK_SLOW(instr->op == EXPR_COMPARE_INTEGER);
     if (a->is_null || b->is_null)
         *out = value_null(VALUE_BOOLEAN);
     else
@@ -158,6 +163,7 @@ static void run_in_set(const struct machine *m, const struct expr_instr *instr,
     const struct value *set = m->program->constants + instr->c;
     size_t low = 0, high = (size_t)instr->b;
 
+    CHECK(instr->b >= 0);
     if (a->is_null) {
         *out = value_null(VALUE_BOOLEAN);
         return;
@@ -183,16 +189,19 @@ static void run_in_set(const struct machine *m, const struct expr_instr *instr,
 
 static inline bool run_is_true(const struct value *value)
 {
+    CHECK_SLOW(value->is_null || value->type == VALUE_BOOLEAN);
     return !value->is_null && value->boolean;
 }
 
 static inline bool run_is_false(const struct value *value)
 {
+    CHECK_SLOW(value->is_null || value->type == VALUE_BOOLEAN);
     return !value->is_null && !value->boolean;
 }
 
 static inline struct value run_and(const struct value *a, const struct value *b)
 {
+    CHECK_SLOW(a->is_null || a->type == VALUE_BOOLEAN);
     if (run_is_false(a) || run_is_false(b))
         return value_boolean(false);
     return a->is_null || b->is_null ? value_null(VALUE_BOOLEAN) : value_boolean(true);
@@ -200,6 +209,7 @@ static inline struct value run_and(const struct value *a, const struct value *b)
 
 static inline struct value run_or(const struct value *a, const struct value *b)
 {
+    CHECK_SLOW(b->is_null || b->type == VALUE_BOOLEAN);
     if (run_is_true(a) || run_is_true(b))
         return value_boolean(true);
     return a->is_null || b->is_null ? value_null(VALUE_BOOLEAN) : value_boolean(false);
@@ -207,6 +217,7 @@ static inline struct value run_or(const struct value *a, const struct value *b)
 
 static inline struct value run_not(const struct value *a)
 {
+    CHECK_SLOW(a->is_null || a->type == VALUE_BOOLEAN);
     return a->is_null ? value_null(VALUE_BOOLEAN) : value_boolean(!a->boolean);
 }
 
@@ -248,6 +259,7 @@ static inline enum status run_add_bigint(const struct expr_instr *instr, const s
 {
     int64_t sum;
 
+    CHECK_SLOW(instr->detail <= 1);
     if (a->is_null || b->is_null) {
         *out = value_null(VALUE_BIGINT);
         return STATUS_OK;
@@ -332,6 +344,7 @@ static enum status run_code(struct machine *m)
     const struct expr_instr *instr = m->program->code + m->program->begin;
     const struct expr_instr *end = m->program->code + m->program->end;
 
+    CHECK(m->program->begin <= m->program->end);
     for (; instr < end; instr++) {
         struct value *out = &m->registers[instr->out];
         enum status status;
@@ -401,6 +414,7 @@ enum status expr_run(const struct expr_program *program, struct expr_context *co
         .program = program, .context = context, .registers = registers, .err = err};
     enum status status = run_program(&machine);
 
+    CHECK(out != NULL);
     if (status != STATUS_OK)
         return status;
     *out = *machine_operand(&machine, program->result);

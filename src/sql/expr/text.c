@@ -33,6 +33,7 @@ enum like_step { LIKE_GOES_ON, LIKE_DIFFERS, LIKE_BAD_PATTERN };
 
 static bool like_at_escape(const struct like *like)
 {
+    CHECK_SLOW(like->p < like->pattern.size);
     return like->escape.size > 0 && like->pattern.data[like->p] == like->escape.data[0] &&
            like->pattern.size - like->p >= like->escape.size &&
            memcmp(like->pattern.data + like->p, like->escape.data, like->escape.size) == 0;
@@ -44,6 +45,7 @@ static enum like_step like_character(struct like *like)
     const char *p = like->pattern.data + like->p, *t = like->text.data + like->t;
     uint32_t a = 0, b = 0;
 
+    CHECK_SLOW(like->p < like->pattern.size && like->t < like->text.size);
     if (LIKELY(*p == *t && (unsigned char)*p < 0x80)) {
         like->p++;
         like->t++;
@@ -94,6 +96,7 @@ static enum like_step like_forward(struct like *like)
 /* The % takes one more character; false if there is none to go back to. */
 static bool like_back(struct like *like)
 {
+    CHECK(like->star_t <= like->text.size);
     if (like->star_p == 0)
         return false;
     like->star_t += text_step(like->text, like->star_t);
@@ -119,6 +122,7 @@ enum status expr_like(struct str text, struct str pattern, struct str escape, bo
                         .escape = has_escape ? escape : STR_LIT("\\"),
                         .nocase = nocase};
 
+    CHECK(has_escape || escape.size == 0);
     *out = false;
     if (has_escape && utf8_length(escape) > 1)
         return error_set(err, STATUS_SQL_EXECUTION_ERROR,
@@ -148,6 +152,7 @@ static enum status like_run(struct expr_call *call, bool nocase)
                                    has_escape ? call->args[2].text : STR_EMPTY, has_escape, nocase,
                                    &matches, call->err);
 
+    CHECK(call->count == 2 || call->count == 3);
     if (status == STATUS_OK)
         *call->out = value_boolean(matches);
     return status;
@@ -155,11 +160,13 @@ static enum status like_run(struct expr_call *call, bool nocase)
 
 static enum status like_run_case(struct expr_call *call)
 {
+    CHECK(call->out != NULL);
     return like_run(call, false);
 }
 
 static enum status like_run_nocase(struct expr_call *call)
 {
+    CHECK(call->out != NULL);
     return like_run(call, true);
 }
 
@@ -239,7 +246,10 @@ static enum status text_map(struct expr_call *call, uint32_t (*map)(uint32_t))
             continue;
         }
         size_t step = utf8_decode(str_from(text.data + at, text.size - at), &codepoint);
-        CHECK(step > 0); /* texts are checked when they come in */
+        if (step == 0) { /* not UTF-8: left as it is */
+            mapped[size++] = text.data[at++];
+            continue;
+        }
         size += utf8_encode(map(codepoint), mapped + size);
         at += step;
     }
@@ -250,11 +260,13 @@ static enum status text_map(struct expr_call *call, uint32_t (*map)(uint32_t))
 
 enum status expr_run_upper(struct expr_call *call)
 {
+    CHECK(call->count == 1);
     return text_map(call, letter_upper);
 }
 
 enum status expr_run_lower(struct expr_call *call)
 {
+    CHECK(call->count == 1);
     return text_map(call, letter_lower);
 }
 
@@ -337,16 +349,19 @@ static enum status text_trim(struct expr_call *call, bool left, bool right)
 
 enum status expr_run_btrim(struct expr_call *call)
 {
+    CHECK(call->count == 1 || call->count == 2);
     return text_trim(call, true, true);
 }
 
 enum status expr_run_ltrim(struct expr_call *call)
 {
+    CHECK(call->count == 1 || call->count == 2);
     return text_trim(call, true, false);
 }
 
 enum status expr_run_rtrim(struct expr_call *call)
 {
+    CHECK(call->count == 1 || call->count == 2);
     return text_trim(call, false, true);
 }
 

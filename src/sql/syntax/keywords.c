@@ -55,6 +55,7 @@ void keywords_init(void)
 
 enum keyword keyword_find(struct str word, uint32_t hash)
 {
+    CHECK_SLOW(word.size > 0);
     if (word.size > KEYWORD_SIZE_MAX)
         return KEYWORD_NONE;
     for (uint32_t slot = keyword_slot(hash); keyword_slots[slot] != KEYWORD_NONE;

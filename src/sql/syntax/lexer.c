@@ -45,16 +45,19 @@ static unsigned char lexer_peek(const struct lexer *lexer, uint32_t ahead)
 {
     size_t at = (size_t)lexer->offset + ahead;
 
+    CHECK_SLOW(ahead <= 8);
     return at < lexer->text.size ? (unsigned char)lexer->text.data[at] : '\0';
 }
 
 static bool lexer_peek_is(const struct lexer *lexer, uint32_t ahead, uint8_t class)
 {
+    CHECK_SLOW(class != 0);
     return (byte_class[lexer_peek(lexer, ahead)] & class) != 0;
 }
 
 static struct token lexer_problem(struct lexer *lexer, uint32_t start, const char *problem)
 {
+    CHECK(problem != NULL && start <= lexer->text.size);
     lexer->problem = problem;
     lexer->offset = (uint32_t)lexer->text.size;
     return (struct token){.kind = TOKEN_ERROR, .start = start, .end = lexer->offset};
@@ -62,6 +65,7 @@ static struct token lexer_problem(struct lexer *lexer, uint32_t start, const cha
 
 static struct token lexer_token(const struct lexer *lexer, enum token_kind kind, uint32_t start)
 {
+    CHECK_SLOW(start <= lexer->offset);
     return (struct token){.kind = (uint8_t)kind, .start = start, .end = lexer->offset};
 }
 
@@ -70,6 +74,7 @@ static bool lexer_skip_comment(struct lexer *lexer)
 {
     size_t depth = 0;
 
+    CHECK(lexer_peek(lexer, 0) == '/');
     while (lexer->offset < lexer->text.size) {
         unsigned char first = lexer_peek(lexer, 0), second = lexer_peek(lexer, 1);
 
@@ -90,6 +95,7 @@ static bool lexer_skip_comment(struct lexer *lexer)
 /* Blanks and comments; false with the offset at an open comment. */
 static bool lexer_skip_blanks(struct lexer *lexer)
 {
+    CHECK_SLOW(lexer->offset <= lexer->text.size);
     for (;;) {
         if (lexer_peek_is(lexer, 0, BYTE_BLANK)) {
             lexer->offset++;
@@ -140,6 +146,7 @@ static struct token lexer_word(struct lexer *lexer)
     uint32_t start = lexer->offset, hash = KEYWORD_HASH_START;
     unsigned char first = lexer_peek(lexer, 0);
 
+    CHECK_SLOW(lexer_peek_is(lexer, 0, BYTE_LETTER));
     if (lexer_peek(lexer, 1) == '\'') {
         if (first == 'e' || first == 'E') {
             lexer->offset++;
@@ -165,6 +172,7 @@ static struct token lexer_number(struct lexer *lexer)
     uint32_t start = lexer->offset;
     enum token_kind kind = TOKEN_INTEGER;
 
+    CHECK_SLOW(lexer_peek_is(lexer, 0, BYTE_DIGIT) || lexer_peek(lexer, 0) == '.');
     while (lexer_peek_is(lexer, 0, BYTE_DIGIT))
         lexer->offset++;
     if (lexer_peek(lexer, 0) == '.' && lexer_peek(lexer, 1) != '.') {
@@ -217,6 +225,7 @@ static enum token_kind lexer_operator(const struct lexer *lexer, uint32_t *size)
 {
     unsigned char next = lexer_peek(lexer, 1);
 
+    CHECK_SLOW(lexer_peek(lexer, 0) != 0 || lexer->text.size > 0);
     *size = 2;
     switch (lexer_peek(lexer, 0)) {
     case '<':
@@ -257,6 +266,7 @@ struct token lexer_next(struct lexer *lexer)
 {
     uint32_t size;
 
+    CHECK_SLOW(lexer->offset <= lexer->text.size);
     if (!lexer_skip_blanks(lexer))
         return lexer_problem(lexer, lexer->offset, "unterminated comment");
     uint32_t start = lexer->offset;

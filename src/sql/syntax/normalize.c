@@ -43,6 +43,7 @@ static void normalize_reserve(struct normalizer *state, size_t more)
 
 static void normalize_put(struct normalizer *state, struct str text)
 {
+    CHECK(state->size <= state->capacity);
     normalize_reserve(state, text.size + 1);
     if (state->size > 0)
         state->out[state->size++] = ' ';
@@ -54,6 +55,7 @@ static void normalize_put_word(struct normalizer *state, struct str word)
 {
     char *target;
 
+    CHECK(state->size <= state->capacity);
     normalize_reserve(state, word.size + 1);
     if (state->size > 0)
         state->out[state->size++] = ' ';
@@ -80,6 +82,7 @@ static void normalize_put_param(struct normalizer *state, size_t number)
 /* False if the literal does not read as a value. */
 static bool normalize_lift(struct normalizer *state, const struct token *token)
 {
+    CHECK(state->literal_count <= state->literal_capacity);
     if (state->literal_count == state->literal_capacity) {
         size_t capacity = state->literal_capacity == 0 ? 8 : 2 * state->literal_capacity;
 
@@ -100,6 +103,7 @@ static bool normalize_lift(struct normalizer *state, const struct token *token)
  * rest of a typed literal or a file name. */
 static bool normalize_word_before_operand(enum keyword keyword)
 {
+    CHECK(keyword < KEYWORD_COUNT);
     switch (keyword) {
     case KEYWORD_SELECT:
     case KEYWORD_WHERE:
@@ -128,6 +132,7 @@ static bool normalize_stays(const struct normalizer *state)
 {
     const struct token *previous = &state->previous;
 
+    CHECK(state->first != KEYWORD_NONE);
     if (state->keep || state->type_parens > 0)
         return true;
     if (previous->kind == TOKEN_WORD)
@@ -140,6 +145,7 @@ static bool normalize_stays(const struct normalizer *state)
  */
 static bool normalize_note_word(struct normalizer *state, enum keyword keyword)
 {
+    CHECK(keyword < KEYWORD_COUNT);
     switch (keyword) {
     case KEYWORD_ORDER:
     case KEYWORD_GROUP:
@@ -187,6 +193,7 @@ static bool normalize_note_word(struct normalizer *state, enum keyword keyword)
 
 static bool normalize_word(struct normalizer *state, const struct token *token)
 {
+    CHECK(token->kind == TOKEN_WORD);
     normalize_put_word(state, token_text(state->text, token));
     return token->keyword == KEYWORD_NONE ||
            normalize_note_word(state, (enum keyword)token->keyword);
@@ -197,6 +204,7 @@ static bool normalize_open(struct normalizer *state)
 {
     bool word = token_is_name(&state->previous);
 
+    CHECK_SLOW(state->type_parens < UINT32_MAX);
     if (state->type_parens > 0 || (state->type_next && word))
         state->type_parens++;
     else if (state->in_from && word && !keyword_is_reserved(state->previous.keyword))
@@ -206,6 +214,7 @@ static bool normalize_open(struct normalizer *state)
 
 static bool normalize_symbol(struct normalizer *state, const struct token *token)
 {
+    CHECK(token->kind != TOKEN_END);
     switch (token->kind) {
     case TOKEN_LEFT_PAREN:
         if (!normalize_open(state))
@@ -230,6 +239,7 @@ static bool normalize_token(struct normalizer *state, const struct token *token)
     bool type_next = state->type_next;
     bool good;
 
+    CHECK(state->first != KEYWORD_NONE);
     if (token_is_string(token) || token_is_number(token)) {
         if (token_is_number(&state->previous) && token->start == state->previous.end)
             return false;
@@ -287,6 +297,7 @@ bool sql_normalize(struct str text, uint32_t param_count, struct arena *arena,
     struct lexer lexer;
     struct token token;
 
+    CHECK(normalized != NULL && literals != NULL);
     if (text.size > LIMIT_SQL_BYTES)
         return false;
     lexer_init(&lexer, text);

@@ -13,6 +13,7 @@
 
 static enum status split_check(struct str text, struct error *err)
 {
+    CHECK(text.size == 0 || text.data != NULL);
     if (text.size > LIMIT_SQL_BYTES)
         return error_set(err, STATUS_INVALID_SQL, "SQL text is longer than %d bytes",
                          LIMIT_SQL_BYTES);
@@ -151,6 +152,7 @@ static const struct refused refused_objects[] = {
 
 static enum status parse_refuse(struct parser *parser, const struct refused *list, size_t count)
 {
+    CHECK(list != NULL && count > 0);
     for (size_t i = 0; i < count; i++) {
         if (parser_is_word(parser, list[i].word))
             return parser_not_supported(parser, list[i].what, list[i].hint);
@@ -160,6 +162,7 @@ static enum status parse_refuse(struct parser *parser, const struct refused *lis
 
 static enum status parse_refused_object(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     return parse_refuse(parser, refused_objects, ARRAY_COUNT(refused_objects));
 }
 
@@ -176,6 +179,7 @@ static bool parse_table_kind(struct parser *parser, enum ast_table_kind *kind)
                  {KEYWORD_SHARED, AST_TABLE_SHARED},
                  {KEYWORD_STREAM, AST_TABLE_STREAM}};
 
+    CHECK(parser->last_end > 0);
     *kind = AST_TABLE_UNSPECIFIED;
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         if (parser_is(parser, kinds[i].keyword) && parser_ahead_is(parser, KEYWORD_TABLE)) {
@@ -190,6 +194,7 @@ static enum status parse_create(struct parser *parser)
 {
     enum ast_table_kind kind;
 
+    CHECK(parser->last_end > 0);
     if (parse_table_kind(parser, &kind))
         return parse_create_table(parser, kind);
     if (parser_take(parser, KEYWORD_NAMESPACE))
@@ -203,6 +208,7 @@ static enum status parse_drop(struct parser *parser)
 {
     enum ast_table_kind kind;
 
+    CHECK(parser->last_end > 0);
     if (parse_table_kind(parser, &kind))
         return parse_drop_table(parser, kind);
     if (parser_take(parser, KEYWORD_NAMESPACE))
@@ -214,6 +220,7 @@ static enum status parse_drop(struct parser *parser)
 
 static enum status parse_alter(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     if (parser_take(parser, KEYWORD_NAMESPACE))
         return parse_namespace(parser, AST_ALTER_NAMESPACE);
     if (parser_is(parser, KEYWORD_USER) && !parser_ahead_is(parser, KEYWORD_TABLE)) {
@@ -230,6 +237,7 @@ static enum status parse_use(struct parser *parser)
 {
     struct ast_namespace *space = &parser->statement->name_space;
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_USE;
     if (parser_is(parser, KEYWORD_NAMESPACE) && token_is_name(parser_ahead(parser)))
         parser_advance(parser);
@@ -239,6 +247,7 @@ static enum status parse_use(struct parser *parser)
 
 static enum status parse_set_statement(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     if (parser_is(parser, KEYWORD_NAMESPACE))
         return parse_use(parser);
     return parser_not_supported(parser, "SET of a variable", "SET NAMESPACE name is");
@@ -246,6 +255,7 @@ static enum status parse_set_statement(struct parser *parser)
 
 static enum status parse_transaction(struct parser *parser, enum ast_statement_kind kind)
 {
+    CHECK(parser->last_end > 0);
     parser->statement->kind = kind;
     if (!parser_take(parser, KEYWORD_TRANSACTION))
         (void)parser_take(parser, KEYWORD_WORK);
@@ -256,6 +266,7 @@ static enum status parse_transaction(struct parser *parser, enum ast_statement_k
 
 static enum status parse_storage(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     if (parser_take(parser, KEYWORD_FLUSH))
         return parse_flush(parser);
     if (parser_is_word(parser, "compact"))
@@ -267,6 +278,7 @@ static enum status parse_storage(struct parser *parser)
 
 static bool parse_at_dml(const struct parser *parser)
 {
+    CHECK(parser->statement != NULL);
     return parser_is(parser, KEYWORD_SELECT) || parser_is(parser, KEYWORD_WITH) ||
            parser_is(parser, KEYWORD_VALUES) || parser_is(parser, KEYWORD_FROM) ||
            parser_is(parser, KEYWORD_INSERT) || parser_is(parser, KEYWORD_UPDATE) ||
@@ -284,6 +296,7 @@ static enum status parse_explain(struct parser *parser)
 {
     struct ast_statement *statement = parser->statement;
 
+    CHECK(parser->last_end > 0);
     statement->kind = AST_EXPLAIN;
     statement->explain.analyze = parser_take(parser, KEYWORD_ANALYZE);
     if (!parse_at_dml(parser) && !parser_is(parser, KEYWORD_EXECUTE))
@@ -302,6 +315,7 @@ static enum status parse_execute_as(struct parser *parser)
     struct ast_statement *statement = parser->statement;
     enum status status;
 
+    CHECK(parser->last_end > 0);
     statement->kind = AST_EXECUTE_AS;
     if (!parser_is(parser, KEYWORD_AS))
         return parser_not_supported(parser, "EXECUTE of a prepared statement",
@@ -339,6 +353,7 @@ static enum status parse_scan_analytic(struct parser *parser)
     size_t open = 0;
     uint32_t param;
 
+    CHECK(parser->statement->kind == AST_ANALYTIC);
     while (!parser_at_end(parser) && !parser_is_kind(parser, TOKEN_SEMICOLON)) {
         enum status status = STATUS_OK;
 
@@ -370,6 +385,7 @@ static enum status parse_analytic(struct parser *parser)
     struct ast_statement *statement = parser->statement;
     struct str text = statement->text;
 
+    CHECK(parser->statement != NULL);
     *statement = (struct ast_statement){.kind = AST_ANALYTIC, .text = text};
     *parser = (struct parser){.arena = parser->arena, .statement = statement, .err = parser->err};
     lexer_init(&parser->lexer, text);
@@ -381,6 +397,7 @@ static enum status parse_select_statement(struct parser *parser)
 {
     enum status status;
 
+    CHECK(parser_is(parser, KEYWORD_SELECT));
     parser->select = true;
     parser_advance(parser);
     status = parse_select(parser);
@@ -396,11 +413,13 @@ static enum status parse_select_statement(struct parser *parser)
 
 static enum status parse_begin(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     return parse_transaction(parser, AST_BEGIN);
 }
 
 static enum status parse_start(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     if (!parser_is(parser, KEYWORD_TRANSACTION))
         return parser_syntax_error(parser);
     return parse_transaction(parser, AST_BEGIN);
@@ -408,16 +427,19 @@ static enum status parse_start(struct parser *parser)
 
 static enum status parse_commit(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     return parse_transaction(parser, AST_COMMIT);
 }
 
 static enum status parse_rollback(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     return parse_transaction(parser, AST_ROLLBACK);
 }
 
 static enum status parse_clear(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_CLEAR_CACHE;
     return parser_expect(parser, KEYWORD_CACHE);
 }
@@ -459,6 +481,7 @@ static const struct statement_word {
 
 static enum status parse_statement(struct parser *parser)
 {
+    CHECK(parser->statement != NULL);
     if (parser_is_kind(parser, TOKEN_LEFT_PAREN))
         return parse_analytic(parser);
     if (!parser_is_kind(parser, TOKEN_WORD))
@@ -478,6 +501,7 @@ static enum status parse_statement(struct parser *parser)
 /* Parameters are $1 … $N without a gap. */
 static enum status parse_check_params(const struct parser *parser)
 {
+    CHECK(parser->statement->param_max <= PARSER_PARAM_MAX);
     for (uint32_t number = 1; number < parser->statement->param_max && parser->params != NULL;
          number++) {
         if (!(parser->params[number / 64] >> number % 64 & 1))

@@ -15,6 +15,7 @@ static enum status admin_value(struct parser *parser, struct value *out)
     uint32_t start = parser->token.start;
     enum status status = parse_operand(parser, &literal);
 
+    CHECK(out != NULL);
     if (status != STATUS_OK)
         return status;
     if (literal->kind != AST_LITERAL || literal->value.type == VALUE_BYTES)
@@ -29,6 +30,7 @@ static enum status admin_options(struct parser *parser, struct ast_namespace *sp
     struct parser_list options = {0};
     enum status status = parser_expect(parser, KEYWORD_OPTIONS);
 
+    CHECK(parser->last_end > 0);
     if (status == STATUS_OK)
         status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
     while (status == STATUS_OK) {
@@ -56,6 +58,7 @@ enum status parse_namespace(struct parser *parser, enum ast_statement_kind kind)
     struct ast_namespace *space = &parser->statement->name_space;
     enum status status = STATUS_OK;
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = kind;
     if (kind == AST_CREATE_NAMESPACE)
         status = parser_if_not_exists(parser, &space->if_not_exists);
@@ -88,6 +91,7 @@ static enum status admin_check_user_id(struct parser *parser, struct str id, uin
     bool good =
         id.size > 0 && id.size <= LIMIT_USER_ID_BYTES && str_find(id, STR_LIT("..")) == SIZE_MAX;
 
+    CHECK(start <= parser->lexer.text.size);
     for (size_t i = 0; i < id.size && good; i++) {
         char c = id.data[i];
 
@@ -109,6 +113,7 @@ static enum status admin_user_option(struct parser *parser, struct parser_list *
     uint32_t start = parser->token.start;
     struct str key, value;
 
+    CHECK(options != NULL);
     if (parser_is(parser, KEYWORD_OAUTH))
         return parser_not_supported(parser, "WITH OAUTH", "use WITH PASSWORD '…'");
     if (parser_is(parser, KEYWORD_OWNER_ID))
@@ -137,6 +142,7 @@ static enum status admin_user_options(struct parser *parser, struct parser_list 
 {
     enum status status;
 
+    CHECK(options != NULL);
     do {
         status = admin_user_option(parser, options);
         if (status == STATUS_OK && parser_take_kind(parser, TOKEN_COMMA) && parser_at_end(parser))
@@ -149,6 +155,7 @@ static bool admin_has_option(const struct parser_list *options, const char *key)
 {
     const struct ast_option *given = options->items;
 
+    CHECK(key != NULL);
     for (size_t i = 0; i < options->count; i++) {
         if (str_equal(given[i].key, str_from_c(key)))
             return true;
@@ -161,6 +168,7 @@ static enum status admin_create_user(struct parser *parser, struct parser_list *
     uint32_t start = parser->token.start;
     enum status status = STATUS_OK;
 
+    CHECK(options != NULL);
     if (parser_take(parser, KEYWORD_WITH))
         status = admin_user_options(parser, options);
     if (status != STATUS_OK)
@@ -177,6 +185,7 @@ static enum status admin_alter_user(struct parser *parser, struct parser_list *o
     bool generate = parser_is(parser, KEYWORD_GENERATE);
     enum status status;
 
+    CHECK(options != NULL);
     if (!generate && !parser_is(parser, KEYWORD_DROP)) {
         status = parser_expect(parser, KEYWORD_SET);
         if (status == STATUS_OK && parser_is(parser, KEYWORD_INTERNAL))
@@ -200,6 +209,7 @@ enum status parse_user(struct parser *parser, enum ast_statement_kind kind)
     struct parser_list options = {0};
     enum status status = STATUS_OK;
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = kind;
     if (kind == AST_CREATE_USER)
         status = parser_if_not_exists(parser, &user->if_not_exists);
@@ -228,6 +238,7 @@ enum status parse_flush(struct parser *parser)
     struct ast_statement *statement = parser->statement;
     enum status status;
 
+    CHECK(parser->last_end > 0);
     statement->kind = AST_FLUSH;
     if (parser_take(parser, KEYWORD_TABLE))
         return parser_table_name(parser, &statement->flush.table);
@@ -244,6 +255,7 @@ enum status parse_flush(struct parser *parser)
 
 static enum status admin_show_tables(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     parser->statement->show.what = AST_SHOW_TABLES;
     if (!parser_take(parser, KEYWORD_IN) && !parser_take(parser, KEYWORD_FROM))
         return STATUS_OK;
@@ -255,6 +267,7 @@ static enum status admin_show_tables(struct parser *parser)
 /* Behind SHOW COLUMNS. */
 static enum status admin_show_columns(struct parser *parser)
 {
+    CHECK(parser->last_end > 0);
     parser->statement->show.what = AST_SHOW_COLUMNS;
     if (!parser_take(parser, KEYWORD_IN) && !parser_take(parser, KEYWORD_FROM))
         return parser_syntax_error(parser);
@@ -267,6 +280,7 @@ static enum status admin_show_stats(struct parser *parser)
     struct ast_statement *statement = parser->statement;
     enum status status = parser_table_name(parser, &statement->show.table);
 
+    CHECK(parser->last_end > 0);
     statement->show.what = AST_SHOW_STATS;
     if (status != STATUS_OK || !parser_take(parser, KEYWORD_FOR))
         return status;
@@ -285,6 +299,7 @@ enum status parse_show(struct parser *parser)
                  {KEYWORD_STORAGES, AST_SHOW_STORAGES}};
     enum status status = STATUS_OK;
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_SHOW;
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {
         if (parser_take(parser, plain[i].keyword)) {
@@ -316,6 +331,7 @@ enum status parse_describe(struct parser *parser)
     struct ast_statement *statement = parser->statement;
     enum status status;
 
+    CHECK(parser->last_end > 0);
     statement->kind = AST_DESCRIBE;
     (void)parser_take(parser, KEYWORD_TABLE);
     status = parser_table_name(parser, &statement->describe.table);
@@ -331,6 +347,7 @@ static enum status admin_raw_id(struct parser *parser, struct str *out)
 {
     uint32_t start = parser->token.start;
 
+    CHECK(out != NULL);
     if (token_is_string(&parser->token))
         return parser_string(parser, out);
     if (parser_is_kind(parser, TOKEN_QUOTED))
@@ -350,6 +367,7 @@ enum status parse_kill(struct parser *parser)
 {
     enum status status;
 
+    CHECK(parser->last_end > 0);
     if (parser_take(parser, KEYWORD_JOB)) {
         parser->statement->kind = AST_KILL_JOB;
         return admin_raw_id(parser, &parser->statement->kill.id);
@@ -369,6 +387,7 @@ static enum status subscribe_number(struct parser *parser, const char *key, int6
     uint32_t start = parser->token.start;
     enum status status = parser_integer(parser, out);
 
+    CHECK(out != NULL);
     if (status == STATUS_OK && *out < 0)
         return parser_error_at(parser, start, "%s must be at least 0", key);
     return status;
@@ -380,6 +399,7 @@ static enum status subscribe_options(struct parser *parser)
     struct ast_statement *statement = parser->statement;
     enum status status;
 
+    CHECK(parser->statement->kind == AST_SUBSCRIBE);
     if (!parser_take(parser, KEYWORD_OPTIONS))
         return STATUS_OK;
     status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
@@ -418,6 +438,7 @@ static enum status subscribe_skip(struct parser *parser, bool last)
 {
     size_t open = 0;
 
+    CHECK(parser->statement->kind == AST_SUBSCRIBE);
     while (!parser_at_end(parser) && !parser_is_kind(parser, TOKEN_SEMICOLON)) {
         const struct token *ahead = parser_ahead(parser);
 
@@ -444,6 +465,7 @@ static enum status subscribe_table(struct parser *parser)
     struct ast_name table;
     enum status status = parser_table_name(parser, &table);
 
+    CHECK(parser->statement->kind == AST_SUBSCRIBE);
     if (status != STATUS_OK)
         return status;
     uint32_t rest = parser->token.start;
@@ -475,6 +497,7 @@ enum status parse_subscribe(struct parser *parser)
     uint32_t start = parser->token.start;
     enum status status;
 
+    CHECK(parser->last_end > 0);
     statement->kind = AST_SUBSCRIBE;
     statement->subscribe.last_rows = -1;
     statement->subscribe.batch_size = -1;

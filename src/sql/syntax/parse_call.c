@@ -10,6 +10,7 @@ static enum status parse_constant(struct parser *parser, struct value value, str
 {
     struct ast_expr *node = parse_node(parser, AST_LITERAL, parser->token.start);
 
+    CHECK(value.type == VALUE_BOOLEAN || value.is_null);
     parser_advance(parser);
     node->value = value;
     *out = node;
@@ -27,6 +28,7 @@ static enum status parse_arg(struct parser *parser, struct parser_list *args)
     struct ast_expr *arg;
     enum status status = parse_expression(parser, &arg);
 
+    CHECK(args != NULL);
     if (status == STATUS_OK)
         parse_add_arg(parser, args, arg);
     return status;
@@ -38,6 +40,7 @@ static enum status parse_call_end(struct parser *parser, struct ast_expr *node,
 {
     enum status status = parser_expect_kind(parser, TOKEN_RIGHT_PAREN);
 
+    CHECK(node->kind == AST_CALL);
     if (status != STATUS_OK)
         return status;
     parser_leave(parser);
@@ -55,6 +58,7 @@ static enum status parse_call(struct parser *parser, struct ast_expr *node, stru
     struct parser_list args = {0};
     enum status status = parser_enter(parser);
 
+    CHECK(node->kind == AST_CALL);
     if (status != STATUS_OK)
         return status;
     parser_advance(parser);
@@ -80,6 +84,7 @@ static enum status parse_extract(struct parser *parser, struct ast_expr *node,
     struct str name;
     enum status status = parser_word_or_string(parser, &name);
 
+    CHECK(node->kind == AST_CALL);
     if (status == STATUS_OK)
         status = parse_node_done(parser, field, 0);
     if (status == STATUS_OK)
@@ -99,6 +104,7 @@ static enum status parse_substring(struct parser *parser, struct ast_expr *node,
     struct parser_list args = {0};
     enum status status = parse_arg(parser, &args);
 
+    CHECK(node->kind == AST_CALL);
     if (status != STATUS_OK)
         return status;
     if (parser_take(parser, KEYWORD_FROM)) {
@@ -119,6 +125,7 @@ static enum status parse_trim(struct parser *parser, struct ast_expr *node, stru
     struct ast_expr *first = NULL;
     enum status status = STATUS_OK;
 
+    CHECK(node->kind == AST_CALL);
     node->name = STR_LIT("btrim");
     if (parser_take(parser, KEYWORD_LEADING))
         node->name = STR_LIT("ltrim");
@@ -147,6 +154,7 @@ static enum status parse_special(struct parser *parser, struct ast_expr **out)
     enum keyword keyword = parser->token.keyword;
     enum status status = parser_enter(parser);
 
+    CHECK(token_is_name(&parser->token));
     if (status != STATUS_OK)
         return status;
     node->name = token_name(parser->lexer.text, &parser->token, parser->arena);
@@ -166,6 +174,7 @@ static enum status parse_current(struct parser *parser, struct ast_expr **out)
 {
     struct ast_expr *node = parse_node(parser, AST_CALL, parser->token.start);
 
+    CHECK(token_is_name(&parser->token));
     node->name = token_name(parser->lexer.text, &parser->token, parser->arena);
     parser_advance(parser);
     if (parser_is_kind(parser, TOKEN_LEFT_PAREN))
@@ -181,6 +190,7 @@ static enum status parse_cast(struct parser *parser, struct ast_expr **out)
     struct parse_type type = {0};
     enum status status = parser_enter(parser);
 
+    CHECK(parser_is(parser, KEYWORD_CAST));
     parser_advance(parser);
     if (status == STATUS_OK)
         status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
@@ -208,6 +218,7 @@ static enum status parse_case(struct parser *parser, struct ast_expr **out)
     struct parser_list args = {0};
     enum status status = parser_enter(parser);
 
+    CHECK(parser_is(parser, KEYWORD_CASE));
     parser_advance(parser);
     if (status == STATUS_OK && !parser_is(parser, KEYWORD_WHEN)) {
         node->has_operand = true;
@@ -244,6 +255,7 @@ static bool interval_add(struct ast_expr *node, int64_t number, int64_t months, 
 {
     int64_t add_months, add_days, add_us, sum_months, sum_days;
 
+    CHECK(node->kind == AST_INTERVAL);
     if (__builtin_mul_overflow(number, months, &add_months) ||
         __builtin_mul_overflow(number, days, &add_days) ||
         __builtin_mul_overflow(number, us, &add_us) ||
@@ -293,6 +305,7 @@ static const struct interval_unit *interval_unit(struct str word)
         {"centurie", 1200, 0, 0},
     };
 
+    CHECK(word.size == 0 || word.data != NULL);
     for (int plural = 0; plural < 2; plural++) {
         for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
             if (str_equal_nocase(word, str_from_c(units[i].name)))
@@ -312,6 +325,7 @@ static bool interval_number(struct str *text, int64_t *whole, int64_t *millionth
     bool negative = text->size > 0 && text->data[0] == '-';
     int64_t step = 100000;
 
+    CHECK(text->size == 0 || text->data != NULL);
     *whole = *millionths = 0;
     at = text->size > 0 && (text->data[0] == '-' || text->data[0] == '+') ? 1 : 0;
     for (digits = at; at < text->size && text->data[at] >= '0' && text->data[at] <= '9'; at++) {
@@ -358,6 +372,7 @@ static bool interval_part(struct ast_expr *node, const struct interval_unit *uni
 {
     int64_t days = 0, us = 0;
 
+    CHECK(node->kind == AST_INTERVAL);
     if (millionths != 0 && unit->us > 0)
         us = millionths * unit->us / 1000000;
     else if (millionths != 0 && unit->days > 0)
@@ -410,6 +425,7 @@ static enum status parse_interval(struct parser *parser, struct ast_expr **out)
     struct str text;
     enum status status = STATUS_OK;
 
+    CHECK(parser_is(parser, KEYWORD_INTERVAL));
     parser_advance(parser);
     if (token_is_number(&parser->token)) {
         text = parser_text(parser);
@@ -441,6 +457,7 @@ static enum status parse_typed_literal(struct parser *parser, struct ast_expr **
     struct parse_type type;
     enum status status = parse_data_type(parser, true, &type);
 
+    CHECK(node->kind == AST_CAST);
     if (status == STATUS_OK && !token_is_string(&parser->token))
         return parser_syntax_error(parser);
     struct ast_expr *text = parse_node(parser, AST_LITERAL, parser->token.start);
@@ -465,6 +482,7 @@ static enum status parse_named(struct parser *parser, struct ast_expr **out)
     struct ast_expr *node = parse_node(parser, AST_COLUMN, parser->token.start);
     enum status status;
 
+    CHECK(token_is_name(&parser->token));
     status = parser_label(parser, &node->name);
     if (status != STATUS_OK)
         return status;
@@ -492,6 +510,7 @@ static enum status parse_name_or_literal(struct parser *parser, struct ast_expr 
     bool function = ahead->kind == TOKEN_LEFT_PAREN &&
                     (parser_is(parser, KEYWORD_LEFT) || parser_is(parser, KEYWORD_RIGHT));
 
+    CHECK(token_is_name(&parser->token));
     if (!parser_at_name(parser) && !function)
         return parser_syntax_error(parser);
     if (parser_is_kind(parser, TOKEN_WORD) && token_is_string(ahead))

@@ -15,6 +15,7 @@ struct clause_state {
 
 static enum status clause_add(struct clause_state *state, const char *key, struct value value)
 {
+    CHECK(key != NULL);
     return parser_option_add(state->parser, &state->options, str_from_c(key), value, state->start);
 }
 
@@ -34,11 +35,13 @@ static enum status clause_add_number(struct clause_state *state, const char *key
 
 static enum status clause_add_rows(struct clause_state *state, int64_t rows)
 {
+    CHECK(state->parser != NULL);
     return clause_add_number(state, "flush_rows", rows, 1, 999999);
 }
 
 static enum status clause_add_interval(struct clause_state *state, int64_t seconds)
 {
+    CHECK(state->parser != NULL);
     return clause_add_number(state, "flush_interval", seconds, 1, 86399);
 }
 
@@ -49,6 +52,7 @@ static enum status clause_number(struct clause_state *state, int64_t *out)
     struct str text;
     enum status status;
 
+    CHECK(state->parser->last_end > state->start);
     if (!token_is_string(&parser->token))
         return parser_integer(parser, out);
     status = parser_string(parser, &text);
@@ -65,6 +69,7 @@ static enum status clause_flag(struct clause_state *state, const char *key, bool
     bool given = parser_is(parser, KEYWORD_TRUE) || parser_is(parser, KEYWORD_FALSE) ||
                  token_is_string(&parser->token);
 
+    CHECK(state->parser->last_end > state->start);
     if (!given && !with)
         return clause_add(state, key, value_boolean(true));
     enum status status = parser_word_or_string(parser, &text);
@@ -84,6 +89,7 @@ static enum status clause_storage(struct clause_state *state, bool with)
     struct str id;
     enum status status = parser_word_or_string(state->parser, &id);
 
+    CHECK(state->parser->last_end > state->start);
     (void)with;
     return status != STATUS_OK ? status : clause_add(state, "storage", value_text(VALUE_TEXT, id));
 }
@@ -92,6 +98,7 @@ static enum status clause_location(struct clause_state *state, bool with)
 {
     struct str path;
 
+    CHECK(state->parser->last_end > state->start);
     if (!with && parser_take(state->parser, KEYWORD_REFERENCE))
         return clause_storage(state, with);
     enum status status = parser_string(state->parser, &path);
@@ -101,11 +108,13 @@ static enum status clause_location(struct clause_state *state, bool with)
 
 static enum status clause_use_user_storage(struct clause_state *state, bool with)
 {
+    CHECK(state->parser->last_end > state->start);
     return clause_flag(state, "use_user_storage", with);
 }
 
 static enum status clause_ephemeral(struct clause_state *state, bool with)
 {
+    CHECK(state->parser->last_end > state->start);
     return clause_flag(state, "ephemeral", with);
 }
 
@@ -114,6 +123,7 @@ static enum status clause_rows(struct clause_state *state, bool with)
     int64_t rows;
     enum status status = clause_number(state, &rows);
 
+    CHECK(state->parser->last_end > state->start);
     (void)with;
     return status != STATUS_OK ? status : clause_add_rows(state, rows);
 }
@@ -123,6 +133,7 @@ static enum status clause_interval(struct clause_state *state, bool with)
     int64_t seconds;
     enum status status = parser_duration(state->parser, 1, &seconds);
 
+    CHECK(state->parser->last_end > state->start);
     (void)with;
     return status != STATUS_OK ? status : clause_add_interval(state, seconds);
 }
@@ -134,6 +145,7 @@ static enum status clause_policy_text(struct clause_state *state, bool with)
     uint32_t start = state->parser->token.start;
     enum status status;
 
+    CHECK(state->parser->last_end > state->start);
     if (!with)
         status = parser_expect_kind(state->parser, TOKEN_EQ);
     else
@@ -175,6 +187,7 @@ static enum status clause_policy(struct clause_state *state)
     size_t parts = 0;
     enum status status = STATUS_OK;
 
+    CHECK(state->parser->last_end > state->start);
     (void)parser_take(parser, KEYWORD_COMBINED);
     while (status == STATUS_OK) {
         if (parser_take(parser, KEYWORD_ROWS) || parser_take(parser, KEYWORD_ROW_LIMIT))
@@ -217,6 +230,7 @@ static enum status clause_retention(struct clause_state *state, bool with)
     int64_t seconds;
     bool off = parser_is_word(parser, "off") || str_equal_nocase(raw, STR_LIT("'off'"));
 
+    CHECK(state->parser->last_end > state->start);
     (void)with;
     if (off) {
         parser_advance(parser);
@@ -239,6 +253,7 @@ static enum status clause_access(struct clause_state *state, bool with)
     struct parser *parser = state->parser;
     struct str text;
 
+    CHECK(state->parser->last_end > state->start);
     if (!with)
         (void)parser_take(parser, KEYWORD_LEVEL);
     enum status status = parser_word_or_string(parser, &text);
@@ -258,6 +273,7 @@ static enum status clause_ttl(struct clause_state *state, bool with)
     int64_t seconds;
     enum status status = parser_duration(state->parser, 1, &seconds);
 
+    CHECK(state->parser->last_end > state->start);
     (void)with;
     return status != STATUS_OK ? status
                                : clause_add_number(state, "ttl_seconds", seconds, 1, UINT32_MAX);
@@ -268,6 +284,7 @@ static enum status clause_max_buffer(struct clause_state *state, bool with)
     int64_t rows;
     enum status status = clause_number(state, &rows);
 
+    CHECK(state->parser->last_end > state->start);
     (void)with;
     return status != STATUS_OK ? status
                                : clause_add_number(state, "max_buffer", rows, 1, UINT32_MAX);
@@ -332,6 +349,7 @@ static const struct clause clauses[] = {
 
 static const struct clause *clause_find(struct str word, bool with)
 {
+    CHECK(word.size > 0);
     for (size_t i = 0; i < ARRAY_COUNT(clauses); i++) {
         if ((with ? clauses[i].with : clauses[i].clause) &&
             str_equal_nocase(word, str_from_c(clauses[i].word)))
@@ -343,6 +361,7 @@ static const struct clause *clause_find(struct str word, bool with)
 /* Words of older dialects that are refused by name. */
 static enum status clause_refuse(struct parser *parser)
 {
+    CHECK(parser_is_kind(parser, TOKEN_WORD));
     if (parser_is(parser, KEYWORD_TABLE_TYPE))
         return parser_error_at(parser, parser->token.start,
                                "TABLE_TYPE is not a clause: use CREATE USER TABLE, CREATE SHARED "
@@ -358,6 +377,7 @@ static enum status clause_with(struct clause_state *state)
     struct parser *parser = state->parser;
     enum status status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
 
+    CHECK(state->parser->last_end > state->start);
     while (status == STATUS_OK) {
         struct str key;
 
@@ -385,6 +405,7 @@ static enum status clause_check(struct clause_state *state)
     const struct ast_option *options = state->options.items;
     bool storage = false, location = false;
 
+    CHECK(state->parser != NULL);
     for (size_t i = 0; i < state->options.count; i++) {
         storage = storage || str_equal(options[i].key, STR_LIT("storage"));
         location = location || str_equal(options[i].key, STR_LIT("location"));
@@ -402,6 +423,7 @@ enum status parse_table_clauses(struct parser *parser)
     enum status status = STATUS_OK;
     bool with_seen = false;
 
+    CHECK(parser->statement->kind == AST_CREATE_TABLE);
     while (status == STATUS_OK && parser_is_kind(parser, TOKEN_WORD)) {
         const struct clause *clause = clause_find(parser_text(parser), false);
 

@@ -35,6 +35,7 @@ struct ast_expr *parse_node(struct parser *parser, enum ast_expr_kind kind, uint
 {
     struct ast_expr *node = arena_zalloc(parser->arena, sizeof(*node));
 
+    CHECK(start <= parser->lexer.text.size);
     node->kind = kind;
     node->start = start;
     node->height = 1;
@@ -55,6 +56,7 @@ enum status parse_node_done(struct parser *parser, struct ast_expr *node, size_t
 
 static struct ast_expr **parse_args(struct parser *parser, size_t count)
 {
+    CHECK(count > 0);
     return arena_alloc(parser->arena, count * sizeof(struct ast_expr *));
 }
 
@@ -63,6 +65,7 @@ static enum status parse_pair(struct parser *parser, enum ast_expr_kind kind, en
 {
     struct ast_expr *node = parse_node(parser, kind, left->start);
 
+    CHECK(left != NULL && right != NULL);
     node->op = op;
     node->args = parse_args(parser, 2);
     node->args[0] = left;
@@ -76,6 +79,7 @@ static struct ast_expr *parse_postfix_node(struct parser *parser, enum ast_expr_
 {
     struct ast_expr *node = parse_node(parser, kind, left->start);
 
+    CHECK(left != NULL);
     node->negated = negated;
     node->args = parse_args(parser, 3); /* the most any of them takes */
     node->args[0] = left;
@@ -113,6 +117,7 @@ static enum status parse_logic(struct parser *parser, enum keyword keyword, stru
     enum bind above = keyword == KEYWORD_AND ? BIND_NOT : BIND_AND;
     struct parser_list parts = {0};
 
+    CHECK(keyword == KEYWORD_AND || keyword == KEYWORD_OR);
     *(struct ast_expr **)parser_list_add(parser, &parts, sizeof(*left)) = *left;
     while (parser_take(parser, keyword)) {
         struct ast_expr *part;
@@ -134,6 +139,7 @@ static enum status parse_is(struct parser *parser, struct ast_expr **left)
     bool negated;
     struct ast_expr *node;
 
+    CHECK(parser_is(parser, KEYWORD_IS));
     parser_advance(parser);
     negated = parser_take(parser, KEYWORD_NOT);
     if (parser_take(parser, KEYWORD_NULL)) {
@@ -164,6 +170,7 @@ static enum status parse_is_null_word(struct parser *parser, struct ast_expr **l
 {
     bool negated = parser_is(parser, KEYWORD_NOTNULL);
 
+    CHECK(parser_is(parser, KEYWORD_ISNULL) || parser_is(parser, KEYWORD_NOTNULL));
     parser_advance(parser);
     *left = parse_postfix_node(parser, AST_IS_NULL, *left, negated);
     return parse_node_done(parser, *left, 1);
@@ -180,6 +187,7 @@ static enum status parse_in(struct parser *parser, bool negated, struct ast_expr
     struct parser_list list = {0};
     enum status status;
 
+    CHECK(parser_is(parser, KEYWORD_IN));
     parser_advance(parser);
     if (!parser_is_kind(parser, TOKEN_LEFT_PAREN))
         return parser_syntax_error(parser);
@@ -219,6 +227,7 @@ static enum status parse_between(struct parser *parser, bool negated, struct ast
     struct ast_expr *node = parse_postfix_node(parser, AST_BETWEEN, *left, negated);
     enum status status;
 
+    CHECK(parser_is(parser, KEYWORD_BETWEEN));
     parser_advance(parser);
     if (parser_is(parser, KEYWORD_SYMMETRIC))
         return parser_not_supported(parser, "BETWEEN SYMMETRIC", NULL);
@@ -238,6 +247,7 @@ static enum status parse_like(struct parser *parser, bool negated, struct ast_ex
     size_t count = 2;
     enum status status;
 
+    CHECK(parser_is(parser, KEYWORD_LIKE) || parser_is(parser, KEYWORD_ILIKE));
     node->nocase = parser_is(parser, KEYWORD_ILIKE);
     parser_advance(parser);
     status = parse_level(parser, BIND_OTHER, &node->args[1]);
@@ -255,6 +265,7 @@ static enum status parse_cast_suffix(struct parser *parser, struct ast_expr **le
     struct parse_type type;
     enum status status;
 
+    CHECK(parser_is_kind(parser, TOKEN_CAST));
     parser_advance(parser);
     status = parse_data_type(parser, true, &type);
     if (status != STATUS_OK)
@@ -270,6 +281,7 @@ static enum status parse_range(struct parser *parser, struct ast_expr **left)
 {
     bool negated = parser_take(parser, KEYWORD_NOT);
 
+    CHECK(parser_is_kind(parser, TOKEN_WORD));
     switch (parser->token.keyword) {
     case KEYWORD_IN:
         return parse_in(parser, negated, left);
@@ -290,6 +302,7 @@ struct parse_infix {
 
 static struct parse_infix parse_infix_word(struct parser *parser)
 {
+    CHECK(parser_is_kind(parser, TOKEN_WORD));
     switch (parser->token.keyword) {
     case KEYWORD_OR:
         return (struct parse_infix){BIND_OR, AST_OP_OR};
@@ -336,6 +349,7 @@ static struct parse_infix parse_infix(struct parser *parser)
         [TOKEN_CAST] = {BIND_CAST, AST_OP_NONE},
     };
 
+    CHECK_SLOW(parser->token.kind <= TOKEN_OTHER);
     if (parser->token.kind == TOKEN_WORD)
         return parse_infix_word(parser);
     return table[parser->token.kind];
@@ -382,6 +396,7 @@ static enum status parse_operator(struct parser *parser, struct parse_infix infi
 static enum status parse_step(struct parser *parser, struct parse_infix infix,
                               struct ast_expr **left)
 {
+    CHECK(infix.bind != BIND_NONE);
     switch (infix.bind) {
     case BIND_OR:
         return parse_logic(parser, KEYWORD_OR, left);
@@ -407,6 +422,7 @@ static enum status parse_not(struct parser *parser, struct ast_expr **out)
     struct ast_expr *node = parse_node(parser, AST_UNARY, parser->token.start);
     enum status status = parser_enter(parser);
 
+    CHECK(parser_is(parser, KEYWORD_NOT));
     if (status != STATUS_OK)
         return status;
     parser_advance(parser);
@@ -425,6 +441,7 @@ static bool parse_negate_literal(struct ast_expr *node)
 {
     struct value *value = &node->value;
 
+    CHECK(node != NULL);
     if (node->kind != AST_LITERAL || value->is_null)
         return false;
     if (value->type == VALUE_BIGINT && value->integer != INT64_MIN) {
@@ -448,6 +465,7 @@ static enum status parse_sign(struct parser *parser, struct ast_expr **out)
     struct ast_expr *operand, *node;
     enum status status = parser_enter(parser);
 
+    CHECK(parser_is_kind(parser, TOKEN_MINUS) || parser_is_kind(parser, TOKEN_PLUS));
     if (status != STATUS_OK)
         return status;
     parser_advance(parser);
@@ -476,6 +494,7 @@ enum status parse_subquery(struct parser *parser, uint32_t start, struct ast_exp
     uint32_t param;
     enum status status;
 
+    CHECK(start <= parser->token.start);
     if (parser->select || !parser_is_kind(parser, TOKEN_LEFT_PAREN))
         return parser_syntax_error(parser);
     do {
@@ -505,6 +524,7 @@ static enum status parse_parenthesis(struct parser *parser, struct ast_expr **ou
 {
     enum status status;
 
+    CHECK(parser_is_kind(parser, TOKEN_LEFT_PAREN));
     if (parse_at_query(parser))
         return parse_subquery(parser, parser->token.start, NULL, out);
     status = parser_enter(parser);
@@ -528,6 +548,8 @@ static enum status parse_literal(struct parser *parser, struct ast_expr **out)
     enum status status =
         token_value(parser->lexer.text, &parser->token, parser->arena, &node->value, parser->err);
 
+    CHECK(token_is_string(&parser->token) || token_is_number(&parser->token) ||
+          parser_is_kind(parser, TOKEN_BYTES));
     if (status != STATUS_OK)
         return status;
     parser_advance(parser);
@@ -542,6 +564,7 @@ static enum status parse_prefix(struct parser *parser, struct ast_expr **out)
     struct ast_expr *node;
     enum status status;
 
+    CHECK_SLOW(parser->token.kind <= TOKEN_OTHER);
     switch (parser->token.kind) {
     case TOKEN_WORD:
         if (parser->token.keyword == KEYWORD_NOT)
@@ -578,6 +601,7 @@ static enum status parse_level(struct parser *parser, enum bind min, struct ast_
     enum bind single = BIND_NONE; /* level whose operator may not come again: a < b < c */
     enum status status = parse_prefix(parser, out);
 
+    CHECK(parser->depth <= LIMIT_EXPRESSION_DEPTH);
     while (status == STATUS_OK) {
         struct parse_infix infix = parse_infix(parser);
 
@@ -599,11 +623,13 @@ static enum status parse_level(struct parser *parser, enum bind min, struct ast_
 
 enum status parse_expression(struct parser *parser, struct ast_expr **out)
 {
+    CHECK(parser->depth <= LIMIT_EXPRESSION_DEPTH);
     return parse_level(parser, BIND_OR, out);
 }
 
 enum status parse_operand(struct parser *parser, struct ast_expr **out)
 {
+    CHECK(parser->depth <= LIMIT_EXPRESSION_DEPTH);
     return parse_level(parser, BIND_OTHER, out);
 }
 

@@ -14,6 +14,7 @@ static bool parse_qualified_star(struct parser *parser, struct ast_select_item *
 {
     struct parser saved = *parser;
 
+    CHECK(item->expr == NULL);
     if (!parser_at_name(parser) || parser_ahead(parser)->kind != TOKEN_DOT) {
         *parser = saved;
         return false;
@@ -33,6 +34,7 @@ static enum status parse_item(struct parser *parser, struct ast_select_item *ite
 {
     enum status status;
 
+    CHECK(item->expr == NULL);
     item->start = parser->token.start;
     if (parser_take_kind(parser, TOKEN_STAR) || parse_qualified_star(parser, item)) {
         item->end = parser->last_end;
@@ -53,6 +55,7 @@ static enum status parse_items(struct parser *parser, struct ast_select_item **i
 {
     struct parser_list list = {0};
 
+    CHECK(items != NULL && count != NULL);
     do {
         struct ast_select_item item = {0};
         enum status status = parse_item(parser, &item);
@@ -69,6 +72,7 @@ static enum status parse_items(struct parser *parser, struct ast_select_item **i
 static enum status parse_returning(struct parser *parser, struct ast_select_item **items,
                                    size_t *count)
 {
+    CHECK(items != NULL && count != NULL);
     if (!parser_take(parser, KEYWORD_RETURNING))
         return STATUS_OK;
     return parse_items(parser, items, count);
@@ -76,12 +80,14 @@ static enum status parse_returning(struct parser *parser, struct ast_select_item
 
 static enum status parse_where_clause(struct parser *parser, struct ast_expr **out)
 {
+    CHECK(out != NULL);
     return parser_take(parser, KEYWORD_WHERE) ? parse_where(parser, out) : STATUS_OK;
 }
 
 /* [AS] alias, but no bare word that may start a clause. */
 static enum status parse_alias(struct parser *parser, struct str *alias)
 {
+    CHECK(str_is_empty(*alias));
     if (parser_take(parser, KEYWORD_AS))
         return parser_name_part(parser, alias);
     if (parser_at_name(parser) && !parser_is(parser, KEYWORD_SET))
@@ -96,6 +102,7 @@ static enum status parse_order_item(struct parser *parser, struct ast_order *ord
 {
     enum status status = parse_expression(parser, &order->expr);
 
+    CHECK(status != STATUS_OK || order->expr != NULL);
     if (status != STATUS_OK)
         return status;
     order->descending = parser_take(parser, KEYWORD_DESC);
@@ -112,6 +119,7 @@ static enum status parse_order(struct parser *parser, struct ast_select *select)
 {
     struct parser_list list = {0};
 
+    CHECK(select->order_count == 0);
     if (!parser_take(parser, KEYWORD_ORDER))
         return STATUS_OK;
     enum status status = parser_expect(parser, KEYWORD_BY);
@@ -149,6 +157,7 @@ static enum status parse_limit(struct parser *parser, struct ast_select *select)
 {
     enum status status = STATUS_OK;
 
+    CHECK(select->limit == NULL && select->offset == NULL);
     while (status == STATUS_OK) {
         if (parser_take(parser, KEYWORD_LIMIT)) {
             status = parse_count(parser, &select->limit);
@@ -203,6 +212,7 @@ static enum status parse_assignment(struct parser *parser, struct parser_list *l
     const struct ast_assignment *given = list->items;
     enum status status;
 
+    CHECK(list != NULL);
     if (parser_is_kind(parser, TOKEN_LEFT_PAREN))
         return parser_not_supported(parser, "SET (a, b) = …", "set the columns one by one");
     status = parser_name_part(parser, &assignment.column);
@@ -230,6 +240,7 @@ static enum status parse_set(struct parser *parser, struct ast_assignment **set,
     struct parser_list list = {0};
     enum status status = parser_expect(parser, KEYWORD_SET);
 
+    CHECK(set != NULL && count != NULL);
     while (status == STATUS_OK) {
         status = parse_assignment(parser, &list);
         if (status == STATUS_OK && !parser_take_kind(parser, TOKEN_COMMA))
@@ -251,6 +262,7 @@ static enum status parse_row(struct parser *parser, struct ast_insert *insert,
     uint32_t start = parser->token.start;
     enum status status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
 
+    CHECK(values->count == insert->row_count * insert->width);
     while (status == STATUS_OK) {
         struct ast_expr *value;
 
@@ -291,6 +303,7 @@ static enum status parse_insert_select(struct parser *parser, struct ast_insert 
 {
     size_t open = 0;
 
+    CHECK(insert->row_count == 0);
     insert->select_start = parser->token.start;
     while (!parser_at_end(parser)) {
         uint32_t param;
@@ -321,6 +334,7 @@ static enum status parse_conflict(struct parser *parser, struct ast_insert *inse
 {
     enum status status = STATUS_OK;
 
+    CHECK(insert->conflict == AST_CONFLICT_ERROR);
     if (!parser_take(parser, KEYWORD_ON))
         return STATUS_OK;
     status = parser_expect(parser, KEYWORD_CONFLICT);
@@ -352,6 +366,7 @@ static enum status parse_conflict(struct parser *parser, struct ast_insert *inse
 
 static enum status parse_insert_source(struct parser *parser, struct ast_insert *insert)
 {
+    CHECK(insert->row_count == 0);
     if (parser_take(parser, KEYWORD_DEFAULT)) {
         insert->default_values = true;
         insert->row_count = 1;
@@ -370,6 +385,7 @@ enum status parse_insert(struct parser *parser)
     struct ast_insert *insert = &parser->statement->insert;
     enum status status;
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_INSERT;
     if (parser_is(parser, KEYWORD_OR))
         return parser_not_supported(parser, "INSERT OR …", "use ON CONFLICT");
@@ -399,6 +415,7 @@ enum status parse_update(struct parser *parser)
     struct ast_update *update = &parser->statement->update;
     enum status status;
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_UPDATE;
     status = parser_table_name(parser, &update->table);
     if (status == STATUS_OK)
@@ -419,6 +436,7 @@ enum status parse_delete(struct parser *parser)
     struct ast_delete *del = &parser->statement->del;
     enum status status = parser_expect(parser, KEYWORD_FROM);
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_DELETE;
     if (status == STATUS_OK)
         status = parser_table_name(parser, &del->table);

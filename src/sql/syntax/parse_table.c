@@ -17,6 +17,7 @@ static enum status parse_modifiers(struct parser *parser, int64_t *modifiers, si
 {
     enum status status = STATUS_OK;
 
+    CHECK(*count == 0);
     while (status == STATUS_OK) {
         if (*count == 2)
             return parser_syntax_error(parser);
@@ -34,6 +35,7 @@ static enum status parse_type_words(struct parser *parser, struct str *name)
     enum status status = parser_label(parser, name);
     const char *second = NULL;
 
+    CHECK(name != NULL);
     if (status != STATUS_OK)
         return status;
     if (str_equal(*name, STR_LIT("double")))
@@ -51,6 +53,7 @@ static enum status parse_type_suffix(struct parser *parser, struct str *name)
     bool timed = str_equal(*name, STR_LIT("timestamp")) || str_equal(*name, STR_LIT("time"));
     bool with = parser_is(parser, KEYWORD_WITH);
 
+    CHECK(name != NULL);
     if (timed && (with || parser_is_word(parser, "without"))) {
         const struct token *ahead = parser_ahead(parser);
         struct str next = token_text(parser->lexer.text, ahead);
@@ -82,6 +85,7 @@ static bool parse_serial(struct str name, struct parse_type *out)
     } serials[] = {{"serial", true},  {"serial4", true},     {"serial8", false},
                    {"serial2", true}, {"smallserial", true}, {"bigserial", false}};
 
+    CHECK(name.size > 0);
     for (size_t i = 0; i < ARRAY_COUNT(serials); i++) {
         if (!str_equal(name, str_from_c(serials[i].name)))
             continue;
@@ -101,6 +105,7 @@ enum status parse_data_type(struct parser *parser, bool cast, struct parse_type 
     struct str name;
     enum status status;
 
+    CHECK(out != NULL);
     *out = (struct parse_type){0};
     if (parser->token.kind == TOKEN_WORD && keyword_is_reserved(parser->token.keyword))
         return parser_syntax_error(parser);
@@ -153,6 +158,7 @@ static struct ast_expr *parse_default_call(struct parser *parser, const char *fu
 {
     struct ast_expr *node = parse_node(parser, AST_CALL, parser->token.start);
 
+    CHECK(function != NULL);
     node->name = str_from_c(function);
     node->end = parser->token.start;
     return node;
@@ -165,6 +171,7 @@ static enum status parse_generated(struct parser *parser, struct ast_column_def 
     bool text = str_equal(str_from_c(function), STR_LIT("ulid"));
     bool uuid = str_equal(str_from_c(function), STR_LIT("uuid_v7"));
 
+    CHECK(function != NULL);
     if (column->default_value != NULL || column->auto_increment)
         return parser_error_at(parser, column->start,
                                "column \"%.*s\" has more than one DEFAULT or AUTO_INCREMENT",
@@ -191,6 +198,7 @@ static enum status parse_auto_increment(struct parser *parser, struct ast_column
     const char *function = "snowflake_id";
     enum status status = STATUS_OK;
 
+    CHECK(parser_is(parser, KEYWORD_AUTO_INCREMENT) || parser_is(parser, KEYWORD_AUTOINCREMENT));
     parser_advance(parser);
     if (parser_take_kind(parser, TOKEN_LEFT_PAREN)) {
         if (parser_is_word(parser, "uuid") || parser_is_word(parser, "uuid_v7"))
@@ -210,6 +218,7 @@ static enum status parse_identity(struct parser *parser, struct ast_column_def *
 {
     enum status status = STATUS_OK;
 
+    CHECK(parser_is(parser, KEYWORD_GENERATED));
     parser_advance(parser);
     if (parser_take(parser, KEYWORD_BY))
         status = parser_expect(parser, KEYWORD_DEFAULT);
@@ -231,6 +240,7 @@ static enum status parse_default(struct parser *parser, struct ast_column_def *c
 {
     enum status status;
 
+    CHECK(parser_is(parser, KEYWORD_DEFAULT));
     parser_advance(parser);
     if (column->default_value != NULL)
         return parser_error_at(parser, column->start,
@@ -253,6 +263,7 @@ static enum status parse_null_constraint(struct parser *parser, struct ast_colum
     bool not_null = parser_take(parser, KEYWORD_NOT);
     enum status status = parser_expect(parser, KEYWORD_NULL);
 
+    CHECK(column->name.size > 0);
     if (status != STATUS_OK)
         return status;
     if ((not_null && column->nullable_given) || (!not_null && column->not_null))
@@ -267,6 +278,7 @@ static enum status parse_null_constraint(struct parser *parser, struct ast_colum
 
 static enum status parse_primary(struct parser *parser, struct ast_column_def *column)
 {
+    CHECK(parser_is(parser, KEYWORD_PRIMARY));
     parser_advance(parser);
     if (column->primary_key)
         return parser_error_at(parser, column->start, "multiple primary keys are not allowed");
@@ -278,6 +290,7 @@ static enum status parse_column_constraint(struct parser *parser, struct ast_col
 {
     const char *refused = parse_refused_constraint(parser);
 
+    CHECK(column->name.size > 0);
     if (refused != NULL)
         return parser_not_supported(parser, refused,
                                     "constraints other than NOT NULL and "
@@ -305,6 +318,7 @@ static enum status parse_column(struct parser *parser, struct ast_column_def *co
     struct parse_type type = {0};
     enum status status;
 
+    CHECK(column->name.size == 0);
     column->start = parser->token.start;
     status = parser_new_name(parser, "column", &column->name);
     if (status == STATUS_OK)
@@ -326,6 +340,7 @@ static enum status parse_table_key(struct parser *parser, struct ast_create_tabl
     uint32_t start = parser->token.start;
     enum status status;
 
+    CHECK(parser->statement->kind == AST_CREATE_TABLE);
     parser_advance(parser);
     status = parser_expect(parser, KEYWORD_KEY);
     if (status == STATUS_OK && create->key_count > 0)
@@ -340,6 +355,7 @@ static enum status parse_table_part(struct parser *parser, struct parser_list *c
     struct ast_create_table *create = &parser->statement->create_table;
     struct str name;
 
+    CHECK(parser->statement->kind == AST_CREATE_TABLE);
     if (parser_take(parser, KEYWORD_CONSTRAINT)) {
         enum status status = parser_name_part(parser, &name);
 
@@ -372,6 +388,7 @@ static enum status parse_table_part(struct parser *parser, struct parser_list *c
 static const struct ast_column_def *parse_find_column(const struct ast_create_table *create,
                                                       size_t count, struct str name)
 {
+    CHECK(name.size > 0);
     for (size_t i = 0; i < count; i++) {
         if (str_equal(create->columns[i].name, name))
             return &create->columns[i];
@@ -381,6 +398,7 @@ static const struct ast_column_def *parse_find_column(const struct ast_create_ta
 
 static enum status parse_check_key(struct parser *parser, struct ast_create_table *create)
 {
+    CHECK(parser->statement->kind == AST_CREATE_TABLE);
     for (size_t i = 0; i < create->key_count; i++) {
         if (parse_find_column(create, create->column_count, create->key[i]) == NULL)
             return parser_error_at(parser, create->name.start,
@@ -398,6 +416,7 @@ static enum status parse_check_key(struct parser *parser, struct ast_create_tabl
 
 static enum status parse_check_columns(struct parser *parser, struct ast_create_table *create)
 {
+    CHECK(parser->statement->kind == AST_CREATE_TABLE);
     if (create->column_count == 0)
         return parser_error_at(parser, create->name.start, "a table needs at least one column");
     for (size_t i = 0; i < create->column_count; i++) {
@@ -427,6 +446,7 @@ enum status parse_create_table(struct parser *parser, enum ast_table_kind kind)
     struct parser_list columns = {0};
     enum status status;
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_CREATE_TABLE;
     create->kind = kind;
     status = parser_if_not_exists(parser, &create->if_not_exists);
@@ -462,6 +482,7 @@ enum status parse_drop_table(struct parser *parser, enum ast_table_kind kind)
     struct ast_drop_table *drop = &parser->statement->drop_table;
     enum status status = parser_if_exists(parser, &drop->if_exists);
 
+    CHECK(parser->last_end > 0);
     parser->statement->kind = AST_DROP_TABLE;
     drop->kind = kind;
     if (status == STATUS_OK)

@@ -27,6 +27,7 @@ void *parser_list_add(struct parser *parser, struct parser_list *list, size_t it
 
 void parser_advance(struct parser *parser)
 {
+    CHECK_SLOW(parser->token.kind != TOKEN_END || parser->token.start >= parser->last_end);
     parser->last_end = parser->token.end;
     if (parser->has_ahead)
         parser->token = parser->ahead;
@@ -37,6 +38,7 @@ void parser_advance(struct parser *parser)
 
 const struct token *parser_ahead(struct parser *parser)
 {
+    CHECK_SLOW(parser->token.kind <= TOKEN_OTHER);
     if (!parser->has_ahead)
         parser->ahead = lexer_next(&parser->lexer);
     parser->has_ahead = true;
@@ -45,11 +47,13 @@ const struct token *parser_ahead(struct parser *parser)
 
 struct str parser_text(const struct parser *parser)
 {
+    CHECK_SLOW(parser->token.end <= parser->lexer.text.size);
     return token_text(parser->lexer.text, &parser->token);
 }
 
 bool parser_is_word(const struct parser *parser, const char *word)
 {
+    CHECK(word != NULL);
     return parser->token.kind == TOKEN_WORD &&
            str_equal_nocase(parser_text(parser), str_from_c(word));
 }
@@ -58,6 +62,7 @@ bool parser_ahead_is(struct parser *parser, enum keyword keyword)
 {
     const struct token *ahead = parser_ahead(parser);
 
+    CHECK(keyword != KEYWORD_NONE);
     return ahead->kind == TOKEN_WORD && ahead->keyword == keyword;
 }
 
@@ -75,6 +80,7 @@ bool parser_take_word(struct parser *parser, const char *word)
 {
     bool taken = parser_is_word(parser, word);
 
+    CHECK(word != NULL);
     if (taken)
         parser_advance(parser);
     return taken;
@@ -92,16 +98,19 @@ bool parser_take_kind(struct parser *parser, enum token_kind kind)
 
 bool parser_at_end(const struct parser *parser)
 {
+    CHECK_SLOW(parser->token.end <= parser->lexer.text.size);
     return parser->token.kind == TOKEN_END;
 }
 
 enum status parser_expect(struct parser *parser, enum keyword keyword)
 {
+    CHECK(keyword != KEYWORD_NONE);
     return parser_take(parser, keyword) ? STATUS_OK : parser_syntax_error(parser);
 }
 
 enum status parser_expect_kind(struct parser *parser, enum token_kind kind)
 {
+    CHECK(kind != TOKEN_END);
     return parser_take_kind(parser, kind) ? STATUS_OK : parser_syntax_error(parser);
 }
 
@@ -112,6 +121,7 @@ enum status parser_syntax_error(struct parser *parser)
 {
     const struct token *token = &parser->token;
 
+    CHECK(token->start <= token->end);
     if (token->kind == TOKEN_ERROR) {
         parser->hard = true;
         return error_set_at(parser->err, STATUS_INVALID_SQL, token->start, "%s",
@@ -143,6 +153,7 @@ enum status parser_not_supported(struct parser *parser, const char *what, const 
     enum status status = error_set_at(parser->err, STATUS_NOT_SUPPORTED, parser->token.start,
                                       "%s is not supported in this version", what);
 
+    CHECK(what != NULL);
     if (hint != NULL)
         error_hint(parser->err, "%s", hint);
     return status;
@@ -150,12 +161,14 @@ enum status parser_not_supported(struct parser *parser, const char *what, const 
 
 enum status parser_too_deep(struct parser *parser)
 {
+    CHECK(parser->depth <= LIMIT_EXPRESSION_DEPTH);
     parser->hard = true;
     return parser_error_at(parser, parser->token.start, "expression is nested too deeply");
 }
 
 enum status parser_enter(struct parser *parser)
 {
+    CHECK(parser->depth <= LIMIT_EXPRESSION_DEPTH);
     if (parser->depth >= LIMIT_EXPRESSION_DEPTH)
         return parser_too_deep(parser);
     parser->depth++;
@@ -172,6 +185,7 @@ bool parser_at_name(const struct parser *parser)
 
 enum status parser_label(struct parser *parser, struct str *out)
 {
+    CHECK(out != NULL);
     if (!token_is_name(&parser->token))
         return parser_syntax_error(parser);
     *out = token_name(parser->lexer.text, &parser->token, parser->arena);
@@ -183,6 +197,7 @@ enum status parser_label(struct parser *parser, struct str *out)
 
 enum status parser_name_part(struct parser *parser, struct str *out)
 {
+    CHECK(out != NULL);
     return parser_at_name(parser) ? parser_label(parser, out) : parser_syntax_error(parser);
 }
 
@@ -204,6 +219,7 @@ enum status parser_check_new_name(struct parser *parser, const char *what, struc
 {
     struct str shown = utf8_cut(name, LIMIT_IDENTIFIER_BYTES);
 
+    CHECK(what != NULL);
     if (name.size > LIMIT_IDENTIFIER_BYTES)
         return parser_error_at(parser, start, "%s name \"%.*s…\" is longer than %d bytes", what,
                                STR_ARG(shown), LIMIT_IDENTIFIER_BYTES);
@@ -220,6 +236,7 @@ enum status parser_new_name(struct parser *parser, const char *what, struct str 
     uint32_t start = parser->token.start;
     enum status status = parser_name_part(parser, out);
 
+    CHECK(what != NULL);
     if (status != STATUS_OK)
         return status;
     return parser_check_new_name(parser, what, *out, start);
@@ -231,6 +248,7 @@ enum status parser_table_name(struct parser *parser, struct ast_name *out)
     size_t count = 0, first = 0;
     enum status status;
 
+    CHECK(out != NULL);
     *out = (struct ast_name){.start = parser->token.start};
     do {
         if (count == ARRAY_COUNT(parts))
@@ -260,6 +278,7 @@ enum status parser_name_list(struct parser *parser, struct str **names, uint32_t
     struct parser_list list = {0}, start_list = {0};
     enum status status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
 
+    CHECK(names != NULL && count != NULL);
     while (status == STATUS_OK) {
         uint32_t *start = parser_list_add(parser, &start_list, sizeof(*start));
         struct str *name = parser_list_add(parser, &list, sizeof(*name));
@@ -287,6 +306,7 @@ enum status parser_string(struct parser *parser, struct str *out)
 {
     enum status status;
 
+    CHECK(out != NULL);
     if (!token_is_string(&parser->token))
         return parser_syntax_error(parser);
     status = token_string(parser->lexer.text, &parser->token, parser->arena, out, parser->err);
@@ -297,6 +317,7 @@ enum status parser_string(struct parser *parser, struct str *out)
 
 enum status parser_word_or_string(struct parser *parser, struct str *out)
 {
+    CHECK(out != NULL);
     if (token_is_name(&parser->token))
         return parser_label(parser, out);
     return parser_string(parser, out);
@@ -306,6 +327,7 @@ enum status parser_integer(struct parser *parser, int64_t *out)
 {
     bool negative = parser_is_kind(parser, TOKEN_MINUS);
 
+    CHECK(out != NULL);
     if (negative)
         parser_advance(parser);
     if (!parser_is_kind(parser, TOKEN_INTEGER))
@@ -322,6 +344,7 @@ enum status parser_param(struct parser *parser, uint32_t *out)
 {
     uint32_t number = token_param(parser->lexer.text, &parser->token);
 
+    CHECK(parser_is_kind(parser, TOKEN_PARAM));
     if (number == 0 || number > PARSER_PARAM_MAX) {
         parser->hard = true;
         return error_set_at(parser->err, STATUS_INVALID_PARAMETER, parser->token.start,
@@ -342,6 +365,7 @@ enum status parser_param(struct parser *parser, uint32_t *out)
 
 enum status parser_if_exists(struct parser *parser, bool *out)
 {
+    CHECK(out != NULL);
     *out = parser_is(parser, KEYWORD_IF) && parser_ahead_is(parser, KEYWORD_EXISTS);
     if (*out) {
         parser_advance(parser);
@@ -352,6 +376,7 @@ enum status parser_if_exists(struct parser *parser, bool *out)
 
 enum status parser_if_not_exists(struct parser *parser, bool *out)
 {
+    CHECK(out != NULL);
     *out = parser_is(parser, KEYWORD_IF) && parser_ahead_is(parser, KEYWORD_NOT);
     if (!*out)
         return STATUS_OK;
@@ -365,6 +390,9 @@ enum status parser_option_add(struct parser *parser, struct parser_list *options
 {
     const struct ast_option *given = options->items;
 
+    CHECK(options != NULL);
+    if (key.size == 0)
+        return parser_error_at(parser, start, "an option has an empty name");
     if (options->count >= LIMIT_TABLE_COLUMNS)
         return parser_error_at(parser, start, "more than %d options", LIMIT_TABLE_COLUMNS);
     for (size_t i = 0; i < options->count; i++) {
@@ -390,6 +418,7 @@ static int64_t parser_unit_seconds(struct str unit)
         {{"w", "week", "weeks"}, INT64_C(7) * 86400},
     };
 
+    CHECK(unit.size > 0);
     for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
         for (size_t j = 0; j < ARRAY_COUNT(units[i].names) && units[i].names[j] != NULL; j++) {
             if (str_equal_nocase(unit, str_from_c(units[i].names[j])))
@@ -405,6 +434,7 @@ static bool parser_duration_text(struct str text, int64_t unit_seconds, int64_t 
     size_t digits = 0;
     int64_t number;
 
+    CHECK(unit_seconds > 0);
     text = str_trim(text);
     while (digits < text.size && text.data[digits] >= '0' && text.data[digits] <= '9')
         digits++;
@@ -421,6 +451,7 @@ enum status parser_duration(struct parser *parser, int64_t unit_seconds, int64_t
     uint32_t start = parser->token.start;
     struct str text;
 
+    CHECK(unit_seconds > 0);
     if (parser_is_kind(parser, TOKEN_INTEGER)) {
         parser_advance(parser);
         if (parser->token.kind == TOKEN_WORD && parser->token.start == parser->last_end)
@@ -449,6 +480,7 @@ enum status parser_inner(struct parser *parser, struct str text, struct ast_stat
     const char *base = parser->lexer.text.data;
     enum status status = sql_parse(text, parser->arena, out, parser->err);
 
+    CHECK(out != NULL);
     if (status != STATUS_OK) {
         bool part = text.data >= base && text.data <= base + parser->lexer.text.size;
 

@@ -548,6 +548,7 @@ static void test_parser__reads_namespaces_and_users(void **state)
     assert_true(s->name_space.if_exists && s->name_space.cascade);
     assert_int_equal(parse("USE default")->kind, AST_USE);
     same(parse("SET NAMESPACE x")->name_space.name, "x");
+    refuse("CREATE NAMESPACE x WITH OPTIONS ('' = 1)", STATUS_INVALID_SQL, "empty name");
     refuse("CREATE NAMESPACE _x", STATUS_INVALID_SQL, "invalid namespace name");
     refuse("CREATE NAMESPACE x WITH OPTIONS (a = 1, a = 2)", STATUS_INVALID_SQL, "more than once");
 
