@@ -118,7 +118,9 @@ static enum status change_resolve_expected(void *context, const struct row *curr
     const struct plan *plan = expected->run->plan;
 
     *verdict = ROW_KEEP;
-    if (current == NULL || row_seq(current->bytes) != expected->seq)
+    if (current == NULL) /* deleted meanwhile: no longer a row of this statement */
+        return STATUS_OK;
+    if (row_seq(current->bytes) != expected->seq)
         return error_set(err, STATUS_STALE, "a row was changed meanwhile");
     if (plan->change.is_delete) {
         *verdict = ROW_DELETE;

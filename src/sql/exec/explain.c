@@ -113,11 +113,8 @@ static enum status explain_table(struct sql_run *run, struct buf *out, struct er
     if (status != STATUS_OK)
         return status;
     CHECK(plan->kind != PLAN_ANALYTIC);
-    if (plan->kind == PLAN_SELECT && !plan->select.aggregated && plan->select.order_count == 0) {
-        /* a bounded read stays with us; select.c decides the same way */
-    } else if (plan->kind == PLAN_SELECT && select_prefers_analytic(run, &keys)) {
+    if (plan->kind == PLAN_SELECT && select_prefers_analytic(run, &keys))
         return explain_analytic(run, out, err);
-    }
     explain_path(plan, &keys, out);
     return explain_tiers(run, &keys, out, err);
 }

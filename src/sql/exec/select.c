@@ -159,6 +159,15 @@ static bool select_is_quick(const struct sql_run *run, const struct select_limit
     return limits->limit <= RUN_INLINE_ROWS && limits->offset <= RUN_INLINE_ROWS;
 }
 
+/* Is there work that DuckDB does better on many rows: folding, sorting, filtering? A plain read in key
+ * order is not. */
+static bool select_has_work(const struct plan *plan)
+{
+    CHECK(plan->kind == PLAN_SELECT);
+    return plan->select.aggregated || plan->select.order_count > 0 ||
+           (plan->filter != NULL && plan->access.kind == PLAN_ACCESS_ALL);
+}
+
 bool select_prefers_analytic(struct sql_run *run, const struct access_keys *keys)
 {
     const struct plan *plan = run->plan;
@@ -166,7 +175,7 @@ bool select_prefers_analytic(struct sql_run *run, const struct access_keys *keys
     struct error ignored;
 
     CHECK(plan->table != NULL);
-    if (run->engine->columnar == NULL || plan->table->kind == TABLE_KIND_SYSTEM ||
+    if (!select_has_work(plan) || run->engine->columnar == NULL || plan->table->kind == TABLE_KIND_SYSTEM ||
         plan->table->kind == TABLE_KIND_STREAM || plan->access.kind == PLAN_ACCESS_POINTS ||
         keys->empty)
         return false;
@@ -186,18 +195,14 @@ static enum status select_on_worker(struct sql_run *run, const struct select_lim
                                     struct error *err)
 {
     const struct plan *plan = run->plan;
-    bool bounded = !plan->select.aggregated && plan->select.order_count == 0 &&
-                   limits->limit <= SELECT_ANALYTIC_COLD_ROWS;
     struct access_keys keys;
     enum status status;
 
-    if (!bounded) {
-        status = access_resolve(run, &keys, err);
-        if (status != STATUS_OK)
-            return status;
-        if (select_prefers_analytic(run, &keys))
-            return analytic_run_statement(run, err);
-    }
+    status = access_resolve(run, &keys, err);
+    if (status != STATUS_OK)
+        return status;
+    if (select_prefers_analytic(run, &keys))
+        return analytic_run_statement(run, err);
     if (plan->select.aggregated)
         return limits->limit > 0 && limits->offset == 0
                    ? aggregate_run(run, err)
