@@ -142,8 +142,7 @@ static struct str http_span_str(const struct http_parser *parser, const struct h
         return str_from(NULL, 0); /* absent, unlike empty */
     if (span->size == 0)
         return STR_LIT("");
-    struct str text = str_trim(str_from(parser->head.data + span->start, span->size));
-    return text.size == 0 ? STR_LIT("") : text;
+    return str_trim(str_from(parser->head.data + span->start, span->size));
 }
 
 static void http_fill_request(struct http_parser *parser)

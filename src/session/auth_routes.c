@@ -143,7 +143,8 @@ static void auth_answer_tokens(struct auth_call *call, const struct user *user)
 struct auth_field {
     const char *name;
     size_t characters_max;
-    struct str *value; /* data NULL = absent */
+    struct str *value;
+    bool *given;
 };
 
 static bool auth_read_field(const struct json *value, struct str key,
@@ -153,7 +154,9 @@ static bool auth_read_field(const struct json *value, struct str key,
     for (size_t i = 0; i < count; i++) {
         if (!str_equal(key, str_from_c(fields[i].name)))
             continue;
-        return fields[i].value->data == NULL && json_string(value, fields[i].value) &&
+        bool again = *fields[i].given; /* user and username are one field */
+        *fields[i].given = true;
+        return !again && json_string(value, fields[i].value) &&
                utf8_length(*fields[i].value) <= fields[i].characters_max;
     }
     return false;
@@ -277,16 +280,17 @@ static void auth_login_as(struct auth_call *call, struct str name, struct str pa
 static void auth_login(struct auth_call *call)
 {
     struct str name = STR_EMPTY, password = STR_EMPTY;
+    bool given[2] = {false};
     const struct auth_field fields[] = {
-        {"user", AUTH_NAME_CHARACTERS, &name},
-        {"username", AUTH_NAME_CHARACTERS, &name},
-        {"password", AUTH_PASSWORD_CHARACTERS, &password},
+        {"user", AUTH_NAME_CHARACTERS, &name, &given[0]},
+        {"username", AUTH_NAME_CHARACTERS, &name, &given[0]},
+        {"password", AUTH_PASSWORD_CHARACTERS, &password, &given[1]},
     };
 
     CHECK(call->response.size == 0);
     if (!auth_read_body(call, fields, ARRAY_COUNT(fields)))
         return;
-    if (name.size == 0 || password.data == NULL) {
+    if (name.size == 0 || !given[1]) {
         auth_fail(call, 400, "invalid_request", "user and password are required");
         return;
     }
@@ -458,13 +462,14 @@ static void auth_setup_apply(struct auth_call *call, const struct auth_setup *se
 
 static void auth_setup(struct auth_call *call)
 {
-    struct auth_setup setup = {.user = STR_EMPTY};
+    struct auth_setup setup = {STR_EMPTY, STR_EMPTY, STR_EMPTY, STR_EMPTY};
+    bool given[4] = {false};
     const struct auth_field fields[] = {
-        {"user", AUTH_NAME_CHARACTERS, &setup.user},
-        {"username", AUTH_NAME_CHARACTERS, &setup.user},
-        {"password", AUTH_PASSWORD_CHARACTERS, &setup.password},
-        {"root_password", AUTH_PASSWORD_CHARACTERS, &setup.root_password},
-        {"email", AUTH_PASSWORD_CHARACTERS, &setup.email},
+        {"user", AUTH_NAME_CHARACTERS, &setup.user, &given[0]},
+        {"username", AUTH_NAME_CHARACTERS, &setup.user, &given[0]},
+        {"password", AUTH_PASSWORD_CHARACTERS, &setup.password, &given[1]},
+        {"root_password", AUTH_PASSWORD_CHARACTERS, &setup.root_password, &given[2]},
+        {"email", AUTH_PASSWORD_CHARACTERS, &setup.email, &given[3]},
     };
 
     CHECK(call->response.size == 0);
