@@ -100,14 +100,13 @@ static enum status columnar_error_classify(struct str *text)
     return STATUS_SQL_EXECUTION_ERROR;
 }
 
-/* First line, first letter small unless it begins a word in capitals, without a full stop. */
-static char *columnar_error_tidy(struct str text)
+/* First letter small unless it begins a word in capitals, without a full stop. */
+static char *columnar_error_tidy(struct str line)
 {
-    size_t line = str_find(text, STR_LIT("\n"));
-    struct str trimmed = str_trim(str_from(text.data, line == SIZE_MAX ? text.size : line));
+    struct str trimmed = str_trim(line);
     char *out;
 
-    CHECK(trimmed.size <= text.size);
+    CHECK(trimmed.size <= line.size);
     while (trimmed.size > 0 &&
            (trimmed.data[trimmed.size - 1] == '.' || trimmed.data[trimmed.size - 1] == '!'))
         trimmed.size--;
@@ -119,20 +118,25 @@ static char *columnar_error_tidy(struct str text)
 
 enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err)
 {
-    struct str text = str_from_c(message == NULL ? "unknown error" : message);
-    enum status status;
+    struct str text = str_from_c(message == NULL ? "unknown error" : message), line;
+    enum status status = columnar_error_classify(&text);
+    bool names_folder;
     char *shown;
 
-    log_debug("duckdb: %.*s", STR_ARG(text));
-    status = columnar_error_classify(&text);
-    if (status == STATUS_IO_FAILED || status == STATUS_CORRUPT ||
-        columnar_error_names_folder(columnar, text)) {
-        log_error("duckdb: %.*s", STR_ARG(text));
+    line = str_from(text.data, str_find(text, STR_LIT("\n")));
+    if (line.size > text.size)
+        line.size = text.size;
+    names_folder = columnar_error_names_folder(columnar, line);
+    if (names_folder && status == STATUS_SQL_EXECUTION_ERROR)
+        status = STATUS_CORRUPT; /* "invalid input" of a file, not of the user */
+    if (names_folder || status == STATUS_IO_FAILED || status == STATUS_CORRUPT) {
+        log_error("duckdb: %.*s", STR_ARG(line));
         return error_set(err, status, "a file of the storage could not be read or written");
     }
+    log_debug("duckdb: %.*s", STR_ARG(text));
     if (status == STATUS_RESULT_TOO_LARGE)
         return error_set(err, status, "the query needs more memory than query.memory_limit");
-    shown = columnar_error_tidy(text);
+    shown = columnar_error_tidy(line);
     CHECK(shown != NULL);
     (void)error_set(err, status, "%s", shown);
     mem_free(shown);

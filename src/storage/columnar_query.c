@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct columnar_query {
@@ -28,7 +29,8 @@ struct columnar_query {
     size_t column_count;
     struct columnar_result_column *columns; /* names owned */
     struct column_decoder *decoders;
-    struct column_cell *cells;           /* column_count × COLUMN_CHUNK_ROWS */
+    struct column_cell *cells;           /* column_count × row_capacity */
+    size_t row_capacity;                 /* of the largest block so far */
     const struct column_cell **pointers; /* start of each column in cells */
 };
 
@@ -58,21 +60,117 @@ static enum status query_error(struct columnar_query *query, const char *message
 /* ---- preparing
  * ------------------------------------------------------------------------------------ */
 
-static enum status query_prepare(struct columnar_query *query, const char *sql,
-                                 const struct columnar_query_options *options, struct error *err)
+static bool query_starts_with(struct str sql, struct str word)
 {
+    return sql.size > word.size && str_equal_nocase(str_from(sql.data, word.size), word) &&
+           (sql.data[word.size] == ' ' || sql.data[word.size] == '\n');
+}
+
+/* The statement behind `WITH kalam_once AS (SELECT $1, … $n+1)`, NUL-terminated; false if it does
+ * not begin in a way that allows it. The unused expression makes every parameter occur, and its
+ * last one has no type before execution, which keeps DuckDB from planning what it plans again then.
+ */
+static bool query_write_once(struct str sql, size_t parameter_count, struct buf *out)
+{
+    struct str rest = str_trim(sql), with = STR_LIT("WITH"), recursive = STR_LIT("RECURSIVE");
+    bool has_with = query_starts_with(rest, with), is_recursive = false;
+    char last[24];
+
+    CHECK(snprintf(last, sizeof(last), "$%zu", parameter_count + 1) > 0);
+    if (str_find(sql, str_from_c(last)) != SIZE_MAX) /* would hide that the parameter is missing */
+        return false;
+    if (!has_with && !query_starts_with(rest, STR_LIT("SELECT")))
+        return false;
+    if (has_with) {
+        rest = str_trim(str_from(rest.data + with.size, rest.size - with.size));
+        is_recursive = query_starts_with(rest, recursive);
+    }
+    if (is_recursive)
+        rest = str_trim(str_from(rest.data + recursive.size, rest.size - recursive.size));
+    buf_printf(out, "WITH %skalam_once AS (SELECT ", is_recursive ? "RECURSIVE " : "");
+    for (size_t i = 1; i <= parameter_count; i++)
+        buf_printf(out, "$%zu, ", i);
+    buf_printf(out, "%s)%s ", last, has_with ? "," : "");
+    buf_append_str(out, rest);
+    buf_append_byte(out, 0);
+    return true;
+}
+
+static enum status query_bind(struct columnar_query *query,
+                              const struct columnar_query_options *options, bool is_once,
+                              struct error *err)
+{
+    static const struct columnar_parameter unused = {.type = {.kind = COLUMN_INT}};
+    idx_t count = duckdb_nparams(query->prepared);
     enum status status = STATUS_OK;
 
-    duckdb_destroy_prepare(&query->prepared);
-    if (duckdb_prepare(query->session.connection, sql, &query->prepared) != DuckDBSuccess)
-        return query_error(query, duckdb_prepare_error(query->prepared), err);
-    if (duckdb_nparams(query->prepared) > options->parameter_count)
+    if (count > options->parameter_count + is_once)
         return error_set(err, STATUS_INVALID_PARAMETER, "parameter $%llu is missing",
-                         (unsigned long long)duckdb_nparams(query->prepared));
+                         (unsigned long long)count);
     CHECK(query->prepared != NULL);
-    for (idx_t i = 1; status == STATUS_OK && i <= duckdb_nparams(query->prepared); i++)
-        status = column_bind(query->prepared, i, &options->parameters[i - 1], err);
+    for (idx_t i = 1; status == STATUS_OK && i <= count; i++)
+        status =
+            column_bind(query->prepared, i,
+                        i <= options->parameter_count ? &options->parameters[i - 1] : &unused, err);
     return status;
+}
+
+/* DuckDB binds by position up to the number of different parameters: $2 without $1 needs help. */
+static bool query_has_gap(const struct columnar_query *query)
+{
+    idx_t count = duckdb_nparams(query->prepared);
+
+    for (idx_t i = 1; i <= count; i++) {
+        const char *name = duckdb_parameter_name(query->prepared, i);
+        bool is_there = name != NULL;
+        duckdb_free((void *)(uintptr_t)name);
+        if (!is_there)
+            return true;
+    }
+    CHECK(count < UINT16_MAX * 2);
+    return false;
+}
+
+/* One attempt; `is_once` asks for the prefix of query_write_once and tells whether it was there. */
+static enum status query_prepare_as(struct columnar_query *query, struct str sql,
+                                    const struct columnar_query_options *options, bool *is_once,
+                                    struct error *err)
+{
+    enum status status = STATUS_OK;
+    struct buf text;
+
+    buf_init(&text);
+    *is_once = *is_once && query_write_once(sql, options->parameter_count, &text);
+    if (!*is_once) {
+        buf_append_str(&text, sql);
+        buf_append_byte(&text, 0);
+    }
+    duckdb_destroy_prepare(&query->prepared);
+    if (duckdb_prepare(query->session.connection, text.data, &query->prepared) != DuckDBSuccess)
+        status = query_error(query, duckdb_prepare_error(query->prepared), err);
+    CHECK(query->prepared != NULL);
+    buf_clear(&text);
+    return status;
+}
+
+static enum status query_prepare(struct columnar_query *query, struct str sql,
+                                 const struct columnar_query_options *options, struct error *err)
+{
+    bool is_once = str_find(sql, STR_LIT("read_parquet")) != SIZE_MAX;
+    enum status status = query_prepare_as(query, sql, options, &is_once, err);
+
+    if (status != STATUS_OK && status != STATUS_STALE && is_once) {
+        is_once = false; /* for an error in terms of the statement as it was given */
+        status = query_prepare_as(query, sql, options, &is_once, err);
+    }
+    if (status == STATUS_OK && !is_once && query_has_gap(query)) {
+        is_once = true;
+        status = query_prepare_as(query, sql, options, &is_once, err);
+        if (status == STATUS_OK && !is_once)
+            return error_set(err, STATUS_INVALID_PARAMETER, "a parameter is missing");
+    }
+    CHECK(status == STATUS_OK || err == NULL || err->code == status);
+    return status == STATUS_OK ? query_bind(query, options, is_once, err) : status;
 }
 
 /* What the columns are cast to, as far as `type_of` tells; false if no column needs it. */
@@ -139,8 +237,8 @@ static enum status query_wrap(struct columnar_query *query, const char **casts, 
     buf_append_str(&sql, STR_LIT("\n) AS t("));
     for (size_t i = 0; i < count; i++)
         buf_printf(&sql, i == 0 ? "c%zu" : ", c%zu", i);
-    buf_append(&sql, ")", 2);
-    status = query_prepare(query, sql.data, options, err);
+    buf_append_byte(&sql, ')');
+    status = query_prepare(query, buf_str(&sql), options, err);
     buf_clear(&sql);
     return status;
 }
@@ -200,11 +298,9 @@ static enum status query_start(struct columnar_query *query,
                                const struct columnar_query_options *options, struct error *err)
 {
     const char **casts = NULL;
-    char *sql = mem_strdup(options->sql);
     size_t count = 0;
-    enum status status = query_prepare(query, sql, options, err);
+    enum status status = query_prepare(query, options->sql, options, err);
 
-    mem_free(sql);
     if (status != STATUS_OK)
         goto out;
     if (query_casts(query, true, &casts, &count)) {
@@ -229,13 +325,29 @@ out:
     return status;
 }
 
+/* Everything at once: plans once only, for our own statements with a small result. */
+static enum status query_start_whole(struct columnar_query *query,
+                                     const struct columnar_query_options *options,
+                                     struct error *err)
+{
+    char *sql = mem_strdup(options->sql);
+    duckdb_state state = duckdb_query(query->session.connection, sql, &query->result);
+
+    CHECK(options->parameter_count == 0);
+    mem_free(sql);
+    query->has_result = true;
+    if (state != DuckDBSuccess)
+        return query_error(query, duckdb_result_error(&query->result), err);
+    query_name_columns(query, false);
+    return STATUS_OK;
+}
+
 static enum status query_make_decoders(struct columnar_query *query, struct error *err)
 {
     size_t count = query->column_count;
 
     CHECK(query->decoders == NULL && duckdb_column_count(&query->result) == count);
     query->decoders = mem_calloc(count + 1, sizeof(struct column_decoder));
-    query->cells = mem_calloc(count * COLUMN_CHUNK_ROWS + 1, sizeof(struct column_cell));
     query->pointers = mem_calloc(count + 1, sizeof(struct column_cell *));
     for (size_t i = 0; i < count; i++) {
         duckdb_logical_type type = duckdb_column_logical_type(&query->result, i);
@@ -245,14 +357,12 @@ static enum status query_make_decoders(struct columnar_query *query, struct erro
             return error_set(err, STATUS_NOT_SUPPORTED, "the type of column %zu is not supported",
                              i + 1);
         query->columns[i].type = query->decoders[i].type;
-        query->pointers[i] = query->cells + i * COLUMN_CHUNK_ROWS;
     }
     return STATUS_OK;
 }
 
-enum status columnar_query_open(struct columnar *columnar,
-                                const struct columnar_query_options *options,
-                                struct columnar_query **out, struct error *err)
+enum status query_open(struct columnar *columnar, const struct columnar_query_options *options,
+                       bool is_whole, struct columnar_query **out, struct error *err)
 {
     struct columnar_query *query;
     enum status status;
@@ -272,7 +382,7 @@ enum status columnar_query_open(struct columnar *columnar,
     query->is_watched = options->deadline_ns != 0 || options->cancelled != NULL;
     if (query->is_watched)
         watch_begin(&columnar->watchdog, &query->watch);
-    status = query_start(query, options, err);
+    status = is_whole ? query_start_whole(query, options, err) : query_start(query, options, err);
     if (status == STATUS_OK)
         status = query_make_decoders(query, err);
 out:
@@ -283,12 +393,33 @@ out:
     return status;
 }
 
+enum status columnar_query_open(struct columnar *columnar,
+                                const struct columnar_query_options *options,
+                                struct columnar_query **out, struct error *err)
+{
+    CHECK(options->parameter_count == 0 || options->parameters != NULL);
+    return query_open(columnar, options, false, out, err);
+}
+
 const struct columnar_result_column *columnar_query_columns(const struct columnar_query *query,
                                                             size_t *count)
 {
     CHECK(query->decoders != NULL);
     *count = query->column_count;
     return query->columns;
+}
+
+/* Room for a block: small results are common and a full block of many columns takes megabytes. */
+static void query_reserve_cells(struct columnar_query *query, size_t rows)
+{
+    CHECK(rows <= COLUMN_CHUNK_ROWS);
+    if (rows <= query->row_capacity)
+        return;
+    mem_free(query->cells);
+    query->row_capacity = rows;
+    query->cells = mem_calloc(query->column_count * rows + 1, sizeof(struct column_cell));
+    for (size_t i = 0; i < query->column_count; i++)
+        query->pointers[i] = query->cells + i * rows;
 }
 
 enum status columnar_query_next(struct columnar_query *query,
@@ -313,9 +444,10 @@ enum status columnar_query_next(struct columnar_query *query,
         if (*rows == 0)
             duckdb_destroy_data_chunk(&query->chunk);
     }
+    query_reserve_cells(query, *rows);
     for (size_t i = 0; status == STATUS_OK && i < query->column_count; i++)
         status = column_decode(&query->decoders[i], duckdb_data_chunk_get_vector(query->chunk, i),
-                               *rows, query->cells + i * COLUMN_CHUNK_ROWS, err);
+                               *rows, query->cells + i * query->row_capacity, err);
     CHECK(*rows <= COLUMN_CHUNK_ROWS);
     if (status != STATUS_OK)
         *rows = 0;

@@ -14,7 +14,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PARQUET_SCHEMAS_MAX = 4096 };
+enum {
+    PARQUET_SCHEMAS_MAX = 4096,
+    PARQUET_WHOLE_ROWS = 32768, /* up to here a range is read at once, else streamed */
+};
 
 struct parquet_schema_column {
     int64_t field_id;
@@ -93,7 +96,7 @@ static enum status parquet_schema_types(struct columnar *columnar, const char *p
     sql_append_literal(&sql, str_from_c(path));
     buf_append_str(&sql, STR_LIT(") LIMIT 0"));
     options.sql = buf_str(&sql);
-    status = columnar_query_open(columnar, &options, &query, err);
+    status = query_open(columnar, &options, true, &query, err);
     buf_clear(&sql);
     if (status != STATUS_OK)
         return status;
@@ -126,7 +129,7 @@ static enum status parquet_schema_ids(struct columnar *columnar, const char *pat
     sql_append_literal(&sql, str_from_c(path));
     buf_append_str(&sql, STR_LIT(") OFFSET 1"));
     options.sql = buf_str(&sql);
-    status = columnar_query_open(columnar, &options, &query, err);
+    status = query_open(columnar, &options, true, &query, err);
     buf_clear(&sql);
     if (status != STATUS_OK)
         return status;
@@ -270,7 +273,8 @@ enum status parquet_reader_open(struct columnar *columnar,
         goto out;
     parquet_reader_sql(options, buf_str(&names), &sql);
     query.sql = buf_str(&sql);
-    status = columnar_query_open(columnar, &query, &reader->query, err);
+    status =
+        query_open(columnar, &query, options->row_count <= PARQUET_WHOLE_ROWS, &reader->query, err);
 out:
     buf_clear(&names);
     buf_clear(&sql);

@@ -199,6 +199,17 @@ static void test_columnar__parameters(void **state)
                  "80010000000000000000000000000002|3|-1|5|6|NULL|{}");
     options.parameter_count = 2;
     assert_status(query_fails(&options), STATUS_INVALID_PARAMETER);
+    options.parameter_count = 3; /* not all used, not in order */
+    options.sql = STR_LIT("SELECT $3 a, $2 b, $3 c");
+    assert_query(&options, "a:int|b:smallint|c:int\n3|-2|3");
+    options.sql = STR_LIT("WITH w AS (SELECT $3 AS x) SELECT x FROM w");
+    assert_query(&options, "x:int\n3");
+    options.sql =
+        STR_LIT("WITH RECURSIVE w(n) AS (SELECT $3 UNION ALL SELECT n + 1 FROM w WHERE n < 5) "
+                "SELECT max(n) m FROM w");
+    assert_query(&options, "m:int\n5");
+    options.sql = STR_LIT("SELECT $4 a");
+    assert_status(query_fails(&options), STATUS_INVALID_PARAMETER);
 }
 
 static void test_columnar__meaning_of_postgresql(void **state)
