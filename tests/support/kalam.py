@@ -138,8 +138,8 @@ class Server:
         self.stop(check=False)
         if self.temporary:
             self.temporary.cleanup()
-        if self.log_path.exists():
-            self.log_path.unlink()
+        self.log_path.unlink(missing_ok=True)
+        self.config_path.unlink(missing_ok=True)
 
     def start(self, wait=True):
         config_path = self.data_dir.parent / (self.data_dir.name + ".toml")
@@ -154,9 +154,9 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(args, env=env, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
+        self.config_path = config_path
         if wait:
             self.wait_ready()
-        config_path.unlink(missing_ok=True)
         return self
 
     def wait_ready(self):
