@@ -8,7 +8,7 @@ import random
 import kalam
 
 STATEMENTS = 20000 if os.environ.get("KALAM_LONG") else 300
-COLUMNS = {"id": "BIGINT", "grp": "INT", "small": "SMALLINT", "name": "TEXT", "price": "DECIMAL(10,2)", "at": "TIMESTAMP",
+COLUMNS = {"id": "BIGINT", "grp": "INT", "small": "SMALLINT", "name": "TEXT", "price": "DECIMAL(10,2)", "moment": "TIMESTAMP",
            "day": "DATE", "flag": "BOOLEAN", "real": "DOUBLE"}
 WORDS = ["tea", "ink", "Tea", "", "a_b", "100%", "ü", "zz'top", "teapot"]
 
@@ -21,7 +21,7 @@ def literal(rng, column):
         "small": lambda: str(rng.choice([-32768, -1, 0, 1, 7, 32767])),
         "name": lambda: "'" + rng.choice(WORDS).replace("'", "''") + "'",
         "price": lambda: f"{rng.randrange(-5000, 5000) / 100:.2f}",
-        "at": lambda: f"'2026-0{rng.randrange(1, 9)}-1{rng.randrange(0, 9)}T0{rng.randrange(0, 9)}:00:00.{rng.randrange(0, 9)}Z'",
+        "moment": lambda: f"'2026-0{rng.randrange(1, 9)}-1{rng.randrange(0, 9)}T0{rng.randrange(0, 9)}:00:00.{rng.randrange(0, 9)}Z'",
         "day": lambda: f"'19{rng.randrange(60, 99)}-02-1{rng.randrange(0, 9)}'",
         "flag": lambda: rng.choice(["true", "false"]), "real": lambda: repr(rng.randrange(-40, 40) / 8),
     }[column]()
@@ -54,11 +54,11 @@ def statement(rng):
     shape = rng.random()
     if shape < 0.5:
         order = rng.choice(["ORDER BY id", "ORDER BY id DESC", "ORDER BY name, id", "ORDER BY price DESC, id",
-                            "ORDER BY at DESC NULLS LAST, id DESC", "ORDER BY grp NULLS FIRST, id"])
+                            "ORDER BY moment DESC NULLS LAST, id DESC", "ORDER BY grp NULLS FIRST, id"])
         limit = rng.choice(["", " LIMIT 5", " LIMIT 7 OFFSET 3", " LIMIT 50"])
-        return f"SELECT {rng.choice(['id, grp, small, name, price, at, day, flag, real', 'id, name', 'id, grp + 1, upper(name)'])} FROM t{where} {order}{limit}"
+        return f"SELECT {rng.choice(['id, grp, small, name, price, moment, day, flag, real', 'id, name', 'id, grp + 1, upper(name)'])} FROM t{where} {order}{limit}"
     if shape < 0.75:
-        return f"SELECT count(*), count(name), sum(grp), min(price), max(at), min(name) FROM t{where}"
+        return f"SELECT count(*), count(name), sum(grp), min(price), max(moment), min(name) FROM t{where}"
     return f"SELECT grp, count(*), max(real), min(day) FROM t{where} GROUP BY grp ORDER BY grp"
 
 
