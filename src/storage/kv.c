@@ -304,6 +304,12 @@ void kv_stats(struct kv *kv, struct kv_stats *out)
     kv->driver->stats(kv, out);
 }
 
+void kv_flush(struct kv *kv, struct kv_space *space)
+{
+    CHECK(space != NULL);
+    kv->driver->flush(kv, space);
+}
+
 void kv_compact(struct kv *kv, struct kv_space *space, struct str start, struct str end)
 {
     CHECK(space != NULL);

@@ -139,6 +139,9 @@ struct kv_stats {
     uint64_t memtable_bytes, block_cache_bytes, sst_bytes, wal_bytes;
 };
 void kv_stats(struct kv *kv, struct kv_stats *out);
+/* Begins to move what the space holds in memory to files, and with it to drop what range deletes
+ * cover: until then readers step over every deleted key. Does not wait. */
+void kv_flush(struct kv *kv, struct kv_space *space);
 /* Compacts [start, end) of a space; empty bounds = everything. Blocking. */
 void kv_compact(struct kv *kv, struct kv_space *space, struct str start, struct str end);
 

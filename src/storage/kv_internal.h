@@ -55,6 +55,7 @@ struct kv_driver {
     struct str (*value)(const struct kv_iterator *iterator);
     enum status (*status)(struct kv_iterator *iterator, struct error *err);
     void (*stats)(struct kv *kv, struct kv_stats *out);
+    void (*flush)(struct kv *kv, struct kv_space *space);
     void (*compact)(struct kv *kv, struct kv_space *space, struct str start, struct str end);
 };
 

@@ -513,6 +513,11 @@ static void memory_stats(struct kv *kv, struct kv_stats *out)
     pthread_mutex_unlock(&kv->lock);
 }
 
+static void memory_flush(struct kv *kv, struct kv_space *space)
+{
+    CHECK(kv != NULL && space != NULL); /* there are no files to move to */
+}
+
 static void memory_compact(struct kv *kv, struct kv_space *space, struct str start, struct str end)
 {
     (void)kv;
@@ -562,6 +567,7 @@ static const struct kv_driver memory_driver = {
     .value = memory_value,
     .status = memory_status,
     .stats = memory_stats,
+    .flush = memory_flush,
     .compact = memory_compact,
 };
 

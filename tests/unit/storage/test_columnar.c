@@ -3,6 +3,8 @@
  */
 #include "columnar_fixture.h"
 
+#include "storage/columnar_internal.h"
+
 #include <pthread.h>
 #include <sys/resource.h>
 
@@ -307,6 +309,37 @@ static void test_columnar__another_folder_can_be_allowed(void **state)
     rmdir(other);
 }
 
+/* DuckDB gives a database up with a message like these; nothing known provokes it from SQL. */
+static void test_columnar__an_invalid_database_is_replaced(void **state)
+{
+    (void)state;
+    static const char *const fatal[] = {
+        "FATAL Error: Failed: database has been invalidated because of a previous fatal error.",
+        "INTERNAL Error: Attempted to access index 5 within vector of size 5",
+        "Invalid Input Error: the database has been invalidated",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct columnar_session session, fresh;
+        struct columnar_query *running;
+        const struct columnar_query_options options = {
+            .sql = STR_LIT("SELECT i FROM range(100000) t(i)")};
+        const struct column_cell *const *cells;
+        size_t rows;
+        assert_ok(columnar_query_open(columnar, &options, &running, &err));
+        assert_ok(session_open(columnar, false, NULL, 0, &session, &err));
+        assert_status(session_error(&session, fatal[i], &err), STATUS_STALE);
+        assert_status(session_error(&session, fatal[i], &err), STATUS_STALE);
+        assert_ok(session_open(columnar, false, NULL, 0, &fresh, &err));
+        assert_ptr_not_equal(fresh.instance, session.instance);
+        session_close(&fresh);
+        session_close(&session);
+        assert_sql("SELECT kalam_twice(1) a", "a:int\n2"); /* set up and locked like the first */
+        assert_int_not_equal(sql_fails("SET threads=4"), STATUS_END);
+        assert_ok(columnar_query_next(running, &cells, &rows, &err)); /* the old one still serves */
+        columnar_query_close(running);
+    }
+}
+
 static const char *const endless[] = {
     "SELECT count(*) FROM range(1000000000000::BIGINT) a WHERE a.range % 3 = 1",
     "SELECT a.range FROM range(1000000000::BIGINT) a, range(1000000000) b WHERE a.range + b.range "
@@ -565,6 +598,7 @@ int main(void)
         test(test_columnar__errors),
         test(test_columnar__locked_down),
         test(test_columnar__another_folder_can_be_allowed),
+        test(test_columnar__an_invalid_database_is_replaced),
         test(test_columnar__deadline_ends_a_statement),
         test(test_columnar__cancelling_ends_a_statement),
         test(test_columnar__a_deadline_counts_between_blocks),

@@ -270,6 +270,24 @@ static void test_kv__spaces(void **state)
     kv_close(kv);
 }
 
+static void test_kv__flush_keeps_what_is_visible(void **state)
+{
+    struct kv *kv = open_kv(state);
+    struct kv_space *space = space_of(kv, "t", KV_SPACE_USER_PREFIX);
+    struct kv_batch *batch = kv_batch_new(kv);
+
+    put(kv, space, "u:1", "1");
+    put(kv, space, "u:2", "2");
+    kv_batch_delete_range(batch, space, STR_LIT("u:1"), STR_LIT("u:2"));
+    assert_ok(kv_write(kv, batch, KV_ASYNC, &err));
+    kv_flush(kv, space);
+    put(kv, space, "u:3", "3");
+    kv_flush(kv, space);
+    assert_keys(kv, space, &(struct kv_iterator_options){0}, false, "u:2 u:3");
+    kv_batch_free(batch);
+    kv_close(kv);
+}
+
 struct writer {
     struct kv *kv;
     struct kv_space *space;
@@ -730,6 +748,7 @@ int main(void)
         both(test_kv__iterators_keep_bounds),
         both(test_kv__seek_and_turn),
         both(test_kv__spaces),
+        both(test_kv__flush_keeps_what_is_visible),
         both(test_kv__sixteen_writers),
         rocksdb(test_kv__survives_reopening),
         rocksdb(test_kv__pooled_spaces_are_isolated),
