@@ -8,6 +8,9 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+#include <dirent.h>
+#include <sys/stat.h>
+
 void kv_init(struct kv *kv, const struct kv_driver *driver)
 {
     CHECK(driver != NULL);
@@ -44,6 +47,43 @@ void kv_space_clear(struct kv_space *space)
 void kv_space_enter(struct kv *kv, struct kv_space *space)
 {
     CHECK(map_put(&kv->spaces, space->name, space) == NULL);
+}
+
+void kv_options_complete(struct kv_options *options)
+{
+    CHECK(options->path != NULL && options->path[0] != '\0');
+    if (options->write_buffer_bytes == 0)
+        options->write_buffer_bytes = (size_t)64 << 20;
+    if (options->write_buffers_max < 2)
+        options->write_buffers_max = options->write_buffers_max == 0 ? 3 : 2;
+    if (options->block_cache_bytes == 0)
+        options->block_cache_bytes = (size_t)256 << 20;
+    if (options->background_jobs_max == 0)
+        options->background_jobs_max = 4;
+    if (options->column_families_max == 0)
+        options->column_families_max = 256;
+    if (options->keep_log_files == 0)
+        options->keep_log_files = 3;
+    if (options->keep_wal_files == 0)
+        options->keep_wal_files = 3;
+}
+
+uint64_t kv_log_bytes(const char *path)
+{
+    DIR *folder = opendir(path);
+    uint64_t bytes = 0;
+
+    CHECK(path != NULL);
+    if (folder == NULL)
+        return 0;
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        struct stat info;
+        if (str_ends_with(str_from_c(entry->d_name), STR_LIT(".log")) &&
+            fstatat(dirfd(folder), entry->d_name, &info, 0) == 0)
+            bytes += (uint64_t)info.st_size;
+    }
+    closedir(folder);
+    return bytes;
 }
 
 void kv_close(struct kv *kv)

@@ -90,5 +90,9 @@ void kv_space_init(struct kv_space *space, struct str name, unsigned flags);
 void kv_space_clear(struct kv_space *space);
 /* While opening: enters a space that exists already. */
 void kv_space_enter(struct kv *kv, struct kv_space *space);
+/* Fills in the defaults of fields that are 0. */
+void kv_options_complete(struct kv_options *options);
+/* Size of all `*.log` files in the folder. */
+uint64_t kv_log_bytes(const char *path);
 
 #endif

@@ -16,13 +16,11 @@
 #include "base/mem.h"
 #include "storage/files.h"
 
-#include <dirent.h>
 #include <limits.h>
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -211,25 +209,6 @@ static rocksdb_options_t *rocks_database_options(const struct rocks_kv *kv)
     rocksdb_options_set_wal_recovery_mode(options, ROCKS_POINT_IN_TIME);
     rocksdb_options_set_bytes_per_sync(options, 1 << 20);
     return options;
-}
-
-static void rocks_options_defaults(struct kv_options *options)
-{
-    CHECK(options->path != NULL && options->path[0] != '\0');
-    if (options->write_buffer_bytes == 0)
-        options->write_buffer_bytes = (size_t)64 << 20;
-    if (options->write_buffers_max < 2)
-        options->write_buffers_max = options->write_buffers_max == 0 ? 3 : 2;
-    if (options->block_cache_bytes == 0)
-        options->block_cache_bytes = (size_t)256 << 20;
-    if (options->background_jobs_max == 0)
-        options->background_jobs_max = 4;
-    if (options->column_families_max == 0)
-        options->column_families_max = 256;
-    if (options->keep_log_files == 0)
-        options->keep_log_files = 3;
-    if (options->keep_wal_files == 0)
-        options->keep_wal_files = 3;
 }
 
 static void rocks_open_objects(struct rocks_kv *kv)
@@ -721,24 +700,6 @@ static enum status rocks_status(struct kv_iterator *base, struct error *err)
 /* ---- figures
  * -------------------------------------------------------------------------------------- */
 
-static uint64_t rocks_wal_bytes(const char *path)
-{
-    DIR *folder = opendir(path);
-    uint64_t bytes = 0;
-
-    CHECK(path != NULL);
-    if (folder == NULL)
-        return 0;
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        struct stat info;
-        if (str_ends_with(str_from_c(entry->d_name), STR_LIT(".log")) &&
-            fstatat(dirfd(folder), entry->d_name, &info, 0) == 0)
-            bytes += (uint64_t)info.st_size;
-    }
-    closedir(folder);
-    return bytes;
-}
-
 static void rocks_stats_family(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family,
                                struct kv_stats *out)
 {
@@ -765,7 +726,7 @@ static void rocks_stats(struct kv *base, struct kv_stats *out)
     }
     pthread_mutex_unlock(&base->lock);
     out->block_cache_bytes = rocksdb_cache_get_usage(kv->cache);
-    out->wal_bytes = rocks_wal_bytes(kv->path);
+    out->wal_bytes = kv_log_bytes(kv->path);
 }
 
 static void rocks_flush(struct kv *base, struct kv_space *base_space)
@@ -942,7 +903,7 @@ enum status kv_open_rocksdb(const struct kv_options *options, struct kv **out, s
     kv = mem_zalloc(sizeof(*kv));
     kv_init(&kv->spaces.base, &rocks_driver);
     kv->options = *options;
-    rocks_options_defaults(&kv->options);
+    kv_options_complete(&kv->options);
     kv->path = mem_strdup(str_from_c(options->path));
     kv->options.path = kv->path;
     kv->spaces.families = &rocks_families;
