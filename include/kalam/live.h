@@ -39,7 +39,8 @@ struct kalam_subscribe_options {
     size_t param_count;
 };
 
-/* `sql`: a SELECT, or SUBSCRIBE TO …. NULL options: changes only. */
+/* `sql`: a SELECT, or SUBSCRIBE TO … [LAST n] [OPTIONS (…)]. A table without namespace is that of
+ * the client's default one. NULL options: those of the text, else changes only. */
 KALAM_API kalam_status kalam_subscribe(kalam_client *client, const char *sql,
                                        const struct kalam_subscribe_options *options,
                                        kalam_subscription **out, kalam_error *error);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/live_socket.h"
+#include "client/subscribe_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -184,11 +185,11 @@ static void subscription_fill_request(kalam_client *client, kalam_subscription *
     subscription->id = mem_strdup(arena_printf(
         &subscription->arena, "kalam-%u", atomic_fetch_add(&client->next_subscription, 1) + 1));
     request->id = str_from_c(subscription->id);
-    request->sql = arena_copy(&subscription->arena, str_from_c(sql));
+    subscribe_text_take(sql, client->space, &subscription->arena, request);
     if (!options)
         return;
     CHECK(options->params || options->param_count == 0);
-    request->has_options = true;
+    request->has_options = true; /* the caller's own win over those of the text */
     request->has_last_rows = options->last_rows >= 0;
     request->last_rows = options->last_rows;
     request->has_batch_size = options->batch_size > 0;

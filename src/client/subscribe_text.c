@@ -1,0 +1,196 @@
+/* subscribe_text.c — see subscribe_text.h. Reads tokens only: the grammar is the server's.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "client/subscribe_text.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+
+struct subscribe_token {
+    struct str text;
+    size_t at;
+    int depth; /* of parentheses */
+};
+
+static bool subscribe_is_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '$' || (unsigned char)c >= 128;
+}
+
+static size_t subscribe_skip_blank(struct str sql, size_t at)
+{
+    while (at < sql.size) {
+        struct str rest = str_from(sql.data + at, sql.size - at);
+        size_t end;
+        if (strchr(" \t\r\n", sql.data[at])) {
+            at++;
+        } else if (str_starts_with(rest, STR_LIT("--"))) {
+            end = str_find(rest, STR_LIT("\n"));
+            at = end == SIZE_MAX ? sql.size : at + end + 1;
+        } else if (str_starts_with(rest, STR_LIT("/*"))) {
+            end = str_find(rest, STR_LIT("*/"));
+            at = end == SIZE_MAX ? sql.size : at + end + 2;
+        } else {
+            break;
+        }
+    }
+    return at;
+}
+
+/* The token at or behind *at; false at the end. Quoted text is one token. */
+static bool subscribe_next(struct str sql, size_t *at, struct subscribe_token *token)
+{
+    size_t start = subscribe_skip_blank(sql, *at), end = start + 1;
+    char first;
+
+    if (start >= sql.size)
+        return false;
+    first = sql.data[start];
+    if (first == '\'' || first == '"') {
+        bool escapes = first == '\'' && token->text.size == 1 && token->at + 1 == start &&
+                       (*token->text.data == 'e' || *token->text.data == 'E');
+        while (end < sql.size && sql.data[end] != first)
+            end += escapes && sql.data[end] == '\\' && end + 1 < sql.size ? 2 : 1;
+        end += end < sql.size;
+    } else if (subscribe_is_word_byte(first)) {
+        while (end < sql.size && subscribe_is_word_byte(sql.data[end]))
+            end++;
+    }
+    if (first == ')')
+        token->depth--;
+    token->text = str_from(sql.data + start, end - start);
+    token->at = start;
+    if (first == '(')
+        token->depth++;
+    *at = end;
+    return true;
+}
+
+static bool subscribe_is(const struct subscribe_token *token, const char *word)
+{
+    return str_equal_nocase(token->text, str_from_c(word));
+}
+
+/* Where the name of the table starts, if no namespace stands before it; SIZE_MAX otherwise. */
+static size_t subscribe_bare_table(struct str sql)
+{
+    struct subscribe_token token = {0};
+    size_t at = 0, found = SIZE_MAX;
+    bool first = true, subscribe = false;
+
+    while (found == SIZE_MAX && subscribe_next(sql, &at, &token)) {
+        bool names_table = token.depth == 0 && (subscribe_is(&token, "from") ||
+                                                (subscribe && subscribe_is(&token, "to")));
+        subscribe = first && subscribe_is(&token, "subscribe");
+        first = false;
+        if (!names_table || !subscribe_next(sql, &at, &token))
+            continue;
+        found = token.at;
+        if (!subscribe_is_word_byte(*token.text.data) && *token.text.data != '"')
+            return SIZE_MAX;
+    }
+    if (found != SIZE_MAX && subscribe_next(sql, &at, &token) && subscribe_is(&token, "."))
+        return SIZE_MAX;
+    return found;
+}
+
+/* key = number of OPTIONS; false if unknown. */
+static bool subscribe_set_option(struct wire_subscription *request, struct str key, int64_t number)
+{
+    if (str_equal_nocase(key, STR_LIT("last_rows"))) {
+        request->has_last_rows = true;
+        request->last_rows = number;
+    } else if (str_equal_nocase(key, STR_LIT("batch_size")) && number > 0) {
+        request->has_batch_size = true;
+        request->batch_size = number;
+    } else if (str_equal_nocase(key, STR_LIT("from"))) {
+        request->has_from = true;
+        request->from = number;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* `( key = n, … )` up to the end of the text. */
+static bool subscribe_take_options(struct str sql, size_t at, struct wire_subscription *request)
+{
+    struct subscribe_token token = {0}, key;
+    int64_t number;
+    bool open = subscribe_next(sql, &at, &token) && subscribe_is(&token, "(");
+
+    while (open) {
+        if (!subscribe_next(sql, &at, &token))
+            return false;
+        key = token;
+        if (!subscribe_next(sql, &at, &token) || !subscribe_is(&token, "=") ||
+            !subscribe_next(sql, &at, &token) || !str_to_int64(token.text, &number) || number < 0 ||
+            !subscribe_set_option(request, key.text, number) || !subscribe_next(sql, &at, &token))
+            return false;
+        if (subscribe_is(&token, ")")) {
+            bool more = subscribe_next(sql, &at, &token);
+            return !more || (subscribe_is(&token, ";") && !subscribe_next(sql, &at, &token));
+        }
+        open = subscribe_is(&token, ",");
+    }
+    return false;
+}
+
+/* Reads `LAST n` and `OPTIONS (…)` at the end into `request`; returns the text before them. */
+static struct str subscribe_cut_options(struct str sql, struct wire_subscription *request)
+{
+    struct subscribe_token token = {0}, word;
+    struct wire_subscription taken = *request;
+    size_t at = 0, start = SIZE_MAX;
+    int64_t number;
+
+    while (subscribe_next(sql, &at, &token)) {
+        word = token;
+        size_t behind = at;
+        if (token.depth != 0)
+            continue;
+        if (subscribe_is(&word, "last") && subscribe_next(sql, &behind, &token) &&
+            str_to_int64(token.text, &number) && number >= 0) {
+            taken = *request;
+            (void)subscribe_set_option(&taken, STR_LIT("last_rows"), number);
+            start = word.at;
+            at = behind;
+        } else if (subscribe_is(&word, "options") && subscribe_take_options(sql, at, &taken)) {
+            start = start == SIZE_MAX ? word.at : start;
+            break;
+        } else if (!subscribe_is(&word, ";")) {
+            start = SIZE_MAX; /* it was no option but part of the condition */
+            taken = *request;
+        }
+        token = word;
+    }
+    if (start == SIZE_MAX)
+        return sql;
+    *request = taken;
+    request->has_options = true;
+    return str_trim(str_from(sql.data, start));
+}
+
+void subscribe_text_take(const char *sql, const char *space, struct arena *arena,
+                         struct wire_subscription *request)
+{
+    struct str text = str_from_c(sql);
+    struct subscribe_token first = {0};
+    size_t at = 0, table;
+    struct buf whole;
+
+    CHECK(sql);
+    if (subscribe_next(text, &at, &first) && subscribe_is(&first, "subscribe"))
+        text = subscribe_cut_options(text, request);
+    table = space && *space ? subscribe_bare_table(text) : SIZE_MAX;
+    buf_init(&whole);
+    if (table != SIZE_MAX) {
+        buf_append(&whole, text.data, table);
+        buf_printf(&whole, "%s.", space);
+        text = str_from(text.data + table, text.size - table);
+    }
+    buf_append_str(&whole, text);
+    request->sql = arena_copy(arena, buf_str(&whole));
+    buf_clear(&whole);
+}

@@ -1,0 +1,233 @@
+"""-c, -f and standard input: what is printed, in every format, and the exit codes."""
+import csv
+import io
+import json
+import os
+import re
+import signal
+import stat
+
+import kalam
+import pytest
+
+SELECT = "SELECT id, title, price FROM shop.items ORDER BY id"
+
+
+def without_times(text):
+    return re.sub(r"Time: \d+\.\d{3} ms\n", "", text)
+
+
+def test_table(cli):
+    out = cli.ok("-c", SELECT)
+    assert re.search(r"Time: \d+\.\d{3} ms\n$", out)
+    assert without_times(out) == ("+----+-------+-------+\n"
+                                  "| id | title | price |\n"
+                                  "+----+-------+-------+\n"
+                                  "|  1 | Tea   |  2.50 |\n"
+                                  "|  2 | 日本  |  NULL |\n"
+                                  "+----+-------+-------+\n"
+                                  "(2 rows)\n")
+
+
+def test_empty_result_and_times(cli):
+    assert "(0 rows)" in cli.ok("-c", "SELECT id FROM shop.items WHERE id = 99")
+    assert "2026-02-01" in cli.ok("-c", "SELECT at FROM shop.items WHERE id = 1")
+
+
+def test_json_is_only_an_array(cli):
+    rows = json.loads(cli.ok("--json", "-c", SELECT))
+    assert rows == [{"id": "1", "title": "Tea", "price": "2.50"}, {"id": "2", "title": "日本", "price": None}]
+
+
+def test_csv(cli, server):
+    client = server.client()
+    client.sql("CREATE SHARED TABLE shop.odd (id BIGINT PRIMARY KEY, t TEXT)")
+    texts = ['a,b', 'say "x"', 'two\nlines', '', None]
+    for i, text in enumerate(texts):
+        client.sql("INSERT INTO shop.odd VALUES ($1, $2)", [i, text])
+    out = cli.run("--csv", "-c", "SELECT id, t FROM shop.odd ORDER BY id").stdout
+    assert [row[1] for row in csv.reader(io.StringIO(out))] == ["t", 'a,b', 'say "x"', "two\nlines", "", ""]
+    # In a table a line break does not break the table, nor does an escape sequence reach the terminal.
+    client.sql("INSERT INTO shop.odd VALUES (9, $1)", ["\x1b[2Jx"])
+    out = cli.ok("-c", "SELECT t FROM shop.odd ORDER BY id")
+    assert "two\\nlines" in out and "\x1b" not in out and "\\x1b[2Jx" in out
+
+
+def test_markdown(cli):
+    assert cli.ok("--format", "markdown", "-c", SELECT) == (
+        "| id | title | price |\n| ---: | --- | ---: |\n| 1 | Tea | 2.50 |\n| 2 | 日本 | NULL |\n")
+
+
+def test_changes_say_how_many(cli):
+    out = cli.ok("-c", "CREATE SHARED TABLE shop.c (id BIGINT PRIMARY KEY, n INT); INSERT INTO shop.c VALUES (1, 1);"
+                       "INSERT INTO shop.c VALUES (2, 1), (3, 1); UPDATE shop.c SET n = 2; DELETE FROM shop.c WHERE id = 1")
+    lines = without_times(out).splitlines()
+    assert lines[0].startswith("Statement 1: ")
+    assert lines[1:] == ["Statement 2: 1 row inserted.", "Statement 3: 2 rows inserted.",
+                         "Statement 4: 3 rows updated.", "Statement 5: 1 row deleted."]
+    # A single statement has no number; in JSON nothing but rows is printed.
+    assert without_times(cli.ok("-c", "UPDATE shop.c SET n = 3;")) == "2 rows updated.\n"
+    assert cli.ok("--json", "-c", "UPDATE shop.c SET n = 4") == ""
+
+
+def test_file_stops_at_the_first_error(cli, tmp_path, server):
+    path = tmp_path / "script.sql"
+    path.write_text("-- a comment; with a semicolon\n"
+                    "CREATE SHARED TABLE shop.f (id BIGINT PRIMARY KEY, t TEXT);\n"
+                    "INSERT INTO shop.f VALUES (1, 'a;b');\n"
+                    "SELECT * FROM shop.nowhere;\n"
+                    "INSERT INTO shop.f VALUES (2, 'never');\n")
+    done = cli.run("-f", str(path))
+    assert done.returncode == 1
+    assert "Statement 2: 1 row inserted." in done.stdout and "Statement 4" not in done.stdout
+    assert done.stderr.startswith("ERROR: Statement 3 failed: table not found")
+    assert server.client().rows("SELECT t FROM shop.f") == [["a;b"]]
+
+
+def test_stdin(cli):
+    assert "(2 rows)" in cli.ok(stdin=SELECT)
+    assert json.loads(cli.ok("--json", "-f", "-", stdin=SELECT + ";\n"))[0]["title"] == "Tea"
+    done = cli.run(stdin="SELECT 'open")
+    assert done.returncode == 1 and done.stderr.startswith("ERROR: ")
+
+
+def test_transaction_is_one_request(cli, server):
+    cli.ok("-c", "CREATE SHARED TABLE shop.tx (id BIGINT PRIMARY KEY)")
+    done = cli.run("-c", "BEGIN; INSERT INTO shop.tx VALUES (1); COMMIT; SELECT count(*) AS n FROM shop.tx")
+    if done.returncode == 0:
+        assert server.client().value("SELECT count(*) FROM shop.tx") == "1"
+    else:  # refused as a whole, clearly
+        assert "not supported" in done.stderr and server.client().value("SELECT count(*) FROM shop.tx") == "0"
+
+
+def test_sql_error_goes_to_stderr(cli):
+    done = cli.run("-c", "SELECT nope FROM shop.items")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == 'ERROR: column not found: column "nope" does not exist\n'
+    assert cli.run("--color=true", "-c", "SELECT nope FROM shop.items").stderr.startswith("\x1b[31mERROR:\x1b[0m ")
+
+
+def test_namespace_and_user(cli):
+    assert "(2 rows)" in cli.ok("-n", "shop", "-c", "SELECT id FROM items")
+    # Another user has rows of his own: none.
+    assert "(0 rows)" in cli.ok("-n", "shop", "-u", "lena", "-c", "SELECT id FROM items")
+
+
+@pytest.mark.parametrize("args", [["--bogus"], ["-p", "0"], ["--format", "xml"], ["-c"], ["word"], ["-c", "x", "-f", "y"],
+                                  ["-h", "http://x/path", "-c", "SELECT 1"], ["-f", "/nowhere/at.all"]])
+def test_usage_errors(cli, args):
+    done = cli.run(*args, port=args[0] == "-f")
+    assert done.returncode == 2 and done.stderr and done.stdout == ""
+
+
+def test_help_and_version(alone):
+    assert "Exit codes" in alone.ok("--help")
+    assert re.fullmatch(r"kalam \d+\.\d+\.\d+\n", alone.ok("-v"))
+
+
+def test_unreachable_server(alone):
+    done = alone.run("-p", str(kalam.free_port()), "-c", "SELECT 1")
+    assert done.returncode == 3 and done.stderr.startswith("ERROR: cannot reach http://localhost:")
+    terminal = alone.terminal("-p", str(kalam.free_port()))
+    assert terminal.wait() == 3 and "kalam> " not in terminal.text
+    terminal.close()
+
+
+def test_config_file_is_made_and_checked(cli, tmp_path):
+    cli.ok("-c", "SELECT 1")
+    path = tmp_path / ".kalam" / "config.toml"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    path.write_text('[output]\nformat = "csv"\n')
+    assert cli.ok("-c", "SELECT 1 AS one") == "one\r\n1\r\n" or cli.ok("-c", "SELECT 1 AS one") == "one\n1\n"
+    assert cli.ok("--json", "-c", "SELECT 1 AS one").strip() == '[{"one":1}]'
+    path.write_text("[output]\n\nformat = 7\n")
+    done = cli.run("-c", "SELECT 1")
+    assert done.returncode == 2 and "line 3: format: " in done.stderr
+
+
+def test_unwritable_output(cli):
+    import subprocess
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(cli.arguments(["-c", "SELECT 1"]), env=cli.environment(), stdout=full,
+                              stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2 and "cannot be written" in done.stderr
+
+
+# ---- subscriptions ---------------------------------------------------------------------------------
+
+@pytest.fixture
+def table(server, request):
+    client = server.client()
+    name = "shop.l" + re.sub(r"\W", "_", request.node.name)[:40]
+    client.sql(f"CREATE USER TABLE {name} (id BIGINT PRIMARY KEY, title TEXT)")
+    client.sql(f"INSERT INTO {name} VALUES (1, 'Tea')")
+    yield name
+    client.close()
+
+
+def wait_for_subscriber(server, name):
+    sql = f"SELECT count(*) FROM system.live_queries WHERE table_name = '{name.split('.')[1]}'"
+    kalam.wait_until(lambda: server.client().value(sql) == "1", 20, "subscriber")
+
+
+def test_subscription_until_max_events(cli, server, table):
+    process = cli.start("--max-events", "3", "-c", f"SUBSCRIBE TO {table}")
+    wait_for_subscriber(server, table)
+    client = server.client()
+    client.sql(f"INSERT INTO {table} VALUES (2, 'Milk')")
+    client.sql(f"UPDATE {table} SET title = 'Oat milk' WHERE id = 2")
+    client.sql(f"DELETE FROM {table} WHERE id = 2")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    lines = [re.sub(r"^\[\d\d:\d\d:\d\d\] ", "", line) for line in out.splitlines()]
+    assert re.fullmatch(r"Subscription established \(live_id: .+\)", lines[0])
+    assert lines[1] == "Initial data: 0 rows"
+    assert lines[2].startswith("INSERT → id=2, title=Milk")
+    assert lines[3].startswith("UPDATE → id=2, title=Milk → Oat milk")
+    assert lines[4].startswith("DELETE → id=2, title=Oat milk") and "no longer" not in lines[4]
+
+
+def test_subscription_with_snapshot_as_json(cli, server, table):
+    process = cli.start("--json", "--max-events", "1", "-c", f"SUBSCRIBE TO {table} LAST 5")
+    wait_for_subscriber(server, table)
+    server.client().sql(f"INSERT INTO {table} VALUES (2, 'Milk')")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [(e["type"], e["row"]["id"]) for e in events] == [("initial", "1"), ("insert", "2")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_subscription_until_signal(cli, server, table, number):
+    process = cli.start("-c", f"SUBSCRIBE SELECT id FROM {table} WHERE id > 1")
+    wait_for_subscriber(server, table)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0 and out.endswith("Subscription ended.\n"), (out, err)
+
+
+def test_subscription_error(cli):
+    done = cli.run("-c", "SUBSCRIBE TO shop.nowhere")
+    assert done.returncode == 1 and done.stderr.startswith("ERROR: ")
+
+
+def test_subscription_survives_a_restart(own_server, tmp_path):
+    import conftest
+    client = own_server.client()
+    client.sql("CREATE NAMESPACE r")
+    client.sql("CREATE USER TABLE r.t (id BIGINT PRIMARY KEY)")
+    client.close()
+    process = conftest.Cli(own_server, tmp_path).start("--max-events", "1", "-c", "SUBSCRIBE TO r.t")
+    wait_for_subscriber(own_server, "r.t")
+    own_server.restart()
+    wait_for_subscriber(own_server, "r.t")
+    own_server.client().sql("INSERT INTO r.t VALUES (1)")
+    out, err = process.communicate(timeout=40)
+    assert process.returncode == 0, err
+    assert "Connection restored" in out and "INSERT → id=1" in out
+
+
+@pytest.fixture
+def own_server():
+    with kalam.Server() as running:
+        yield running

@@ -1,0 +1,245 @@
+"""The prompt on a pseudo terminal: editing, commands, Ctrl+C, live display, paging, history."""
+import json
+import re
+import stat
+
+import kalam
+import pytest
+
+
+def test_statement_over_several_lines(shell):
+    shell.line("SELECT id,")
+    shell.expect("    -> ")
+    shell.line("title FROM items WHERE title = 'Tea;';")
+    shell.expect(r"\(0 rows\)")
+    shell.expect("kalam> ")
+    shell.line("SELECT 1 AS a; SELECT 2 AS b;")
+    shell.expect(r"\| a \|.*\| b \|")
+    shell.type("\x04")
+    assert shell.wait() == 0
+
+
+def test_ctrl_c_drops_a_half_typed_statement(shell):
+    shell.line("SELECT 'half")
+    shell.expect("    -> ")
+    shell.interrupt()
+    shell.expect(r"\^C.*kalam> ")
+    shell.line("SELECT 41 + 1 AS answer;")
+    shell.expect(r"\| +42 \|")
+
+
+def test_errors_leave_the_prompt(shell):
+    shell.line("SELECT nope FROM items;")
+    shell.expect("ERROR: column not found")
+    shell.expect("kalam> ")
+    shell.line("\\nonsense")
+    shell.expect(r"ERROR: unknown command \\nonsense")
+    shell.line("\\timing maybe")
+    shell.expect(r"ERROR: \\timing \[on\|off\]")
+    shell.line("\\x 1 2")
+    shell.expect("wrong number of arguments")
+
+
+def test_settings(shell):
+    shell.line("\\timing off")
+    shell.expect("Timing is off")
+    shell.expect("kalam> ")
+    shell.line("SELECT 1 AS one;")
+    assert "Time:" not in shell.expect(r"\(1 row\).*kalam> ").group(0)
+    shell.line("\\x")
+    shell.expect("Expanded display is on")
+    shell.line("SELECT 7 AS seven;")
+    shell.expect(r"-\[ RECORD 1 \]-\s+seven \| 7")
+    shell.line("\\x off")
+    shell.line("\\format json")
+    shell.line("SELECT 1 AS one;")
+    shell.expect(re.escape('[{"one":1}]'))
+    shell.line("\\format nonsense")
+    shell.expect(r"ERROR: \\format")
+    shell.line("\\config")
+    shell.expect(r"credentials +none.*namespace +shop.*format +json")
+
+
+def test_catalogue_commands(shell):
+    shell.line("\\dt")
+    shell.expect(r"items.*rows?\)")
+    shell.line("\\d items")
+    shell.expect(r"BIGINT.*TEXT.*rows\)")
+    shell.line("\\d items;DROP")
+    shell.expect("takes the name of a table|rows")
+    shell.line("\\du")
+    shell.expect(r"root.*rows?\)")
+    shell.line("\\health")
+    shell.expect("is healthy")
+    shell.line("\\?")
+    shell.expect(r"\\watch \[seconds\]")
+
+
+def test_include_and_output(shell, tmp_path):
+    script, out = tmp_path / "s.sql", tmp_path / "out.txt"
+    script.write_text("SELECT 5 AS five;\nSELECT 6 AS six;\n")
+    shell.line(f"\\i {script}")
+    shell.expect(r"Statement 1:.*five.*Statement 2:.*six")
+    shell.line(f"\\o {out}")
+    shell.line("\\format csv")
+    shell.line("SELECT 7 AS seven;")
+    shell.line("\\o")
+    shell.line("SELECT 8 AS eight;")
+    shell.expect(r"eight\s+8\s")
+    assert out.read_text().split() == ["seven", "7"]
+    shell.line("\\i /nowhere/at.all")
+    shell.expect("ERROR: /nowhere/at.all: No such file")
+
+
+def test_wide_table_fits_the_terminal(cli):
+    terminal = cli.terminal(columns=40)
+    terminal.expect("kalam> ")
+    terminal.line("SELECT '" + "x" * 200 + "' AS a, 'short' AS b;")
+    terminal.expect(r"\(1 row\)")
+    table = [line for line in terminal.text.splitlines() if line.startswith(("+", "| "))]
+    assert table and all(len(line) == 40 for line in table) and any("x… |" in line for line in table)
+    terminal.line("\\x auto")
+    terminal.line("SELECT '" + "y" * 60 + "' AS wide;")
+    terminal.expect(r"RECORD 1.*wide \| y{60}")
+    terminal.close()
+
+
+def test_long_results_page(shell, server):
+    client = server.client()
+    client.sql("CREATE SHARED TABLE shop.many (id BIGINT PRIMARY KEY)")
+    for start in range(0, 2500, 500):
+        client.sql("INSERT INTO shop.many VALUES " + ",".join(f"({i})" for i in range(start, start + 500)))
+    shell.line("SELECT id FROM many ORDER BY id;")
+    shell.expect(r"\| +999 \|.*Press Enter for more\.\.\.")
+    shell.type("\n")
+    shell.expect(r"\| +1999 \|.*Press Enter for more\.\.\.")
+    shell.line("q")
+    shell.expect(r"\(2500 rows\)")
+    assert "| 2400 |" not in shell.text
+
+
+def test_live_display(shell, server):
+    client = server.client()
+    client.sql("CREATE USER TABLE shop.live (id BIGINT PRIMARY KEY, title TEXT)")
+    client.sql("INSERT INTO shop.live VALUES (1, 'Tea')")
+    shell.line("SUBSCRIBE TO live LAST 10;")
+    shell.expect(r"Subscription established \(live_id: .+?\)")
+    shell.expect(r"Initial data: 1 row\b.*ROW → id=1, title=Tea")
+    client.sql("INSERT INTO shop.live VALUES (2, 'Milk')")
+    shell.expect(r"\[\d\d:\d\d:\d\d\] INSERT → id=2, title=Milk")
+    shell.line("\\pause")
+    shell.expect("Paused")
+    client.sql("UPDATE shop.live SET title = 'Oat' WHERE id = 2")
+    shell.line("\\continue")
+    shell.expect(r"UPDATE → id=2, title=Milk → Oat")
+    shell.interrupt()
+    shell.expect("Subscription ended.*kalam> ")
+    shell.line("\\pause")
+    shell.expect("no subscription is running")
+    count = "SELECT count(*) FROM system.live_queries WHERE table_name = 'live'"
+    kalam.wait_until(lambda: client.value(count) == "0", 10, "end of the subscription")
+
+
+def test_flush_waits_for_jobs(shell, server):
+    client = server.client()
+    client.sql("CREATE USER TABLE shop.fl (id BIGINT PRIMARY KEY)")
+    client.sql("INSERT INTO shop.fl VALUES (1), (2)")
+    shell.line("\\flush")
+    shell.expect(r"\S*fl\S*: completed", 60)
+    assert client.sql("SHOW TABLE STATS shop.fl").dicts()[0]["flushed_rows"] in ("2", 2)
+
+
+def test_watch(shell):
+    shell.line("\\watch")
+    shell.expect("no statement to repeat")
+    shell.line("SELECT 77 AS again;")
+    shell.line("\\watch 1")
+    shell.expect(r"77.*again.*77.*again.*77")
+    shell.interrupt()
+    shell.expect("kalam> ")
+    shell.line("SELECT 'alive' AS x;")
+    shell.expect("alive")
+    shell.line("\\watch 0")
+    shell.expect("whole number")
+
+
+def test_completion(shell, server):
+    shell.type("SELE\t")
+    shell.expect("SELECT ")
+    shell.type("* FROM shop.ite\t")
+    shell.expect(r"shop\.items ")
+    shell.type("WHERE tit\t")
+    shell.expect("title ")
+    shell.line("= 'Tea';")
+    shell.expect(r"Tea.*\(1 row\)")
+    shell.type("\\con\t\t")
+    shell.expect(r"\\config +\\connect +\\continue")
+
+
+def test_history_lasts(cli, tmp_path):
+    first = cli.terminal()
+    first.expect("kalam> ")
+    first.line("SELECT 123 AS kept,")
+    first.expect("    -> ")
+    first.line("4;")
+    first.expect(r"\(1 row\)")
+    first.line("ALTER USER nobody SET PASSWORD 'geheim12345';")
+    first.expect("ERROR")
+    first.type("\x04")
+    assert first.wait() == 0
+    first.close()
+    path = tmp_path / ".kalam" / "history"
+    assert path.read_text() == "SELECT 123 AS kept,\\n4;\n" and stat.S_IMODE(path.stat().st_mode) == 0o600
+    second = cli.terminal()
+    second.expect("kalam> ")
+    second.line("\\history")
+    second.expect(r"1 +SELECT 123 AS kept,")
+    second.line("\\history clear")
+    second.line("\\q")
+    assert second.wait() == 0 and not path.exists()
+    second.close()
+
+
+def test_connect(cli, server):
+    terminal = cli.terminal()
+    terminal.expect("kalam> ")
+    terminal.line(f"\\connect -h localhost:{kalam.free_port()}")
+    terminal.expect("ERROR: cannot reach")
+    terminal.line(f"\\connect -h localhost:{server.port} -u lena")
+    terminal.expect("Connected to .* as lena")
+    terminal.line("\\connect nonsense")
+    terminal.expect(r"ERROR: \\connect")
+    terminal.close()
+
+
+def test_dot_has_colour_only_when_wanted(cli):
+    with_colour = cli.terminal()
+    with_colour.expect("kalam> ")
+    assert b"\x1b[32m" in with_colour.raw and "●" in with_colour.text
+    with_colour.close()
+    without = cli.terminal("--no-color")
+    without.expect("kalam> ")
+    assert b"\x1b[32m" not in without.raw and "●" in without.text
+    without.close()
+
+
+def test_ctrl_c_stops_waiting_for_a_query(shell):
+    shell.line("SELECT sum(a.id * b.id * c.id) FROM many a, many b, many c;")
+    match = shell.expect(r"ERROR|\d\.\d s", 30)  # the spinner, or a refusal
+    if "ERROR" not in match.group(0):
+        shell.interrupt()
+        shell.expect("ERROR: cancelled")
+    shell.expect("kalam> ")
+    shell.line("SELECT 'alive' AS x;")
+    shell.expect("alive", 60)
+
+
+@pytest.mark.parametrize("width", [20, 200])
+def test_unicode_columns_line_up(cli, width):
+    terminal = cli.terminal(columns=width)
+    terminal.expect("kalam> ")
+    terminal.line("\\format json")
+    terminal.line("SELECT 'e\u0301' AS x;")
+    match = terminal.expect(r"\[\{.x.:.*?\}\]")
+    assert json.loads(match.group(0)) == [{"x": "e\u0301"}]
+    terminal.close()
