@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "sql/binder.h"
+#include "sql/exec/plan.h"
 #include "value/cast.h"
 
 struct live_builder {
@@ -280,6 +281,8 @@ static enum status live_bind(struct live_builder *builder, struct error *err)
         return status;
     live_fill_scope(builder);
     status = live_bind_output(builder, err);
+    if (builder->tree->where != NULL)
+        plan_type_literals(builder->tree->where);
     if (status == STATUS_OK && builder->tree->where != NULL)
         status = expr_compile(builder->tree->where, &builder->scope, &boolean, &plan->filter, err);
     if (status == STATUS_OK)

@@ -28,8 +28,7 @@ enum status system_scan_next(struct system_scan *scan) MUST_CHECK; /* END */
 void system_scan_column(const struct system_scan *scan, uint32_t index, struct value *out);
 void system_scan_close(struct system_scan *scan); /* NULL is fine */
 
-/* ---- for the files that fill it
- * ------------------------------------------------------------------- */
+/* ---- for the files that fill it -------------------------------------------------------------- */
 
 /* A new row of NULLs to be filled. */
 struct value *system_scan_add(struct system_scan *scan);

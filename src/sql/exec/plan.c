@@ -91,8 +91,7 @@ static void plan_own_program(struct plan *plan, struct expr_program *program)
     plan->programs[plan->program_count++] = program;
 }
 
-/* PostgreSQL's types of integer literals: INT where they fit, else BIGINT. The tree is the plan's. */
-static void plan_type_literals(struct ast_expr *tree)
+void plan_type_literals(struct ast_expr *tree)
 {
     if (tree->kind == AST_LITERAL)
         plan_type_integer(&tree->value);

@@ -124,8 +124,8 @@ static enum status plan_insert_cells(struct plan_builder *builder, const struct 
     return status;
 }
 
-/* VALUES with what only DuckDB evaluates (subqueries …) become a SELECT of one row each. DEFAULT has no
- * place in it. */
+/* VALUES with what only DuckDB evaluates (subqueries …) become a SELECT of one row each. DEFAULT
+ * has no place in it. */
 static enum status plan_insert_as_select(struct plan_builder *builder,
                                          const struct ast_insert *tree, struct error *err)
 {

@@ -239,6 +239,21 @@ static bool plan_items_aggregate(const struct ast_select *tree)
     return false;
 }
 
+/* A computed DECIMAL has PostgreSQL's scale of each value, but a column of a result has one scale:
+ * left to DuckDB, which fixes it, so that both executors answer alike. */
+static bool plan_output_floats(const struct plan *plan)
+{
+    const struct plan_output *output = &plan->output;
+
+    CHECK(plan->kind == PLAN_SELECT);
+    if (plan->table == NULL || plan->select.aggregated)
+        return false;
+    for (uint32_t i = 0; i < output->count; i++)
+        if (output->sources[i] < 0 && output->columns[i].type.kind == VALUE_DECIMAL)
+            return true;
+    return false;
+}
+
 enum status plan_build_select(struct plan_builder *builder, struct error *err)
 {
     struct plan *plan = builder->plan;
@@ -262,6 +277,8 @@ enum status plan_build_select(struct plan_builder *builder, struct error *err)
     status = plan_items_aggregate(tree)
                  ? plan_build_aggregates(builder, tree, err)
                  : plan_compile_output(builder, tree->items, tree->item_count, err);
+    if (status == STATUS_OK && plan_output_floats(plan))
+        return error_set(err, STATUS_NOT_SUPPORTED, "computed DECIMAL columns");
     if (status == STATUS_OK)
         status = plan_build_order(builder, tree, err);
     if (status == STATUS_OK)

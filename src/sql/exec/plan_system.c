@@ -12,8 +12,7 @@ enum system_case { SYSTEM_CASE_KEEP, SYSTEM_CASE_LOWER, SYSTEM_CASE_UPPER };
 
 static enum system_case plan_system_case(const struct table *table, struct str column)
 {
-    static const char *const lower[] = {"status", "role", "job_type", "storage_type",
-                                        "auth_type"};
+    static const char *const lower[] = {"status", "role", "job_type", "storage_type", "auth_type"};
 
     if (str_equal(column, STR_LIT("table_type")) || str_equal(column, STR_LIT("access")) ||
         str_equal(column, STR_LIT("kalamdb_table_type")))

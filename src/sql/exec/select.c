@@ -106,7 +106,8 @@ static enum status select_inline(struct sql_run *run, const struct select_limits
 }
 
 /* Only the value tells the scale of a decimal literal. */
-static const struct sql_column *select_constant_columns(struct sql_run *run, const struct value *values)
+static const struct sql_column *select_constant_columns(struct sql_run *run,
+                                                        const struct value *values)
 {
     const struct plan_output *output = &run->plan->output;
     struct sql_column *columns = arena_array(&run->arena, output->count, sizeof(*columns));
@@ -140,7 +141,8 @@ static enum status select_constant(struct sql_run *run, const struct select_limi
     if (status == STATUS_OK && passes)
         status = run_output(&plan->output, &context, values, err);
     if (status == STATUS_OK)
-        status = run_send_columns(run, select_constant_columns(run, values), plan->output.count, err);
+        status =
+            run_send_columns(run, select_constant_columns(run, values), plan->output.count, err);
     if (status == STATUS_OK && passes)
         status = run_send_row(run, values, err);
     return status;
@@ -159,8 +161,8 @@ static bool select_is_quick(const struct sql_run *run, const struct select_limit
     return limits->limit <= RUN_INLINE_ROWS && limits->offset <= RUN_INLINE_ROWS;
 }
 
-/* Is there work that DuckDB does better on many rows: folding, sorting, filtering? A plain read in key
- * order is not. */
+/* Is there work that DuckDB does better on many rows: folding, sorting, filtering? A plain read in
+ * key order is not. */
 static bool select_has_work(const struct plan *plan)
 {
     CHECK(plan->kind == PLAN_SELECT);
@@ -175,9 +177,9 @@ bool select_prefers_analytic(struct sql_run *run, const struct access_keys *keys
     struct error ignored;
 
     CHECK(plan->table != NULL);
-    if (!select_has_work(plan) || run->engine->columnar == NULL || plan->table->kind == TABLE_KIND_SYSTEM ||
-        plan->table->kind == TABLE_KIND_STREAM || plan->access.kind == PLAN_ACCESS_POINTS ||
-        keys->empty)
+    if (!select_has_work(plan) || run->engine->columnar == NULL ||
+        plan->table->kind == TABLE_KIND_SYSTEM || plan->table->kind == TABLE_KIND_STREAM ||
+        plan->access.kind == PLAN_ACCESS_POINTS || keys->empty)
         return false;
     struct scan_options options = {.view = run->view,
                                    .table = plan->table,

@@ -1,0 +1,147 @@
+/* test_live_plan.c — what can be a live query, whose rows it sees, and which rows match.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql_fixture.h"
+
+static enum status compile(struct sql_fixture *f, const char *user, const char *sql,
+                           struct live_plan **plan, struct error *err)
+{
+    struct sql_caller caller = fixture_caller(user, ROLE_USER);
+    struct view *view = view_acquire(f->store);
+    enum status status =
+        sql_live_compile(f->engine, &caller, view, str_from_c(sql), NULL, 0, plan, err);
+
+    view_release(view);
+    return status;
+}
+
+static void refused(struct sql_fixture *f, const char *sql, enum status code)
+{
+    struct live_plan *plan = NULL;
+    struct error err;
+    enum status status = compile(f, "ann", sql, &plan, &err);
+
+    if (status != code)
+        fail_msg("%s: expected %s, got %s: %s", sql, status_name(code), status_name(status), err.message);
+    assert_null(plan);
+}
+
+static void open_tables(struct sql_fixture *f)
+{
+    fixture_open(f, false);
+    fixture_sql(f, "CREATE USER TABLE mine (id BIGINT PRIMARY KEY, v TEXT, n INT)");
+    fixture_sql(f, "CREATE SHARED TABLE ours (a INT, b TEXT, v INT, PRIMARY KEY (a, b))");
+    fixture_sql(f, "CREATE SHARED TABLE secret (id INT PRIMARY KEY) ACCESS RESTRICTED");
+}
+
+static void test_live_plan__refuses_what_cannot_be_matched(void **state)
+{
+    struct sql_fixture f = {0};
+    (void)state;
+
+    open_tables(&f);
+    refused(&f, "SELECT a.id FROM mine a JOIN mine b ON true", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT n, count(*) FROM mine GROUP BY n", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT count(*) FROM mine", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine WHERE n = (SELECT 1)", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT id + 1 FROM mine", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine WHERE id < SNOWFLAKE_ID()", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine OFFSET 3", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine ORDER BY v LIMIT 3", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM system.users", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT 1", STATUS_NOT_SUPPORTED);
+    refused(&f, "DELETE FROM mine", STATUS_INVALID_SQL);
+    refused(&f, "SELECT nope FROM mine", STATUS_COLUMN_NOT_FOUND);
+    refused(&f, "SELECT * FROM mine WHERE nope = 1", STATUS_COLUMN_NOT_FOUND);
+    refused(&f, "SELECT * FROM nope", STATUS_TABLE_NOT_FOUND);
+    refused(&f, "SELECT * FROM secret", STATUS_PERMISSION_DENIED);
+    refused(&f, "SELECT * FROM \"default\".bob.mine", STATUS_PERMISSION_DENIED);
+    refused(&f, "SELECT * FROM mine WHERE id = $1", STATUS_INVALID_PARAMETER);
+    fixture_close(&f);
+}
+
+static void test_live_plan__adds_key_and_seq(void **state)
+{
+    struct sql_fixture f = {0};
+    struct live_plan *plan = NULL;
+    struct error err;
+    (void)state;
+
+    open_tables(&f);
+    fixture_check(compile(&f, "ann", "SELECT v AS value FROM ours", &plan, &err), &err, "compile");
+    assert_int_equal(plan->column_count, 4);
+    assert_true(str_equal(plan->column_specs[0].name, STR_LIT("value")));
+    assert_true(str_equal(plan->column_specs[1].name, STR_LIT("a")));
+    assert_true(str_equal(plan->column_specs[2].name, STR_LIT("b")));
+    assert_true(str_equal(plan->column_specs[3].name, STR_LIT("_seq")));
+    assert_true(plan->column_specs[1].primary_key && !plan->column_specs[1].unique);
+    assert_true(plan->snapshot_limit == -1 && plan->user.size == 0 && plan->filter == NULL);
+    live_plan_unref(plan);
+    fixture_check(compile(&f, "ann", "SUBSCRIBE TO mine WHERE n > 3", &plan, &err), &err, "compile");
+    assert_int_equal(plan->column_count, 6);
+    assert_true(str_equal(plan->user, STR_LIT("ann")) && plan->filter != NULL);
+    live_plan_unref(plan);
+    fixture_check(compile(&f, "ann", "SELECT * FROM mine ORDER BY _seq DESC LIMIT 7", &plan, &err), &err,
+                  "compile");
+    assert_int_equal(plan->snapshot_limit, 7);
+    assert_ptr_equal(live_plan_ref(plan), plan);
+    live_plan_unref(plan);
+    live_plan_unref(plan);
+    fixture_close(&f);
+}
+
+/* Number of rows of ours that match. */
+static unsigned matching(struct sql_fixture *f, const char *sql)
+{
+    struct live_plan *plan = NULL;
+    struct view *view = view_acquire(f->store);
+    struct arena arena;
+    struct scan *scan = NULL;
+    struct error err;
+    struct row row;
+    unsigned count = 0;
+
+    arena_init(&arena, 0);
+    fixture_check(compile(f, "ann", sql, &plan, &err), &err, sql);
+    struct scan_options options = {.view = view, .table = plan->table, .with_deleted = true,
+                                   .seq_after = -1, .arena = &arena};
+    fixture_check(scan_open(f->store, &options, &scan, &err), &err, "scan");
+    while (scan_next(scan, &row, &err) == STATUS_OK) {
+        bool matches = false;
+        fixture_check(live_plan_matches(plan, &row, &arena, &matches, &err), &err, "match");
+        count += matches;
+    }
+    scan_close(scan);
+    live_plan_unref(plan);
+    view_release(view);
+    arena_clear(&arena);
+    return count;
+}
+
+static void test_live_plan__matches(void **state)
+{
+    struct sql_fixture f = {0};
+    (void)state;
+
+    open_tables(&f);
+    fixture_sql(&f, "INSERT INTO ours VALUES (1, 'x', 10), (2, 'y', NULL), (3, 'z', 30), (4, 'w', 40)");
+    fixture_sql(&f, "DELETE FROM ours WHERE a = 4");
+    assert_int_equal(matching(&f, "SELECT * FROM ours"), 3);
+    assert_int_equal(matching(&f, "SELECT * FROM ours WHERE v > 10"), 1);
+    assert_int_equal(matching(&f, "SELECT * FROM ours WHERE NOT (v > 10)"), 1);
+    assert_int_equal(matching(&f, "SELECT * FROM ours WHERE v IS NULL OR b LIKE 'x%'"), 2);
+    assert_int_equal(matching(&f, "SELECT * FROM ours WHERE _deleted"), 1);
+    assert_int_equal(matching(&f, "SELECT * FROM ours WHERE _deleted IN (true, false)"), 4);
+    assert_int_equal(matching(&f, "SELECT * FROM ours WHERE b = CURRENT_USER()"), 0);
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_live_plan__refuses_what_cannot_be_matched),
+        cmocka_unit_test(test_live_plan__adds_key_and_seq),
+        cmocka_unit_test(test_live_plan__matches),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
