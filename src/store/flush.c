@@ -25,6 +25,7 @@ enum {
     FLUSH_SHADOWS_MAX = 10000,    /* rewrite when more are held back, … */
     FLUSH_SHADOW_SHARE = 4,       /* … or one in so many of the hot rows */
     FLUSH_SAMPLE_ROWS = 64,
+    FLUSH_WRITE_OUT_ROWS = 500,   /* removed rows of one instance that a reader should not meet */
 };
 
 /* ---- the settled rows of one instance ------------------------------------------------------------- */
@@ -232,6 +233,7 @@ static enum status flush_run_settled(struct flush_run *run, const struct view *v
         .arena = &arena,
     };
     enum status status = flush_run_sample(run, &options, err);
+    options.whole = true;
     if (status == STATUS_OK)
         status = scan_open(run->store, &options, &scan, err);
     if (status == STATUS_OK)
@@ -259,6 +261,9 @@ static enum status flush_instance(struct flush_run *run, struct error *err)
     run->buffered_at_view = counters.buffered_rows;
     if (status == STATUS_OK && counters.buffered_rows > 0)
         status = flush_run_settled(run, view, table, err);
+    /* What is left of the rows in memory would slow readers down until the next write-out. */
+    if (table != NULL && run->dropped >= FLUSH_WRITE_OUT_ROWS)
+        kv_flush(run->store->kv, table->rows);
     view_release(view);
     if (status != STATUS_OK || run->shadows == 0)
         return status;

@@ -3,7 +3,7 @@
  * The rows of the file are removed from hot with one DeleteRange from the lowest to the highest of them,
  * and what must stay in that range is put back behind it in the same batch. What must stay is found by
  * walking the range as it is now (only the commit thread changes it, so nothing moves meanwhile) beside the
- * file's list of {key hash, _seq}, both in key order:
+ * file's list of {key hash, _seq}, both from the lowest key up:
  *
  *   same key, same _seq       in the file: gone from hot
  *   same key, other _seq      written after the flush's view: stays, and now hides a cold row, so it
@@ -26,8 +26,8 @@ struct flush_walk {
     const struct table *table;
     struct kv_batch *batch;
     struct buf lower, upper, row;
-    const struct flush_entry *entries;
-    size_t entry_count, next;
+    const struct flush_entry *entries; /* keys descending; the walk goes up, which is faster */
+    size_t left;
     size_t prefix_size;
 };
 
@@ -46,8 +46,7 @@ static void flush_walk_key(const struct table *table, struct str user, struct st
 static void flush_walk_row(struct flush_walk *walk, struct str key, struct str bytes)
 {
     struct str row_id = str_from(key.data + walk->prefix_size, key.size - walk->prefix_size);
-    const struct flush_entry *entry =
-        walk->next < walk->entry_count ? &walk->entries[walk->next] : NULL;
+    const struct flush_entry *entry = walk->left > 0 ? &walk->entries[walk->left - 1] : NULL;
     bool in_file =
         entry != NULL && entry->hash == hash_bytes_seeded(row_id, walk->install->file->seed);
 
@@ -56,7 +55,7 @@ static void flush_walk_row(struct flush_walk *walk, struct str key, struct str b
         kv_batch_put(walk->batch, walk->table->rows, key, bytes);
         return;
     }
-    walk->next++;
+    walk->left--;
     if (row_seq(bytes) == entry->seq) {
         walk->install->dropped++;
         return;
@@ -83,8 +82,8 @@ static enum status flush_walk_range(struct flush_walk *walk, struct error *err)
 
     kv_batch_delete_range(walk->batch, walk->table->rows, options.lower, options.upper);
     struct kv_iterator *iterator = kv_iterator_open(store->kv, walk->table->rows, &options);
-    for (kv_iterator_seek_last(iterator); kv_iterator_is_valid(iterator);
-         kv_iterator_prev(iterator)) {
+    for (kv_iterator_seek_first(iterator); kv_iterator_is_valid(iterator);
+         kv_iterator_next(iterator)) {
         struct str bytes = kv_iterator_value(iterator);
         if (bytes.size < ROW_HEADER_BYTES) {
             status = error_set(err, STATUS_CORRUPT, "row is shorter than its header");
@@ -95,7 +94,7 @@ static enum status flush_walk_range(struct flush_walk *walk, struct error *err)
     if (status == STATUS_OK)
         status = kv_iterator_status(iterator, err);
     kv_iterator_close(iterator);
-    CHECK(status != STATUS_OK || walk->next == walk->entry_count); /* FLUSH_ALONE */
+    CHECK(status != STATUS_OK || walk->left == 0); /* FLUSH_ALONE */
     return status;
 }
 
@@ -108,7 +107,7 @@ static enum status flush_install_rows(struct flush_install *install, const struc
         .table = table,
         .batch = batch,
         .entries = (const struct flush_entry *)(const void *)file->entries.data,
-        .entry_count = file->entry_count,
+        .left = file->entry_count,
         .prefix_size = table->kind == TABLE_KIND_USER ? install->user.size + 1 : 0,
     };
 

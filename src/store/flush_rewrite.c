@@ -42,6 +42,7 @@ static enum status flush_merge_open(struct flush_merge *merge, struct error *err
         .descending = true,
         .with_deleted = true,
         .hot_only = true,
+        .whole = true,
         .seq_after = -1,
         .arena = &merge->arena,
     };

@@ -16,16 +16,16 @@
  */
 #include "base/check.h"
 #include "store/cold.h"
+#include "store/hot.h"
 #include "store/store_internal.h"
 
 struct scan {
     struct store *store;
     struct scan_options options;
     struct row_projections projections;
-    struct kv_iterator *hot;
-    size_t prefix_size; /* `{user}:` before each hot key */
-    bool hot_started;
-    bool hot_consumed; /* the hot row was returned or hidden: step first */
+    struct hot_cursor hot;
+    struct str hot_key, hot_bytes; /* the row it stands on; empty key = end */
+    bool hot_consumed;             /* that row was returned: step first */
     struct segment_list *list;
     struct cold_cursor_options cold;
     struct segment **waiting; /* segments not opened yet, next first */
@@ -110,27 +110,57 @@ static struct str scan_hot_bound(struct scan *scan, struct str bound, char separ
     return str_from(bytes, user.size + 1 + bound.size);
 }
 
-static void scan_open_hot(struct scan *scan)
+/* Number of hot rows, where it is worth a look-up: they end the walk over what a flush removed, and tell
+ * a descending walk how to go. */
+static enum status scan_open_count(struct scan *scan, int64_t *rows, struct error *err)
 {
     const struct scan_options *options = &scan->options;
-    struct str lower = scan->lower, upper = scan->upper;
+    enum table_kind kind = options->table->kind;
+    bool was_flushed = scan->list != NULL && scan->list->count > 0;
+    struct instance_record instance;
+
+    CHECK(options->view->snapshot != NULL);
+    *rows = -1;
+    if ((kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED) ||
+        (!was_flushed && (!options->descending || options->whole)))
+        return STATUS_OK;
+    enum status status = instance_load(
+        scan->store, options->view->snapshot, options->table->id,
+        kind == TABLE_KIND_USER ? options->user : STR_EMPTY,
+        options->cached_only ? KV_READ_CACHED : 0, &instance, err);
+    if (status != STATUS_OK)
+        return hot_translate(status, options->table, err);
+    *rows = instance.buffered_rows;
+    return STATUS_OK;
+}
+
+static enum status scan_open_hot(struct scan *scan, struct error *err)
+{
+    const struct scan_options *options = &scan->options;
     bool prefixed = options->table->kind == TABLE_KIND_USER;
+    struct hot_cursor_options hot = {
+        .table = options->table,
+        .snapshot = options->view->snapshot,
+        .lower = scan->lower,
+        .upper = scan->upper,
+        .descending = options->descending,
+        .cached_only = options->cached_only,
+        .fill_cache = !options->hot_only,
+        .whole = options->whole,
+        .cancelled = options->cancelled,
+    };
 
     CHECK(options->table->rows != NULL);
     if (prefixed) { /* `{user};` follows all keys of `{user}:` */
-        lower = scan_hot_bound(scan, lower, ':');
-        upper = scan_hot_bound(scan, upper, upper.size > 0 ? ':' : ';');
-        scan->prefix_size = options->user.size + 1;
+        hot.lower = scan_hot_bound(scan, scan->lower, ':');
+        hot.upper = scan_hot_bound(scan, scan->upper, scan->upper.size > 0 ? ':' : ';');
+        hot.prefix_size = options->user.size + 1;
     }
-    struct kv_iterator_options hot = {
-        .snapshot = options->view->snapshot,
-        .lower = lower,
-        .upper = upper,
-        .flags = options->cached_only ? KV_READ_CACHED : 0,
-        .prefix_same = prefixed,
-        .fill_cache = !options->hot_only,
-    };
-    scan->hot = kv_iterator_open(scan->store->kv, options->table->rows, &hot);
+    enum status status = scan_open_count(scan, &hot.rows, err);
+    if (status == STATUS_OK)
+        hot_cursor_open(scan->store, &hot, &scan->hot);
+    scan->hot_consumed = true;
+    return status;
 }
 
 enum status scan_open(struct store *store, const struct scan_options *options, struct scan **out,
@@ -144,15 +174,15 @@ enum status scan_open(struct store *store, const struct scan_options *options, s
     scan->store = store;
     scan->options = *options;
     scan_open_bounds(scan);
-    if (!scan->empty) {
-        if (!options->hot_only && (kind == TABLE_KIND_USER || kind == TABLE_KIND_SHARED)) {
-            enum status status = scan_open_cold(scan, err);
-            if (status != STATUS_OK) {
-                scan_close(scan);
-                return status;
-            }
-        }
-        scan_open_hot(scan);
+    enum status status = STATUS_OK;
+    if (!scan->empty && !options->hot_only &&
+        (kind == TABLE_KIND_USER || kind == TABLE_KIND_SHARED))
+        status = scan_open_cold(scan, err);
+    if (!scan->empty && status == STATUS_OK)
+        status = scan_open_hot(scan, err);
+    if (status != STATUS_OK) {
+        scan_close(scan);
+        return status;
     }
     *out = scan;
     return STATUS_OK;
@@ -163,41 +193,25 @@ void scan_close(struct scan *scan)
     if (scan == NULL)
         return;
     CHECK(scan->store != NULL);
-    kv_iterator_close(scan->hot);
+    hot_cursor_close(&scan->hot);
     for (uint32_t i = 0; i < scan->open_count; i++)
         cold_cursor_close(&scan->open[i]);
     scan->open_count = 0;
     segment_list_unref(scan->list);
     scan->list = NULL;
-    scan->hot = NULL;
 }
 
 /* ---- the hot side --------------------------------------------------------------------------------- */
 
-/* Makes the iterator stand on the next hot row; `key` is empty at the end. */
-static enum status scan_hot_step(struct scan *scan, struct str *key, struct error *err)
+/* Makes the cursor stand on the next hot row. */
+static enum status scan_hot_step(struct scan *scan, struct error *err)
 {
-    if (!scan->hot_started) {
-        scan->hot_started = true;
-        if (scan->options.descending)
-            kv_iterator_seek_last(scan->hot);
-        else
-            kv_iterator_seek_first(scan->hot);
-    } else if (scan->hot_consumed && kv_iterator_is_valid(scan->hot)) {
-        if (scan->options.descending)
-            kv_iterator_prev(scan->hot);
-        else
-            kv_iterator_next(scan->hot);
-    }
+    CHECK(scan->store != NULL);
+    if (!scan->hot_consumed)
+        return STATUS_OK;
+    enum status status = hot_cursor_next(&scan->hot, &scan->hot_key, &scan->hot_bytes, err);
     scan->hot_consumed = false;
-    if (!kv_iterator_is_valid(scan->hot)) {
-        *key = STR_EMPTY;
-        return hot_translate(kv_iterator_status(scan->hot, err), scan->options.table, err);
-    }
-    struct str full = kv_iterator_key(scan->hot);
-    CHECK(full.size > scan->prefix_size);
-    *key = str_from(full.data + scan->prefix_size, full.size - scan->prefix_size);
-    return STATUS_OK;
+    return hot_translate(status, scan->options.table, err);
 }
 
 /* ---- the cold side -------------------------------------------------------------------------------- */
@@ -279,13 +293,12 @@ static enum status scan_cold_reach(struct scan *scan, struct str hot_key, struct
 
 /* ---- merging -------------------------------------------------------------------------------------- */
 
-static enum status scan_take_hot(struct scan *scan, struct str key, struct row *row,
-                                 struct error *err)
+static enum status scan_take_hot(struct scan *scan, struct row *row, struct error *err)
 {
     CHECK(!scan->hot_consumed);
     scan->hot_consumed = true;
     *row = (struct row){
-        .table = scan->options.table, .key = key, .bytes = kv_iterator_value(scan->hot)};
+        .table = scan->options.table, .key = scan->hot_key, .bytes = scan->hot_bytes};
     enum status status =
         row_accept(scan->options.table, &scan->projections, scan->options.arena, row, err);
     return hot_translate(status, scan->options.table, err);
@@ -307,8 +320,8 @@ static enum status scan_take_cold(struct scan *scan, struct row *row, struct err
 /* The next key of either side with its current version. */
 static enum status scan_merge(struct scan *scan, struct row *row, struct error *err)
 {
-    struct str key;
-    enum status status = scan_hot_step(scan, &key, err);
+    enum status status = scan_hot_step(scan, err);
+    struct str key = scan->hot_key;
 
     if (status == STATUS_OK && scan->cold_consumed)
         status = scan_cold_step(scan, err);
@@ -317,14 +330,14 @@ static enum status scan_merge(struct scan *scan, struct row *row, struct error *
     if (status != STATUS_OK)
         return status;
     if (scan->open_count == 0)
-        return key.size > 0 ? scan_take_hot(scan, key, row, err) : STATUS_END;
+        return key.size > 0 ? scan_take_hot(scan, row, err) : STATUS_END;
     if (key.size == 0 || scan_is_before(scan, scan->open[0].key, key))
         return scan_take_cold(scan, row, err);
     if (str_equal(scan->open[0].key, key)) {
-        CHECK_SLOW((row_header_get(kv_iterator_value(scan->hot)).flags & ROW_SHADOW) != 0);
+        CHECK_SLOW((row_header_get(scan->hot_bytes).flags & ROW_SHADOW) != 0);
         scan->cold_consumed = true; /* ONE_VERSION: the hot row hides it */
     }
-    return scan_take_hot(scan, key, row, err);
+    return scan_take_hot(scan, row, err);
 }
 
 enum status scan_next(struct scan *scan, struct row *row, struct error *err)

@@ -90,6 +90,7 @@ struct scan_options {
     bool descending;
     bool with_deleted;            /* rows with _deleted too */
     bool hot_only;                /* flush, counts */
+    bool whole;                   /* all rows of the range will be read: quicker when descending */
     int64_t seq_after;            /* only rows with _seq > this (-1 = all); prunes segments */
     bool cached_only;             /* loop threads: WOULD_BLOCK instead of touching disk or DuckDB */
     const atomic_bool *cancelled; /* may be NULL */
