@@ -242,6 +242,13 @@ enum status parser_new_name(struct parser *parser, const char *what, struct str 
     return parser_check_new_name(parser, what, *out, start);
 }
 
+/* `default` is reserved, but it is also the namespace that everybody starts in: `default.t`. */
+static bool parser_at_default_space(struct parser *parser)
+{
+    CHECK(parser != NULL);
+    return parser_is(parser, KEYWORD_DEFAULT) && parser_ahead(parser)->kind == TOKEN_DOT;
+}
+
 enum status parser_table_name(struct parser *parser, struct ast_name *out)
 {
     struct str parts[4];
@@ -253,8 +260,9 @@ enum status parser_table_name(struct parser *parser, struct ast_name *out)
     do {
         if (count == ARRAY_COUNT(parts))
             return parser_error_at(parser, out->start, "a table name has too many parts");
-        status = count == 0 ? parser_name_part(parser, &parts[count])
-                            : parser_label(parser, &parts[count]);
+        status = count == 0 && !parser_at_default_space(parser)
+                     ? parser_name_part(parser, &parts[count])
+                     : parser_label(parser, &parts[count]);
         if (status != STATUS_OK)
             return status;
         count++;
