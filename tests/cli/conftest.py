@@ -26,7 +26,9 @@ class Cli:
 
     def environment(self, extra=None):
         env = {k: v for k, v in os.environ.items() if not k.startswith("KALAM_")}
-        env.update(HOME=str(self.home), TERM="xterm", LANG="C.UTF-8", TZ="UTC", **(extra or {}))
+        env.update(HOME=str(self.home), TERM="xterm", LANG="C.UTF-8", TZ="UTC",
+                   LSAN_OPTIONS=f"suppressions={kalam.ROOT}/tests/support/lsan.supp:print_suppressions=0",
+                   **(extra or {}))
         return env
 
     def arguments(self, args, port=True):
@@ -99,6 +101,19 @@ class Terminal:
 
     def interrupt(self):
         self.type("\x03")
+
+    def leave(self):
+        """Ctrl+D, again if it came while the terminal was not in raw mode yet (the kernel keeps it as NUL)."""
+        for _ in range(50):
+            self.type("\x04")
+            end = time.monotonic() + 0.2
+            while self.read(max(0.0, end - time.monotonic())):
+                pass
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+                return self.code
+        raise AssertionError("Ctrl+D does not end it:\n" + self.text)
 
     def wait(self, limit_s=20):
         """Reads to the end; returns the exit code."""
