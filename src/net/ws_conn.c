@@ -35,7 +35,7 @@ struct ws_conn {
     int64_t last_frame_ms, last_progress_ms;
     int64_t window_s; /* second that window_count belongs to */
     uint32_t window_count;
-    bool closing, known;
+    bool closing, known, counted;
     struct task task;
     pthread_mutex_t mutex; /* guards the rest */
     struct wire_message **outbox;
@@ -132,6 +132,7 @@ static void ws_put_error(struct ws_conn *ws, const char *id, const char *code, c
     ws_put(ws, &error);
 }
 
+/* Neither served nor counted from here on: what is left is to send the queue and close. */
 static void ws_leave_live(struct ws_conn *ws)
 {
     struct live_peer *peer = ws->peer;
@@ -140,6 +141,9 @@ static void ws_leave_live(struct ws_conn *ws)
     ws->peer = NULL;
     if (peer != NULL)
         live_peer_close(peer);
+    if (ws->counted)
+        atomic_fetch_sub_explicit(&ws->shard->websockets, 1, memory_order_relaxed);
+    ws->counted = false;
 }
 
 static void ws_close(struct ws_conn *ws, uint16_t code, const char *reason)
@@ -459,7 +463,6 @@ static void ws_closed(void *context)
     struct ws_conn *ws = context;
 
     ws_leave_live(ws); /* after it nobody calls ws_send */
-    atomic_fetch_sub_explicit(&ws->shard->websockets, 1, memory_order_relaxed);
     pthread_mutex_lock(&ws->mutex);
     CHECK(!ws->closed);
     ws->closed = true;
@@ -489,6 +492,7 @@ void ws_conn_new(const struct ws_conn_options *options)
     ws->last_frame_ms = ws->last_progress_ms = loop_now_ms(shard->loop);
     CHECK(pthread_mutex_init(&ws->mutex, NULL) == 0);
     ws_codec_init(&ws->codec, shard->net->options.message_bytes_max, &ws_events, ws);
+    ws->counted = true;
     atomic_fetch_add_explicit(&shard->websockets, 1, memory_order_relaxed);
     sock_attach(ws->sock, &ws_handlers, ws);
     sock_urgent(ws->sock, false);

@@ -1,9 +1,10 @@
 /* test_http_parser.c — requests whole, in every cut and byte by byte give the same; what llhttp
  * lets through and we do not; limits. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "net/http_parser.h"

@@ -1,9 +1,10 @@
 /* test_timer_wheel.c — deadlines are never early, late by at most two ticks, movable from anywhere.
  */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "net/timer_wheel.h"
 

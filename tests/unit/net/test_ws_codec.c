@@ -1,9 +1,10 @@
 /* test_ws_codec.c — messages in every cut, fragments, control frames between them, what is refused;
  * nothing is kept between messages. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "net/ws_codec.h"

@@ -1,9 +1,10 @@
 /* test_config.c — precedence, types, ranges, units, warnings; the shipped file and the handbook
  * name every key. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "base/mem.h"
 #include "server/config.h"

@@ -1,9 +1,10 @@
 /* test_toml.c — documents that Python's tomllib reads must give the same pairs, documents that it
  * refuses must be refused; what TOML allows and we do not is refused by name. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "base/buf.h"
 #include "server/toml.h"

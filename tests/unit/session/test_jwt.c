@@ -1,8 +1,9 @@
 /* test_jwt.c — tokens that must pass and tokens that must not; the cache does not outlive times. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "session/jwt.h"
 

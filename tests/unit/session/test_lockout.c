@@ -1,9 +1,10 @@
 /* test_lockout.c — names are locked after the last failure that is allowed, and freed by time or by
  * success; rates start anew each second; both stay bounded. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "session/lockout.h"
 

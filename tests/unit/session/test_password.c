@@ -1,8 +1,9 @@
 /* test_password.c — rules for new passwords; hashes verify, differ by salt, carry their cost. */
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 #include "session/password.h"
 
