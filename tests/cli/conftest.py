@@ -64,7 +64,7 @@ class Terminal:
             # The child knows its width before it looks.
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
             os.execve(args[0], args, env)
-        self.raw, self.seen, self.code = b"", 0, None
+        self.raw, self.seen, self.code, self.ended = b"", 0, None, False
 
     def read(self, limit_s):
         ready, _, _ = select.select([self.fd], [], [], limit_s)
@@ -73,8 +73,9 @@ class Terminal:
         try:
             data = os.read(self.fd, 65536)
         except OSError:
-            return False
+            data = b""
         self.raw += data
+        self.ended = not data
         return bool(data)
 
     @property
@@ -106,13 +107,10 @@ class Terminal:
         """Ctrl+D, again if it came while the terminal was not in raw mode yet (the kernel keeps it as NUL)."""
         for _ in range(50):
             self.type("\x04")
-            end = time.monotonic() + 0.2
-            while self.read(max(0.0, end - time.monotonic())):
+            while self.read(0.2):
                 pass
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.code = os.waitstatus_to_exitcode(status)
-                return self.code
+            if self.ended:
+                return self.wait()
         raise AssertionError("Ctrl+D does not end it:\n" + self.text)
 
     def wait(self, limit_s=20):
