@@ -73,7 +73,8 @@ static void job_append(char *text, const char *format, ...)
     va_end(args);
 }
 
-/* ---- the work ------------------------------------------------------------------------------------- */
+/* ---- the work
+ * ------------------------------------------------------------------------------------- */
 
 static void job_flush_progress(void *context, uint64_t users, uint64_t rows, uint64_t bytes)
 {
@@ -147,8 +148,8 @@ static enum status job_cleanup(struct job *job, struct error *err)
     uint64_t rows = 0;
 
     CHECK(job->jobs->retention_days > 0);
-    enum status status = job_row_cleanup(
-        job->jobs, clock_now_us() - job->jobs->retention_days * day_us, &rows, err);
+    enum status status =
+        job_row_cleanup(job->jobs, clock_now_us() - job->jobs->retention_days * day_us, &rows, err);
     (void)snprintf(job->result, sizeof(job->result), "%llu job rows deleted",
                    (unsigned long long)rows);
     return status;
@@ -170,7 +171,8 @@ static enum status job_work(struct job *job, struct error *err)
     UNREACHABLE("job type");
 }
 
-/* ---- around it ------------------------------------------------------------------------------------ */
+/* ---- around it
+ * ------------------------------------------------------------------------------------ */
 
 static void job_begin(struct job *job)
 {

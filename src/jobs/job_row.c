@@ -1,14 +1,13 @@
 /* job_row.c — jobs as rows of system.jobs (spec §5.7): the part of a job that survives.
  *
- * A row is always written whole. What a restart needs to go on is in columns everybody can read: target,
- * user and parameters, a JSON array of strings ("table_id:7", "all_users", "with_shadows").
+ * A row is always written whole. What a restart needs to go on is in columns everybody can read:
+ * target, user and parameters, a JSON array of strings ("table_id:7", "all_users", "with_shadows").
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "catalog/system_tables.h"
 #include "jobs/jobs_internal.h"
 #include "store/commit.h"
-
 
 #define JOB_PARAMETER_TABLE "table_id:"
 #define JOB_PARAMETER_ALL "all_users"
@@ -59,7 +58,8 @@ static const struct table *job_row_table(const struct view *view)
     return table;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------------------------- */
 
 static void job_row_put_json(struct buf *out, struct str text)
 {
@@ -118,8 +118,8 @@ static struct value job_row_time(int64_t time_us)
 static void job_row_values(const struct job *job, const char *status, struct arena *arena,
                            struct value *values)
 {
-    struct str key = arena_printf(arena, "%s:%s.%s:%s", job->type_name, job->space,
-                                  job->name, job->all_users ? "*" : job->user);
+    struct str key = arena_printf(arena, "%s:%s.%s:%s", job->type_name, job->space, job->name,
+                                  job->all_users ? "*" : job->user);
 
     CHECK(status[0] != '\0');
     values[JOB_COLUMN_JOB_ID] = value_text(VALUE_TEXT, str_from_c(job->id.text));
@@ -162,7 +162,8 @@ enum status job_row_save(struct job *job, const char *status, struct error *err)
     return saved;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------- */
 
 static void job_row_get_text(const struct row *row, enum job_column column, struct arena *arena,
                              char *out, size_t size)
@@ -279,8 +280,7 @@ enum status job_row_status(struct jobs *jobs, struct str id, char out[16], struc
 {
     struct view *view = view_acquire(jobs->store);
     const struct table *table = job_row_table(view);
-    struct value values[JOB_COLUMN_COUNT] = {
-        [JOB_COLUMN_JOB_ID] = value_text(VALUE_TEXT, id)};
+    struct value values[JOB_COLUMN_COUNT] = {[JOB_COLUMN_JOB_ID] = value_text(VALUE_TEXT, id)};
     struct row_pin pin = {.cold = NULL};
     struct arena arena;
     struct buf key;
@@ -305,7 +305,8 @@ enum status job_row_status(struct jobs *jobs, struct str id, char out[16], struc
     return status;
 }
 
-/* ---- old rows ------------------------------------------------------------------------------------- */
+/* ---- old rows
+ * ------------------------------------------------------------------------------------- */
 
 static enum status job_row_delete(struct jobs *jobs, const struct view *view, struct str id,
                                   struct error *err)

@@ -1,12 +1,13 @@
 /* jobs.c — the queue: who waits, who runs, who is asked to stop.
  *
- * Jobs are kept in one list in order of arrival. A pending one starts as soon as a worker is free and no
- * other job of its table runs. A flush that is asked for while one that covers it is pending or running is
- * not made anew: the asker gets the existing id. From the commit thread (jobs_flush_post) only a pending
- * one counts, because a running one may have passed the new rows already.
+ * Jobs are kept in one list in order of arrival. A pending one starts as soon as a worker is free
+ * and no other job of its table runs. A flush that is asked for while one that covers it is pending
+ * or running is not made anew: the asker gets the existing id. From the commit thread
+ * (jobs_flush_post) only a pending one counts, because a running one may have passed the new rows
+ * already.
  *
- * One mutex guards the list; rows of system.jobs are written without it. A job in PREPARING is in the
- * list, so that nobody starts a second one, but cannot start before its row is durable.
+ * One mutex guards the list; rows of system.jobs are written without it. A job in PREPARING is in
+ * the list, so that nobody starts a second one, but cannot start before its row is durable.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "jobs/jobs.h"
@@ -24,7 +25,8 @@
 
 enum { JOBS_NICE = 10, JOBS_TIMER_STACK_BYTES = 1 << 20 };
 
-/* ---- the list; the mutex is held ------------------------------------------------------------------ */
+/* ---- the list; the mutex is held
+ * ------------------------------------------------------------------ */
 
 static bool jobs_table_runs(const struct jobs *jobs, struct table_id table)
 {
@@ -84,9 +86,9 @@ static struct job *jobs_find_flush(struct jobs *jobs, const struct job *wanted, 
         if (job->type != JOB_FLUSH || job->table.value != wanted->table.value ||
             atomic_load(&job->cancelled) || (job->state == JOB_RUNNING && !running_too))
             continue;
-        bool covers_user = job->all_users || (!wanted->all_users &&
-                                              str_equal(str_from_c(job->user),
-                                                        str_from_c(wanted->user)));
+        bool covers_user =
+            job->all_users ||
+            (!wanted->all_users && str_equal(str_from_c(job->user), str_from_c(wanted->user)));
         if (covers_user && (job->with_shadows || !wanted->with_shadows))
             return job;
     }
@@ -103,7 +105,8 @@ static struct job *jobs_find(struct jobs *jobs, struct str id)
     return job;
 }
 
-/* ---- running -------------------------------------------------------------------------------------- */
+/* ---- running
+ * -------------------------------------------------------------------------------------- */
 
 /* Rows that came during the flush may already be enough for the next one. */
 static bool jobs_after_flush_user(void *context, struct str user,
@@ -213,7 +216,8 @@ static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id
     return status;
 }
 
-/* ---- asking for jobs ------------------------------------------------------------------------------ */
+/* ---- asking for jobs
+ * ------------------------------------------------------------------------------ */
 
 enum status jobs_flush(struct jobs *jobs, struct table_id table_id, struct str user, bool all_users,
                        bool with_shadows, struct job_id *id, bool *existing, struct error *err)
@@ -227,10 +231,10 @@ enum status jobs_flush(struct jobs *jobs, struct table_id table_id, struct str u
     if (table == NULL)
         status = error_set(err, STATUS_TABLE_NOT_FOUND, "no such table");
     else if (table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED)
-        status = error_set(err, STATUS_INVALID_OPERATION,
-                           "cannot flush \"%.*s.%.*s\": %s tables have no cold storage",
-                           STR_ARG(table->space), STR_ARG(table->name),
-                           table_kind_name(table->kind));
+        status =
+            error_set(err, STATUS_INVALID_OPERATION,
+                      "cannot flush \"%.*s.%.*s\": %s tables have no cold storage",
+                      STR_ARG(table->space), STR_ARG(table->name), table_kind_name(table->kind));
     else if (user.size >= JOB_USER_BYTES)
         status = error_set(err, STATUS_INVALID_OPERATION, "user id is too long");
     if (status == STATUS_OK) {
@@ -278,10 +282,11 @@ enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str
     return jobs_submit(jobs, job, id, &existing, err);
 }
 
-/* ---- stopping some of them ------------------------------------------------------------------------ */
+/* ---- stopping some of them
+ * ------------------------------------------------------------------------ */
 
-/* Takes the pending jobs of a table (all with id 0) out of the list; running ones are told. The mutex is
- * held. */
+/* Takes the pending jobs of a table (all with id 0) out of the list; running ones are told. The
+ * mutex is held. */
 static struct job *jobs_cancel_locked(struct jobs *jobs, struct table_id table, bool flush_only)
 {
     struct job *pending = NULL, **link = &jobs->first;
@@ -362,7 +367,8 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
                      status_text);
 }
 
-/* ---- start and stop ------------------------------------------------------------------------------- */
+/* ---- start and stop
+ * ------------------------------------------------------------------------------- */
 
 /* What the last run left behind (spec §7.3): flushes and deletions go on under their id. */
 static void jobs_resume(struct job *job)
@@ -450,8 +456,8 @@ static enum status jobs_flush_all_start(struct jobs *jobs, struct error *err)
     const struct table *table;
     enum status status = STATUS_OK;
 
-    for (size_t i = 0; status == STATUS_OK &&
-                       (table = catalog_table_at(view_catalog(view), i)) != NULL; i++) {
+    for (size_t i = 0;
+         status == STATUS_OK && (table = catalog_table_at(view_catalog(view), i)) != NULL; i++) {
         bool buffered = false, existing;
         struct job_id id;
         if (table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED)

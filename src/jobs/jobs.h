@@ -1,7 +1,9 @@
-/* jobs.h — background work: a persisted queue, worker threads at low priority, cancellation, figures.
+/* jobs.h — background work: a persisted queue, worker threads at low priority, cancellation,
+ * figures.
  *
- * The row in system.jobs is the truth: it is written `running` with parameters before any work, and finished with
- * result, counts, CPU time and peak memory. A job left pending or running by a crash is taken up again (flush) or failed (others).
+ * The row in system.jobs is the truth: it is written `running` with parameters before any work, and
+ * finished with result, counts, CPU time and peak memory. A job left pending or running by a crash
+ * is taken up again (flush) or failed (others).
  * Thread: any, blocking where said. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef JOBS_JOBS_H
@@ -14,26 +16,33 @@ struct jobs;
 
 struct jobs_options {
     struct store *store;
-    unsigned flush_threads; /* flush.max_concurrent_jobs */
-    struct str node;        /* name of this server */
-    unsigned retention_days; /* jobs.retention_days; rows of finished jobs older than this go, 0 = never */
+    unsigned flush_threads;  /* flush.max_concurrent_jobs */
+    struct str node;         /* name of this server */
+    unsigned retention_days; /* jobs.retention_days; rows of finished jobs older than this go, 0 =
+                                never */
 };
 
 /* Recovers jobs of the last run, starts the threads. */
-enum status jobs_start(const struct jobs_options *options, struct jobs **out, struct error *err) MUST_CHECK;
+enum status jobs_start(const struct jobs_options *options, struct jobs **out,
+                       struct error *err) MUST_CHECK;
 /* Cancels what runs, joins. Flushing at shutdown is jobs_flush_all before it. */
 void jobs_stop(struct jobs *jobs);
 
-struct job_id { char text[96]; };
-/* Starts a flush of a table (user empty and all_users: every instance); a pending or running flush of the same table gives its id and
- * `existing`. Returns when the job row is durable: blocking, workers only. */
-enum status jobs_flush(struct jobs *jobs, struct table_id table, struct str user, bool all_users, bool with_shadows,
-                       struct job_id *id, bool *existing, struct error *err) MUST_CHECK;
+struct job_id {
+    char text[96];
+};
+/* Starts a flush of a table (user empty and all_users: every instance); a pending or running flush
+ * of the same table gives its id and `existing`. Returns when the job row is durable: blocking,
+ * workers only. */
+enum status jobs_flush(struct jobs *jobs, struct table_id table, struct str user, bool all_users,
+                       bool with_shadows, struct job_id *id, bool *existing,
+                       struct error *err) MUST_CHECK;
 /* From the commit thread's flush_due: never blocks. */
 void jobs_flush_post(struct jobs *jobs, struct table_id table, struct str user);
-/* Drops the files of a dropped table as job `table_deletion`. Blocking until the job row is durable. */
-enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str space, struct str name,
-                            struct job_id *id, struct error *err) MUST_CHECK;
+/* Drops the files of a dropped table as job `table_deletion`. Blocking until the job row is
+ * durable. */
+enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str space,
+                            struct str name, struct job_id *id, struct error *err) MUST_CHECK;
 /* Shutdown: flushes every table with buffered rows, waits at most `timeout_ms`. */
 enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err) MUST_CHECK;
 /* Blocks until no flush of the table runs (DROP). */

@@ -54,7 +54,7 @@ struct jobs {
     unsigned threads, retention_days;
     struct worker_pool *pool;
     pthread_t timer;
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex;  /* guards what follows */
     pthread_cond_t changed; /* a job went, or the jobs stop */
     struct job *first;
     unsigned running;
@@ -69,7 +69,8 @@ struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table
 /* Runs on a worker: the row, the work, the row again. */
 void job_run(struct job *job);
 
-/* job_row.c: the row of system.jobs. `status` is one of pending, running, completed, failed, cancelled. */
+/* job_row.c: the row of system.jobs. `status` is one of pending, running, completed, failed,
+ * cancelled. */
 enum status job_row_save(struct job *job, const char *status, struct error *err) MUST_CHECK;
 /* Hands over every job that the last run left pending or running; the callee owns it. */
 enum status job_row_each_unfinished(struct jobs *jobs, void (*visit)(struct job *job),

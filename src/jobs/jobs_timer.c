@@ -1,9 +1,11 @@
-/* jobs_timer.c — flushes by time (spec §4.4) and the daily clean-up, on one thread that mostly sleeps.
+/* jobs_timer.c — flushes by time (spec §4.4) and the daily clean-up, on one thread that mostly
+ * sleeps.
  *
- * Twice a second it compares the tables of the newest catalogue with when their interval ends. Due times
- * advance by whole intervals, so nothing drifts. A table seen for the first time (start, CREATE, ALTER)
- * counts from its last flush, or its creation: what is overdue at start runs at once. A flush of
- * the whole table, whoever asked for it, starts the interval anew. SPDX-License-Identifier: Apache-2.0
+ * Twice a second it compares the tables of the newest catalogue with when their interval ends. Due
+ * times advance by whole intervals, so nothing drifts. A table seen for the first time (start,
+ * CREATE, ALTER) counts from its last flush, or its creation: what is overdue at start runs at
+ * once. A flush of a shared table by its row policy starts the interval anew.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/clock.h"
@@ -47,8 +49,7 @@ static bool jobs_timer_figures(struct jobs *jobs, const struct view *view,
     struct error err;
 
     *figures = (struct jobs_table_figures){.buffered = false};
-    enum status status =
-        instance_each(jobs->store, view, table, jobs_timer_visit, figures, &err);
+    enum status status = instance_each(jobs->store, view, table, jobs_timer_visit, figures, &err);
     CHECK(table->flush_interval_seconds > 0);
     if (status != STATUS_OK)
         log_warn("interval flush of %.*s.%.*s: %s", STR_ARG(table->space), STR_ARG(table->name),

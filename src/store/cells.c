@@ -1,5 +1,5 @@
-/* cells.c — the one place that turns values into cells of storage/ and back. The two enumerations list
- * the types in the same order, which the assertions below hold them to.
+/* cells.c — the one place that turns values into cells of storage/ and back. The two enumerations
+ * list the types in the same order, which the assertions below hold them to.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/cells.h"
@@ -19,9 +19,8 @@ _Static_assert((int)COLUMN_TIMESTAMP + 1 == (int)VALUE_TYPE_COUNT, "kinds mirror
 struct column_type cell_type(const struct data_type *type)
 {
     CHECK(type->kind < VALUE_TYPE_COUNT);
-    return (struct column_type){.kind = (enum column_kind)type->kind,
-                                .precision = type->precision,
-                                .scale = type->scale};
+    return (struct column_type){
+        .kind = (enum column_kind)type->kind, .precision = type->precision, .scale = type->scale};
 }
 
 void cell_from_value(const struct value *value, struct column_cell *cell)

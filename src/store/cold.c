@@ -1,7 +1,8 @@
 /* cold.c — look-ups and cursors over the cold segments of an instance (see cold.h).
  *
- * Rows lie by key descending, so "forward in the file" is descending. A cursor finds its first row by
- * binary search over the row groups of the record and then within the block; it holds one block at a
+ * Rows lie by key descending, so "forward in the file" is descending. A cursor finds its first row
+ * by binary search over the row groups of the record and then within the block; it holds one block
+ * at a
  * time. SPDX-License-Identifier: Apache-2.0
  */
 #include "store/cold.h"
@@ -24,7 +25,8 @@ enum status cold_translate(enum status status, const struct table *table, struct
                      STR_ARG(table->space), STR_ARG(table->name));
 }
 
-/* ---- one row -------------------------------------------------------------------------------------- */
+/* ---- one row
+ * -------------------------------------------------------------------------------------- */
 
 static enum status cold_get_segment(struct store *store, const struct table *table,
                                     const struct segment *segment, struct str key, bool cached_only,
@@ -69,7 +71,8 @@ enum status cold_get(struct store *store, const struct view *view, const struct 
     return STATUS_ABSENT;
 }
 
-/* ---- cursors -------------------------------------------------------------------------------------- */
+/* ---- cursors
+ * -------------------------------------------------------------------------------------- */
 
 bool cold_may_contribute(const struct segment *segment, const struct key_range *range,
                          int64_t seq_after)
@@ -91,15 +94,15 @@ void cold_cursor_close(struct cold_cursor *cursor)
 }
 
 /* Ends the cursor when its row lies outside the range on the far side. */
-static void cold_cursor_settle(const struct cold_cursor_options *options, struct cold_cursor *cursor)
+static void cold_cursor_settle(const struct cold_cursor_options *options,
+                               struct cold_cursor *cursor)
 {
     CHECK(cursor->row < cursor->block->rows);
     cursor->key = row_block_key(cursor->block, cursor->row);
     cursor->bytes = row_block_bytes(cursor->block, cursor->row);
     struct str lower = options->range.lower, upper = options->range.upper;
-    bool outside = options->descending
-                       ? lower.size > 0 && str_compare(cursor->key, lower) < 0
-                       : upper.size > 0 && str_compare(cursor->key, upper) >= 0;
+    bool outside = options->descending ? lower.size > 0 && str_compare(cursor->key, lower) < 0
+                                       : upper.size > 0 && str_compare(cursor->key, upper) >= 0;
     if (outside)
         cold_cursor_close(cursor);
 }
@@ -111,8 +114,8 @@ static bool cold_cursor_skips(const struct cold_cursor_options *options,
     return group->seq_max <= options->seq_after;
 }
 
-/* Stands on the outermost row of `group` or of the next one in the direction that is not skipped; past
- * the last group the cursor ends. `group` may be one beyond either end. */
+/* Stands on the outermost row of `group` or of the next one in the direction that is not skipped;
+ * past the last group the cursor ends. `group` may be one beyond either end. */
 static enum status cold_cursor_enter(struct store *store, const struct cold_cursor_options *options,
                                      struct cold_cursor *cursor, int64_t group, struct error *err)
 {
@@ -166,7 +169,8 @@ enum status cold_cursor_open(struct store *store, const struct cold_cursor_optio
     CHECK(segment->group_count > 0);
     *out = (struct cold_cursor){.segment = segment};
     if (bound.size > 0) {
-        /* The first group with a key ≤ bound; going up, the one before when all of it is smaller. */
+        /* The first group with a key ≤ bound; going up, the one before when all of it is smaller.
+         */
         group = segment_find_group(segment, bound);
         if (!options->descending && (group == segment->group_count ||
                                      str_compare(segment->groups[group].key_max, bound) < 0))

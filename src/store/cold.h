@@ -1,8 +1,8 @@
 /* cold.h — one row or a run of rows from the cold segments of one instance. Private to store/.
  *
- * COLD_UNIQUE makes this simple: a key lies in at most one segment, so a look-up ends with the first
- * hit and cursors of different segments never meet on a key. The caller holds the view that the segment
- * list belongs to, which keeps the files. Any thread; blocking unless cached_only.
+ * COLD_UNIQUE makes this simple: a key lies in at most one segment, so a look-up ends with the
+ * first hit and cursors of different segments never meet on a key. The caller holds the view that
+ * the segment list belongs to, which keeps the files. Any thread; blocking unless cached_only.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_COLD_H
@@ -12,8 +12,8 @@
 #include "store/segment.h"
 #include "store/store.h"
 
-/* The cold version of a key, deleted or not: OK (held by pin->cold), ABSENT, WOULD_BLOCK (cached_only),
- * STORAGE_UNAVAILABLE. row->projection stays NULL; row_project gives it. */
+/* The cold version of a key, deleted or not: OK (held by pin->cold), ABSENT, WOULD_BLOCK
+ * (cached_only), STORAGE_UNAVAILABLE. row->projection stays NULL; row_project gives it. */
 enum status cold_get(struct store *store, const struct view *view, const struct table *table,
                      struct str user, struct str key, bool cached_only, struct segment_list *list,
                      struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
@@ -47,25 +47,26 @@ static inline bool cold_cursor_is_valid(const struct cold_cursor *cursor)
 bool cold_may_contribute(const struct segment *segment, const struct key_range *range,
                          int64_t seq_after);
 
-/* row_read.c: checks hot row bytes at the border and finds their projection. `cache` remembers the last
- * versions met; memory of the arena. Failures in words for clients. */
+/* row_read.c: checks hot row bytes at the border and finds their projection. `cache` remembers the
+ * last versions met; memory of the arena. Failures in words for clients. */
 struct row_projections {
     const struct row_projection *newest; /* last used */
     struct row_projection_link {
         struct row_projection projection;
         struct row_projection_link *next;
-    } *all;
+    } * all;
 };
-enum status row_accept(const struct table *table, struct row_projections *cache, struct arena *arena,
-                       struct row *row, struct error *err) MUST_CHECK;
+enum status row_accept(const struct table *table, struct row_projections *cache,
+                       struct arena *arena, struct row *row, struct error *err) MUST_CHECK;
 /* A failure of the kv store in words for clients: INTERNAL_ERROR, cause to the log. */
 enum status hot_translate(enum status status, const struct table *table, struct error *err);
-/* Smallest key of a stream table that has not expired (`{ms, 13 digits}:`), into `out`; size 0 when the
- * table's events do not expire. */
+/* Smallest key of a stream table that has not expired (`{ms, 13 digits}:`), into `out`; size 0 when
+ * the table's events do not expire. */
 enum { STREAM_PREFIX_BYTES = 14 };
 size_t stream_expiry_key(const struct table *table, char out[STREAM_PREFIX_BYTES + 1]);
 
-/* row_read.c: the projection for bytes of `version`; memory of the arena. NULL for an unknown version. */
+/* row_read.c: the projection for bytes of `version`; memory of the arena. NULL for an unknown
+ * version. */
 const struct row_projection *row_project(const struct table *table, uint32_t version,
                                          struct arena *arena);
 

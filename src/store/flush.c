@@ -1,13 +1,13 @@
 /* flush.c — moves settled rows of one table from hot keys to cold segments, instance by instance.
  *
- * One instance is flushed at a view of its own: its hot rows are walked from the highest key down and
- * written to one or more files; each file is installed as soon as it is published, so that a large
- * instance neither holds much memory nor the commit thread for long. Rows that shadow a cold version are
- * left out and stay hot; when many have gathered, or when asked (manual, shutdown), the segments they touch are
- * rewritten afterwards (flush_rewrite.c).
+ * One instance is flushed at a view of its own: its hot rows are walked from the highest key down
+ * and written to one or more files; each file is installed as soon as it is published, so that a
+ * large instance neither holds much memory nor the commit thread for long. Rows that shadow a cold
+ * version are left out and stay hot; when many have gathered, or when asked (manual, shutdown), the
+ * segments they touch are rewritten afterwards (flush_rewrite.c).
  *
- * What goes wrong with one user leaves that user's rows hot and the others go on; the first error is
- * reported. Cancelling takes effect between row chunks and users; finished parts stay.
+ * What goes wrong with one user leaves that user's rows hot and the others go on; the first error
+ * is reported. Cancelling takes effect between row chunks and users; finished parts stay.
  *
  * Thread: job worker. One flush per table at a time (FLUSH_ALONE; jobs/ holds the slot).
  * SPDX-License-Identifier: Apache-2.0
@@ -22,13 +22,14 @@
 #include <stdio.h>
 
 enum {
-    FLUSH_SHADOWS_MAX = 10000,    /* rewrite when more are held back, … */
-    FLUSH_SHADOW_SHARE = 4,       /* … or one in so many of the hot rows */
+    FLUSH_SHADOWS_MAX = 10000, /* rewrite when more are held back, … */
+    FLUSH_SHADOW_SHARE = 4,    /* … or one in so many of the hot rows */
     FLUSH_SAMPLE_ROWS = 64,
-    FLUSH_WRITE_OUT_ROWS = 500,   /* removed rows of one instance that a reader should not meet */
+    FLUSH_WRITE_OUT_ROWS = 500, /* removed rows of one instance that a reader should not meet */
 };
 
-/* ---- the settled rows of one instance ------------------------------------------------------------- */
+/* ---- the settled rows of one instance
+ * ------------------------------------------------------------- */
 
 struct flush_source {
     struct flush_run *run;
@@ -243,13 +244,13 @@ static enum status flush_run_settled(struct flush_run *run, const struct view *v
     return status;
 }
 
-/* ---- one instance --------------------------------------------------------------------------------- */
+/* ---- one instance
+ * --------------------------------------------------------------------------------- */
 
 static enum status flush_instance(struct flush_run *run, struct error *err)
 {
     struct view *view = view_acquire(run->store);
-    const struct table *table =
-        catalog_find_table_id(view_catalog(view), run->options->table);
+    const struct table *table = catalog_find_table_id(view_catalog(view), run->options->table);
     struct instance_counters counters = {.buffered_rows = 0};
     enum status status = STATUS_OK;
 
@@ -273,7 +274,8 @@ static enum status flush_instance(struct flush_run *run, struct error *err)
     return STATUS_OK;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table
+ * ------------------------------------------------------------------------------------ */
 
 struct flush_users {
     struct arena arena;
@@ -281,7 +283,8 @@ struct flush_users {
     size_t count, capacity;
 };
 
-static bool flush_users_add(void *context, struct str user, const struct instance_counters *counters)
+static bool flush_users_add(void *context, struct str user,
+                            const struct instance_counters *counters)
 {
     struct flush_users *list = context;
 
@@ -316,19 +319,17 @@ static enum status flush_table_users(struct store *store, const struct flush_opt
     else if (table->kind == TABLE_KIND_USER && options->user.size == 0)
         status = instance_each(store, view, table, flush_users_add, list, err);
     else
-        (void)flush_users_add(
-            list, table->kind == TABLE_KIND_USER ? options->user : STR_EMPTY, &one);
+        (void)flush_users_add(list, table->kind == TABLE_KIND_USER ? options->user : STR_EMPTY,
+                              &one);
     view_release(view);
     return status;
 }
 
 /* The status that ends the whole flush, or OK to go on with the next user. */
 static enum status flush_table_user(struct store *store, const struct flush_options *options,
-                                    struct str user, struct flush_result *result,
-                                    struct error *err)
+                                    struct str user, struct flush_result *result, struct error *err)
 {
-    struct flush_run run = {
-        .store = store, .options = options, .result = result, .user = user};
+    struct flush_run run = {.store = store, .options = options, .result = result, .user = user};
     uint64_t rows_before = result->rows;
 
     if (flush_run_cancelled(&run))
@@ -339,8 +340,8 @@ static enum status flush_table_user(struct store *store, const struct flush_opti
     if (status == STATUS_CANCELLED || status == STATUS_SHUTTING_DOWN)
         return status;
     if (status != STATUS_OK) {
-        log_warn("flush of table %llu, user \"%.*s\": %s",
-                 (unsigned long long)options->table.value, STR_ARG(user), err->message);
+        log_warn("flush of table %llu, user \"%.*s\": %s", (unsigned long long)options->table.value,
+                 STR_ARG(user), err->message);
         if (result->users_failed++ == 0)
             result->first_error = *err;
     }

@@ -1,9 +1,10 @@
 /* flush.h — moves settled rows of one table (or one user of it) from hot keys to cold segments.
  *
- * Order: pending record (synced) → stage file → publish → one batch on the commit thread {segment record,
- * DeleteRange of the flushed range, rows of the range that are not in the file put back, replaced files as
- * pending deletions, counters}. A crash anywhere leaves rows twice or a file that start-up deletes,
- * never a row zero times. Blocking: job threads. One flush per table at a time (the caller's job slot).
+ * Order: pending record (synced) → stage file → publish → one batch on the commit thread {segment
+ * record, DeleteRange of the flushed range, rows of the range that are not in the file put back,
+ * replaced files as pending deletions, counters}. A crash anywhere leaves rows twice or a file that
+ * start-up deletes, never a row zero times. Blocking: job threads. One flush per table at a time
+ * (the caller's job slot).
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_FLUSH_H
@@ -13,7 +14,7 @@
 
 struct flush_options {
     struct table_id table;
-    struct str user;   /* one instance only; empty = all (or the shared one) */
+    struct str user; /* one instance only; empty = all (or the shared one) */
     bool all_users;
     bool with_shadows; /* manual and shutdown: rewrite the segments that shadows touch */
     struct str job_id; /* Parquet metadata */
@@ -26,7 +27,7 @@ struct flush_options {
 struct flush_result {
     uint64_t rows, users, files, bytes, users_failed;
     uint64_t memory_bytes; /* most that one file needed in our own buffers */
-    char location[512]; /* folder of the first file */
+    char location[512];    /* folder of the first file */
     struct error first_error;
 };
 

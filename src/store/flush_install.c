@@ -1,18 +1,18 @@
 /* flush_install.c — the moment a segment becomes visible: one batch on the commit thread.
  *
- * The rows of the file are removed from hot with one DeleteRange from the lowest to the highest of them,
- * and what must stay in that range is put back behind it in the same batch. What must stay is found by
- * walking the range as it is now (only the commit thread changes it, so nothing moves meanwhile) beside the
- * file's list of {key hash, _seq}, both from the lowest key up:
+ * The rows of the file are removed from hot with one DeleteRange from the lowest to the highest of
+ * them, and what must stay in that range is put back behind it in the same batch. What must stay is
+ * found by walking the range as it is now (only the commit thread changes it, so nothing moves
+ * meanwhile) beside the file's list of {key hash, _seq}, both from the lowest key up:
  *
  *   same key, same _seq       in the file: gone from hot
- *   same key, other _seq      written after the flush's view: stays, and now hides a cold row, so it
- *                             becomes a shadow (spec §9 trap 1)
- *   key not in the list       new, or held back by the flush: stays as it is
+ *   same key, other _seq      written after the flush's view: stays, and now hides a cold row, so
+ * it becomes a shadow (spec §9 trap 1) key not in the list       new, or held back by the flush:
+ * stays as it is
  *
- * A key of the list is always still hot: only a flush removes hot rows, and a table has one at a time
- * (FLUSH_ALONE). The walk is bounded by the rows per segment. Hashes carry a random seed, so nobody can
- * prepare keys that collide.
+ * A key of the list is always still hot: only a flush removes hot rows, and a table has one at a
+ * time (FLUSH_ALONE). The walk is bounded by the rows per segment. Hashes carry a random seed, so
+ * nobody can prepare keys that collide.
  *
  * Thread: commit thread inside `extra`. SPDX-License-Identifier: Apache-2.0
  */
@@ -189,8 +189,7 @@ static enum status flush_install_extra(struct commit_request *request, struct kv
         status = flush_install_rows(install, table, batch, err);
     if (status != STATUS_OK)
         return hot_translate(status, table, err);
-    struct instance_record *instance =
-        commit_instance(request, install->table, install->user, err);
+    struct instance_record *instance = commit_instance(request, install->table, install->user, err);
     if (instance == NULL)
         return err->code;
     install->position = commit_take_position(request);

@@ -1,5 +1,6 @@
-/* flush_internal.h — what the files of a flush share: one segment being written (flush_write.c), its
- * installation (flush_install.c), the rewriting of segments that shadows touch (flush_rewrite.c).
+/* flush_internal.h — what the files of a flush share: one segment being written (flush_write.c),
+ * its installation (flush_install.c), the rewriting of segments that shadows touch
+ * (flush_rewrite.c).
  * Private to store/flush*.c. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_FLUSH_INTERNAL_H
@@ -23,8 +24,8 @@ struct flush_entry {
     int64_t seq;
 };
 
-/* Rows of one segment in key order, descending. `next` gives END after the last; the row is borrowed until
- * the next call. */
+/* Rows of one segment in key order, descending. `next` gives END after the last; the row is
+ * borrowed until the next call. */
 struct flush_file {
     /* set by the caller */
     struct store *store;
@@ -37,19 +38,19 @@ struct flush_file {
     uint32_t group_rows;
     bool want_bloom; /* the keys are not an ascending run of integers */
     /* filled */
-    struct segment *segment; /* without id, segments get it when they are installed */
+    struct segment *segment;  /* without id, segments get it when they are installed */
     struct row_block *newest; /* first row group, for the row cache; may be NULL */
     struct buf entries;       /* struct flush_entry of the rows that came from hot */
     size_t entry_count;
     struct buf hot_max, hot_min; /* keys of the first and last of them */
     uint64_t seed;
-    bool ended; /* `next` gave END */
+    bool ended;          /* `next` gave END */
     size_t memory_bytes; /* peak of the buffers that grow with the rows */
     /* while writing */
     struct flush_writing *writing;
 };
-/* Writes and publishes one file. *made is false when there was no row. On failure nothing is left but
- * what a pending record names. */
+/* Writes and publishes one file. *made is false when there was no row. On failure nothing is left
+ * but what a pending record names. */
 enum status flush_file_write(struct flush_file *file, bool *made, struct error *err) MUST_CHECK;
 void flush_file_clear(struct flush_file *file);
 /* After a failed install: removes the file unless the batch may have been written after all. */

@@ -1,10 +1,11 @@
 /* flush_rewrite.c — shadows into the segments they touch: copy on write.
  *
- * A shadow is a hot version of a row that also lies cold. For every segment that holds such a key a new
- * file is written with the same keys, the hot version in place of the cold one (a tombstone as a row with
- * _deleted), and installed instead of the old one in one batch. So a key stays in one file only
- * (COLD_UNIQUE) and no old version comes back (spec §9 trap 2). Both sides stream in key order. The view is
- * held to the end: its segment list stays true because nobody else changes it (one flush per table).
+ * A shadow is a hot version of a row that also lies cold. For every segment that holds such a key a
+ * new file is written with the same keys, the hot version in place of the cold one (a tombstone as
+ * a row with _deleted), and installed instead of the old one in one batch. So a key stays in one
+ * file only (COLD_UNIQUE) and no old version comes back (spec §9 trap 2). Both sides stream in key
+ * order. The view is held to the end: its segment list stays true because nobody else changes it
+ * (one flush per table).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -17,7 +18,7 @@ struct flush_merge {
     struct segment *segment;
     struct cold_cursor_options cold_options;
     struct cold_cursor cold;
-    bool cold_taken; /* the cursor's row was given: step first */
+    bool cold_taken;  /* the cursor's row was given: step first */
     struct scan *hot; /* the hot rows within the segment's keys */
     struct row hot_row;
     bool hot_valid, hot_taken;
@@ -48,8 +49,8 @@ static enum status flush_merge_open(struct flush_merge *merge, struct error *err
     };
     enum status status = scan_open(merge->run->store, &options, &merge->hot, err);
     buf_clear(&upper);
-    merge->cold_options = (struct cold_cursor_options){
-        .table = merge->table, .descending = true, .seq_after = -1};
+    merge->cold_options =
+        (struct cold_cursor_options){.table = merge->table, .descending = true, .seq_after = -1};
     merge->hot_taken = true;
     CHECK(merge->cold.block == NULL);
     return status;
@@ -135,10 +136,9 @@ static enum status flush_merge_next(void *context, struct row *row, bool *from_h
         *row = merge->hot_row;
         return STATUS_OK;
     }
-    *row = (struct row){
-        .table = merge->table, .key = merge->cold.key, .bytes = merge->cold.bytes};
-    return cold_translate(
-        row_accept(merge->table, &merge->projections, &merge->arena, row, err), merge->table, err);
+    *row = (struct row){.table = merge->table, .key = merge->cold.key, .bytes = merge->cold.bytes};
+    return cold_translate(row_accept(merge->table, &merge->projections, &merge->arena, row, err),
+                          merge->table, err);
 }
 
 static enum status flush_rewrite_file(struct flush_merge *merge, struct error *err)
@@ -159,8 +159,8 @@ static enum status flush_rewrite_file(struct flush_merge *merge, struct error *e
     };
     bool made = false;
 
-    enum status status = cold_cursor_open(run->store, &merge->cold_options, merge->segment,
-                                          &merge->cold, err);
+    enum status status =
+        cold_cursor_open(run->store, &merge->cold_options, merge->segment, &merge->cold, err);
     if (status != STATUS_OK)
         return status;
     status = flush_run_segment(run, &file, merge->segment, false, &made, err);
@@ -193,8 +193,7 @@ static enum status flush_rewrite_segment(struct flush_run *run, const struct vie
 enum status flush_rewrite(struct flush_run *run, struct error *err)
 {
     struct view *view = view_acquire(run->store);
-    const struct table *table =
-        catalog_find_table_id(view_catalog(view), run->options->table);
+    const struct table *table = catalog_find_table_id(view_catalog(view), run->options->table);
     struct segment_list *list = NULL;
     enum status status = STATUS_OK;
 

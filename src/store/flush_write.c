@@ -1,12 +1,14 @@
 /* flush_write.c — one Parquet file: named, staged, written, published, described by a segment.
  *
- * Rows stream from the caller's source through DuckDB's table function into the file; what the record
- * needs is gathered while they pass: bounds of keys and numbers per row group, hashes for the bloom
- * filter, {key hash, _seq} of every row that came from hot (the install compares them with what is hot by
- * then), and the bytes of the first row group, which holds the newest keys and goes into the row cache.
- * So memory is bounded by one row group, 24 bytes per row and what DuckDB buffers.
+ * Rows stream from the caller's source through DuckDB's table function into the file; what the
+ * record needs is gathered while they pass: bounds of keys and numbers per row group, hashes for
+ * the bloom filter, {key hash, _seq} of every row that came from hot (the install compares them
+ * with what is hot by then), and the bytes of the first row group, which holds the newest keys and
+ * goes into the row cache. So memory is bounded by one row group, 24 bytes per row and what DuckDB
+ * buffers.
  *
- * Order: pending record (durable) → stage → write → publish. A crash after any of these leaves a file
+ * Order: pending record (durable) → stage → write → publish. A crash after any of these leaves a
+ * file
  * that the pending record names. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -19,7 +21,6 @@
 #include "store/cells.h"
 #include "store/flush_internal.h"
 #include "store/path.h"
-
 
 enum {
     FLUSH_SCRATCH_BYTES = 1 << 20,
@@ -48,10 +49,11 @@ struct flush_writing {
     struct row_block_builder block;
     bool block_done;
     struct arena arena; /* texts that live until the file is written */
-    char *path; /* relative, NUL-terminated */
+    char *path;         /* relative, NUL-terminated */
 };
 
-/* ---- what the file looks like --------------------------------------------------------------------- */
+/* ---- what the file looks like
+ * --------------------------------------------------------------------- */
 
 static void flush_write_columns(struct flush_file *file)
 {
@@ -112,7 +114,8 @@ static void flush_write_meta(struct flush_file *file, struct parquet_meta *meta)
     meta[5].value = file->job_id;
 }
 
-/* ---- gathering what the record needs -------------------------------------------------------------- */
+/* ---- gathering what the record needs
+ * -------------------------------------------------------------- */
 
 static void flush_write_end_group(struct flush_file *file)
 {
@@ -130,8 +133,8 @@ static void flush_write_group(struct flush_file *file, const struct row *row, in
 {
     struct flush_writing *writing = file->writing;
 
-    if (writing->group != NULL && (writing->group->rows >= file->group_rows ||
-                                   writing->group_bytes >= FLUSH_BLOCK_BYTES_MAX))
+    if (writing->group != NULL &&
+        (writing->group->rows >= file->group_rows || writing->group_bytes >= FLUSH_BLOCK_BYTES_MAX))
         flush_write_end_group(file);
     if (writing->group == NULL) {
         struct row_group group = {
@@ -221,7 +224,8 @@ static void flush_write_account(struct flush_file *file)
     writing->full = segment->rows >= file->rows_max || writing->row_bytes >= file->bytes_max;
 }
 
-/* ---- rows into DuckDB ----------------------------------------------------------------------------- */
+/* ---- rows into DuckDB
+ * ----------------------------------------------------------------------------- */
 
 static enum status flush_write_next(struct flush_file *file, struct error *err)
 {
@@ -303,7 +307,8 @@ static void flush_write_close(void *cursor)
     CHECK(cursor != NULL);
 }
 
-/* ---- the file ------------------------------------------------------------------------------------- */
+/* ---- the file
+ * ------------------------------------------------------------------------------------- */
 
 static enum status flush_write_pending(struct flush_file *file, bool add, struct error *err)
 {
@@ -402,7 +407,8 @@ static enum status flush_write_parquet(struct flush_file *file, struct error *er
     flush_write_meta(file, meta);
     enum status status = files_stage(file->store->files, writing->path, &local, err);
     if (status == STATUS_OK)
-        status = columnar_write_parquet(file->store->columnar, local, &source, &options, &rows, err);
+        status =
+            columnar_write_parquet(file->store->columnar, local, &source, &options, &rows, err);
     mem_free(local);
     if (status == STATUS_OK && rows != file->segment->rows)
         status = error_set(err, STATUS_INTERNAL_ERROR, "%llu of %llu rows reached the file",
@@ -479,8 +485,7 @@ static void flush_write_begin(struct flush_file *file)
     segment->table = file->table->id;
     segment->user = arena_copy(segment->arena, file->user);
     segment->job_id = arena_copy(segment->arena, file->job_id);
-    segment->storage_id =
-        arena_copy(segment->arena, storage.size > 0 ? storage : STR_LIT("local"));
+    segment->storage_id = arena_copy(segment->arena, storage.size > 0 ? storage : STR_LIT("local"));
     segment->schema_version = file->table->schema->version;
     segment->created_at = clock_now_us();
 }
@@ -536,8 +541,8 @@ void flush_file_discard(struct flush_file *file)
 
     CHECK(path != NULL);
     error_clear(&err);
-    /* When the kv store takes no writes any more, nobody knows whether the install is on the disk: the
-     * file stays, and the next start finds a segment record or the pending one. */
+    /* When the kv store takes no writes any more, nobody knows whether the install is on the disk:
+     * the file stays, and the next start finds a segment record or the pending one. */
     enum status status = flush_write_pending(file, true, &err);
     if (status == STATUS_OK) {
         files_abandon(files, path);

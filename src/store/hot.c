@@ -1,14 +1,15 @@
 /* hot.c — walking hot rows.
  *
- * Forward is what RocksDB does best: 130 ns a row. Backward it is ten times slower as long as rows lie in
- * the memtable, because a skip list has no way back and searches from its head for every step. So a
- * descending walk goes step by step only for its first rows (newest first, few wanted). Once it has cost
- * about as much as a forward pass over the rest would, it turns: one pass forward over what is left notes
- * the first key of every chunk, then the chunks are read forward, last one first, and given out
- * backward. Never more than one chunk of rows is in memory.
+ * Forward is what RocksDB does best: 130 ns a row. Backward it is ten times slower as long as rows
+ * lie in the memtable, because a skip list has no way back and searches from its head for every
+ * step. So a descending walk goes step by step only for its first rows (newest first, few wanted).
+ * Once it has cost about as much as a forward pass over the rest would, it turns: one pass forward
+ * over what is left notes the first key of every chunk, then the chunks are read forward, last one
+ * first, and given out backward. Never more than one chunk of rows is in memory.
  *
- * Rows that a flush has removed by range are stepped over one by one until the memtable is written out.
- * The number of hot rows of the instance is exact, so the walk ends with the last of them instead of
+ * Rows that a flush has removed by range are stepped over one by one until the memtable is written
+ * out. The number of hot rows of the instance is exact, so the walk ends with the last of them
+ * instead of
  * looking for another one behind. SPDX-License-Identifier: Apache-2.0
  */
 #include "store/hot.h"
@@ -75,7 +76,8 @@ static struct str hot_cursor_row_id(const struct hot_cursor *cursor, struct str 
                     full.size - cursor->options.prefix_size);
 }
 
-/* ---- chunks --------------------------------------------------------------------------------------- */
+/* ---- chunks
+ * --------------------------------------------------------------------------------------- */
 
 static void hot_chunk_reset(struct hot_cursor *cursor)
 {
@@ -150,9 +152,9 @@ static enum status hot_chunk_load(struct hot_cursor *cursor, struct error *err)
     if (cursor->mark_count == 0)
         return STATUS_OK;
     mark = hot_chunk_mark(cursor);
-    kv_iterator_seek(cursor->iterator,
-                     str_from(cursor->mark_keys.data + cursor->mark_keys.size - mark->key_size,
-                              mark->key_size));
+    kv_iterator_seek(
+        cursor->iterator,
+        str_from(cursor->mark_keys.data + cursor->mark_keys.size - mark->key_size, mark->key_size));
     uint32_t rows = 0;
     for (; rows < mark->rows && kv_iterator_is_valid(cursor->iterator); rows++) {
         hot_chunk_add(cursor);
@@ -187,7 +189,8 @@ static enum status hot_chunk_next(struct hot_cursor *cursor, struct str *key, st
     return STATUS_OK;
 }
 
-/* ---- steps ---------------------------------------------------------------------------------------- */
+/* ---- steps
+ * ---------------------------------------------------------------------------------------- */
 
 static bool hot_cursor_should_turn(const struct hot_cursor *cursor)
 {

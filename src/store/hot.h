@@ -14,8 +14,8 @@ struct hot_cursor_options {
     struct str lower, upper; /* full keys as in the kv store; live as long as the cursor */
     size_t prefix_size;      /* `{user}:` */
     bool descending, cached_only, fill_cache;
-    bool whole;      /* descending: all rows will be read, so do not begin step by step */
-    int64_t rows;    /* hot rows of the instance at the snapshot, -1 = unknown */
+    bool whole;   /* descending: all rows will be read, so do not begin step by step */
+    int64_t rows; /* hot rows of the instance at the snapshot, -1 = unknown */
     const atomic_bool *cancelled; /* may be NULL */
 };
 
@@ -25,7 +25,7 @@ struct hot_cursor {
     struct kv_iterator *iterator; /* NULL = closed */
     int64_t seen;
     bool started, ended;
-    bool chunked;   /* descending: rows are read forward in chunks, see hot.c */
+    bool chunked;                 /* descending: rows are read forward in chunks, see hot.c */
     struct buf marks, mark_keys;  /* first key of each chunk */
     size_t mark_count;            /* chunks not given out yet */
     struct buf chunk, chunk_rows; /* rows of the chunk, ascending */
@@ -34,8 +34,8 @@ struct hot_cursor {
 void hot_cursor_open(struct store *store, const struct hot_cursor_options *options,
                      struct hot_cursor *out);
 void hot_cursor_close(struct hot_cursor *cursor); /* fine after a zeroed struct */
-/* The next row: its row_id and bytes, valid until the next call; an empty key at the end. Failures as the kv
- * store names them, CANCELLED. */
+/* The next row: its row_id and bytes, valid until the next call; an empty key at the end. Failures
+ * as the kv store names them, CANCELLED. */
 enum status hot_cursor_next(struct hot_cursor *cursor, struct str *key, struct str *bytes,
                             struct error *err) MUST_CHECK;
 

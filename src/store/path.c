@@ -1,8 +1,9 @@
 /* path.c — folders and names of Parquet files, spec §4.5.
  *
- * A template is split at '/' into components; variables are replaced in one pass, so that a value that
- * looks like a variable stays text. Then each component is checked: an empty one (an unused `{shard}`,
- * a doubled or leading slash) is left out, one that is "." or ".." or holds a separator is refused.
+ * A template is split at '/' into components; variables are replaced in one pass, so that a value
+ * that looks like a variable stays text. Then each component is checked: an empty one (an unused
+ * `{shard}`, a doubled or leading slash) is left out, one that is "." or ".." or holds a separator
+ * is refused.
  * The result is always below the storage's root. SPDX-License-Identifier: Apache-2.0
  */
 #include "store/path.h"
@@ -17,7 +18,8 @@
 #define PATH_USER_TEMPLATE "{namespace}/users/{tableName}/{shard}/{userId}"
 #define PATH_SHARED_TEMPLATE "{namespace}/shared/{tableName}"
 
-/* ---- folders -------------------------------------------------------------------------------------- */
+/* ---- folders
+ * -------------------------------------------------------------------------------------- */
 
 enum path_variable { PATH_NAMESPACE, PATH_TABLE, PATH_USER, PATH_SHARD, PATH_UNKNOWN };
 
@@ -72,7 +74,8 @@ static enum status path_put_component(const struct table *table, struct str user
         bool dollar = text.data[i] == '$' && i + 1 < text.size && text.data[i + 1] == '{';
         if (!dollar && text.data[i] != '{') {
             if (text.data[i] == '}')
-                return error_set(err, STATUS_INVALID_OPERATION, "unbalanced brace in a path template");
+                return error_set(err, STATUS_INVALID_OPERATION,
+                                 "unbalanced brace in a path template");
             buf_append_byte(out, (uint8_t)text.data[i]);
             continue;
         }
@@ -124,7 +127,8 @@ enum status path_folder(const struct table *table, struct str user, struct buf *
     return STATUS_OK;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------- */
+/* ---- names
+ * ---------------------------------------------------------------------------------------- */
 
 void path_file_name(int64_t now_us, unsigned attempt, struct buf *out)
 {

@@ -1,4 +1,5 @@
-/* path.h — where the files of an instance lie (spec §4.5): folder from the table's template, file name
+/* path.h — where the files of an instance lie (spec §4.5): folder from the table's template, file
+ * name
  * from the clock. Private to store/. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_PATH_H
@@ -8,15 +9,15 @@
 #include "catalog/catalog.h"
 
 /* Appends the folder of an instance relative to its storage, without slash at the end. One pass of
- * substitution, then checks. INVALID_OPERATION names the variable that is unknown or whose value cannot
- * be part of a path. */
+ * substitution, then checks. INVALID_OPERATION names the variable that is unknown or whose value
+ * cannot be part of a path. */
 enum status path_folder(const struct table *table, struct str user, struct buf *out,
                         struct error *err) MUST_CHECK;
 /* Appends `2025-10-14T16-48-54.parquet` or, with attempt > 0, `2025-10-14T16-48-54-001.parquet`. */
 void path_file_name(int64_t now_us, unsigned attempt, struct buf *out);
 
-/* Names given out in the current second: a path is never used twice, not even when its first file is
- * gone again within that second. */
+/* Names given out in the current second: a path is never used twice, not even when its first file
+ * is gone again within that second. */
 struct path_names;
 struct path_names *path_names_new(void);
 void path_names_free(struct path_names *names); /* NULL is fine */

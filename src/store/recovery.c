@@ -1,14 +1,15 @@
 /* recovery.c — files without a segment record: removed at start, and while running once nobody can
  * read them any more.
  *
- * Every file is named by a pending record before it exists or in the batch that drops its segment record
- * (pending.c). So start-up deletes exactly what those records name and never walks a folder. Files of
- * dropped tables are left to their table_deletion job, which goes on after a restart.
+ * Every file is named by a pending record before it exists or in the batch that drops its segment
+ * record (pending.c). So start-up deletes exactly what those records name and never walks a folder.
+ * Files of dropped tables are left to their table_deletion job, which goes on after a restart.
  *
- * While running, a replaced file may still be read through older views. It waits here until the oldest
- * view is at or above the position of the batch that replaced it; releasing a view wakes the thread. In
- * durability `async` that batch is made durable before the file goes, or a power loss could bring its
- * record back without it. A file that cannot be deleted keeps its record for the next start.
+ * While running, a replaced file may still be read through older views. It waits here until the
+ * oldest view is at or above the position of the batch that replaced it; releasing a view wakes the
+ * thread. In durability `async` that batch is made durable before the file goes, or a power loss
+ * could bring its record back without it. A file that cannot be deleted keeps its record for the
+ * next start.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -37,7 +38,8 @@ struct recovery {
     atomic_uint waiting; /* number of files; read without the mutex */
 };
 
-/* ---- while running -------------------------------------------------------------------------------- */
+/* ---- while running
+ * -------------------------------------------------------------------------------- */
 
 static void recovery_file_free(struct recovery_file *file)
 {
@@ -86,7 +88,8 @@ static void recovery_delete(struct store *store, struct recovery_file *due)
             if (gone == STATUS_OK)
                 pending_remove(batch, store, str_from_c(file->path));
             else
-                log_warn("replaced file %s stays until the next start: %s", file->path, err.message);
+                log_warn("replaced file %s stays until the next start: %s", file->path,
+                         err.message);
         }
         recovery_file_free(file);
     }
@@ -145,7 +148,8 @@ void recovery_delete_later(struct store *store, struct str path, int64_t positio
     pthread_mutex_unlock(&recovery->mutex);
 }
 
-/* ---- start and stop ------------------------------------------------------------------------------- */
+/* ---- start and stop
+ * ------------------------------------------------------------------------------- */
 
 /* Deletes the file of one record and, when that worked, the record. */
 static enum status recovery_run_record(struct store *store, const struct catalog *catalog,

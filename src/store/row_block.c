@@ -1,9 +1,9 @@
 /* row_block.c — one row group in memory: building it and reading it from its Parquet file.
  *
- * The file was written with the columns and types of its schema version; they are asked for by field id
- * and turned back into row bytes of that version's layout, exactly as the rows were when hot. Old
- * versions are then read through projections like old hot rows. A file whose columns or types are not
- * what its record says is refused: CORRUPT, naming file and column in the log.
+ * The file was written with the columns and types of its schema version; they are asked for by
+ * field id and turned back into row bytes of that version's layout, exactly as the rows were when
+ * hot. Old versions are then read through projections like old hot rows. A file whose columns or
+ * types are not what its record says is refused: CORRUPT, naming file and column in the log.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -14,7 +14,8 @@
 #include "store/store_internal.h"
 #include "value/key.h"
 
-/* ---- blocks --------------------------------------------------------------------------------------- */
+/* ---- blocks
+ * --------------------------------------------------------------------------------------- */
 
 uint32_t row_block_find(const struct row_block *block, struct str key)
 {
@@ -107,7 +108,8 @@ struct row_block *row_block_builder_finish(struct row_block_builder *builder, ui
     return block;
 }
 
-/* ---- reading a row group -------------------------------------------------------------------------- */
+/* ---- reading a row group
+ * -------------------------------------------------------------------------- */
 
 enum { ROW_BLOCK_SYSTEM_FIELDS = 3 }; /* _seq, _updated, _deleted behind the user columns */
 
@@ -116,7 +118,7 @@ struct row_block_reading {
     const struct table_schema *schema; /* of the file */
     const struct segment *segment;
     struct parquet_reader *reader;
-    uint32_t *fields; /* column ids, then the system columns' */
+    uint32_t *fields;      /* column ids, then the system columns' */
     uint32_t *key_columns; /* indices into schema->columns */
     struct value *values;
     struct buf key, bytes;
@@ -154,8 +156,8 @@ static enum status row_block_load_check(const struct row_block_reading *reading,
     const struct column_type *types = parquet_reader_types(reading->reader);
     const bool *present = parquet_reader_present(reading->reader);
     uint32_t count = reading->schema->column_count;
-    static const enum column_kind system[ROW_BLOCK_SYSTEM_FIELDS] = {COLUMN_BIGINT, COLUMN_TIMESTAMP,
-                                                                     COLUMN_BOOLEAN};
+    static const enum column_kind system[ROW_BLOCK_SYSTEM_FIELDS] = {
+        COLUMN_BIGINT, COLUMN_TIMESTAMP, COLUMN_BOOLEAN};
 
     CHECK(types != NULL && present != NULL);
     for (uint32_t i = 0; i < count + ROW_BLOCK_SYSTEM_FIELDS; i++) {
@@ -165,7 +167,8 @@ static enum status row_block_load_check(const struct row_block_reading *reading,
         bool same = types[i].kind == wanted.kind &&
                     (wanted.kind != COLUMN_DECIMAL || types[i].scale == wanted.scale);
         if (!present[i] || !same)
-            return error_set(err, STATUS_CORRUPT, "file %.*s: column %u is missing or of a wrong type",
+            return error_set(err, STATUS_CORRUPT,
+                             "file %.*s: column %u is missing or of a wrong type",
                              STR_ARG(reading->segment->path), i);
     }
     return STATUS_OK;

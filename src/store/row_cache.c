@@ -1,9 +1,10 @@
 /* row_cache.c — blocks of cold rows in memory, least recently used out first (see row_cache.h).
  *
  * An entry without a block is being loaded by the thread that made it; others wait for it on one
- * condition, so that a row group is read once however many ask. When loading fails the entry goes and
- * the next waiter tries itself: its own error, not a stale one, reaches its caller. The mutex is held for
- * look-ups only. The limit counts blocks in the cache; those that readers still hold after they were
+ * condition, so that a row group is read once however many ask. When loading fails the entry goes
+ * and the next waiter tries itself: its own error, not a stale one, reaches its caller. The mutex
+ * is held for look-ups only. The limit counts blocks in the cache; those that readers still hold
+ * after they were
  * evicted are bounded by the number of open scans. SPDX-License-Identifier: Apache-2.0
  */
 #include "store/row_cache.h"
@@ -111,7 +112,8 @@ static struct row_cache_entry *row_cache_enter(struct row_cache *cache, struct r
     return entry;
 }
 
-/* With the mutex held: the cached block with a reference, or NULL with an entry of our own to load. */
+/* With the mutex held: the cached block with a reference, or NULL with an entry of our own to load.
+ */
 static struct row_block *row_cache_find(struct row_cache *cache, struct row_cache_key key,
                                         bool cached_only, struct row_cache_entry **load)
 {

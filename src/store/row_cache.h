@@ -1,9 +1,9 @@
 /* row_cache.h — decoded row groups of cold segments in bounded memory. Private to store/.
  *
  * A `row_block` holds the rows of one row group as row bytes (value/row.h, in the layout of the
- * segment's schema version) with their keys, in file order: keys descending. Blocks are immutable and
- * counted; whoever reads one holds a reference, so an evicted block lives until its last reader is
- * done. What is visible is decided by the segment lists of views, never by what is cached.
+ * segment's schema version) with their keys, in file order: keys descending. Blocks are immutable
+ * and counted; whoever reads one holds a reference, so an evicted block lives until its last reader
+ * is done. What is visible is decided by the segment lists of views, never by what is cached.
  * Any thread; row_cache_get blocks unless `cached_only`. SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_ROW_CACHE_H
@@ -57,8 +57,8 @@ enum status row_block_load(struct store *store, const struct table *table,
 struct row_cache;
 struct row_cache *row_cache_new(size_t bytes_max);
 void row_cache_free(struct row_cache *cache); /* NULL is fine; nobody may be loading */
-/* A block with a reference. WOULD_BLOCK when it is not there and `cached_only`; concurrent callers of
- * one block read the file once. Failures of the file as storage/ names them. */
+/* A block with a reference. WOULD_BLOCK when it is not there and `cached_only`; concurrent callers
+ * of one block read the file once. Failures of the file as storage/ names them. */
 enum status row_cache_get(struct store *store, const struct table *table,
                           const struct segment *segment, uint32_t group, bool cached_only,
                           struct row_block **out, struct error *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* row_read.c — single rows: columns through projections, look-up by key over both tiers.
  *
- * Rows of the newest schema version, nearly all, are read without a projection table; older ones get
- * one per version and scan. Row bytes are checked once, where they enter from the kv store.
+ * Rows of the newest schema version, nearly all, are read without a projection table; older ones
+ * get one per version and scan. Row bytes are checked once, where they enter from the kv store.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -24,7 +24,8 @@ enum status hot_translate(enum status status, const struct table *table, struct 
                      STR_ARG(table->space), STR_ARG(table->name));
 }
 
-/* ---- columns -------------------------------------------------------------------------------------- */
+/* ---- columns
+ * -------------------------------------------------------------------------------------- */
 
 const struct row_projection *row_project(const struct table *table, uint32_t version,
                                          struct arena *arena)
@@ -63,8 +64,8 @@ static const struct row_projection *row_accept_version(const struct table *table
     return &link->projection;
 }
 
-enum status row_accept(const struct table *table, struct row_projections *cache, struct arena *arena,
-                       struct row *row, struct error *err)
+enum status row_accept(const struct table *table, struct row_projections *cache,
+                       struct arena *arena, struct row *row, struct error *err)
 {
     CHECK(row->table == table);
     if (row->bytes.size < ROW_HEADER_BYTES)
@@ -104,7 +105,8 @@ void row_column(const struct row *row, uint32_t index, struct arena *arena, stru
     UNREACHABLE("no such system column");
 }
 
-/* ---- one row by key ------------------------------------------------------------------------------- */
+/* ---- one row by key
+ * ------------------------------------------------------------------------------- */
 
 size_t stream_expiry_key(const struct table *table, char out[STREAM_PREFIX_BYTES + 1])
 {
@@ -168,9 +170,8 @@ static enum status row_get_cold(struct store *store, const struct scan_options *
     struct str user = options->table->kind == TABLE_KIND_USER ? options->user : STR_EMPTY;
 
     CHECK(pin->cold == NULL);
-    enum status status =
-        segment_list_load(store, options->view, options->table->id, user,
-                          options->cached_only ? KV_READ_CACHED : 0, &list, err);
+    enum status status = segment_list_load(store, options->view, options->table->id, user,
+                                           options->cached_only ? KV_READ_CACHED : 0, &list, err);
     if (status != STATUS_OK)
         return hot_translate(status, options->table, err);
     status = cold_get(store, options->view, options->table, user, key, options->cached_only, list,

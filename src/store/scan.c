@@ -1,17 +1,18 @@
 /* scan.c — the merged iterator: hot range ∪ cold segments in key order, one version per key.
  *
- * The hot iterator and one cursor per *open* segment each stand on their next row; the outermost key is
- * the next result. Equal keys meet only between hot and cold (COLD_UNIQUE), and the hot row wins
- * (ONE_VERSION), a tombstone too: it hides the cold row and is then dropped itself.
+ * The hot iterator and one cursor per *open* segment each stand on their next row; the outermost
+ * key is the next result. Equal keys meet only between hot and cold (COLD_UNIQUE), and the hot row
+ * wins (ONE_VERSION), a tombstone too: it hides the cold row and is then dropped itself.
  *
- * Segments are opened only when the merge can reach them: they are kept in order of the end at which
- * the scan would enter them (key max going down, key min going up), and the next one is opened when its
- * entry lies at or before the candidate key. So the last 50 rows of an active user touch no file, and a
- * user with many segments reads one or two. Open cursors are kept sorted by insertion: they are few, and
- * runs of one segment stay in front.
+ * Segments are opened only when the merge can reach them: they are kept in order of the end at
+ * which the scan would enter them (key max going down, key min going up), and the next one is
+ * opened when its entry lies at or before the candidate key. So the last 50 rows of an active user
+ * touch no file, and a user with many segments reads one or two. Open cursors are kept sorted by
+ * insertion: they are few, and runs of one segment stay in front.
  *
- * A scan over an instance without cold rows is a bare loop over the kv iterator; nothing is allocated
- * per row. Everything lies in the caller's arena. One thread at a time; the view is the caller's.
+ * A scan over an instance without cold rows is a bare loop over the kv iterator; nothing is
+ * allocated per row. Everything lies in the caller's arena. One thread at a time; the view is the
+ * caller's.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -32,12 +33,13 @@ struct scan {
     uint32_t waiting_count;
     struct cold_cursor *open; /* sorted, next first */
     uint32_t open_count;
-    bool cold_consumed; /* open[0] was returned: step first */
+    bool cold_consumed;      /* open[0] was returned: step first */
     struct str lower, upper; /* copied bounds of row_ids */
     bool empty;
 };
 
-/* ---- opening -------------------------------------------------------------------------------------- */
+/* ---- opening
+ * -------------------------------------------------------------------------------------- */
 
 static enum status scan_open_cold(struct scan *scan, struct error *err)
 {
@@ -65,7 +67,8 @@ static enum status scan_open_cold(struct scan *scan, struct error *err)
         struct segment *segment = scan->list->segments[i];
         if (!cold_may_contribute(segment, &range, options->seq_after))
             continue;
-        /* Insertion sort: the list is newest first, which is nearly the order of a scan downwards. */
+        /* Insertion sort: the list is newest first, which is nearly the order of a scan downwards.
+         */
         uint32_t at = scan->waiting_count++;
         while (at > 0 &&
                (options->descending
@@ -110,8 +113,8 @@ static struct str scan_hot_bound(struct scan *scan, struct str bound, char separ
     return str_from(bytes, user.size + 1 + bound.size);
 }
 
-/* Number of hot rows, where it is worth a look-up: they end the walk over what a flush removed, and tell
- * a descending walk how to go. */
+/* Number of hot rows, where it is worth a look-up: they end the walk over what a flush removed, and
+ * tell a descending walk how to go. */
 static enum status scan_open_count(struct scan *scan, int64_t *rows, struct error *err)
 {
     const struct scan_options *options = &scan->options;
@@ -124,10 +127,9 @@ static enum status scan_open_count(struct scan *scan, int64_t *rows, struct erro
     if ((kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED) ||
         (!was_flushed && (!options->descending || options->whole)))
         return STATUS_OK;
-    enum status status = instance_load(
-        scan->store, options->view->snapshot, options->table->id,
-        kind == TABLE_KIND_USER ? options->user : STR_EMPTY,
-        options->cached_only ? KV_READ_CACHED : 0, &instance, err);
+    enum status status = instance_load(scan->store, options->view->snapshot, options->table->id,
+                                       kind == TABLE_KIND_USER ? options->user : STR_EMPTY,
+                                       options->cached_only ? KV_READ_CACHED : 0, &instance, err);
     if (status != STATUS_OK)
         return hot_translate(status, options->table, err);
     *rows = instance.buffered_rows;
@@ -201,7 +203,8 @@ void scan_close(struct scan *scan)
     scan->list = NULL;
 }
 
-/* ---- the hot side --------------------------------------------------------------------------------- */
+/* ---- the hot side
+ * --------------------------------------------------------------------------------- */
 
 /* Makes the cursor stand on the next hot row. */
 static enum status scan_hot_step(struct scan *scan, struct error *err)
@@ -214,7 +217,8 @@ static enum status scan_hot_step(struct scan *scan, struct error *err)
     return hot_translate(status, scan->options.table, err);
 }
 
-/* ---- the cold side -------------------------------------------------------------------------------- */
+/* ---- the cold side
+ * -------------------------------------------------------------------------------- */
 
 /* Whether `a` comes before `b` in the direction of the scan. */
 static bool scan_is_before(const struct scan *scan, struct str a, struct str b)
@@ -291,14 +295,15 @@ static enum status scan_cold_reach(struct scan *scan, struct str hot_key, struct
     return STATUS_OK;
 }
 
-/* ---- merging -------------------------------------------------------------------------------------- */
+/* ---- merging
+ * -------------------------------------------------------------------------------------- */
 
 static enum status scan_take_hot(struct scan *scan, struct row *row, struct error *err)
 {
     CHECK(!scan->hot_consumed);
     scan->hot_consumed = true;
-    *row = (struct row){
-        .table = scan->options.table, .key = scan->hot_key, .bytes = scan->hot_bytes};
+    *row =
+        (struct row){.table = scan->options.table, .key = scan->hot_key, .bytes = scan->hot_bytes};
     enum status status =
         row_accept(scan->options.table, &scan->projections, scan->options.arena, row, err);
     return hot_translate(status, scan->options.table, err);
@@ -310,8 +315,7 @@ static enum status scan_take_cold(struct scan *scan, struct row *row, struct err
 
     CHECK(scan->open_count > 0 && !scan->cold_consumed);
     scan->cold_consumed = true;
-    *row = (struct row){
-        .table = scan->options.table, .key = cursor->key, .bytes = cursor->bytes};
+    *row = (struct row){.table = scan->options.table, .key = cursor->key, .bytes = cursor->bytes};
     enum status status =
         row_accept(scan->options.table, &scan->projections, scan->options.arena, row, err);
     return cold_translate(status, scan->options.table, err);

@@ -6,8 +6,8 @@
 #include "store/cold.h"
 #include "store/store_internal.h"
 
-/* Hot rows looked at to find out whether any of them hides a cold one; with more the answer is "yes",
- * which only costs the reader an anti-join. */
+/* Hot rows looked at to find out whether any of them hides a cold one; with more the answer is
+ * "yes", which only costs the reader an anti-join. */
 enum { SCAN_SHADOW_ROWS_MAX = 20000 };
 
 static enum status scan_plan_list(struct store *store, const struct scan_options *options,
@@ -23,18 +23,18 @@ static enum status scan_plan_list(struct store *store, const struct scan_options
 }
 
 /* Rows of the groups that overlap the range. */
-static uint64_t scan_estimate_segment(const struct segment *segment, const struct scan_options *options)
+static uint64_t scan_estimate_segment(const struct segment *segment,
+                                      const struct scan_options *options)
 {
     uint64_t rows = 0;
 
     CHECK(segment->group_count > 0);
     for (uint32_t i = 0; i < segment->group_count; i++) {
         const struct row_group *group = &segment->groups[i];
-        bool outside =
-            (options->range.lower.size > 0 &&
-             str_compare(group->key_max, options->range.lower) < 0) ||
-            (options->range.upper.size > 0 &&
-             str_compare(group->key_min, options->range.upper) >= 0);
+        bool outside = (options->range.lower.size > 0 &&
+                        str_compare(group->key_max, options->range.lower) < 0) ||
+                       (options->range.upper.size > 0 &&
+                        str_compare(group->key_min, options->range.upper) >= 0);
         if (!outside && group->seq_max > options->seq_after)
             rows += group->rows;
     }
@@ -87,8 +87,8 @@ static enum status scan_cold_files_shadows(struct store *store, const struct sca
     for (int rows = 0; status == STATUS_OK && !*has_shadows; rows++) {
         status = scan_next(scan, &row, err);
         if (status == STATUS_OK)
-            *has_shadows = rows >= SCAN_SHADOW_ROWS_MAX ||
-                           (row_header_get(row.bytes).flags & ROW_SHADOW) != 0;
+            *has_shadows =
+                rows >= SCAN_SHADOW_ROWS_MAX || (row_header_get(row.bytes).flags & ROW_SHADOW) != 0;
     }
     scan_close(scan);
     CHECK(status != STATUS_ABSENT);

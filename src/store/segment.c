@@ -22,7 +22,8 @@
 
 enum { SEGMENT_FORMAT = 1, SEGMENT_GROUP_BYTES_MIN = 4 + 4 + 4 + 8 + 8 };
 
-/* ---- building and lifetime ------------------------------------------------------------------------ */
+/* ---- building and lifetime
+ * ------------------------------------------------------------------------ */
 
 struct segment *segment_new(void)
 {
@@ -56,7 +57,8 @@ void segment_unref(struct segment *segment)
     mem_free(arena);
 }
 
-/* ---- keys ----------------------------------------------------------------------------------------- */
+/* ---- keys
+ * ----------------------------------------------------------------------------------------- */
 
 static void segment_key_u64(uint64_t number, struct buf *out)
 {
@@ -83,7 +85,8 @@ void segment_key(const struct segment *segment, struct buf *out)
     segment_key_u64(~segment->id, out);
 }
 
-/* ---- encoding ------------------------------------------------------------------------------------- */
+/* ---- encoding
+ * ------------------------------------------------------------------------------------- */
 
 static void segment_put_u32(struct buf *out, uint64_t number)
 {
@@ -138,7 +141,8 @@ void segment_encode(const struct segment *segment, struct buf *out)
     segment_put_str(out, segment->bloom);
 }
 
-/* ---- decoding ------------------------------------------------------------------------------------- */
+/* ---- decoding
+ * ------------------------------------------------------------------------------------- */
 
 struct segment_input {
     struct str rest;
@@ -275,7 +279,8 @@ enum status segment_decode(struct str bytes, struct segment **out, struct error 
     return STATUS_OK;
 }
 
-/* ---- looking for keys ----------------------------------------------------------------------------- */
+/* ---- looking for keys
+ * ----------------------------------------------------------------------------- */
 
 uint32_t segment_find_group(const struct segment *segment, struct str key)
 {

@@ -1,11 +1,13 @@
 /* segment.h — records of cold segments and the lists readers use.
  *
- * A segment is one immutable Parquet file of one instance, rows by key descending. Its record lies in space
- * `parquet_manifest`, key = table id (8 bytes big-endian) + user id + 0x00 + segment id (8 bytes big-endian, inverted: newest first);
- * the newest list of an instance is cached with the version it belongs to. Private to store/.
+ * A segment is one immutable Parquet file of one instance, rows by key descending. Its record lies
+ * in space `parquet_manifest`, key = table id (8 bytes big-endian) + user id + 0x00 + segment id (8
+ * bytes big-endian, inverted: newest first); the newest list of an instance is cached with the
+ * version it belongs to. Private to store/.
  *
- * Cache rule: an entry is valid for a view p if entry.version ≤ p and no newer list was installed. A reader at view p enters a list only
- * if nothing was installed for that instance after p (segment_cache_invalidate records installs in a small table of positions by hash).
+ * Cache rule: an entry is valid for a view p if entry.version ≤ p and no newer list was installed.
+ * A reader at view p enters a list only if nothing was installed for that instance after p
+ * (segment_cache_invalidate records installs in a small table of positions by hash).
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_SEGMENT_H
@@ -23,10 +25,10 @@ struct row_group { /* rows by position; keys are row_ids, descending */
 
 struct segment {
     atomic_uint refs;
-    uint64_t id;       /* never reused */
+    uint64_t id; /* never reused */
     struct table_id table;
     struct str user;
-    struct str path;   /* relative to the storage root */
+    struct str path; /* relative to the storage root */
     struct str storage_id;
     uint32_t schema_version;
     uint64_t rows, deleted_rows, bytes, checksum;
@@ -35,20 +37,21 @@ struct segment {
     struct str job_id;
     struct row_group *groups;
     uint32_t group_count;
-    struct str bloom;  /* of keys; empty when ranges of keys tell enough (ascending integer keys) */
+    struct str bloom; /* of keys; empty when ranges of keys tell enough (ascending integer keys) */
     struct arena *arena;
 };
 void segment_encode(const struct segment *segment, struct buf *out);
 enum status segment_decode(struct str bytes, struct segment **out, struct error *err) MUST_CHECK;
 void segment_key(const struct segment *segment, struct buf *out);
-/* An empty segment with one reference and its own arena; the maker fills it before anybody sees it. */
+/* An empty segment with one reference and its own arena; the maker fills it before anybody sees it.
+ */
 struct segment *segment_new(void);
 struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 /* False = certainly not in it (range, bloom). */
 bool segment_may_contain(const struct segment *segment, struct str key);
-/* The one row group that can hold `key`, or the first one whose keys are all smaller; group_count if
- * every key is greater. */
+/* The one row group that can hold `key`, or the first one whose keys are all smaller; group_count
+ * if every key is greater. */
 uint32_t segment_find_group(const struct segment *segment, struct str key);
 /* Prefix of the keys of all segments of a table (user NULL) or of one instance. */
 void segment_key_prefix(struct table_id table, const struct str *user, struct buf *out);
@@ -66,12 +69,14 @@ void segment_list_unref(struct segment_list *list);
 struct segment_cache;
 struct segment_cache *segment_cache_new(size_t bytes_max);
 void segment_cache_free(struct segment_cache *cache);
-/* The list of an instance at a view, with a reference. A table without any segment costs one hash look-up
- * (cached emptiness). `flags` as kv_get (WOULD_BLOCK). Any thread. */
-enum status segment_list_load(struct store *store, const struct view *view, struct table_id table, struct str user,
-                              unsigned flags, struct segment_list **out, struct error *err) MUST_CHECK;
+/* The list of an instance at a view, with a reference. A table without any segment costs one hash
+ * look-up (cached emptiness). `flags` as kv_get (WOULD_BLOCK). Any thread. */
+enum status segment_list_load(struct store *store, const struct view *view, struct table_id table,
+                              struct str user, unsigned flags, struct segment_list **out,
+                              struct error *err) MUST_CHECK;
 /* Commit thread, before the view with a new list of the instance is published. */
-void segment_cache_invalidate(struct segment_cache *cache, struct table_id table, struct str user, int64_t position);
+void segment_cache_invalidate(struct segment_cache *cache, struct table_id table, struct str user,
+                              int64_t position);
 
 /* Bloom filter over keys: 10 bits per key, 7 probes of two hashes. */
 void bloom_build(const uint64_t *hashes, size_t count, struct buf *out);

@@ -1,13 +1,13 @@
 /* segment_list.c — which cold segments an instance has at a view, and the cache of the answers.
  *
- * Nearly every read asks this, and for most instances the answer is "none", so both the newest list of
- * an instance and the fact that a whole table has never been flushed are cached. Correctness rests on
- * positions alone:
+ * Nearly every read asks this, and for most instances the answer is "none", so both the newest list
+ * of an instance and the fact that a whole table has never been flushed are cached. Correctness
+ * rests on positions alone:
  *
  *   use    a cached list belongs to view p if its version ≤ p: nothing newer was installed, because
  *          an install takes the entry out before its own view is published
- *   enter  a reader at view p enters what it read only if no install happened after p. Installs leave
- *          their position in `installs`, a small table by hash; two instances that share a slot only
+ *   enter  a reader at view p enters what it read only if no install happened after p. Installs
+ * leave their position in `installs`, a small table by hash; two instances that share a slot only
  *          keep each other out of the cache for a moment
  *
  * An older reader, or one that may not enter, works with its own list. Lists are immutable and
@@ -52,7 +52,8 @@ struct segment_cache {
     struct segment_list *empty; /* of instances that were never flushed */
 };
 
-/* ---- lists ---------------------------------------------------------------------------------------- */
+/* ---- lists
+ * ---------------------------------------------------------------------------------------- */
 
 static struct segment_list *segment_list_new(uint64_t version, uint32_t capacity)
 {
@@ -86,7 +87,8 @@ void segment_list_unref(struct segment_list *list)
     mem_free(list);
 }
 
-/* ---- the cache ------------------------------------------------------------------------------------ */
+/* ---- the cache
+ * ------------------------------------------------------------------------------------ */
 
 struct segment_cache *segment_cache_new(size_t bytes_max)
 {
@@ -200,8 +202,8 @@ static struct segment_list *segment_cache_find(struct segment_cache *cache, stru
 
     pthread_mutex_lock(&cache->mutex);
     const char *known = map_get(&cache->tables, segment_cache_table_key(key));
-    *state = known != NULL ? (enum segment_table_state)(known - cache->states)
-                           : SEGMENT_TABLE_UNKNOWN;
+    *state =
+        known != NULL ? (enum segment_table_state)(known - cache->states) : SEGMENT_TABLE_UNKNOWN;
     if (*state == SEGMENT_TABLE_EMPTY) {
         list = cache->empty;
     } else {
@@ -264,7 +266,8 @@ static void segment_cache_enter_table(struct segment_cache *cache, struct str ke
     pthread_mutex_unlock(&cache->mutex);
 }
 
-/* ---- reading records ------------------------------------------------------------------------------ */
+/* ---- reading records
+ * ------------------------------------------------------------------------------ */
 
 static struct kv_iterator *segment_list_iterator(struct store *store, const struct view *view,
                                                  struct str prefix, unsigned flags)
@@ -319,15 +322,15 @@ static enum status segment_list_read(struct store *store, const struct view *vie
     while (status == STATUS_OK && kv_iterator_is_valid(iterator)) {
         if (list->count == capacity) {
             capacity = capacity == 0 ? 8 : 2 * capacity;
-            list->segments =
-                mem_realloc(list->segments, capacity * sizeof(struct segment *));
+            list->segments = mem_realloc(list->segments, capacity * sizeof(struct segment *));
         }
         status = segment_decode(kv_iterator_value(iterator), &list->segments[list->count], err);
         if (status != STATUS_OK)
             break;
         const struct segment *segment = list->segments[list->count++];
         if (segment->table.value != table.value || !str_equal(segment->user, user)) {
-            status = error_set(err, STATUS_CORRUPT, "record of a cold segment lies under a wrong key");
+            status =
+                error_set(err, STATUS_CORRUPT, "record of a cold segment lies under a wrong key");
             break;
         }
         CHECK(list->count == 1 || segment->id != list->segments[list->count - 2]->id);

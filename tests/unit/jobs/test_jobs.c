@@ -1,4 +1,5 @@
-/* test_jobs.c — jobs over a real store: rows of system.jobs, one flush per table, kill, restart, timers.
+/* test_jobs.c — jobs over a real store: rows of system.jobs, one flush per table, kill, restart,
+ * timers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "unit/store/cold_fixture.h"
@@ -25,8 +26,10 @@ static void jobs_flush_due(void *context, struct table_id table, struct str user
 
 static void jobs_begin(struct jobs_fixture *f)
 {
-    struct jobs_options options = {
-        .store = f->cold.base.store, .flush_threads = 2, .node = STR_LIT("node1"), .retention_days = 30};
+    struct jobs_options options = {.store = f->cold.base.store,
+                                   .flush_threads = 2,
+                                   .node = STR_LIT("node1"),
+                                   .retention_days = 30};
     struct error err;
 
     if (jobs_start(&options, &f->jobs, &err) != STATUS_OK)
@@ -332,9 +335,9 @@ static void test_jobs__goes_on_after_a_restart(void **state)
         values[2] = value_text(VALUE_TEXT, STR_LIT("running"));
         values[3] = value_text(VALUE_TEXT, STR_LIT("default"));
         values[4] = value_text(VALUE_TEXT, STR_LIT("t"));
-        values[6] = value_text(VALUE_JSON,
-                               arena_printf(&arena, "[\"default.t\",\"table_id:%llu\",\"all_users\"]",
-                                            (unsigned long long)table.value));
+        values[6] = value_text(
+            VALUE_JSON, arena_printf(&arena, "[\"default.t\",\"table_id:%llu\",\"all_users\"]",
+                                     (unsigned long long)table.value));
         values[8] = value_text(VALUE_TEXT, STR_LIT("node1:job-0:1"));
         values[11] = value_text(VALUE_TEXT, STR_LIT("node1"));
         values[14] = value_integer(VALUE_INT, 0);
@@ -394,8 +397,8 @@ static void test_jobs__dropped_table_loses_its_files(void **state)
     assert_int_equal(cold_file_count(&f.cold), 2);
     jobs_cancel_table(f.jobs, table);
     assert_int_equal(ddl_drop_table(f.cold.base.store, table, &err), STATUS_OK);
-    assert_int_equal(
-        jobs_drop_table(f.jobs, table, STR_LIT("default"), STR_LIT("t"), &id, &err), STATUS_OK);
+    assert_int_equal(jobs_drop_table(f.jobs, table, STR_LIT("default"), STR_LIT("t"), &id, &err),
+                     STATUS_OK);
     wait_status(&f, id.text, "completed");
     assert_int_equal(cold_file_count(&f.cold), 0);
     job_column(&f, id.text, "result", text);

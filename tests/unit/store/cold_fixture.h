@@ -1,5 +1,5 @@
-/* cold_fixture.h — a store over RocksDB, real files and DuckDB in a temporary folder, and a model of what
- * one instance must show: every row ever written, its newest values and number.
+/* cold_fixture.h — a store over RocksDB, real files and DuckDB in a temporary folder, and a model
+ * of what one instance must show: every row ever written, its newest values and number.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TESTS_COLD_FIXTURE_H
@@ -136,7 +136,8 @@ static inline struct table_id cold_table(struct cold_fixture *f, enum table_kind
     return fixture_create(&f->base, table);
 }
 
-/* ---- writing one row ------------------------------------------------------------------------------ */
+/* ---- writing one row
+ * ------------------------------------------------------------------------------ */
 
 static inline struct value cold_key_value(enum value_type type, int64_t id, char text[32])
 {
@@ -162,7 +163,7 @@ static inline enum status cold_resolve(void *context, const struct row *current,
     (void)arena;
     (void)err;
     *verdict = put->delete ? ROW_DELETE : ROW_PUT;
-    for (int i = 0; !put->delete && i < 3; i++)
+    for (int i = 0; !put->delete &&i < 3; i++)
         values[i] = put->values[i];
     return STATUS_OK;
 }
@@ -229,7 +230,8 @@ static inline struct flush_result cold_flush(struct cold_fixture *f, struct tabl
     return result;
 }
 
-/* ---- the model ------------------------------------------------------------------------------------ */
+/* ---- the model
+ * ------------------------------------------------------------------------------------ */
 
 enum { MODEL_KEYS = 512 };
 
@@ -415,8 +417,8 @@ static inline void model_check_get(struct model *model, int64_t index, bool with
         .seq_after = -1,
         .arena = &arena,
     };
-    enum status status = row_get_by_key(model->f->base.store, &options, model_key(model, index),
-                                        &row, &pin, &err);
+    enum status status =
+        row_get_by_key(model->f->base.store, &options, model_key(model, index), &row, &pin, &err);
     if (expected->written && (expected->live || with_deleted)) {
         if (status != STATUS_OK)
             fail_msg("get: %s", status_name(status));
@@ -433,8 +435,7 @@ static inline void model_check_get(struct model *model, int64_t index, bool with
 static inline void model_check_all(struct model *model)
 {
     for (int i = 0; i < 8; i++) {
-        struct model_check check = {
-            .descending = i & 1, .with_deleted = i & 2, .seq_after = -1};
+        struct model_check check = {.descending = i & 1, .with_deleted = i & 2, .seq_after = -1};
         int64_t a = (int64_t)model_random(model, MODEL_KEYS);
         int64_t b = (int64_t)model_random(model, MODEL_KEYS);
         if ((i & 4) != 0) {

@@ -1,13 +1,15 @@
 /* test_bloom.c — filters contain what was put in and refuse most of what was not.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "base/hash.h"
-#include "store/segment.h"
-
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
+#include <stdint.h>
+
 #include <cmocka.h>
+
+#include "base/hash.h"
+#include "store/segment.h"
 
 static uint64_t hash_of(uint64_t number)
 {

@@ -1,4 +1,5 @@
-/* test_flush.c — flushing real rows to real Parquet files: nothing lost, nothing twice, whatever happens
+/* test_flush.c — flushing real rows to real Parquet files: nothing lost, nothing twice, whatever
+ * happens
  * between the view of a flush and its install. SPDX-License-Identifier: Apache-2.0
  */
 #include "cold_fixture.h"
@@ -94,8 +95,8 @@ static void test_flush__keeps_users_apart(void **state)
     cold_close(&f);
 }
 
-/* Trap 2: a cold row that is changed, deleted, revived and flushed again shows only its newest version,
- * and lies in one file only. */
+/* Trap 2: a cold row that is changed, deleted, revived and flushed again shows only its newest
+ * version, and lies in one file only. */
 static void test_flush__shadows_replace_cold_rows(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -161,7 +162,8 @@ static void test_flush__few_shadows_stay_hot(void **state)
     cold_close(&f);
 }
 
-/* ---- writes between the view of a flush and its install ------------------------------------------- */
+/* ---- writes between the view of a flush and its install
+ * ------------------------------------------- */
 
 struct during {
     struct model *model;
@@ -211,7 +213,8 @@ static void test_flush__writes_meanwhile_stay(void **state)
     cold_close(&f);
 }
 
-/* ---- trap 1 step by step -------------------------------------------------------------------------- */
+/* ---- trap 1 step by step
+ * -------------------------------------------------------------------------- */
 
 struct stepwise {
     struct scan *scan;
@@ -225,8 +228,8 @@ static enum status stepwise_next(void *context, struct row *row, bool *from_hot,
     return scan_next(steps->scan, row, err);
 }
 
-/* The file is written from a view; then rows of it are changed, deleted and joined by new ones within its
- * range; then it is installed. */
+/* The file is written from a view; then rows of it are changed, deleted and joined by new ones
+ * within its range; then it is installed. */
 static void test_flush__changes_between_view_and_install_stay_hot(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -365,7 +368,8 @@ static void test_flush__cancelled_keeps_rows_hot(void **state)
     cold_close(&f);
 }
 
-/* ---- random histories ----------------------------------------------------------------------------- */
+/* ---- random histories
+ * ----------------------------------------------------------------------------- */
 
 static void random_history(enum table_kind kind, enum value_type key_type, uint64_t seed)
 {

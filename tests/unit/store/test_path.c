@@ -1,12 +1,14 @@
 /* test_path.c — folders from templates and file names from the clock (spec §4.5).
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "store/path.h"
-
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
+#include <stdint.h>
+
 #include <cmocka.h>
+
+#include "store/path.h"
 
 static enum status folder(enum table_kind kind, const char *template, const char *user,
                           struct buf *out, struct error *err)

@@ -1,7 +1,8 @@
-/* test_recovery.c — a flush that is killed or fails at every named point: after the next start no row is lost
- * or doubled and no file is left over.
+/* test_recovery.c — a flush that is killed or fails at every named point: after the next start no
+ * row is lost or doubled and no file is left over.
  *
- * The process that dies is this program again, told by arguments which half to play, because fault points
+ * The process that dies is this program again, told by arguments which half to play, because fault
+ * points
  * are read once per process. SPDX-License-Identifier: Apache-2.0
  */
 #include "cold_fixture.h"
@@ -14,7 +15,8 @@
 
 static const char *phase_folder;
 
-/* ---- the half that writes ------------------------------------------------------------------------- */
+/* ---- the half that writes
+ * ------------------------------------------------------------------------- */
 
 static void save_model(const struct model *model)
 {
@@ -40,7 +42,8 @@ static void load_model(struct model *model, struct cold_fixture *f)
     model->user = "ann";
 }
 
-/* Two flushed segments, then changes to cold rows and new rows, then the flush that meets the fault. */
+/* Two flushed segments, then changes to cold rows and new rows, then the flush that meets the
+ * fault. */
 static void phase_write(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -63,7 +66,8 @@ static void phase_write(void **state)
     struct flush_options options = {
         .table = id, .all_users = true, .with_shadows = true, .job_id = STR_LIT("j")};
     assert_int_equal(flush_table(f.base.store, &options, &result, &err), STATUS_OK);
-    /* With an error instead of a kill (a user failed) the store goes on: all rows are there, and a second try works. */
+    /* With an error instead of a kill (a user failed) the store goes on: all rows are there, and a
+     * second try works. */
     model_check_all(model);
     model_check_counters(model);
     (void)cold_flush(&f, id, true);
@@ -73,7 +77,8 @@ static void phase_write(void **state)
     cold_shut(&f);
 }
 
-/* ---- the half that looks -------------------------------------------------------------------------- */
+/* ---- the half that looks
+ * -------------------------------------------------------------------------- */
 
 static void phase_check(void **state)
 {
@@ -97,7 +102,8 @@ static void phase_check(void **state)
     cold_shut(&f);
 }
 
-/* ---- driving them --------------------------------------------------------------------------------- */
+/* ---- driving them
+ * --------------------------------------------------------------------------------- */
 
 static int run_phase(const char *phase, const char *folder, const char *fault)
 {
@@ -168,7 +174,8 @@ static void test_recovery__failed_anywhere(void **state)
 #endif
 }
 
-/* A replaced file stays while an older view can still read it and goes when that view is released. */
+/* A replaced file stays while an older view can still read it and goes when that view is released.
+ */
 static void test_recovery__replaced_files_wait_for_views(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -197,8 +204,8 @@ static void test_recovery__replaced_files_wait_for_views(void **state)
                                    .user = STR_LIT("ann"),
                                    .seq_after = -1,
                                    .arena = &arena};
-    assert_int_equal(
-        row_get_by_key(f.base.store, &options, model_key(model, 5), &row, &pin, &err), STATUS_OK);
+    assert_int_equal(row_get_by_key(f.base.store, &options, model_key(model, 5), &row, &pin, &err),
+                     STATUS_OK);
     row_column(&row, 1, &arena, &value);
     assert_int_equal(value.integer, 5); /* the old moment */
     row_pin_release(f.base.store, &pin);

@@ -77,7 +77,8 @@ static void test_row_cache__is_bounded_and_drops_the_oldest(void **state)
     segment_unref(segment);
 }
 
-/* ---- over real files ------------------------------------------------------------------------------ */
+/* ---- over real files
+ * ------------------------------------------------------------------------------ */
 
 enum { READERS = 4 };
 
@@ -102,7 +103,8 @@ static void *reader_main(void *argument)
     arena_init(&arena, 0);
     buf_init(&bytes);
     struct scan_options options = {.view = view,
-                                   .table = catalog_find_table_id(view_catalog(view), reader->table),
+                                   .table =
+                                       catalog_find_table_id(view_catalog(view), reader->table),
                                    .seq_after = -1,
                                    .arena = &arena};
     if (key_encode(&key, 1, &bytes, &err) == STATUS_OK &&
@@ -159,11 +161,11 @@ static void test_row_cache__flush_fills_it_with_what_the_file_holds(void **state
     (void)cold_flush(&f, id, true);
     struct view *view = view_acquire(f.base.store);
     const struct table *table = catalog_find_table_id(view_catalog(view), id);
-    assert_int_equal(
-        segment_list_load(f.base.store, view, id, STR_LIT("ann"), 0, &list, &err), STATUS_OK);
+    assert_int_equal(segment_list_load(f.base.store, view, id, STR_LIT("ann"), 0, &list, &err),
+                     STATUS_OK);
     assert_int_equal(list->count, 1);
-    assert_int_equal(
-        row_cache_get(f.base.store, table, list->segments[0], 0, true, &filled, &err), STATUS_OK);
+    assert_int_equal(row_cache_get(f.base.store, table, list->segments[0], 0, true, &filled, &err),
+                     STATUS_OK);
     assert_int_equal(row_block_load(f.base.store, table, list->segments[0], 0, &loaded, &err),
                      STATUS_OK);
     assert_int_equal(filled->rows, loaded->rows);

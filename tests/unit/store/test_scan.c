@@ -1,5 +1,5 @@
-/* test_scan.c — the merged scan: what it opens and what it leaves alone, older schema versions, limits of
- * loop threads, estimates. Random histories of both tiers are in test_flush.c.
+/* test_scan.c — the merged scan: what it opens and what it leaves alone, older schema versions,
+ * limits of loop threads, estimates. Random histories of both tiers are in test_flush.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cold_fixture.h"
@@ -44,8 +44,7 @@ static void reading_end(struct reading *reading)
 static enum status reading_run(struct reading *reading, struct cold_fixture *f, int rows_max,
                                int *rows)
 {
-    enum status status =
-        scan_open(f->base.store, &reading->options, &reading->scan, &reading->err);
+    enum status status = scan_open(f->base.store, &reading->options, &reading->scan, &reading->err);
 
     *rows = 0;
     while (status == STATUS_OK && *rows < rows_max) {
@@ -202,9 +201,11 @@ static void test_scan__an_empty_range_is_empty(void **state)
     cold_close(&f);
 }
 
-/* ---- schema versions ------------------------------------------------------------------------------ */
+/* ---- schema versions
+ * ------------------------------------------------------------------------------ */
 
-/* Version 2: `n` becomes DECIMAL(20,0), `body` goes, `extra TEXT` comes with 'old' for rows before it. */
+/* Version 2: `n` becomes DECIMAL(20,0), `body` goes, `extra TEXT` comes with 'old' for rows before
+ * it. */
 static enum status alter_build(void *context, const struct table *table, struct table **next,
                                struct error *err)
 {
@@ -294,7 +295,8 @@ static void test_scan__old_versions_are_projected(void **state)
     cold_close(&f);
 }
 
-/* ---- streams -------------------------------------------------------------------------------------- */
+/* ---- streams
+ * -------------------------------------------------------------------------------------- */
 
 static void test_scan__expired_events_are_gone_before_eviction(void **state)
 {

@@ -1,13 +1,15 @@
 /* test_segment.c — records of segments survive encoding, nonsense is refused, keys are found.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "base/hash.h"
-#include "store/segment.h"
-
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
+#include <stdint.h>
+
 #include <cmocka.h>
+
+#include "base/hash.h"
+#include "store/segment.h"
 
 /* Keys are two letters, descending: zz zx | tt tb | mm | ca aa, in groups of two, two, one, two. */
 static struct segment *segment_sample(bool with_bloom)
