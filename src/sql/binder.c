@@ -25,6 +25,7 @@ bool binder_sees_all_rows(const struct sql_engine *engine, const struct sql_call
 
 bool binder_is_system_space(struct str space)
 {
+    CHECK(space.size > 0);
     return str_equal(space, STR_LIT("system")) || str_equal(space, STR_LIT("information_schema"));
 }
 
@@ -45,6 +46,7 @@ bool binder_is_reserved_space(struct str space)
 enum status binder_table_not_found(struct str space, struct str table, int64_t position,
                                    struct error *err)
 {
+    CHECK(table.size > 0);
     return error_set_at(err, STATUS_TABLE_NOT_FOUND, position,
                         "table not found: relation \"%.*s.%.*s\" does not exist", STR_ARG(space),
                         STR_ARG(table));
@@ -83,6 +85,7 @@ static enum status binder_authorize_system(const struct sql_engine *engine,
 {
     enum role least = ROLE_DBA;
 
+    CHECK(table->kind == TABLE_KIND_SYSTEM);
     switch (system_table_of(table)) {
     case SYSTEM_TABLE_USERS: /* own row */
     case SYSTEM_TABLE_NAMESPACES:
@@ -114,6 +117,7 @@ static enum status binder_authorize_shared(const struct sql_engine *engine,
 {
     enum role least = ROLE_USER;
 
+    CHECK(table->kind == TABLE_KIND_SHARED);
     switch (table->access) {
     case TABLE_ACCESS_UNSET:
         break;
@@ -142,6 +146,7 @@ static enum status binder_authorize_user(const struct sql_caller *caller, const 
     bool own = str_is_empty(qualifier) || str_equal(qualifier, STR_LIT("user")) ||
                str_equal(qualifier, caller->user);
 
+    CHECK(table->kind == TABLE_KIND_USER);
     *instance = own ? caller->user : qualifier;
     if (str_is_empty(*instance))
         return error_set_at(err, STATUS_PERMISSION_DENIED, position,

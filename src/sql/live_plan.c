@@ -156,6 +156,7 @@ static void live_add_column(struct live_builder *builder, uint32_t index, struct
 {
     struct live_plan *plan = builder->plan;
 
+    CHECK(plan->columns != NULL);
     plan->columns[plan->column_count] = index;
     plan->column_specs[plan->column_count] = live_column(builder, index, name);
     plan->column_count++;

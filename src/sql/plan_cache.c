@@ -30,6 +30,7 @@ struct plan_cache *plan_cache_new(size_t plans_max)
 {
     struct plan_cache *cache = mem_zalloc(sizeof(*cache));
 
+    CHECK(cache->slot_count == 0);
     cache->slot_count = plans_max > 0 ? plans_max : 1;
     cache->slots = mem_calloc(cache->slot_count, sizeof(*cache->slots));
     map_init(&cache->slots_by_key);

@@ -105,6 +105,7 @@ static enum status run_check_params(const struct sql_run *run, struct error *err
 /* Types of given and lifted parameters in one array; NULL when there are none. */
 static enum value_type *run_param_types(struct sql_run *run)
 {
+    CHECK(run->params != NULL || run->param_count == 0);
     if (run->param_count == 0)
         return NULL;
     enum value_type *types = arena_alloc(&run->arena, run->param_count * sizeof(*types));
@@ -173,6 +174,7 @@ static bool run_plan_cached(struct sql_run *run)
     size_t literal_count = 0;
     struct error ignored;
 
+    CHECK(run->plan == NULL && run->view != NULL);
     if (!sql_normalize(run->text, (uint32_t)run->options.param_count, &run->arena, &normalized,
                        &literals, &literal_count))
         return false;
@@ -202,6 +204,7 @@ static bool run_plan_cached(struct sql_run *run)
 
 static const char *run_kind_name(const struct plan *plan)
 {
+    CHECK(plan != NULL);
     switch (plan->kind) {
     case PLAN_SELECT:
     case PLAN_ANALYTIC:
@@ -220,6 +223,7 @@ static enum status run_plan(struct sql_run *run, struct error *err)
 {
     enum status status = run_check_params(run, err);
 
+    CHECK(run->plan == NULL);
     if (status != STATUS_OK)
         return status;
     if (run->view == NULL)
@@ -310,6 +314,7 @@ static bool run_retry(struct sql_run *run)
 {
     unsigned most = run->expects_seq ? RUN_ATTEMPTS_CONFLICT : RUN_ATTEMPTS_MAX;
 
+    CHECK(run->state != RUN_COMMITTING);
     run_release(run);
     run->attempts++;
     run->state = RUN_NEW;
@@ -319,6 +324,7 @@ static bool run_retry(struct sql_run *run)
 
 static enum sql_step run_end(struct sql_run *run, enum status status, struct error *err)
 {
+    CHECK(run->state != RUN_ENDED);
     run->state = RUN_ENDED;
     if (status == STATUS_OK)
         return SQL_STEP_DONE;

@@ -311,6 +311,7 @@ static int system_compare_rows(const void *a, const void *b, void *context)
     const struct table *table = context;
     const struct value *left = *(struct value *const *)a, *right = *(struct value *const *)b;
 
+    CHECK(left != NULL && right != NULL);
     for (uint32_t i = 0; i < table->key_count; i++) {
         uint32_t column = table->key_columns[i];
         if (left[column].is_null || right[column].is_null)

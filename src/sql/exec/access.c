@@ -14,6 +14,7 @@ static enum status access_value(struct expr_context *context, const struct expr_
 {
     enum status status = expr_run(program, context, out, err);
 
+    CHECK(out != NULL && keys != NULL);
     if (status == STATUS_OK && out->is_null)
         keys->empty = true;
     return status;
@@ -46,6 +47,7 @@ static enum status access_encode(struct sql_run *run, const struct value *values
 {
     enum status status;
 
+    CHECK(count > 0 && count <= LIMIT_KEY_COLUMNS);
     buf_reset(&run->key);
     status = key_encode(values, count, &run->key, err);
     if (status == STATUS_CONSTRAINT_VIOLATION)
@@ -64,6 +66,7 @@ static enum status access_points(struct sql_run *run, struct expr_context *conte
     size_t count = 1;
     enum status status;
 
+    CHECK(access->prefix_count == run->plan->table->key_count);
     for (uint32_t i = 0; i < access->prefix_count; i++) {
         if (access->prefix[i]->op == AST_OP_NONE) {
             varying = i;
@@ -102,6 +105,7 @@ static enum status access_edge(struct sql_run *run, struct value *values, uint32
 {
     enum status status = access_encode(run, values, count, out, err);
 
+    CHECK(count <= run->plan->table->key_count);
     if (status != STATUS_OK || !after)
         return status;
     *out = key_successor(&run->key) ? arena_copy(&run->arena, buf_str(&run->key)) : STR_EMPTY;
@@ -116,6 +120,7 @@ static enum status access_range(struct sql_run *run, struct expr_context *contex
     uint32_t prefix = access->prefix_count;
     enum status status = STATUS_OK;
 
+    CHECK(prefix < run->plan->table->key_count);
     for (uint32_t i = 0; i < prefix; i++) {
         status = access_value(context, access->prefix[i]->values[0], &values[i], out, err);
         if (status != STATUS_OK || out->empty)

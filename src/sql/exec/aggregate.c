@@ -21,6 +21,7 @@ static enum status aggregate_add_sum(struct aggregate *aggregate, const struct v
 {
     int128 term = value->type == VALUE_DECIMAL ? value->decimal : value->integer;
 
+    CHECK(!value->is_null);
     if (value->type == VALUE_DECIMAL && value->scale != aggregate->type.scale) {
         struct decimal scaled;
         struct decimal number = {.unscaled = value->decimal, .scale = value->scale};
@@ -41,6 +42,7 @@ static enum status aggregate_add(struct sql_run *run, struct aggregate *aggregat
     struct value value;
     enum status status;
 
+    CHECK(aggregate->program != NULL || aggregate->kind == AGGREGATE_COUNT_ALL);
     if (aggregate->kind == AGGREGATE_COUNT_ALL) {
         aggregate->count++;
         return STATUS_OK;
@@ -103,6 +105,7 @@ static enum status aggregate_rows(struct sql_run *run, struct aggregate *aggrega
     struct cursor cursor;
     enum status status = cursor_open(run, &options, &cursor, err);
 
+    CHECK(count > 0);
     while (status == STATUS_OK) {
         status = cursor_next(&cursor, err);
         for (uint32_t i = 0; i < count && status == STATUS_OK; i++)

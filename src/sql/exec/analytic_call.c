@@ -12,6 +12,7 @@ static struct str analytic_key(struct sql_run *run, struct str text, uint32_t pa
 {
     struct buf key;
 
+    CHECK(text.size > 0);
     buf_init(&key);
     buf_append_byte(&key, 1);
     buf_append_str(&key, text);

@@ -16,6 +16,7 @@ void row_reader_column(void *reader, size_t index, struct value *out)
 {
     const struct row_reader *from = reader;
 
+    CHECK(from->row != NULL || from->source != NULL);
     if (from->excluded != NULL && index >= from->column_count)
         *out = from->excluded[index - from->column_count];
     else if (from->row != NULL)
@@ -33,6 +34,7 @@ static enum status cursor_open_source(struct cursor *cursor, struct error *err)
     };
     enum status status = table_source_open(&options, &cursor->source, err);
 
+    CHECK(status != STATUS_OK || cursor->source != NULL);
     cursor->reader.source = cursor->source;
     return status;
 }
@@ -93,6 +95,7 @@ static enum status cursor_point(struct cursor *cursor, struct error *err)
         cursor->descending ? cursor->point_count - 1 - cursor->point_next : cursor->point_next;
     enum status status;
 
+    CHECK(cursor->point_next <= cursor->point_count);
     cursor_release_row(cursor);
     if (cursor->point_next == cursor->point_count)
         return STATUS_END;
@@ -113,6 +116,7 @@ static enum status cursor_move(struct cursor *cursor, struct error *err)
 {
     enum status status;
 
+    CHECK(cursor->by_points || cursor->source != NULL);
     if (cursor->scratch.used_bytes > CURSOR_SCRATCH_BYTES)
         arena_clear(&cursor->scratch);
     if (++cursor->looked_at % CURSOR_CHECK_ROWS == 0) {
@@ -127,6 +131,7 @@ static enum status cursor_move(struct cursor *cursor, struct error *err)
 
 enum status cursor_next(struct cursor *cursor, struct error *err)
 {
+    CHECK(cursor->plan != NULL);
     for (;;) {
         bool passes = true;
         enum status status = cursor_move(cursor, err);

@@ -49,6 +49,7 @@ static enum status namespace_create(struct sql_run *run, const struct ast_namesp
     bool created = false;
     enum status status = binder_check_identifier(tree->name, "namespace", tree->start, err);
 
+    CHECK(tree->name.size > 0);
     if (status != STATUS_OK)
         return status;
     if (binder_is_reserved_space(tree->name))

@@ -68,6 +68,7 @@ static enum status insert_values(struct sql_run *run, const struct insert_source
     const struct plan_insert *insert = &run->plan->insert;
     enum status status = STATUS_OK;
 
+    CHECK(source->cells != NULL || source->values != NULL || insert->width == 0);
     for (uint32_t i = 0; i < table->schema->column_count && status == STATUS_OK; i++) {
         const struct table_column *column = &table->schema->columns[i];
         int32_t position = insert->positions[i];
@@ -181,6 +182,7 @@ static enum status insert_finish(struct sql_run *run, struct row_op *ops, size_t
 {
     enum status status = count > 0 ? insert_check_twice(run, ops, count, err) : STATUS_OK;
 
+    CHECK(ops != NULL || count == 0);
     return status == STATUS_OK ? dml_submit(run, ops, count, err) : status;
 }
 

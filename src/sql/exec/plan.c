@@ -134,6 +134,7 @@ static void plan_fill_scope(struct plan_builder *builder, struct str alias)
     uint32_t total = table_column_total(table);
     struct expr_column *columns = arena_array(&builder->plan->arena, total, sizeof(*columns));
 
+    CHECK(total > 0);
     for (uint32_t i = 0; i < total; i++)
         columns[i] = (struct expr_column){
             .name = table_column_name(table, i),
@@ -152,6 +153,7 @@ enum status plan_bind_table(struct plan_builder *builder, const struct ast_name 
     const struct plan_request *request = builder->request;
     struct str instance;
 
+    CHECK(plan->table == NULL);
     plan->name = *name;
     plan->write = write;
     if (str_is_empty(plan->name.space))
@@ -172,6 +174,7 @@ enum status plan_compile_set(struct plan_builder *builder, const struct ast_assi
     const struct table *table = builder->plan->table;
     bool *seen = arena_array(&builder->plan->arena, table_column_total(table), sizeof(*seen));
 
+    CHECK(out->count == 0);
     out->columns = arena_array(&builder->plan->arena, count, sizeof(*out->columns));
     out->programs = arena_array(&builder->plan->arena, count, sizeof(*out->programs));
     for (size_t i = 0; i < count; i++) {
@@ -214,6 +217,7 @@ static enum status plan_build_rows(struct plan_builder *builder, struct error *e
     struct plan *plan = builder->plan;
     enum status status;
 
+    CHECK(plan->tree != NULL);
     switch (plan->tree->kind) {
     case AST_SELECT:
         status = plan_build_select(builder, err);
@@ -239,6 +243,7 @@ static enum status plan_build_rows(struct plan_builder *builder, struct error *e
 /* Parts of the statement that only DuckDB parses may use parameters that our trees do not show. */
 static bool plan_hides_params(const struct plan *plan)
 {
+    CHECK(plan->tree != NULL);
     return plan->kind == PLAN_ANALYTIC || plan->kind == PLAN_STATEMENT ||
            (plan->kind == PLAN_INSERT && !str_is_empty(plan->insert.select)) ||
            (plan->kind == PLAN_CHANGE && !str_is_empty(plan->change.analytic_text));
@@ -250,6 +255,7 @@ static enum status plan_check_params(const struct plan *plan, bool built, struct
     bool rows = tree->kind == AST_SELECT || tree->kind == AST_ANALYTIC ||
                 tree->kind == AST_INSERT || tree->kind == AST_UPDATE || tree->kind == AST_DELETE;
 
+    CHECK(plan->param_given <= plan->param_count);
     if (!rows && tree->kind != AST_EXPLAIN && tree->kind != AST_EXECUTE_AS &&
         tree->kind != AST_SUBSCRIBE && plan->param_given > 0)
         return error_set(err, STATUS_INVALID_PARAMETER,

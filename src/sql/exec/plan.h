@@ -179,7 +179,8 @@ static inline void plan_type_integer(struct value *value)
         value->integer <= INT32_MAX)
         value->type = VALUE_INT;
 }
-/* PostgreSQL's types of integer literals in a tree of one's own: INT where they fit, else BIGINT. */
+/* Integer literals in a tree of one's own get PostgreSQL's types: INT if they fit, else BIGINT.
+ */
 void plan_type_literals(struct ast_expr *tree);
 /* Name of an unnamed column as PostgreSQL derives it. */
 struct str plan_item_name(const struct ast_select_item *item);

@@ -10,6 +10,7 @@
 static const struct expr_bound *plan_access_find(const struct plan_access *access, size_t column,
                                                  enum ast_operator first, enum ast_operator second)
 {
+    CHECK(access->bounds != NULL || access->bound_count == 0);
     for (size_t i = 0; i < access->bound_count; i++) {
         const struct expr_bound *bound = &access->bounds[i];
         if (bound->column == column && (bound->op == first || bound->op == second))

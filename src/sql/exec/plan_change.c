@@ -18,6 +18,7 @@ static struct str plan_change_part(const struct plan *plan, uint32_t start, uint
 
 static void plan_change_quote(struct buf *out, struct str name)
 {
+    CHECK(name.size > 0);
     buf_append_byte(out, '"');
     for (size_t i = 0; i < name.size; i++) {
         if (name.data[i] == '"')
@@ -34,6 +35,7 @@ static void plan_change_text(struct plan_builder *builder, const struct ast_assi
     const struct table *table = plan->table;
     struct buf text;
 
+    CHECK(str_is_empty(plan->change.analytic_text));
     buf_init(&text);
     buf_append_str(&text, STR_LIT("SELECT "));
     for (uint32_t i = 0; i < table->key_count; i++) {
@@ -76,6 +78,7 @@ static enum status plan_change_set_names(struct plan_builder *builder,
     static struct ast_expr none = {.kind = AST_DEFAULT};
     struct ast_assignment *names = arena_array(&builder->plan->arena, count, sizeof(*names));
 
+    CHECK(set != NULL || count == 0);
     for (size_t i = 0; i < count; i++) {
         names[i] = set[i];
         names[i].value = &none;
@@ -91,6 +94,7 @@ static enum status plan_change_rows(struct plan_builder *builder, const struct a
     struct plan *plan = builder->plan;
     enum status status = plan_compile_filter(builder, where, err);
 
+    CHECK(plan->kind == PLAN_CHANGE);
     if (status == STATUS_OK)
         status = plan_compile_set(builder, set, set_count, &plan->change.set, err);
     if (status != STATUS_NOT_SUPPORTED) {

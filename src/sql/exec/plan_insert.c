@@ -15,6 +15,7 @@ static enum status plan_insert_target(const struct plan *plan, const struct ast_
     const struct table *table = plan->table;
     int index = table_find_column(table, tree->columns[i]);
 
+    CHECK(i < tree->column_count);
     if (index < 0)
         return error_set_at(err, STATUS_COLUMN_NOT_FOUND, tree->column_starts[i],
                             "column not found: column \"%.*s\" does not exist",
@@ -41,6 +42,7 @@ static enum status plan_insert_targets(struct plan *plan, const struct ast_inser
                    : some                  ? total
                                            : tree->width;
 
+    CHECK(total > 0);
     insert->positions = arena_array(&plan->arena, total, sizeof(*insert->positions));
     for (uint32_t i = 0; i < total; i++)
         insert->positions[i] = -1;
@@ -110,6 +112,7 @@ static enum status plan_insert_cells(struct plan_builder *builder, const struct 
     struct expr_scope with_table = builder->scope;
     enum status status = STATUS_OK;
 
+    CHECK(insert->row_count == 0 && insert->cells == NULL);
     insert->row_count = tree->default_values ? 1 : tree->row_count;
     insert->cells =
         arena_array(&plan->arena, insert->row_count * insert->width, sizeof(*insert->cells));
@@ -165,6 +168,7 @@ static enum status plan_conflict_target(const struct plan *plan, const struct as
     const struct table *table = plan->table;
     bool seen[LIMIT_KEY_COLUMNS] = {false};
 
+    CHECK(tree->conflict != AST_CONFLICT_ERROR);
     if (tree->conflict_column_count == 0)
         return tree->conflict == AST_CONFLICT_NOTHING
                    ? STATUS_OK
@@ -196,6 +200,7 @@ static enum status plan_insert_conflict(struct plan_builder *builder, const stru
     struct plan *plan = builder->plan;
     enum status status;
 
+    CHECK(builder->scope.excluded == NULL);
     plan->insert.conflict = tree->conflict;
     if (tree->conflict == AST_CONFLICT_ERROR)
         return STATUS_OK;

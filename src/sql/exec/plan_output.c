@@ -82,6 +82,7 @@ static void plan_output_column(struct plan *plan, uint32_t index, struct str nam
 {
     struct plan_output *output = &plan->output;
 
+    CHECK(index < table_column_total(plan->table));
     output->sources[output->count] = (int32_t)index;
     output->columns[output->count] = plan_table_column(plan->table, index, name);
     output->count++;
@@ -95,6 +96,7 @@ static enum status plan_output_item(struct plan_builder *builder,
     struct expr_program *program = NULL;
     enum status status;
 
+    CHECK(item->expr != NULL);
     if (item->expr->kind == AST_COLUMN && plan->table != NULL &&
         (str_is_empty(item->expr->qualifier) ||
          str_equal(item->expr->qualifier, builder->scope.qualifier))) {

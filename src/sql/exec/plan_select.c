@@ -19,6 +19,7 @@ static bool plan_is_aggregate_name(struct str name)
                                         "max",     "string_agg", "array_agg", "bool_and",
                                         "bool_or", "every",      "stddev",    "variance"};
 
+    CHECK(name.size > 0);
     for (size_t i = 0; i < ARRAY_COUNT(names); i++)
         if (str_equal(name, str_from_c(names[i])))
             return true;
@@ -39,6 +40,7 @@ static bool plan_has_aggregate(const struct ast_expr *tree)
 
 static bool plan_sum_type(enum value_type from, struct data_type *type)
 {
+    CHECK(type != NULL);
     if (from == VALUE_SMALLINT || from == VALUE_INT) {
         *type = plan_bigint;
         return true;
@@ -52,6 +54,7 @@ static bool plan_sum_type(enum value_type from, struct data_type *type)
 
 static bool plan_has_order(enum value_type type)
 {
+    CHECK(type < VALUE_TYPE_COUNT);
     return type != VALUE_JSON && type != VALUE_BYTES && type != VALUE_BOOLEAN &&
            type != VALUE_NULL && type != VALUE_UUID;
 }
@@ -66,6 +69,7 @@ static enum status plan_aggregate_item(struct plan_builder *builder,
     enum plan_aggregate aggregate = AGGREGATE_COUNT_ALL;
     struct expr_program *program = NULL;
 
+    CHECK(plan->select.aggregates != NULL);
     if (call == NULL || call->kind != AST_CALL || call->distinct ||
         (!call->star && call->arg_count != 1))
         return error_set(err, STATUS_NOT_SUPPORTED, "aggregates in this form");
@@ -107,6 +111,7 @@ static enum status plan_build_aggregates(struct plan_builder *builder,
     size_t count = tree->item_count;
     enum status status = STATUS_OK;
 
+    CHECK(plan->output.count == 0);
     if (plan->table == NULL || tree->order_count > 0)
         return error_set(err, STATUS_NOT_SUPPORTED, "aggregates in this form");
     plan->select.aggregated = true;
@@ -125,6 +130,7 @@ static int plan_order_by_name(const struct plan_output *output, const struct ast
 {
     int found = -1;
 
+    CHECK(output->count == 0 || output->columns != NULL);
     if (tree->kind != AST_COLUMN || !str_is_empty(tree->qualifier))
         return -1;
     for (uint32_t i = 0; i < output->count && found < 0; i++)
@@ -139,6 +145,7 @@ static enum status plan_order_one(struct plan_builder *builder, const struct ast
     const struct plan_output *output = &builder->plan->output;
     const struct ast_expr *tree = order->expr;
 
+    CHECK(tree != NULL);
     *out = (struct plan_order){
         .output = UINT32_MAX, .descending = order->descending, .nulls_first = order->nulls_first};
     if (tree->kind == AST_LITERAL && tree->value.type == VALUE_BIGINT) {
@@ -164,6 +171,7 @@ static enum status plan_order_one(struct plan_builder *builder, const struct ast
 static int plan_order_column(const struct plan *plan, const struct ast_expr *tree,
                              const struct plan_order *order)
 {
+    CHECK(plan->table != NULL);
     if (order->output != UINT32_MAX)
         return plan->output.sources[order->output];
     return tree->kind == AST_COLUMN ? table_find_column(plan->table, tree->name) : -1;
@@ -177,6 +185,7 @@ static bool plan_order_is_key(const struct plan *plan, const struct ast_select *
     const struct table *table = plan->table;
     uint32_t key = 0, fixed = 0;
 
+    CHECK(descending != NULL);
     if (table == NULL || table->kind == TABLE_KIND_SYSTEM)
         return false;
     while (fixed < plan->access.prefix_count && plan->access.prefix[fixed]->op == AST_OP_EQ)
@@ -203,6 +212,7 @@ static enum status plan_build_order(struct plan_builder *builder, const struct a
     struct plan *plan = builder->plan;
     struct plan_order *orders = arena_array(&plan->arena, tree->order_count, sizeof(*orders));
 
+    CHECK(plan->select.order_count == 0);
     for (size_t i = 0; i < tree->order_count; i++) {
         enum status status = plan_order_one(builder, &tree->order[i], &orders[i], err);
         if (status != STATUS_OK)
@@ -224,6 +234,7 @@ static enum status plan_build_limits(struct plan_builder *builder, const struct 
     struct plan_select *select = &builder->plan->select;
     enum status status = STATUS_OK;
 
+    CHECK(select->limit == NULL && select->offset == NULL);
     if (tree->limit != NULL)
         status = plan_compile(builder, tree->limit, &plan_bigint, &select->limit, err);
     if (status == STATUS_OK && tree->offset != NULL)

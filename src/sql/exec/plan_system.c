@@ -14,6 +14,7 @@ static enum system_case plan_system_case(const struct table *table, struct str c
 {
     static const char *const lower[] = {"status", "role", "job_type", "storage_type", "auth_type"};
 
+    CHECK(table->kind == TABLE_KIND_SYSTEM);
     if (str_equal(column, STR_LIT("table_type")) || str_equal(column, STR_LIT("access")) ||
         str_equal(column, STR_LIT("kalamdb_table_type")))
         return SYSTEM_CASE_UPPER;
@@ -49,6 +50,7 @@ static void plan_system_compare(const struct plan_builder *builder, struct ast_e
     bool compares = tree->kind == AST_IN ||
                     (tree->kind == AST_BINARY && (tree->op == AST_OP_EQ || tree->op == AST_OP_NE));
 
+    CHECK(table->kind == TABLE_KIND_SYSTEM);
     if (!compares)
         return;
     for (size_t i = 0; i < tree->arg_count; i++) {
@@ -121,6 +123,7 @@ enum status plan_rewrite_system_expr(struct plan_builder *builder, struct ast_ex
 /* Deleted users hide unless the WHERE names deleted_at. */
 static bool plan_names_column(const struct ast_expr *tree, struct str name)
 {
+    CHECK(name.size > 0);
     if (tree == NULL)
         return false;
     if (tree->kind == AST_COLUMN && str_equal(tree->name, name))

@@ -21,6 +21,7 @@ struct select_held {
 static void select_hold(struct sql_run *run, struct select_held *held, const struct value *values,
                         uint32_t width)
 {
+    CHECK(held->count <= held->capacity);
     if (held->count == held->capacity) {
         size_t capacity = held->capacity > 0 ? 4 * held->capacity : SELECT_ROWS_FIRST;
         size_t row_bytes = width * sizeof(struct value);
@@ -46,6 +47,7 @@ static enum status select_limits(struct sql_run *run, struct select_limits *out,
     const struct plan_select *select = &run->plan->select;
     enum status status = run_count_value(run, select->limit, "LIMIT", INT64_MAX, &out->limit, err);
 
+    CHECK(out != NULL);
     if (status == STATUS_OK)
         status = run_count_value(run, select->offset, "OFFSET", 0, &out->offset, err);
     return status;
@@ -62,6 +64,7 @@ static enum status select_stream(struct sql_run *run, const struct select_limits
     int64_t skip = limits->offset, left = limits->limit;
     enum status status = cursor_open(run, options, &cursor, err);
 
+    CHECK(limits->limit >= 0 && limits->offset >= 0);
     if (status == STATUS_OK && held == NULL)
         status = run_send_columns(run, output->columns, output->count, err);
     while (status == STATUS_OK && left > 0) {
@@ -97,6 +100,7 @@ static enum status select_inline(struct sql_run *run, const struct select_limits
     uint32_t width = run->plan->output.count;
     enum status status = select_stream(run, limits, &options, &held, err);
 
+    CHECK(!run->columns_sent);
     if (status != STATUS_OK)
         return status;
     status = run_send_columns(run, run->plan->output.columns, width, err);
@@ -134,6 +138,7 @@ static enum status select_constant(struct sql_run *run, const struct select_limi
     bool passes = true;
     enum status status = STATUS_OK;
 
+    CHECK(plan->table == NULL);
     run_context(run, &run->arena, NULL, &context);
     if (plan->filter != NULL)
         status = expr_run_filter(plan->filter, &context, &passes, err);
@@ -153,6 +158,7 @@ static bool select_is_quick(const struct sql_run *run, const struct select_limit
 {
     const struct plan *plan = run->plan;
 
+    CHECK(plan->table != NULL);
     if (plan->table->kind == TABLE_KIND_SYSTEM || plan->select.aggregated ||
         plan->select.order_count > 0)
         return false;
@@ -200,6 +206,7 @@ static enum status select_on_worker(struct sql_run *run, const struct select_lim
     struct access_keys keys;
     enum status status;
 
+    CHECK(plan->table != NULL);
     status = access_resolve(run, &keys, err);
     if (status != STATUS_OK)
         return status;

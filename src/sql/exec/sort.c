@@ -32,6 +32,7 @@ struct sort {
 static int sort_compare_values(const struct value *a, const struct value *b,
                                const struct plan_order *order)
 {
+    CHECK(order != NULL);
     if (a->is_null || b->is_null) {
         if (a->is_null && b->is_null)
             return 0;
@@ -46,6 +47,7 @@ static int sort_compare(const void *left, const void *right)
     const struct sort_row *a = left, *b = right;
     const struct sort *sort = a->sort;
 
+    CHECK(sort == b->sort);
     for (uint32_t i = 0; i < sort->order_count; i++) {
         int result = sort_compare_values(&a->values[sort->width + i], &b->values[sort->width + i],
                                          &sort->orders[i]);
@@ -60,6 +62,7 @@ static enum status sort_evaluate(struct sort *sort, struct expr_context *context
 {
     enum status status = run_output(&sort->run->plan->output, context, values, err);
 
+    CHECK(sort->order_count > 0);
     for (uint32_t i = 0; i < sort->order_count && status == STATUS_OK; i++) {
         const struct plan_order *order = &sort->orders[i];
         if (order->output != UINT32_MAX)
@@ -72,6 +75,7 @@ static enum status sort_evaluate(struct sort *sort, struct expr_context *context
 
 static void sort_cut(struct sort *sort)
 {
+    CHECK(sort->count <= sort->capacity);
     if (sort->count > 1)
         qsort(sort->rows, sort->count, sizeof(*sort->rows), sort_compare);
     if (sort->count > sort->keep) {
@@ -114,6 +118,7 @@ static enum status sort_collect(struct sort *sort, struct error *err)
     struct cursor cursor;
     enum status status = cursor_open(run, &options, &cursor, err);
 
+    CHECK(sort->count == 0);
     while (status == STATUS_OK) {
         status = cursor_next(&cursor, err);
         if (status == STATUS_OK)
