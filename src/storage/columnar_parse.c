@@ -19,7 +19,7 @@ static enum status parser_new(struct instance *instance, struct columnar_parser 
     static const char *const sql = "SELECT CAST(json_serialize_sql($1::VARCHAR) AS VARCHAR)";
     struct columnar_parser *parser = mem_zalloc(sizeof(*parser));
 
-    CHECK(instance->users > 0);
+    CHECK(instance->database != NULL && sql != NULL);
     *out = parser;
     if (duckdb_connect(instance->database, &parser->connection) == DuckDBSuccess &&
         duckdb_prepare(parser->connection, sql, &parser->parse) == DuckDBSuccess)

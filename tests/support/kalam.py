@@ -151,6 +151,7 @@ class Server:
         env = dict(os.environ, KALAMDB_LOG_TO_CONSOLE="true", KALAMDB_LOG_FILE="", **self.env)
         if self.preload:
             env["LD_PRELOAD"] = str(self.preload)
+            env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(args, env=env, stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL)
