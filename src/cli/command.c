@@ -27,6 +27,7 @@ struct command {
 
 static enum cli_exit command_fail(const char *text)
 {
+    CHECK(text);
     fprintf(stderr, "ERROR: %s\n", text);
     return CLI_USAGE;
 }
@@ -38,12 +39,14 @@ static const char *command_argument(const struct command_line *line, size_t i)
 
 static enum cli_exit command_quit(struct command_line *line)
 {
+    CHECK(line);
     line->cli->leave = true;
     return CLI_OK;
 }
 
 static enum cli_exit command_show_help(struct command_line *line)
 {
+    CHECK(line);
     fputs(command_help(), line->cli->out);
     return CLI_OK;
 }
@@ -85,6 +88,7 @@ static bool command_switch(const char *word, bool *value)
 
 static enum cli_exit command_timing(struct command_line *line)
 {
+    CHECK(line);
     if (!command_switch(command_argument(line, 0), &line->cli->timing))
         return command_fail("\\timing [on|off]");
     fprintf(line->cli->out, "Timing is %s.\n", line->cli->timing ? "on" : "off");
@@ -96,6 +100,7 @@ static enum cli_exit command_expanded(struct command_line *line)
     const char *word = command_argument(line, 0);
     bool on = line->cli->expanded == CHOICE_ON;
 
+    CHECK(line);
     if (word && strcmp(word, "auto") == 0) {
         line->cli->expanded = CHOICE_AUTO;
     } else {
@@ -112,6 +117,7 @@ static enum cli_exit command_expanded(struct command_line *line)
 
 static enum cli_exit command_format(struct command_line *line)
 {
+    CHECK(line);
     if (!format_from_name(line->arguments[0], &line->cli->format))
         return command_fail("\\format table|json|csv|markdown");
     return CLI_OK;
@@ -132,6 +138,7 @@ static enum cli_exit command_describe(struct command_line *line)
     struct buf sql;
     enum cli_exit code;
 
+    CHECK(line);
     if (line->count == 0)
         return command_tables(line);
     for (const char *at = line->arguments[0]; *at; at++) {
@@ -157,6 +164,7 @@ static enum cli_exit command_flush(struct command_line *line)
     kalam_results *results = execute_quietly(cli, "STORAGE FLUSH ALL", &error);
     enum cli_exit code;
 
+    CHECK(line);
     if (!results) {
         execute_report(cli, &error, 0);
         return connect_exit_code(&error);
@@ -186,6 +194,7 @@ static enum cli_exit command_watch(struct command_line *line)
     enum cli_exit code = CLI_OK;
     char *sql;
 
+    CHECK(line);
     if (line->count > 0 && (!str_to_int64(str_from_c(line->arguments[0]), &seconds) ||
                             seconds < 1 || seconds > WATCH_SECONDS_MAX))
         return command_fail("\\watch [seconds]: a whole number of at least 1");
@@ -213,6 +222,7 @@ static enum cli_exit command_output(struct command_line *line)
     struct cli *cli = line->cli;
     FILE *file = stdout;
 
+    CHECK(line);
     if (line->count > 0) {
         file = fopen(line->arguments[0], "we");
         if (!file) {
@@ -232,6 +242,7 @@ static enum cli_exit command_health(struct command_line *line)
     char version[64] = "";
     kalam_error error;
 
+    CHECK(line);
     if (kalam_health(cli->client, version, sizeof version, &error) != KALAM_OK) {
         cli->online = error.status != KALAM_CONNECTION;
         execute_report(cli, &error, 0);
@@ -244,6 +255,7 @@ static enum cli_exit command_health(struct command_line *line)
 
 static const char *command_credentials(const struct options *options)
 {
+    CHECK(options);
     return options->token      ? "token"
            : options->api_key  ? "API key"
            : options->password ? "password"
@@ -257,6 +269,7 @@ static enum cli_exit command_config(struct command_line *line)
     const struct cli *cli = line->cli;
     const struct options *options = cli->options;
 
+    CHECK(line);
     fprintf(cli->out,
             "host            %s\nuser            %s\ncredentials     %s\nnamespace       %s\n"
             "format          %s\nexpanded        %s\ntiming          %s\nrows per page   %lld\n",
@@ -272,6 +285,7 @@ static enum cli_exit command_connect(struct command_line *line)
     const char *host = NULL, *user = NULL, *token = NULL;
     enum cli_exit code;
 
+    CHECK(line);
     for (size_t i = 0; i + 1 < line->count; i += 2) {
         const char *flag = line->arguments[i], *value = line->arguments[i + 1];
         if (strcmp(flag, "-h") == 0)
@@ -309,6 +323,7 @@ static enum cli_exit command_login(struct command_line *line)
     struct cli *cli = line->cli;
     enum cli_exit code;
 
+    CHECK(line);
     if (line->count > 0) {
         options_drop_credentials(cli->options);
         options_set(&cli->options->user, line->arguments[0]);
@@ -327,6 +342,7 @@ static enum cli_exit command_history(struct command_line *line)
     struct cli *cli = line->cli;
     const char *word = command_argument(line, 0);
 
+    CHECK(line);
     if (!cli->history)
         return command_fail("history is kept at a prompt only");
     if (word && strcmp(word, "clear") != 0)
@@ -346,6 +362,7 @@ static enum cli_exit command_no_subscription(struct command_line *line)
 
 static enum cli_exit command_refresh(struct command_line *line)
 {
+    CHECK(line);
     names_forget(line->cli->names);
     return CLI_OK;
 }

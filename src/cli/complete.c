@@ -90,6 +90,7 @@ static bool complete_is_word_byte(char c)
 
 static void complete_add(struct completion *out, struct str word, struct str prefix)
 {
+    CHECK(out);
     if (word.size < prefix.size || !str_equal_nocase(str_from(word.data, prefix.size), prefix))
         return;
     out->candidates = mem_realloc(out->candidates, (out->count + 1) * sizeof *out->candidates);
@@ -100,6 +101,7 @@ static int complete_compare(const void *a, const void *b)
 {
     const char *const *left = a, *const *right = b;
 
+    CHECK(a);
     return strcmp(*left, *right);
 }
 
@@ -109,6 +111,7 @@ static size_t complete_common(const struct completion *completion)
     const char *first = completion->candidates[0];
     size_t common = strlen(first);
 
+    CHECK(completion);
     for (size_t i = 1; i < completion->count; i++) {
         struct str other = str_from_c(completion->candidates[i]);
         common = other.size < common ? other.size : common;
@@ -153,6 +156,7 @@ void complete_line(struct names *names, kalam_client *client, struct str line,
 
 void completion_clear(struct completion *completion)
 {
+    CHECK(completion);
     for (size_t i = 0; i < completion->count; i++)
         mem_free(completion->candidates[i]);
     mem_free(completion->candidates);

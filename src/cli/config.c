@@ -69,6 +69,7 @@ bool config_write_file(const char *path, struct str text)
     bool ok = false;
     int fd;
 
+    CHECK(path);
     buf_init(&temporary);
     buf_printf(&temporary, "%s.%ld%c", path, (long)getpid(), 0);
     fd = open(temporary.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -93,6 +94,7 @@ static const char *config_take_connection(struct options *options, const struct 
                  {"apikey", &options->api_key},
                  {"namespace", &options->space}};
 
+    CHECK(options);
     if (entry->kind != TOML_TEXT)
         return "expected a text in double quotes";
     if (strcmp(entry->key, "host") == 0) {
@@ -112,6 +114,7 @@ static const char *config_take_connection(struct options *options, const struct 
 
 static const char *config_take_color(struct options *options, const struct toml_entry *entry)
 {
+    CHECK(options);
     if (entry->kind == TOML_BOOLEAN)
         options->color = entry->boolean ? CHOICE_ON : CHOICE_OFF;
     else if (entry->kind == TOML_TEXT && strcmp(entry->text, "auto") == 0)

@@ -41,6 +41,7 @@ bool connect_is_loopback(const char *url)
     static const char *const hosts[] = {"localhost", "127.0.0.1", "[::1]"};
     const char *start = strstr(url, "://");
 
+    CHECK(url);
     start = start ? start + 3 : url;
     for (size_t i = 0; i < ARRAY_COUNT(hosts); i++) {
         size_t size = strlen(hosts[i]);
@@ -71,6 +72,7 @@ enum cli_exit connect_open(struct cli *cli)
     kalam_client *client = NULL;
     kalam_error error;
 
+    CHECK(cli);
     if (connect_new(cli->options, STATEMENT_TIMEOUT_MS, &client, &error) != KALAM_OK) {
         execute_report(cli, &error, 0);
         return connect_exit_code(&error);
@@ -87,6 +89,7 @@ enum cli_exit connect_check_health(struct cli *cli)
     kalam_error error;
     enum cli_exit code = CLI_OK;
 
+    CHECK(cli);
     if (connect_new(cli->options, HEALTH_TIMEOUT_MS, &client, &error) == KALAM_OK &&
         kalam_health(client, NULL, 0, &error) == KALAM_OK)
         cli->online = true;
@@ -110,6 +113,7 @@ static bool connect_offer_setup(struct cli *cli)
     kalam_error error;
     bool done = false;
 
+    CHECK(cli);
     if (answer && (*answer == 'y' || *answer == 'Y')) {
         root = terminal_ask_secret("New password of root: ");
         user = root ? terminal_ask("Name of your own user (role dba): ") : NULL;
@@ -163,6 +167,7 @@ enum cli_exit connect_check_user(struct cli *cli)
     kalam_error error;
     kalam_results *results = execute_quietly(cli, "SELECT 1", &error);
 
+    CHECK(cli);
     if (!results) {
         execute_report(cli, &error, 0);
         return connect_exit_code(&error);

@@ -19,6 +19,7 @@ static const char *credentials_take(void *context, const struct toml_entry *entr
     struct credentials_scan *scan = context;
     bool own = strcmp(entry->section, scan->url) == 0;
 
+    CHECK(context);
     if (entry->kind != TOML_TEXT)
         return "expected a text in double quotes";
     if (scan->options && own) {
@@ -67,6 +68,7 @@ void credentials_use(struct options *options)
     struct credentials_scan scan = {.url = options->url};
     struct options found;
 
+    CHECK(options);
     options_init(&found);
     scan.options = &found;
     bool ok = credentials_scan_file(&scan) && found.token;
@@ -87,6 +89,7 @@ static bool credentials_store(const char *url, const kalam_session *session)
     char *path = config_path("credentials.toml", true);
     bool ok;
 
+    CHECK(url);
     buf_init(&text);
     buf_init(&scan.section);
     ok = path && credentials_scan_file(&scan);
@@ -117,6 +120,7 @@ enum cli_exit credentials_login(struct cli *cli)
     kalam_error error;
     enum cli_exit code = CLI_OK;
 
+    CHECK(cli);
     if (!options->user) {
         char *user = terminal_ask("User: ");
         options_set(&options->user, user);
@@ -150,6 +154,7 @@ enum cli_exit credentials_login(struct cli *cli)
 
 enum cli_exit credentials_logout(struct cli *cli)
 {
+    CHECK(cli);
     if (!credentials_store(cli->options->url, NULL)) {
         fprintf(stderr, "ERROR: ~/.kalam/credentials.toml cannot be written\n");
         return CLI_USAGE;

@@ -19,6 +19,7 @@ void execute_report(struct cli *cli, const kalam_error *error, size_t number)
     static const char own[] = "Statement 1 failed: "; /* each unit is a request of its own */
     const char *text = error->message;
 
+    CHECK(cli);
     if (strncmp(text, own, sizeof own - 1) == 0)
         text += sizeof own - 1;
     fflush(cli->out);
@@ -63,6 +64,7 @@ static struct output_style execute_style(const struct cli *cli)
 {
     bool screen = cli->terminal && cli->out == stdout;
 
+    CHECK(cli);
     return (struct output_style){
         .format = cli->format,
         .expanded = cli->expanded,
@@ -78,6 +80,7 @@ void execute_show(struct cli *cli, const kalam_results *results, size_t number)
     bool words = cli->format == FORMAT_TABLE || cli->format == FORMAT_MARKDOWN;
     struct buf message;
 
+    CHECK(cli);
     buf_init(&message);
     for (size_t s = 0; s < kalam_results_count(results); s++) {
         if (words && number > 0)
@@ -178,6 +181,7 @@ enum cli_exit execute_file(struct cli *cli, const char *path)
     enum cli_exit code = CLI_USAGE;
     struct buf text;
 
+    CHECK(cli);
     if (cli->depth >= FILE_DEPTH_MAX) {
         fprintf(stderr, "ERROR: files include each other deeper than %d\n", FILE_DEPTH_MAX);
         return CLI_USAGE;

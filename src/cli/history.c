@@ -50,6 +50,7 @@ static char *history_unescape(struct str line)
 
 static void history_escape(struct buf *out, const char *statement)
 {
+    CHECK(out);
     for (; *statement; statement++) {
         if (*statement == '\n' || *statement == '\\')
             buf_append_byte(out, '\\');
@@ -65,6 +66,7 @@ static void history_load(struct history *history)
     struct str rest;
     size_t lines = 0;
 
+    CHECK(history);
     buf_init(&text);
     buf_init(&kept);
     if (config_read_file(history->path, &text)) {
@@ -129,6 +131,7 @@ static bool history_holds_secret(const char *statement)
     static const char *const words[] = {"password", "token", "secret", "credentials"};
     struct str text = str_from_c(statement);
 
+    CHECK(statement);
     for (size_t w = 0; w < ARRAY_COUNT(words); w++) {
         struct str word = str_from_c(words[w]);
         for (size_t i = 0; i + word.size <= text.size; i++) {
@@ -154,6 +157,7 @@ void history_add(struct history *history, const char *statement)
 
 void history_wipe(struct history *history)
 {
+    CHECK(history);
     while (history->count > 0)
         mem_free(history->entries[--history->count]);
     if (history->path)

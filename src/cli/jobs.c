@@ -14,6 +14,7 @@ enum { JOBS_POLL_MS = 100 };
 
 static size_t jobs_column(const kalam_results *results, const char *name)
 {
+    CHECK(results);
     for (size_t c = 0; c < kalam_column_count(results, 0); c++) {
         if (strcmp(kalam_column_name(results, 0, c), name) == 0)
             return c;
@@ -69,6 +70,7 @@ enum cli_exit jobs_await(struct cli *cli, const kalam_results *results)
     struct timespec wait = {0, JOBS_POLL_MS * 1000000L};
     enum cli_exit code = CLI_OK;
 
+    CHECK(cli);
     if (column == SIZE_MAX)
         return CLI_OK;
     for (size_t row = 0; row < kalam_row_count(results, 0); row++) {

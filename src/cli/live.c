@@ -37,6 +37,7 @@ static void live_print_line(struct live *live)
 {
     FILE *out = live->cli->out;
 
+    CHECK(live);
     (void)fwrite(live->line.data, 1, live->line.size, out); /* ferror is looked at by main */
     fputc('\n', out);
     fflush(out);
@@ -45,6 +46,7 @@ static void live_print_line(struct live *live)
 
 static void live_append_time(struct live *live)
 {
+    CHECK(live);
     time_t now = time(NULL);
     struct tm local;
     char text[16] = "";
@@ -68,6 +70,7 @@ static bool live_is_same(const char *a, const char *b)
 /* Text of the old row's column; false if it is not among the changed ones. */
 static bool live_old_text(const kalam_event *event, size_t row, const char *name, const char **text)
 {
+    CHECK(event);
     for (size_t c = 0; c < kalam_event_columns(event, row, true); c++) {
         if (strcmp(kalam_event_name(event, row, true, c), name) == 0) {
             *text = kalam_event_text(event, row, true, c);
@@ -129,6 +132,7 @@ static void live_append_json(struct live *live, const kalam_event *event, size_t
     char *row_json = has_new ? kalam_event_json(event, row, false) : NULL;
     char *old_json = has_old ? kalam_event_json(event, row, true) : NULL;
 
+    CHECK(live);
     buf_printf(&live->line, "{\"type\":\"%s\"", names[event->type]);
     if (row_json)
         buf_printf(&live->line, ",\"row\":%s", row_json);
@@ -144,6 +148,7 @@ static void live_print_rows(struct live *live, const kalam_event *event)
     bool change = event->type != KALAM_EVENT_ROWS, old = event->type == KALAM_EVENT_DELETE;
     int64_t limit = live->cli->options->events_max;
 
+    CHECK(live);
     for (size_t row = 0; row < event->row_count && !live->ended; row++) {
         const char *deleted = NULL;
         if (live_is_json(live)) {
@@ -164,6 +169,7 @@ static void live_print_rows(struct live *live, const kalam_event *event)
 
 static void live_notice(struct live *live, const char *text)
 {
+    CHECK(live);
     fprintf(live_is_json(live) ? stderr : live->cli->out, "%s\n", text);
     fflush(live->cli->out);
 }
@@ -172,6 +178,7 @@ static void live_take(struct live *live, const kalam_event *event)
 {
     char text[256];
 
+    CHECK(live);
     switch (event->type) {
     case KALAM_EVENT_ACK:
         live->initial_rows = event->total_rows;
@@ -208,6 +215,7 @@ static void live_listen(struct live *live)
     char line[128];
     ssize_t got;
 
+    CHECK(live);
     if (!live->cli->interactive || poll(&wait, 1, 0) <= 0)
         return;
     got = read(STDIN_FILENO, line, sizeof line - 1);
@@ -232,6 +240,7 @@ static void live_loop(struct live *live)
 {
     struct timespec wait = {0, LIVE_STEP_MS * 1000000L};
 
+    CHECK(live);
     while (!live->ended && !interrupt_is_set()) {
         const kalam_event *event = NULL;
         live_listen(live);

@@ -83,6 +83,7 @@ void options_clear(struct options *options)
                       &options->api_key,    &options->command,       &options->file,
                       &options->config_path};
 
+    CHECK(options);
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         options_set(texts[i], NULL);
 }
@@ -101,6 +102,7 @@ void options_drop_credentials(struct options *options)
     char **texts[] = {&options->user, &options->token, &options->refresh_token, &options->password,
                       &options->api_key};
 
+    CHECK(options);
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
         options_set(texts[i], NULL);
 }
@@ -109,6 +111,7 @@ static const char *const format_names[] = {"table", "json", "csv", "markdown"};
 
 bool format_from_name(const char *name, enum format *out)
 {
+    CHECK(name);
     for (size_t i = 0; i < ARRAY_COUNT(format_names); i++) {
         if (strcmp(name, format_names[i]) == 0) {
             *out = (enum format)i;
@@ -129,6 +132,7 @@ char *options_make_url(const char *host, int port)
     struct buf url;
     size_t size, authority;
 
+    CHECK(host);
     buf_init(&url);
     if (!strstr(host, "://"))
         buf_printf(&url, "http://");
@@ -155,6 +159,7 @@ static bool options_take_number(const char *text, int64_t max, int64_t *out)
 
 static bool options_take_color(struct options *options, const char *text)
 {
+    CHECK(options);
     options->has_color = true;
     options->color = !text || strcmp(text, "true") == 0 ? CHOICE_ON
                      : strcmp(text, "false") == 0       ? CHOICE_OFF
@@ -172,6 +177,7 @@ struct options_line {
 /* A flag with a text to keep; NULL if `flag` is none. */
 static char **options_text_slot(struct options_line *line, int flag)
 {
+    CHECK(line);
     switch (flag) {
     case 'h':
         return &line->host;
@@ -202,6 +208,7 @@ static const char *options_take_flag(struct options_line *line, int flag, const 
     struct options *given = &line->given;
     char **slot = options_text_slot(line, flag);
 
+    CHECK(line);
     if (slot) {
         options_set(slot, text);
         return NULL;
@@ -247,6 +254,7 @@ static enum cli_exit options_read_line(struct options_line *line, int argc, char
 {
     int flag;
 
+    CHECK(line);
     opterr = 0;
     optind = 0;
     while ((flag = getopt_long(argc, argv, ":h:p:u:n:c:f:v", options_flags, NULL)) != -1) {
@@ -279,6 +287,7 @@ static enum cli_exit options_read_line(struct options_line *line, int argc, char
 
 static void options_move(char **to, char **from)
 {
+    CHECK(to);
     if (*from) {
         mem_free(*to);
         *to = *from;
@@ -292,6 +301,7 @@ static void options_take_environment(struct options *options)
     const char *token = getenv("KALAM_TOKEN"), *key = getenv("KALAM_APIKEY");
     const char *password = getenv("KALAM_PASSWORD");
 
+    CHECK(options);
     if ((token && *token) || (key && *key))
         options_drop_credentials(options);
     if (token && *token)
@@ -307,6 +317,7 @@ static void options_take_line(struct options *options, struct options_line *line
     struct options *given = &line->given;
     char *password = NULL;
 
+    CHECK(options);
     if (given->user || given->token || given->api_key) {
         options_move(&password, &options->password); /* KALAM_PASSWORD goes with any user */
         options_drop_credentials(options);

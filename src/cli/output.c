@@ -26,6 +26,7 @@ static bool output_grid(FILE *out, const kalam_results *results, size_t s,
     const char **cells = mem_calloc(columns * rows + 1, sizeof *cells);
     bool *right = mem_calloc(columns + 1, sizeof *right), ok;
 
+    CHECK(results);
     for (size_t c = 0; c < columns; c++) {
         names[c] = kalam_column_name(results, s, c);
         right[c] = output_type_is_number(kalam_column_type(results, s, c));

@@ -43,6 +43,7 @@ static char *prompt_text(EditLine *edit)
 
 static void prompt_list(const struct completion *found)
 {
+    CHECK(found);
     putchar('\n');
     for (size_t i = 0; i < found->count; i++)
         printf("%s%s", found->candidates[i], i + 1 < found->count ? "  " : "\n");
@@ -126,6 +127,7 @@ static void prompt_run_unit(struct prompt *prompt, struct str unit)
     struct str word = split_first_word(unit);
     struct buf text;
 
+    CHECK(prompt);
     buf_init(&text);
     buf_printf(&text, "%.*s;%c", STR_ARG(unit), 0);
     prompt_remember(prompt, text.data);
@@ -165,6 +167,7 @@ static void prompt_take_line(struct prompt *prompt, struct str line)
 {
     struct str text = str_trim(line);
 
+    CHECK(prompt);
     if (prompt->pending.size == 0 && text.size > 0 && *text.data == '\\') {
         struct buf command;
         buf_init(&command);

@@ -180,6 +180,7 @@ enum split split_next(struct str text, size_t *offset, struct str *unit)
     enum split found = split_statement(text, offset, unit);
     const char *start = unit->data;
 
+    CHECK(unit);
     if (found != SPLIT_UNIT || !split_begins_transaction(*unit))
         return found;
     for (;;) {

@@ -12,6 +12,7 @@ static bool table_write(FILE *out, struct buf *text)
 {
     bool ok = text->size == 0 || fwrite(text->data, 1, text->size, out) == text->size;
 
+    CHECK(text);
     buf_reset(text);
     return ok;
 }
@@ -54,6 +55,7 @@ static size_t *table_measure(const struct grid *grid)
     size_t *widths = mem_calloc(grid->column_count + 1, sizeof *widths);
     struct buf scratch;
 
+    CHECK(grid);
     buf_init(&scratch);
     for (size_t c = 0; c < grid->column_count; c++) {
         widths[c] = width_of(table_clean(&scratch, grid->names[c]));
@@ -70,6 +72,7 @@ static size_t *table_measure(const struct grid *grid)
 
 static void table_rule(struct buf *text, const size_t *widths, size_t count)
 {
+    CHECK(text);
     for (size_t c = 0; c < count; c++) {
         buf_append_byte(text, '+');
         for (size_t i = 0; i < widths[c] + 2; i++)
@@ -81,6 +84,7 @@ static void table_rule(struct buf *text, const size_t *widths, size_t count)
 static void table_row(struct buf *text, struct buf *scratch, const struct grid *grid,
                       const char *const *cells, const size_t *widths, const char *accent)
 {
+    CHECK(text);
     for (size_t c = 0; c < grid->column_count; c++) {
         struct str cell = table_clean(scratch, cells[c]);
         const char *color = !cells[c] && *accent ? "\033[2m" : accent;
@@ -101,6 +105,7 @@ static bool table_print_rows(FILE *out, const struct grid *grid, const struct ou
     struct buf text, scratch;
     bool ok = true;
 
+    CHECK(grid);
     buf_init(&text);
     buf_init(&scratch);
     table_rule(&text, widths, grid->column_count);

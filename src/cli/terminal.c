@@ -144,6 +144,7 @@ static bool spinner_wait(struct spinner *spinner, long ms)
     struct timespec until;
     int outcome = 0;
 
+    CHECK(spinner);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += ms * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
@@ -160,6 +161,7 @@ static void *spinner_main(void *argument)
     int64_t start = clock_monotonic_ms();
     bool drawn = false;
 
+    CHECK(argument);
     pthread_mutex_lock(&spinner->mutex);
     for (size_t i = 0; !spinner_wait(spinner, drawn ? SPINNER_STEP_MS : SPINNER_DELAY_MS); i++) {
         double seconds = (double)(clock_monotonic_ms() - start) / 1000;

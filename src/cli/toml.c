@@ -16,12 +16,14 @@ struct toml_reader {
 
 static void toml_skip_blanks(struct toml_reader *reader)
 {
+    CHECK(reader);
     while (reader->line.size > 0 && (*reader->line.data == ' ' || *reader->line.data == '\t'))
         reader->line = str_from(reader->line.data + 1, reader->line.size - 1);
 }
 
 static bool toml_take_byte(struct toml_reader *reader, char c)
 {
+    CHECK(reader);
     if (reader->line.size == 0 || *reader->line.data != c)
         return false;
     reader->line = str_from(reader->line.data + 1, reader->line.size - 1);
@@ -30,6 +32,7 @@ static bool toml_take_byte(struct toml_reader *reader, char c)
 
 static bool toml_is_end(struct toml_reader *reader)
 {
+    CHECK(reader);
     toml_skip_blanks(reader);
     return reader->line.size == 0 || *reader->line.data == '#' || *reader->line.data == '\r';
 }
@@ -38,6 +41,7 @@ static const char *toml_read_text(struct toml_reader *reader, struct buf *out)
 {
     static const char from[] = "\"\\nrt", to[] = "\"\\\n\r\t";
 
+    CHECK(reader);
     buf_reset(out);
     if (!toml_take_byte(reader, '"'))
         return "expected a text in double quotes";
@@ -66,6 +70,7 @@ static const char *toml_read_name(struct toml_reader *reader, struct buf *out)
 {
     size_t size = 0;
 
+    CHECK(reader);
     if (reader->line.size > 0 && *reader->line.data == '"')
         return toml_read_text(reader, out);
     while (size < reader->line.size &&
@@ -148,6 +153,7 @@ bool toml_read(struct str text, const char *(*take)(void *context, const struct 
     const char *wrong = NULL;
     int line = 0;
 
+    CHECK(context);
     buf_init(&reader.section);
     buf_init(&reader.key);
     buf_init(&reader.text);

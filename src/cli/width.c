@@ -36,6 +36,7 @@ size_t width_of(struct str text)
 
 static void width_append_blanks(struct buf *out, size_t count)
 {
+    CHECK(out);
     for (size_t i = 0; i < count; i++)
         buf_append_byte(out, ' ');
 }
@@ -76,6 +77,7 @@ void width_append(struct buf *out, struct str text, size_t cells, bool right)
 
 void width_append_clean(struct buf *out, struct str text)
 {
+    CHECK(out);
     for (size_t at = 0; at < text.size;) {
         uint32_t codepoint;
         size_t size = utf8_decode(str_from(text.data + at, text.size - at), &codepoint);

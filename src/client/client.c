@@ -72,6 +72,7 @@ static bool client_url_is_valid(const char *url)
                                                           : NULL;
     size_t size;
 
+    CHECK(url);
     if (!host || !*host || *host == ':' || *host == '/')
         return false;
     size = strcspn(host, "/");
@@ -91,6 +92,7 @@ static bool client_token_is_valid(const char *token)
 {
     size_t size = strlen(token), dots = 0;
 
+    CHECK(token);
     for (size_t i = 0; i < size; i++) {
         if (token[i] <= ' ' || token[i] >= 127)
             return false;
@@ -196,6 +198,7 @@ static kalam_status client_auth_call(kalam_client *client, const char *method, c
     int http_status = 0;
     bool sent;
 
+    CHECK(client);
     buf_init(&url);
     buf_init(&headers);
     buf_init(&reply);
@@ -241,6 +244,7 @@ static kalam_status client_take_session(const struct json *answer, kalam_session
 {
     const struct json *user = json_get(answer, "user");
 
+    CHECK(answer);
     *out = (kalam_session){.access_token = client_json_copy(answer, "access_token"),
                            .refresh_token = client_json_copy(answer, "refresh_token"),
                            .user = client_json_copy(user, "id"),
@@ -282,6 +286,7 @@ static kalam_status client_login(kalam_client *client, const char *user, const c
     struct buf body;
     kalam_status status;
 
+    CHECK(client);
     arena_init(&arena, 0);
     buf_init(&body);
     json_object_begin(&body);
@@ -321,6 +326,7 @@ static kalam_status client_refresh(kalam_client *client, const char *token, kala
     struct arena arena;
     kalam_status status;
 
+    CHECK(client);
     arena_init(&arena, 0);
     status = client_auth_call(client, "POST", "/v1/api/auth/refresh", STR_EMPTY, token, &arena,
                               &answer, error);
@@ -353,6 +359,7 @@ kalam_status client_renew(kalam_client *client, kalam_error *error)
     char *token = client_copy(client->refresh_token);
     kalam_status status = KALAM_AUTHENTICATION;
 
+    CHECK(client);
     if (token)
         status = client_refresh(client, token, &session, error);
     if (status != KALAM_OK && client->user && client->password)
@@ -367,6 +374,7 @@ kalam_status client_token(kalam_client *client, const char **token, kalam_error 
     kalam_session session = {0};
     kalam_status status = KALAM_OK;
 
+    CHECK(client);
     if (!client->token && !client->api_key && client->user && client->password) {
         status = client_login(client, client->user, client->password, &session, error);
         kalam_session_clear(&session);
@@ -380,6 +388,7 @@ kalam_status client_auth_headers(kalam_client *client, struct buf *out, kalam_er
     const char *token = NULL;
     kalam_status status = client_token(client, &token, error);
 
+    CHECK(client);
     if (token)
         buf_printf(out, "Authorization: Bearer %s\n", token);
     else if (client->api_key)

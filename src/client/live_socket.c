@@ -47,6 +47,7 @@ static void live_socket_send_subscribe(struct live_socket *socket,
     struct wire_client_message message = {
         .type = WIRE_SUBSCRIBE, .subscriptions = &subscription->request, .subscription_count = 1};
 
+    CHECK(socket);
     live_socket_send(socket, &message);
 }
 
@@ -55,12 +56,14 @@ static void live_socket_send_id(struct live_socket *socket, enum wire_type type,
     struct str text = str_from_c(id);
     struct wire_client_message message = {.type = type, .ids = &text, .id_count = 1};
 
+    CHECK(socket);
     live_socket_send(socket, &message);
 }
 
 /* socket->mutex held. */
 static struct kalam_subscription *live_socket_find(struct live_socket *socket, struct str id)
 {
+    CHECK(socket);
     for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
         if (str_equal(str_from_c(at->id), id))
             return at;
@@ -103,6 +106,7 @@ static void live_socket_message(void *context, struct str text)
     struct wire_server_message message;
     struct error error;
 
+    CHECK(context);
     if (wire_server_message_decode(text, &item->arena, &message, &error) != STATUS_OK) {
         event_item_free(item); /* an unknown message of a newer server */
     } else if (message.type == WIRE_AUTH_SUCCESS) {
@@ -128,6 +132,7 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
     struct buf headers;
     kalam_status status;
 
+    CHECK(socket);
     buf_init(&headers);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false); /* a former call's */
@@ -168,6 +173,7 @@ static void live_socket_disconnected(struct live_socket *socket)
 {
     struct websocket *websocket;
 
+    CHECK(socket);
     pthread_mutex_lock(&socket->mutex);
     websocket = socket->websocket;
     socket->websocket = NULL;
@@ -206,6 +212,7 @@ static void live_socket_pause(struct live_socket *socket, int64_t ms)
 /* The credentials are refused for good: every subscription learns it instead of waiting. */
 static void live_socket_give_up(struct live_socket *socket, const kalam_error *error)
 {
+    CHECK(socket);
     pthread_mutex_lock(&socket->mutex);
     for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
         struct event_item *item = event_item_new(at, KALAM_EVENT_ERROR);
@@ -221,6 +228,7 @@ static void live_socket_reconnect(struct live_socket *socket)
     kalam_error error;
     kalam_status status = KALAM_CONNECTION;
 
+    CHECK(socket);
     live_socket_disconnected(socket);
     while (status != KALAM_OK && !atomic_load(&socket->stopping)) {
         live_socket_pause(socket, backoff);
@@ -243,6 +251,7 @@ static void *live_socket_main(void *argument)
     struct live_socket *socket = argument;
     int64_t next_ping = clock_monotonic_ms() + PING_MS;
 
+    CHECK(argument);
     while (!atomic_load(&socket->stopping)) {
         if (websocket_poll(socket->websocket, POLL_MS, live_socket_message, socket) != KALAM_OK) {
             live_socket_reconnect(socket);
@@ -264,6 +273,7 @@ kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kal
     struct live_socket *socket = client->live;
     kalam_status status;
 
+    CHECK(client);
     if (!socket) {
         socket = mem_zalloc(sizeof *socket);
         socket->client = client;
@@ -315,6 +325,7 @@ void live_socket_free(struct live_socket *socket)
 
 void live_socket_add(struct live_socket *socket, struct kalam_subscription *subscription)
 {
+    CHECK(socket);
     pthread_mutex_lock(&socket->mutex);
     subscription->socket = socket;
     subscription->next = socket->subscriptions;
@@ -325,6 +336,7 @@ void live_socket_add(struct live_socket *socket, struct kalam_subscription *subs
 
 void live_socket_remove(struct live_socket *socket, struct kalam_subscription *subscription)
 {
+    CHECK(socket);
     pthread_mutex_lock(&socket->mutex);
     for (struct kalam_subscription **at = &socket->subscriptions; *at; at = &(*at)->next) {
         if (*at == subscription) {
@@ -343,6 +355,7 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
     struct timespec until;
     bool connected, was_active;
 
+    CHECK(socket);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += timeout_ms / 1000 + 1;
     /* First of all let the reader go: it may wait for room while it holds socket->mutex. */

@@ -18,6 +18,7 @@ struct value *client_params(const kalam_param *params, size_t count, struct aren
 {
     struct value *values = arena_array(arena, count + 1, sizeof *values);
 
+    CHECK(params || count == 0);
     for (size_t i = 0; i < count; i++) {
         switch (params[i].type) {
         case KALAM_NULL:
@@ -95,6 +96,7 @@ static kalam_status query_exchange(kalam_client *client, struct str sql, struct 
     kalam_status status;
     bool sent = false;
 
+    CHECK(client);
     buf_init(&url);
     buf_init(&headers);
     buf_printf(&url, "%s/v1/api/sql%c", client->url, 0);
@@ -146,6 +148,7 @@ static void query_end_texts(kalam_results *results)
 {
     struct arena *arena = &results->arena;
 
+    CHECK(results);
     results->texts = arena_array(arena, results->reply.result_count + 1, sizeof *results->texts);
     for (size_t s = 0; s < results->reply.result_count; s++) {
         struct wire_result *result = &results->reply.results[s];
@@ -165,6 +168,7 @@ static kalam_status query_decode(struct str answer, int http_status, kalam_resul
     struct error parse;
     kalam_status status = KALAM_OK;
 
+    CHECK(out);
     if (!results)
         return client_fail(error, KALAM_NO_MEMORY, "out of memory");
     memset(results, 0, sizeof *results);

@@ -44,6 +44,7 @@ static bool subscribe_next(struct str sql, size_t *at, struct subscribe_token *t
     size_t start = subscribe_skip_blank(sql, *at), end = start + 1;
     char first;
 
+    CHECK(token);
     if (start >= sql.size)
         return false;
     first = sql.data[start];
@@ -98,6 +99,7 @@ static size_t subscribe_bare_table(struct str sql)
 /* key = number of OPTIONS; false if unknown. */
 static bool subscribe_set_option(struct wire_subscription *request, struct str key, int64_t number)
 {
+    CHECK(request);
     if (str_equal_nocase(key, STR_LIT("last_rows"))) {
         request->has_last_rows = true;
         request->last_rows = number;
@@ -120,6 +122,7 @@ static bool subscribe_take_options(struct str sql, size_t at, struct wire_subscr
     int64_t number;
     bool open = subscribe_next(sql, &at, &token) && subscribe_is(&token, "(");
 
+    CHECK(request);
     while (open) {
         if (!subscribe_next(sql, &at, &token))
             return false;
@@ -145,6 +148,7 @@ static struct str subscribe_cut_options(struct str sql, struct wire_subscription
     size_t at = 0, start = SIZE_MAX;
     int64_t number;
 
+    CHECK(request);
     while (subscribe_next(sql, &at, &token)) {
         word = token;
         size_t behind = at;

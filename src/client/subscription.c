@@ -19,6 +19,7 @@ struct event_item *event_item_new(struct kalam_subscription *subscription, kalam
 {
     struct event_item *item = mem_zalloc(sizeof *item);
 
+    CHECK(type <= KALAM_EVENT_ERROR);
     arena_init(&item->arena, 0);
     item->subscription = subscription;
     item->event.type = type;
@@ -77,6 +78,7 @@ static void subscription_push_plain(struct kalam_subscription *subscription, kal
 static void subscription_keep_schema(struct kalam_subscription *subscription,
                                      const struct wire_server_message *ack)
 {
+    CHECK(subscription);
     pthread_mutex_lock(&subscription->mutex);
     arena_clear(&subscription->schema_arena);
     subscription->columns = arena_array(&subscription->schema_arena, ack->column_count + 1,
@@ -93,6 +95,7 @@ static void subscription_keep_schema(struct kalam_subscription *subscription,
 static void subscription_take_ack(struct kalam_subscription *subscription, struct event_item *item,
                                   const struct wire_server_message *message)
 {
+    CHECK(subscription);
     subscription_keep_schema(subscription, message);
     if (subscription->subscribed_once)
         subscription_push_plain(subscription, KALAM_EVENT_RECONNECTED);
@@ -108,6 +111,7 @@ static void subscription_take_change(struct kalam_subscription *subscription,
                                      struct event_item *item,
                                      const struct wire_server_message *message)
 {
+    CHECK(subscription);
     item->rows = message->row_list;
     item->old_rows = message->old_value_list;
     switch (message->change_type) {
@@ -130,6 +134,7 @@ static void subscription_take_error(struct kalam_subscription *subscription,
                                     struct event_item *item,
                                     const struct wire_server_message *message)
 {
+    CHECK(subscription);
     item->event.type = KALAM_EVENT_ERROR;
     client_fail(&item->event.error, KALAM_SUBSCRIPTION, "%.*s", STR_ARG(message->message));
     snprintf(item->event.error.code, sizeof item->event.error.code, "%.*s", STR_ARG(message->code));
@@ -141,6 +146,7 @@ bool subscription_take(struct kalam_subscription *subscription, struct event_ite
 {
     bool more = message->type == WIRE_INITIAL_DATA_BATCH && message->batch.has_more;
 
+    CHECK(subscription);
     switch (message->type) {
     case WIRE_SUBSCRIPTION_ACK:
         subscription_take_ack(subscription, item, message);

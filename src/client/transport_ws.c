@@ -93,6 +93,7 @@ static int websocket_connect(const char *host, const char *port,
     int fd = -1, failure = getaddrinfo(host, port, &hints, &list), reason = 0;
     int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
+    CHECK(host);
     if (failure) {
         client_fail(error, KALAM_CONNECTION, "cannot resolve %s: %s", host, gai_strerror(failure));
         return -1;
@@ -113,6 +114,7 @@ static bool websocket_address(const char *url, char host[256], char port[8])
 {
     const char *start, *end, *colon;
 
+    CHECK(url);
     if (strncmp(url, "http://", 7) != 0)
         return false;
     start = url + 7;
@@ -150,6 +152,7 @@ static bool websocket_write_all(int fd, struct str bytes, int64_t end, const ato
 static bool websocket_read_head(struct websocket *socket, int64_t end, const atomic_bool *cancelled,
                                 struct buf *head)
 {
+    CHECK(socket);
     while (head->size < HEAD_MAX) {
         if (websocket_await(socket->fd, POLLIN, end, cancelled) != 0)
             return false;
@@ -193,6 +196,7 @@ static kalam_status websocket_upgrade(struct websocket *socket,
     kalam_status status = KALAM_OK;
     int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
+    CHECK(socket);
     buf_init(&request);
     buf_init(&head);
     id_random(random, sizeof random);
@@ -237,6 +241,7 @@ static ssize_t websocket_recv(wslay_event_context_ptr context, uint8_t *data, si
     size_t early = socket->early.size - socket->early_taken;
     ssize_t got;
 
+    CHECK(user);
     (void)flags;
     if (early > 0) {
         size_t take = early < size ? early : size;
@@ -268,6 +273,7 @@ static ssize_t websocket_write(wslay_event_context_ptr context, const uint8_t *d
     struct websocket *socket = user;
     ssize_t wrote = send(socket->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+    CHECK(user);
     (void)flags;
     if (wrote >= 0)
         return wrote;
@@ -282,6 +288,7 @@ static ssize_t websocket_write(wslay_event_context_ptr context, const uint8_t *d
 
 static int websocket_mask(wslay_event_context_ptr context, uint8_t *data, size_t size, void *user)
 {
+    CHECK(user);
     (void)context, (void)user;
     id_random(data, size);
     return 0;
@@ -312,6 +319,7 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
     struct websocket *socket;
     kalam_status status;
 
+    CHECK(options);
     if (!websocket_address(options->url, host, port))
         return client_fail(error, KALAM_INVALID_URL, "a WebSocket needs an http:// URL: %s",
                            options->url);
@@ -366,6 +374,7 @@ void websocket_wake(struct websocket *socket)
 {
     uint64_t one = 1;
 
+    CHECK(socket);
     while (write(socket->wake, &one, sizeof one) < 0 && errno == EINTR)
         continue;
 }
@@ -374,6 +383,7 @@ bool websocket_send(struct websocket *socket, struct str text)
 {
     struct outgoing *outgoing = mem_try_alloc(sizeof *outgoing + text.size);
 
+    CHECK(socket);
     if (!outgoing)
         return false;
     memcpy(outgoing + 1, text.data, text.size);
@@ -390,6 +400,7 @@ static void websocket_take_outbox(struct websocket *socket)
 {
     struct outgoing *list, *next;
 
+    CHECK(socket);
     pthread_mutex_lock(&socket->mutex);
     list = socket->outbox;
     socket->outbox = NULL;
@@ -413,6 +424,7 @@ kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
                              {.fd = socket->wake, .events = POLLIN}};
     uint64_t count;
 
+    CHECK(socket);
     socket->message = message;
     socket->message_context = context;
     websocket_take_outbox(socket);
