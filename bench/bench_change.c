@@ -1,6 +1,8 @@
-/* bench_change.c — INSERT sent → change received: one WebSocket subscriber, one HTTP writer, alternating.
+/* bench_change.c — INSERT sent → change received: one WebSocket subscriber, one HTTP writer,
+ * alternating.
  *
- * bench_change PORT TABLE COUNT   (TABLE: a user table with columns (id BIGINT PRIMARY KEY, body TEXT))
+ * bench_change PORT TABLE COUNT   (TABLE: a user table with columns (id BIGINT PRIMARY KEY, body
+ * TEXT))
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
@@ -68,23 +70,31 @@ int main(int argc, char **argv)
     int port = (int)strtol(argv[1], NULL, 10), count = (int)strtol(argv[3], NULL, 10);
     int http = open_socket(port), ws = open_socket(port);
     char text[4096], body[1024], id[64];
-    dprintf(ws, "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    dprintf(
+        ws,
+        "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
     read_until(ws, "auth_success");
-    snprintf(text, sizeof text, "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"b\",\"sql\":\"SELECT * FROM %s\"}}",
-             argv[2]);
+    snprintf(
+        text, sizeof text,
+        "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"b\",\"sql\":\"SELECT * FROM %s\"}}",
+        argv[2]);
     send_frame(ws, text);
     read_until(ws, "subscription_ack");
     struct samples samples = {0};
     int64_t start = bench_now_ns(), base = start / 1000;
     for (int i = 0; i < count; i++) {
         snprintf(id, sizeof id, "\"%ld\"", (long)(base + i));
-        int size = snprintf(body, sizeof body, "{\"sql\":\"INSERT INTO %s (id, body) VALUES ($1, 'a message of some words')\","
-                                               "\"params\":[%ld]}",
-                            argv[2], (long)(base + i));
+        int size = snprintf(
+            body, sizeof body,
+            "{\"sql\":\"INSERT INTO %s (id, body) VALUES ($1, 'a message of some words')\","
+            "\"params\":[%ld]}",
+            argv[2], (long)(base + i));
         int64_t sent = bench_now_ns();
-        dprintf(http, "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                      "Content-Length: %d\r\n\r\n%s", size, body);
+        dprintf(http,
+                "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                "Content-Length: %d\r\n\r\n%s",
+                size, body);
         read_until(ws, id);
         samples_add(&samples, bench_now_ns() - sent);
         read_until(http, "\"took\"");

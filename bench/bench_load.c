@@ -1,9 +1,11 @@
-/* bench_load.c — closed-loop HTTP load: N connections, each sends the next request when its answer is there.
+/* bench_load.c — closed-loop HTTP load: N connections, each sends the next request when its answer
+ * is there.
  *
  * bench_load PORT CONNECTIONS SECONDS BODY [USER]
- * BODY is the JSON body with {i} = counter unique over the whole run (starts at BENCH_START), {rN} = random
- * below N, {c} = number of the connection, {i*K+J} = counter times K plus J (for multi-row statements).
- * USER may hold {c}. One thread, epoll, plain sockets: the client must not be the limit.
+ * BODY is the JSON body with {i} = counter unique over the whole run (starts at BENCH_START), {rN}
+ * = random below N, {c} = number of the connection, {i*K+J} = counter times K plus J (for multi-row
+ * statements). USER may hold {c}. One thread, epoll, plain sockets: the client must not be the
+ * limit.
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
@@ -73,10 +75,11 @@ static void send_request(struct connection *connection)
     size_t body_size = expand(body_template, body, REQUEST_MAX, counter++, connection->number);
     if (user_template)
         expand(user_template, user, sizeof user, 0, connection->number);
-    size_t size = (size_t)sprintf(request,
-                                  "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                                  "%s%s%sContent-Length: %zu\r\n\r\n",
-                                  *user ? "X-User-Id: " : "", user, *user ? "\r\n" : "", body_size);
+    size_t size = (size_t)sprintf(
+        request,
+        "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "%s%s%sContent-Length: %zu\r\n\r\n",
+        *user ? "X-User-Id: " : "", user, *user ? "\r\n" : "", body_size);
     memcpy(request + size, body, body_size);
     size += body_size;
     connection->sent_at = bench_now_ns();
@@ -100,11 +103,13 @@ static bool answer_complete(struct connection *connection)
     if (!connection->expected) {
         char *length = strcasestr(connection->answer, "content-length:");
         if (length && length < end)
-            connection->expected = (size_t)(end + 4 - connection->answer) + strtoul(length + 15, NULL, 10);
+            connection->expected =
+                (size_t)(end + 4 - connection->answer) + strtoul(length + 15, NULL, 10);
     }
     if (connection->expected)
         return connection->got >= connection->expected;
-    return connection->got >= 5 && memcmp(connection->answer + connection->got - 5, "0\r\n\r\n", 5) == 0;
+    return connection->got >= 5 &&
+           memcmp(connection->answer + connection->got - 5, "0\r\n\r\n", 5) == 0;
 }
 
 static void open_connection(struct connection *connection, int number, int port, int epoll)
@@ -151,7 +156,8 @@ int main(int argc, char **argv)
             bench_die("no answer for 10 s", NULL);
         for (int i = 0; i < n; i++) {
             struct connection *connection = events[i].data.ptr;
-            ssize_t got = read(connection->fd, connection->answer + connection->got, ANSWER_MAX - connection->got);
+            ssize_t got = read(connection->fd, connection->answer + connection->got,
+                               ANSWER_MAX - connection->got);
             if (got <= 0)
                 bench_die("read", got ? strerror(errno) : "closed");
             connection->got += (size_t)got;

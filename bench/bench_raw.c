@@ -77,8 +77,9 @@ static void bench_rocksdb(const char *path, int writers, double seconds)
 static void bench_duckdb(const char *glob, int repeats)
 {
     static const char *const statements[] = {
-        "SELECT count(*) FROM %s", "SELECT count(*) FROM %s WHERE n > 90", "SELECT grp, count(*), sum(n) FROM %s GROUP BY grp",
-        "SELECT * FROM %s WHERE id = 123456", "SELECT count(*), max(n) FROM %s WHERE id BETWEEN 100000 AND 110000"};
+        "SELECT count(*) FROM %s", "SELECT count(*) FROM %s WHERE n > 90",
+        "SELECT grp, count(*), sum(n) FROM %s GROUP BY grp", "SELECT * FROM %s WHERE id = 123456",
+        "SELECT count(*), max(n) FROM %s WHERE id BETWEEN 100000 AND 110000"};
     duckdb_database database;
     duckdb_connection connection;
     duckdb_config config;
@@ -115,7 +116,8 @@ int main(int argc, char **argv)
     } else if (argc == 4 && strcmp(argv[1], "duckdb") == 0) {
         bench_duckdb(argv[2], (int)strtol(argv[3], NULL, 10));
     } else {
-        bench_die("usage", "bench_raw rocksdb DIR WRITERS ROWS SECONDS | bench_raw duckdb GLOB REPEATS");
+        bench_die("usage",
+                  "bench_raw rocksdb DIR WRITERS ROWS SECONDS | bench_raw duckdb GLOB REPEATS");
     }
     return 0;
 }

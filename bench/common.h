@@ -1,5 +1,6 @@
-/* common.h — timing and percentiles of the bench programs. Results go to stdout as one JSON object per
- * measurement. SPDX-License-Identifier: Apache-2.0
+/* common.h — timing and percentiles of the bench programs. Results go to stdout as one JSON object
+ * per measurement.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
@@ -51,16 +52,18 @@ static inline double samples_percentile(struct samples *samples, double fraction
     if (samples->count == 0)
         return 0;
     qsort(samples->values, samples->count, sizeof(int64_t), samples_compare);
-    return (double)samples->values[(size_t)(fraction * (double)(samples->count - 1) + 0.5)] / 1000.0;
+    return (double)samples->values[(size_t)(fraction * (double)(samples->count - 1) + 0.5)] /
+           1000.0;
 }
 
-static inline void samples_report(struct samples *samples, double seconds, double units_per_sample, long errors)
+static inline void samples_report(struct samples *samples, double seconds, double units_per_sample,
+                                  long errors)
 {
     printf("{\"count\":%zu,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
            "\"p999_us\":%.1f,\"errors\":%ld}\n",
            samples->count, seconds, (double)samples->count * units_per_sample / seconds,
-           samples_percentile(samples, 0.5), samples_percentile(samples, 0.99), samples_percentile(samples, 0.999),
-           errors);
+           samples_percentile(samples, 0.5), samples_percentile(samples, 0.99),
+           samples_percentile(samples, 0.999), errors);
     fflush(stdout);
 }
 

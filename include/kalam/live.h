@@ -2,7 +2,8 @@
  *
  * A subscription may be read by one thread at a time; several subscriptions by several threads.
  * Events that are not taken wait in memory, 10,000 per subscription; then the shared connection
- * stands still until there is room. SPDX-License-Identifier: Apache-2.0
+ * stands still until there is room.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef KALAM_LIVE_H
 #define KALAM_LIVE_H

@@ -1,4 +1,5 @@
-/* command.c — the lines that start with a backslash. SPDX-License-Identifier: Apache-2.0
+/* command.c — the lines that start with a backslash.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/buf.h"
 #include "base/check.h"

@@ -1,4 +1,5 @@
-/* connect.c — reaching a server and being let in. SPDX-License-Identifier: Apache-2.0
+/* connect.c — reaching a server and being let in.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/mem.h"

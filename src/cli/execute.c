@@ -1,4 +1,5 @@
-/* execute.c — statements: sent, waited for, shown. SPDX-License-Identifier: Apache-2.0
+/* execute.c — statements: sent, waited for, shown.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/buf.h"
 #include "base/check.h"

@@ -1,4 +1,5 @@
-/* history.c — see history.h. SPDX-License-Identifier: Apache-2.0
+/* history.c — see history.h.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/history.h"
 

@@ -1,5 +1,6 @@
 /* history.h — statements typed before: ~/.kalam/history, one per line with \n and \\ escaped, the
- * newest 1000 kept. SPDX-License-Identifier: Apache-2.0
+ * newest 1000 kept.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CLI_HISTORY_H
 #define CLI_HISTORY_H

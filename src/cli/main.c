@@ -1,5 +1,6 @@
 /* main.c — kalam, the command line client: reads what is wanted and runs it at a prompt, from -c,
- * from a file or from standard input. SPDX-License-Identifier: Apache-2.0
+ * from a file or from standard input.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -1,4 +1,5 @@
-/* options.c — see options.h. SPDX-License-Identifier: Apache-2.0
+/* options.c — see options.h.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/options.h"
 

@@ -1,4 +1,5 @@
-/* output.c — see output.h. SPDX-License-Identifier: Apache-2.0
+/* output.c — see output.h.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/output.h"
 

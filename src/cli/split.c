@@ -1,5 +1,6 @@
 /* split.c — see split.h. Quotes, E'' strings, dollar quotes, `--` and nested comments are those of
- * the server's lexer. SPDX-License-Identifier: Apache-2.0
+ * the server's lexer.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/split.h"
 

@@ -1,5 +1,6 @@
 /* terminal.h — the terminal kalam talks to: its size, secrets typed without echo, Ctrl+C, and a
- * spinner for what takes long. SPDX-License-Identifier: Apache-2.0
+ * spinner for what takes long.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CLI_TERMINAL_H
 #define CLI_TERMINAL_H

@@ -1,4 +1,5 @@
-/* toml.c — see toml.h. SPDX-License-Identifier: Apache-2.0
+/* toml.c — see toml.h.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/toml.h"
 

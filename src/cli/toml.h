@@ -1,5 +1,6 @@
 /* toml.h — the little of TOML that kalam's files use: [section], ["section"], key = "text", whole
- * numbers, true and false, comments. SPDX-License-Identifier: Apache-2.0
+ * numbers, true and false, comments.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CLI_TOML_H
 #define CLI_TOML_H

@@ -1,4 +1,5 @@
-/* width.c — see width.h. SPDX-License-Identifier: Apache-2.0
+/* width.c — see width.h.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/width.h"
 

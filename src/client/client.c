@@ -1,7 +1,8 @@
 /* client.c — a client: its address, credentials and errors; log-in, refresh, set-up, health.
  *
  * Credentials, in order: token, API key, user with password (logged in on first use, again when the
- * token expires), user alone (X-User-Id, development mode). SPDX-License-Identifier: Apache-2.0
+ * token expires), user alone (X-User-Id, development mode).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/mem.h"

@@ -1,4 +1,5 @@
-/* live_socket.c — see live_socket.h. SPDX-License-Identifier: Apache-2.0
+/* live_socket.c — see live_socket.h.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "client/live_socket.h"
 

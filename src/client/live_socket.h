@@ -2,7 +2,8 @@
  *
  * One thread owns the connection: it connects (the first time inside kalam_subscribe, so that its
  * failure is told at once), reconnects after 1, 2, 4 … 30 s with jitter, subscribes anew, and puts
- * events into the subscriptions' queues. SPDX-License-Identifier: Apache-2.0
+ * events into the subscriptions' queues.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef CLIENT_LIVE_SOCKET_H
 #define CLIENT_LIVE_SOCKET_H

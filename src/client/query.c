@@ -2,7 +2,8 @@
  *
  * A connection failure is retried only if the request cannot have reached the server, or if the
  * text is a single statement that reads (SELECT, SHOW, DESCRIBE, EXPLAIN). TOKEN_EXPIRED renews the
- * token and repeats once. SPDX-License-Identifier: Apache-2.0
+ * token and repeats once.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/mem.h"

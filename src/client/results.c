@@ -1,4 +1,5 @@
-/* results.c — reading the results of statements. SPDX-License-Identifier: Apache-2.0
+/* results.c — reading the results of statements.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/mem.h"

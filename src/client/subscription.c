@@ -1,7 +1,8 @@
 /* subscription.c — the events of one live query, pulled by the caller.
  *
  * The reader thread waits when QUEUE_MAX events are not taken, so that memory stays bounded; the
- * server then sees a slow consumer. SPDX-License-Identifier: Apache-2.0
+ * server then sees a slow consumer.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/clock.h"

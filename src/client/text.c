@@ -1,4 +1,5 @@
-/* text.c — wire values as people read them. SPDX-License-Identifier: Apache-2.0
+/* text.c — wire values as people read them.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/text.h"
 #include "base/check.h"

@@ -2,7 +2,8 @@
  * wslay.
  *
  * One thread polls; any thread may send: texts go to an outbox under a mutex and the poller is
- * woken through an eventfd. SPDX-License-Identifier: Apache-2.0
+ * woken through an eventfd.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/clock.h"

@@ -4,7 +4,8 @@
  * The row in system.jobs is the truth: it is written `running` with parameters before any work, and
  * finished with result, counts, CPU time and peak memory. A job left pending or running by a crash
  * is taken up again (flush) or failed (others).
- * Thread: any, blocking where said. SPDX-License-Identifier: Apache-2.0
+ * Thread: any, blocking where said.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef JOBS_JOBS_H
 #define JOBS_JOBS_H

@@ -1,5 +1,6 @@
 /* encode.c — rows as the JSON objects of live messages: the select list, the key and _seq.
- * Any thread; scratch values lie in the caller's arena. SPDX-License-Identifier: Apache-2.0
+ * Any thread; scratch values lie in the caller's arena.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
 

@@ -4,7 +4,8 @@
  * beyond that rows are read again by key when their batch is sent, from the same view. For the
  * newest n rows the list is cut back to n whenever it has doubled, which gives a threshold that
  * prunes segments and row groups: a first pass over the hot rows alone usually leaves no cold file
- * to read. SPDX-License-Identifier: Apache-2.0
+ * to read.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
 

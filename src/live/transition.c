@@ -5,8 +5,8 @@
  *   does not         insert              nothing
  *
  * Consecutive changes of one kind gather in one message. Used by the matcher for changes of the
- * feed and by snapshot.c for the net difference between two views. SPDX-License-Identifier:
- * Apache-2.0
+ * feed and by snapshot.c for the net difference between two views.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
 

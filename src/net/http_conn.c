@@ -7,7 +7,8 @@
  *   finish                  finish                      freed when session/ answered
  *
  * Which of them it is follows from `busy` and the parser. Most requests are answered inside
- * http_process, without leaving the stack. SPDX-License-Identifier: Apache-2.0
+ * http_process, without leaving the stack.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/clock.h"

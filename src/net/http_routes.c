@@ -1,6 +1,7 @@
 /* http_routes.c — which path is what (spec §3.1), and what every route has in common: method, phase
  * of
- * the server, CORS preflight, who is local. SPDX-License-Identifier: Apache-2.0
+ * the server, CORS preflight, who is local.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "net/net_internal.h"

@@ -6,7 +6,8 @@
  * the others (fan-outs) in slices, so that no answer waits behind ten thousand messages.
  *
  * Thread: the loop's own, except where said. Callbacks run on it; a socket may be closed inside any
- * of them. SPDX-License-Identifier: Apache-2.0
+ * of them.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NET_LOOP_H
 #define NET_LOOP_H

@@ -3,7 +3,8 @@
  *   net_open ─► STARTING ─ net_serve ─► SERVING ─ net_drain ─► DRAINING ─ net_close ─► gone
  *
  * The phase is the only thing loops read that another thread writes; it is published after the
- * services it promises. SPDX-License-Identifier: Apache-2.0
+ * services it promises.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "net/net.h"
 

@@ -1,7 +1,8 @@
 /* net.h — the server's network side: HTTP routes and WebSocket connections (spec §3).
  *
  * net_open binds the port and starts one loop thread per core; until net_serve every route answers
- * 503. Main thread, except where said. SPDX-License-Identifier: Apache-2.0
+ * 503. Main thread, except where said.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NET_NET_H
 #define NET_NET_H

@@ -1,7 +1,8 @@
 /* ws_codec.c — wslay unmasks, joins fragments and checks UTF-8; a small tracker beside it walks
  * over frame headers, because wslay neither says when it stands between two messages nor refuses
  * frames
- * without a mask. SPDX-License-Identifier: Apache-2.0
+ * without a mask.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "net/ws_codec.h"
 

@@ -8,7 +8,8 @@
  *
  * SERVED is `peer != NULL`. Messages of live/ come from any thread: they go into a small outbox
  * under its mutex, and the connection's one task is posted to the loop when the outbox was empty. A
- * connection whose task is posted is freed by the task. SPDX-License-Identifier: Apache-2.0
+ * connection whose task is posted is freed by the task.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "net/ws_conn.h"
 

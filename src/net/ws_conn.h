@@ -1,5 +1,6 @@
 /* ws_conn.h — one WebSocket connection between its upgrade and its close. Loop thread. Private to
- * net/. SPDX-License-Identifier: Apache-2.0
+ * net/.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NET_WS_CONN_H
 #define NET_WS_CONN_H

@@ -1,4 +1,5 @@
-/* config_keys.c — the table of config_keys.h as data. SPDX-License-Identifier: Apache-2.0 */
+/* config_keys.c — the table of config_keys.h as data.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "server/config_keys.h"
 
 #include "base/check.h"

@@ -1,5 +1,6 @@
 /* metrics.c — Prometheus text of what lies below net/: statements, commits, caches, memory.
- * Loop threads. SPDX-License-Identifier: Apache-2.0
+ * Loop threads.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "server/server_internal.h"

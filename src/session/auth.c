@@ -3,7 +3,8 @@
  * Order: Bearer token, API key, loopback mode, refusal. Credentials that were shown but are wrong
  * are an error everywhere, in loopback mode too. All of it reads one version of the catalogue in
  * memory;
- * a token is verified once and then known by its bytes. SPDX-License-Identifier: Apache-2.0
+ * a token is verified once and then known by its bytes.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/clock.h"

@@ -1,5 +1,6 @@
 /* lockout.c — two maps under a mutex each. A failure is forgotten when a lock-out's time has passed
- * since the last one; a rate counts whole seconds. SPDX-License-Identifier: Apache-2.0
+ * since the last one; a rate counts whole seconds.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "session/lockout.h"
 

@@ -1,4 +1,5 @@
-/* password.c — libargon2 behind three calls. SPDX-License-Identifier: Apache-2.0 */
+/* password.c — libargon2 behind three calls.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "session/password.h"
 
 #include "base/check.h"

@@ -12,7 +12,8 @@
  * Who holds the request may write the answer: it moves with the task. On a worker an answer that
  * outgrows response_buffer_bytes is sent in parts; on the loop it never is, since sending may wait
  * there, so a
- * batch whose answer has grown goes on on a worker. SPDX-License-Identifier: Apache-2.0
+ * batch whose answer has grown goes on on a worker.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/arena.h"
 #include "base/check.h"

@@ -1,6 +1,7 @@
 /* analytic.h — SELECTs that DuckDB runs: its own serialized tree is checked, table references are
  * resolved with the caller's rights and spliced by scans, then the text runs over our merged scan
- * or directly over Parquet. Workers only. SPDX-License-Identifier: Apache-2.0
+ * or directly over Parquet. Workers only.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_ANALYTIC_H
 #define SQL_ANALYTIC_H

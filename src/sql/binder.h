@@ -1,6 +1,7 @@
 /* binder.h — names to objects with the caller's rights (spec §2.1, §2.8, §2.20). Any thread.
  * Private to
- * sql/. SPDX-License-Identifier: Apache-2.0
+ * sql/.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_BINDER_H
 #define SQL_BINDER_H

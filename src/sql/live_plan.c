@@ -3,7 +3,8 @@
  * Everything is copied into the plan's own arena, because a subscription outlives the request it
  * came with. What cannot be matched row by row is refused, never guessed. NOW() and CURRENT_USER
  * keep the
- * value of this moment. SPDX-License-Identifier: Apache-2.0
+ * value of this moment.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/sql_internal.h"
 

@@ -1,5 +1,6 @@
 /* plan_cache.h — plans by key, bounded, least recently used out (by a clock hand). Any thread.
- * Private to sql/. SPDX-License-Identifier: Apache-2.0
+ * Private to sql/.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_PLAN_CACHE_H
 #define SQL_PLAN_CACHE_H

@@ -6,7 +6,8 @@
  *    └──────────────── STALE ───────┘
  *
  * The commit request is submitted as the very last thing of a step: from then on another thread may
- * step or free the run. SPDX-License-Identifier: Apache-2.0
+ * step or free the run.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"
 

@@ -1,5 +1,6 @@
-/* services.h — what SQL statements need from layers above sql/, filled by server/. All blocking callbacks are
- * called on workers only. SPDX-License-Identifier: Apache-2.0
+/* services.h — what SQL statements need from layers above sql/, filled by server/. All blocking
+ * callbacks are called on workers only.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_SERVICES_H
 #define SQL_SERVICES_H
@@ -17,21 +18,25 @@ struct sql_live_entry { /* one subscription, for system.live_queries and refusal
 
 struct sql_services {
     void *context;
-    enum status (*flush_table)(void *context, struct table_id table, char id[96], bool *existing, struct error *err);
+    enum status (*flush_table)(void *context, struct table_id table, char id[96], bool *existing,
+                               struct error *err);
     enum status (*kill_job)(void *context, struct str id, struct error *err);
     /* DROP TABLE: stop flushes first; later delete the files as a job. */
     void (*cancel_table_jobs)(void *context, struct table_id table);
-    enum status (*drop_table_files)(void *context, struct table_id table, struct str space, struct str name,
-                                    struct error *err);
+    enum status (*drop_table_files)(void *context, struct table_id table, struct str space,
+                                    struct str name, struct error *err);
     /* Entries in the arena, all tables when table.value is 0. */
     void (*live_entries)(void *context, struct table_id table, struct arena *arena,
                          struct sql_live_entry **entries, size_t *count);
-    enum status (*kill_live_query)(void *context, struct str live_id, struct str actor, enum role role, struct error *err);
+    enum status (*kill_live_query)(void *context, struct str live_id, struct str actor,
+                                   enum role role, struct error *err);
     /* argon2id of a new password; slow. Checks length and common ones: CONSTRAINT_VIOLATION. */
-    enum status (*hash_password)(void *context, struct str password, char out[256], struct error *err);
+    enum status (*hash_password)(void *context, struct str password, char out[256],
+                                 struct error *err);
     /* Hex SHA-256 of a new API key: ALTER USER … GENERATE API KEY. NULL: NOT_SUPPORTED. */
     void (*hash_api_key)(void *context, struct str key, char out[65]);
-    /* Settings for system.settings: name, value (secrets masked), default, source, description at index; false at the end. */
+    /* Settings for system.settings: name, value (secrets masked), default, source, description at
+     * index; false at the end. */
     bool (*setting_at)(void *context, size_t index, struct str out[5]);
     struct str (*public_ws_url)(void *context, struct arena *arena);
 };

@@ -1,12 +1,13 @@
 /* sql.h — runs one SQL statement for one caller: what session/ and live/ use of this folder.
  *
- * A `sql_run` is a small state machine driven by its owner with sql_run_step, so that a loop thread never
- * blocks: it does point work itself and answers WORKER for anything that may need the disk, DuckDB or a lock.
+ * A `sql_run` is a small state machine driven by its owner with sql_run_step, so that a loop thread
+ * never blocks: it does point work itself and answers WORKER for anything that may need the disk,
+ * DuckDB or a lock.
  *
  *        step                      step
  *   NEW ──────► DONE | FAILED | WORKER (call again on a worker, may_block = true)
- *                         └──► COMMIT (the write is queued; `resume` is called on the commit thread when it
- *                               is durable, it must only post; then step again)
+ *                         └──► COMMIT (the write is queued; `resume` is called on the commit thread
+ * when it is durable, it must only post; then step again)
  *
  * Rows go to a `sql_sink`. Before WORKER is answered nothing has been given to the sink.
  * SPDX-License-Identifier: Apache-2.0
@@ -26,12 +27,12 @@ struct sql_engine_options {
     struct store *store;
     struct columnar *columnar;
     const struct sql_services *services; /* copied; callbacks may be NULL: INVALID_OPERATION */
-    size_t plans_max;            /* query_cache.max_plans, 1000 */
-    uint64_t result_rows_max;    /* limits.max_result_rows, 0 = off */
-    size_t statement_memory_bytes; /* query.memory_limit */
-    uint32_t timeout_seconds;    /* query.timeout_seconds */
-    uint32_t params_max;         /* limits.max_params, 50 */
-    bool strict_primary_key;     /* sql.primary_key_mode */
+    size_t plans_max;                    /* query_cache.max_plans, 1000 */
+    uint64_t result_rows_max;            /* limits.max_result_rows, 0 = off */
+    size_t statement_memory_bytes;       /* query.memory_limit */
+    uint32_t timeout_seconds;            /* query.timeout_seconds */
+    uint32_t params_max;                 /* limits.max_params, 50 */
+    bool strict_primary_key;             /* sql.primary_key_mode */
     bool enforce_roles;
     bool users_may_create_tables;
     uint32_t flush_rows_default, flush_interval_default;
@@ -57,8 +58,10 @@ struct sql_column {
 
 struct sql_sink {
     /* Once, before the first row; also for an empty SELECT. */
-    enum status (*columns)(void *context, const struct sql_column *columns, size_t count, struct error *err);
-    /* On a worker it may block until the client has taken enough. Values are borrowed during the call. */
+    enum status (*columns)(void *context, const struct sql_column *columns, size_t count,
+                           struct error *err);
+    /* On a worker it may block until the client has taken enough. Values are borrowed during the
+     * call. */
     enum status (*row)(void *context, const struct value *values, struct error *err);
     void *context;
 };
@@ -66,17 +69,18 @@ struct sql_sink {
 struct sql_outcome {
     bool has_columns;
     uint64_t row_count;
-    char message[256];     /* empty for SELECT */
+    char message[256]; /* empty for SELECT */
     struct str as_user;
-    struct str new_space;  /* after USE / SET NAMESPACE; empty otherwise */
+    struct str new_space; /* after USE / SET NAMESPACE; empty otherwise */
     bool plan_cache_hit;
-    const char *kind;      /* "SELECT", for the request log */
+    const char *kind; /* "SELECT", for the request log */
 };
 
 struct sql_run_options {
     struct sql_caller caller;
-    struct str text;            /* one statement; lives as long as the run */
-    const struct value *params; /* TEXT, BIGINT, DOUBLE, DECIMAL, BOOLEAN or NULL; live as long as the run */
+    struct str text; /* one statement; lives as long as the run */
+    const struct value
+        *params; /* TEXT, BIGINT, DOUBLE, DECIMAL, BOOLEAN or NULL; live as long as the run */
     size_t param_count;
     struct sql_sink sink;
     void (*resume)(void *context);
@@ -96,39 +100,45 @@ void sql_run_free(struct sql_run *run); /* not between COMMIT and resume */
 
 /* Number of cached plans dropped. */
 size_t sql_engine_clear_cache(struct sql_engine *engine);
-struct sql_engine_stats { uint64_t plan_hits, plan_misses, statements; size_t plans; };
+struct sql_engine_stats {
+    uint64_t plan_hits, plan_misses, statements;
+    size_t plans;
+};
 void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out);
 
-/* ---- live queries: a SELECT compiled for matching ------------------------------------------------ */
+/* ---- live queries: a SELECT compiled for matching
+ * ------------------------------------------------ */
 
 /* Everything live/ needs of one subscription's SELECT; immutable, counted. */
 struct live_plan {
     atomic_uint refs;
-    struct table *table;            /* referenced */
-    struct str user;                /* USER tables: the effective user; empty otherwise */
+    struct table *table; /* referenced */
+    struct str user;     /* USER tables: the effective user; empty otherwise */
     struct str sql;
-    struct expr_program *filter;    /* NULL = all rows */
+    struct expr_program *filter; /* NULL = all rows */
     bool names_deleted;
-    uint32_t *columns;              /* column indices of the output, key columns and _seq added */
-    struct sql_column *column_specs;/* same order */
+    uint32_t *columns;               /* column indices of the output, key columns and _seq added */
+    struct sql_column *column_specs; /* same order */
     uint32_t column_count;
-    struct value *params;           /* for the filter */
+    struct value *params; /* for the filter */
     size_t param_count;
     int64_t now_us;
     struct str role;
-    struct str snapshot_order;      /* ORDER BY/LIMIT chosen rows of the snapshot: -1 = none */
+    struct str snapshot_order; /* ORDER BY/LIMIT chosen rows of the snapshot: -1 = none */
     int64_t snapshot_limit;
     struct arena *arena;
 };
-/* Checks rights and compiles; NOT_SUPPORTED for what cannot be a live query (joins, grouping, subqueries …), also
- * the errors of SELECT. May block (worker). */
-enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller *caller, struct view *view,
-                             struct str sql, const struct value *params, size_t param_count,
-                             struct live_plan **out, struct error *err) MUST_CHECK;
+/* Checks rights and compiles; NOT_SUPPORTED for what cannot be a live query (joins, grouping,
+ * subqueries …), also the errors of SELECT. May block (worker). */
+enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller *caller,
+                             struct view *view, struct str sql, const struct value *params,
+                             size_t param_count, struct live_plan **out,
+                             struct error *err) MUST_CHECK;
 struct live_plan *live_plan_ref(struct live_plan *plan);
 void live_plan_unref(struct live_plan *plan);
-/* Does the row pass the filter? `row` of plan->table (any layout version). Deleted rows pass only if names_deleted. */
-enum status live_plan_matches(const struct live_plan *plan, const struct row *row, struct arena *arena,
-                              bool *matches, struct error *err) MUST_CHECK;
+/* Does the row pass the filter? `row` of plan->table (any layout version). Deleted rows pass only
+ * if names_deleted. */
+enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
+                              struct arena *arena, bool *matches, struct error *err) MUST_CHECK;
 
 #endif

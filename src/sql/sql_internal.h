@@ -1,4 +1,5 @@
-/* sql_internal.h — shared by the files of this folder. Private to sql/. SPDX-License-Identifier: Apache-2.0
+/* sql_internal.h — shared by the files of this folder. Private to sql/.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_SQL_INTERNAL_H
 #define SQL_SQL_INTERNAL_H

@@ -1,6 +1,7 @@
 /* system_scan.h — rows of the system tables of spec §5 as one caller may see them, computed at a
  * view.
- * Private to sql/. SPDX-License-Identifier: Apache-2.0
+ * Private to sql/.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_SYSTEM_SCAN_H
 #define SQL_SYSTEM_SCAN_H

@@ -8,7 +8,8 @@
  * only.
  *
  * storage/ knows no value.h; cells travel as `struct column_cell`, whose kinds mirror the fourteen
- * types. SPDX-License-Identifier: Apache-2.0
+ * types.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_COLUMNAR_H
 #define STORAGE_COLUMNAR_H

@@ -1,5 +1,6 @@
 /* files_internal.h — the table of callbacks behind files.h (local now, S3 later) and helpers that
- * the drivers share. Private to storage/files*.c. SPDX-License-Identifier: Apache-2.0
+ * the drivers share. Private to storage/files*.c.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_FILES_INTERNAL_H
 #define STORAGE_FILES_INTERNAL_H

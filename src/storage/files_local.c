@@ -2,7 +2,8 @@
  *
  * Staging makes the folders and an empty temporary file, so that a folder in use is never empty:
  * deletion removes empty folders, and a mutex keeps the two apart. Errors name the relative path
- * only. SPDX-License-Identifier: Apache-2.0
+ * only.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/files_internal.h"
 

@@ -1,7 +1,8 @@
 /* kv.c — the names of spaces, and the hand-over of every call to the driver behind it.
  *
  * Arguments are checked here once, so that both drivers may rely on them. Creating and dropping
- * hold the lock of the names; reads and writes never take it. SPDX-License-Identifier: Apache-2.0
+ * hold the lock of the names; reads and writes never take it.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/kv_internal.h"
 

@@ -7,7 +7,8 @@
  * which. Keys compare as unsigned bytes.
  *
  * Thread: everything may be called from any thread unless said otherwise; batches, iterators and
- * pinned values belong to one thread at a time. SPDX-License-Identifier: Apache-2.0
+ * pinned values belong to one thread at a time.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_KV_H
 #define STORAGE_KV_H

@@ -1,7 +1,8 @@
 /* kv_directory.c — where a space of the RocksDB store lies: its record, prefix and family name.
  *
  * Records stand in the default family behind the byte 0xff; prefixes count up from 0 and never
- * reach it. Record: format, flags, is pooled, prefix (8 bytes). SPDX-License-Identifier: Apache-2.0
+ * reach it. Record: format, flags, is pooled, prefix (8 bytes).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/kv_directory.h"
 

@@ -1,7 +1,8 @@
 /* kv_directory.h — bytes that say where a space of the RocksDB store lies; only kv_rocksdb.c uses
  * it.
  *
- * Thread: any; pure functions. SPDX-License-Identifier: Apache-2.0
+ * Thread: any; pure functions.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_KV_DIRECTORY_H
 #define STORAGE_KV_DIRECTORY_H

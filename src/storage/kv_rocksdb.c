@@ -6,7 +6,8 @@
  * within one user use it (total_order_seek otherwise). A failed write closes the store for writing
  * (`failed`). Torn ends of the log are cut at the first record that does not check (point in time).
  *
- * Thread: any. SPDX-License-Identifier: Apache-2.0
+ * Thread: any.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/kv_spaces.h"
 

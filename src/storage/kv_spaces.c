@@ -5,7 +5,8 @@
  * bytes in a pool family. The space "default" is prefix 0 of the default family, which also holds
  * the directory (kv_directory.h). A prefix is never used twice. Creating makes the family before
  * the record and dropping removes the record first, so that a crash leaves at most a family without
- * record: opening drops those, and volatile pools. SPDX-License-Identifier: Apache-2.0
+ * record: opening drops those, and volatile pools.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/kv_spaces.h"
 

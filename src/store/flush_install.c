@@ -14,7 +14,8 @@
  * time (FLUSH_ALONE). The walk is bounded by the rows per segment. Hashes carry a random seed, so
  * nobody can prepare keys that collide.
  *
- * Thread: commit thread inside `extra`. SPDX-License-Identifier: Apache-2.0
+ * Thread: commit thread inside `extra`.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/fault.h"

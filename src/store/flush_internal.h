@@ -1,7 +1,8 @@
 /* flush_internal.h — what the files of a flush share: one segment being written (flush_write.c),
  * its installation (flush_install.c), the rewriting of segments that shadows touch
  * (flush_rewrite.c).
- * Private to store/flush*.c. SPDX-License-Identifier: Apache-2.0
+ * Private to store/flush*.c.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_FLUSH_INTERNAL_H
 #define STORE_FLUSH_INTERNAL_H

@@ -9,7 +9,8 @@
  *
  * Order: pending record (durable) → stage → write → publish. A crash after any of these leaves a
  * file
- * that the pending record names. SPDX-License-Identifier: Apache-2.0
+ * that the pending record names.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/clock.h"

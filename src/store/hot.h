@@ -1,6 +1,7 @@
 /* hot.h — the hot rows of one instance in key order, either way. Private to store/.
  *
- * One thread at a time. SPDX-License-Identifier: Apache-2.0
+ * One thread at a time.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_HOT_H
 #define STORE_HOT_H

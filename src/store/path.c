@@ -4,7 +4,8 @@
  * that looks like a variable stays text. Then each component is checked: an empty one (an unused
  * `{shard}`, a doubled or leading slash) is left out, one that is "." or ".." or holds a separator
  * is refused.
- * The result is always below the storage's root. SPDX-License-Identifier: Apache-2.0
+ * The result is always below the storage's root.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/path.h"
 

@@ -1,6 +1,7 @@
 /* path.h — where the files of an instance lie (spec §4.5): folder from the table's template, file
  * name
- * from the clock. Private to store/. SPDX-License-Identifier: Apache-2.0
+ * from the clock. Private to store/.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_PATH_H
 #define STORE_PATH_H

@@ -1,6 +1,7 @@
 /* pending.c — records of files that exist without a segment record: about to be written, or to be
  * deleted
- * (see store_internal.h). SPDX-License-Identifier: Apache-2.0
+ * (see store_internal.h).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "store/store_internal.h"

@@ -4,7 +4,8 @@
  * segment's schema version) with their keys, in file order: keys descending. Blocks are immutable
  * and counted; whoever reads one holds a reference, so an evicted block lives until its last reader
  * is done. What is visible is decided by the segment lists of views, never by what is cached.
- * Any thread; row_cache_get blocks unless `cached_only`. SPDX-License-Identifier: Apache-2.0
+ * Any thread; row_cache_get blocks unless `cached_only`.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_ROW_CACHE_H
 #define STORE_ROW_CACHE_H

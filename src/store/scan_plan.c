@@ -1,5 +1,6 @@
 /* scan_plan.c — what a scan would touch, told from counters and records only, and the files that
- * DuckDB may read directly instead. SPDX-License-Identifier: Apache-2.0
+ * DuckDB may read directly instead.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/mem.h"

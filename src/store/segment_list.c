@@ -12,7 +12,8 @@
  *
  * An older reader, or one that may not enter, works with its own list. Lists are immutable and
  * counted. One mutex: held for a look-up, never across kv calls. Least recently used lists go first
- * when the bytes of all records pass the limit. SPDX-License-Identifier: Apache-2.0
+ * when the bytes of all records pass the limit.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/hash.h"

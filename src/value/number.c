@@ -29,8 +29,10 @@ bool value_arithmetic_type(enum value_type a, enum value_type b, enum value_type
         *out = a;
     else if (value_type_is_integer(a) && value_type_is_integer(b))
         *out = a > b ? a : b; /* the enum orders them by width */
-    else if (a == VALUE_FLOAT || b == VALUE_FLOAT || a == VALUE_DOUBLE || b == VALUE_DOUBLE)
+    else if (a == VALUE_DOUBLE || b == VALUE_DOUBLE)
         *out = VALUE_DOUBLE;
+    else if (a == VALUE_FLOAT || b == VALUE_FLOAT)
+        *out = VALUE_FLOAT;
     else
         *out = VALUE_DECIMAL;
     return true;

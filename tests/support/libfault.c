@@ -1,9 +1,10 @@
 /* libfault.c — LD_PRELOAD library that makes file operations under one directory fail on demand.
  *
- * It sees every file of the process, RocksDB's log and DuckDB's Parquet included. A test maps the file
- * KALAM_LIBFAULT_CONTROL (struct control, tests/support/libfault.py) and arms it while the server runs:
- * the operations in `mask` on paths that contain KALAM_LIBFAULT_DIR fail with `error` once `after`
- * further ones have passed, `times` times (-1: from then on). SHORT makes a write take half its bytes.
+ * It sees every file of the process, RocksDB's log and DuckDB's Parquet included. A test maps the
+ * file KALAM_LIBFAULT_CONTROL (struct control, tests/support/libfault.py) and arms it while the
+ * server runs: the operations in `mask` on paths that contain KALAM_LIBFAULT_DIR fail with `error`
+ * once `after` further ones have passed, `times` times (-1: from then on). SHORT makes a write take
+ * half its bytes.
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
@@ -123,43 +124,43 @@ static int fail(void)
     return -1;
 }
 
-#define WRAP_WRITE(name, extra_parameter, extra_argument, type)                                    \
-    ssize_t name(int fd, type data, size_t size extra_parameter)                                   \
-    {                                                                                              \
-        static ssize_t (*real)(int, type, size_t extra_parameter);                                 \
-        if (!real)                                                                                 \
-            real = next(#name);                                                                    \
-        if (due_fd(OP_WRITE, fd)) {                                                                \
-            if (!control->short_write)                                                             \
-                return fail();                                                                     \
-            size = size > 1 ? size / 2 : size;                                                     \
-        }                                                                                          \
-        return real(fd, data, size extra_argument);                                                \
+#define WRAP_WRITE(name, extra_parameter, extra_argument, type) \
+    ssize_t name(int fd, type data, size_t size extra_parameter) \
+    { \
+        static ssize_t (*real)(int, type, size_t extra_parameter); \
+        if (!real) \
+            real = next(#name); \
+        if (due_fd(OP_WRITE, fd)) { \
+            if (!control->short_write) \
+                return fail(); \
+            size = size > 1 ? size / 2 : size; \
+        } \
+        return real(fd, data, size extra_argument); \
     }
 #define COMMA ,
 WRAP_WRITE(write, , , const void *)
 WRAP_WRITE(pwrite, COMMA off_t offset, COMMA offset, const void *)
 WRAP_WRITE(pwrite64, COMMA off64_t offset, COMMA offset, const void *)
 
-#define WRAP_READ(name, extra_parameter, extra_argument)                                           \
-    ssize_t name(int fd, void *data, size_t size extra_parameter)                                  \
-    {                                                                                              \
-        static ssize_t (*real)(int, void *, size_t extra_parameter);                               \
-        if (!real)                                                                                 \
-            real = next(#name);                                                                    \
-        return due_fd(OP_READ, fd) ? fail() : real(fd, data, size extra_argument);                 \
+#define WRAP_READ(name, extra_parameter, extra_argument) \
+    ssize_t name(int fd, void *data, size_t size extra_parameter) \
+    { \
+        static ssize_t (*real)(int, void *, size_t extra_parameter); \
+        if (!real) \
+            real = next(#name); \
+        return due_fd(OP_READ, fd) ? fail() : real(fd, data, size extra_argument); \
     }
 WRAP_READ(read, , )
 WRAP_READ(pread, COMMA off_t offset, COMMA offset)
 WRAP_READ(pread64, COMMA off64_t offset, COMMA offset)
 
-#define WRAP_FD(name, op)                                                                          \
-    int name(int fd)                                                                               \
-    {                                                                                              \
-        static int (*real)(int);                                                                   \
-        if (!real)                                                                                 \
-            real = next(#name);                                                                    \
-        return due_fd(op, fd) ? fail() : real(fd);                                                 \
+#define WRAP_FD(name, op) \
+    int name(int fd) \
+    { \
+        static int (*real)(int); \
+        if (!real) \
+            real = next(#name); \
+        return due_fd(op, fd) ? fail() : real(fd); \
     }
 WRAP_FD(fsync, OP_SYNC)
 WRAP_FD(fdatasync, OP_SYNC)
@@ -198,22 +199,22 @@ int close(int fd)
     return real(fd);
 }
 
-#define WRAP_OPEN(name)                                                                            \
-    int name(const char *path, int flags, ...)                                                     \
-    {                                                                                              \
-        static int (*real)(const char *, int, ...);                                                \
-        if (!real)                                                                                 \
-            real = next(#name);                                                                    \
-        va_list args;                                                                              \
-        va_start(args, flags);                                                                     \
-        unsigned mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, unsigned) : 0;                \
-        va_end(args);                                                                              \
-        if ((flags & O_CREAT) && due_path(OP_CREATE, path))                                        \
-            return fail();                                                                         \
-        int fd = real(path, flags, mode);                                                          \
-        if (fd >= 0 && fd < FD_MAX)                                                                \
-            watched[fd] = control ? classify(path) : 1;                                            \
-        return fd;                                                                                 \
+#define WRAP_OPEN(name) \
+    int name(const char *path, int flags, ...) \
+    { \
+        static int (*real)(const char *, int, ...); \
+        if (!real) \
+            real = next(#name); \
+        va_list args; \
+        va_start(args, flags); \
+        unsigned mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, unsigned) : 0; \
+        va_end(args); \
+        if ((flags & O_CREAT) && due_path(OP_CREATE, path)) \
+            return fail(); \
+        int fd = real(path, flags, mode); \
+        if (fd >= 0 && fd < FD_MAX) \
+            watched[fd] = control ? classify(path) : 1; \
+        return fd; \
     }
 WRAP_OPEN(open)
 WRAP_OPEN(open64)

@@ -1,5 +1,6 @@
 /* analytic_internal.h — shared by the files analytic*.c: DuckDB's syntax tree in our own form, the
- * plan, and the steps of preparing it. Private to them. SPDX-License-Identifier: Apache-2.0
+ * plan, and the steps of preparing it. Private to them.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_ANALYTIC_ANALYTIC_INTERNAL_H
 #define SQL_ANALYTIC_ANALYTIC_INTERNAL_H

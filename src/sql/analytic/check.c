@@ -10,7 +10,8 @@
  * Two sizes are bounded beside depth: DuckDB copies an expression for each use of a select-list
  * alias, and the macros of analytic_setup copy their arguments; a WITH query is bound once per use,
  * and an expression's subquery twice per level above it. `extra` counts the nodes that such
- * copies add; without a limit 30 short aliases make 2^30 nodes. SPDX-License-Identifier: Apache-2.0
+ * copies add; without a limit 30 short aliases make 2^30 nodes.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
 

@@ -1,5 +1,6 @@
 /* check.h — shared by the files check*.c: the state of one walk over a syntax tree. Private to
- * them. SPDX-License-Identifier: Apache-2.0
+ * them.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_ANALYTIC_CHECK_H
 #define SQL_ANALYTIC_CHECK_H

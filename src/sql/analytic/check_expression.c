@@ -2,7 +2,8 @@
  *
  * Functions fixed per statement (now(), CURRENT_USER …) become literals; old column names of system
  * tables become the real ones; `ns.t.c` loses its namespace, since a spliced table has only its own
- * name. SPDX-License-Identifier: Apache-2.0
+ * name.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
 

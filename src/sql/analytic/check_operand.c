@@ -1,7 +1,7 @@
 /* check_operand.c — literals and parameters that stand beside a column in a comparison.
  *
- * Three things are decided by the column, not by the literal, and DuckDB decides them otherwise: a
- * timestamp's offset counts (DuckDB drops it), a text parameter has the column's type, and
+ * Four things are decided by the column, not by the literal, and DuckDB decides them otherwise: a
+ * timestamp's offset counts (DuckDB drops it), bytes are written in hex or base64, a text parameter has the column's type, and
  * enumerated columns of system tables ignore case. The column is looked for among the tables of the
  * same SELECT only; anything else is left to DuckDB.
  * SPDX-License-Identifier: Apache-2.0
@@ -59,7 +59,9 @@ static bool operand_find_column(struct check *check, const struct tree *node,
     return false;
 }
 
-static void operand_replace(struct check *check, const struct tree *node, struct str text)
+/* Exchanges the string at `node` for a string of this text, or for bytes. */
+static void operand_replace(struct check *check, const struct tree *node, struct str text,
+                            const char *type)
 {
     struct analytic_splice splice = {.kind = SPLICE_TEXT};
     int64_t location = tree_location(node);
@@ -77,6 +79,7 @@ static void operand_replace(struct check *check, const struct tree *node, struct
         return;
     buf_init(&quoted);
     splice_append_quoted(&quoted, text, '\'');
+    buf_append_str(&quoted, str_from_c(type));
     splice.start = token.start;
     splice.end = token.end;
     splice.text = arena_copy(&check->plan->arena, buf_str(&quoted));
@@ -112,7 +115,7 @@ static void operand_fold(struct check *check, const struct tree *node, struct st
             c = (char)(c + ('a' - 'A'));
         folded[i] = c;
     }
-    operand_replace(check, node, str_from(folded, text.size));
+    operand_replace(check, node, str_from(folded, text.size), "");
 }
 
 /* `2026-01-01T12:00:00+02:00` → the same moment in UTC. */
@@ -131,7 +134,25 @@ static void operand_timestamp(struct check *check, const struct tree *node, stru
         return;
     buf_init(&out);
     value_format(&value, &out);
-    operand_replace(check, node, buf_str(&out));
+    operand_replace(check, node, buf_str(&out), "");
+    buf_clear(&out);
+}
+
+/* `0x00ff`, `\x00ff` and base64 → the form of bytes that DuckDB reads. */
+static void operand_bytes(struct check *check, const struct tree *node, struct str text)
+{
+    const struct data_type type = {.kind = VALUE_BYTES};
+    struct value value;
+    struct error ignored;
+    struct buf out;
+
+    CHECK(text.data || text.size == 0);
+    if (value_parse(text, &type, check->arena, &value, &ignored) != STATUS_OK)
+        return;
+    buf_init(&out);
+    for (size_t i = 0; i < value.text.size; i++)
+        buf_printf(&out, "\\x%02X", (unsigned char)value.text.data[i]);
+    operand_replace(check, node, buf_str(&out), "::BLOB");
     buf_clear(&out);
 }
 
@@ -176,6 +197,8 @@ static void operand_apply(struct check *check, const struct operand_column *colu
         return;
     if (column->type.kind == VALUE_TIMESTAMP)
         operand_timestamp(check, node, text);
+    else if (column->type.kind == VALUE_BYTES)
+        operand_bytes(check, node, text);
     else if (operand_is_enumerated(column, &upper))
         operand_fold(check, node, text, upper);
 }

@@ -1,5 +1,6 @@
 /* collect.c — a SELECT that DuckDB runs, as rows of values in an arena: INSERT … SELECT, subqueries
- * of DML. SPDX-License-Identifier: Apache-2.0
+ * of DML.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
 

@@ -65,6 +65,12 @@ const char *const *analytic_setup(size_t *count)
         "> " ANALYTIC_BIG_REPLACE
         " THEN error('the result of replace is too long') ELSE system.main.replace(s, a, b) END",
         "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
+        "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.\"->\"(a, b)",
+        "CREATE OR REPLACE MACRO \"~>>\"(a, b) AS system.main.\"->>\"(a, b)",
+        /* INT, as in PostgreSQL, not BIGINT */
+        "CREATE OR REPLACE MACRO length(a) AS CAST(system.main.length(a) AS INTEGER)",
+        "CREATE OR REPLACE MACRO char_length(a) AS CAST(system.main.length(a) AS INTEGER)",
+        "CREATE OR REPLACE MACRO character_length(a) AS CAST(system.main.length(a) AS INTEGER)",
     };
 
     CHECK(count);
@@ -74,8 +80,21 @@ const char *const *analytic_setup(size_t *count)
 
 /* ---- prepare ---- */
 
-/* DuckDB knows no `x`; the quotes are as long as its own. */
-static void analytic_replace_backticks(struct analytic_plan *plan)
+/* Behind `->` stands a key of JSON, not the body of a lambda function. */
+static bool analytic_is_json_key(struct lexer ahead)
+{
+    struct token token = lexer_next(&ahead);
+
+    CHECK(token.start <= ahead.text.size);
+    if (token.kind == TOKEN_MINUS)
+        token = lexer_next(&ahead);
+    return token_is_string(&token) || token.kind == TOKEN_INTEGER || token.kind == TOKEN_PARAM;
+}
+
+/* What DuckDB reads otherwise, exchanged for texts of the same length: it knows no `x`, and its ->
+ * and ->> bind weaker than comparisons. The operators that take their place bind as PostgreSQL's;
+ * macros give them their meaning. */
+static void analytic_replace_tokens(struct analytic_plan *plan)
 {
     struct lexer lexer;
     struct token token;
@@ -87,6 +106,10 @@ static void analytic_replace_backticks(struct analytic_plan *plan)
     lexer_init(&lexer, plan->sql);
     do {
         token = lexer_next(&lexer);
+        if (token.kind == TOKEN_ARROW_TEXT)
+            memcpy(text + token.start, "~>>", 3);
+        if (token.kind == TOKEN_ARROW && analytic_is_json_key(lexer))
+            memcpy(text + token.start, "~>", 2);
         if (token.kind != TOKEN_QUOTED || text[token.start] != '`' ||
             memchr(text + token.start, '"', token.end - token.start) != NULL ||
             memchr(text + token.start + 1, '`', token.end - token.start - 2) != NULL)
@@ -196,7 +219,7 @@ static enum status analytic_prepare_plan(struct analytic_draft *draft, struct ar
     enum status status;
 
     CHECK(draft->plan->sql.size > 0);
-    analytic_replace_backticks(draft->plan);
+    analytic_replace_tokens(draft->plan);
     status = splice_tokens(draft, err);
     if (status == STATUS_OK)
         status = analytic_parse(draft->engine, draft->plan->sql, scratch, &tree, err);

@@ -12,7 +12,8 @@
  *
  * `n` counts the scans of this statement. They carry the instance (user, view, range); nothing in
  * the text does, so no SQL can name another user's rows. Threads: workers; DuckDB's threads open
- * cursors. SPDX-License-Identifier: Apache-2.0
+ * cursors.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
 

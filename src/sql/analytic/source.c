@@ -3,7 +3,8 @@
  *
  * A cursor has its own arena, because DuckDB may open one source several times and drive each
  * cursor from another thread. Texts are copied into DuckDB's chunk: rows are borrowed until the
- * next step only. SPDX-License-Identifier: Apache-2.0
+ * next step only.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
 

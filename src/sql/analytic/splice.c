@@ -4,7 +4,8 @@
  * wrote and error positions stay close. DuckDB's tree tells where a name starts, our lexer where it
  * ends. A name that does not read the same in both is refused by the caller, and the finished text
  * is parsed and checked once more. Some differences need no tree: the tokens tell them (`$n`, types
- * behind CAST … AS and ::, X'…'). SPDX-License-Identifier: Apache-2.0
+ * behind CAST … AS and ::, X'…').
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
 

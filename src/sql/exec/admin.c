@@ -1,5 +1,6 @@
 /* admin.c — STORAGE FLUSH, KILL JOB, KILL LIVE QUERY, SUBSCRIBE over HTTP: asks the services that
- * server/ filled in. SPDX-License-Identifier: Apache-2.0
+ * server/ filled in.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"
 

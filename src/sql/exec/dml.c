@@ -1,7 +1,8 @@
 /* dml.c — what INSERT, UPDATE and DELETE share: defaults, SET, the commit request and its result.
  *
  * dml_apply_set runs on the commit thread: it touches nothing but the run's immutable parts and the
- * arena it is given. SPDX-License-Identifier: Apache-2.0
+ * arena it is given.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"
 

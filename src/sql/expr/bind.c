@@ -4,7 +4,8 @@
  * and takes the type its neighbour needs; everything else is cast only where PostgreSQL casts by
  * itself. A parameter that came as a string is unknown too, so that `id = $1` works with '42'.
  *
- * Recursion is bounded by LIMIT_AST_HEIGHT. SPDX-License-Identifier: Apache-2.0
+ * Recursion is bounded by LIMIT_AST_HEIGHT.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
 
@@ -473,7 +474,7 @@ static enum status bind_between_column(struct expr_binder *binder, const struct 
 static enum status bind_between(struct expr_binder *binder, const struct ast_expr *tree,
                                 struct expr_node **out)
 {
-    struct expr_node **args;
+    struct expr_node **args = NULL;
     enum status status = bind_args(binder, tree, &args);
 
     CHECK(tree->kind == AST_BETWEEN && tree->arg_count == 3);

@@ -1,12 +1,13 @@
 /* bind_operator.c — types of binary operators and of expressions with several results.
  *
  *   comparison   numbers among each other (exactly; with a FLOAT or DOUBLE both sides become
- * DOUBLE, so that d = 0.1 finds what was stored as 0.1), DATE with TIMESTAMP, UUID with TEXT, else
+ * FLOAT or DOUBLE, so that d = 0.1 finds what was stored as 0.1), DATE with TIMESTAMP, UUID with TEXT, else
  * equal types
  *   + - * / %    value_arithmetic_type; DATE ± integer, DATE - DATE, moment ± INTERVAL
  *   ||           one side TEXT, the other is written as text
  *
- * JSON has no comparison, as in PostgreSQL. SPDX-License-Identifier: Apache-2.0
+ * JSON has no comparison, as in PostgreSQL.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
 
@@ -81,9 +82,11 @@ enum status expr_match(struct expr_binder *binder, const char *op, struct expr_n
     if (!value_type_is_comparable(a, b))
         return operator_missing(binder, op, *left, *right);
     if (a != b && (operator_is_real(a) || operator_is_real(b))) {
-        status = expr_coerce(binder, left, VALUE_DOUBLE);
+        /* as the rows of Parquet files are compared: FLOAT with exact numbers as FLOAT */
+        enum value_type real = a == VALUE_DOUBLE || b == VALUE_DOUBLE ? VALUE_DOUBLE : VALUE_FLOAT;
+        status = expr_coerce(binder, left, real);
         if (status == STATUS_OK)
-            status = expr_coerce(binder, right, VALUE_DOUBLE);
+            status = expr_coerce(binder, right, real);
     }
     return status;
 }
@@ -229,7 +232,10 @@ static enum status operator_arithmetic(struct expr_binder *binder, const struct 
     if (moments)
         return expr_not_supported(binder, tree->start, "the difference of %s and %s",
                                   value_type_name(a), value_type_name(b));
-    if (!value_arithmetic_type(a, b, &type) || (tree->op == AST_OP_MOD && operator_is_real(type)))
+    if (value_arithmetic_type(a, b, &type) && tree->op == AST_OP_MOD && operator_is_real(type))
+        return expr_not_supported(binder, tree->start, "%s %% %s", value_type_name(a),
+                                  value_type_name(b));
+    if (!value_arithmetic_type(a, b, &type))
         return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
     *out = expr_node_new(binder, NODE_ARITHMETIC, type, tree, 2);
     (*out)->op = tree->op;
@@ -361,10 +367,11 @@ static bool operator_wider(struct data_type a, struct data_type b, struct data_t
         return true;
     }
     if (value_type_is_number(a.kind) && value_type_is_number(b.kind)) {
-        /* the enum orders integers < FLOAT < DOUBLE < DECIMAL; PostgreSQL prefers DOUBLE to DECIMAL
-         */
-        if (operator_is_real(a.kind) || operator_is_real(b.kind))
+        /* the enum orders integers < FLOAT < DOUBLE < DECIMAL; real numbers win over DECIMAL */
+        if (a.kind == VALUE_DOUBLE || b.kind == VALUE_DOUBLE)
             *out = (struct data_type){.kind = VALUE_DOUBLE};
+        else if (a.kind == VALUE_FLOAT || b.kind == VALUE_FLOAT)
+            *out = (struct data_type){.kind = VALUE_FLOAT};
         else
             *out = a.kind > b.kind ? a : b;
         return true;

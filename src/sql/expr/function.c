@@ -228,8 +228,10 @@ static enum status function_round(struct expr_call *call)
     struct decimal rounded;
 
     CHECK(call->count == 1 || call->count == 2);
-    if (arg->type == VALUE_DOUBLE) {
-        *call->out = value_real(VALUE_DOUBLE, rint(arg->real));
+    if (arg->type == VALUE_DOUBLE || value_type_is_integer(arg->type)) {
+        *call->out = *arg;
+        if (arg->type == VALUE_DOUBLE)
+            call->out->real = rint(arg->real);
         return STATUS_OK;
     }
     struct decimal number = function_decimal(arg);
@@ -255,7 +257,7 @@ static enum status function_round(struct expr_call *call)
     return function_whole(call, whole);
 }
 
-/* DECIMAL stays; every other number becomes DOUBLE, as PostgreSQL chooses. */
+/* DECIMAL stays, an integer that is rounded too; every other number becomes DOUBLE. */
 static enum status function_bind_rounding(struct expr_binder *binder, struct expr_node *node)
 {
     bool digits = node->arg_count == 2;
@@ -266,13 +268,15 @@ static enum status function_bind_rounding(struct expr_binder *binder, struct exp
         return expr_error(binder, STATUS_TYPE_MISMATCH, node->start,
                           "argument of %s must be a number, not %s", node->function->name,
                           value_type_name(type));
-    if (digits && (type == VALUE_FLOAT || type == VALUE_DOUBLE))
-        return expr_not_supported(binder, node->start, "ROUND(%s, digits)", value_type_name(type));
+    if (type == VALUE_FLOAT || (digits && type != VALUE_DECIMAL && !node->args[0]->unknown))
+        return expr_not_supported(binder, node->start, "%s of %s in this form",
+                                  node->function->name, value_type_name(type));
     if (digits)
         status = expr_require(binder, &node->args[1], VALUE_BIGINT, "digits of ROUND");
     if (status == STATUS_OK && (digits || (!node->args[0]->unknown && type == VALUE_DECIMAL)))
         status = expr_coerce(binder, &node->args[0], VALUE_DECIMAL);
-    else if (status == STATUS_OK)
+    else if (status == STATUS_OK && (node->function->run != function_round ||
+                                     node->args[0]->unknown || !value_type_is_integer(type)))
         status = expr_coerce(binder, &node->args[0], VALUE_DOUBLE);
     if (status != STATUS_OK)
         return status;

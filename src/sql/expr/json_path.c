@@ -4,7 +4,8 @@
  * walking only has to find where values end: skipping counts brackets and steps over strings. As in
  * PostgreSQL's json type the last of equal keys counts, a negative index counts from the end, and a
  * step into something that has no
- * such part gives NULL. SPDX-License-Identifier: Apache-2.0
+ * such part gives NULL.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
 
@@ -145,8 +146,6 @@ static bool json_unescape(struct str raw, struct arena *arena, struct str *out)
 /* The value of `key` in the object at `at`; empty if there is none. */
 static struct str json_member(struct str json, size_t at, struct str key, struct arena *arena)
 {
-    struct str found = STR_EMPTY;
-
     CHECK(json.data[at] == '{');
     at = json_blanks(json, at + 1);
     while (at < json.size && json.data[at] == '"') {
@@ -158,13 +157,13 @@ static struct str json_member(struct str json, size_t at, struct str key, struct
         at = json_blanks(json, at + 1); /* the colon */
         end = json_skip_value(json, at);
         if (same)
-            found = str_from(json.data + at, end - at);
+            return str_from(json.data + at, end - at);
         at = json_blanks(json, end);
         if (at >= json.size || json.data[at] != ',')
             break;
         at = json_blanks(json, at + 1);
     }
-    return found;
+    return STR_EMPTY;
 }
 
 /* Element `index` of the array at `at`, or with *index < 0 their number in *index. */

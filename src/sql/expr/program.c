@@ -2,7 +2,8 @@
  * bounds.
  *
  * The program of a bound's value owns nothing but a reference to its parent: it runs a range of the
- * parent's code. SPDX-License-Identifier: Apache-2.0
+ * parent's code.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
 

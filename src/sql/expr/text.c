@@ -2,7 +2,8 @@
  *
  * LIKE keeps one place to go back to, that of the last %: an earlier one never needs another try.
  * So the
- * work is at most text × pattern, and there is no recursion. SPDX-License-Identifier: Apache-2.0
+ * work is at most text × pattern, and there is no recursion.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
 

@@ -2,7 +2,8 @@
  *
  * The first word decides. A SELECT that our grammar does not cover becomes AST_ANALYTIC: its tokens
  * are only scanned, for parameters, for FOR UPDATE (which DuckDB would ignore) and for the nesting
- * limit. SPDX-License-Identifier: Apache-2.0
+ * limit.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/syntax/parser_internal.h"
 

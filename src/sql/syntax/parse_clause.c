@@ -1,7 +1,8 @@
 /* parse_clause.c — what may follow the column list of CREATE TABLE (spec §2.5.1, §2.5.2).
  *
  * One table lists every word, as a clause of its own, as a key of WITH, or both; each has a small
- * function that reads its value. SPDX-License-Identifier: Apache-2.0
+ * function that reads its value.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/syntax/parser_internal.h"
 

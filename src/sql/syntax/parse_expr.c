@@ -7,7 +7,8 @@
  * a balanced tree (they are associative, and the order of evaluation stays), so ten thousand ORs
  * are a tree of height fourteen; chains of other operators end at LIMIT_AST_HEIGHT. Recursion
  * happens only for nested constructs (parser_enter) and, between two of them, once per level of the
- * table. SPDX-License-Identifier: Apache-2.0
+ * table.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/syntax/parser_internal.h"
 

@@ -2,7 +2,8 @@
  *
  * A SELECT is parsed optimistically: any failure that is not final (parser->hard) makes it
  * AST_ANALYTIC in parse.c, and DuckDB's parser has the last word. DML has no such way out: what we
- * do not know is an error. SPDX-License-Identifier: Apache-2.0
+ * do not know is an error.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/syntax/parser_internal.h"
 

@@ -2,7 +2,8 @@
  *
  * Every spelling of the clauses of spec §2.5 becomes one option with a normalised key and value
  * (ast.h), so that whoever executes the statement knows one form. Ranges that do not depend on the
- * kind of the table are checked here. SPDX-License-Identifier: Apache-2.0
+ * kind of the table are checked here.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/syntax/parser_internal.h"
 

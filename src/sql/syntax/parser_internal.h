@@ -3,7 +3,8 @@
  * Every parse function stands at its first token (parser->token) and leaves behind its last one. It
  * answers a status; after a failure the position of the parser means nothing, except in a SELECT:
  * there sql_parse keeps the text and answers AST_ANALYTIC, unless parser->hard says that the
- * failure holds for every grammar. SPDX-License-Identifier: Apache-2.0
+ * failure holds for every grammar.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_SYNTAX_PARSER_INTERNAL_H
 #define SQL_SYNTAX_PARSER_INTERNAL_H

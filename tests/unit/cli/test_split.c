@@ -1,4 +1,5 @@
-/* test_split.c — cutting SQL into requests. SPDX-License-Identifier: Apache-2.0
+/* test_split.c — cutting SQL into requests.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/split.h"
 

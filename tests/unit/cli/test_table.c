@@ -1,4 +1,5 @@
-/* test_table.c — boxes, records, Markdown, widths, messages. SPDX-License-Identifier: Apache-2.0
+/* test_table.c — boxes, records, Markdown, widths, messages.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/output.h"
 #include "cli/width.h"

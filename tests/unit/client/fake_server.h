@@ -1,7 +1,8 @@
 /* fake_server.h — a server on a free port that plays a script, for the tests of libkalam.
  *
  * One thread per connection reads requests and hands each to the test's handler, which answers,
- * drops the connection, or upgrades to WebSocket and goes on there. SPDX-License-Identifier: Apache-2.0
+ * drops the connection, or upgrades to WebSocket and goes on there.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TESTS_UNIT_CLIENT_FAKE_SERVER_H
 #define TESTS_UNIT_CLIENT_FAKE_SERVER_H

@@ -1,5 +1,6 @@
 /* test_subscription.c — live queries over one WebSocket: snapshot, changes, loss and return of the
- * connection, closing under load, refused credentials. SPDX-License-Identifier: Apache-2.0
+ * connection, closing under load, refused credentials.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "kalam/kalam.h"
 

@@ -1,5 +1,6 @@
-/* test_live.c — subscriptions over the real store, SQL engine and matcher, with a peer that keeps what it is
- * sent: hand-over, transitions, isolation, overflow of the hold, slow consumers, closing in every state.
+/* test_live.c — subscriptions over the real store, SQL engine and matcher, with a peer that keeps
+ * what it is sent: hand-over, transitions, isolation, overflow of the hold, slow consumers, closing
+ * in every state.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "unit/sql/sql_fixture.h"
@@ -83,9 +84,13 @@ static struct fake_peer *fake_new(struct live_fixture *fixture, const char *user
     pthread_mutex_init(&fake->mutex, NULL);
     pthread_cond_init(&fake->arrived, NULL);
     fake->takes = true;
-    struct live_peer_options options = {
-        .connection_id = str_from_c(user), .user = str_from_c(user), .actor = str_from_c(user), .role = ROLE_USER,
-        .space = STR_LIT("app"), .send = fake_send, .context = fake};
+    struct live_peer_options options = {.connection_id = str_from_c(user),
+                                        .user = str_from_c(user),
+                                        .actor = str_from_c(user),
+                                        .role = ROLE_USER,
+                                        .space = STR_LIT("app"),
+                                        .send = fake_send,
+                                        .context = fake};
     fake->peer = live_peer_new(fixture->live, &options);
     return fake;
 }
@@ -98,11 +103,16 @@ static void fake_free(struct fake_peer *fake)
     mem_free(fake);
 }
 
-static void subscribe(struct fake_peer *fake, const char *id, const char *sql, int64_t last_rows, int64_t batch)
+static void subscribe(struct fake_peer *fake, const char *id, const char *sql, int64_t last_rows,
+                      int64_t batch)
 {
-    struct wire_subscription request = {.id = str_from_c(id), .sql = str_from_c(sql), .has_options = last_rows >= -1,
-                                        .has_last_rows = last_rows >= 0, .last_rows = last_rows,
-                                        .has_batch_size = batch > 0, .batch_size = batch};
+    struct wire_subscription request = {.id = str_from_c(id),
+                                        .sql = str_from_c(sql),
+                                        .has_options = last_rows >= -1,
+                                        .has_last_rows = last_rows >= 0,
+                                        .last_rows = last_rows,
+                                        .has_batch_size = batch > 0,
+                                        .batch_size = batch};
     live_peer_subscribe(fake->peer, &request);
 }
 enum { NO_SNAPSHOT = -2, ALL_ROWS = -1 };
@@ -124,10 +134,15 @@ static int set_up_with(void **state, size_t events)
     struct error err;
     fixture_open(&fixture->sql, true);
     fixture->workers = worker_pool_start("worker", 2, 8 << 20, 0);
-    struct live_options options = {.store = fixture->sql.store, .engine = fixture->sql.engine,
-                                   .workers = fixture->workers, .queue_events_max = events,
-                                   .queue_bytes_max = 1 << 20, .subscriptions_per_connection_max = 10,
-                                   .subscriptions_per_user_max = 12, .allow_shared = true, .node = "test"};
+    struct live_options options = {.store = fixture->sql.store,
+                                   .engine = fixture->sql.engine,
+                                   .workers = fixture->workers,
+                                   .queue_events_max = events,
+                                   .queue_bytes_max = 1 << 20,
+                                   .subscriptions_per_connection_max = 10,
+                                   .subscriptions_per_user_max = 12,
+                                   .allow_shared = true,
+                                   .node = "test"};
     fixture_check(live_start(&options, &fixture->live, &err), &err, "live_start");
     fixture_sql(&fixture->sql, "CREATE NAMESPACE app");
     fixture_sql(&fixture->sql, "CREATE USER TABLE app.t (id BIGINT PRIMARY KEY, n INT, v TEXT)");
@@ -289,15 +304,18 @@ static void test_live__refusals_name_their_code(void **state)
 {
     struct live_fixture *fixture = *state;
     struct fake_peer *ann = fake_new(fixture, "ann");
-    const char *const cases[][2] = {{"SELECT * FROM nope", "NOT_FOUND"}, {"SELECT nope FROM t", "INVALID_SQL"},
-                                    {"SELEC", "INVALID_SQL"}, {"SELECT count(*) FROM t", "UNSUPPORTED"},
+    const char *const cases[][2] = {{"SELECT * FROM nope", "NOT_FOUND"},
+                                    {"SELECT nope FROM t", "INVALID_SQL"},
+                                    {"SELEC", "INVALID_SQL"},
+                                    {"SELECT count(*) FROM t", "UNSUPPORTED"},
                                     {"SELECT n FROM t GROUP BY n", "UNSUPPORTED"},
                                     {"SELECT * FROM app.bob.t", "UNAUTHORIZED"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         subscribe(ann, "x", cases[i][0], NO_SNAPSHOT, 0);
         fake_expect(ann, "error", cases[i][1]);
     }
-    struct wire_subscription resume = {.id = STR_LIT("r"), .sql = STR_LIT("SELECT * FROM t"), .has_from = true};
+    struct wire_subscription resume = {
+        .id = STR_LIT("r"), .sql = STR_LIT("SELECT * FROM t"), .has_from = true};
     live_peer_subscribe(ann->peer, &resume);
     fake_expect(ann, "error", "UNSUPPORTED");
     live_peer_unsubscribe(ann->peer, STR_LIT("never"));
@@ -353,7 +371,8 @@ static void test_live__lists_and_kill(void **state)
     assert_true(str_equal(entries[0].options, STR_LIT("{\"last_rows\":5}")));
     assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("bob"), ROLE_USER, &err),
                      STATUS_PERMISSION_DENIED);
-    assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("ann"), ROLE_USER, &err), STATUS_OK);
+    assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("ann"), ROLE_USER, &err),
+                     STATUS_OK);
     fake_expect(ann, "error", "LIVE_QUERY_KILLED");
     assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("ann"), ROLE_USER, &err),
                      STATUS_LIVE_QUERY_NOT_FOUND);
@@ -388,10 +407,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_live__snapshot_then_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__filter_transitions, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_live__other_users_and_tables_do_not_show, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_live__equal_subscriptions_share_but_keep_their_ids, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_live__overflowing_hold_is_caught_up, set_up_small, tear_down),
-        cmocka_unit_test_setup_teardown(test_live__slow_consumer_ends_with_its_position, set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__other_users_and_tables_do_not_show, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_live__equal_subscriptions_share_but_keep_their_ids,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__overflowing_hold_is_caught_up, set_up_small,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_live__slow_consumer_ends_with_its_position,
+                                        set_up_small, tear_down),
         cmocka_unit_test_setup_teardown(test_live__refusals_name_their_code, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__limits_and_replacement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__lists_and_kill, set_up, tear_down),

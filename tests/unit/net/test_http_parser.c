@@ -1,5 +1,7 @@
 /* test_http_parser.c — requests whole, in every cut and byte by byte give the same; what llhttp
- * lets through and we do not; limits. */
+ * lets through and we do not; limits.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

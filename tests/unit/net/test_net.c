@@ -1,5 +1,7 @@
 /* test_net.c — the whole network side over real sockets, with fakes in place of session/ and live/:
- * routes, phases, pipelining, streaming with back-pressure, clients that leave, WebSockets. */
+ * routes, phases, pipelining, streaming with back-pressure, clients that leave, WebSockets.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

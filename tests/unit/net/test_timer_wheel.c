@@ -1,4 +1,5 @@
 /* test_timer_wheel.c — deadlines are never early, late by at most two ticks, movable from anywhere.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,7 @@
 /* test_ws_codec.c — messages in every cut, fragments, control frames between them, what is refused;
- * nothing is kept between messages. */
+ * nothing is kept between messages.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

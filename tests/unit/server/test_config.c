@@ -1,5 +1,7 @@
 /* test_config.c — precedence, types, ranges, units, warnings; the shipped file and the handbook
- * name every key. */
+ * name every key.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

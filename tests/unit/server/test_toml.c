@@ -1,5 +1,7 @@
 /* test_toml.c — documents that Python's tomllib reads must give the same pairs, documents that it
- * refuses must be refused; what TOML allows and we do not is refused by name. */
+ * refuses must be refused; what TOML allows and we do not is refused by name.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

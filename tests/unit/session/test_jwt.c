@@ -1,4 +1,6 @@
-/* test_jwt.c — tokens that must pass and tokens that must not; the cache does not outlive times. */
+/* test_jwt.c — tokens that must pass and tokens that must not; the cache does not outlive times.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

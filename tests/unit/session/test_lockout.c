@@ -1,5 +1,7 @@
 /* test_lockout.c — names are locked after the last failure that is allowed, and freed by time or by
- * success; rates start anew each second; both stay bounded. */
+ * success; rates start anew each second; both stay bounded.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

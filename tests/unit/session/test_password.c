@@ -1,4 +1,6 @@
-/* test_password.c — rules for new passwords; hashes verify, differ by salt, carry their cost. */
+/* test_password.c — rules for new passwords; hashes verify, differ by salt, carry their cost.
+ * SPDX-License-Identifier: Apache-2.0
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -591,8 +591,8 @@ static struct sql_caller fake_caller = {
     .user = {"ann", 3}, .actor = {"ann", 3}, .space = {"app", 3}};
 static struct error fake_err;
 
-UNUSED static enum status fake_columns(void *context, const struct sql_column *columns, size_t count,
-                                struct error *err)
+UNUSED static enum status fake_columns(void *context, const struct sql_column *columns,
+                                       size_t count, struct error *err)
 {
     struct buf *out = context;
     (void)err;

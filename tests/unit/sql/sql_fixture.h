@@ -1,5 +1,6 @@
-/* sql_fixture.h — a store, DuckDB and an SQL engine in a temporary folder, statements run to their end
- * in the calling thread, results as small text tables. SPDX-License-Identifier: Apache-2.0
+/* sql_fixture.h — a store, DuckDB and an SQL engine in a temporary folder, statements run to their
+ * end in the calling thread, results as small text tables.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef TESTS_SQL_FIXTURE_H
 #define TESTS_SQL_FIXTURE_H
@@ -44,14 +45,15 @@ struct sql_fixture {
     char killed[64];
 };
 
-/* ---- services ------------------------------------------------------------------------------------- */
+/* ---- services
+ * ------------------------------------------------------------------------------------- */
 
-static enum status fixture_flush_table(void *context, struct table_id table, char id[96], bool *existing,
-                                       struct error *err)
+static enum status fixture_flush_table(void *context, struct table_id table, char id[96],
+                                       bool *existing, struct error *err)
 {
     struct sql_fixture *fixture = context;
-    struct flush_options options = {.table = table, .all_users = true, .with_shadows = true,
-                                    .job_id = STR_LIT("flush-test-1")};
+    struct flush_options options = {
+        .table = table, .all_users = true, .with_shadows = true, .job_id = STR_LIT("flush-test-1")};
     struct flush_result result;
 
     (void)snprintf(id, 96, "flush-test-%llu", (unsigned long long)table.value);
@@ -77,11 +79,18 @@ static void fixture_live_entries(void *context, struct table_id table, struct ar
     *count = fixture->live_count;
     *entries = arena_array(arena, *count, sizeof(**entries));
     for (size_t i = 0; i < *count; i++)
-        (*entries)[i] = (struct sql_live_entry){
-            .live_id = STR_LIT("c1-q1"), .connection_id = STR_LIT("c1"), .query_id = STR_LIT("q1"),
-            .user = i == 0 ? STR_LIT("ann") : STR_LIT("bob"), .query = STR_LIT("SELECT * FROM t"),
-            .status = STR_LIT("active"), .table = table, .space = STR_LIT("default"),
-            .table_name = STR_LIT("t"), .created_at = 1, .last_update = 1, .last_ping_at = 1};
+        (*entries)[i] = (struct sql_live_entry){.live_id = STR_LIT("c1-q1"),
+                                                .connection_id = STR_LIT("c1"),
+                                                .query_id = STR_LIT("q1"),
+                                                .user = i == 0 ? STR_LIT("ann") : STR_LIT("bob"),
+                                                .query = STR_LIT("SELECT * FROM t"),
+                                                .status = STR_LIT("active"),
+                                                .table = table,
+                                                .space = STR_LIT("default"),
+                                                .table_name = STR_LIT("t"),
+                                                .created_at = 1,
+                                                .last_update = 1,
+                                                .last_ping_at = 1};
 }
 
 static enum status fixture_kill_live(void *context, struct str id, struct str actor, enum role role,
@@ -89,11 +98,13 @@ static enum status fixture_kill_live(void *context, struct str id, struct str ac
 {
     (void)context, (void)actor, (void)role;
     if (!str_equal(id, STR_LIT("c1-q1")))
-        return error_set(err, STATUS_LIVE_QUERY_NOT_FOUND, "live query not found: '%.*s'", STR_ARG(id));
+        return error_set(err, STATUS_LIVE_QUERY_NOT_FOUND, "live query not found: '%.*s'",
+                         STR_ARG(id));
     return STATUS_OK;
 }
 
-static enum status fixture_hash(void *context, struct str password, char out[256], struct error *err)
+static enum status fixture_hash(void *context, struct str password, char out[256],
+                                struct error *err)
 {
     (void)context;
     if (password.size < 8)
@@ -125,7 +136,8 @@ static bool fixture_setting(void *context, size_t index, struct str out[5])
     return true;
 }
 
-/* ---- open, close ------------------------------------------------------------------------------------ */
+/* ---- open, close
+ * ------------------------------------------------------------------------------------ */
 
 static inline void fixture_check(enum status status, const struct error *err, const char *what)
 {
@@ -136,10 +148,15 @@ static inline void fixture_check(enum status status, const struct error *err, co
 static inline void fixture_start_engine(struct sql_fixture *fixture)
 {
     fixture->services = (struct sql_services){
-        .context = fixture, .flush_table = fixture_flush_table, .kill_job = fixture_kill_job,
-        .live_entries = fixture_live_entries, .kill_live_query = fixture_kill_live,
-        .hash_password = fixture_hash, .hash_api_key = fixture_hash_key,
-        .setting_at = fixture_setting, .public_ws_url = fixture_ws_url,
+        .context = fixture,
+        .flush_table = fixture_flush_table,
+        .kill_job = fixture_kill_job,
+        .live_entries = fixture_live_entries,
+        .kill_live_query = fixture_kill_live,
+        .hash_password = fixture_hash,
+        .hash_api_key = fixture_hash_key,
+        .setting_at = fixture_setting,
+        .public_ws_url = fixture_ws_url,
     };
     fixture->options.store = fixture->store;
     fixture->options.columnar = fixture->columnar;
@@ -173,18 +190,25 @@ static inline void fixture_open(struct sql_fixture *fixture, bool with_duckdb)
         const char *folders[] = {path};
         char temporary[128];
         (void)snprintf(temporary, sizeof(temporary), "%s/tmp", fixture->folder);
-        struct columnar_options columnar = {.memory_bytes = 256 << 20, .parallelism = 1,
-                                            .temporary_folder = temporary, .folders = folders,
+        struct columnar_options columnar = {.memory_bytes = 256 << 20,
+                                            .parallelism = 1,
+                                            .temporary_folder = temporary,
+                                            .folders = folders,
                                             .folder_count = 1};
         columnar.setup = analytic_setup(&columnar.setup_count);
         fixture_check(columnar_open(&columnar, &fixture->columnar, &err), &err, "columnar_open");
     }
-    struct store_options store = {.kv = fixture->kv, .files = fixture->files,
-                                  .columnar = fixture->columnar, .durability = KV_MEMORY,
-                                  .row_cache_bytes = 4 << 20, .feed_bytes = 1 << 20,
+    struct store_options store = {.kv = fixture->kv,
+                                  .files = fixture->files,
+                                  .columnar = fixture->columnar,
+                                  .durability = KV_MEMORY,
+                                  .row_cache_bytes = 4 << 20,
+                                  .feed_bytes = 1 << 20,
                                   .statement_write_bytes_max = 64 << 20,
-                                  .parquet_compression = "zstd", .row_group_rows = 8192,
-                                  .flush_rows_default = 10000, .flush_interval_default = 300};
+                                  .parquet_compression = "zstd",
+                                  .row_group_rows = 8192,
+                                  .flush_rows_default = 10000,
+                                  .flush_interval_default = 300};
     fixture_check(store_open(&store, &fixture->store, &err), &err, "store_open");
     fixture_start_engine(fixture);
 }
@@ -203,7 +227,8 @@ static inline void fixture_close(struct sql_fixture *fixture)
     assert_int_equal(system(command), 0);
 }
 
-/* ---- run -------------------------------------------------------------------------------------------- */
+/* ---- run
+ * -------------------------------------------------------------------------------------------- */
 
 struct fixture_result {
     enum status code;
@@ -274,10 +299,13 @@ static inline void fixture_run(struct sql_fixture *fixture, const struct fixture
     buf_init(&result->text);
     sem_init(&resumed, 0, 0);
     struct sql_run_options options = {
-        .caller = call->caller, .text = call->text, .params = call->params,
+        .caller = call->caller,
+        .text = call->text,
+        .params = call->params,
         .param_count = call->param_count,
         .sink = {.columns = fixture_columns, .row = fixture_row, .context = result},
-        .resume = fixture_resume, .resume_context = &resumed};
+        .resume = fixture_resume,
+        .resume_context = &resumed};
     struct sql_run *run = sql_run_new(fixture->engine, &options);
     for (;;) {
         enum sql_step step = sql_run_step(run, may_block);
@@ -305,7 +333,9 @@ static inline void fixture_run(struct sql_fixture *fixture, const struct fixture
 
 static inline struct sql_caller fixture_caller(const char *user, enum role role)
 {
-    return (struct sql_caller){.user = str_from_c(user), .actor = str_from_c(user), .role = role,
+    return (struct sql_caller){.user = str_from_c(user),
+                               .actor = str_from_c(user),
+                               .role = role,
                                .space = STR_LIT("default")};
 }
 
@@ -315,7 +345,8 @@ static inline const char *fixture_sql(struct sql_fixture *fixture, const char *s
 {
     static char text[65536];
     struct fixture_result result;
-    struct fixture_call call = {.caller = fixture_caller("root", ROLE_SYSTEM), .text = str_from_c(sql)};
+    struct fixture_call call = {.caller = fixture_caller("root", ROLE_SYSTEM),
+                                .text = str_from_c(sql)};
 
     fixture_run(fixture, &call, &result);
     if (result.code != STATUS_OK)

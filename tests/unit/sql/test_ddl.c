@@ -1,11 +1,11 @@
-/* test_ddl.c — rights around the catalogue that depend on configuration, refusals of DROP, names that
- * are used again. SPDX-License-Identifier: Apache-2.0
+/* test_ddl.c — rights around the catalogue that depend on configuration, refusals of DROP, names
+ * that are used again.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql_fixture.h"
 
-static const struct sql_engine_options options_base = {.plans_max = 10, .params_max = 5,
-                                                       .timeout_seconds = 30,
-                                                       .statement_memory_bytes = 1 << 20};
+static const struct sql_engine_options options_base = {
+    .plans_max = 10, .params_max = 5, .timeout_seconds = 30, .statement_memory_bytes = 1 << 20};
 
 static void test_ddl__rights_follow_configuration(void **state)
 {
@@ -21,8 +21,9 @@ static void test_ddl__rights_follow_configuration(void **state)
     fixture_close(&f);
     f = (struct sql_fixture){.options = options_base}; /* roles are not enforced */
     fixture_open(&f, false);
-    struct fixture_call call = {.caller = fixture_caller("ann", ROLE_USER),
-                                .text = STR_LIT("CREATE SHARED TABLE t (id INT PRIMARY KEY) ACCESS PRIVATE")};
+    struct fixture_call call = {
+        .caller = fixture_caller("ann", ROLE_USER),
+        .text = STR_LIT("CREATE SHARED TABLE t (id INT PRIMARY KEY) ACCESS PRIVATE")};
     struct fixture_result result;
     fixture_run(&f, &call, &result);
     assert_int_equal(result.code, STATUS_OK);
@@ -32,7 +33,8 @@ static void test_ddl__rights_follow_configuration(void **state)
     assert_int_equal(result.code, STATUS_OK);
     buf_clear(&result.text);
     fixture_sql(&f, "CREATE USER TABLE mine (id INT PRIMARY KEY)");
-    fixture_fails(&f, "ann", ROLE_USER, "SELECT * FROM \"default\".bob.mine", STATUS_PERMISSION_DENIED,
+    fixture_fails(&f, "ann", ROLE_USER, "SELECT * FROM \"default\".bob.mine",
+                  STATUS_PERMISSION_DENIED,
                   "another user"); /* isolation is not a matter of roles */
     fixture_close(&f);
 }
@@ -46,8 +48,10 @@ static void test_ddl__drop_waits_for_subscriptions(void **state)
     fixture_sql(&f, "CREATE NAMESPACE n");
     fixture_sql(&f, "CREATE SHARED TABLE n.a (id INT PRIMARY KEY)");
     f.live_count = 2;
-    fixture_fails(&f, "root", ROLE_SYSTEM, "DROP TABLE n.a", STATUS_CONFLICT, "2 active subscription(s)");
-    fixture_fails(&f, "root", ROLE_SYSTEM, "DROP NAMESPACE n CASCADE", STATUS_CONFLICT, "connection_id c1");
+    fixture_fails(&f, "root", ROLE_SYSTEM, "DROP TABLE n.a", STATUS_CONFLICT,
+                  "2 active subscription(s)");
+    fixture_fails(&f, "root", ROLE_SYSTEM, "DROP NAMESPACE n CASCADE", STATUS_CONFLICT,
+                  "connection_id c1");
     fixture_sql(&f, "SELECT * FROM n.a");
     f.live_count = 0;
     fixture_sql(&f, "DROP NAMESPACE n CASCADE");

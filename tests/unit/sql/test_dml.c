@@ -1,5 +1,6 @@
 /* test_dml.c — writes under concurrency: atomic read-modify-write, one winner per key, a flush in
- * between, statements that DuckDB evaluates and that lose a race. SPDX-License-Identifier: Apache-2.0
+ * between, statements that DuckDB evaluates and that lose a race.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql_fixture.h"
 
@@ -28,7 +29,8 @@ static void *writer_main(void *argument)
     return NULL;
 }
 
-static void writers_run(struct sql_fixture *f, struct writer *writers, size_t count, const char *meanwhile)
+static void writers_run(struct sql_fixture *f, struct writer *writers, size_t count,
+                        const char *meanwhile)
 {
     for (size_t i = 0; i < count; i++) {
         writers[i].fixture = f;
@@ -53,9 +55,9 @@ static void test_dml__increments_are_atomic(void **state)
     fixture_sql(&f, "INSERT INTO t VALUES (1, 0), (2, 0)");
     fixture_sql(&f, "STORAGE FLUSH TABLE t");
     for (size_t i = 0; i < ARRAY_COUNT(writers); i++)
-        writers[i] = (struct writer){
-            .times = 20, .sql = i % 2 == 0 ? "UPDATE t SET c = c + 1 WHERE id = 1"
-                                           : "UPDATE t SET c = c + 1 WHERE c >= 0"};
+        writers[i] = (struct writer){.times = 20,
+                                     .sql = i % 2 == 0 ? "UPDATE t SET c = c + 1 WHERE id = 1"
+                                                       : "UPDATE t SET c = c + 1 WHERE c >= 0"};
     writers_run(&f, writers, ARRAY_COUNT(writers), "STORAGE FLUSH TABLE t");
     for (size_t i = 0; i < ARRAY_COUNT(writers); i++)
         assert_true(writers[i].failed == 0 && writers[i].changed == (i % 2 == 0 ? 20 : 40));
@@ -98,11 +100,13 @@ static void test_dml__duckdb_values_are_checked_by_seq(void **state)
     fixture_open(&f, true);
     fixture_sql(&f, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, c INT)");
     fixture_sql(&f, "INSERT INTO t VALUES (1, 0)");
-    writers[0] = (struct writer){.times = 15, .sql = "UPDATE t SET c = c + (SELECT 1) WHERE id = 1"};
+    writers[0] =
+        (struct writer){.times = 15, .sql = "UPDATE t SET c = c + (SELECT 1) WHERE id = 1"};
     writers[1] = (struct writer){.times = 15, .sql = "UPDATE t SET c = c + 1 WHERE id = 1"};
     writers_run(&f, writers, 2, NULL);
     char expected[64];
-    (void)snprintf(expected, sizeof(expected), "c INT\n%d\n", writers[0].changed + writers[1].changed);
+    (void)snprintf(expected, sizeof(expected), "c INT\n%d\n",
+                   writers[0].changed + writers[1].changed);
     assert_int_equal(writers[1].changed, 15);
     assert_int_equal(writers[0].changed + writers[0].failed, 15);
     assert_string_equal(fixture_sql(&f, "SELECT c FROM t"), expected);
@@ -115,25 +119,30 @@ static void test_dml__generated_values_differ_per_row(void **state)
     (void)state;
 
     fixture_open(&f, true);
-    fixture_sql(&f, "CREATE USER TABLE t (id BIGINT PRIMARY KEY, u UUID DEFAULT UUID_V7(), l TEXT DEFAULT "
-                    "ULID(), made TIMESTAMP NOT NULL DEFAULT NOW(), who TEXT DEFAULT CURRENT_USER())");
+    fixture_sql(
+        &f, "CREATE USER TABLE t (id BIGINT PRIMARY KEY, u UUID DEFAULT UUID_V7(), l TEXT DEFAULT "
+            "ULID(), made TIMESTAMP NOT NULL DEFAULT NOW(), who TEXT DEFAULT CURRENT_USER())");
     fixture_sql(&f, "INSERT INTO t (who) VALUES (DEFAULT), (DEFAULT), (CURRENT_USER())");
-    assert_non_null(strstr(fixture_sql(&f, "SELECT count(DISTINCT id), count(DISTINCT u), count(DISTINCT "
-                                           "l), count(DISTINCT made), max(who) FROM t"),
-                           "\n3 | 3 | 3 | 1 | root\n"));
+    assert_non_null(
+        strstr(fixture_sql(&f, "SELECT count(DISTINCT id), count(DISTINCT u), count(DISTINCT "
+                               "l), count(DISTINCT made), max(who) FROM t"),
+               "\n3 | 3 | 3 | 1 | root\n"));
     fixture_sql(&f, "CREATE SHARED TABLE k (id TEXT PRIMARY KEY, v INT)");
     fixture_sql(&f, "INSERT INTO k (v) VALUES (1), (2)");
-    assert_non_null(strstr(fixture_sql(&f, "SELECT count(DISTINCT id) FROM k WHERE length(id) = 36"),
-                           "\n2\n"));
+    assert_non_null(
+        strstr(fixture_sql(&f, "SELECT count(DISTINCT id) FROM k WHERE length(id) = 36"), "\n2\n"));
     fixture_sql(&f, "CREATE SHARED TABLE n (id INT PRIMARY KEY, v INT)");
-    fixture_fails(&f, "root", ROLE_SYSTEM, "INSERT INTO n (v) VALUES (1)", STATUS_CONSTRAINT_VIOLATION,
+    fixture_fails(&f, "root", ROLE_SYSTEM, "INSERT INTO n (v) VALUES (1)",
+                  STATUS_CONSTRAINT_VIOLATION,
                   "null value in column \"id\" violates not-null constraint");
     fixture_close(&f);
 }
 
 static void test_dml__strict_mode_makes_no_keys(void **state)
 {
-    struct sql_fixture f = {.options = {.plans_max = 10, .params_max = 5, .timeout_seconds = 30,
+    struct sql_fixture f = {.options = {.plans_max = 10,
+                                        .params_max = 5,
+                                        .timeout_seconds = 30,
                                         .statement_memory_bytes = 1 << 20,
                                         .strict_primary_key = true}};
     (void)state;
@@ -142,7 +151,8 @@ static void test_dml__strict_mode_makes_no_keys(void **state)
     fixture_fails(&f, "root", ROLE_SYSTEM, "CREATE SHARED TABLE t (v INT)", STATUS_INVALID_SQL,
                   "a PRIMARY KEY is required");
     fixture_sql(&f, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, v INT)");
-    fixture_fails(&f, "root", ROLE_SYSTEM, "INSERT INTO t (v) VALUES (1)", STATUS_CONSTRAINT_VIOLATION,
+    fixture_fails(&f, "root", ROLE_SYSTEM, "INSERT INTO t (v) VALUES (1)",
+                  STATUS_CONSTRAINT_VIOLATION,
                   "null value in column \"id\" violates not-null constraint");
     fixture_close(&f);
 }
@@ -168,7 +178,8 @@ static void test_dml__fails_as_a_whole(void **state)
         fixture_run(&f, &call, &result);
         assert_int_not_equal(result.code, STATUS_OK);
         buf_clear(&result.text);
-        assert_non_null(strstr(fixture_sql(&f, "SELECT id, n FROM t"), "nn\n1 | 1\n2 | 2\n3 | 3\n"));
+        assert_non_null(
+            strstr(fixture_sql(&f, "SELECT id, n FROM t"), "nn\n1 | 1\n2 | 2\n3 | 3\n"));
     }
     fixture_close(&f);
 }

@@ -1,4 +1,5 @@
-/* test_lexer.c — token borders, folding, strings, numbers. SPDX-License-Identifier: Apache-2.0 */
+/* test_lexer.c — token borders, folding, strings, numbers.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "sql/syntax/lexer.h"
 
 #include "base/arena.h"

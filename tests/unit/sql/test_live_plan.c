@@ -22,7 +22,8 @@ static void refused(struct sql_fixture *f, const char *sql, enum status code)
     enum status status = compile(f, "ann", sql, &plan, &err);
 
     if (status != code)
-        fail_msg("%s: expected %s, got %s: %s", sql, status_name(code), status_name(status), err.message);
+        fail_msg("%s: expected %s, got %s: %s", sql, status_name(code), status_name(status),
+                 err.message);
     assert_null(plan);
 }
 
@@ -77,12 +78,13 @@ static void test_live_plan__adds_key_and_seq(void **state)
     assert_true(plan->column_specs[1].primary_key && !plan->column_specs[1].unique);
     assert_true(plan->snapshot_limit == -1 && plan->user.size == 0 && plan->filter == NULL);
     live_plan_unref(plan);
-    fixture_check(compile(&f, "ann", "SUBSCRIBE TO mine WHERE n > 3", &plan, &err), &err, "compile");
+    fixture_check(compile(&f, "ann", "SUBSCRIBE TO mine WHERE n > 3", &plan, &err), &err,
+                  "compile");
     assert_int_equal(plan->column_count, 6);
     assert_true(str_equal(plan->user, STR_LIT("ann")) && plan->filter != NULL);
     live_plan_unref(plan);
-    fixture_check(compile(&f, "ann", "SELECT * FROM mine ORDER BY _seq DESC LIMIT 7", &plan, &err), &err,
-                  "compile");
+    fixture_check(compile(&f, "ann", "SELECT * FROM mine ORDER BY _seq DESC LIMIT 7", &plan, &err),
+                  &err, "compile");
     assert_int_equal(plan->snapshot_limit, 7);
     assert_ptr_equal(live_plan_ref(plan), plan);
     live_plan_unref(plan);
@@ -103,8 +105,8 @@ static unsigned matching(struct sql_fixture *f, const char *sql)
 
     arena_init(&arena, 0);
     fixture_check(compile(f, "ann", sql, &plan, &err), &err, sql);
-    struct scan_options options = {.view = view, .table = plan->table, .with_deleted = true,
-                                   .seq_after = -1, .arena = &arena};
+    struct scan_options options = {
+        .view = view, .table = plan->table, .with_deleted = true, .seq_after = -1, .arena = &arena};
     fixture_check(scan_open(f->store, &options, &scan, &err), &err, "scan");
     while (scan_next(scan, &row, &err) == STATUS_OK) {
         bool matches = false;
@@ -124,7 +126,8 @@ static void test_live_plan__matches(void **state)
     (void)state;
 
     open_tables(&f);
-    fixture_sql(&f, "INSERT INTO ours VALUES (1, 'x', 10), (2, 'y', NULL), (3, 'z', 30), (4, 'w', 40)");
+    fixture_sql(&f,
+                "INSERT INTO ours VALUES (1, 'x', 10), (2, 'y', NULL), (3, 'z', 30), (4, 'w', 40)");
     fixture_sql(&f, "DELETE FROM ours WHERE a = 4");
     assert_int_equal(matching(&f, "SELECT * FROM ours"), 3);
     assert_int_equal(matching(&f, "SELECT * FROM ours WHERE v > 10"), 1);

@@ -5,7 +5,8 @@
 
 static bool hit(struct sql_fixture *f, const char *user, const char *space, const char *sql)
 {
-    struct fixture_call call = {.caller = fixture_caller(user, ROLE_SYSTEM), .text = str_from_c(sql)};
+    struct fixture_call call = {.caller = fixture_caller(user, ROLE_SYSTEM),
+                                .text = str_from_c(sql)};
     struct fixture_result result;
 
     call.caller.space = str_from_c(space);
@@ -72,7 +73,9 @@ static void test_plan_cache__ddl_invalidates_its_table_only(void **state)
 
 static void test_plan_cache__is_bounded(void **state)
 {
-    struct sql_fixture f = {.options = {.plans_max = 4, .params_max = 50, .timeout_seconds = 30,
+    struct sql_fixture f = {.options = {.plans_max = 4,
+                                        .params_max = 50,
+                                        .timeout_seconds = 30,
                                         .statement_memory_bytes = 1 << 20}};
     struct sql_engine_stats stats;
     char sql[64];
@@ -111,8 +114,8 @@ static void test_plan_cache__carries_no_user_and_no_rights(void **state)
     assert_true(result.outcome.plan_cache_hit);
     assert_null(strstr(result.text.data, "of root"));
     buf_clear(&result.text);
-    fixture_fails(&f, "ann", ROLE_USER, "SELECT id FROM secret WHERE id = 1", STATUS_PERMISSION_DENIED,
-                  "may not read");
+    fixture_fails(&f, "ann", ROLE_USER, "SELECT id FROM secret WHERE id = 1",
+                  STATUS_PERMISSION_DENIED, "may not read");
     fixture_close(&f);
 }
 

@@ -1,11 +1,13 @@
-/* test_run.c — the state machine of a statement: where steps run, commits, parameters, limits, errors.
+/* test_run.c — the state machine of a statement: where steps run, commits, parameters, limits,
+ * errors.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql_fixture.h"
 
 static void run_as_root(struct sql_fixture *f, const char *sql, struct fixture_result *result)
 {
-    struct fixture_call call = {.caller = fixture_caller("root", ROLE_SYSTEM), .text = str_from_c(sql)};
+    struct fixture_call call = {.caller = fixture_caller("root", ROLE_SYSTEM),
+                                .text = str_from_c(sql)};
 
     fixture_run(f, &call, result);
     buf_clear(&result->text);
@@ -14,15 +16,24 @@ static void run_as_root(struct sql_fixture *f, const char *sql, struct fixture_r
 static void test_run__point_work_stays_on_the_loop(void **state)
 {
     static const char *const quick[] = {
-        "INSERT INTO t VALUES (7, 'a', 1)",     "SELECT * FROM t WHERE id = 7",
-        "SELECT v FROM t WHERE id IN (7, 8)",   "SELECT v FROM t ORDER BY id DESC LIMIT 50",
-        "UPDATE t SET n = n + 1 WHERE id = 7",  "DELETE FROM t WHERE id IN (7, 9)",
-        "SELECT 1 + 1",                         "USE default",
+        "INSERT INTO t VALUES (7, 'a', 1)",
+        "SELECT * FROM t WHERE id = 7",
+        "SELECT v FROM t WHERE id IN (7, 8)",
+        "SELECT v FROM t ORDER BY id DESC LIMIT 50",
+        "UPDATE t SET n = n + 1 WHERE id = 7",
+        "DELETE FROM t WHERE id IN (7, 9)",
+        "SELECT 1 + 1",
+        "USE default",
     };
     static const char *const slow[] = {
-        "SELECT * FROM t",           "SELECT v FROM t ORDER BY v LIMIT 1", "SELECT count(*) FROM t",
-        "UPDATE t SET n = 1",        "DELETE FROM t WHERE n > 5",          "SHOW TABLES",
-        "CREATE NAMESPACE elsewhere", "SELECT * FROM system.tables",
+        "SELECT * FROM t",
+        "SELECT v FROM t ORDER BY v LIMIT 1",
+        "SELECT count(*) FROM t",
+        "UPDATE t SET n = 1",
+        "DELETE FROM t WHERE n > 5",
+        "SHOW TABLES",
+        "CREATE NAMESPACE elsewhere",
+        "SELECT * FROM system.tables",
     };
     struct sql_fixture f = {0};
     struct fixture_result result;
@@ -33,7 +44,8 @@ static void test_run__point_work_stays_on_the_loop(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(quick); i++) {
         run_as_root(&f, quick[i], &result);
         if (result.code != STATUS_OK || result.worker_steps != 0)
-            fail_msg("%s: %u worker steps, %s", quick[i], result.worker_steps, result.error.message);
+            fail_msg("%s: %u worker steps, %s", quick[i], result.worker_steps,
+                     result.error.message);
     }
     for (size_t i = 0; i < ARRAY_COUNT(slow); i++) {
         run_as_root(&f, slow[i], &result);
@@ -103,7 +115,9 @@ static void test_run__parameters_are_bounded(void **state)
     for (size_t i = 0; i < ARRAY_COUNT(params); i++)
         params[i] = value_integer(VALUE_BIGINT, 1);
     struct fixture_call call = {.caller = fixture_caller("root", ROLE_SYSTEM),
-                                .text = STR_LIT("SELECT $1"), .params = params, .param_count = 60};
+                                .text = STR_LIT("SELECT $1"),
+                                .params = params,
+                                .param_count = 60};
     fixture_run(&f, &call, &result);
     assert_int_equal(result.code, STATUS_INVALID_PARAMETER);
     buf_clear(&result.text);
@@ -142,8 +156,11 @@ static void test_run__errors_point_into_the_users_text(void **state)
 
 static void test_run__row_limit_is_an_error(void **state)
 {
-    struct sql_fixture f = {.options = {.plans_max = 10, .params_max = 5, .timeout_seconds = 30,
-                                        .statement_memory_bytes = 1 << 20, .result_rows_max = 2}};
+    struct sql_fixture f = {.options = {.plans_max = 10,
+                                        .params_max = 5,
+                                        .timeout_seconds = 30,
+                                        .statement_memory_bytes = 1 << 20,
+                                        .result_rows_max = 2}};
     (void)state;
 
     fixture_open(&f, false);
@@ -173,7 +190,8 @@ static void test_run__cancel_ends_a_scan(void **state)
     }
     struct sql_run_options options = {.caller = fixture_caller("root", ROLE_SYSTEM),
                                       .text = STR_LIT("SELECT * FROM t"),
-                                      .resume = fixture_resume, .resume_context = &resumed};
+                                      .resume = fixture_resume,
+                                      .resume_context = &resumed};
     struct sql_run *run = sql_run_new(f.engine, &options);
     assert_int_equal(sql_run_step(run, false), SQL_STEP_WORKER);
     sql_run_cancel(run);
@@ -185,7 +203,9 @@ static void test_run__cancel_ends_a_scan(void **state)
 
 static void test_run__statement_memory_is_an_error(void **state)
 {
-    struct sql_fixture f = {.options = {.plans_max = 10, .params_max = 5, .timeout_seconds = 30,
+    struct sql_fixture f = {.options = {.plans_max = 10,
+                                        .params_max = 5,
+                                        .timeout_seconds = 30,
                                         .statement_memory_bytes = 256 << 10}};
     struct buf sql;
     (void)state;

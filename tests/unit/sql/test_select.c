@@ -1,5 +1,6 @@
 /* test_select.c — the same questions to rows that are hot, cold and both, and to our executor and
- * DuckDB: one answer. SPDX-License-Identifier: Apache-2.0
+ * DuckDB: one answer.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql_fixture.h"
 
@@ -73,7 +74,8 @@ static void test_select__hot_cold_and_mixed_answer_alike(void **state)
                 continue; /* the order of a subquery is not promised; per table rules differ */
             ask(&f, questions[i], true, answer);
             if (strcmp(hot[i], answer) != 0)
-                fail_msg("DuckDB, tier %d: %s\nours: %s\ntheirs: %s", tier, questions[i], hot[i], answer);
+                fail_msg("DuckDB, tier %d: %s\nours: %s\ntheirs: %s", tier, questions[i], hot[i],
+                         answer);
         }
         if (tier == 0)
             fixture_sql(&f, "STORAGE FLUSH TABLE t");
@@ -98,7 +100,8 @@ static void test_select__key_types_order_as_values(void **state)
         {"DATE", "'1960-01-01'", "'2026-01-01'"},
         {"TIMESTAMP", "'1960-01-01T00:00:00Z'", "'2026-01-01T00:00:00Z'"},
         {"BOOLEAN", "false", "true"},
-        {"UUID", "'00000000-0000-0000-0000-000000000001'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"},
+        {"UUID", "'00000000-0000-0000-0000-000000000001'",
+         "'ffffffff-ffff-ffff-ffff-ffffffffffff'"},
     };
     struct sql_fixture f = {0};
     char sql[256];
@@ -109,8 +112,8 @@ static void test_select__key_types_order_as_values(void **state)
         (void)snprintf(sql, sizeof(sql), "CREATE SHARED TABLE k%zu (k %s PRIMARY KEY, n INT)", i,
                        kinds[i].type);
         fixture_sql(&f, sql);
-        (void)snprintf(sql, sizeof(sql), "INSERT INTO k%zu VALUES (%s, 2), (%s, 1)", i, kinds[i].high,
-                       kinds[i].low);
+        (void)snprintf(sql, sizeof(sql), "INSERT INTO k%zu VALUES (%s, 2), (%s, 1)", i,
+                       kinds[i].high, kinds[i].low);
         fixture_sql(&f, sql);
         (void)snprintf(sql, sizeof(sql), "SELECT n FROM k%zu ORDER BY k", i);
         assert_string_equal(fixture_sql(&f, sql), "n INT\n1\n2\n");

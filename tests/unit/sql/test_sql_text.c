@@ -1,8 +1,9 @@
 /* test_sql_text.c — runs tests/sql/<area>/<case>.sql and compares everything that comes out with
- * <case>.expected; KALAM_UPDATE_EXPECTED=1 writes the files anew. An argument runs only the cases whose
- * path holds it.
+ * <case>.expected; KALAM_UPDATE_EXPECTED=1 writes the files anew. An argument runs only the cases
+ * whose path holds it.
  *
- * Each case has its own store in a temporary folder. Lines that start with `--@` speak to the runner:
+ * Each case has its own store in a temporary folder. Lines that start with `--@` speak to the
+ * runner:
  *   --@ user ann [role] [namespace]   who runs what follows (root system default at the start)
  *   --@ cold                          flushes every table, so that all rows lie in segments
  *   --@ params 1 'x' 2.5 true NULL    parameters of the next statement
@@ -60,7 +61,8 @@ static void case_params(struct text_case *c, struct str rest)
         int64_t integer;
         assert_true(c->param_count <= PARAMS_MAX);
         if (word.data[0] == '\'')
-            *param = value_text(VALUE_TEXT, arena_copy(&c->arena, str_from(word.data + 1, word.size - 2)));
+            *param = value_text(VALUE_TEXT,
+                                arena_copy(&c->arena, str_from(word.data + 1, word.size - 2)));
         else if (str_equal(word, STR_LIT("NULL")))
             *param = value_null(VALUE_NULL);
         else if (str_equal(word, STR_LIT("true")) || str_equal(word, STR_LIT("false")))
@@ -83,7 +85,8 @@ static void case_cold(struct text_case *c)
         struct error err;
         if (table->kind == TABLE_KIND_SYSTEM)
             continue;
-        fixture_check(fixture_flush_table(&c->fixture, table->id, id, &existing, &err), &err, "flush");
+        fixture_check(fixture_flush_table(&c->fixture, table->id, id, &existing, &err), &err,
+                      "flush");
     }
     view_release(view);
 }
@@ -114,8 +117,8 @@ static void case_directive(struct text_case *c, struct str line)
 
 static void case_statement(struct text_case *c, struct str text)
 {
-    struct fixture_call call = {.caller = c->caller, .text = text, .params = c->params,
-                                .param_count = c->param_count};
+    struct fixture_call call = {
+        .caller = c->caller, .text = text, .params = c->params, .param_count = c->param_count};
     struct fixture_result result;
 
     buf_printf(&c->out, "> %.*s\n", STR_ARG(str_trim(text)));
@@ -168,13 +171,15 @@ static void case_compare(const char *path, struct str got)
     struct buf expected;
     struct error err;
 
-    (void)snprintf(expected_path, sizeof(expected_path), "%.*s.expected", (int)(strlen(path) - 4), path);
+    (void)snprintf(expected_path, sizeof(expected_path), "%.*s.expected", (int)(strlen(path) - 4),
+                   path);
     if (getenv("KALAM_UPDATE_EXPECTED") != NULL) {
         fixture_check(file_write_all(expected_path, got, 0644, &err), &err, expected_path);
         return;
     }
     buf_init(&expected);
-    fixture_check(file_read_all(expected_path, CASE_BYTES_MAX, &expected, &err), &err, expected_path);
+    fixture_check(file_read_all(expected_path, CASE_BYTES_MAX, &expected, &err), &err,
+                  expected_path);
     if (!str_equal(buf_str(&expected), got)) {
         size_t at = 0;
         while (at < got.size && at < expected.size && got.data[at] == expected.data[at])

@@ -1,4 +1,5 @@
-/* test_system_scan.c — who sees which rows of system tables, secrets, aliases, all by every executor.
+/* test_system_scan.c — who sees which rows of system tables, secrets, aliases, all by every
+ * executor.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql_fixture.h"
@@ -32,8 +33,9 @@ static void open_users(struct sql_fixture *f)
 
 static void test_system_scan__rows_by_role(void **state)
 {
-    static const char *const users[] = {"SELECT user_id FROM system.users",
-                                        "SELECT user_id FROM system.users GROUP BY user_id ORDER BY 1"};
+    static const char *const users[] = {
+        "SELECT user_id FROM system.users",
+        "SELECT user_id FROM system.users GROUP BY user_id ORDER BY 1"};
     struct sql_fixture f = {0};
     (void)state;
 
@@ -43,18 +45,18 @@ static void test_system_scan__rows_by_role(void **state)
         assert_string_equal(rows_of(&f, "bob", ROLE_SERVICE, users[i]), "bob\n");
         assert_string_equal(rows_of(&f, "boss", ROLE_DBA, users[i]), "ann\nbob\nroot\n");
     }
-    assert_string_equal(
-        rows_of(&f, "ann", ROLE_USER, "SELECT user_id, buffered_rows FROM system.user_table_counters"),
-        "ann | 2\n");
-    assert_string_equal(
-        rows_of(&f, "boss", ROLE_DBA, "SELECT user_id, buffered_rows FROM system.user_table_counters"),
-        "ann | 2\nbob | 1\n");
+    assert_string_equal(rows_of(&f, "ann", ROLE_USER,
+                                "SELECT user_id, buffered_rows FROM system.user_table_counters"),
+                        "ann | 2\n");
+    assert_string_equal(rows_of(&f, "boss", ROLE_DBA,
+                                "SELECT user_id, buffered_rows FROM system.user_table_counters"),
+                        "ann | 2\nbob | 1\n");
     f.live_count = 2;
     assert_string_equal(rows_of(&f, "ann", ROLE_USER, "SELECT user_id FROM system.live"), "ann\n");
     assert_string_equal(rows_of(&f, "bob", ROLE_SERVICE, "SELECT user_id FROM system.live_queries"),
                         "ann\nbob\n");
-    fixture_fails(&f, "bob", ROLE_SERVICE, "SELECT * FROM system.segments", STATUS_PERMISSION_DENIED,
-                  "system.segments");
+    fixture_fails(&f, "bob", ROLE_SERVICE, "SELECT * FROM system.segments",
+                  STATUS_PERMISSION_DENIED, "system.segments");
     fixture_fails(&f, "ann", ROLE_USER, "SELECT * FROM system.storages", STATUS_PERMISSION_DENIED,
                   "system.storages");
     fixture_fails(&f, "ann", ROLE_USER, "SELECT count(*) FROM system.storages a JOIN t ON true",
@@ -70,18 +72,19 @@ static void test_system_scan__secrets_are_masked(void **state)
 
     open_users(&f);
     fixture_sql(&f, "ALTER USER ann GENERATE API KEY");
-    const char *const all[] = {"SELECT * FROM system.users", "SHOW USERS",
-                               "SELECT * FROM (SELECT * FROM system.users) x",
-                               "SELECT max(password_hash) FROM system.users WHERE password_hash <> '***'"};
+    const char *const all[] = {
+        "SELECT * FROM system.users", "SHOW USERS", "SELECT * FROM (SELECT * FROM system.users) x",
+        "SELECT max(password_hash) FROM system.users WHERE password_hash <> '***'"};
     for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
         const char *rows = rows_of(&f, "root", ROLE_SYSTEM, all[i]);
         assert_null(strstr(rows, "argon2"));
         assert_null(strstr(rows, "aaaa"));
     }
-    assert_string_equal(rows_of(&f, "root", ROLE_SYSTEM,
-                                "SELECT password_hash, api_key, apikey FROM system.users WHERE user_id = "
-                                "'ann'"),
-                        "*** | *** | ***\n");
+    assert_string_equal(
+        rows_of(&f, "root", ROLE_SYSTEM,
+                "SELECT password_hash, api_key, apikey FROM system.users WHERE user_id = "
+                "'ann'"),
+        "*** | *** | ***\n");
     fixture_close(&f);
 }
 
@@ -89,8 +92,10 @@ static void test_system_scan__aliases_resolve(void **state)
 {
     static const char *const queries[] = {
         "SELECT name, metadata FROM system.namespaces WHERE name = 'default'",
-        "SELECT namespace, version, access_level, flush_row_limit FROM system.tables WHERE version > 0",
-        "SELECT queue, message, start_time, finished_at, memory_used_mb, priority, error FROM system.jobs",
+        "SELECT namespace, version, access_level, flush_row_limit FROM system.tables WHERE version "
+        "> 0",
+        "SELECT queue, message, start_time, finished_at, memory_used_mb, priority, error FROM "
+        "system.jobs",
         "SELECT subscription_id, table_id, node_id FROM live_queries ORDER BY updated_at",
         "SELECT table_id, namespace_id FROM information_schema.tables WHERE table_type = 'system'",
         "SELECT base_directory, path, table_count FROM system.storages",

@@ -1,5 +1,6 @@
 /* test_columnar.c — statements through DuckDB: scans, parameters, result types, errors, lock-down,
- * time limits, parsing. SPDX-License-Identifier: Apache-2.0
+ * time limits, parsing.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "columnar_fixture.h"
 

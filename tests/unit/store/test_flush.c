@@ -1,6 +1,7 @@
 /* test_flush.c — flushing real rows to real Parquet files: nothing lost, nothing twice, whatever
  * happens
- * between the view of a flush and its install. SPDX-License-Identifier: Apache-2.0
+ * between the view of a flush and its install.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cold_fixture.h"
 

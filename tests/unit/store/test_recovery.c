@@ -3,7 +3,8 @@
  *
  * The process that dies is this program again, told by arguments which half to play, because fault
  * points
- * are read once per process. SPDX-License-Identifier: Apache-2.0
+ * are read once per process.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "cold_fixture.h"
 
