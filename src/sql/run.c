@@ -26,6 +26,7 @@ struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_opti
 
     CHECK(engine != NULL && options != NULL && !str_is_empty(options->caller.space));
     memset(run, 0, offsetof(struct sql_run, request)); /* the rest is set when there is a write */
+    run->expects_seq = false;
     run->engine = engine;
     run->options = *options;
     run->caller = options->caller;
