@@ -378,9 +378,9 @@ static void server_close(struct server *server)
     net_close(server->net);
     if (server->jobs != NULL)
         jobs_stop(atomic_exchange(&server->jobs, NULL));
+    worker_pool_stop(server->workers); /* snapshots that still load refer to live/ */
     if (server->live != NULL)
         live_stop(atomic_exchange(&server->live, NULL));
-    worker_pool_stop(server->workers);
     session_service_stop(server->session);
     sql_engine_free(server->engine);
     if (server->store != NULL)
