@@ -89,6 +89,24 @@ static enum status snapshot_compile(struct subscription *subscription, struct li
     return STATUS_OK;
 }
 
+/* Options written in the SUBSCRIBE text count where the message itself gives none. */
+static enum status snapshot_text_options(struct subscription *subscription,
+                                         const struct live_plan *plan, struct error *err)
+{
+    CHECK(subscription->last_rows >= -1);
+    if (plan->from >= 0)
+        return error_set(err, STATUS_NOT_SUPPORTED,
+                         "resuming with from is not supported in this version");
+    if (subscription->has_options)
+        return STATUS_OK;
+    subscription->has_options = plan->last_rows >= 0 || plan->batch_size > 0;
+    if (plan->last_rows >= 0)
+        subscription->last_rows = plan->last_rows;
+    if (plan->batch_size > 0)
+        subscription->batch_size = plan->batch_size;
+    return STATUS_OK;
+}
+
 /* From here on the matcher holds its changes. False when it was closed meanwhile; the plan moves.
  */
 static bool snapshot_register(struct subscription *subscription, struct live_plan *plan)
@@ -334,6 +352,11 @@ static enum status snapshot_open(struct subscription *subscription, struct error
     status = snapshot_compile(subscription, &plan, err);
     if (status != STATUS_OK)
         return status;
+    status = snapshot_text_options(subscription, plan, err);
+    if (status != STATUS_OK) {
+        live_plan_unref(plan);
+        return status;
+    }
     if (!snapshot_register(subscription, plan))
         return error_set(err, STATUS_CANCELLED, "closed while subscribing");
     snapshot = mem_zalloc(sizeof *snapshot);

@@ -9,43 +9,16 @@
 #include "base/log.h"
 #include "store/ddl.h"
 
-static struct user *auth_user_copy(const struct user *from)
+static enum status auth_user_password_edit(void *context, struct user *user, struct error *err)
 {
-    struct user *to = user_new();
-    struct arena *arena = to->arena;
+    const char *hash = context;
 
-    CHECK(from->id.size > 0);
-    to->id = arena_copy(arena, from->id);
-    to->username = arena_copy(arena, from->username);
-    to->email = arena_copy(arena, from->email);
-    to->metadata = arena_copy(arena, from->metadata);
-    to->role = from->role;
-    to->password_hash = arena_copy(arena, from->password_hash);
-    to->api_key_hash = arena_copy(arena, from->api_key_hash);
-    to->credentials_changed = from->credentials_changed;
-    to->storage_mode = arena_copy(arena, from->storage_mode);
-    to->storage_id = arena_copy(arena, from->storage_id);
-    to->failed_login_attempts = from->failed_login_attempts;
-    to->locked_until = from->locked_until;
-    to->last_login_at = from->last_login_at;
-    to->last_seen = from->last_seen;
-    to->created_at = from->created_at;
-    to->updated_at = from->updated_at;
-    to->deleted_at = from->deleted_at;
-    return to;
-}
-
-/* A private copy of the newest version, or NULL. */
-static struct user *auth_user_edit(struct session_service *service, struct str id)
-{
-    struct user *user = session_find_user(service, id);
-
-    CHECK(id.size > 0);
-    if (user == NULL)
-        return NULL;
-    struct user *copy = auth_user_copy(user);
-    user_unref(user);
-    return copy;
+    CHECK(hash[0] != 0);
+    (void)err;
+    user->password_hash = arena_copy(user->arena, str_from_c(hash));
+    user->credentials_changed = clock_now_us();
+    user->failed_login_attempts = user->locked_until = 0;
+    return STATUS_OK;
 }
 
 enum status auth_user_set_password(struct session_service *service, struct str id,
@@ -57,13 +30,7 @@ enum status auth_user_set_password(struct session_service *service, struct str i
     CHECK(id.size > 0);
     if (status != STATUS_OK)
         return status;
-    struct user *user = auth_user_edit(service, id);
-    if (user == NULL)
-        return error_set(err, STATUS_USER_NOT_FOUND, "user not found: '%.*s'", STR_ARG(id));
-    user->password_hash = arena_copy(user->arena, str_from_c(hash));
-    user->credentials_changed = user->updated_at = clock_now_us();
-    user->failed_login_attempts = user->locked_until = 0;
-    return ddl_put_user(service->options.store, user, false, err);
+    return ddl_change_user(service->options.store, id, auth_user_password_edit, hash, err);
 }
 
 enum status auth_user_create(struct session_service *service, struct str id, enum role role,
@@ -85,24 +52,34 @@ enum status auth_user_create(struct session_service *service, struct str id, enu
     return ddl_put_user(service->options.store, user, true, err);
 }
 
+struct auth_login_note {
+    uint32_t failures;
+    int64_t locked_until;
+};
+
+static enum status auth_user_login_edit(void *context, struct user *user, struct error *err)
+{
+    const struct auth_login_note *note = context;
+
+    CHECK(note->locked_until >= 0);
+    (void)err;
+    user->failed_login_attempts = note->failures;
+    user->locked_until = note->locked_until;
+    if (note->failures == 0 && note->locked_until == 0)
+        user->last_login_at = user->last_seen = clock_now_us();
+    return STATUS_OK;
+}
+
 void auth_user_note_login(struct session_service *service, struct str id, uint32_t failures,
                           int64_t locked_until)
 {
+    struct auth_login_note note = {.failures = failures, .locked_until = locked_until};
     struct error err;
-    enum status status = STATUS_OK;
 
     CHECK(id.size > 0);
     error_clear(&err);
-    pthread_mutex_lock(&service->setup);
-    struct user *user = auth_user_edit(service, id);
-    if (user != NULL) {
-        user->failed_login_attempts = failures;
-        user->locked_until = locked_until;
-        if (failures == 0 && locked_until == 0)
-            user->last_login_at = user->last_seen = clock_now_us();
-        status = ddl_put_user(service->options.store, user, false, &err);
-    }
-    pthread_mutex_unlock(&service->setup);
-    if (status != STATUS_OK)
+    enum status status =
+        ddl_change_user(service->options.store, id, auth_user_login_edit, &note, &err);
+    if (status != STATUS_OK && status != STATUS_USER_NOT_FOUND)
         log_warn("a log-in could not be written down: %s", err.message);
 }

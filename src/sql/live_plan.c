@@ -61,7 +61,7 @@ static struct live_plan *live_plan_new(void)
     atomic_init(&plan->refs, 1);
     plan->arena = mem_zalloc(sizeof(*plan->arena));
     arena_init(plan->arena, 0);
-    plan->snapshot_limit = -1;
+    plan->snapshot_limit = plan->last_rows = plan->batch_size = plan->from = -1;
     CHECK(plan->filter == NULL);
     return plan;
 }
@@ -301,8 +301,12 @@ static enum status live_parse(struct live_plan *plan, struct str sql, struct ast
 
     if (status != STATUS_OK)
         return status;
-    if ((*out)->kind == AST_SUBSCRIBE)
+    if ((*out)->kind == AST_SUBSCRIBE) {
+        plan->last_rows = (*out)->subscribe.last_rows;
+        plan->batch_size = (*out)->subscribe.batch_size;
+        plan->from = (*out)->subscribe.from;
         *out = (*out)->subscribe.select;
+    }
     CHECK(*out != NULL);
     if ((*out)->kind == AST_ANALYTIC)
         return live_refuse("a join, grouping, aggregate, subquery or set operation", err);

@@ -126,6 +126,7 @@ struct live_plan {
     struct str role;
     struct str snapshot_order; /* ORDER BY/LIMIT chosen rows of the snapshot: -1 = none */
     int64_t snapshot_limit;
+    int64_t last_rows, batch_size, from; /* of SUBSCRIBE … LAST n OPTIONS (…); -1 = not given */
     struct arena *arena;
 };
 /* Checks rights and compiles; NOT_SUPPORTED for what cannot be a live query (joins, grouping,

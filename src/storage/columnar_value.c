@@ -363,7 +363,7 @@ static enum status value_decode(const struct column_decoder *decoder, const void
         cell->boolean = ((const bool *)data)[row];
         return STATUS_OK;
     case DUCKDB_TYPE_TINYINT:
-        cell->integer = ((const int8_t *)data)[row];
+        cell->integer = (int64_t)(int)((const int8_t *)data)[row]; /* NOLINT: a signed number */
         return STATUS_OK;
     case DUCKDB_TYPE_UTINYINT:
         cell->integer = ((const uint8_t *)data)[row];

@@ -230,3 +230,16 @@ def test_many_changes_in_order(server, db, table, ws):
     assert [int(r["_seq"]) for r in seen] == sorted(int(r["_seq"]) for r in seen)
     kalam.wait_until(lambda: db.value("SELECT changes FROM system.live_queries WHERE query_id = 'o' AND namespace_id = '"
                                       + table[:-2] + "'") == "1000", 5, "counter")
+
+
+def test_subscribe_text_with_options(db, table, ws):
+    db.sql("INSERT INTO t VALUES (1,'a',1),(2,'b',2),(3,'c',3)")
+    ws.send({"type": "subscribe", "subscription": {"id": "t", "sql": f"SUBSCRIBE TO {table} WHERE n > 1 LAST 1"}})
+    assert ws.expect("subscription_ack", "t")["total_rows"] == 1
+    assert [r["id"] for r in ws.expect("initial_data_batch", "t")["rows"]] == ["3"]
+    ws.send({"type": "subscribe", "subscription": {
+        "id": "u", "sql": f"SUBSCRIBE TO {table} OPTIONS (last_rows = 3, batch_size = 2)"}})
+    assert ws.expect("subscription_ack", "u")["total_rows"] == 3
+    assert len(ws.expect("initial_data_batch", "u")["rows"]) == 2
+    ws.send({"type": "subscribe", "subscription": {"id": "v", "sql": f"SUBSCRIBE TO {table} OPTIONS (from = 5)"}})
+    assert ws.expect("error", "v")["code"] == "UNSUPPORTED"

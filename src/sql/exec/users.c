@@ -12,36 +12,6 @@
 
 enum { USERS_TEXT_MAX = 128, USERS_HASH_MAX = 256, USERS_KEY_BYTES = 32 };
 
-static struct user *users_copy(const struct user *from)
-{
-    struct user *user = user_new();
-
-    CHECK(from != NULL);
-    struct arena *arena = user->arena;
-    *user = (struct user){
-        .id = arena_copy(arena, from->id),
-        .username = arena_copy(arena, from->username),
-        .email = arena_copy(arena, from->email),
-        .metadata = arena_copy(arena, from->metadata),
-        .role = from->role,
-        .password_hash = arena_copy(arena, from->password_hash),
-        .api_key_hash = arena_copy(arena, from->api_key_hash),
-        .credentials_changed = from->credentials_changed,
-        .storage_mode = arena_copy(arena, from->storage_mode),
-        .storage_id = arena_copy(arena, from->storage_id),
-        .failed_login_attempts = from->failed_login_attempts,
-        .locked_until = from->locked_until,
-        .last_login_at = from->last_login_at,
-        .last_seen = from->last_seen,
-        .created_at = from->created_at,
-        .updated_at = from->updated_at,
-        .deleted_at = from->deleted_at,
-        .arena = arena,
-    };
-    atomic_init(&user->refs, 1);
-    return user;
-}
-
 /* ---- options --------------------------------------------------------------------------------- */
 
 static enum status users_password(struct sql_run *run, struct user *user, struct str password,
@@ -228,31 +198,49 @@ static enum status users_send_key(struct sql_run *run, struct str key, struct er
     return status == STATUS_OK ? run_send_row(run, &value, err) : status;
 }
 
+/* What ALTER USER does to the newest version of the user, under the catalogue lock. */
+struct users_edit {
+    struct sql_run *run;
+    const struct ast_user *tree;
+    struct str key; /* GENERATE API KEY: shown this once */
+};
+
+static enum status users_alter_edit(void *context, struct user *user, struct error *err)
+{
+    struct users_edit *edit = context;
+
+    CHECK(edit->tree->name.size > 0);
+    if (users_has_option(edit->tree, "generate_api_key"))
+        return users_make_key(edit->run, user, &edit->key, err);
+    if (!users_has_option(edit->tree, "drop_api_key"))
+        return users_options(edit->run, edit->tree, user, err);
+    user->api_key_hash = STR_EMPTY;
+    return STATUS_OK;
+}
+
 static enum status users_alter(struct sql_run *run, const struct ast_user *tree, struct error *err)
 {
     const struct user *there = NULL;
-    struct str key = STR_EMPTY;
+    struct users_edit edit = {.run = run, .tree = tree, .key = STR_EMPTY};
     enum status status = users_find(run, tree, &there, err);
 
+    if (status == STATUS_OK)
+        status = ddl_change_user(run->engine->store, tree->name, users_alter_edit, &edit, err);
     if (status != STATUS_OK)
         return status;
-    struct user *user = users_copy(there);
-    user->updated_at = run->now_us;
-    if (users_has_option(tree, "generate_api_key"))
-        status = users_make_key(run, user, &key, err);
-    else if (users_has_option(tree, "drop_api_key"))
-        user->api_key_hash = STR_EMPTY;
-    else
-        status = users_options(run, tree, user, err);
-    if (status == STATUS_OK) {
-        status = ddl_put_user(run->engine->store, user, false, err);
-        user = NULL; /* moved */
-    }
-    user_unref(user);
-    if (status == STATUS_OK)
-        run_message(run, "User '%.*s' changed", STR_ARG(tree->name));
     CHECK(there != NULL);
-    return status == STATUS_OK && key.size > 0 ? users_send_key(run, key, err) : status;
+    run_message(run, "User '%.*s' changed", STR_ARG(tree->name));
+    return edit.key.size > 0 ? users_send_key(run, edit.key, err) : STATUS_OK;
+}
+
+static enum status users_drop_edit(void *context, struct user *user, struct error *err)
+{
+    const struct sql_run *run = context;
+
+    if (user->deleted_at != 0)
+        return error_set(err, STATUS_USER_NOT_FOUND, "user not found: '%.*s'", STR_ARG(user->id));
+    user->deleted_at = user->credentials_changed = run->now_us;
+    return STATUS_OK;
 }
 
 static enum status users_drop(struct sql_run *run, const struct ast_user *tree, struct error *err)
@@ -271,9 +259,7 @@ static enum status users_drop(struct sql_run *run, const struct ast_user *tree, 
     }
     if (status != STATUS_OK)
         return status;
-    struct user *user = users_copy(there);
-    user->deleted_at = user->updated_at = user->credentials_changed = run->now_us;
-    status = ddl_put_user(run->engine->store, user, false, err);
+    status = ddl_change_user(run->engine->store, tree->name, users_drop_edit, run, err);
     if (status == STATUS_OK)
         run_message(run, "User '%.*s' dropped", STR_ARG(tree->name));
     return status;

@@ -30,7 +30,7 @@ static uint32_t keyword_slot(uint32_t hash)
 
 static void keywords_build(void)
 {
-    for (uint16_t keyword = KEYWORD_NONE + 1; keyword < KEYWORD_COUNT; keyword++) {
+    for (unsigned keyword = KEYWORD_NONE + 1; keyword < KEYWORD_COUNT; keyword++) {
         struct str text = keyword_texts[keyword];
         uint32_t hash = KEYWORD_HASH_START;
 
@@ -42,7 +42,7 @@ static void keywords_build(void)
         uint32_t slot = keyword_slot(hash);
         while (keyword_slots[slot] != KEYWORD_NONE)
             slot = (slot + 1) & (KEYWORD_SLOTS - 1);
-        keyword_slots[slot] = keyword;
+        keyword_slots[slot] = (uint16_t)keyword;
     }
 }
 
