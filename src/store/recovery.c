@@ -151,22 +151,15 @@ void recovery_delete_later(struct store *store, struct str path, int64_t positio
 /* ---- start and stop
  * ------------------------------------------------------------------------------- */
 
-/* Deletes the file of one record and, when that worked, the record. */
-static enum status recovery_run_record(struct store *store, const struct catalog *catalog,
-                                       struct str key, struct str value, struct kv_batch *batch,
+/* Deletes the file of one record and, when that worked, the record. Those of dropped tables too: the
+ * last run may have ended before their job was written down. */
+static enum status recovery_run_record(struct store *store, struct str key, struct str value, struct kv_batch *batch,
                                        struct error *err)
 {
-    struct table_id table;
-    uint64_t big;
-
-    if (value.size != 1 + sizeof(big) ||
+    if (value.size != 1 + sizeof(uint64_t) ||
         (value.data[0] != PENDING_WRITE && value.data[0] != PENDING_DELETE))
         return error_set(err, STATUS_CORRUPT, "pending record of \"%.*s\" makes no sense",
                          STR_ARG(key));
-    memcpy(&big, value.data + 1, sizeof(big));
-    table.value = be64toh(big);
-    if (value.data[0] == PENDING_DELETE && catalog_find_table_id(catalog, table) == NULL)
-        return STATUS_OK;
     char *path = mem_strdup(key);
     if (value.data[0] == PENDING_WRITE)
         files_abandon(store->files, path);
@@ -187,21 +180,19 @@ static enum status recovery_run_all(struct store *store, struct error *err)
     struct kv_iterator_options options = {.fill_cache = true};
     struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.pending, &options);
     struct kv_batch *batch = kv_batch_new(store->kv);
-    struct view *view = view_acquire(store);
     enum status status = STATUS_OK;
 
     CHECK(store->spaces.pending != NULL);
     for (kv_iterator_seek_first(iterator); kv_iterator_is_valid(iterator);
          kv_iterator_next(iterator)) {
-        status = recovery_run_record(store, view->catalog, kv_iterator_key(iterator),
-                                     kv_iterator_value(iterator), batch, err);
+        status = recovery_run_record(store, kv_iterator_key(iterator), kv_iterator_value(iterator),
+                                     batch, err);
         if (status != STATUS_OK)
             break;
     }
     if (status == STATUS_OK)
         status = kv_iterator_status(iterator, err);
     kv_iterator_close(iterator);
-    view_release(view);
     if (status == STATUS_OK)
         status = kv_write(store->kv, batch,
                           store->options.durability == KV_MEMORY ? KV_MEMORY : KV_SYNC, err);

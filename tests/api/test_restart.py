@@ -35,7 +35,7 @@ def test_recreated_table_is_empty(own_server):
         server.flush("r.t", db)
         db.sql("INSERT INTO r.t VALUES (2, 1)")
         db.sql("DROP TABLE r.t")
-    kalam.wait_until(lambda: not list(server.data_dir.rglob("*.parquet")), 10, "files gone")
+    kalam.wait_until(lambda: not server.parquet_files(), 10, "files gone")
     server.stop()
 
 
@@ -45,10 +45,10 @@ def test_flush_at_shutdown_and_row_policy(own_server):
     db.batch("CREATE NAMESPACE r; CREATE USER TABLE r.t (id BIGINT PRIMARY KEY) FLUSH POLICY ROWS 100")
     for start in range(0, 100, 25):
         db.sql("INSERT INTO r.t VALUES " + ",".join(f"({i})" for i in range(start, start + 25)))
-    kalam.wait_until(lambda: list(server.data_dir.rglob("*.parquet")), 10, "row policy flush")
+    kalam.wait_until(lambda: server.parquet_files(), 10, "row policy flush")
     db.sql("INSERT INTO r.t VALUES (1000)")
     server.stop()
-    assert len(list(server.data_dir.rglob("*.parquet"))) == 2
+    assert len(server.parquet_files()) == 2
     server.start()
     assert server.client().value("SELECT count(*) FROM r.t") == "101"
 
