@@ -208,15 +208,21 @@ static void http_expired(void *context)
         conn, &(struct http_refusal){408, "INVALID_INPUT", "the request did not arrive in time"});
 }
 
+/* A worker that waits for the client waits no longer. */
+static void http_stream_end(struct http_stream *stream)
+{
+    CHECK(pthread_mutex_lock(&stream->mutex) == 0);
+    stream->gone = true;
+    pthread_cond_broadcast(&stream->room);
+    CHECK(pthread_mutex_unlock(&stream->mutex) == 0);
+}
+
 static void http_closed(void *context)
 {
     struct http_conn *conn = context;
 
     conn->sock = NULL;
-    CHECK(pthread_mutex_lock(&conn->stream.mutex) == 0);
-    conn->stream.gone = true;
-    pthread_cond_broadcast(&conn->stream.room);
-    CHECK(pthread_mutex_unlock(&conn->stream.mutex) == 0);
+    http_stream_end(&conn->stream);
     if (!conn->busy)
         http_conn_free(conn);
     else if (conn->sql != NULL)
@@ -240,8 +246,12 @@ bool http_conn_is(const struct sock *sock)
 void http_conn_cancel(struct http_conn *conn)
 {
     CHECK(conn != NULL);
-    if (conn->busy && conn->sql != NULL)
-        session_request_cancel(conn->sql);
+    if (!conn->busy || conn->sql == NULL)
+        return;
+    if (conn->stream.begun && conn->sock != NULL)
+        sock_close(conn->sock); /* half an answer can only be cut off */
+    http_stream_end(&conn->stream);
+    session_request_cancel(conn->sql);
 }
 
 void http_conn_close_idle(struct http_conn *conn)
