@@ -24,6 +24,8 @@ bool encode_row_view(const struct live_plan *plan, struct str key, struct str by
 static void encode_column(const struct live_plan *plan, uint32_t position, const struct row *row,
                           struct arena *arena, struct buf *out)
 {
+    CHECK(position < plan->column_count);
+
     struct value value;
 
     row_column(row, plan->columns[position], arena, &value);
@@ -45,6 +47,7 @@ static bool encode_is_identity(const struct live_plan *plan, uint32_t column)
 {
     uint32_t user_columns = plan->table->schema->column_count;
 
+    CHECK(column < user_columns + SYSTEM_COLUMN_COUNT);
     if (column >= user_columns)
         return column == user_columns + SYSTEM_COLUMN_SEQ;
     return plan->table->schema->columns[column].key_position >= 0;

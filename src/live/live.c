@@ -48,6 +48,7 @@ void live_stop(struct live *live)
 
 static struct str live_copy(struct arena *arena, struct str text)
 {
+    CHECK(arena != NULL);
     return arena_copy(arena, text);
 }
 
@@ -58,6 +59,7 @@ static void live_entry_fill(struct subscription *subscription, struct arena *are
     const struct table *table = subscription->plan->table;
     const struct live_peer *peer = subscription->peer;
 
+    CHECK(subscription->plan && subscription->peer);
     *entry = (struct sql_live_entry){
         .live_id = live_copy(arena, subscription->live_id),
         .connection_id = live_copy(arena, peer->options.connection_id),
@@ -111,6 +113,7 @@ static struct subscription *live_find(struct live *live, struct str live_id)
     size_t cursor = 0;
     void *value;
 
+    CHECK(live != NULL);
     pthread_mutex_lock(&live->mutex);
     while (!found && map_next(&live->buckets, &cursor, NULL, &value)) {
         struct bucket *bucket = value;
@@ -129,6 +132,7 @@ enum status live_kill(struct live *live, struct str live_id, struct str actor, e
     struct subscription *subscription = live_find(live, live_id);
     enum status status = STATUS_OK;
 
+    CHECK(!subscription || subscription->live == live);
     if (!subscription)
         return error_set(err, STATUS_LIVE_QUERY_NOT_FOUND, "live query not found: \"%.*s\"",
                          STR_ARG(live_id));

@@ -138,6 +138,9 @@ void subscription_close(struct subscription *subscription, const char *code, con
 const char *subscription_error_code(enum status status);
 void subscription_send_error(struct subscription *subscription, const char *code,
                              const char *message);
+/* A control message, unless the subscription is closed: its id may belong to another one by now. */
+void subscription_tell(struct subscription *subscription,
+                       const struct wire_server_message *message);
 /* Mutex held, state LIVE or HOLDING: sends or holds; false when the consumer is too slow. */
 bool subscription_deliver(struct subscription *subscription, struct wire_message *message,
                           int64_t seq, uint32_t rows);

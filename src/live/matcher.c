@@ -55,6 +55,7 @@ static void matcher_emit(struct change_writer *writer, void *context)
 
 static void matcher_memo_clear(struct memo *memo)
 {
+    CHECK(memo->used && memo->tail);
     for (struct matched_message *matched = memo->first; matched; matched = matched->next)
         wire_message_unref(matched->message);
     *memo = (struct memo){.tail = &memo->first};
@@ -62,6 +63,7 @@ static void matcher_memo_clear(struct memo *memo)
 
 static void matcher_clear_memos(struct matcher *matcher)
 {
+    CHECK(matcher != NULL);
     for (size_t i = 0; i < MEMO_SLOTS; i++) {
         if (matcher->memos[i].used)
             matcher_memo_clear(&matcher->memos[i]);
@@ -77,6 +79,7 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct bucke
     struct change_writer writer;
     struct error error;
 
+    CHECK(bucket->change_count > 0 && subscription->plan);
     if (memo->used && memo->fingerprint == subscription->fingerprint)
         return memo;
     if (memo->used)
@@ -105,6 +108,8 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct bucke
 static void matcher_doom(struct matcher *matcher, struct subscription *subscription,
                          const char *code)
 {
+    CHECK(subscription && code);
+    CHECK(matcher->doomed_count <= matcher->doomed_capacity);
     if (matcher->doomed_count == matcher->doomed_capacity) {
         matcher->doomed_capacity = matcher->doomed_capacity ? matcher->doomed_capacity * 2 : 16;
         matcher->doomed =
@@ -121,6 +126,7 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
 {
     bool keeps_up = true;
 
+    CHECK(subscription->live == matcher->live && memo->used);
     pthread_mutex_lock(&subscription->mutex);
     for (const struct matched_message *matched = memo->first; matched && keeps_up;
          matched = matched->next)
@@ -138,6 +144,7 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
 /* Not under a lock: ends those that could not keep up, with the position to resume from. */
 static void matcher_close_doomed(struct matcher *matcher)
 {
+    CHECK(matcher->doomed_count <= matcher->doomed_capacity);
     for (size_t i = 0; i < matcher->doomed_count; i++) {
         const char *code = matcher->doomed_codes[i];
         bool slow = strcmp(code, "SLOW_CONSUMER") == 0;
@@ -153,6 +160,8 @@ static void matcher_close_doomed(struct matcher *matcher)
 
 static void bucket_add_change(struct bucket *bucket, const struct change *change)
 {
+    CHECK(change != NULL);
+    CHECK(bucket->change_count <= bucket->change_capacity);
     if (bucket->change_count == bucket->change_capacity) {
         bucket->change_capacity = bucket->change_capacity ? bucket->change_capacity * 2 : 8;
         bucket->changes =
@@ -180,6 +189,8 @@ static void matcher_group(struct matcher *matcher, const struct change_group *gr
     struct live *live = matcher->live;
     struct bucket *touched = NULL, **tail = &touched;
 
+    CHECK(matcher->doomed_count == 0);
+    CHECK(group->last >= atomic_load(&live->matched_position));
     pthread_mutex_lock(&live->mutex);
     for (size_t i = 0; live->buckets.count > 0 && i < group->count; i++) {
         const struct change *change = &group->changes[i];
@@ -206,6 +217,7 @@ static void matcher_check_loading(struct matcher *matcher)
     struct live *live = matcher->live;
     int64_t now = clock_monotonic_ms();
 
+    CHECK(matcher->doomed_count == 0);
     pthread_mutex_lock(&live->mutex);
     for (struct subscription *s = live->loading; s; s = s->loading_next) {
         pthread_mutex_lock(&s->mutex);
@@ -225,6 +237,7 @@ static void matcher_lost(struct matcher *matcher)
     size_t cursor = 0;
     void *value;
 
+    CHECK(matcher->doomed_count == 0);
     log_warn("live matcher fell behind the feed: all subscriptions end and may resume");
     pthread_mutex_lock(&live->mutex);
     while (map_next(&live->buckets, &cursor, NULL, &value)) {

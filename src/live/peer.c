@@ -78,6 +78,8 @@ bool peer_has_room(struct live_peer *peer, struct subscription *subscription, si
 
 static void peer_fifo_push(struct live_peer *peer, struct subscription *subscription)
 {
+    CHECK(peer->fifo_count <= peer->fifo_capacity);
+    CHECK(peer->fifo_capacity == 0 || peer->fifo_head < peer->fifo_capacity);
     if (peer->fifo_count == peer->fifo_capacity) {
         size_t capacity = peer->fifo_capacity ? peer->fifo_capacity * 2 : 8;
         struct subscription **grown = mem_calloc(capacity, sizeof *grown);
@@ -216,6 +218,7 @@ static bool peer_count_user(struct live_peer *peer)
     bool fits;
     uintptr_t count;
 
+    CHECK(live && peer->magic == PEER_MAGIC);
     pthread_mutex_lock(&live->mutex);
     count = (uintptr_t)map_get(&live->user_counts, peer->options.user);
     fits = count < live->options.subscriptions_per_user_max;
@@ -244,6 +247,7 @@ static struct subscription *peer_find(struct live_peer *peer, struct str id)
 {
     struct subscription *found;
 
+    CHECK(peer->magic == PEER_MAGIC);
     pthread_mutex_lock(&peer->mutex);
     found = map_get(&peer->subscriptions, id);
     if (found)
@@ -256,6 +260,8 @@ bool peer_forget(struct live_peer *peer, struct subscription *subscription)
 {
     bool known;
 
+    CHECK(peer->magic == PEER_MAGIC);
+    CHECK(subscription->peer == peer);
     pthread_mutex_lock(&peer->mutex);
     known = map_get(&peer->subscriptions, subscription->id) == subscription;
     if (known)
@@ -279,8 +285,10 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
         subscription_close(former, NULL, NULL);
         subscription_unref(former);
     }
-    if (peer->subscriptions.count >= live->options.subscriptions_per_connection_max ||
-        !peer_count_user(peer)) {
+    pthread_mutex_lock(&peer->mutex);
+    size_t known = peer->subscriptions.count;
+    pthread_mutex_unlock(&peer->mutex);
+    if (known >= live->options.subscriptions_per_connection_max || !peer_count_user(peer)) {
         peer_reject(peer, request, "SUBSCRIPTION_LIMIT_EXCEEDED",
                     STR_LIT("too many subscriptions on this connection or of this user"));
         return;
@@ -312,6 +320,7 @@ void live_peer_next_batch(struct live_peer *peer, struct str id)
     struct subscription *subscription = peer_find(peer, id);
     bool start = false;
 
+    CHECK(!subscription || subscription->peer == peer);
     if (!subscription) {
         peer_unknown(peer, id);
         return;
@@ -336,6 +345,7 @@ void live_peer_unsubscribe(struct live_peer *peer, struct str id)
 {
     struct subscription *subscription = peer_find(peer, id);
 
+    CHECK(!subscription || subscription->peer == peer);
     if (!subscription) {
         peer_unknown(peer, id);
         return;

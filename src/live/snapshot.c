@@ -15,7 +15,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-enum { BATCH_BYTES_MAX = LIMIT_SERVER_MESSAGE_BYTES / 2 };
+enum {
+    BATCH_BYTES_MAX = LIMIT_SERVER_MESSAGE_BYTES / 2,
+    SNAPSHOT_QUEUES_MAX = 4, /* unread batches may be so many times live.queue_bytes */
+};
 
 struct snapshot {
     struct view *view;
@@ -69,6 +72,8 @@ static uint64_t snapshot_fingerprint(const struct subscription *subscription,
 static enum status snapshot_compile(struct subscription *subscription, struct live_plan **plan,
                                     struct error *err)
 {
+    CHECK(subscription->live && subscription->peer);
+
     struct live *live = subscription->live;
     const struct live_peer_options *peer = &subscription->peer->options;
     struct sql_caller caller = {
@@ -150,6 +155,7 @@ static void snapshot_send_ack(struct subscription *subscription, uint64_t total_
         .column_count = plan->column_count,
     };
 
+    CHECK(plan && plan->column_count > 0);
     for (uint32_t i = 0; i < plan->column_count; i++) {
         const struct sql_column *from = &plan->column_specs[i];
         columns[i] = (struct wire_column){.name = from->name,
@@ -158,7 +164,7 @@ static void snapshot_send_ack(struct subscription *subscription, uint64_t total_
                                           .not_null = from->not_null,
                                           .unique = from->unique};
     }
-    peer_encode_and_send(subscription->peer, NULL, &ack);
+    subscription_tell(subscription, &ack);
     mem_free(columns);
 }
 
@@ -176,6 +182,7 @@ static void snapshot_emit(struct change_writer *writer, void *context)
     struct subscription *subscription = sender->subscription;
     struct wire_message *message = change_writer_message(writer, subscription);
 
+    CHECK(writer->count > 0);
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->state != SUBSCRIPTION_CLOSED && sender->keeps_up)
         sender->keeps_up = subscription_send(subscription, message, writer->seq, writer->count);
@@ -192,6 +199,7 @@ static enum status snapshot_difference_row(struct subscription *subscription, st
     struct store *store = subscription->live->options.store;
     enum status status;
 
+    CHECK(key.size > 0);
     status =
         snapshot_row_get(subscription, from, key, true, writer->arena, &before, &before_pin, err);
     if (status != STATUS_OK && status != STATUS_ABSENT)
@@ -210,6 +218,8 @@ out:
 static enum status snapshot_catch_up(struct subscription *subscription, struct snapshot *snapshot,
                                      struct error *err)
 {
+    CHECK(snapshot->view != NULL && subscription->plan);
+
     struct snapshot_sender sender = {.subscription = subscription, .keeps_up = true};
     struct view *now = view_acquire(subscription->live->options.store);
     struct snapshot_rows changed;
@@ -248,6 +258,7 @@ static void snapshot_finish(struct subscription *subscription, struct snapshot *
     enum status status = STATUS_OK;
     bool keeps_up = true, caught_up = false;
 
+    CHECK(!snapshot->finished && snapshot->view);
     error_clear(&error);
     snapshot->finished = true;
     while (status == STATUS_OK && !caught_up) {
@@ -309,6 +320,8 @@ static enum status snapshot_send_batch(struct subscription *subscription, struct
     enum status status = STATUS_OK;
     size_t sent = 0;
 
+    CHECK(subscription->batch_size > 0);
+    CHECK(snapshot->next <= rows->count);
     arena_init(&arena, 0);
     buf_init(&text);
     while (status == STATUS_OK && snapshot->next < rows->count &&
@@ -332,7 +345,7 @@ static enum status snapshot_send_batch(struct subscription *subscription, struct
                       .has_last_seq = true,
                       .last_seq = more ? last_seq : view_position(snapshot->view)},
         };
-        peer_encode_and_send(subscription->peer, NULL, &batch);
+        subscription_tell(subscription, &batch);
     }
     buf_clear(&text);
     arena_clear(&arena);
@@ -349,6 +362,7 @@ static enum status snapshot_open(struct subscription *subscription, struct error
     struct live_plan *plan = NULL;
     enum status status;
 
+    CHECK(!subscription->snapshot);
     status = snapshot_compile(subscription, &plan, err);
     if (status != STATUS_OK)
         return status;
@@ -382,6 +396,16 @@ static enum status snapshot_open(struct subscription *subscription, struct error
     return STATUS_OK;
 }
 
+/* Who asks for batches without reading them shall not fill our memory. */
+static bool snapshot_is_read(const struct subscription *subscription)
+{
+    size_t messages, bytes;
+
+    CHECK(subscription->live->options.queue_bytes_max > 0);
+    live_peer_queued(subscription->peer, &messages, &bytes);
+    return bytes / SNAPSHOT_QUEUES_MAX <= subscription->live->options.queue_bytes_max;
+}
+
 /* One batch is asked for; the last one ends loading. */
 static void snapshot_step(struct subscription *subscription)
 {
@@ -393,6 +417,12 @@ static void snapshot_step(struct subscription *subscription)
     if (snapshot->finished)
         return;
     error_clear(&error);
+    if (subscription->has_options && !snapshot_is_read(subscription)) {
+        atomic_fetch_add(&subscription->live->slow_consumers, 1);
+        subscription_close(subscription, "SLOW_CONSUMER",
+                           "the connection does not take its batches fast enough");
+        return;
+    }
     if (subscription->has_options)
         status = snapshot_send_batch(subscription, snapshot, &error);
     if (status != STATUS_OK)
@@ -407,6 +437,7 @@ static bool snapshot_task_continues(struct subscription *subscription)
 {
     struct snapshot *snapshot = subscription->snapshot;
 
+    CHECK(subscription->task_running);
     if (subscription->state != SUBSCRIPTION_CLOSED && subscription->batches_asked > 0) {
         subscription->batches_asked--;
         return true;

@@ -26,6 +26,7 @@ void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit)
 
 void snapshot_rows_clear(struct snapshot_rows *rows)
 {
+    CHECK(rows->count <= rows->capacity);
     mem_free(rows->rows);
     buf_clear(&rows->keys);
     buf_clear(&rows->json);
@@ -42,6 +43,7 @@ static int snapshot_row_compare(const void *a, const void *b)
 {
     const struct snapshot_row *left = a, *right = b;
 
+    CHECK(left && right);
     return left->seq < right->seq ? -1 : left->seq > right->seq;
 }
 
@@ -51,6 +53,7 @@ static void snapshot_rows_trim(struct snapshot_rows *rows)
     struct buf keys, json;
     size_t drop;
 
+    CHECK(rows->count <= rows->capacity);
     if (rows->count > 1)
         qsort(rows->rows, rows->count, sizeof *rows->rows, snapshot_row_compare);
     if (rows->limit < 0 || rows->count <= (size_t)rows->limit)
@@ -83,6 +86,8 @@ static struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, con
 {
     struct snapshot_row *added;
 
+    CHECK(rows->count <= rows->capacity);
+    CHECK(row->key.size > 0 && row->key.size <= UINT32_MAX);
     if (rows->limit >= 0 && rows->count >= TRIM_MIN && rows->count >= 2 * (size_t)rows->limit)
         snapshot_rows_trim(rows);
     if (rows->count == rows->capacity) {
@@ -102,6 +107,7 @@ static struct scan_options snapshot_scan_options(struct subscription *subscripti
 {
     const struct live_plan *plan = subscription->plan;
 
+    CHECK(plan && view);
     return (struct scan_options){
         .view = view,
         .table = plan->table,
@@ -121,6 +127,7 @@ static enum status snapshot_rows_take(struct subscription *subscription, struct 
     enum status status;
     bool matches;
 
+    CHECK(plan && row->bytes.size > 0);
     if (rows->limit == 0 || row_seq(row->bytes) < rows->threshold)
         return STATUS_OK;
     status = live_plan_matches(plan, row, arena, &matches, err);
@@ -181,6 +188,7 @@ static enum status snapshot_rows_hot_threshold(struct subscription *subscription
     int64_t limit = rows->limit;
     enum status status;
 
+    CHECK(view == options->view);
     status = scan_estimate(subscription->live->options.store, options, &estimate, err);
     if (status != STATUS_OK || estimate.segments == 0)
         return status;

@@ -20,6 +20,7 @@ static void subscription_copy_params(struct subscription *subscription,
     struct value *params =
         arena_array(&subscription->arena, request->param_count + 1, sizeof *params);
 
+    CHECK(request->param_count == 0 || request->params);
     for (size_t i = 0; i < request->param_count; i++) {
         params[i] = request->params[i];
         if (!params[i].is_null && value_type_is_text(params[i].type))
@@ -36,6 +37,7 @@ static struct str subscription_options_text(struct subscription *subscription,
     struct buf text;
     struct str copy;
 
+    CHECK(subscription && request);
     if (!request->has_options)
         return STR_EMPTY;
     buf_init(&text);
@@ -111,6 +113,7 @@ void subscription_drop_held(struct subscription *subscription)
 {
     struct held_change *next;
 
+    CHECK(!subscription->held == (subscription->held_count == 0));
     for (struct held_change *held = subscription->held; held; held = next) {
         next = held->next;
         wire_message_unref(held->message);
@@ -166,15 +169,37 @@ void subscription_send_error(struct subscription *subscription, const char *code
     peer_encode_and_send(subscription->peer, NULL, &error);
 }
 
+void subscription_tell(struct subscription *subscription, const struct wire_server_message *message)
+{
+    struct wire_message *framed;
+    struct buf text;
+
+    buf_init(&text);
+    wire_server_message_encode(message, &text);
+    CHECK(text.size > 0);
+    framed = wire_message_new_text(buf_str(&text));
+    buf_clear(&text);
+    pthread_mutex_lock(&subscription->mutex);
+    if (subscription->state != SUBSCRIPTION_CLOSED)
+        peer_send(subscription->peer, NULL, framed);
+    pthread_mutex_unlock(&subscription->mutex);
+    wire_message_unref(framed);
+}
+
 void subscription_close(struct subscription *subscription, const char *code, const char *message)
 {
     struct live *live = subscription->live;
     bool open;
 
+    CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
+    CHECK(!code == !message);
     subscription_ref(subscription);
     atomic_store(&subscription->cancelled, true);
     pthread_mutex_lock(&subscription->mutex);
     open = subscription->state != SUBSCRIPTION_CLOSED;
+    /* Before anybody can see it closed: its id may belong to another one right after. */
+    if (open && code)
+        subscription_send_error(subscription, code, message);
     subscription->state = SUBSCRIPTION_CLOSED;
     subscription_drop_held(subscription);
     if (!subscription->task_running) {
@@ -186,8 +211,6 @@ void subscription_close(struct subscription *subscription, const char *code, con
     router_remove(live, subscription);
     router_loading_remove(subscription);
     pthread_mutex_unlock(&live->mutex);
-    if (open && code)
-        subscription_send_error(subscription, code, message);
     if (peer_forget(subscription->peer, subscription))
         subscription_unref(subscription);
     subscription_unref(subscription);
@@ -199,6 +222,8 @@ static void subscription_hold(struct subscription *subscription, struct wire_mes
     const struct live_options *options = &subscription->live->options;
     struct held_change *held;
 
+    CHECK(!subscription->held == (subscription->held_count == 0));
+    CHECK(subscription->held_tail && !*subscription->held_tail);
     if (subscription->held_overflow)
         return;
     if (subscription->held_bytes + wire_message_bytes(message) > options->queue_bytes_max ||
@@ -218,6 +243,8 @@ static void subscription_hold(struct subscription *subscription, struct wire_mes
 bool subscription_send(struct subscription *subscription, struct wire_message *message, int64_t seq,
                        uint32_t rows)
 {
+    CHECK(subscription->state != SUBSCRIPTION_CLOSED);
+    CHECK(message != NULL);
     if (!peer_has_room(subscription->peer, subscription, wire_message_bytes(message)))
         return false;
     atomic_fetch_add(&subscription->changes, rows);

@@ -25,12 +25,14 @@ void change_writer_init(struct change_writer *writer, const struct live_plan *pl
 
 void change_writer_clear(struct change_writer *writer)
 {
+    CHECK(writer && writer->plan);
     buf_clear(&writer->rows);
     buf_clear(&writer->old_values);
 }
 
 void change_writer_flush(struct change_writer *writer)
 {
+    CHECK(writer->count == 0 || writer->emit);
     if (writer->count > 0)
         writer->emit(writer, writer->context);
     writer->count = 0;
@@ -69,6 +71,7 @@ struct change_side { /* one version of the row, if there is one */
 static enum status change_side_load(struct change_writer *writer, struct str key, struct str bytes,
                                     struct change_side *side, struct error *err)
 {
+    CHECK(key.size > 0);
     side->exists = side->passes = false;
     if (str_is_empty(bytes))
         return STATUS_OK;
@@ -82,6 +85,7 @@ static enum status change_side_load(struct change_writer *writer, struct str key
 static void change_writer_begin(struct change_writer *writer, enum wire_change_type kind,
                                 int64_t seq)
 {
+    CHECK(writer->count < UINT32_MAX);
     if (writer->count > 0 && (writer->kind != kind || writer->rows.size + writer->old_values.size >
                                                           CHANGE_WRITER_BYTES_MAX))
         change_writer_flush(writer);

@@ -188,6 +188,37 @@ static void test_live__snapshot_then_changes(void **state)
     fake_free(ann);
 }
 
+/* Batches that are asked for but not read are bounded; ten rows of 60 kB each, 120 times. */
+static void test_live__batches_nobody_reads(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    struct buf sql;
+    buf_init(&sql);
+    for (int i = 0; i < 12; i++) {
+        buf_reset(&sql);
+        for (int row = 0; row < 10; row++) {
+            buf_printf(&sql, "%s(%d, 1, '", row == 0 ? "INSERT INTO t VALUES " : ", ",
+                       i * 10 + row);
+            for (int at = 0; at < 60000; at += 10)
+                buf_append_str(&sql, STR_LIT("0123456789"));
+            buf_append_str(&sql, STR_LIT("')"));
+        }
+        buf_append_byte(&sql, 0);
+        run_as(fixture, "ann", sql.data);
+    }
+    buf_clear(&sql);
+    ann->takes = false;
+    subscribe(ann, "x", "SELECT * FROM t", ALL_ROWS, 10);
+    fake_expect(ann, "subscription_ack", "\"total_rows\":120");
+    for (int i = 0; i < 7; i++) {
+        fake_expect(ann, "initial_data_batch", "0123456789");
+        live_peer_next_batch(ann->peer, STR_LIT("x"));
+    }
+    fake_expect(ann, "error", "SLOW_CONSUMER");
+    fake_free(ann);
+}
+
 static void test_live__filter_transitions(void **state)
 {
     struct live_fixture *fixture = *state;
@@ -406,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_live__snapshot_then_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__batches_nobody_reads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__filter_transitions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__other_users_and_tables_do_not_show, set_up,
                                         tear_down),
