@@ -151,10 +151,10 @@ void recovery_delete_later(struct store *store, struct str path, int64_t positio
 /* ---- start and stop
  * ------------------------------------------------------------------------------- */
 
-/* Deletes the file of one record and, when that worked, the record. Those of dropped tables too: the
- * last run may have ended before their job was written down. */
-static enum status recovery_run_record(struct store *store, struct str key, struct str value, struct kv_batch *batch,
-                                       struct error *err)
+/* Deletes the file of one record and, when that worked, the record. Those of dropped tables too:
+ * the last run may have ended before their job was written down. */
+static enum status recovery_run_record(struct store *store, struct str key, struct str value,
+                                       struct kv_batch *batch, struct error *err)
 {
     if (value.size != 1 + sizeof(uint64_t) ||
         (value.data[0] != PENDING_WRITE && value.data[0] != PENDING_DELETE))
