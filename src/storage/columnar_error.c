@@ -49,7 +49,7 @@ struct error_pattern {
     enum status status;
 };
 
-/* Finer codes for errors of the binder. */
+/* Finer codes for errors of the binder and of conversions. */
 static const struct error_pattern error_patterns[] = {
     {"Referenced column \"", STATUS_COLUMN_NOT_FOUND},
     {"does not have a column named", STATUS_COLUMN_NOT_FOUND},
@@ -60,6 +60,12 @@ static const struct error_pattern error_patterns[] = {
     {"an explicit cast is required", STATUS_TYPE_MISMATCH},
     {"add explicit type casts", STATUS_TYPE_MISMATCH},
     {"Cannot combine types", STATUS_TYPE_MISMATCH},
+    {"Could not convert string", STATUS_TYPE_MISMATCH},
+    {"field format: ", STATUS_TYPE_MISMATCH},
+    {"alformed JSON", STATUS_TYPE_MISMATCH},
+    {"Failed to cast decimal value", STATUS_CONSTRAINT_VIOLATION},
+    {"value out of range: ", STATUS_CONSTRAINT_VIOLATION},
+    {"out of range for the destination type", STATUS_CONSTRAINT_VIOLATION},
 };
 
 bool columnar_error_is_fatal(const char *message)
@@ -90,7 +96,8 @@ static enum status columnar_error_classify(struct str *text)
         if (!str_starts_with(*text, prefix))
             continue;
         *text = str_from(text->data + prefix.size, text->size - prefix.size);
-        if (error_kinds[i].status != STATUS_INVALID_SQL)
+        if (error_kinds[i].status != STATUS_INVALID_SQL &&
+            error_kinds[i].status != STATUS_SQL_EXECUTION_ERROR)
             return error_kinds[i].status;
         for (size_t k = 0; k < ARRAY_COUNT(error_patterns); k++)
             if (str_find(*text, str_from_c(error_patterns[k].text)) != SIZE_MAX)

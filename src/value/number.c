@@ -171,7 +171,12 @@ static enum status number_apply(enum number_operator op, const struct value *a,
         return number_integer(op, type, a->integer, b->integer, out, err);
     if (type == VALUE_DECIMAL)
         return number_decimal(op, value_decimal_of(a), value_decimal_of(b), out, err);
-    return number_real(op, type, value_real_of(a), value_real_of(b), out, err);
+    double left = value_real_of(a), right = value_real_of(b);
+    if (type == VALUE_FLOAT) {
+        left = (double)(float)left;
+        right = (double)(float)right;
+    }
+    return number_real(op, type, left, right, out, err);
 }
 
 enum status value_add(const struct value *a, const struct value *b, struct value *out,

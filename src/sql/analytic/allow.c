@@ -370,6 +370,8 @@ static const char *const ALLOW_SCALARS[] = {
     "|",
     "||",
     "~",
+    "~>",
+    "~>>",
 };
 
 /* Aggregates and window functions. */

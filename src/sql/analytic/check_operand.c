@@ -1,9 +1,9 @@
 /* check_operand.c — literals and parameters that stand beside a column in a comparison.
  *
  * Four things are decided by the column, not by the literal, and DuckDB decides them otherwise: a
- * timestamp's offset counts (DuckDB drops it), bytes are written in hex or base64, a text parameter has the column's type, and
- * enumerated columns of system tables ignore case. The column is looked for among the tables of the
- * same SELECT only; anything else is left to DuckDB.
+ * timestamp's offset counts (DuckDB drops it), bytes are written in hex or base64, a text parameter
+ * has the column's type, and enumerated columns of system tables ignore case. The column is looked
+ * for among the tables of the same SELECT only; anything else is left to DuckDB.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -69,13 +69,13 @@ static void operand_replace(struct check *check, const struct tree *node, struct
     struct token token;
     struct buf quoted;
 
-    CHECK(text.data);
+    CHECK(text.data || text.size == 0);
     if (location < 0 || (uint64_t)location >= check->plan->sql.size)
         return;
     lexer_init(&lexer, check->plan->sql);
     lexer.offset = (uint32_t)location;
     token = lexer_next(&lexer);
-    if (!token_is_string(&token) || token.start != (uint32_t)location)
+    if (!token_is_string(&token) || token.kind == TOKEN_BYTES || token.start != (uint32_t)location)
         return;
     buf_init(&quoted);
     splice_append_quoted(&quoted, text, '\'');

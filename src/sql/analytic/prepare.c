@@ -65,7 +65,7 @@ const char *const *analytic_setup(size_t *count)
         "> " ANALYTIC_BIG_REPLACE
         " THEN error('the result of replace is too long') ELSE system.main.replace(s, a, b) END",
         "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
-        "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.\"->\"(a, b)",
+        "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.json_extract(a, b)",
         "CREATE OR REPLACE MACRO \"~>>\"(a, b) AS system.main.\"->>\"(a, b)",
         /* INT, as in PostgreSQL, not BIGINT */
         "CREATE OR REPLACE MACRO length(a) AS CAST(system.main.length(a) AS INTEGER)",
@@ -91,6 +91,43 @@ static bool analytic_is_json_key(struct lexer ahead)
     return token_is_string(&token) || token.kind == TOKEN_INTEGER || token.kind == TOKEN_PARAM;
 }
 
+static bool analytic_is_char(const struct lexer *lexer, const struct token *token, char c)
+{
+    CHECK(token->end <= lexer->text.size);
+    return token->kind == TOKEN_OTHER && lexer->text.data[token->start] == c;
+}
+
+/* `= ANY (ARRAY[a, b])` → `IN (a, b)` and blanks: the same, but literals get the column's type. */
+static void analytic_replace_any(struct lexer ahead, const struct token *equals, char *text)
+{
+    static const char *const words[] = {"any", "(", "array", "["};
+    struct token token = *equals;
+    uint32_t depth = 1, open;
+
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+        token = lexer_next(&ahead);
+        if (!str_equal_nocase(token_text(ahead.text, &token), str_from_c(words[i])))
+            return;
+    }
+    open = token.start;
+    while (depth > 0) {
+        token = lexer_next(&ahead);
+        if (token.kind == TOKEN_END || token.kind == TOKEN_ERROR ||
+            (token.start == open + 1 && analytic_is_char(&ahead, &token, ']')))
+            return;
+        depth += analytic_is_char(&ahead, &token, '[');
+        depth -= analytic_is_char(&ahead, &token, ']');
+    }
+    CHECK(token.start > open && open > equals->start + 3);
+    uint32_t close = token.start;
+    if (lexer_next(&ahead).kind != TOKEN_RIGHT_PAREN)
+        return;
+    memset(text + equals->start, ' ', open - equals->start);
+    memcpy(text + equals->start, "IN", 2);
+    text[open] = '(';
+    text[close] = ' ';
+}
+
 /* What DuckDB reads otherwise, exchanged for texts of the same length: it knows no `x`, and its ->
  * and ->> bind weaker than comparisons. The operators that take their place bind as PostgreSQL's;
  * macros give them their meaning. */
@@ -106,6 +143,8 @@ static void analytic_replace_tokens(struct analytic_plan *plan)
     lexer_init(&lexer, plan->sql);
     do {
         token = lexer_next(&lexer);
+        if (token.kind == TOKEN_EQ)
+            analytic_replace_any(lexer, &token, text);
         if (token.kind == TOKEN_ARROW_TEXT)
             memcpy(text + token.start, "~>>", 3);
         if (token.kind == TOKEN_ARROW && analytic_is_json_key(lexer))

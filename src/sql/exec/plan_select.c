@@ -1,7 +1,7 @@
 /* plan_select.c — binds a SELECT on one table, or without FROM, for the point/range executor.
  *
  * What is not expressible answers NOT_SUPPORTED, and plan.c hands the text to DuckDB. Aggregates
- * are taken only where our result type is PostgreSQL's exactly: count, min, max, and sum of
+ * are taken only where our result type is DuckDB's exactly: count, min, max, and sum of
  * integers and DECIMAL, over the whole result, without anything around them.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -41,11 +41,7 @@ static bool plan_has_aggregate(const struct ast_expr *tree)
 static bool plan_sum_type(enum value_type from, struct data_type *type)
 {
     CHECK(type != NULL);
-    if (from == VALUE_SMALLINT || from == VALUE_INT) {
-        *type = plan_bigint;
-        return true;
-    }
-    if (from != VALUE_BIGINT && from != VALUE_DECIMAL)
+    if (!value_type_is_integer(from) && from != VALUE_DECIMAL)
         return false;
     type->kind = VALUE_DECIMAL;
     type->precision = 38;

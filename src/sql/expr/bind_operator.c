@@ -1,8 +1,8 @@
 /* bind_operator.c — types of binary operators and of expressions with several results.
  *
  *   comparison   numbers among each other (exactly; with a FLOAT or DOUBLE both sides become
- * FLOAT or DOUBLE, so that d = 0.1 finds what was stored as 0.1), DATE with TIMESTAMP, UUID with TEXT, else
- * equal types
+ * FLOAT or DOUBLE, so that d = 0.1 finds what was stored as 0.1), DATE with TIMESTAMP, UUID with
+ * TEXT, else equal types
  *   + - * / %    value_arithmetic_type; DATE ± integer, DATE - DATE, moment ± INTERVAL
  *   ||           one side TEXT, the other is written as text
  *
@@ -237,6 +237,9 @@ static enum status operator_arithmetic(struct expr_binder *binder, const struct 
                                   value_type_name(b));
     if (!value_arithmetic_type(a, b, &type))
         return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
+    if (type == VALUE_FLOAT && (a == VALUE_DECIMAL || b == VALUE_DECIMAL)) /* last digits differ */
+        return expr_not_supported(binder, tree->start, "%s %s %s", value_type_name(a),
+                                  operator_text(tree->op), value_type_name(b));
     *out = expr_node_new(binder, NODE_ARITHMETIC, type, tree, 2);
     (*out)->op = tree->op;
     if (type == VALUE_DECIMAL)
@@ -408,6 +411,8 @@ enum status expr_common_type(struct expr_binder *binder, struct expr_node **args
         known = true;
     }
     for (size_t i = 0; i < count; i += step) {
+        if (out->kind == VALUE_FLOAT && args[i]->type.kind == VALUE_DECIMAL)
+            return expr_not_supported(binder, args[i]->start, "%s of FLOAT and DECIMAL", what);
         enum status status = expr_coerce(binder, &args[i], out->kind);
 
         if (status != STATUS_OK)

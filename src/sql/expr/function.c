@@ -135,9 +135,16 @@ static enum status function_bind_extreme(struct expr_binder *binder, struct expr
 /* Keeps the type of the first argument. */
 static enum status function_bind_nullif(struct expr_binder *binder, struct expr_node *node)
 {
-    enum status status = expr_match(binder, "=", &node->args[0], &node->args[1]);
+    enum value_type a = node->args[0]->type.kind, b = node->args[1]->type.kind;
+    bool known = !node->args[0]->unknown && !node->args[1]->unknown;
 
     CHECK(node->arg_count == 2);
+    if (known && a != b &&
+        (a == VALUE_FLOAT || b == VALUE_FLOAT || a == VALUE_DOUBLE ||
+         b == VALUE_DOUBLE)) /* the result has the type of the first */
+        return expr_not_supported(binder, node->start, "NULLIF(%s, %s)", value_type_name(a),
+                                  value_type_name(b));
+    enum status status = expr_match(binder, "=", &node->args[0], &node->args[1]);
     node->type = node->args[0]->type;
     return status;
 }

@@ -1,10 +1,9 @@
 /* json_path.c — `->` and `->>` on JSON text, without building a tree.
  *
  * The text is valid JSON (checked when it was stored; TEXT values are checked here), so that
- * walking only has to find where values end: skipping counts brackets and steps over strings. As in
- * PostgreSQL's json type the last of equal keys counts, a negative index counts from the end, and a
- * step into something that has no
- * such part gives NULL.
+ * walking only has to find where values end: skipping counts brackets and steps over strings. Of
+ * equal keys the first counts, as in DuckDB (PostgreSQL: the last); a negative index counts from
+ * the end; a step into something that has no such part gives NULL.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
@@ -143,6 +142,73 @@ static bool json_unescape(struct str raw, struct arena *arena, struct str *out)
     return true;
 }
 
+/* Appends the string at `at` with only the escapes that JSON needs. Returns what is behind it. */
+static size_t json_copy_string(struct str json, size_t at, struct arena *arena, struct buf *out)
+{
+    size_t end = json_skip_string(json, at);
+    struct str text = str_from(json.data + at, end - at);
+
+    CHECK(text.size >= 2);
+    if (memchr(text.data, '\\', text.size) == NULL ||
+        !json_unescape(str_from(text.data + 1, text.size - 2), arena, &text)) {
+        buf_append_str(out, str_from(json.data + at, end - at));
+        return end;
+    }
+    buf_append_byte(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        static const char plain[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
+        const char *found = memchr(plain, text.data[i], sizeof(plain) - 1);
+
+        if (found != NULL)
+            buf_printf(out, "\\%c", letters[found - plain]);
+        else if ((unsigned char)text.data[i] < ' ')
+            buf_printf(out, "\\u%04X", (unsigned char)text.data[i]);
+        else
+            buf_append_byte(out, text.data[i]);
+    }
+    buf_append_byte(out, '"');
+    return end;
+}
+
+/* Appends the number or word at `at`: 1.50 becomes 1.5. Returns what is behind it. */
+static size_t json_copy_plain(struct str json, size_t at, struct buf *out)
+{
+    size_t end = at;
+
+    while (end < json.size && strchr(" \t\r\n,:]}", json.data[end]) == NULL)
+        end++;
+    CHECK(end > at);
+    struct str text = str_from(json.data + at, end - at);
+    if (memchr(text.data, '.', text.size) && !memchr(text.data, 'e', text.size) &&
+        !memchr(text.data, 'E', text.size)) {
+        while (text.data[text.size - 1] == '0' && text.data[text.size - 2] != '.')
+            text.size--;
+    }
+    buf_append_str(out, text);
+    return end;
+}
+
+/* A part of a JSON text without blanks and needless escapes, as DuckDB gives it. */
+static struct str json_compact(struct str json, struct arena *arena)
+{
+    struct buf out;
+    struct str result;
+
+    CHECK(json.size > 0);
+    buf_init(&out);
+    for (size_t at = json_blanks(json, 0); at < json.size; at = json_blanks(json, at)) {
+        if (json.data[at] == '"')
+            at = json_copy_string(json, at, arena, &out);
+        else if (strchr("{}[]:,", json.data[at]) != NULL)
+            buf_append_byte(&out, json.data[at++]);
+        else
+            at = json_copy_plain(json, at, &out);
+    }
+    result = arena_copy(arena, buf_str(&out));
+    buf_clear(&out);
+    return result;
+}
+
 /* The value of `key` in the object at `at`; empty if there is none. */
 static struct str json_member(struct str json, size_t at, struct str key, struct arena *arena)
 {
@@ -225,7 +291,9 @@ static enum status json_run(struct expr_call *call)
     enum status status = json_source(call, &found);
 
     if (status == STATUS_OK)
-        *call->out = found.size > 0 ? value_text(VALUE_JSON, found) : value_null(VALUE_JSON);
+        *call->out = found.size > 0
+                         ? value_text(VALUE_JSON, json_compact(found, call->context->arena))
+                         : value_null(VALUE_JSON);
     CHECK(status != STATUS_OK || call->out->type == VALUE_JSON);
     return status;
 }
@@ -246,6 +314,8 @@ static enum status json_run_text(struct expr_call *call)
         if (!json_unescape(str_from(found.data + 1, found.size - 2), call->context->arena, &found))
             return error_set(call->err, STATUS_SQL_EXECUTION_ERROR,
                              "unsupported Unicode escape sequence in JSON");
+    } else {
+        found = json_compact(found, call->context->arena);
     }
     *call->out = value_text(VALUE_TEXT, found);
     return STATUS_OK;

@@ -212,7 +212,7 @@ const struct expr_function expr_function_concat_op = {.name = "||",
                                                       .result = VALUE_TEXT,
                                                       .run = text_run_concat_op};
 
-/* concat(…): NULLs are skipped, booleans are t and f, as in PostgreSQL. */
+/* concat(…): NULLs are skipped. */
 enum status expr_run_concat(struct expr_call *call)
 {
     size_t size = 0;
@@ -222,7 +222,7 @@ enum status expr_run_concat(struct expr_call *call)
         struct value *arg = &call->args[i];
 
         if (!arg->is_null && arg->type == VALUE_BOOLEAN)
-            *arg = value_text(VALUE_TEXT, arg->boolean ? STR_LIT("t") : STR_LIT("f"));
+            *arg = value_text(VALUE_TEXT, arg->boolean ? STR_LIT("true") : STR_LIT("false"));
         size += arg->is_null ? 0 : arg->text.size;
     }
     text_join(call, size);

@@ -200,7 +200,7 @@ static void test_expr__calculates(void **state)
         {"i + 'x'", "!TYPE_MISMATCH"},
         {"i + t", "!TYPE_MISMATCH"},
         {"t + 1", "!TYPE_MISMATCH"},
-        {"f % 2", "!TYPE_MISMATCH"},
+        {"f % 2", "!NOT_SUPPORTED"},
         {"-t", "!TYPE_MISMATCH"},
         {"b + 1", "!TYPE_MISMATCH"},
         {"dt + 1", "2026-02-01"},
@@ -305,7 +305,7 @@ static void test_expr__casts(void **state)
         {"(i + 1)::text", "6"},
         {"date '2026-02-30'", "!CONSTRAINT_VIOLATION"},
         {"'{\"a\": 1}'::json -> 'a'", "1"},
-        {"(j ->> 'a')::int + 1", "3"},
+        {"(j ->> 'a')::int + 1", "2"},
     };
     CHECK_ALL(cases);
 }
@@ -365,8 +365,8 @@ static void test_expr__chooses(void **state)
 static void test_expr__reads_json(void **state)
 {
     static const char *const cases[][2] = {
-        {"j -> 'a'", "2"},
-        {"j ->> 'a'", "2"},
+        {"j -> 'a'", "1"},
+        {"j ->> 'a'", "1"},
         {"j -> 'b' -> 'c' -> 0", "10"},
         {"j -> 'b' -> 'c' ->> 1", "x\ny"},
         {"j -> 'b' -> 'c' -> 1", "\"x\\ny\""},
@@ -378,9 +378,9 @@ static void test_expr__reads_json(void **state)
         {"j -> 0", "NULL"},
         {"j -> 'nosuch'", "NULL"},
         {"j -> 'a' -> 'x'", "NULL"},
-        {"j -> 'b' ->> 'c'", "[10, \"x\\ny\", null, true]"},
+        {"j -> 'b' ->> 'c'", "[10,\"x\\ny\",null,true]"},
         {"j ->> 'e\xc3\xa9'", "\xf0\x9f\x98\x80"},
-        {"j ->> 'a' = '2'", "true"},
+        {"j ->> 'a' = '1'", "true"},
         {"'[1,[2,3]]'::text -> 1 -> 0", "2"},
         {"t -> 'a'", "?TYPE_MISMATCH"},
         {"'{\"x\":\"\\u0000\"}'::json ->> 'x'", "?SQL_EXECUTION_ERROR"},

@@ -134,7 +134,7 @@ static void test_expr_text__runs_functions(void **state)
         {"lower(t)", "hello"},
         {"upper('stra\xc3\x9f"
          "e \xc3\xa9 \xd1\x8f')",
-         "STRA\xc3\x9f"
+         "STRA\xe1\xba\x9e"
          "E \xc3\x89 \xd0\xaf"},
         {"lower('\xc3\x89\xce\xa3')", "\xc3\xa9\xcf\x83"},
         {"upper('\xc8\xbf')", "\xe2\xb1\xbe"},
@@ -155,7 +155,7 @@ static void test_expr_text__runs_functions(void **state)
         {"substr(t, s)", "ello"},
         {"substring('\xc3\xa9x\xc3\xa9', 2, 2)", "x\xc3\xa9"},
         {"substring(nt, 1)", "NULL"},
-        {"concat(t, null, 1, b)", "Hello1t"},
+        {"concat(t, null, 1, b)", "Hello1true"},
         {"concat(nt)", ""},
         {"concat(d, '/', dt)", "12.50/2026-01-31"},
         {"trim('  x ')", "x"},
@@ -221,7 +221,7 @@ static void test_expr_text__maps_case_both_ways(void **state)
     assert_int_equal(letter_upper('a'), 'A');
     assert_int_equal(letter_upper('['), '[');
     assert_int_equal(letter_lower(0x130), 'i');
-    assert_int_equal(letter_upper(0xdf), 0xdf);
+    assert_int_equal(letter_upper(0xdf), 0x1e9e); /* as DuckDB */
     assert_int_equal(letter_upper(0x1c6), 0x1c4);
 }
 

@@ -47,7 +47,7 @@ static void test_number__results_and_types(void **state)
         {VALUE_DOUBLE, "1", '/', VALUE_INT, "4", VALUE_DOUBLE, "0.25"},
         {VALUE_DECIMAL, "0.5", '+', VALUE_DOUBLE, "0.25", VALUE_DOUBLE, "0.75"},
         {VALUE_FLOAT, "0.1", '+', VALUE_FLOAT, "0.2", VALUE_FLOAT, "0.3"},
-        {VALUE_FLOAT, "1.5", '*', VALUE_INT, "2", VALUE_DOUBLE, "3"},
+        {VALUE_FLOAT, "1.5", '*', VALUE_INT, "2", VALUE_FLOAT, "3"},
     };
     struct arena arena;
     struct error err;
