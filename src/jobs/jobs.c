@@ -360,7 +360,8 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
     enum status status = job_row_status(jobs, id, status_text, err);
     CHECK(status != STATUS_END);
     if (status == STATUS_ABSENT)
-        return error_set(err, STATUS_JOB_NOT_FOUND, "job \"%.*s\" does not exist", STR_ARG(id));
+        return error_set(err, STATUS_JOB_NOT_FOUND, "job not found: job \"%.*s\" does not exist",
+                         STR_ARG(id));
     if (status != STATUS_OK)
         return status;
     return error_set(err, STATUS_INVALID_OPERATION, "job \"%.*s\" is already %s", STR_ARG(id),
