@@ -35,6 +35,7 @@ static enum cli_exit command_fail(const char *text)
 
 static const char *command_argument(const struct command_line *line, size_t i)
 {
+    CHECK(line && line->cli);
     return i < line->count ? line->arguments[i] : NULL;
 }
 
@@ -81,6 +82,7 @@ const char *command_help(void)
 /* on, off, or the other way round; false when the word is unknown. */
 static bool command_switch(const char *word, bool *value)
 {
+    CHECK(value != NULL);
     if (word && strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
         return false;
     *value = word ? strcmp(word, "on") == 0 : !*value;
@@ -126,11 +128,13 @@ static enum cli_exit command_format(struct command_line *line)
 
 static enum cli_exit command_sql(struct cli *cli, const char *sql)
 {
+    CHECK(cli && sql && *sql);
     return execute_unit(cli, str_from_c(sql), 0);
 }
 
 static enum cli_exit command_tables(struct command_line *line)
 {
+    CHECK(line && line->cli);
     return command_sql(line->cli, "SHOW TABLES");
 }
 
@@ -155,6 +159,7 @@ static enum cli_exit command_describe(struct command_line *line)
 
 static enum cli_exit command_users(struct command_line *line)
 {
+    CHECK(line && line->cli);
     return command_sql(line->cli, "SHOW USERS");
 }
 
@@ -181,6 +186,7 @@ static bool command_pause(int64_t seconds)
 {
     struct timespec left = {.tv_sec = seconds};
 
+    CHECK(seconds >= 0);
     while (nanosleep(&left, &left) != 0 && errno == EINTR) {
         if (interrupt_is_set())
             return false;
@@ -215,6 +221,7 @@ static enum cli_exit command_watch(struct command_line *line)
 
 static enum cli_exit command_include(struct command_line *line)
 {
+    CHECK(line && line->cli);
     return execute_file(line->cli, line->arguments[0]);
 }
 
@@ -335,6 +342,7 @@ static enum cli_exit command_login(struct command_line *line)
 
 static enum cli_exit command_logout(struct command_line *line)
 {
+    CHECK(line && line->cli);
     return credentials_logout(line->cli);
 }
 
@@ -357,6 +365,7 @@ static enum cli_exit command_history(struct command_line *line)
 
 static enum cli_exit command_no_subscription(struct command_line *line)
 {
+    CHECK(line && line->cli);
     (void)line;
     return command_fail("no subscription is running");
 }

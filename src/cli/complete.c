@@ -51,6 +51,7 @@ void names_forget(struct names *names)
 
 static void names_add(struct names *names, const char *text)
 {
+    CHECK(names != NULL);
     if (text && *text)
         (void)map_put(&names->words, str_from_c(text), names); /* a known one stays */
 }
@@ -62,6 +63,7 @@ static void names_fetch(struct names *names, kalam_client *client)
     kalam_results *results = NULL;
     struct buf full;
 
+    CHECK(names && !names->fetched);
     names->fetched = true; /* a server that refuses is not asked at every TAB */
     if (!client || kalam_query(client, sql, &results, NULL) != KALAM_OK) {
         kalam_results_free(results);

@@ -153,6 +153,8 @@ static const char *config_take(void *context, const struct toml_entry *entry)
 
 enum cli_exit config_load(const char *path, struct options *options, struct buf *problem)
 {
+    CHECK(options && problem);
+
     char *own = path ? NULL : config_path("config.toml", true);
     const char *name = path ? path : own;
     struct toml_problem wrong;

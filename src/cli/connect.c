@@ -13,6 +13,7 @@ enum { STATEMENT_TIMEOUT_MS = 3600 * 1000, HEALTH_TIMEOUT_MS = 10000 };
 
 enum cli_exit connect_exit_code(const kalam_error *error)
 {
+    CHECK(error != NULL);
     switch (error->status) {
     case KALAM_OK:
         return CLI_OK;

@@ -101,6 +101,7 @@ void execute_show(struct cli *cli, const kalam_results *results, size_t number)
 
 static bool execute_is_word(struct str word, const char *name)
 {
+    CHECK(name && *name);
     return str_equal_nocase(word, str_from_c(name));
 }
 
@@ -110,6 +111,7 @@ static bool execute_needs_job(struct str unit)
     struct str word = split_first_word(unit);
     size_t size = unit.size;
 
+    CHECK(word.size <= size);
     if (!execute_is_word(word, "backup") && !execute_is_word(word, "restore"))
         return false;
     return size < 6 || !execute_is_word(str_from(unit.data + size - 6, 6), " async");

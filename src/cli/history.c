@@ -38,6 +38,7 @@ static char *history_unescape(struct str line)
     struct buf text;
     size_t size;
 
+    CHECK(line.size == 0 || line.data);
     buf_init(&text);
     for (size_t i = 0; i < line.size; i++) {
         char c = line.data[i];
@@ -167,6 +168,7 @@ void history_wipe(struct history *history)
 
 size_t history_count(const struct history *history)
 {
+    CHECK(history != NULL);
     return history->count;
 }
 

@@ -30,6 +30,7 @@ struct live {
 
 static bool live_is_json(const struct live *live)
 {
+    CHECK(live && live->cli);
     return live->cli->format == FORMAT_JSON;
 }
 
@@ -59,6 +60,7 @@ static void live_append_time(struct live *live)
 
 static void live_append_value(struct live *live, const char *text)
 {
+    CHECK(live != NULL);
     width_append_clean(&live->line, str_from_c(text ? text : "NULL"));
 }
 

@@ -16,6 +16,7 @@ static bool main_wants_color(const struct options *options, bool terminal)
 {
     const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
 
+    CHECK(options != NULL);
     if (options->color != CHOICE_AUTO)
         return options->color == CHOICE_ON;
     return terminal && term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
@@ -26,6 +27,7 @@ static enum cli_exit main_run(struct cli *cli)
     const struct options *options = cli->options;
     enum cli_exit code = connect_check_health(cli);
 
+    CHECK(options && cli->client);
     if (code != CLI_OK)
         return code;
     if (options->command)
@@ -40,6 +42,7 @@ static enum cli_exit main_act(struct cli *cli)
 {
     enum cli_exit code;
 
+    CHECK(cli && cli->options);
     switch (cli->options->action) {
     case ACTION_HELP:
         fputs(options_usage(), stdout);

@@ -74,6 +74,7 @@ const char *options_usage(void)
 
 void options_init(struct options *options)
 {
+    CHECK(options != NULL);
     *options = (struct options){.progress = true, .rows_max = 1000};
 }
 
@@ -155,6 +156,7 @@ char *options_make_url(const char *host, int port)
 
 static bool options_take_number(const char *text, int64_t max, int64_t *out)
 {
+    CHECK(text && out && max >= 1);
     return str_to_int64(str_from_c(text), out) && *out >= 1 && *out <= max;
 }
 

@@ -50,6 +50,8 @@ static bool output_grid(FILE *out, const kalam_results *results, size_t s,
 
 static bool output_text(FILE *out, char *text, const char *end)
 {
+    CHECK(out && end);
+
     bool ok = text && fputs(text, out) >= 0 && fputs(end, out) >= 0;
 
     kalam_text_free(text);

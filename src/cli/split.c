@@ -33,6 +33,7 @@ static size_t split_skip_quoted(struct str text, size_t at, bool backslashes)
 
 static size_t split_skip_line_comment(struct str text, size_t at)
 {
+    CHECK(at <= text.size);
     while (at < text.size && text.data[at] != '\n')
         at++;
     return at;
@@ -78,6 +79,7 @@ static size_t split_skip_dollar(struct str text, size_t at)
 
 static bool split_starts_comment(struct str text, size_t at, char first, char second)
 {
+    CHECK(text.size == 0 || text.data);
     return at + 1 < text.size && text.data[at] == first && text.data[at + 1] == second;
 }
 
@@ -164,6 +166,7 @@ static bool split_begins_transaction(struct str statement)
 {
     struct str word = split_first_word(statement);
 
+    CHECK(word.size <= statement.size);
     return str_equal_nocase(word, STR_LIT("begin")) || str_equal_nocase(word, STR_LIT("start"));
 }
 
@@ -171,6 +174,7 @@ static bool split_ends_transaction(struct str statement)
 {
     struct str word = split_first_word(statement);
 
+    CHECK(word.size <= statement.size);
     return str_equal_nocase(word, STR_LIT("commit")) ||
            str_equal_nocase(word, STR_LIT("rollback")) || str_equal_nocase(word, STR_LIT("end"));
 }

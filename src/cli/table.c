@@ -20,6 +20,7 @@ static bool table_write(FILE *out, struct buf *text)
 /* Text of a cell as it may be shown. */
 static struct str table_clean(struct buf *scratch, const char *cell)
 {
+    CHECK(scratch != NULL);
     buf_reset(scratch);
     width_append_clean(scratch, str_from_c(cell ? cell : "NULL"));
     return buf_str(scratch);
@@ -29,6 +30,7 @@ static size_t table_total(const size_t *widths, size_t count)
 {
     size_t total = 1;
 
+    CHECK(widths || count == 0);
     for (size_t c = 0; c < count; c++)
         total += widths[c] + 3;
     return total;
@@ -37,6 +39,7 @@ static size_t table_total(const size_t *widths, size_t count)
 /* Takes cells from the widest columns until the table fits or all are at their least. */
 static void table_fit(size_t *widths, size_t count, size_t width_max)
 {
+    CHECK(widths && count > 0);
     for (size_t c = 0; c < count; c++)
         widths[c] = widths[c] > width_max ? width_max : widths[c];
     while (table_total(widths, count) > width_max) {
@@ -179,6 +182,7 @@ bool table_print_expanded(FILE *out, const struct grid *grid, const struct outpu
 
 static void table_markdown_cell(struct buf *text, const char *cell)
 {
+    CHECK(text != NULL);
     buf_append_byte(text, ' ');
     for (const char *at = cell ? cell : "NULL"; *at; at++) {
         if (*at == '\n')

@@ -38,6 +38,7 @@ static char *terminal_read_line(int fd)
     ssize_t got;
     char c = 0;
 
+    CHECK(fd >= 0);
     buf_init(&line);
     while ((got = read(fd, &c, 1)) == 1 && c != '\n')
         buf_append_byte(&line, (uint8_t)c);
@@ -78,11 +79,13 @@ static char *terminal_ask_on(const char *prompt, bool echo)
 
 char *terminal_ask_secret(const char *prompt)
 {
+    CHECK(prompt && *prompt);
     return terminal_ask_on(prompt, false);
 }
 
 char *terminal_ask(const char *prompt)
 {
+    CHECK(prompt && *prompt);
     return terminal_ask_on(prompt, true);
 }
 
@@ -189,6 +192,7 @@ void spinner_stop(struct spinner *spinner)
 {
     if (!spinner)
         return;
+    CHECK(!spinner->stop);
     pthread_mutex_lock(&spinner->mutex);
     spinner->stop = true;
     pthread_cond_broadcast(&spinner->stopped);

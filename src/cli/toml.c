@@ -93,6 +93,7 @@ static const char *toml_read_value(struct toml_reader *reader, struct toml_entry
     size_t size = 0;
     struct str word;
 
+    CHECK(reader && entry);
     if (reader->line.size > 0 && *reader->line.data == '"') {
         const char *wrong = toml_read_text(reader, &reader->text);
         entry->kind = TOML_TEXT;

@@ -28,6 +28,7 @@ size_t width_of(struct str text)
 {
     size_t total = 0, cells;
 
+    CHECK(text.size == 0 || text.data);
     for (size_t at = 0; at < text.size;) {
         at += width_step(text, at, &cells);
         total += cells;

@@ -164,6 +164,7 @@ void kalam_client_free(kalam_client *client)
 {
     if (!client)
         return;
+    CHECK(client->http && client->url);
     live_socket_free(client->live);
     http_free(client->http);
     mem_free(client->url);
@@ -237,6 +238,7 @@ static char *client_json_copy(const struct json *json, const char *key)
 {
     struct str text;
 
+    CHECK(key && *key);
     return json_string(json_get(json, key), &text) ? mem_strdup(text) : NULL;
 }
 
@@ -313,6 +315,7 @@ kalam_status kalam_login(kalam_client *client, const char *user, const char *pas
     client_error_clear(error);
     if (!client || !user || !password || !out)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "user and password are needed");
+    CHECK(client->http && client->url);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false);
     status = client_login(client, user, password, out, error);
@@ -347,6 +350,7 @@ kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kala
     client_error_clear(error);
     if (!client || !refresh_token || !out)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a refresh token is needed");
+    CHECK(client->http && client->url);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false);
     status = client_refresh(client, refresh_token, out, error);
@@ -411,6 +415,7 @@ kalam_status kalam_setup(kalam_client *client, const char *root_password, const 
     if (!client || !root_password || !user || !password)
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "root_password, user and password are needed");
+    CHECK(client->http && client->url);
     arena_init(&arena, 0);
     buf_init(&body);
     json_object_begin(&body);
@@ -440,6 +445,7 @@ kalam_status kalam_health(kalam_client *client, char *version, size_t size, kala
     client_error_clear(error);
     if (!client)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a client is needed");
+    CHECK(client->http && client->url);
     arena_init(&arena, 0);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false);

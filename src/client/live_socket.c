@@ -194,6 +194,7 @@ static void live_socket_pause(struct live_socket *socket, int64_t ms)
     struct timespec until;
     uint8_t jitter;
 
+    CHECK(ms >= 0 && ms <= BACKOFF_MAX_MS);
     id_random(&jitter, sizeof jitter);
     ms += ms * jitter / 1024;
     clock_gettime(CLOCK_REALTIME, &until);

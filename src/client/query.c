@@ -71,6 +71,7 @@ static bool query_is_idempotent(struct str sql)
     struct str text = str_trim(sql);
     size_t semicolon = str_find(text, STR_LIT(";"));
 
+    CHECK(sql.size == 0 || sql.data);
     if (semicolon != SIZE_MAX && semicolon + 1 < text.size)
         return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -86,6 +87,7 @@ static void query_wait(int ms)
 {
     struct timespec wait = {ms / 1000, (long)(ms % 1000) * 1000000};
 
+    CHECK(ms >= 0 && ms < 1000000);
     nanosleep(&wait, NULL);
 }
 
@@ -203,6 +205,7 @@ kalam_status kalam_query_params(kalam_client *client, const char *sql, const kal
     if (!client || !sql || !out || (count > 0 && !params))
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "client, statement and a place for results are needed");
+    CHECK(client->http && client->url);
     *out = NULL;
     if (client_check_text(sql, params, count, error) != KALAM_OK)
         return KALAM_INVALID_ARGUMENT;

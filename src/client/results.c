@@ -12,12 +12,14 @@ void kalam_results_free(kalam_results *results)
 {
     if (!results)
         return;
+    CHECK(results->reply.result_count == 0 || results->reply.results);
     arena_clear(&results->arena);
     mem_free(results);
 }
 
 static const struct wire_result *results_at(const kalam_results *results, size_t s)
 {
+    CHECK(!results || results->reply.result_count == 0 || results->reply.results);
     return results && s < results->reply.result_count ? &results->reply.results[s] : NULL;
 }
 
@@ -26,6 +28,7 @@ static const struct json *results_cell(const kalam_results *results, size_t s, s
 {
     const struct wire_result *result = results_at(results, s);
 
+    CHECK(!result || results);
     if (!result || !result->rows || row >= result->rows->count ||
         column >= result->rows->items[row].count)
         return NULL;
@@ -54,12 +57,14 @@ static const struct wire_column *results_column(const kalam_results *results, si
 {
     const struct wire_result *result = results_at(results, s);
 
+    CHECK(!result || result->column_count == 0 || result->columns);
     return result && column < result->column_count ? &result->columns[column] : NULL;
 }
 
 /* query.c has put a NUL behind it. */
 static const char *results_c_text(struct str text)
 {
+    CHECK(text.size == 0 || text.data);
     return text.size > 0 ? text.data : "";
 }
 
@@ -67,6 +72,7 @@ const char *kalam_column_name(const kalam_results *results, size_t s, size_t col
 {
     const struct wire_column *found = results_column(results, s, column);
 
+    CHECK(!found || found->name.size == 0 || found->name.data);
     return found ? results_c_text(found->name) : "";
 }
 
@@ -131,6 +137,7 @@ const char *kalam_text(const kalam_results *results, size_t s, size_t row, size_
     kalam_results *cache = (kalam_results *)(uintptr_t)results;
     const char **slot;
 
+    CHECK(!cell || results);
     if (!cell || !of || cell->kind == JSON_NULL)
         return NULL;
     slot = results_text_slot(cache, s, row, column);
@@ -177,6 +184,7 @@ static char *results_take(struct buf *text)
 {
     size_t size;
 
+    CHECK(text != NULL);
     buf_append_byte(text, 0);
     return buf_take(text, &size);
 }
@@ -221,6 +229,7 @@ char *kalam_to_json(const kalam_results *results, size_t s)
  */
 static void results_csv_field(struct buf *out, const char *text)
 {
+    CHECK(out != NULL);
     if (!text)
         return;
     if (*text && !strpbrk(text, "\",\r\n")) {

@@ -20,6 +20,7 @@ static bool subscribe_is_word_byte(char c)
 
 static size_t subscribe_skip_blank(struct str sql, size_t at)
 {
+    CHECK(at <= sql.size);
     while (at < sql.size) {
         struct str rest = str_from(sql.data + at, sql.size - at);
         size_t end;
@@ -70,6 +71,7 @@ static bool subscribe_next(struct str sql, size_t *at, struct subscribe_token *t
 
 static bool subscribe_is(const struct subscribe_token *token, const char *word)
 {
+    CHECK(token && word && *word);
     return str_equal_nocase(token->text, str_from_c(word));
 }
 
@@ -80,6 +82,7 @@ static size_t subscribe_bare_table(struct str sql)
     size_t at = 0, found = SIZE_MAX;
     bool first = true, subscribe = false;
 
+    CHECK(sql.size == 0 || sql.data);
     while (found == SIZE_MAX && subscribe_next(sql, &at, &token)) {
         bool names_table = token.depth == 0 && (subscribe_is(&token, "from") ||
                                                 (subscribe && subscribe_is(&token, "to")));

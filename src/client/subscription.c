@@ -73,6 +73,7 @@ void subscription_end(struct kalam_subscription *subscription, struct event_item
 
 static void subscription_push_plain(struct kalam_subscription *subscription, kalam_event_type type)
 {
+    CHECK(subscription != NULL);
     subscription_push(subscription, event_item_new(subscription, type));
 }
 
@@ -223,6 +224,7 @@ kalam_status kalam_subscribe(kalam_client *client, const char *sql,
     if (!client || !sql || !out || (options && options->param_count > 0 && !options->params))
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "client, statement and a place for the subscription are needed");
+    CHECK(client->http && client->url);
     *out = NULL;
     if (client_check_text(sql, options ? options->params : NULL,
                           options && options->params ? options->param_count : 0, error) != KALAM_OK)
@@ -252,6 +254,7 @@ static kalam_status subscription_wait(kalam_subscription *subscription, int time
     struct timespec until;
     int waited = 0;
 
+    CHECK(subscription->queue || subscription->queued == 0);
     clock_gettime(CLOCK_REALTIME, &until);
     int64_t nanoseconds = until.tv_nsec + (int64_t)(timeout_ms % 1000) * 1000000;
     until.tv_sec += timeout_ms / 1000 + nanoseconds / 1000000000;
@@ -274,6 +277,7 @@ kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms,
 
     if (!subscription || !out)
         return KALAM_INVALID_ARGUMENT;
+    CHECK(subscription->socket != NULL);
     pthread_mutex_lock(&subscription->mutex);
     event_item_free(subscription->current);
     subscription->current = NULL;
@@ -305,6 +309,7 @@ bool kalam_sub_is_active(const kalam_subscription *subscription)
 
     if (!subscription)
         return false;
+    CHECK(subscription->socket != NULL);
     pthread_mutex_lock(&locked->mutex);
     active = locked->active;
     pthread_mutex_unlock(&locked->mutex);
@@ -315,6 +320,7 @@ void kalam_sub_close(kalam_subscription *subscription)
 {
     if (!subscription)
         return;
+    CHECK(subscription->socket != NULL);
     live_socket_unsubscribe(subscription->socket, subscription, UNSUBSCRIBE_WAIT_MS);
     live_socket_remove(subscription->socket, subscription);
     event_item_free(subscription->current);
@@ -352,6 +358,7 @@ size_t kalam_event_columns(const kalam_event *event, size_t row, bool old)
 
 static struct arena *event_arena(const kalam_event *event)
 {
+    CHECK(event && event->internal);
     return &((struct event_item *)(uintptr_t)event->internal)->arena;
 }
 
@@ -359,6 +366,7 @@ const char *kalam_event_name(const kalam_event *event, size_t row, bool old, siz
 {
     const struct json *object = event_row(event, row, old);
 
+    CHECK(!object || (event && event->internal));
     return object && column < object->count
                ? arena_copy(event_arena(event), object->keys[column]).data
                : "";

@@ -13,6 +13,8 @@ static const char *text_time(const struct json *json, enum value_type type, stru
     struct buf text;
     struct str copy;
 
+    CHECK(json->kind == JSON_INTEGER);
+    CHECK(type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME);
     buf_init(&text);
     value_format(&value, &text);
     copy = arena_copy(arena, buf_str(&text));
@@ -42,6 +44,7 @@ const char *client_text(const struct json *json, enum value_type type, struct ar
     struct buf text;
     struct str copy;
 
+    CHECK(arena != NULL);
     if (!json || json->kind == JSON_NULL)
         return NULL;
     if (json->kind == JSON_STRING)
@@ -98,5 +101,6 @@ static void client_json_write_at(const struct json *json, struct buf *out, int d
 
 void client_json_write(const struct json *json, struct buf *out)
 {
+    CHECK(json && out);
     client_json_write_at(json, out, 0);
 }

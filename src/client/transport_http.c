@@ -38,6 +38,7 @@ void http_free(struct http *http)
 {
     if (!http)
         return;
+    CHECK(http->curl != NULL);
     curl_easy_cleanup(http->curl);
     mem_free(http);
 }

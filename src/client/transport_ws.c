@@ -50,6 +50,7 @@ struct websocket {
 /* Waits for `events` until `end` in short slices, so that giving up is noticed. 0 or an errno. */
 static int websocket_await(int fd, short events, int64_t end, const atomic_bool *cancelled)
 {
+    CHECK(fd >= 0 && events != 0);
     for (;;) {
         struct pollfd wait = {.fd = fd, .events = events};
         int64_t left = end - clock_monotonic_ms();
@@ -136,6 +137,8 @@ static bool websocket_address(const char *url, char host[256], char port[8])
 
 static bool websocket_write_all(int fd, struct str bytes, int64_t end, const atomic_bool *cancelled)
 {
+    CHECK(fd >= 0);
+    CHECK(bytes.size == 0 || bytes.data);
     while (bytes.size > 0) {
         ssize_t wrote = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
         if (wrote < 0 && errno == EAGAIN && websocket_await(fd, POLLOUT, end, cancelled) != 0)
@@ -300,6 +303,7 @@ static void websocket_message(wslay_event_context_ptr context,
 {
     struct websocket *socket = user;
 
+    CHECK(socket && message);
     (void)context;
     if (message->opcode == WSLAY_TEXT_FRAME && socket->message)
         socket->message(socket->message_context,
@@ -350,6 +354,7 @@ void websocket_close(struct websocket *socket)
 {
     if (!socket)
         return;
+    CHECK(socket->outbox_tail != NULL);
     if (socket->context) {
         if (!socket->broken) {
             wslay_event_queue_close(socket->context, 1000, NULL, 0);

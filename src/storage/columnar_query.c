@@ -62,6 +62,7 @@ static enum status query_error(struct columnar_query *query, const char *message
 
 static bool query_starts_with(struct str sql, struct str word)
 {
+    CHECK(word.size > 0);
     return sql.size > word.size && str_equal_nocase(str_from(sql.data, word.size), word) &&
            (sql.data[word.size] == ' ' || sql.data[word.size] == '\n');
 }
@@ -209,6 +210,7 @@ static bool query_casts(struct columnar_query *query, bool is_prepared, const ch
 /* The statement without what may end it. */
 static struct str query_trim(struct str sql)
 {
+    CHECK(sql.size == 0 || sql.data != NULL);
     sql = str_trim(sql);
     while (sql.size > 0 && sql.data[sql.size - 1] == ';')
         sql = str_trim(str_from(sql.data, sql.size - 1));
@@ -297,6 +299,8 @@ static void query_drop_result(struct columnar_query *query)
 static enum status query_start(struct columnar_query *query,
                                const struct columnar_query_options *options, struct error *err)
 {
+    CHECK(query != NULL && options != NULL);
+
     const char **casts = NULL;
     size_t count = 0;
     enum status status = query_prepare(query, options->sql, options, err);

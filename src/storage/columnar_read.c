@@ -45,6 +45,7 @@ struct parquet_reader {
 
 static void parquet_schema_free(struct parquet_schema *schema)
 {
+    CHECK(schema != NULL);
     for (size_t i = 0; i < schema->count; i++)
         mem_free((void *)(uintptr_t)schema->columns[i].name.data);
     mem_free(schema);
@@ -63,6 +64,7 @@ static void parquet_schemas_forget(struct columnar *columnar)
 
 void parquet_schemas_clear(struct columnar *columnar)
 {
+    CHECK(columnar != NULL);
     parquet_schemas_forget(columnar);
 }
 

@@ -80,6 +80,7 @@ static void scan_free(void *argument)
 {
     struct scan *scan = argument;
 
+    CHECK(scan != NULL);
     if (scan->cursor != NULL)
         scan->of.source->close(scan->cursor);
     mem_free(scan->chunk.vectors);

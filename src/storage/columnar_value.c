@@ -88,6 +88,7 @@ static uint64_t uuid_word(const uint8_t *bytes)
 {
     uint64_t word = 0;
 
+    CHECK(bytes != NULL);
     for (int i = 0; i < 8; i++)
         word = word << 8 | bytes[i];
     return word;
@@ -95,6 +96,7 @@ static uint64_t uuid_word(const uint8_t *bytes)
 
 static void uuid_from_words(uint8_t out[16], uint64_t upper, uint64_t lower)
 {
+    CHECK(out != NULL);
     for (int i = 0; i < 8; i++) {
         out[i] = (uint8_t)(upper >> (56 - 8 * i));
         out[8 + i] = (uint8_t)(lower >> (56 - 8 * i));
@@ -263,11 +265,13 @@ void column_decoder_init(struct column_decoder *decoder, duckdb_logical_type typ
 
 static enum status value_not_representable(const char *what, struct error *err)
 {
+    CHECK(what != NULL);
     return error_set(err, STATUS_SQL_EXECUTION_ERROR, "%s", what);
 }
 
 static enum status value_decode_real(double real, struct column_cell *cell, struct error *err)
 {
+    CHECK(cell != NULL);
     if (!isfinite(real))
         return value_not_representable("the result is not a finite number", err);
     cell->real = real;
@@ -280,6 +284,7 @@ static enum status value_decode_huge(__int128 value, struct column_cell *cell, s
     static const uint64_t ten_19 = UINT64_C(10000000000000000000);
     const __int128 limit = (__int128)ten_19 * (__int128)ten_19; /* 10^38 */
 
+    CHECK(cell != NULL);
     if (value >= limit || value <= -limit)
         return value_not_representable("the result has more than 38 digits", err);
     cell->decimal = value;
@@ -289,6 +294,7 @@ static enum status value_decode_huge(__int128 value, struct column_cell *cell, s
 static enum status value_decode_uhuge(unsigned __int128 value, struct column_cell *cell,
                                       struct error *err)
 {
+    CHECK(cell != NULL);
     if (value >> 127 != 0)
         return value_not_representable("the result has more than 38 digits", err);
     return value_decode_huge((__int128)value, cell, err);
@@ -298,6 +304,7 @@ static __int128 value_read_huge(const void *data, size_t row)
 {
     __int128 value;
 
+    CHECK(data != NULL);
     memcpy(&value, (const char *)data + row * sizeof(value), sizeof(value));
     return value;
 }
@@ -325,6 +332,10 @@ static enum status value_decode_timestamp(duckdb_type physical, int64_t raw,
                      : physical == DUCKDB_TYPE_TIMESTAMP_MS ? 1000
                                                             : 1;
 
+    CHECK(cell != NULL);
+    CHECK(physical == DUCKDB_TYPE_TIMESTAMP_S || physical == DUCKDB_TYPE_TIMESTAMP_MS ||
+          physical == DUCKDB_TYPE_TIMESTAMP_NS || physical == DUCKDB_TYPE_TIMESTAMP ||
+          physical == DUCKDB_TYPE_TIMESTAMP_TZ);
     if (raw == INT64_MAX || raw == -INT64_MAX ||
         __builtin_mul_overflow(raw, factor, &cell->integer))
         return value_not_representable("the result is not a finite point in time", err);
@@ -335,6 +346,7 @@ static enum status value_decode_timestamp(duckdb_type physical, int64_t raw,
 
 static enum status value_decode_date(int32_t raw, struct column_cell *cell, struct error *err)
 {
+    CHECK(cell != NULL);
     if (raw == INT32_MAX || raw == -INT32_MAX)
         return value_not_representable("the result is not a finite date", err);
     cell->integer = raw;
@@ -345,12 +357,14 @@ static void value_decode_text(const duckdb_string_t *text, struct column_cell *c
 {
     uint32_t size = text->value.inlined.length;
 
+    CHECK(cell != NULL);
     cell->text = str_from(
         size <= STRING_INLINE_BYTES ? text->value.inlined.inlined : text->value.pointer.ptr, size);
 }
 
 static void value_decode_uuid(const duckdb_hugeint *uuid, struct column_cell *cell)
 {
+    CHECK(uuid != NULL && cell != NULL);
     uuid_from_words(cell->uuid, (uint64_t)uuid->upper ^ UINT64_C(1) << 63, uuid->lower);
 }
 
@@ -358,6 +372,7 @@ static void value_decode_uuid(const duckdb_hugeint *uuid, struct column_cell *ce
 static enum status value_decode(const struct column_decoder *decoder, const void *data, size_t row,
                                 struct column_cell *cell, struct error *err)
 {
+    CHECK(decoder != NULL && data != NULL && cell != NULL);
     switch ((int)decoder->physical) {
     case DUCKDB_TYPE_BOOLEAN:
         cell->boolean = ((const bool *)data)[row];

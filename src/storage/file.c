@@ -54,6 +54,8 @@ static int file_fsync(int fd)
 
 enum status file_sync(const char *path, const char *shown, struct error *err)
 {
+    CHECK(path != NULL && shown != NULL);
+
     enum status status = STATUS_OK;
     int fd = file_open(path, O_RDONLY, 0);
 

@@ -12,6 +12,7 @@
 /* One part between slashes: not empty, ".", "..", nor with control characters or a backslash. */
 static bool files_part_is_valid(struct str part)
 {
+    CHECK(part.size == 0 || part.data != NULL);
     if (part.size == 0 || part.size > FILES_NAME_MAX)
         return false;
     if (str_equal(part, STR_LIT(".")) || str_equal(part, STR_LIT("..")))
@@ -24,6 +25,7 @@ static bool files_part_is_valid(struct str part)
 
 bool files_path_is_valid(struct str path)
 {
+    CHECK(path.size == 0 || path.data != NULL);
     if (path.size == 0 || path.size > FILES_PATH_MAX)
         return false;
     for (size_t from = 0; from <= path.size;) {
@@ -65,6 +67,8 @@ enum status files_stage(struct files *files, const char *path, char **out, struc
 
 enum status files_publish(struct files *files, const char *path, struct error *err)
 {
+    CHECK(files != NULL && files->driver->publish != NULL);
+
     enum status status = files_check(files, path, err);
 
     return status == STATUS_OK ? files->driver->publish(files, path, err) : status;
@@ -72,6 +76,7 @@ enum status files_publish(struct files *files, const char *path, struct error *e
 
 void files_abandon(struct files *files, const char *path)
 {
+    CHECK(files != NULL && files->driver->abandon != NULL);
     if (files_check(files, path, NULL) == STATUS_OK)
         files->driver->abandon(files, path);
 }
@@ -95,6 +100,8 @@ enum status files_size(struct files *files, const char *path, uint64_t *size, st
 
 enum status files_delete(struct files *files, const char *path, struct error *err)
 {
+    CHECK(files != NULL && files->driver->remove != NULL);
+
     enum status status = files_check(files, path, err);
 
     return status == STATUS_OK ? files->driver->remove(files, path, err) : status;

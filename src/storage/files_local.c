@@ -27,6 +27,7 @@ struct local_files {
 
 static struct local_files *local_files(struct files *files)
 {
+    CHECK(files != NULL);
     return CONTAINER_OF(files, struct local_files, base);
 }
 
@@ -85,6 +86,8 @@ static enum status local_make_folders(struct files *files, const char *path, str
 
 static enum status local_stage_empty(const char *temporary, const char *path, struct error *err)
 {
+    CHECK(temporary != NULL && path != NULL);
+
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 
     if (fd < 0)
@@ -117,6 +120,7 @@ static enum status local_publish(struct files *base, const char *path, struct er
     char *temporary = local_temporary(base, path), *full = local_full(base, path);
     enum status status = file_sync(temporary, path, err);
 
+    CHECK(temporary != NULL && full != NULL);
     if (status != STATUS_OK)
         goto out;
     if (rename(temporary, full) != 0) {
@@ -161,6 +165,7 @@ static void local_abandon(struct files *base, const char *path)
 static enum status local_local_path(struct files *files, const char *path, char **out,
                                     struct error *err)
 {
+    CHECK(out != NULL);
     (void)err;
     *out = local_full(files, path);
     return STATUS_OK;
@@ -173,6 +178,7 @@ static enum status local_size(struct files *files, const char *path, uint64_t *s
     char *full = local_full(files, path);
     struct stat info;
 
+    CHECK(size != NULL);
     if (stat(full, &info) != 0)
         status = file_error(errno, "size of", path, err);
     else if (!S_ISREG(info.st_mode))
@@ -207,6 +213,7 @@ static enum status local_checksum(struct files *files, const char *path, uint64_
     enum status status;
     struct buf content;
 
+    CHECK(checksum != NULL);
     buf_init(&content);
     status = file_read_all(full, SIZE_MAX, &content, err);
     if (status == STATUS_OK)

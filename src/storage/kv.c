@@ -97,6 +97,7 @@ void kv_close(struct kv *kv)
 
 static bool kv_name_is_valid(struct str name)
 {
+    CHECK(name.size == 0 || name.data != NULL);
     if (name.size == 0 || name.size > KV_NAME_MAX)
         return false;
     for (size_t i = 0; i < name.size; i++)
@@ -215,6 +216,7 @@ struct kv_batch *kv_batch_new(struct kv *kv)
 
 void kv_batch_free(struct kv_batch *batch)
 {
+    CHECK(batch == NULL || batch->kv != NULL);
     if (batch != NULL)
         batch->kv->driver->batch_free(batch);
 }
@@ -274,6 +276,7 @@ struct kv_iterator *kv_iterator_open(struct kv *kv, struct kv_space *space,
 
 void kv_iterator_close(struct kv_iterator *iterator)
 {
+    CHECK(iterator == NULL || iterator->driver != NULL);
     if (iterator != NULL)
         iterator->driver->iterator_close(iterator);
 }

@@ -54,6 +54,7 @@ void directory_record_write(char out[DIRECTORY_RECORD_BYTES], const struct direc
 
 bool directory_record_read(struct str bytes, struct directory_record *out)
 {
+    CHECK(out != NULL);
     if (bytes.size != DIRECTORY_RECORD_BYTES || bytes.data[0] != DIRECTORY_FORMAT ||
         (uint8_t)bytes.data[1] >= DIRECTORY_POOLS || (uint8_t)bytes.data[2] > 1)
         return false;
@@ -74,6 +75,7 @@ uint64_t directory_prefix_read(const char *bytes)
 {
     uint64_t number = 0;
 
+    CHECK(bytes != NULL);
     for (int i = 0; i < DIRECTORY_PREFIX_BYTES; i++)
         number = number << 8 | (uint8_t)bytes[i];
     return number;
@@ -94,11 +96,14 @@ void directory_pool_name(char out[DIRECTORY_FAMILY_MAX], unsigned flags)
 
 bool directory_family_is_pool(const char *name)
 {
+    CHECK(name != NULL && *name != '\0');
     return name[0] == ' ';
 }
 
 unsigned directory_family_flags(const char *name)
 {
+    CHECK(name != NULL);
+
     const char *bar = strrchr(name, '|');
 
     if (bar == NULL || bar[1] < '0' || bar[1] >= '0' + DIRECTORY_POOLS)
@@ -108,6 +113,9 @@ unsigned directory_family_flags(const char *name)
 
 void directory_full_key_init(struct directory_full_key *out, const char *prefix, struct str key)
 {
+    CHECK(out != NULL);
+    CHECK(key.size == 0 || key.data != NULL);
+
     char *to = out->buffer;
 
     out->heap = NULL;
@@ -124,6 +132,7 @@ void directory_full_key_init(struct directory_full_key *out, const char *prefix,
 
 void directory_full_key_clear(struct directory_full_key *key)
 {
+    CHECK(key != NULL);
     mem_free(key->heap);
 }
 
@@ -131,5 +140,6 @@ size_t directory_user_size(struct str key, size_t skip)
 {
     const char *colon = key.size > skip ? memchr(key.data + skip, ':', key.size - skip) : NULL;
 
+    CHECK(skip <= DIRECTORY_PREFIX_BYTES);
     return colon == NULL ? 0 : (size_t)(colon - key.data) + 1;
 }

@@ -70,6 +70,7 @@ struct memory_iterator {
 
 static struct memory_kv *memory_kv(struct kv *kv)
 {
+    CHECK(kv != NULL);
     return CONTAINER_OF(kv, struct memory_kv, base);
 }
 
@@ -78,6 +79,7 @@ static enum status memory_space_create(struct kv *kv, struct str name, unsigned 
 {
     struct memory_space *space = mem_zalloc(sizeof(*space));
 
+    CHECK(kv != NULL && out != NULL);
     (void)kv;
     (void)err;
     kv_space_init(&space->base, name, flags);
@@ -91,6 +93,7 @@ static void memory_space_free(struct kv *kv, struct kv_space *base)
     struct memory_space *space = CONTAINER_OF(base, struct memory_space, base);
     struct memory_node *node = space->head.next[0];
 
+    CHECK(space->head.newest == NULL);
     (void)kv;
     while (node != NULL) {
         struct memory_node *next = node->next[0];
@@ -109,6 +112,7 @@ static void memory_space_free(struct kv *kv, struct kv_space *base)
 
 static enum status memory_space_drop(struct kv *kv, struct kv_space *space, struct error *err)
 {
+    CHECK(space != NULL);
     (void)err;
     pthread_mutex_lock(&memory_kv(kv)->mutex);
     memory_space_free(kv, space);
@@ -120,6 +124,7 @@ static uint64_t memory_space_bytes(struct kv *kv, struct kv_space *space)
 {
     uint64_t bytes;
 
+    CHECK(space != NULL);
     pthread_mutex_lock(&memory_kv(kv)->mutex);
     bytes = CONTAINER_OF(space, struct memory_space, base)->bytes;
     pthread_mutex_unlock(&memory_kv(kv)->mutex);
@@ -133,6 +138,7 @@ static struct memory_node *memory_search(struct memory_space *space, struct str 
 {
     struct memory_node *node = &space->head;
 
+    CHECK(space != NULL);
     for (int level = MEMORY_LEVELS - 1; level >= 0; level--) {
         while (node->next[level] != NULL) {
             int order = str_compare(node->next[level]->key, key);
@@ -151,6 +157,7 @@ static struct memory_node *memory_node_get(struct memory_space *space, struct st
     struct memory_node *path[MEMORY_LEVELS];
     struct memory_node *node = memory_search(space, key, false, path)->next[0];
 
+    CHECK(node == NULL || str_compare(node->key, key) >= 0);
     if (node != NULL && str_equal(node->key, key))
         return node;
     node = mem_zalloc(sizeof(*node));
@@ -184,6 +191,8 @@ static void memory_node_change(struct memory_space *space, struct memory_node *n
 static const struct memory_version *memory_node_version(const struct memory_node *node,
                                                         uint64_t sequence)
 {
+    CHECK(node != NULL);
+
     const struct memory_version *version = node->newest;
 
     while (version != NULL && version->sequence > sequence)
@@ -200,6 +209,8 @@ static enum status memory_get(struct kv *base, struct kv_space *base_space,
     const struct memory_version *version = NULL;
     const struct memory_node *node;
 
+    CHECK(base_space != NULL && out != NULL);
+    CHECK(snapshot == NULL || snapshot->kv == base);
     (void)flags;
     (void)err;
     pthread_mutex_lock(&kv->mutex);
@@ -225,6 +236,7 @@ static struct kv_snapshot *memory_snapshot_new(struct kv *kv)
 {
     struct memory_snapshot *snapshot = mem_alloc(sizeof(*snapshot));
 
+    CHECK(kv != NULL);
     snapshot->base.kv = kv;
     pthread_mutex_lock(&memory_kv(kv)->mutex);
     snapshot->sequence = memory_kv(kv)->sequence;
@@ -234,6 +246,7 @@ static struct kv_snapshot *memory_snapshot_new(struct kv *kv)
 
 static void memory_snapshot_free(struct kv *kv, struct kv_snapshot *snapshot)
 {
+    CHECK(snapshot->kv == kv);
     (void)kv;
     mem_free(snapshot);
 }
@@ -242,6 +255,7 @@ static struct kv_batch *memory_batch_new(struct kv *kv)
 {
     struct memory_batch *batch = mem_alloc(sizeof(*batch));
 
+    CHECK(kv != NULL);
     batch->base.kv = kv;
     buf_init(&batch->changes);
     return &batch->base;
@@ -249,12 +263,14 @@ static struct kv_batch *memory_batch_new(struct kv *kv)
 
 static void memory_batch_free(struct kv_batch *batch)
 {
+    CHECK(batch != NULL);
     buf_clear(&CONTAINER_OF(batch, struct memory_batch, base)->changes);
     mem_free(batch);
 }
 
 static void memory_batch_reset(struct kv_batch *batch)
 {
+    CHECK(batch != NULL);
     buf_reset(&CONTAINER_OF(batch, struct memory_batch, base)->changes);
 }
 
@@ -267,6 +283,8 @@ static void memory_batch_add(struct kv_batch *base, enum memory_change_kind kind
                                    .first_size = first.size,
                                    .second_size = second.size};
 
+    CHECK(base != NULL && space != NULL);
+    CHECK(first.size == 0 || first.data != NULL);
     buf_append(&batch->changes, &change, sizeof(change));
     buf_append_str(&batch->changes, first);
     buf_append_str(&batch->changes, second);
@@ -275,11 +293,13 @@ static void memory_batch_add(struct kv_batch *base, enum memory_change_kind kind
 static void memory_batch_put(struct kv_batch *batch, struct kv_space *space, struct str key,
                              struct str value)
 {
+    CHECK(value.size == 0 || value.data != NULL);
     memory_batch_add(batch, MEMORY_PUT, space, key, value);
 }
 
 static void memory_batch_delete(struct kv_batch *batch, struct kv_space *space, struct str key)
 {
+    CHECK(key.size == 0 || key.data != NULL);
     memory_batch_add(batch, MEMORY_DELETE, space, key, STR_EMPTY);
 }
 
@@ -299,6 +319,7 @@ static void memory_write_change(const struct memory_change *change, struct str f
 {
     struct memory_space *space = change->space;
 
+    CHECK(space != NULL && sequence > 0);
     if (change->kind != MEMORY_DELETE_RANGE) {
         memory_node_change(space, memory_node_get(space, first), sequence,
                            change->kind == MEMORY_PUT ? &second : NULL);
@@ -338,6 +359,7 @@ static enum status memory_write(struct kv *base, struct kv_batch *base_batch,
 
 static enum status memory_sync(struct kv *kv, struct error *err)
 {
+    CHECK(kv != NULL);
     (void)kv;
     (void)err;
     return STATUS_OK;
@@ -349,6 +371,8 @@ static struct kv_iterator *memory_iterator_open(struct kv *base, struct kv_space
     struct memory_kv *kv = memory_kv(base);
     struct memory_iterator *iterator = mem_zalloc(sizeof(*iterator));
 
+    CHECK(space != NULL && options != NULL);
+    CHECK(options->snapshot == NULL || options->snapshot->kv == base);
     iterator->base.driver = base->driver;
     iterator->kv = kv;
     iterator->space = CONTAINER_OF(space, struct memory_space, base);
@@ -364,6 +388,7 @@ static struct kv_iterator *memory_iterator_open(struct kv *base, struct kv_space
 
 static struct memory_iterator *memory_iterator(struct kv_iterator *iterator)
 {
+    CHECK(iterator != NULL);
     return CONTAINER_OF(iterator, struct memory_iterator, base);
 }
 
@@ -371,6 +396,7 @@ static void memory_iterator_close(struct kv_iterator *base)
 {
     struct memory_iterator *iterator = memory_iterator(base);
 
+    CHECK(iterator->kv != NULL);
     mem_free((void *)(uintptr_t)iterator->lower.data);
     mem_free((void *)(uintptr_t)iterator->upper.data);
     mem_free(iterator);
@@ -378,6 +404,7 @@ static void memory_iterator_close(struct kv_iterator *base)
 
 static bool memory_iterator_is_inside(const struct memory_iterator *iterator, struct str key)
 {
+    CHECK(iterator != NULL);
     return str_compare(key, iterator->lower) >= 0 &&
            (iterator->upper.size == 0 || str_compare(key, iterator->upper) < 0);
 }
@@ -385,6 +412,7 @@ static bool memory_iterator_is_inside(const struct memory_iterator *iterator, st
 /* From `node` on upwards to the first key that exists and lies inside. Lock held. */
 static void memory_iterator_forward(struct memory_iterator *iterator, struct memory_node *node)
 {
+    CHECK(node != &iterator->space->head);
     while (node != NULL && memory_iterator_is_inside(iterator, node->key) &&
            memory_node_version(node, iterator->sequence) == NULL)
         node = node->next[0];
@@ -398,6 +426,7 @@ static void memory_iterator_backward(struct memory_iterator *iterator, struct me
 {
     struct memory_node *head = &iterator->space->head;
 
+    CHECK(node != NULL);
     while (node != head && memory_iterator_is_inside(iterator, node->key) &&
            memory_node_version(node, iterator->sequence) == NULL)
         node = memory_search(iterator->space, node->key, false, NULL);
@@ -411,6 +440,7 @@ static void memory_seek(struct kv_iterator *base, struct str key)
     struct memory_iterator *iterator = memory_iterator(base);
     struct str from = str_compare(key, iterator->lower) < 0 ? iterator->lower : key;
 
+    CHECK(iterator->sequence <= iterator->kv->sequence);
     pthread_mutex_lock(&iterator->kv->mutex);
     memory_iterator_forward(iterator, memory_search(iterator->space, from, false, NULL)->next[0]);
     pthread_mutex_unlock(&iterator->kv->mutex);
@@ -426,6 +456,7 @@ static void memory_seek_for_prev(struct kv_iterator *base, struct str key)
     struct memory_iterator *iterator = memory_iterator(base);
     struct memory_node *node;
 
+    CHECK(iterator->space != NULL);
     pthread_mutex_lock(&iterator->kv->mutex);
     if (iterator->upper.size > 0 && str_compare(key, iterator->upper) >= 0)
         node = memory_search(iterator->space, iterator->upper, false, NULL);
@@ -440,6 +471,7 @@ static void memory_seek_last(struct kv_iterator *base)
     struct memory_iterator *iterator = memory_iterator(base);
     struct memory_node *node = &iterator->space->head;
 
+    CHECK(iterator->space != NULL);
     if (iterator->upper.size > 0) {
         memory_seek_for_prev(base, iterator->upper);
         return;
@@ -475,11 +507,13 @@ static void memory_prev(struct kv_iterator *base)
 
 static bool memory_is_valid(const struct kv_iterator *iterator)
 {
+    CHECK(iterator != NULL);
     return ((const struct memory_iterator *)iterator)->node != NULL;
 }
 
 static struct str memory_key(const struct kv_iterator *iterator)
 {
+    CHECK(((const struct memory_iterator *)iterator)->node != NULL);
     return ((const struct memory_iterator *)iterator)->node->key;
 }
 
@@ -497,6 +531,7 @@ static struct str memory_value(const struct kv_iterator *base)
 
 static enum status memory_status(struct kv_iterator *iterator, struct error *err)
 {
+    CHECK(iterator != NULL);
     (void)iterator;
     (void)err;
     return STATUS_OK;
@@ -507,6 +542,7 @@ static void memory_stats(struct kv *kv, struct kv_stats *out)
     size_t cursor = 0;
     void *space;
 
+    CHECK(out != NULL);
     pthread_mutex_lock(&kv->lock);
     while (map_next(&kv->spaces, &cursor, NULL, &space))
         out->memtable_bytes += memory_space_bytes(kv, space);
@@ -520,6 +556,7 @@ static void memory_flush(struct kv *kv, struct kv_space *space)
 
 static void memory_compact(struct kv *kv, struct kv_space *space, struct str start, struct str end)
 {
+    CHECK(kv != NULL && space != NULL);
     (void)kv;
     (void)space;
     (void)start;

@@ -74,6 +74,7 @@ struct rocks_iterator {
 
 static struct rocks_kv *rocks_kv(struct kv *kv)
 {
+    CHECK(kv != NULL);
     return CONTAINER_OF(kv, struct rocks_kv, spaces.base);
 }
 
@@ -124,6 +125,7 @@ static void rocks_transform_free(void *state)
 
 static size_t rocks_transform_size(void *state, const char *key, size_t size)
 {
+    CHECK(state != NULL);
     return directory_user_size(str_from(key, size), *(const size_t *)state);
 }
 
@@ -136,16 +138,19 @@ static char *rocks_transform(void *state, const char *key, size_t size, size_t *
 
 static unsigned char rocks_transform_in_domain(void *state, const char *key, size_t size)
 {
+    CHECK(key != NULL || size == 0);
     return rocks_transform_size(state, key, size) > 0;
 }
 
 static unsigned char rocks_transform_in_range(void *state, const char *key, size_t size)
 {
+    CHECK(key != NULL || size == 0);
     return size > 0 && rocks_transform_size(state, key, size) == size;
 }
 
 static const char *rocks_transform_name(void *state)
 {
+    CHECK(state != NULL);
     return *(const size_t *)state == 0 ? "kalam.user" : "kalam.pool.user";
 }
 
@@ -166,6 +171,7 @@ static rocksdb_options_t *rocks_family_options(const struct rocks_kv *kv, const 
     rocksdb_options_t *options = rocksdb_options_create();
     size_t buffer = kv->options.write_buffer_bytes;
 
+    CHECK(buffer > 0 && kv->options.write_buffers_max > 0);
     if ((flags & (KV_SPACE_SMALL | KV_SPACE_VOLATILE)) != 0 && buffer > ROCKS_SMALL_WRITE_BUFFER)
         buffer = ROCKS_SMALL_WRITE_BUFFER;
     rocksdb_options_set_write_buffer_size(options, buffer);
@@ -193,6 +199,7 @@ static rocksdb_options_t *rocks_database_options(const struct rocks_kv *kv)
     rocksdb_options_t *options = rocks_family_options(kv, "default");
     uint64_t buffers = (uint64_t)from->write_buffer_bytes * from->write_buffers_max;
 
+    CHECK(buffers > 0 && from->background_jobs_max > 0);
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_paranoid_checks(options, 1);
     rocksdb_options_set_db_write_buffer_size(options, buffers);
@@ -214,6 +221,7 @@ static rocksdb_options_t *rocks_database_options(const struct rocks_kv *kv)
 
 static void rocks_open_objects(struct rocks_kv *kv)
 {
+    CHECK(kv->cache == NULL && kv->table_options == NULL);
     kv->cache = rocksdb_cache_create_lru(kv->options.block_cache_bytes);
     kv->table_options = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_block_cache(kv->table_options, kv->cache);
@@ -244,6 +252,7 @@ static enum status rocks_write_one(struct rocks_kv *kv, rocksdb_writebatch_t *ba
 
 static enum status rocks_refuse_failed(const struct rocks_kv *kv, struct error *err)
 {
+    CHECK(kv != NULL);
     if (LIKELY(!atomic_load_explicit(&kv->failed, memory_order_relaxed)))
         return STATUS_OK;
     return error_set(err, STATUS_IO_FAILED, "key-value store: refuses writes after a failed one");
@@ -278,6 +287,7 @@ static enum status rocks_family_create(struct spaces_kv *base, const char *name,
     enum status status = rocks_refuse_failed(kv, err);
     char *text = NULL;
 
+    CHECK(name != NULL && out != NULL);
     *out = NULL;
     if (status != STATUS_OK)
         return status;
@@ -294,6 +304,7 @@ static void rocks_family_drop(struct spaces_kv *base, struct kv_family *family)
 {
     char *text = NULL;
 
+    CHECK(family != NULL && family->handle != NULL);
     rocksdb_drop_column_family(rocks_kv(&base->base)->db, family->handle, &text);
     if (text != NULL)
         (void)rocks_error(text, "drop a column family", NULL);
@@ -418,6 +429,7 @@ static void rocks_snapshot_free(struct kv *base, struct kv_snapshot *base_snapsh
 
 static struct rocks_batch *rocks_batch(struct kv_batch *batch)
 {
+    CHECK(batch != NULL);
     return CONTAINER_OF(batch, struct rocks_batch, base);
 }
 
@@ -566,6 +578,7 @@ static enum status rocks_sync(struct kv *base, struct error *err)
 
 static struct rocks_iterator *rocks_iterator(struct kv_iterator *iterator)
 {
+    CHECK(iterator != NULL);
     return CONTAINER_OF(iterator, struct rocks_iterator, base);
 }
 
@@ -628,11 +641,13 @@ static void rocks_iterator_close(struct kv_iterator *base)
 
 static void rocks_seek_first(struct kv_iterator *base)
 {
+    CHECK(rocks_iterator(base)->rocks != NULL);
     rocksdb_iter_seek_to_first(rocks_iterator(base)->rocks);
 }
 
 static void rocks_seek_last(struct kv_iterator *base)
 {
+    CHECK(rocks_iterator(base)->rocks != NULL);
     rocksdb_iter_seek_to_last(rocks_iterator(base)->rocks);
 }
 
@@ -641,6 +656,7 @@ static void rocks_seek(struct kv_iterator *base, struct str key)
     struct rocks_iterator *iterator = rocks_iterator(base);
     struct directory_full_key full;
 
+    CHECK(iterator->rocks != NULL && iterator->space != NULL);
     directory_full_key_init(&full, spaces_prefix(iterator->space), key);
     rocksdb_iter_seek(iterator->rocks, full.bytes.data, full.bytes.size);
     directory_full_key_clear(&full);
@@ -651,6 +667,7 @@ static void rocks_seek_for_prev(struct kv_iterator *base, struct str key)
     struct rocks_iterator *iterator = rocks_iterator(base);
     struct directory_full_key full;
 
+    CHECK(iterator->rocks != NULL && iterator->space != NULL);
     directory_full_key_init(&full, spaces_prefix(iterator->space), key);
     rocksdb_iter_seek_for_prev(iterator->rocks, full.bytes.data, full.bytes.size);
     directory_full_key_clear(&full);
@@ -658,16 +675,19 @@ static void rocks_seek_for_prev(struct kv_iterator *base, struct str key)
 
 static void rocks_next(struct kv_iterator *base)
 {
+    CHECK(rocks_iterator(base)->rocks != NULL);
     rocksdb_iter_next(rocks_iterator(base)->rocks);
 }
 
 static void rocks_prev(struct kv_iterator *base)
 {
+    CHECK(rocks_iterator(base)->rocks != NULL);
     rocksdb_iter_prev(rocks_iterator(base)->rocks);
 }
 
 static bool rocks_is_valid(const struct kv_iterator *base)
 {
+    CHECK(base != NULL);
     return rocksdb_iter_valid(((const struct rocks_iterator *)base)->rocks) != 0;
 }
 
@@ -686,6 +706,7 @@ static struct str rocks_value(const struct kv_iterator *base)
 {
     struct str value;
 
+    CHECK(base != NULL);
     value.data = rocksdb_iter_value(((const struct rocks_iterator *)base)->rocks, &value.size);
     return value;
 }
@@ -694,6 +715,7 @@ static enum status rocks_status(struct kv_iterator *base, struct error *err)
 {
     char *text = NULL;
 
+    CHECK(base != NULL);
     rocksdb_iter_get_error(rocks_iterator(base)->rocks, &text);
     return text == NULL ? STATUS_OK : rocks_error(text, "scan", err);
 }
@@ -704,6 +726,7 @@ static enum status rocks_status(struct kv_iterator *base, struct error *err)
 static void rocks_stats_family(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family,
                                struct kv_stats *out)
 {
+    CHECK(family != NULL && out != NULL);
     out->memtable_bytes += rocks_family_property(kv, family, "rocksdb.cur-size-all-mem-tables");
     out->sst_bytes += rocks_family_property(kv, family, "rocksdb.total-sst-files-size");
 }

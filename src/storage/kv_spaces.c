@@ -17,6 +17,7 @@
 
 static struct spaces_kv *spaces_kv(struct kv *kv)
 {
+    CHECK(kv != NULL);
     return CONTAINER_OF(kv, struct spaces_kv, base);
 }
 
@@ -37,6 +38,7 @@ void spaces_free(struct kv *kv, struct kv_space *base)
 {
     struct spaces_space *space = spaces_space(base);
 
+    CHECK(space->base.name.data != NULL);
     if (!space->is_pooled && space->family != NULL)
         spaces_kv(kv)->families->close(space->family);
     kv_space_clear(base);
@@ -184,6 +186,8 @@ static enum status spaces_open_family(struct spaces_kv *kv, struct spaces_space 
 {
     char name[DIRECTORY_FAMILY_MAX];
 
+    CHECK(found != NULL || count == 0);
+    CHECK(space->family == NULL);
     if (space->is_pooled)
         return spaces_family(kv, space, err);
     directory_family_name(name, space->base.name, space->base.flags);
@@ -203,6 +207,7 @@ static enum status spaces_open_record(struct spaces_kv *kv, struct str key, stru
     struct directory_record record;
     struct spaces_space *space;
 
+    CHECK(kv->directory != NULL);
     if (!directory_record_read(value, &record) ||
         (record.is_pooled && record.prefix >= kv->prefix_next))
         return error_set(err, STATUS_CORRUPT, "key-value store: unknown directory record");
@@ -214,6 +219,8 @@ static enum status spaces_open_record(struct spaces_kv *kv, struct str key, stru
 static enum status spaces_open_records(struct spaces_kv *kv, struct kv_family **found, size_t count,
                                        struct error *err)
 {
+    CHECK(kv->directory != NULL);
+
     const struct kv_iterator_options options = {.lower = directory_first_key(),
                                                 .upper = directory_last_key()};
     struct kv_iterator *iterator = kv_iterator_open(&kv->base, &kv->directory->base, &options);
