@@ -114,6 +114,7 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
         out->paths[out->count++] = arena_copy(options->arena, str_from_c(local));
         mem_free(local);
         out->rows += segment->rows;
+        out->deleted_rows += segment->deleted_rows;
         if (segment->schema_version != options->table->schema->version)
             out->same_schema = false;
     }
@@ -139,4 +140,55 @@ enum status scan_cold_files(struct store *store, const struct scan_options *opti
     if (status == STATUS_OK && out->count > 0)
         status = scan_cold_files_shadows(store, options, &out->has_shadows, err);
     return status;
+}
+
+/* ---- counting
+ * ------------------------------------------------------------------------------------- */
+
+static enum status scan_count_cold(struct store *store, const struct scan_options *options,
+                                   int64_t *out, struct error *err)
+{
+    struct segment_list *list = NULL;
+    enum status status = scan_plan_list(store, options, &list, err);
+
+    if (status != STATUS_OK)
+        return status;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct segment *segment = list->segments[i];
+        CHECK(segment->deleted_rows <= segment->rows);
+        *out += (int64_t)(segment->rows - (options->with_deleted ? 0 : segment->deleted_rows));
+    }
+    segment_list_unref(list);
+    return STATUS_OK;
+}
+
+enum status scan_count(struct store *store, const struct scan_options *options, int64_t *out,
+                       struct error *err)
+{
+    enum table_kind kind = options->table->kind;
+    struct scan_options hot = *options;
+    struct scan *scan = NULL;
+    struct row row;
+
+    CHECK(options->range.lower.size == 0 && options->range.upper.size == 0);
+    CHECK(options->seq_after < 0 && options->arena != NULL);
+    *out = 0;
+    if (kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED)
+        return STATUS_ABSENT;
+    enum status status = scan_count_cold(store, options, out, err);
+    if (status != STATUS_OK)
+        return status;
+    hot.hot_only = true;
+    hot.with_deleted = true; /* a tombstone hides a cold row, too */
+    status = scan_open(store, &hot, &scan, err);
+    while (status == STATUS_OK) {
+        status = scan_next(scan, &row, err);
+        if (status != STATUS_OK)
+            break;
+        if ((row_header_get(row.bytes).flags & ROW_SHADOW) != 0)
+            status = STATUS_ABSENT;
+        *out += options->with_deleted || !row_is_deleted(row.bytes) ? 1 : 0;
+    }
+    scan_close(scan);
+    return status == STATUS_END ? STATUS_OK : status;
 }

@@ -130,12 +130,18 @@ enum status scan_estimate(struct store *store, const struct scan_options *option
 struct cold_files {
     struct str *paths;
     size_t count;
-    uint64_t rows;
+    uint64_t rows, deleted_rows;
     bool has_shadows;
     bool same_schema; /* all files have the table's newest layout */
 };
 enum status scan_cold_files(struct store *store, const struct scan_options *options,
                             struct cold_files *out, struct error *err) MUST_CHECK;
+
+/* How many rows a whole instance shows at the view, from the records of its segments and a pass
+ * over its hot rows, without reading a file. ABSENT: only a scan tells, because hot rows hide cold
+ * ones. Range and seq_after of `options` must be open. */
+enum status scan_count(struct store *store, const struct scan_options *options, int64_t *out,
+                       struct error *err) MUST_CHECK;
 
 /* ---- key helpers
  * --------------------------------------------------------------------------------- */

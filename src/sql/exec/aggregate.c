@@ -115,6 +115,47 @@ static enum status aggregate_rows(struct sql_run *run, struct aggregate *aggrega
     return status == STATUS_END ? STATUS_OK : status;
 }
 
+/* Is the number of rows all that is asked for? */
+static bool aggregate_only_counts(const struct plan *plan, const struct access_keys *keys)
+{
+    CHECK(plan->output.count > 0);
+    if (plan->filter != NULL || plan->access.kind != PLAN_ACCESS_ALL || keys->empty ||
+        keys->seq_after >= 0)
+        return false;
+    for (uint32_t i = 0; i < plan->output.count; i++)
+        if (plan->select.aggregates[i] != AGGREGATE_COUNT_ALL)
+            return false;
+    return plan->table->kind == TABLE_KIND_USER || plan->table->kind == TABLE_KIND_SHARED;
+}
+
+enum status aggregate_run_counted(struct sql_run *run, const struct access_keys *keys,
+                                  struct error *err)
+{
+    const struct plan *plan = run->plan;
+    struct scan_options scan = {
+        .view = run->view,
+        .table = plan->table,
+        .user = run->instance,
+        .with_deleted = plan->with_deleted,
+        .seq_after = -1,
+        .cancelled = &run->cancelled,
+        .arena = &run->arena,
+    };
+    int64_t rows = 0;
+
+    CHECK(plan->select.aggregated);
+    if (!aggregate_only_counts(plan, keys))
+        return STATUS_ABSENT;
+    enum status status = scan_count(run->engine->store, &scan, &rows, err);
+    if (status != STATUS_OK)
+        return status;
+    struct value *values = arena_array(&run->arena, plan->output.count, sizeof(*values));
+    for (uint32_t i = 0; i < plan->output.count; i++)
+        values[i] = value_integer(VALUE_BIGINT, rows);
+    status = run_send_columns(run, plan->output.columns, plan->output.count, err);
+    return status == STATUS_OK ? run_send_row(run, values, err) : status;
+}
+
 enum status aggregate_run(struct sql_run *run, struct error *err)
 {
     const struct plan *plan = run->plan;

@@ -129,6 +129,9 @@ enum status access_resolve(struct sql_run *run, struct access_keys *out,
 
 enum status select_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
 enum status aggregate_run(struct sql_run *run, struct error *err) MUST_CHECK;
+/* A bare count(*) told from records and counters; ABSENT if that is not asked for or not known. */
+enum status aggregate_run_counted(struct sql_run *run, const struct access_keys *keys,
+                                  struct error *err) MUST_CHECK;
 enum status sort_run(struct sql_run *run, int64_t limit, int64_t offset,
                      struct error *err) MUST_CHECK;
 enum status insert_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;

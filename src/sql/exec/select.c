@@ -210,6 +210,11 @@ static enum status select_on_worker(struct sql_run *run, const struct select_lim
     status = access_resolve(run, &keys, err);
     if (status != STATUS_OK)
         return status;
+    if (plan->select.aggregated && limits->limit > 0 && limits->offset == 0) {
+        status = aggregate_run_counted(run, &keys, err);
+        if (status != STATUS_ABSENT)
+            return status;
+    }
     if (select_prefers_analytic(run, &keys))
         return analytic_run_statement(run, err);
     if (plan->select.aggregated)
