@@ -237,7 +237,7 @@ static void test_columnar__errors(void **state)
     assert_status(sql_fails("SELECT error('division by zero')"), STATUS_SQL_EXECUTION_ERROR);
     assert_string_equal(err.message, "division by zero");
     assert_status(sql_fails("SELECT CAST(s AS INT) FROM (VALUES ('1'), ('x')) t(s)"),
-                  STATUS_SQL_EXECUTION_ERROR);
+                  STATUS_TYPE_MISMATCH);
     assert_status(sql_fails("SELECT 1; SELECT 2"), STATUS_SQL_EXECUTION_ERROR);
     const struct columnar_query_options zero = {.sql = STR_LIT("SELECT '\0'")};
     assert_status(query_fails(&zero), STATUS_INVALID_SQL);
