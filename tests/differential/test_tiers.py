@@ -241,7 +241,9 @@ def check(clients, sql, number, seed):
         answers[state] = run(clients[state], text)
         if sql.startswith("SELECT"):
             answers[state + " through DuckDB"] = run(clients[state], f"SELECT * FROM ({text}) forced")
-    first = answers["hot"]
+    if re.search(r" (AND|OR|CASE|LIMIT) ", sql):  # which part is computed first, and so fails, is not defined
+        answers = {k: v for k, v in answers.items() if not isinstance(v, str)} or {"hot": None}
+    first = next(iter(answers.values()))
     assert all(a == first for a in answers.values()), (
         f"statement {number} of seed {seed}: {sql}\n" + "\n".join(f"{k}: {str(v)[:600]}" for k, v in answers.items()))
 
@@ -265,4 +267,18 @@ def test_tiers_agree():
             if number % 15 == 14:
                 check(clients, generator.change(), number, seed)
                 check(clients, f"SELECT {', '.join(COLUMNS)} FROM t ORDER BY id", number, seed)
+        server.stop()
+
+
+def test_bytes_in_large_cold_tables():
+    """Files read by DuckDB itself: a comparison pushed into the reader finds the rows."""
+    with kalam.Server() as server:
+        client = server.client("u")
+        client.sql("CREATE NAMESPACE d; CREATE USER TABLE d.t (id BIGINT PRIMARY KEY, raw BYTES)")
+        for first in range(0, 24000, 4000):
+            client.sql("INSERT INTO d.t VALUES " + ", ".join(
+                f"({i}, {('NULL', repr('0x80'), repr('0x00ff'), repr('0x6162'))[i % 4]})" for i in range(first, first + 4000)))
+        server.flush("d.t", server.client())
+        for literal_text in ("'0x80'", "'AP8='", "X'6162'"):
+            assert client.value(f"SELECT count(*) FROM d.t WHERE raw = {literal_text}") == "6000"
         server.stop()

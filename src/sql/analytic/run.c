@@ -182,6 +182,26 @@ static void run_append_key(const struct table *table, struct buf *out)
     }
 }
 
+/* The columns of a file. BYTES through an expression: DuckDB loses rows when it compares them
+ * inside the file reader (a filter `blob = …` that is pushed down finds nothing). */
+static void run_append_columns(const struct table *table, bool hide_system, struct buf *out)
+{
+    uint32_t count = hide_system ? table->schema->column_count : table_column_total(table);
+
+    CHECK(count >= table->schema->column_count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct str name = table_column_name(table, i);
+        bool bytes = table_column_type(table, i).kind == VALUE_BYTES;
+        if (i > 0)
+            buf_append_byte(out, ',');
+        splice_append_quoted(out, name, '"');
+        if (!bytes)
+            continue;
+        buf_append_str(out, STR_LIT(" || ''::BLOB AS "));
+        splice_append_quoted(out, name, '"');
+    }
+}
+
 static void run_append_files(const struct run_table *bound, const struct analytic_table *reference,
                              struct buf *out)
 {
@@ -191,7 +211,7 @@ static void run_append_files(const struct run_table *bound, const struct analyti
     if (bound->with_hot)
         buf_append_str(out, STR_LIT(" UNION ALL SELECT "));
     if (bound->with_hot)
-        buf_append_str(out, reference->columns);
+        run_append_columns(bound->resolved.table, reference->hide_system, out);
     buf_append_str(out, STR_LIT(" FROM read_parquet(["));
     for (size_t i = 0; i < bound->files.count; i++) {
         if (i > 0)
@@ -221,7 +241,10 @@ static void run_append_table(void *context, uint32_t index, struct buf *out)
 
     CHECK(index < run->plan->table_count);
     buf_append_str(out, STR_LIT("(SELECT "));
-    buf_append_str(out, reference->columns);
+    if (bound->columnar)
+        run_append_columns(bound->resolved.table, reference->hide_system, out);
+    else
+        buf_append_str(out, reference->columns);
     if (!bound->columnar || bound->with_hot)
         buf_printf(out, " FROM hot_scan(%u)", bound->rows_index);
     if (bound->columnar)
