@@ -209,7 +209,8 @@ def run(client, sql):
     result = body["results"][-1]
     if "schema" not in result:
         return result["row_count"]
-    return [json.dumps(column["data_type"]) for column in result["schema"]], result["rows"]
+    rows = [[float(f"{v:.6g}") if isinstance(v, float) else v for v in row] for row in result["rows"]]  # last bits of sums
+    return [json.dumps(column["data_type"]) for column in result["schema"]], rows
 
 
 def fill(server, db, client, state, rows, keyed):
