@@ -54,6 +54,12 @@ void table_source_column(struct table_source *source, uint32_t index, struct val
         row_column(&source->row, index, source->arena, out);
 }
 
+const struct row *table_source_row(const struct table_source *source)
+{
+    CHECK(source != NULL);
+    return source->system == NULL ? &source->row : NULL;
+}
+
 struct str table_source_key(const struct table_source *source)
 {
     CHECK(source->scan != NULL);

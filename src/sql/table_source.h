@@ -22,6 +22,8 @@ enum status table_source_next(struct table_source *source, struct error *err) MU
 /* Column `index` (user, then system columns) of the current row; borrowed until the next step or in
  * the scan's arena. */
 void table_source_column(struct table_source *source, uint32_t index, struct value *out);
+/* The current row of a stored table, NULL for a system table. */
+const struct row *table_source_row(const struct table_source *source);
 /* row_id of the current row of a stored table. */
 struct str table_source_key(const struct table_source *source);
 void table_source_close(struct table_source *source);

@@ -101,6 +101,11 @@ enum { COLUMN_CHUNK_ROWS = 2048 };
 void column_chunk_set(struct column_chunk *chunk, size_t column, size_t row,
                       const struct column_cell *cell, bool copy);
 
+/* The same for a cell that is not NULL and lies somewhere as the C type of its kind: bool, intN_t,
+ * float, double, and int32_t or int64_t for dates and times. Not for DECIMAL, UUID and texts. */
+void column_chunk_set_plain(struct column_chunk *chunk, size_t column, size_t row,
+                            const void *place);
+
 /* A source of rows. `open` may be called several times for one statement (once per reference and
  * execution), from DuckDB's threads; each opened cursor is used by one thread at a time. */
 struct column_source {

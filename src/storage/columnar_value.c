@@ -173,6 +173,35 @@ void column_chunk_set(struct column_chunk *chunk, size_t column, size_t row,
     UNREACHABLE("unknown column kind");
 }
 
+void column_chunk_set_plain(struct column_chunk *chunk, size_t column, size_t row,
+                            const void *place)
+{
+    const struct column_chunk_vector *vector = &chunk->vectors[column];
+
+    CHECK(column < chunk->count && row < COLUMN_CHUNK_ROWS);
+    switch (vector->type.kind) {
+    case COLUMN_BOOLEAN:
+        memcpy((char *)vector->data + row, place, 1);
+        return;
+    case COLUMN_SMALLINT:
+        memcpy((char *)vector->data + row * 2, place, 2);
+        return;
+    case COLUMN_INT:
+    case COLUMN_DATE:
+    case COLUMN_FLOAT:
+        memcpy((char *)vector->data + row * 4, place, 4);
+        return;
+    case COLUMN_BIGINT:
+    case COLUMN_DOUBLE:
+    case COLUMN_TIME:
+    case COLUMN_TIMESTAMP:
+        memcpy((char *)vector->data + row * 8, place, 8);
+        return;
+    default:
+        UNREACHABLE("a cell of this kind has another form");
+    }
+}
+
 /* ---- out of vectors
  * ------------------------------------------------------------------------------- */
 

@@ -210,6 +210,14 @@ void row_encode(const struct row_layout *layout, const struct row_header *header
     out->size += size;
 }
 
+uint32_t row_plain_width(const struct row_column *column)
+{
+    uint32_t width = row_width(column->type.kind);
+
+    CHECK(width > 0);
+    return width > 8 || value_type_is_text(column->type.kind) ? 0 : width;
+}
+
 static uint32_t row_variable_end(struct str bytes, uint32_t offset)
 {
     uint32_t end;

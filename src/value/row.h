@@ -84,6 +84,15 @@ void row_header_set(char *bytes, const struct row_header *header);
 /* Column `index` of the layout the bytes were written with; `out` borrows from `bytes`. */
 void row_get(const struct row_layout *layout, struct str bytes, uint32_t index, struct value *out);
 
+/* Bytes of a column that lie in the row just as C has them: bool, intN_t, float or double at
+ * column->offset. 0 for the other types. */
+uint32_t row_plain_width(const struct row_column *column);
+/* Column `index` of the layout the bytes were written with. */
+static inline bool row_column_is_null(struct str bytes, uint32_t index)
+{
+    return (bytes.data[ROW_HEADER_BYTES + index / 8] >> index % 8 & 1) != 0;
+}
+
 /* Maps columns of `to` to columns of `from` by id. */
 struct row_projection {
     const struct row_layout *from, *to;

@@ -112,8 +112,12 @@ static void test_analytic_run__reads_large_cold_parts_directly(void **state)
     reset();
     paths[0] = str_from_c(path);
     fake_estimate.cold_rows = 50000;
-    fake_files = (struct cold_files){
-        .paths = paths, .count = 1, .rows = 3, .has_shadows = true, .same_schema = true};
+    fake_files = (struct cold_files){.paths = paths,
+                                     .count = 1,
+                                     .rows = 3,
+                                     .deleted_rows = 1,
+                                     .has_shadows = true,
+                                     .same_schema = true};
     assert_string_equal(fake_run("SELECT id, name FROM users ORDER BY id"),
                         "id,name;1|Ada;2|Bob;8|cold");
     assert_non_null(strstr(fake_columnar.last_sql, "read_parquet(['/tmp/kalam''"));
@@ -126,6 +130,18 @@ static void test_analytic_run__reads_large_cold_parts_directly(void **state)
     fake_files.has_shadows = false;
     fake_run("SELECT count(*) FROM users");
     assert_null(strstr(fake_columnar.last_sql, "NOT IN"));
+    assert_non_null(strstr(fake_columnar.last_sql, "NOT \"_deleted\""));
+    /* halves of the text that can give nothing are left out */
+    fake_files.deleted_rows = 0;
+    fake_run("SELECT count(*) FROM users");
+    assert_null(strstr(fake_columnar.last_sql, "_deleted\" AND"));
+    assert_null(strstr(fake_columnar.last_sql, "NOT \"_deleted\""));
+    assert_non_null(strstr(fake_columnar.last_sql, "hot_scan"));
+    uint64_t hot_rows = fake_estimate.hot_rows;
+    fake_estimate.hot_rows = 0;
+    fake_run("SELECT count(*) FROM users");
+    assert_null(strstr(fake_columnar.last_sql, "hot_scan"));
+    fake_estimate.hot_rows = hot_rows;
     /* rows of one table without ORDER BY keep key order; older layouts go through the merged scan
      */
     fake_run("SELECT id FROM users WHERE md5(name) <> ''");

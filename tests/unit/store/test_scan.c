@@ -184,6 +184,45 @@ static void test_scan__a_cancelled_scan_ends(void **state)
     cold_close(&f);
 }
 
+static enum status count(struct cold_fixture *f, struct table_id id, bool with_deleted,
+                         int64_t *rows)
+{
+    struct reading reading;
+
+    reading_begin(&reading, f, id, "ann");
+    reading.options.with_deleted = with_deleted;
+    enum status status = scan_count(f->base.store, &reading.options, rows, &reading.err);
+    reading_end(&reading);
+    return status;
+}
+
+static void test_scan__counts_from_records(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    int64_t seq, rows;
+
+    struct table_id id = many_segments(&f, &seq);
+    uint64_t read = misses(&f);
+    assert_int_equal(count(&f, id, false, &rows), STATUS_OK);
+    assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS);
+    (void)cold_write(&f, id, "ann", 1000, 1); /* hot rows of new keys, one deleted again */
+    (void)cold_write(&f, id, "ann", 1001, 1);
+    (void)cold_write(&f, id, "ann", 1001, -1);
+    assert_int_equal(count(&f, id, false, &rows), STATUS_OK);
+    assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS + 1);
+    assert_int_equal(count(&f, id, true, &rows), STATUS_OK);
+    assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS + 2);
+    assert_int_equal(misses(&f), read);     /* no file was read */
+    (void)cold_write(&f, id, "ann", 5, -1); /* hides a cold row: records do not tell any more */
+    assert_int_equal(count(&f, id, false, &rows), STATUS_ABSENT);
+    (void)cold_flush(&f, id, false);
+    assert_int_equal(count(&f, id, false, &rows), STATUS_OK);
+    assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS);
+    assert_int_equal(count(&f, id, true, &rows), STATUS_OK);
+    assert_true(rows > SEGMENTS * SEGMENT_ROWS);
+    cold_close(&f);
+}
+
 static void test_scan__an_empty_range_is_empty(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -334,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_scan__numbers_prune_segments),
         cmocka_unit_test(test_scan__loops_never_touch_files),
         cmocka_unit_test(test_scan__a_cancelled_scan_ends),
+        cmocka_unit_test(test_scan__counts_from_records),
         cmocka_unit_test(test_scan__an_empty_range_is_empty),
         cmocka_unit_test(test_scan__old_versions_are_projected),
         cmocka_unit_test(test_scan__expired_events_are_gone_before_eviction),
