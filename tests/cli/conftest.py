@@ -105,8 +105,8 @@ class Terminal:
 
     def leave(self):
         """Ctrl+D, again if it came while the terminal was not in raw mode yet (the kernel keeps it as NUL)."""
-        for _ in range(50):
-            self.type("\x04")
+        for attempt in range(50):
+            self.type("\x03\x04" if attempt else "\x04")  # Ctrl+C drops what an early one left on the line
             while self.read(0.2):
                 pass
             if self.ended:
