@@ -106,7 +106,11 @@ class Terminal:
     def leave(self):
         """Ctrl+D, again if it came while the terminal was not in raw mode yet (the kernel keeps it as NUL)."""
         for attempt in range(50):
-            self.type("\x03\x04" if attempt else "\x04")  # Ctrl+C drops what an early one left on the line
+            if attempt:  # Ctrl+C drops what an early one left on the line (and what is typed with it)
+                self.type("\x03")
+                while self.read(0.2):
+                    pass
+            self.type("\x04")
             while self.read(0.2):
                 pass
             if self.ended:
