@@ -69,6 +69,7 @@ struct subscription {
     struct held_change *held, **held_tail;
     size_t held_bytes, held_count;
     bool held_overflow;
+    int64_t live_after; /* the snapshot holds everything up to here: the matcher may be behind it */
 
     atomic_bool cancelled;
     atomic_size_t queued; /* change messages sent but not written */

@@ -5,8 +5,10 @@
  */
 #include "unit/sql/sql_fixture.h"
 
+#include "base/clock.h"
 #include "live/live.h"
 
+#include <sched.h>
 #include <time.h>
 
 enum { WAIT_MS = 10000 };
@@ -126,6 +128,42 @@ static void run_as(struct live_fixture *fixture, const char *user, const char *s
     if (result.code != STATUS_OK)
         fail_msg("%s: %s", sql, result.error.message);
     buf_clear(&result.text);
+}
+
+/* Until the matcher has seen every commit so far. */
+static void wait_matched(struct live_fixture *fixture)
+{
+    struct view *view = view_acquire(fixture->sql.store);
+    uint64_t position = (uint64_t)view_position(view);
+    struct live_stats stats;
+    int64_t end = clock_monotonic_ms() + WAIT_MS;
+
+    view_release(view);
+    do {
+        live_stats(fixture->live, &stats);
+        assert_true(clock_monotonic_ms() < end);
+        sched_yield();
+    } while (stats.matched_position < position);
+}
+
+/* Until every subscription is past its snapshot: an ack alone does not say so. */
+static void wait_active(struct live_fixture *fixture)
+{
+    struct sql_live_entry *entries;
+    struct arena arena;
+    size_t count, active;
+    int64_t end = clock_monotonic_ms() + WAIT_MS;
+
+    arena_init(&arena, 0);
+    do {
+        live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+        active = 0;
+        for (size_t i = 0; i < count; i++)
+            active += str_equal(entries[i].status, STR_LIT("active"));
+        assert_true(clock_monotonic_ms() < end);
+        sched_yield();
+    } while (active < count);
+    arena_clear(&arena);
 }
 
 static int set_up_with(void **state, size_t events)
@@ -295,6 +333,7 @@ static void test_live__overflowing_hold_is_caught_up(void **state)
     run_as(fixture, "ann", "INSERT INTO t VALUES (3, 3, 'c')");
     run_as(fixture, "ann", "INSERT INTO t VALUES (4, 4, 'd')");
     run_as(fixture, "ann", "DELETE FROM t WHERE id = 4"); /* came and went: never shown */
+    wait_matched(fixture);                                /* all of it met the hold */
     live_peer_next_batch(ann->peer, STR_LIT("x"));
     fake_expect(ann, "initial_data_batch", "\"v\":\"b\"");
     fake_expect(ann, "\"update\"", "\"v\":\"v19\"");
@@ -315,6 +354,7 @@ static void test_live__slow_consumer_ends_with_its_position(void **state)
     subscribe(quick, "x", "SELECT * FROM t", NO_SNAPSHOT, 0);
     fake_expect(slow, "subscription_ack", "");
     fake_expect(quick, "subscription_ack", "");
+    wait_active(fixture);
     for (int i = 0; i < 8; i++) { /* the queue takes 4 */
         snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d, 1, 'x')", i);
         run_as(fixture, "ann", sql);
