@@ -25,6 +25,7 @@ enum status live_start(const struct live_options *options, struct live **out, st
     atomic_init(&live->matched_position, view_position(view));
     live->cursor = feed_follow(store_feed(options->store), view_position(view));
     view_release(view);
+    feed_pause(live->cursor); /* until somebody subscribes, see router.c */
     thread_start(&live->matcher, "live", 1 << 20, matcher_main, live);
     *out = live;
     return STATUS_OK;

@@ -2,7 +2,8 @@
  *
  * USER tables: one bucket per (table, user), so that a change visits only subscriptions on that
  * very instance, however many others exist. SHARED tables: one bucket per table. Buckets are found
- * by hash, hold plain arrays, and go when they are empty. Everything here runs under live->mutex.
+ * by hash, hold plain arrays, and go when they are empty. While there is none, commits do not wake
+ * the matcher. Everything here runs under live->mutex.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
@@ -43,6 +44,8 @@ void router_add(struct live *live, struct subscription *subscription)
         bucket = mem_zalloc(sizeof *bucket);
         bucket->key = str_from(mem_strdup(text), text.size);
         map_put(&live->buckets, text, bucket);
+        if (live->buckets.count == 1)
+            feed_resume(live->cursor); /* before its view is taken */
     }
     if (bucket->count == bucket->capacity) {
         bucket->capacity = bucket->capacity ? bucket->capacity * 2 : 4;
@@ -77,6 +80,8 @@ void router_remove(struct live *live, struct subscription *subscription)
     if (bucket->count == 0) {
         map_remove(&live->buckets, bucket->key);
         bucket_free(bucket);
+        if (live->buckets.count == 0)
+            feed_pause(live->cursor);
     }
     subscription_unref(subscription);
 }

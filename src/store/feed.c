@@ -26,6 +26,7 @@ struct feed {
     size_t bytes, bytes_max;
     int64_t oldest; /* nothing after this position is missing */
     uint64_t wakes; /* calls of feed_wake */
+    size_t awake;   /* cursors that are not paused: appending wakes them */
     bool stopped;
 };
 
@@ -34,6 +35,7 @@ struct feed_cursor {
     uint64_t number; /* of the next group */
     uint64_t wakes;  /* seen so far */
     bool lost;       /* the position asked for was gone already */
+    bool paused;
 };
 
 /* ---- groups -----------------------------------------------------------------------------------
@@ -183,8 +185,10 @@ void feed_append(struct feed *feed, struct change_group *group)
     /* The newest group stays even when it alone is larger than the ring. */
     while (feed->bytes > feed->bytes_max && feed->next_number - feed->first_number > 1)
         feed_drop_first(feed);
-    pthread_cond_broadcast(&feed->changed);
+    bool wakes = feed->awake > 0;
     pthread_mutex_unlock(&feed->mutex);
+    if (wakes)
+        pthread_cond_broadcast(&feed->changed); /* unlocked: who wakes does not wait again */
 }
 
 void feed_stop(struct feed *feed)
@@ -240,13 +244,43 @@ struct feed_cursor *feed_follow(struct feed *feed, int64_t position)
     cursor->number = feed_seek(feed, position);
     cursor->lost = position < feed->oldest;
     cursor->wakes = feed->wakes;
+    feed->awake++;
     pthread_mutex_unlock(&feed->mutex);
     return cursor;
 }
 
+void feed_pause(struct feed_cursor *cursor)
+{
+    struct feed *feed = cursor->feed;
+
+    pthread_mutex_lock(&feed->mutex);
+    CHECK(!cursor->paused && feed->awake > 0);
+    cursor->paused = true;
+    feed->awake--;
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+void feed_resume(struct feed_cursor *cursor)
+{
+    struct feed *feed = cursor->feed;
+
+    pthread_mutex_lock(&feed->mutex);
+    CHECK(cursor->paused);
+    cursor->paused = false;
+    cursor->lost = false;
+    cursor->number = feed->next_number;
+    feed->awake++;
+    pthread_cond_broadcast(&feed->changed);
+    pthread_mutex_unlock(&feed->mutex);
+}
+
 void feed_unfollow(struct feed_cursor *cursor)
 {
-    CHECK(cursor == NULL || cursor->feed != NULL);
+    if (cursor == NULL)
+        return;
+    if (!cursor->paused)
+        feed_pause(cursor);
+    CHECK(cursor->feed != NULL);
     mem_free(cursor);
 }
 
@@ -264,8 +298,8 @@ static void feed_wait(struct feed_cursor *cursor, int timeout_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    while (cursor->number == feed->next_number && cursor->wakes == feed->wakes && !feed->stopped &&
-           waited != ETIMEDOUT)
+    while ((cursor->paused || cursor->number == feed->next_number) &&
+           cursor->wakes == feed->wakes && !feed->stopped && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&feed->changed, &feed->mutex, &until);
 }
 
@@ -276,18 +310,16 @@ enum status feed_next(struct feed_cursor *cursor, int timeout_ms, struct change_
 
     CHECK(out != NULL);
     pthread_mutex_lock(&feed->mutex);
-    if (cursor->lost || cursor->number < feed->first_number) {
+    bool is_behind = cursor->lost || cursor->number < feed->first_number;
+    if (timeout_ms > 0 && (cursor->paused || !is_behind))
+        feed_wait(cursor, timeout_ms);
+    cursor->wakes = feed->wakes;
+    if (cursor->paused) {
+        status = feed->stopped ? STATUS_END : STATUS_WOULD_BLOCK;
+    } else if (cursor->lost || cursor->number < feed->first_number) { /* or overtaken meanwhile */
         cursor->lost = false;
         if (cursor->number < feed->first_number)
             cursor->number = feed->first_number;
-        status = STATUS_STALE;
-        goto out;
-    }
-    if (timeout_ms > 0)
-        feed_wait(cursor, timeout_ms);
-    cursor->wakes = feed->wakes;
-    if (cursor->number < feed->first_number) { /* overtaken while it slept */
-        cursor->number = feed->first_number;
         status = STATUS_STALE;
     } else if (cursor->number < feed->next_number) {
         *out = change_group_ref(*feed_slot(feed, cursor->number++));
@@ -295,7 +327,6 @@ enum status feed_next(struct feed_cursor *cursor, int timeout_ms, struct change_
     } else {
         status = feed->stopped ? STATUS_END : STATUS_WOULD_BLOCK;
     }
-out:
     pthread_mutex_unlock(&feed->mutex);
     return status;
 }

@@ -41,6 +41,11 @@ enum status feed_next(struct feed_cursor *cursor, int timeout_ms,
                       struct change_group **out) MUST_CHECK;
 /* Wakes feed_next early (any thread). */
 void feed_wake(struct feed *feed);
+/* For a reader that has nothing to look for now: while paused, feed_next gives nothing, and
+ * appending wakes nobody. Resumed, it goes on with the first group that is appended from now on;
+ * whoever takes a view after that finds everything older in it. Any thread; in turn. */
+void feed_pause(struct feed_cursor *cursor);
+void feed_resume(struct feed_cursor *cursor);
 int64_t feed_oldest(struct feed *feed); /* smallest position from which nothing is missing */
 
 #endif

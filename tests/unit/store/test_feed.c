@@ -175,12 +175,40 @@ static void feed__system_rows_are_changes_too(void **state)
     fixture_close(&f);
 }
 
+/* A paused reader misses what comes, even when the ring forgets it, and goes on with what follows.
+ */
+static void feed__pauses_and_resumes_at_the_end(void **state)
+{
+    struct fixture f = {.options = {.feed_bytes = 4096}};
+    struct change_group *group;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
+    struct feed_cursor *cursor = feed_follow(store_feed(f.store), feed_oldest(store_feed(f.store)));
+    feed_pause(cursor);
+    for (int64_t i = 0; i < 200; i++) /* far more than the ring holds */
+        fixture_insert(&f, id, "ann", i, i);
+    assert_int_equal(feed_next(cursor, 1, &group), STATUS_WOULD_BLOCK);
+    feed_resume(cursor);
+    assert_int_equal(feed_next(cursor, 1, &group), STATUS_WOULD_BLOCK);
+    fixture_insert(&f, id, "ann", 500, 500);
+    struct view *view = view_acquire(f.store);
+    assert_int_equal(feed_next(cursor, 1000, &group), STATUS_OK);
+    assert_int_equal(group->last, view_position(view));
+    view_release(view);
+    change_group_unref(group);
+    feed_pause(cursor);
+    feed_unfollow(cursor); /* also while paused */
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(feed__tells_changes_in_order),
         cmocka_unit_test(feed__resumes_inside_the_ring_only),
         cmocka_unit_test(feed__threads_follow_and_wake),
+        cmocka_unit_test(feed__pauses_and_resumes_at_the_end),
         cmocka_unit_test(feed__system_rows_are_changes_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
