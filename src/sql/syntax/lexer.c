@@ -118,6 +118,28 @@ static bool lexer_skip_blanks(struct lexer *lexer)
     }
 }
 
+/* Moves to the next quote, or backslash if `backslash`; false if there is none. */
+static bool lexer_find_quote(struct lexer *lexer, char quote, bool backslash)
+{
+    const char *text = lexer->text.data;
+    size_t size = lexer->text.size;
+
+    if (lexer->offset >= size) /* an escape was cut off */
+        return false;
+    const char *rest = text + lexer->offset;
+    const char *found = memchr(rest, quote, size - lexer->offset);
+    if (backslash) {
+        size_t until = found != NULL ? (size_t)(found - rest) : size - lexer->offset;
+        const char *escape = memchr(rest, '\\', until);
+        found = escape != NULL ? escape : found;
+    }
+    if (found == NULL)
+        return false;
+    CHECK(*found == quote || *found == '\\');
+    lexer->offset = (uint32_t)(found - text);
+    return true;
+}
+
 /* From the opening quote at the offset; the quote doubled stands for itself, as does what follows a
  * backslash if `backslash`. */
 static struct token lexer_quoted(struct lexer *lexer, enum token_kind kind, uint32_t start,
@@ -127,14 +149,14 @@ static struct token lexer_quoted(struct lexer *lexer, enum token_kind kind, uint
 
     CHECK(quote == '\'' || quote == '"' || quote == '`');
     lexer->offset++;
-    while (lexer->offset < lexer->text.size) {
-        unsigned char byte = lexer_peek(lexer, 0);
+    while (lexer_find_quote(lexer, (char)quote, backslash)) {
+        bool escapes = lexer_peek(lexer, 0) == '\\';
 
-        if (byte == quote && lexer_peek(lexer, 1) != quote) {
+        if (!escapes && lexer_peek(lexer, 1) != quote) {
             lexer->offset++;
             return lexer_token(lexer, kind, start);
         }
-        lexer->offset += byte == quote || (backslash && byte == '\\') ? 2 : 1;
+        lexer->offset += 2;
     }
     return lexer_problem(lexer, start,
                          kind == TOKEN_QUOTED ? "unterminated quoted identifier"
