@@ -3,6 +3,11 @@
  * Submitters append to a list under a mutex and wake the thread only if it sleeps; the thread takes
  * the whole list at once, so that the requests which arrived during one fsync share the next. With
  * durability `async` the thread also wakes once a second to make the log durable.
+ *
+ * Waking a thread takes 30 to 60 µs where its processor has gone to sleep, a third of what a lone
+ * client waits for its commit. So before it sleeps the thread looks at the queue for
+ * COMMIT_SPIN_NS more, giving way to whoever can run, as long as that pays: it goes on only while
+ * the former wait ended within that time, and a server with a write now and then never spins.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -15,6 +20,7 @@
 #include "value/key.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <time.h>
 
 /* ---- submitting -------------------------------------------------------------------------------
@@ -27,17 +33,19 @@ void commit_submit(struct store *store, struct commit_request *request)
     CHECK(request->done != NULL && (request->op_count == 0 || request->arena != NULL));
     request->store = store;
     request->next = NULL;
+    bool wakes = false;
     pthread_mutex_lock(&pipeline->mutex);
     bool accepted = !pipeline->stopping;
     if (accepted) {
         *pipeline->tail = request;
         pipeline->tail = &request->next;
-        if (pipeline->sleeping) {
-            pipeline->sleeping = false;
-            pthread_cond_signal(&pipeline->wake);
-        }
+        atomic_store_explicit(&pipeline->queued, true, memory_order_relaxed);
+        wakes = pipeline->sleeping;
+        pipeline->sleeping = false;
     }
     pthread_mutex_unlock(&pipeline->mutex);
+    if (wakes)
+        pthread_cond_signal(&pipeline->wake);
     if (accepted)
         return;
     request->status =
@@ -171,16 +179,33 @@ static void commit_sleep(struct commit_pipeline *pipeline)
     pipeline->sleeping = false;
 }
 
+/* Looks at the queue until something is there or the time is over. */
+static void commit_spin(const struct commit_pipeline *pipeline, int64_t start_ns)
+{
+    CHECK(start_ns > 0);
+    while (!atomic_load_explicit(&pipeline->queued, memory_order_relaxed) &&
+           clock_monotonic_ns() - start_ns < COMMIT_SPIN_NS)
+        (void)sched_yield();
+}
+
 /* Everything queued; NULL when there is nothing: then `stopping` or time for a sync. */
 static struct commit_request *commit_take(struct commit_pipeline *pipeline, bool *stopping)
 {
+    bool waits = !atomic_load_explicit(&pipeline->queued, memory_order_relaxed);
+    int64_t start_ns = waits ? clock_monotonic_ns() : 0;
+
+    if (waits && pipeline->spins)
+        commit_spin(pipeline, start_ns);
     pthread_mutex_lock(&pipeline->mutex);
     if (pipeline->head == NULL && !pipeline->stopping)
         commit_sleep(pipeline);
+    if (waits)
+        pipeline->spins = clock_monotonic_ns() - start_ns < COMMIT_SPIN_NS;
     struct commit_request *list = pipeline->head;
     CHECK(list != NULL || pipeline->tail == &pipeline->head);
     pipeline->head = NULL;
     pipeline->tail = &pipeline->head;
+    atomic_store_explicit(&pipeline->queued, false, memory_order_relaxed);
     *stopping = pipeline->stopping;
     pthread_mutex_unlock(&pipeline->mutex);
     return list;

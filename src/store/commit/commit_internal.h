@@ -23,6 +23,7 @@ enum {
     COMMIT_SEQ_BLOCK = 1 << 20,     /* numbers reserved ahead */
     COMMIT_ID_BLOCK_MS = 10000,
     COMMIT_SYNC_MS = 1000, /* durability `async` */
+    COMMIT_SPIN_NS = 200 * 1000,
 };
 
 /* Keys of space `meta`. */
@@ -57,8 +58,10 @@ struct commit_pipeline {
     pthread_cond_t wake;
     struct commit_request *head, **tail;
     bool sleeping, stopping;
+    atomic_bool queued; /* head != NULL, to be looked at without the mutex */
 
     /* The commit thread's. */
+    bool spins;              /* before it sleeps, see commit.c */
     struct catalog *catalog; /* newest */
     int64_t position;        /* highest _seq given out */
     int64_t updated;         /* newest _updated */
