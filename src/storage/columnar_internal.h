@@ -1,8 +1,9 @@
 /* columnar_internal.h — what the columnar*.c files share; the only header that shows DuckDB.
  *
  * Lifetimes: an `instance` (one DuckDB database) lives while it is current or a statement uses it;
- * a `columnar_session` is one fresh connection with the sources of one statement; the watchdog
- * holds a session's connection only between watch_begin and watch_end.
+ * a `columnar_session` is one connection with the sources of one statement, idle before and after
+ * if the statement ended by itself; the watchdog holds a session's connection only between
+ * watch_begin and watch_end.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_COLUMNAR_INTERNAL_H
@@ -52,6 +53,12 @@ struct columnar_parser { /* a connection ready to parse */
     duckdb_prepared_statement parse;
 };
 
+struct columnar_idle { /* a connection between two statements */
+    struct columnar_idle *next;
+    duckdb_connection connection;
+    idx_t connection_id;
+};
+
 struct instance {
     duckdb_database database;
     struct columnar *columnar;
@@ -59,6 +66,8 @@ struct instance {
     unsigned users;                    /* under columnar->mutex */
     struct columnar_session *sessions; /* running statements; under columnar->mutex */
     struct columnar_parser *parsers;   /* idle ones; under columnar->mutex */
+    struct columnar_idle *idle;        /* under columnar->mutex */
+    unsigned idle_count;
 };
 
 struct columnar {
@@ -82,6 +91,8 @@ struct columnar_session {
     idx_t connection_id;
     const struct column_source *sources;
     size_t source_count;
+    bool is_finished; /* the statement ran to its end: the connection may be used again … */
+    atomic_uint cursors_open;  /* … once DuckDB has let go of every source */
     pthread_mutex_t mutex;     /* of the two below: sources run on several threads */
     struct error source_error; /* the first error a source reported … */
     enum status source_status; /* … and its code */

@@ -442,8 +442,10 @@ enum status columnar_query_next(struct columnar_query *query,
         message = query->chunk == NULL ? duckdb_result_error(&query->result) : NULL;
         if (message != NULL && message[0] != '\0')
             return query_error(query, message, err);
-        if (query->chunk == NULL)
+        if (query->chunk == NULL) {
+            query->session.is_finished = true;
             return STATUS_END;
+        }
         *rows = duckdb_data_chunk_get_size(query->chunk);
         if (*rows == 0)
             duckdb_destroy_data_chunk(&query->chunk);

@@ -81,8 +81,10 @@ static void scan_free(void *argument)
     struct scan *scan = argument;
 
     CHECK(scan != NULL);
-    if (scan->cursor != NULL)
+    if (scan->cursor != NULL) {
         scan->of.source->close(scan->cursor);
+        atomic_fetch_sub(&scan->of.session->cursors_open, 1);
+    }
     mem_free(scan->chunk.vectors);
     mem_free(scan->positions);
     mem_free(scan);
@@ -125,6 +127,7 @@ static void scan_init(duckdb_init_info info)
     mem_free(wanted);
     duckdb_init_set_max_threads(info, 1);
     if (status == STATUS_OK) {
+        atomic_fetch_add(&scan->of.session->cursors_open, 1);
         duckdb_init_set_init_data(info, scan, scan_free);
         return;
     }

@@ -144,6 +144,7 @@ enum status columnar_write_parquet(struct columnar *columnar, const char *path,
         status = session_error(&session, duckdb_result_error(&result), err);
     else
         *rows = parquet_written_rows(&result);
+    session.is_finished = status == STATUS_OK;
     duckdb_destroy_result(&result);
     buf_clear(&sql);
     session_close(&session);

@@ -674,26 +674,26 @@ static void rocks_seek_last(struct kv_iterator *base)
     rocksdb_iter_seek_to_last(rocks_iterator(base)->rocks);
 }
 
-static void rocks_seek(struct kv_iterator *base, struct str key)
+static void rocks_seek_by(struct kv_iterator *base, struct str key,
+                          void (*seek)(rocksdb_iterator_t *, const char *, size_t))
 {
     struct rocks_iterator *iterator = rocks_iterator(base);
     struct directory_full_key full;
 
     CHECK(iterator->rocks != NULL && iterator->space != NULL);
     directory_full_key_init(&full, spaces_prefix(iterator->space), key);
-    rocksdb_iter_seek(iterator->rocks, full.bytes.data, full.bytes.size);
+    seek(iterator->rocks, full.bytes.data, full.bytes.size);
     directory_full_key_clear(&full);
+}
+
+static void rocks_seek(struct kv_iterator *base, struct str key)
+{
+    rocks_seek_by(base, key, rocksdb_iter_seek);
 }
 
 static void rocks_seek_for_prev(struct kv_iterator *base, struct str key)
 {
-    struct rocks_iterator *iterator = rocks_iterator(base);
-    struct directory_full_key full;
-
-    CHECK(iterator->rocks != NULL && iterator->space != NULL);
-    directory_full_key_init(&full, spaces_prefix(iterator->space), key);
-    rocksdb_iter_seek_for_prev(iterator->rocks, full.bytes.data, full.bytes.size);
-    directory_full_key_clear(&full);
+    rocks_seek_by(base, key, rocksdb_iter_seek_for_prev);
 }
 
 static void rocks_next(struct kv_iterator *base)

@@ -459,6 +459,38 @@ static void test_columnar__closing_early_closes_sources(void **state)
     columnar_query_close(NULL);
 }
 
+/* A connection goes from statement to statement; none may keep a source of an earlier one, whether
+ * that read all rows, stopped at a LIMIT, failed or was dropped half way. */
+static void test_columnar__statements_in_turn_leave_nothing_behind(void **state)
+{
+    (void)state;
+    static const char *const statements[] = {
+        "SELECT count(id)::BIGINT AS n FROM hot_scan(0)", "SELECT id FROM hot_scan(0) LIMIT 3",
+        "SELECT a.id FROM hot_scan(0) a, hot_scan(0) b WHERE a.id = b.id ORDER BY 1 LIMIT 2",
+        "SELECT id FROM hot_scan(0) WHERE id = (SELECT max(id) FROM hot_scan(0))"};
+    for (uint64_t i = 0; i < 40; i++) {
+        struct made_source made;
+        made_init(&made, two_columns, 2, 5000 + i, two_cells);
+        if (i % 5 == 4)
+            made.fill_fails = STATUS_IO_FAILED;
+        const struct columnar_query_options options = {.sql = str_from_c(statements[i % 4]),
+                                                       .sources = &made.source,
+                                                       .source_count = 1,
+                                                       .large = i % 2};
+        struct columnar_query *query = NULL;
+        const struct column_cell *const *cells;
+        size_t rows;
+        enum status status = columnar_query_open(columnar, &options, &query, &err);
+        while (status == STATUS_OK && i % 7 != 6)
+            status = columnar_query_next(query, &cells, &rows, &err);
+        if (i % 4 == 0 && i % 5 != 4 && i % 7 != 6)
+            assert_status(status, STATUS_END);
+        columnar_query_close(query);
+        assert_int_equal(made.opened, made.closed);
+        memset(&made, 0xee, sizeof(made)); /* whoever looks at it now is found out */
+    }
+}
+
 struct runner {
     int number, wrong;
 };
@@ -606,6 +638,7 @@ int main(void)
         test(test_columnar__streams_with_bounded_memory),
         test(test_columnar__memory_limit),
         test(test_columnar__closing_early_closes_sources),
+        test(test_columnar__statements_in_turn_leave_nothing_behind),
         test(test_columnar__statements_side_by_side_see_their_own_rows),
         test(test_columnar__parse),
         test(test_columnar__parse_hostile),
