@@ -1,4 +1,5 @@
-/* kv_rocksdb.c — the key-value store on RocksDB; the only file that knows its API.
+/* kv_rocksdb.c — the key-value store on RocksDB: opening, families, reads, batches. Its iterators
+ * are in kv_rocksdb_iterator.c; no other file knows RocksDB.
  *
  * Which family a space lies in is decided in kv_spaces.c; here families are opened, read and
  * written. Volatile changes of a batch go into a second RocksDB batch without log, written after
@@ -11,7 +12,7 @@
  * Thread: any.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/kv_spaces.h"
+#include "storage/kv_rocksdb_internal.h"
 
 #include "base/buf.h"
 #include "base/check.h"
@@ -20,8 +21,6 @@
 #include "storage/files.h"
 
 #include <limits.h>
-#include <rocksdb/c.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,33 +33,6 @@ enum {
     ROCKS_WARN_LEVEL = 2,
     ROCKS_POINT_IN_TIME = 2, /* WALRecoveryMode */
     ROCKS_FILES_UNLIMITED = 65536,
-    ROCKS_READ_CACHE_ONLY = 1, /* ReadTier */
-};
-
-/* Of the write buffer: 256 KiB of 64 MiB, 5 bits for each of 400,000 rows. */
-static const double ROCKS_MEMTABLE_BLOOM_RATIO = 1.0 / 256;
-
-struct kv_family {
-    rocksdb_column_family_handle_t *handle;
-    char name[DIRECTORY_FAMILY_MAX];
-};
-
-struct rocks_kv {
-    struct spaces_kv spaces;
-    struct kv_options options;
-    char *path;
-    rocksdb_t *db;
-    rocksdb_cache_t *cache;
-    rocksdb_block_based_table_options_t *table_options;
-    rocksdb_readoptions_t *read_blocking, *read_cached;
-    rocksdb_writeoptions_t *write_options[3]; /* by enum kv_durability */
-    atomic_bool failed;                       /* a write failed: no more until reopened */
-};
-
-struct rocks_snapshot {
-    struct kv_snapshot base;
-    const rocksdb_snapshot_t *snapshot;
-    rocksdb_readoptions_t *read_blocking, *read_cached; /* ready, so that a get allocates nothing */
 };
 
 struct rocks_batch {
@@ -69,21 +41,13 @@ struct rocks_batch {
     bool has_logged, has_unlogged;
 };
 
-struct rocks_iterator {
-    struct kv_iterator base;
-    rocksdb_iterator_t *rocks;
-    rocksdb_readoptions_t *read;
-    const struct spaces_space *space;
-    char bounds[]; /* lower, then upper; RocksDB points into it */
-};
-
-static struct rocks_kv *rocks_kv(struct kv *kv)
+struct rocks_kv *rocks_kv(struct kv *kv)
 {
     CHECK(kv != NULL);
     return CONTAINER_OF(kv, struct rocks_kv, spaces.base);
 }
 
-static rocksdb_column_family_handle_t *rocks_handle(const struct spaces_space *space)
+rocksdb_column_family_handle_t *rocks_handle(const struct spaces_space *space)
 {
     CHECK(space != NULL);
     return space->family->handle;
@@ -92,8 +56,7 @@ static rocksdb_column_family_handle_t *rocks_handle(const struct spaces_space *s
 /* ---- errors
  * --------------------------------------------------------------------------------------- */
 
-/* Takes RocksDB's message. The whole of it, which names paths, goes to the log only. */
-static enum status rocks_error(char *text, const char *what, struct error *err)
+enum status rocks_error(char *text, const char *what, struct error *err)
 {
     enum status status = STATUS_IO_FAILED;
     size_t size;
@@ -186,7 +149,8 @@ static rocksdb_options_t *rocks_family_options(const struct rocks_kv *kv, const 
     rocksdb_options_set_block_based_table_factory(options, kv->table_options);
     if (buffer > ROCKS_SMALL_WRITE_BUFFER) {
         rocksdb_options_set_memtable_whole_key_filtering(options, 1);
-        rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, ROCKS_MEMTABLE_BLOOM_RATIO);
+        /* 256 KiB of 64 MiB: 5 bits for each of 400,000 rows */
+        rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 1.0 / 256);
     }
     if ((flags & KV_SPACE_USER_PREFIX) != 0)
         rocks_options_prefix(options, directory_family_is_pool(name));
@@ -364,14 +328,12 @@ static uint64_t rocks_space_bytes(struct kv *base, struct kv_space *base_space)
 /* ---- reading
  * -------------------------------------------------------------------------------------- */
 
-/* RocksDB counts every comparison of keys in thread-local memory; nobody reads that here. */
-static void rocks_count_nothing(void)
+void rocks_count_nothing(void)
 {
     static _Thread_local bool done;
 
-    if (LIKELY(done))
-        return;
-    rocksdb_set_perf_level(rocksdb_disable);
+    if (UNLIKELY(!done))
+        rocksdb_set_perf_level(rocksdb_disable);
     done = true;
 }
 
@@ -593,154 +555,6 @@ static enum status rocks_sync(struct kv *base, struct error *err)
         return STATUS_OK;
     atomic_store(&kv->failed, true);
     return rocks_error(text, "sync", err);
-}
-
-/* ---- iterators
- * ------------------------------------------------------------------------------------ */
-
-static struct rocks_iterator *rocks_iterator(struct kv_iterator *iterator)
-{
-    CHECK(iterator != NULL);
-    return CONTAINER_OF(iterator, struct rocks_iterator, base);
-}
-
-/* Puts the bounds behind the struct and tells RocksDB. A pooled space always has both. */
-static struct rocks_iterator *rocks_iterator_new(const struct spaces_space *space, struct str lower,
-                                                 struct str upper)
-{
-    size_t skip = space->is_pooled ? DIRECTORY_PREFIX_BYTES : 0;
-    size_t lower_size = skip + lower.size, upper_size = skip + upper.size;
-    struct rocks_iterator *iterator = mem_alloc(sizeof(*iterator) + lower_size + upper_size);
-    char *low = iterator->bounds, *high = low + lower_size;
-
-    CHECK(upper.size == 0 || str_compare(lower, upper) <= 0);
-    iterator->space = space;
-    iterator->read = rocksdb_readoptions_create();
-    memcpy(low, space->prefix, skip);
-    memcpy(high, upper.size > 0 ? space->prefix : space->prefix_end, skip);
-    if (lower.size > 0)
-        memcpy(low + skip, lower.data, lower.size);
-    if (upper.size > 0)
-        memcpy(high + skip, upper.data, upper.size);
-    if (lower_size > 0)
-        rocksdb_readoptions_set_iterate_lower_bound(iterator->read, low, lower_size);
-    if (upper_size > 0)
-        rocksdb_readoptions_set_iterate_upper_bound(iterator->read, high, upper_size);
-    return iterator;
-}
-
-static struct kv_iterator *rocks_iterator_open(struct kv *base, struct kv_space *base_space,
-                                               const struct kv_iterator_options *options)
-{
-    struct rocks_kv *kv = rocks_kv(base);
-    const struct spaces_space *space = spaces_space(base_space);
-    bool is_empty = options->upper.size > 0 && str_compare(options->lower, options->upper) > 0;
-    struct rocks_iterator *iterator =
-        rocks_iterator_new(space, is_empty ? options->upper : options->lower, options->upper);
-
-    rocks_count_nothing();
-    iterator->base.driver = base->driver;
-    if (options->snapshot != NULL)
-        rocksdb_readoptions_set_snapshot(
-            iterator->read, ((const struct rocks_snapshot *)options->snapshot)->snapshot);
-    if ((options->flags & KV_READ_CACHED) != 0)
-        rocksdb_readoptions_set_read_tier(iterator->read, ROCKS_READ_CACHE_ONLY);
-    rocksdb_readoptions_set_fill_cache(iterator->read, options->fill_cache);
-    rocksdb_readoptions_set_total_order_seek(iterator->read, !options->prefix_same);
-    iterator->rocks = rocksdb_create_iterator_cf(kv->db, iterator->read, rocks_handle(space));
-    CHECK(iterator->rocks != NULL);
-    return &iterator->base;
-}
-
-static void rocks_iterator_close(struct kv_iterator *base)
-{
-    struct rocks_iterator *iterator = rocks_iterator(base);
-
-    CHECK(iterator->rocks != NULL);
-    rocksdb_iter_destroy(iterator->rocks);
-    rocksdb_readoptions_destroy(iterator->read);
-    mem_free(iterator);
-}
-
-static void rocks_seek_first(struct kv_iterator *base)
-{
-    CHECK(rocks_iterator(base)->rocks != NULL);
-    rocksdb_iter_seek_to_first(rocks_iterator(base)->rocks);
-}
-
-static void rocks_seek_last(struct kv_iterator *base)
-{
-    CHECK(rocks_iterator(base)->rocks != NULL);
-    rocksdb_iter_seek_to_last(rocks_iterator(base)->rocks);
-}
-
-static void rocks_seek_by(struct kv_iterator *base, struct str key,
-                          void (*seek)(rocksdb_iterator_t *, const char *, size_t))
-{
-    struct rocks_iterator *iterator = rocks_iterator(base);
-    struct directory_full_key full;
-
-    CHECK(iterator->rocks != NULL && iterator->space != NULL);
-    directory_full_key_init(&full, spaces_prefix(iterator->space), key);
-    seek(iterator->rocks, full.bytes.data, full.bytes.size);
-    directory_full_key_clear(&full);
-}
-
-static void rocks_seek(struct kv_iterator *base, struct str key)
-{
-    rocks_seek_by(base, key, rocksdb_iter_seek);
-}
-
-static void rocks_seek_for_prev(struct kv_iterator *base, struct str key)
-{
-    rocks_seek_by(base, key, rocksdb_iter_seek_for_prev);
-}
-
-static void rocks_next(struct kv_iterator *base)
-{
-    CHECK(rocks_iterator(base)->rocks != NULL);
-    rocksdb_iter_next(rocks_iterator(base)->rocks);
-}
-
-static void rocks_prev(struct kv_iterator *base)
-{
-    CHECK(rocks_iterator(base)->rocks != NULL);
-    rocksdb_iter_prev(rocks_iterator(base)->rocks);
-}
-
-static bool rocks_is_valid(const struct kv_iterator *base)
-{
-    CHECK(base != NULL);
-    return rocksdb_iter_valid(((const struct rocks_iterator *)base)->rocks) != 0;
-}
-
-static struct str rocks_key(const struct kv_iterator *base)
-{
-    const struct rocks_iterator *iterator = (const struct rocks_iterator *)base;
-    size_t skip = iterator->space->is_pooled ? DIRECTORY_PREFIX_BYTES : 0;
-    struct str key;
-
-    key.data = rocksdb_iter_key(iterator->rocks, &key.size);
-    CHECK(key.size >= skip);
-    return str_from(key.data + skip, key.size - skip);
-}
-
-static struct str rocks_value(const struct kv_iterator *base)
-{
-    struct str value;
-
-    CHECK(base != NULL);
-    value.data = rocksdb_iter_value(((const struct rocks_iterator *)base)->rocks, &value.size);
-    return value;
-}
-
-static enum status rocks_status(struct kv_iterator *base, struct error *err)
-{
-    char *text = NULL;
-
-    CHECK(base != NULL);
-    rocksdb_iter_get_error(rocks_iterator(base)->rocks, &text);
-    return text == NULL ? STATUS_OK : rocks_error(text, "scan", err);
 }
 
 /* ---- figures

@@ -1,0 +1,62 @@
+/* kv_rocksdb_internal.h — what the kv_rocksdb*.c files share; the only header that shows RocksDB.
+ * Private to them.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORAGE_KV_ROCKSDB_INTERNAL_H
+#define STORAGE_KV_ROCKSDB_INTERNAL_H
+
+#include "storage/kv_spaces.h"
+
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+
+enum { ROCKS_READ_CACHE_ONLY = 1 /* ReadTier */ };
+
+struct kv_family {
+    rocksdb_column_family_handle_t *handle;
+    char name[DIRECTORY_FAMILY_MAX];
+};
+
+struct rocks_kv {
+    struct spaces_kv spaces;
+    struct kv_options options;
+    char *path;
+    rocksdb_t *db;
+    rocksdb_cache_t *cache;
+    rocksdb_block_based_table_options_t *table_options;
+    rocksdb_readoptions_t *read_blocking, *read_cached;
+    rocksdb_writeoptions_t *write_options[3]; /* by enum kv_durability */
+    atomic_bool failed;                       /* a write failed: no more until reopened */
+};
+
+struct rocks_snapshot {
+    struct kv_snapshot base;
+    const rocksdb_snapshot_t *snapshot;
+    rocksdb_readoptions_t *read_blocking, *read_cached; /* ready, so that a get allocates nothing */
+};
+
+struct rocks_kv *rocks_kv(struct kv *kv);
+rocksdb_column_family_handle_t *rocks_handle(const struct spaces_space *space);
+/* Takes RocksDB's message. The whole of it, which names paths, goes to the log only. */
+enum status rocks_error(char *text, const char *what, struct error *err);
+/* RocksDB counts every comparison of keys in thread-local memory; nobody reads that here. Before
+ * any read or write of a thread. */
+void rocks_count_nothing(void);
+
+/* ---- kv_rocksdb_iterator.c: the iterator part of struct kv_driver ---- */
+
+struct kv_iterator *rocks_iterator_open(struct kv *base, struct kv_space *base_space,
+                                        const struct kv_iterator_options *options);
+void rocks_iterator_close(struct kv_iterator *base);
+void rocks_seek_first(struct kv_iterator *base);
+void rocks_seek_last(struct kv_iterator *base);
+void rocks_seek(struct kv_iterator *base, struct str key);
+void rocks_seek_for_prev(struct kv_iterator *base, struct str key);
+void rocks_next(struct kv_iterator *base);
+void rocks_prev(struct kv_iterator *base);
+bool rocks_is_valid(const struct kv_iterator *base);
+struct str rocks_key(const struct kv_iterator *base);
+struct str rocks_value(const struct kv_iterator *base);
+enum status rocks_status(struct kv_iterator *base, struct error *err);
+
+#endif
