@@ -46,6 +46,10 @@ int system_table_find_alias(const struct table *table, struct str alias);
 /* Aliases that are no plain column: their value as an SQL expression over the real columns
  * (`memory_used_mb` → "memory_used / 1048576"), empty if `alias` is none. */
 struct str system_table_alias_expression(const struct table *table, struct str alias);
+/* A literal beside an enumerated column (table_type, status, role …) in the case of what is stored;
+ * information_schema's 'SYSTEM' means 'SYSTEM TABLE'. False if the column is not enumerated. */
+bool system_table_fold(const struct table *table, uint32_t column, struct str text,
+                       struct arena *arena, struct str *out);
 /* The system table of a table of kind SYSTEM. */
 enum system_table system_table_of(const struct table *table);
 
