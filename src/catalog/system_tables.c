@@ -15,6 +15,7 @@ enum system_column_flag {
     NOT_NULL = 2,
     LOWER = 4, /* enumerated, stored in lower case: literals beside it ignore case */
     UPPER = 8,
+    HIDDEN = 16, /* an alias without a column to stand for; behind the shown columns */
 };
 
 struct system_column_def {
@@ -189,14 +190,18 @@ static const struct system_column_def settings_columns[] = {
 };
 
 static const struct system_column_def logs_columns[] = {
-    {"timestamp", VALUE_TIMESTAMP, KEY}, {"level", VALUE_TEXT, LOWER}, {"thread", VALUE_TEXT, 0},
-    {"target", VALUE_TEXT, 0},           {"line", VALUE_INT, 0},       {"message", VALUE_TEXT, 0},
+    {"timestamp", VALUE_TIMESTAMP, NOT_NULL},
+    {"level", VALUE_TEXT, LOWER},
+    {"thread", VALUE_TEXT, 0},
+    {"target", VALUE_TEXT, 0},
+    {"line", VALUE_INT, 0},
+    {"message", VALUE_TEXT, 0},
 };
 
 static const struct system_column_def metrics_columns[] = {
-    {"metric_name", VALUE_TEXT, KEY},
-    {"labels", VALUE_JSON, 0},
-    {"metric_value", VALUE_DOUBLE, 0},
+    {"metric_name", VALUE_TEXT, NOT_NULL},
+    {"labels", VALUE_JSON, NOT_NULL},
+    {"metric_value", VALUE_DOUBLE, NOT_NULL},
 };
 
 static const struct system_column_def schemata_columns[] = {
@@ -218,6 +223,7 @@ static const struct system_column_def schema_tables_columns[] = {
     {"schema_version", VALUE_INT, NOT_NULL},
     {"created_at", VALUE_TIMESTAMP, 0},
     {"updated_at", VALUE_TIMESTAMP, 0},
+    {"storage_location", VALUE_TEXT, HIDDEN},
 };
 
 static const struct system_column_def schema_columns_columns[] = {
@@ -383,6 +389,17 @@ enum system_table system_table_of(const struct table *table)
     CHECK(table->kind == TABLE_KIND_SYSTEM && table->id.value > 0);
     CHECK(table->id.value <= SYSTEM_TABLE_COUNT);
     return (enum system_table)(table->id.value - 1);
+}
+
+uint32_t system_table_shown(const struct table *table)
+{
+    enum system_table which = system_table_of(table);
+    uint32_t count = system_table_columns[which].count;
+
+    while (count > 0 && (system_table_columns[which].columns[count - 1].flags & HIDDEN) != 0)
+        count--;
+    CHECK(count > 0);
+    return count;
 }
 
 bool system_table_fold(const struct table *table, uint32_t column, struct str text,

@@ -187,6 +187,9 @@ static enum status check_select(struct check *check, const struct tree *node)
         status = check_members(check, node, done);
     if (status == STATUS_OK && node == check->top)
         check_top(check, node);
+    for (uint32_t i = level.first; status == STATUS_OK && level.star && i < level.last; i++)
+        if (check->plan->tables[i].show_hidden) /* the star would show it too */
+            status = check_refuse(check, node, "storage_location beside *", STR_EMPTY);
 out:
     check->level = level.outer;
     check->in_where = in_where;

@@ -44,7 +44,7 @@ struct check_level { /* one SELECT */
     uint32_t item_count;
     uint32_t first, last; /* tables below FROM */
     struct check_alias *aliases;
-    bool natural, positional, aggregate;
+    bool natural, positional, aggregate, star;
 };
 
 struct check {

@@ -44,7 +44,7 @@ static const struct table *alias_table(const struct check *check, const struct c
     return item->table < 0 ? NULL : check->plan->tables[item->table].table;
 }
 
-enum alias_match { ALIAS_NO, ALIAS_YES, ALIAS_COLUMN };
+enum alias_match { ALIAS_NO, ALIAS_YES, ALIAS_COLUMN, ALIAS_HIDDEN };
 
 static enum alias_match alias_match(const struct check *check, const struct check_item *item,
                                     struct str name)
@@ -56,7 +56,11 @@ static enum alias_match alias_match(const struct check *check, const struct chec
         return ALIAS_NO;
     if (!table)
         return alias_query_has(item->query, name) ? ALIAS_COLUMN : ALIAS_NO;
-    if (table_find_column(table, name) >= 0)
+    int column = table_find_column(table, name);
+    if (column >= 0 && table->kind == TABLE_KIND_SYSTEM &&
+        (uint32_t)column >= system_table_shown(table))
+        return ALIAS_HIDDEN;
+    if (column >= 0)
         return ALIAS_COLUMN;
     if (table->kind != TABLE_KIND_SYSTEM)
         return ALIAS_NO;
@@ -81,7 +85,7 @@ static const struct check_item *alias_find(const struct check *check,
             enum alias_match match = alias_match(check, item, last);
             if (match == ALIAS_COLUMN)
                 return NULL;
-            if (match == ALIAS_YES && !found)
+            if (match != ALIAS_NO && !found)
                 found = item;
         }
         if (found)
@@ -138,6 +142,10 @@ void check_system_alias(struct check *check, const struct tree *node,
         return;
     const struct table *table = alias_table(check, item);
     int column = system_table_find_alias(table, last);
+    if (table_find_column(table, last) >= 0) {
+        check->plan->tables[item->table].show_hidden = true;
+        return;
+    }
     buf_init(&text);
     if (column >= 0)
         alias_append_column(&text, item, table_column_name(table, (uint32_t)column));

@@ -414,6 +414,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return STATUS_OK;
     if (str_equal(class, STR_LIT("COLUMN_REF")))
         return check_column(check, node);
+    if (str_equal(class, STR_LIT("STAR")) && check->level)
+        check->level->star = true;
     if (str_equal(class, STR_LIT("FUNCTION")))
         return check_function(check, node);
     if (str_equal(class, STR_LIT("OPERATOR")))

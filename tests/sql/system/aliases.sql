@@ -36,6 +36,12 @@ SELECT j.queue, j.namespace, j.message, j.exception_trace, j.memory_used_mb, j.n
 SELECT table_schema, namespace_id, table_id FROM information_schema.tables WHERE namespace_id = 'shop' ORDER BY table_id;
 SELECT i.namespace_id, i.table_id FROM information_schema.tables i JOIN tables t ON t.table_id = i.table_id WHERE t.namespace = 'shop' AND i.table_type = 'base table' ORDER BY i.table_id;
 
+SELECT table_name, storage_location FROM information_schema.tables WHERE storage_location LIKE '%users%';
+SELECT i.table_name, i.storage_location FROM information_schema.tables i JOIN tables t ON t.storage_location = i.storage_location WHERE i.table_schema = 'shop' ORDER BY i.table_name;
+SELECT *, storage_location FROM information_schema.tables i WHERE table_name = 'nope';
+SELECT i.*, storage_location FROM information_schema.tables i JOIN namespaces n ON true;
+SELECT * FROM information_schema.tables i JOIN namespaces n ON false;
+
 -- An alias keeps its name for outer queries and gives way to real columns.
 SELECT x.queue, x.n FROM (SELECT queue, count(*) AS n FROM jobs GROUP BY queue) x;
 WITH w AS (SELECT name FROM namespaces) SELECT w.name FROM w ORDER BY name;

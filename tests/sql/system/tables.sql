@@ -48,7 +48,6 @@ KILL JOB 'nope';
 BEGIN;
 COMMIT;
 INSERT INTO system.users (user_id, username) VALUES ('x', 'x');
-SELECT * FROM system.logs;
 SELECT * FROM system.nope;
 USE shop;
 USE nope;

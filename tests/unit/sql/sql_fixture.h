@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -126,6 +127,19 @@ static struct str fixture_ws_url(void *context, struct arena *arena)
     return arena_copy(arena, STR_LIT("ws://localhost:8080/v1/ws"));
 }
 
+static void fixture_metrics(void *context, metric_visit visit, void *visit_context)
+{
+    const struct metric requests = {.name = "http_requests_total",
+                                    .kind = METRIC_COUNTER,
+                                    .value = 7,
+                                    .labels = {{"route", "sql"}, {"status", "2xx"}}};
+    const struct metric uptime = {.name = "uptime_seconds", .kind = METRIC_GAUGE, .value = 1.5};
+
+    (void)context;
+    visit(visit_context, &requests);
+    visit(visit_context, &uptime);
+}
+
 static bool fixture_setting(void *context, size_t index, struct str out[5])
 {
     (void)context;
@@ -156,6 +170,7 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         .hash_password = fixture_hash,
         .hash_api_key = fixture_hash_key,
         .setting_at = fixture_setting,
+        .metrics = fixture_metrics,
         .public_ws_url = fixture_ws_url,
     };
     fixture->options.store = fixture->store;
@@ -266,6 +281,15 @@ static enum status fixture_columns(void *context, const struct sql_column *colum
     return STATUS_OK;
 }
 
+/* A time of this test run: shown without digits, so that texts can be compared. */
+static bool fixture_is_now(const struct value *value)
+{
+    const int64_t hour_us = INT64_C(3600) * 1000000;
+    int64_t age_us = value->type == VALUE_TIMESTAMP ? clock_now_us() - value->integer : INT64_MAX;
+
+    return age_us > -hour_us && age_us < hour_us;
+}
+
 static enum status fixture_row(void *context, const struct value *values, struct error *err)
 {
     struct fixture_result *result = context;
@@ -276,6 +300,8 @@ static enum status fixture_row(void *context, const struct value *values, struct
             buf_append_str(&result->text, STR_LIT(" | "));
         if (values[i].is_null)
             buf_append_str(&result->text, STR_LIT("NULL"));
+        else if (fixture_is_now(&values[i]))
+            buf_append_str(&result->text, STR_LIT("<now>"));
         else
             value_format(&values[i], &result->text);
     }
