@@ -15,6 +15,7 @@ enum system_column_flag {
     NOT_NULL = 2,
     LOWER = 4, /* enumerated, stored in lower case: literals beside it ignore case */
     UPPER = 8,
+    SET = 32,    /* INSERT and UPDATE may give it */
     HIDDEN = 16, /* an alias without a column to stand for; behind the shown columns */
 };
 
@@ -32,13 +33,13 @@ struct system_alias {
 };
 
 static const struct system_column_def users_columns[] = {
-    {"user_id", VALUE_TEXT, KEY},
-    {"username", VALUE_TEXT, NOT_NULL},
-    {"role", VALUE_TEXT, NOT_NULL | LOWER},
-    {"email", VALUE_TEXT, 0},
-    {"metadata", VALUE_JSON, 0},
-    {"storage_mode", VALUE_TEXT, NOT_NULL | LOWER},
-    {"storage_id", VALUE_TEXT, 0},
+    {"user_id", VALUE_TEXT, KEY | SET},
+    {"username", VALUE_TEXT, NOT_NULL | SET},
+    {"role", VALUE_TEXT, NOT_NULL | LOWER | SET},
+    {"email", VALUE_TEXT, SET},
+    {"metadata", VALUE_JSON, SET},
+    {"storage_mode", VALUE_TEXT, NOT_NULL | LOWER | SET},
+    {"storage_id", VALUE_TEXT, SET},
     {"auth_type", VALUE_TEXT, NOT_NULL | LOWER},
     {"password_hash", VALUE_TEXT, 0},
     {"api_key", VALUE_TEXT, 0},
@@ -48,11 +49,11 @@ static const struct system_column_def users_columns[] = {
     {"last_seen", VALUE_TIMESTAMP, 0},
     {"created_at", VALUE_TIMESTAMP, NOT_NULL},
     {"updated_at", VALUE_TIMESTAMP, NOT_NULL},
-    {"deleted_at", VALUE_TIMESTAMP, 0},
+    {"deleted_at", VALUE_TIMESTAMP, SET},
 };
 
 static const struct system_column_def namespaces_columns[] = {
-    {"namespace_id", VALUE_TEXT, KEY},         {"options", VALUE_JSON, 0},
+    {"namespace_id", VALUE_TEXT, KEY | SET},   {"options", VALUE_JSON, SET},
     {"table_count", VALUE_INT, NOT_NULL},      {"created_at", VALUE_TIMESTAMP, NOT_NULL},
     {"updated_at", VALUE_TIMESTAMP, NOT_NULL},
 };
@@ -400,6 +401,14 @@ uint32_t system_table_shown(const struct table *table)
         count--;
     CHECK(count > 0);
     return count;
+}
+
+bool system_table_is_settable(const struct table *table, uint32_t column)
+{
+    enum system_table which = system_table_of(table);
+
+    CHECK(column < system_table_columns[which].count);
+    return (system_table_columns[which].columns[column].flags & SET) != 0;
 }
 
 bool system_table_fold(const struct table *table, uint32_t column, struct str text,

@@ -48,6 +48,8 @@ int system_table_find_alias(const struct table *table, struct str alias);
 struct str system_table_alias_expression(const struct table *table, struct str alias);
 /* How many of its columns `SELECT *` and DESCRIBE show; hidden ones, found by name, come behind. */
 uint32_t system_table_shown(const struct table *table);
+/* May INSERT and UPDATE give this column? All others are set by the server. */
+bool system_table_is_settable(const struct table *table, uint32_t column);
 /* A literal beside an enumerated column (table_type, status, role …) in the case of what is stored;
  * information_schema's 'SYSTEM' means 'SYSTEM TABLE'. False if the column is not enumerated. */
 bool system_table_fold(const struct table *table, uint32_t column, struct str text,

@@ -23,8 +23,10 @@ struct str check_last_name(const struct tree *node, uint32_t *count)
     return last;
 }
 
-/* WHERE names _deleted: tables of that element, or of the whole level, show their deleted rows. */
-static void check_mark_deleted(struct check *check, const struct tree *node, uint32_t count)
+/* WHERE names _deleted: tables of that element, or of the whole level, show their deleted rows. So
+ * does system.users when it names deleted_at. */
+static void check_mark_deleted(struct check *check, const struct tree *node, uint32_t count,
+                               bool system)
 {
     struct str qualifier = tree_get(node, "column_names")->child->text;
     uint32_t first = check->level->first, last = check->level->last;
@@ -39,7 +41,8 @@ static void check_mark_deleted(struct check *check, const struct tree *node, uin
         }
     }
     for (uint32_t i = first; i < last; i++)
-        check->plan->tables[i].with_deleted = true;
+        if ((check->plan->tables[i].table->kind == TABLE_KIND_SYSTEM) == system)
+            check->plan->tables[i].with_deleted = true;
 }
 
 /* Reserved words of PostgreSQL that stand for a value of the statement. */
@@ -115,7 +118,9 @@ static enum status check_column(struct check *check, const struct tree *node)
     if (count == 0)
         return check_refuse(check, node, "this column reference", STR_EMPTY);
     if (check->in_where && str_equal_nocase(last, STR_LIT("_deleted")))
-        check_mark_deleted(check, node, count);
+        check_mark_deleted(check, node, count, false);
+    if (check->in_where && str_equal_nocase(last, STR_LIT("deleted_at")))
+        check_mark_deleted(check, node, count, true);
     for (struct check_alias *alias = check->level->aliases; alias && count == 1;
          alias = alias->next) {
         if (str_equal_nocase(alias->name, last))

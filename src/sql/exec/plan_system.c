@@ -121,3 +121,95 @@ enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select 
     builder->plan->with_deleted = plan_names_column(select->where, STR_LIT("deleted_at"));
     return status;
 }
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+enum status plan_check_system_write(const struct plan *plan, const char *what, struct error *err)
+{
+    const struct table *table = plan->table;
+
+    CHECK(what != NULL);
+    switch (system_table_of(table)) {
+    case SYSTEM_TABLE_USERS:
+    case SYSTEM_TABLE_NAMESPACES:
+        return STATUS_OK;
+    case SYSTEM_TABLE_STORAGES:
+    case SYSTEM_TABLE_STORAGE_LOCATIONS:
+        return error_set(err, STATUS_NOT_SUPPORTED, "%s %.*s.%.*s is not supported in this version",
+                         what, STR_ARG(table->space), STR_ARG(table->name));
+    default:
+        return error_set(err, STATUS_INVALID_OPERATION, "%.*s.%.*s is read-only",
+                         STR_ARG(table->space), STR_ARG(table->name));
+    }
+}
+
+int plan_find_target(const struct table *table, struct str name)
+{
+    int index = table_find_column(table, name);
+
+    CHECK(table->schema != NULL);
+    if (index < 0 && table->kind == TABLE_KIND_SYSTEM)
+        index = system_table_find_alias(table, name);
+    return index;
+}
+
+enum status plan_check_system_target(const struct table *table, uint32_t column, int64_t position,
+                                     struct error *err)
+{
+    CHECK(column < table_column_total(table));
+    if (table->kind != TABLE_KIND_SYSTEM || system_table_is_settable(table, column))
+        return STATUS_OK;
+    return error_set_at(err, STATUS_INVALID_OPERATION, position,
+                        "column \"%.*s\" of %.*s.%.*s is set by the server",
+                        STR_ARG(table_column_name(table, column)), STR_ARG(table->space),
+                        STR_ARG(table->name));
+}
+
+static enum status plan_rewrite_returning(struct plan_builder *builder,
+                                          struct ast_select_item *items, size_t count,
+                                          struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(items != NULL || count == 0);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (items[i].expr == NULL)
+            continue;
+        if (str_is_empty(items[i].alias))
+            items[i].alias = plan_item_name(&items[i]);
+        status = plan_rewrite_system_expr(builder, &items[i].expr, err);
+    }
+    return status;
+}
+
+enum status plan_rewrite_system_change(struct plan_builder *builder, struct error *err)
+{
+    const struct str deleted_at = STR_LIT("deleted_at");
+    struct plan *plan = builder->plan;
+    struct ast_statement *tree = plan->tree;
+    struct ast_update *update = &tree->update;
+    enum status status = STATUS_OK;
+
+    CHECK(plan->table->kind == TABLE_KIND_SYSTEM);
+    if (tree->kind == AST_INSERT)
+        return plan_rewrite_returning(builder, tree->insert.returning, tree->insert.returning_count,
+                                      err);
+    if (tree->kind == AST_DELETE) {
+        plan->with_deleted = plan_names_column(tree->del.where, deleted_at);
+        status = plan_rewrite_system_expr(builder, &tree->del.where, err);
+        return status != STATUS_OK ? status
+                                   : plan_rewrite_returning(builder, tree->del.returning,
+                                                            tree->del.returning_count, err);
+    }
+    /* Whoever sets deleted_at means deleted users. */
+    plan->with_deleted = plan_names_column(update->where, deleted_at);
+    for (size_t i = 0; i < update->set_count && status == STATUS_OK; i++) {
+        plan->with_deleted = plan->with_deleted || str_equal(update->set[i].column, deleted_at);
+        status = plan_rewrite_system_expr(builder, &update->set[i].value, err);
+    }
+    if (status == STATUS_OK)
+        status = plan_rewrite_system_expr(builder, &update->where, err);
+    if (status == STATUS_OK)
+        status = plan_rewrite_returning(builder, update->returning, update->returning_count, err);
+    return status;
+}

@@ -41,6 +41,7 @@ struct sql_fixture {
     struct store *store;
     struct sql_engine *engine;
     struct sql_services services;
+    struct store_options store_options;
     struct sql_engine_options options;
     size_t live_count; /* entries that live_entries reports */
     char killed[64];
@@ -185,6 +186,7 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         fixture->options.enforce_roles = fixture->options.users_may_create_tables = true;
         fixture->options.flush_rows_default = 10000;
         fixture->options.flush_interval_default = 300;
+        fixture->options.user_grace_days = 30;
     }
     fixture->engine = sql_engine_new(&fixture->options);
 }
@@ -213,18 +215,30 @@ static inline void fixture_open(struct sql_fixture *fixture, bool with_duckdb)
         columnar.setup = analytic_setup(&columnar.setup_count);
         fixture_check(columnar_open(&columnar, &fixture->columnar, &err), &err, "columnar_open");
     }
-    struct store_options store = {.kv = fixture->kv,
-                                  .files = fixture->files,
-                                  .columnar = fixture->columnar,
-                                  .durability = KV_MEMORY,
-                                  .row_cache_bytes = 4 << 20,
-                                  .feed_bytes = 1 << 20,
-                                  .statement_write_bytes_max = 64 << 20,
-                                  .parquet_compression = "zstd",
-                                  .row_group_rows = 8192,
-                                  .flush_rows_default = 10000,
-                                  .flush_interval_default = 300};
-    fixture_check(store_open(&store, &fixture->store, &err), &err, "store_open");
+    struct store_options *store = &fixture->store_options;
+    store->kv = fixture->kv;
+    store->files = fixture->files;
+    store->columnar = fixture->columnar;
+    store->durability = KV_MEMORY;
+    store->row_cache_bytes = 4 << 20;
+    store->feed_bytes = 1 << 20;
+    store->statement_write_bytes_max = 64 << 20;
+    store->parquet_compression = "zstd";
+    store->row_group_rows = 8192;
+    store->flush_rows_default = 10000;
+    store->flush_interval_default = 300;
+    fixture_check(store_open(store, &fixture->store, &err), &err, "store_open");
+    fixture_start_engine(fixture);
+}
+
+/* The store and the engine anew over the same kv. */
+static inline void fixture_restart(struct sql_fixture *fixture)
+{
+    struct error err;
+
+    sql_engine_free(fixture->engine);
+    store_close(fixture->store);
+    fixture_check(store_open(&fixture->store_options, &fixture->store, &err), &err, "store_open");
     fixture_start_engine(fixture);
 }
 
