@@ -73,6 +73,7 @@ struct sql_outcome {
     char message[256]; /* empty for SELECT */
     struct str as_user;
     struct str new_space; /* after USE / SET NAMESPACE; empty otherwise */
+    struct str table;     /* after DESCRIBE: a JSON object; empty otherwise */
     bool plan_cache_hit;
     const char *kind; /* "SELECT", for the request log */
 };

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "sql/binder.h"
+#include "sql/system/describe.h"
 #include "sql/system/scan.h"
 #include "value/text.h"
 
@@ -141,6 +142,7 @@ static enum status show_columns(struct sql_run *run, const struct ast_name *name
     uint32_t total =
         table->kind == TABLE_KIND_SYSTEM ? system_table_shown(table) : table_column_total(table);
     CHECK(total > 0);
+    run->outcome.table = describe_table(view_catalog(run->view), table, &run->arena);
     status = run_send_columns(run, columns, ARRAY_COUNT(columns), err);
     for (uint32_t i = 0; i < total && status == STATUS_OK; i++)
         status = show_column_row(run, table, i, err);

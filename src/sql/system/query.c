@@ -75,7 +75,7 @@ enum status execute_system_query(struct sql_engine *engine, const struct system_
     }
     *outcome = *sql_run_outcome(run);
     outcome->as_user = query->caller.user;
-    outcome->new_space = STR_EMPTY; /* lies in the run */
+    outcome->new_space = outcome->table = STR_EMPTY; /* lie in the run */
     sql_run_free(run);
     return status;
 }

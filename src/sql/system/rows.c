@@ -201,9 +201,9 @@ static void system_rows_text_option(struct system_scan *scan, const struct table
 static void system_rows_options(struct system_scan *scan, const struct table *table)
 {
     static const char *const access[] = {[TABLE_ACCESS_UNSET] = "",
-                                         [TABLE_ACCESS_PUBLIC] = "public",
-                                         [TABLE_ACCESS_PRIVATE] = "private",
-                                         [TABLE_ACCESS_RESTRICTED] = "restricted"};
+                                         [TABLE_ACCESS_PUBLIC] = "PUBLIC",
+                                         [TABLE_ACCESS_PRIVATE] = "PRIVATE",
+                                         [TABLE_ACCESS_RESTRICTED] = "RESTRICTED"};
     const struct str no = STR_LIT("false"), yes = STR_LIT("true");
 
     CHECK(table->access <= TABLE_ACCESS_RESTRICTED);

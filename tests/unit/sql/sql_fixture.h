@@ -267,6 +267,7 @@ struct fixture_result {
     unsigned worker_steps; /* how often WORKER was answered */
     bool committed;
     size_t columns;
+    char table[8192]; /* of DESCRIBE */
 };
 
 struct fixture_call {
@@ -365,8 +366,12 @@ static inline void fixture_run(struct sql_fixture *fixture, const struct fixture
     }
     result->error = *sql_run_error(run);
     result->outcome = *sql_run_outcome(run);
-    result->outcome.new_space = STR_EMPTY;
-    result->outcome.as_user = STR_EMPTY;
+    if (result->outcome.table.size > 0) {
+        assert_true(json_is_valid(result->outcome.table));
+        assert_true(result->outcome.table.size < sizeof(result->table));
+        memcpy(result->table, result->outcome.table.data, result->outcome.table.size);
+    }
+    result->outcome.new_space = result->outcome.as_user = result->outcome.table = STR_EMPTY;
     sql_run_free(run);
     sem_destroy(&resumed);
 }
