@@ -43,6 +43,10 @@ static struct {
 
 static _Thread_local char log_name[LOG_NAME_BYTES];
 
+/* Line number n lies in slot n % LOG_RECENT_LINES; the memory is touched as it fills. */
+static struct log_line log_ring[LOG_RECENT_LINES];
+static uint64_t log_ring_count; /* lines ever written; guarded by log_state.mutex */
+
 static const struct {
     const char *name, *padded, *colour;
 } log_levels[] = {
@@ -226,9 +230,9 @@ static struct str log_module(const char *file)
     return str_from(stem.data, dot == SIZE_MAX ? stem.size : dot);
 }
 
-static size_t log_prefix(char *out, size_t size, enum log_level level, const char *file, int line)
+static size_t log_prefix(char *out, size_t size, int64_t now_us, enum log_level level,
+                         const char *file, int line)
 {
-    int64_t now_us = clock_now_us();
     time_t seconds = (time_t)(now_us / 1000000);
     struct tm tm;
     struct str module = log_module(file);
@@ -259,13 +263,55 @@ static void log_write_console(enum log_level level, const char *line, size_t siz
         log_write_all(STDERR_FILENO, coloured, (size_t)length);
 }
 
+/* Holding the mutex. */
+static void log_remember(int64_t now_us, enum log_level level, const char *file, int line,
+                         struct str message)
+{
+    static const char cut_mark[] = "…";
+    struct log_line *slot = &log_ring[log_ring_count++ % LOG_RECENT_LINES];
+    struct str module = log_module(file);
+    size_t room = sizeof(slot->message) - sizeof(cut_mark);
+    struct str shown =
+        message.size > room ? utf8_cut(str_from(message.data, room), SIZE_MAX) : message;
+
+    CHECK(shown.size <= room);
+    slot->time_us = now_us;
+    slot->level = level;
+    slot->line = line;
+    (void)snprintf(slot->thread, sizeof(slot->thread), "%s", log_name);
+    (void)snprintf(slot->module, sizeof(slot->module), "%.*s", STR_ARG(module));
+    (void)snprintf(slot->message, sizeof(slot->message), "%.*s%s", STR_ARG(shown),
+                   shown.size < message.size ? cut_mark : "");
+}
+
+size_t log_recent(uint64_t *next, struct log_line *out, size_t capacity)
+{
+    size_t count = 0;
+
+    CHECK(next != NULL && out != NULL);
+    pthread_mutex_lock(&log_state.mutex);
+    if (log_ring_count > LOG_RECENT_LINES && *next < log_ring_count - LOG_RECENT_LINES)
+        *next = log_ring_count - LOG_RECENT_LINES;
+    while (count < capacity && *next < log_ring_count)
+        out[count++] = log_ring[(*next)++ % LOG_RECENT_LINES];
+    pthread_mutex_unlock(&log_state.mutex);
+    return count;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    CHECK((unsigned)level < ARRAY_COUNT(log_levels));
+    return log_levels[level].name;
+}
+
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
 {
     char text[LOG_LINE_BYTES];
     va_list args;
 
     CHECK((unsigned)level < ARRAY_COUNT(log_levels));
-    size_t start = log_prefix(text, sizeof(text) - 1, level, file, line);
+    int64_t now_us = clock_now_us();
+    size_t start = log_prefix(text, sizeof(text) - 1, now_us, level, file, line);
     va_start(args, format);
     int length = vsnprintf(text + start, sizeof(text) - 1 - start, format, args);
     va_end(args);
@@ -280,6 +326,7 @@ void log_write(enum log_level level, const char *file, int line, const char *for
     text[size++] = '\n';
 
     pthread_mutex_lock(&log_state.mutex);
+    log_remember(now_us, level, file, line, str_from(text + start, size - 1 - start));
     if (log_state.console)
         log_write_console(level, text, size);
     log_write_file(text, size);

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
@@ -31,6 +32,22 @@ bool log_level_parse(const char *text, enum log_level *level);
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
     PRINTF_LIKE(4, 5);
 extern enum log_level log_threshold;
+
+/* One of the last LOG_RECENT_LINES lines, kept in memory for whoever looks into a running process.
+ */
+enum { LOG_RECENT_LINES = 10000, LOG_RECENT_BYTES = 448 };
+struct log_line {
+    int64_t time_us;
+    enum log_level level;
+    int line;
+    char thread[16], module[32];
+    char message[LOG_RECENT_BYTES]; /* longer ones end with "…"; the log file has them whole */
+};
+/* Copies at most `capacity` lines, oldest first, starting with number *next (0 = the oldest one
+ * kept) and moves *next behind them; fewer at the end. Any thread. */
+size_t log_recent(uint64_t *next, struct log_line *out, size_t capacity);
+const char *log_level_name(enum log_level level); /* "info" */
+
 /* For base/check and base/mem: to stderr and the log file just before the process ends; allocates
  * nothing. */
 void log_last_words(const char *file, int line, const char *message);

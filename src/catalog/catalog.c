@@ -280,7 +280,7 @@ void catalog_builder_put_table(struct catalog_builder *builder, struct table *ta
     struct catalog_set *ids = catalog_builder_set(builder, SET_TABLE_IDS);
     const struct table *same_name = catalog_set_find(names, table->space, table->name);
 
-    CHECK(table->key_count > 0 && table->schema != NULL);
+    CHECK(table->key_columns != NULL && table->schema != NULL);
     CHECK(same_name == NULL || same_name->id.value == table->id.value);
     catalog_set_put(ids, catalog_id_bytes(&table->id), STR_EMPTY, table_ref(table));
     catalog_set_put(names, table->space, table->name, table);

@@ -193,7 +193,7 @@ static struct str system_row_primary_key(const struct table *table, struct arena
 {
     struct buf names;
 
-    CHECK(table->key_count > 0);
+    CHECK(table->schema != NULL);
     buf_init(&names);
     for (uint32_t i = 0; i < table->key_count; i++) {
         if (i > 0)

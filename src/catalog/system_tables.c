@@ -10,7 +10,14 @@
 #include "base/check.h"
 #include "catalog/catalog_internal.h"
 
-enum system_column_flag { KEY = 1, NOT_NULL = 2 };
+enum system_column_flag {
+    KEY = 1,
+    NOT_NULL = 2,
+    LOWER = 4, /* enumerated, stored in lower case: literals beside it ignore case */
+    UPPER = 8,
+    SET = 32,    /* INSERT and UPDATE may give it */
+    HIDDEN = 16, /* an alias without a column to stand for; behind the shown columns */
+};
 
 struct system_column_def {
     const char *name;
@@ -26,14 +33,14 @@ struct system_alias {
 };
 
 static const struct system_column_def users_columns[] = {
-    {"user_id", VALUE_TEXT, KEY},
-    {"username", VALUE_TEXT, NOT_NULL},
-    {"role", VALUE_TEXT, NOT_NULL},
-    {"email", VALUE_TEXT, 0},
-    {"metadata", VALUE_JSON, 0},
-    {"storage_mode", VALUE_TEXT, NOT_NULL},
-    {"storage_id", VALUE_TEXT, 0},
-    {"auth_type", VALUE_TEXT, NOT_NULL},
+    {"user_id", VALUE_TEXT, KEY | SET},
+    {"username", VALUE_TEXT, NOT_NULL | SET},
+    {"role", VALUE_TEXT, NOT_NULL | LOWER | SET},
+    {"email", VALUE_TEXT, SET},
+    {"metadata", VALUE_JSON, SET},
+    {"storage_mode", VALUE_TEXT, NOT_NULL | LOWER | SET},
+    {"storage_id", VALUE_TEXT, SET},
+    {"auth_type", VALUE_TEXT, NOT_NULL | LOWER},
     {"password_hash", VALUE_TEXT, 0},
     {"api_key", VALUE_TEXT, 0},
     {"failed_login_attempts", VALUE_INT, NOT_NULL},
@@ -42,11 +49,11 @@ static const struct system_column_def users_columns[] = {
     {"last_seen", VALUE_TIMESTAMP, 0},
     {"created_at", VALUE_TIMESTAMP, NOT_NULL},
     {"updated_at", VALUE_TIMESTAMP, NOT_NULL},
-    {"deleted_at", VALUE_TIMESTAMP, 0},
+    {"deleted_at", VALUE_TIMESTAMP, SET},
 };
 
 static const struct system_column_def namespaces_columns[] = {
-    {"namespace_id", VALUE_TEXT, KEY},         {"options", VALUE_JSON, 0},
+    {"namespace_id", VALUE_TEXT, KEY | SET},   {"options", VALUE_JSON, SET},
     {"table_count", VALUE_INT, NOT_NULL},      {"created_at", VALUE_TIMESTAMP, NOT_NULL},
     {"updated_at", VALUE_TIMESTAMP, NOT_NULL},
 };
@@ -55,7 +62,7 @@ static const struct system_column_def tables_columns[] = {
     {"table_id", VALUE_TEXT, KEY},
     {"namespace_id", VALUE_TEXT, NOT_NULL},
     {"table_name", VALUE_TEXT, NOT_NULL},
-    {"table_type", VALUE_TEXT, NOT_NULL},
+    {"table_type", VALUE_TEXT, NOT_NULL | UPPER},
     {"current_schema_version", VALUE_INT, NOT_NULL},
     {"primary_key", VALUE_TEXT, NOT_NULL},
     {"storage_id", VALUE_TEXT, 0},
@@ -64,7 +71,7 @@ static const struct system_column_def tables_columns[] = {
     {"flush_policy", VALUE_JSON, 0},
     {"deleted_retention", VALUE_TEXT, 0},
     {"stream_config", VALUE_JSON, 0},
-    {"access", VALUE_TEXT, 0},
+    {"access", VALUE_TEXT, UPPER},
     {"options", VALUE_JSON, NOT_NULL},
     {"comment", VALUE_TEXT, 0},
     {"created_at", VALUE_TIMESTAMP, NOT_NULL},
@@ -87,7 +94,7 @@ static const struct system_column_def table_schemas_columns[] = {
 static const struct system_column_def storages_columns[] = {
     {"storage_id", VALUE_TEXT, KEY},
     {"storage_name", VALUE_TEXT, NOT_NULL},
-    {"storage_type", VALUE_TEXT, NOT_NULL},
+    {"storage_type", VALUE_TEXT, NOT_NULL | LOWER},
     {"description", VALUE_TEXT, 0},
     {"uri", VALUE_TEXT, NOT_NULL},
     {"credentials", VALUE_TEXT, 0},
@@ -101,7 +108,7 @@ static const struct system_column_def storages_columns[] = {
 
 static const struct system_column_def storage_locations_columns[] = {
     {"location_name", VALUE_TEXT, KEY},
-    {"location_type", VALUE_TEXT, NOT_NULL},
+    {"location_type", VALUE_TEXT, NOT_NULL | LOWER},
     {"path", VALUE_TEXT, NOT_NULL},
     {"credentials_ref", VALUE_TEXT, 0},
     {"usage_count", VALUE_BIGINT, NOT_NULL},
@@ -118,7 +125,7 @@ static const struct system_column_def live_queries_columns[] = {
     {"user_id", VALUE_TEXT, 0},
     {"query", VALUE_TEXT, 0},
     {"options", VALUE_JSON, 0},
-    {"status", VALUE_TEXT, 0},
+    {"status", VALUE_TEXT, LOWER},
     {"changes", VALUE_BIGINT, 0},
     {"node", VALUE_TEXT, 0},
     {"created_at", VALUE_TIMESTAMP, 0},
@@ -128,8 +135,8 @@ static const struct system_column_def live_queries_columns[] = {
 
 static const struct system_column_def jobs_columns[] = {
     {"job_id", VALUE_TEXT, KEY},
-    {"job_type", VALUE_TEXT, NOT_NULL},
-    {"status", VALUE_TEXT, NOT_NULL},
+    {"job_type", VALUE_TEXT, NOT_NULL | LOWER},
+    {"status", VALUE_TEXT, NOT_NULL | LOWER},
     {"namespace_id", VALUE_TEXT, 0},
     {"table_name", VALUE_TEXT, 0},
     {"user_id", VALUE_TEXT, 0},
@@ -152,7 +159,7 @@ static const struct system_column_def jobs_columns[] = {
 static const struct system_column_def table_options_columns[] = {
     {"namespace_id", VALUE_TEXT, KEY}, {"table_name", VALUE_TEXT, KEY},
     {"option_key", VALUE_TEXT, KEY},   {"option_value", VALUE_TEXT, 0},
-    {"value_type", VALUE_TEXT, 0},     {"description", VALUE_TEXT, 0},
+    {"value_type", VALUE_TEXT, LOWER}, {"description", VALUE_TEXT, 0},
 };
 
 static const struct system_column_def user_table_counters_columns[] = {
@@ -184,14 +191,18 @@ static const struct system_column_def settings_columns[] = {
 };
 
 static const struct system_column_def logs_columns[] = {
-    {"timestamp", VALUE_TIMESTAMP, KEY}, {"level", VALUE_TEXT, 0}, {"thread", VALUE_TEXT, 0},
-    {"target", VALUE_TEXT, 0},           {"line", VALUE_INT, 0},   {"message", VALUE_TEXT, 0},
+    {"timestamp", VALUE_TIMESTAMP, NOT_NULL},
+    {"level", VALUE_TEXT, LOWER},
+    {"thread", VALUE_TEXT, 0},
+    {"target", VALUE_TEXT, 0},
+    {"line", VALUE_INT, 0},
+    {"message", VALUE_TEXT, 0},
 };
 
 static const struct system_column_def metrics_columns[] = {
-    {"metric_name", VALUE_TEXT, KEY},
-    {"labels", VALUE_JSON, 0},
-    {"metric_value", VALUE_DOUBLE, 0},
+    {"metric_name", VALUE_TEXT, NOT_NULL},
+    {"labels", VALUE_JSON, NOT_NULL},
+    {"metric_value", VALUE_DOUBLE, NOT_NULL},
 };
 
 static const struct system_column_def schemata_columns[] = {
@@ -203,8 +214,8 @@ static const struct system_column_def schema_tables_columns[] = {
     {"table_catalog", VALUE_TEXT, NOT_NULL},
     {"table_schema", VALUE_TEXT, KEY},
     {"table_name", VALUE_TEXT, KEY},
-    {"table_type", VALUE_TEXT, NOT_NULL},
-    {"kalamdb_table_type", VALUE_TEXT, NOT_NULL},
+    {"table_type", VALUE_TEXT, NOT_NULL | UPPER},
+    {"kalamdb_table_type", VALUE_TEXT, NOT_NULL | UPPER},
     {"storage_id", VALUE_TEXT, 0},
     {"use_user_storage", VALUE_BOOLEAN, 0},
     {"flush_row_threshold", VALUE_INT, 0},
@@ -213,6 +224,7 @@ static const struct system_column_def schema_tables_columns[] = {
     {"schema_version", VALUE_INT, NOT_NULL},
     {"created_at", VALUE_TIMESTAMP, 0},
     {"updated_at", VALUE_TIMESTAMP, 0},
+    {"storage_location", VALUE_TEXT, HIDDEN},
 };
 
 static const struct system_column_def schema_columns_columns[] = {
@@ -222,7 +234,7 @@ static const struct system_column_def schema_columns_columns[] = {
     {"column_name", VALUE_TEXT, KEY},
     {"ordinal_position", VALUE_INT, NOT_NULL},
     {"data_type", VALUE_TEXT, NOT_NULL},
-    {"is_nullable", VALUE_TEXT, NOT_NULL},
+    {"is_nullable", VALUE_TEXT, NOT_NULL | UPPER},
     {"column_default", VALUE_TEXT, 0},
     {"is_primary_key", VALUE_BOOLEAN, NOT_NULL},
     {"is_system", VALUE_BOOLEAN, NOT_NULL},
@@ -332,7 +344,7 @@ static void system_table_define_columns(struct table *table, enum system_table w
             .id = i + 1,
             .name = str_from_c(def->name),
             .type = {.kind = def->type},
-            .not_null = def->flags != 0,
+            .not_null = (def->flags & (KEY | NOT_NULL)) != 0,
             .key_position = (def->flags & KEY) != 0 ? key_position++ : -1,
         };
     }
@@ -378,6 +390,50 @@ enum system_table system_table_of(const struct table *table)
     CHECK(table->kind == TABLE_KIND_SYSTEM && table->id.value > 0);
     CHECK(table->id.value <= SYSTEM_TABLE_COUNT);
     return (enum system_table)(table->id.value - 1);
+}
+
+uint32_t system_table_shown(const struct table *table)
+{
+    enum system_table which = system_table_of(table);
+    uint32_t count = system_table_columns[which].count;
+
+    while (count > 0 && (system_table_columns[which].columns[count - 1].flags & HIDDEN) != 0)
+        count--;
+    CHECK(count > 0);
+    return count;
+}
+
+bool system_table_is_settable(const struct table *table, uint32_t column)
+{
+    enum system_table which = system_table_of(table);
+
+    CHECK(column < system_table_columns[which].count);
+    return (system_table_columns[which].columns[column].flags & SET) != 0;
+}
+
+bool system_table_fold(const struct table *table, uint32_t column, struct str text,
+                       struct arena *arena, struct str *out)
+{
+    enum system_table which = system_table_of(table);
+
+    CHECK(column < system_table_columns[which].count);
+    unsigned flags = system_table_columns[which].columns[column].flags;
+    if ((flags & (LOWER | UPPER)) == 0)
+        return false;
+    char *bytes = arena_alloc(arena, text.size + 1);
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if ((flags & LOWER) != 0 && c >= 'A' && c <= 'Z')
+            c = (char)(c + ('a' - 'A'));
+        if ((flags & UPPER) != 0 && c >= 'a' && c <= 'z')
+            c = (char)(c - ('a' - 'A'));
+        bytes[i] = c;
+    }
+    *out = str_from(bytes, text.size);
+    if (which == SYSTEM_TABLE_SCHEMA_TABLES && str_equal(*out, STR_LIT("SYSTEM")) &&
+        str_equal(table_column_name(table, column), STR_LIT("table_type")))
+        *out = STR_LIT("SYSTEM TABLE");
+    return true;
 }
 
 /* ---- aliases ----------------------------------------------------------------------------------

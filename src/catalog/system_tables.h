@@ -1,7 +1,7 @@
 /* system_tables.h — definitions of the system tables of spec §5 and the records they hold.
  *
  * Each system table is one entry of SYSTEM_TABLE_LIST and one column list in system_tables.c.
- * Stored ones have a kv space; virtual ones are computed when read (sql/system_scan.c). Alias
+ * Stored ones have a kv space; virtual ones are computed when read (sql/system/scan.c). Alias
  * columns resolve in queries but are not in SELECT *.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -46,6 +46,14 @@ int system_table_find_alias(const struct table *table, struct str alias);
 /* Aliases that are no plain column: their value as an SQL expression over the real columns
  * (`memory_used_mb` → "memory_used / 1048576"), empty if `alias` is none. */
 struct str system_table_alias_expression(const struct table *table, struct str alias);
+/* How many of its columns `SELECT *` and DESCRIBE show; hidden ones, found by name, come behind. */
+uint32_t system_table_shown(const struct table *table);
+/* May INSERT and UPDATE give this column? All others are set by the server. */
+bool system_table_is_settable(const struct table *table, uint32_t column);
+/* A literal beside an enumerated column (table_type, status, role …) in the case of what is stored;
+ * information_schema's 'SYSTEM' means 'SYSTEM TABLE'. False if the column is not enumerated. */
+bool system_table_fold(const struct table *table, uint32_t column, struct str text,
+                       struct arena *arena, struct str *out);
 /* The system table of a table of kind SYSTEM. */
 enum system_table system_table_of(const struct table *table);
 

@@ -110,7 +110,7 @@ static void table_finish_key(struct table *table)
     for (uint32_t i = 0; i < schema->column_count; i++)
         if (schema->columns[i].key_position >= 0)
             found++;
-    CHECK(found > 0 && found <= LIMIT_KEY_COLUMNS);
+    CHECK((found > 0 || table->kind == TABLE_KIND_SYSTEM) && found <= LIMIT_KEY_COLUMNS);
     table->key_columns = arena_array(table->arena, found, sizeof(*table->key_columns));
     table->key_count = found;
     for (uint32_t i = 0; i < schema->column_count; i++) {

@@ -4,9 +4,10 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "net/net_internal.h"
+#include "value/text.h"
 #include "wire/json_writer.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static const char *const net_route_labels[NET_ROUTE_COUNT] = {
@@ -156,36 +157,69 @@ static uint64_t http_metrics_sum(struct net *net, int route, int group)
     return sum;
 }
 
-static void http_metrics_write(struct net *net, struct buf *out)
+static void http_metrics_requests(struct net *net, metric_visit visit, void *context)
+{
+    static const char *const groups[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+    CHECK(net->shard_count > 0);
+    for (int route = 0; route < NET_ROUTE_COUNT; route++)
+        for (int group = 1; group < 6; group++) {
+            struct metric metric = {
+                .name = "http_requests_total",
+                .value = (double)http_metrics_sum(net, route, group),
+                .labels = {{"route", net_route_labels[route]}, {"status", groups[group]}}};
+            if (metric.value > 0)
+                visit(context, &metric);
+        }
+}
+
+void net_metrics(struct net *net, metric_visit visit, void *context)
 {
     struct net_stats stats;
     struct live_stats live = {0};
 
-    CHECK(net->live != NULL);
+    CHECK(net->live != NULL && visit != NULL);
     net_stats(net, &stats);
     live_stats(net->live, &live);
-    buf_printf(out, "# TYPE kalamdb_http_requests_total counter\n");
-    for (int route = 0; route < NET_ROUTE_COUNT; route++)
-        for (int group = 1; group < 6; group++) {
-            uint64_t sum = http_metrics_sum(net, route, group);
-            if (sum > 0)
-                buf_printf(out, "kalamdb_http_requests_total{route=\"%s\",status=\"%dxx\"} %llu\n",
-                           net_route_labels[route], group, (unsigned long long)sum);
-        }
-    buf_printf(out,
-               "# TYPE kalamdb_uptime_seconds gauge\nkalamdb_uptime_seconds %.3f\n"
-               "# TYPE kalamdb_connections gauge\nkalamdb_connections %llu\n"
-               "# TYPE kalamdb_websockets gauge\nkalamdb_websockets %llu\n"
-               "# TYPE kalamdb_subscriptions gauge\nkalamdb_subscriptions %llu\n"
-               "# TYPE kalamdb_changes_delivered_total counter\n"
-               "kalamdb_changes_delivered_total %llu\n"
-               "# TYPE kalamdb_slow_consumers_total counter\nkalamdb_slow_consumers_total %llu\n",
-               (double)(clock_now_us() - net->started_us) / 1e6,
-               (unsigned long long)stats.connections, (unsigned long long)stats.websockets,
-               (unsigned long long)live.subscriptions, (unsigned long long)live.changes_delivered,
-               (unsigned long long)live.slow_consumers);
+    const struct metric metrics[] = {
+        {"uptime_seconds", METRIC_GAUGE, (double)(clock_now_us() - net->started_us) / 1e6, {{0}}},
+        {"connections", METRIC_GAUGE, (double)stats.connections, {{0}}},
+        {"websockets", METRIC_GAUGE, (double)stats.websockets, {{0}}},
+        {"subscriptions", METRIC_GAUGE, (double)live.subscriptions, {{0}}},
+        {"changes_delivered_total", METRIC_COUNTER, (double)live.changes_delivered, {{0}}},
+        {"slow_consumers_total", METRIC_COUNTER, (double)live.slow_consumers, {{0}}},
+    };
+    http_metrics_requests(net, visit, context);
+    for (size_t i = 0; i < ARRAY_COUNT(metrics); i++)
+        visit(context, &metrics[i]);
     if (net->options.metrics != NULL)
-        net->options.metrics(net->options.context, out);
+        net->options.metrics(net->options.context, visit, context);
+}
+
+/* Prometheus text of one figure; its type before the first of a name. */
+struct http_metrics_text {
+    struct buf *out;
+    const char *last;
+};
+
+static void http_metrics_append(void *context, const struct metric *metric)
+{
+    struct http_metrics_text *text = context;
+    struct buf *out = text->out;
+    char number[32];
+
+    CHECK(metric->name != NULL);
+    if (text->last == NULL || strcmp(text->last, metric->name) != 0)
+        buf_printf(out, "# TYPE kalamdb_%s %s\n", metric->name,
+                   metric->kind == METRIC_COUNTER ? "counter" : "gauge");
+    text->last = metric->name;
+    buf_printf(out, "kalamdb_%s", metric->name);
+    for (size_t i = 0; i < METRIC_LABELS_MAX && metric->labels[i].name != NULL; i++)
+        buf_printf(out, "%c%s=\"%s\"", i == 0 ? '{' : ',', metric->labels[i].name,
+                   metric->labels[i].value);
+    buf_append_str(out, metric->labels[0].name != NULL ? STR_LIT("} ") : STR_LIT(" "));
+    buf_append(out, number, value_format_real(metric->value, false, number));
+    buf_append_byte(out, '\n');
 }
 
 /* As health, or whoever is dba or system. */
@@ -219,7 +253,8 @@ void http_metrics(struct http_conn *conn, const struct http_request *request)
         return;
     }
     buf_init(&out);
-    http_metrics_write(conn->shard->net, &out);
+    struct http_metrics_text text = {.out = &out};
+    net_metrics(conn->shard->net, http_metrics_append, &text);
     http_answer(conn,
                 &(struct http_reply){.status = 200, .content_type = "text/plain; version=0.0.4"},
                 buf_str(&out));

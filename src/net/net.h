@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/metric.h"
 #include "live/live.h"
 #include "session/session.h"
 
@@ -29,8 +30,8 @@ struct net_options { /* strings and lists live as long as the net */
     size_t cors_origin_count;
     bool public_health, allow_token_in_url;
     struct str version, git_branch, git_commit, build_date;
-    /* Appends Prometheus text of what lies below net; loop threads. May be NULL. */
-    void (*metrics)(void *context, struct buf *out);
+    /* Figures of what lies below net. Any thread; may be NULL. */
+    void (*metrics)(void *context, metric_visit visit, void *visit_context);
     /* False when the data store cannot be used any more; loop threads. May be NULL. */
     bool (*is_usable)(void *context);
     void *context;
@@ -51,5 +52,7 @@ struct net_stats {
     uint64_t connections, websockets, requests, bytes_out;
 };
 void net_stats(struct net *net, struct net_stats *out); /* any thread */
+/* All figures of the server, its own and those of options.metrics. Any thread, after net_serve. */
+void net_metrics(struct net *net, metric_visit visit, void *context);
 
 #endif

@@ -243,6 +243,7 @@ static void server_open_engine(struct server *server)
         .users_may_create_tables = config_boolean(config, CONFIG_AUTH_USERS_MAY_CREATE_TABLES),
         .flush_rows_default = server_number(config, CONFIG_FLUSH_DEFAULT_ROW_LIMIT),
         .flush_interval_default = server_number(config, CONFIG_FLUSH_DEFAULT_TIME_INTERVAL),
+        .user_grace_days = server_number(config, CONFIG_USERS_DELETION_GRACE_DAYS),
         .node = config_text(config, CONFIG_SERVER_NODE),
     };
 

@@ -37,7 +37,7 @@ struct server {
 /* services.c: callbacks for sql/; context is the server. */
 void server_fill_services(struct server *server, struct sql_services *out);
 /* metrics.c: net_options.metrics */
-void server_metrics(void *context, struct buf *out);
+void server_metrics(void *context, metric_visit visit, void *visit_context);
 
 /* data_dir.c */
 /* Makes the folder and locks it: CONFLICT if another kalamd holds it. */

@@ -109,6 +109,14 @@ static bool services_setting_at(void *context, size_t index, struct str out[5])
     return config_setting_at(server->config, index, out);
 }
 
+static void services_metrics(void *context, metric_visit visit, void *visit_context)
+{
+    const struct server *server = context;
+
+    CHECK(server->net != NULL);
+    net_metrics(server->net, visit, visit_context);
+}
+
 static struct str services_public_ws_url(void *context, struct arena *arena)
 {
     const struct server *server = context;
@@ -131,6 +139,7 @@ void server_fill_services(struct server *server, struct sql_services *out)
         .hash_password = services_hash_password,
         .hash_api_key = services_hash_api_key,
         .setting_at = services_setting_at,
+        .metrics = services_metrics,
         .public_ws_url = services_public_ws_url,
     };
 }

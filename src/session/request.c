@@ -283,6 +283,7 @@ static void request_end_statement(struct session_request *request)
     struct wire_result_end end = {.row_count = outcome->row_count,
                                   .message = str_from_c(outcome->message),
                                   .as_user = outcome->as_user,
+                                  .table = outcome->table,
                                   .report_cache = request->service->options.report_cache,
                                   .cache_hit = outcome->plan_cache_hit};
 

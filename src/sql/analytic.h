@@ -48,6 +48,7 @@ struct analytic_execution {
     struct sql_sink sink; /* ignored when explain */
     const atomic_bool *cancelled;
     int64_t deadline_ns;
+    int64_t now_us;      /* of the statement; 0 = now */
     uint64_t row_count;  /* out */
     struct buf *explain; /* non-NULL: describe the path instead of running (one line per step) */
     bool analyze;

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "sql/binder.h"
 #include "sql/plan_cache.h"
+#include "sql/system/change.h"
 
 enum { RUN_COMMIT_ARENA_BYTES = 0 };
 
@@ -33,7 +34,7 @@ struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_opti
     run->text = options->text;
     run->outcome.as_user = options->caller.user;
     run->outcome.kind = "";
-    run->now_us = clock_now_us();
+    run->now_us = options->now_us != 0 ? options->now_us : clock_now_us();
     if (engine->options.timeout_seconds > 0)
         run->deadline_ns =
             clock_monotonic_ns() + (int64_t)engine->options.timeout_seconds * 1000000000;
@@ -262,6 +263,8 @@ static enum status run_execute(struct sql_run *run, bool may_block, struct error
     }
     if (plan->kind == PLAN_SELECT)
         return select_run(run, may_block, err);
+    if (plan->write && plan->table->kind == TABLE_KIND_SYSTEM)
+        return system_change_run(run, may_block, err);
     if (plan->kind == PLAN_INSERT)
         return insert_run(run, may_block, err);
     CHECK(plan->kind == PLAN_CHANGE);

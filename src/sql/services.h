@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/metric.h"
 #include "catalog/catalog.h"
 
 struct sql_live_entry { /* one subscription, for system.live_queries and refusals of DROP */
@@ -38,6 +39,8 @@ struct sql_services {
     /* Settings for system.settings: name, value (secrets masked), default, source, description at
      * index; false at the end. */
     bool (*setting_at)(void *context, size_t index, struct str out[5]);
+    /* All figures of the server, for system.metrics. */
+    void (*metrics)(void *context, metric_visit visit, void *visit_context);
     struct str (*public_ws_url)(void *context, struct arena *arena);
 };
 

@@ -36,6 +36,7 @@ struct sql_engine_options {
     bool enforce_roles;
     bool users_may_create_tables;
     uint32_t flush_rows_default, flush_interval_default;
+    uint32_t user_grace_days; /* users.deletion_grace_period_days */
     const char *node;
 };
 
@@ -72,6 +73,7 @@ struct sql_outcome {
     char message[256]; /* empty for SELECT */
     struct str as_user;
     struct str new_space; /* after USE / SET NAMESPACE; empty otherwise */
+    struct str table;     /* after DESCRIBE: a JSON object; empty otherwise */
     bool plan_cache_hit;
     const char *kind; /* "SELECT", for the request log */
 };
@@ -83,6 +85,7 @@ struct sql_run_options {
         *params; /* TEXT, BIGINT, DOUBLE, DECIMAL, BOOLEAN or NULL; live as long as the run */
     size_t param_count;
     struct sql_sink sink;
+    int64_t now_us; /* what NOW() and every stored time is; 0 = now */
     void (*resume)(void *context);
     void *resume_context;
 };
@@ -105,6 +108,25 @@ struct sql_engine_stats {
     size_t plans;
 };
 void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out);
+
+/* ---- system tables: one statement, self-contained
+ * ------------------------------------------------ */
+
+/* The same text with the same values does the same to the same state, on any node: nothing is taken
+ * from the clock or from where it runs. A change is one batch; what it did is told to
+ * store_options.change_event. */
+struct system_query {
+    struct str sql;
+    struct sql_caller caller;
+    const struct value *params;
+    size_t param_count;
+    int64_t now_us; /* > 0 */
+};
+/* Runs a SELECT, or a change of users or namespaces, to its end; INVALID_OPERATION for anything
+ * else. Unknown tables and columns are refused before anything runs. Blocking: workers only. */
+enum status execute_system_query(struct sql_engine *engine, const struct system_query *query,
+                                 const struct sql_sink *sink, struct sql_outcome *outcome,
+                                 struct error *err) MUST_CHECK;
 
 /* ---- live queries: a SELECT compiled for matching
  * ------------------------------------------------ */

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "sql/sql_internal.h"
-#include "sql/system_scan.h"
+#include "sql/system/scan.h"
 
 struct table_source {
     struct arena *arena; /* of converted values: the caller's, given with the scan */
@@ -26,8 +26,7 @@ enum status table_source_open(const struct table_source_options *options, struct
     *out = NULL;
     source->arena = options->scan.arena;
     if (options->scan.table->kind == TABLE_KIND_SYSTEM)
-        status = system_scan_open(options->engine, options->caller, &options->scan, &source->system,
-                                  err);
+        status = system_scan_open(options, &source->system, err);
     else
         status = scan_open(options->engine->store, &options->scan, &source->scan, err);
     if (status == STATUS_OK)

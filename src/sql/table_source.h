@@ -11,7 +11,11 @@
 
 struct table_source_options {
     struct sql_engine *engine;
-    struct scan_options scan;        /* table, user, view, range, direction … */
+    struct scan_options scan; /* table, user, view, range, direction … */
+    /* System tables: encoded keys, ascending, of the only rows that are wanted; NULL = all. Tables
+     * that cannot look up may give more. */
+    const struct str *points;
+    size_t point_count;
     const struct sql_caller *caller; /* virtual and system tables: row visibility of spec §2.20 */
 };
 struct table_source;

@@ -45,6 +45,45 @@ enum status ddl_change_user(struct store *store, struct str id,
                             enum status (*edit)(void *context, struct user *user,
                                                 struct error *err),
                             void *context, struct error *err) MUST_CHECK;
+/* ---- changes of several rows as one statement
+ * ---------------------------------------------------- */
+
+/* Under the catalogue lock: `build` sees the newest state and adds what changes; all of it becomes
+ * durable and visible in one batch, or nothing. A build that adds nothing commits nothing. */
+struct ddl;
+struct ddl_statement {
+    struct str sql; /* for the listener; empty if it may hold a secret */
+    int64_t now_us; /* every time that is stored */
+    enum status (*build)(void *context, struct ddl *ddl, struct error *err);
+    void *context;
+};
+enum status ddl_run(struct store *store, const struct ddl_statement *statement,
+                    struct error *err) MUST_CHECK;
+struct view *ddl_view(struct ddl *ddl); /* newest state; borrowed */
+/* With the checks and texts of the functions above; a row that the statement has changed already
+ * counts as taken. SET replaces the options, or merges into them. */
+enum status ddl_add_namespace(struct ddl *ddl, struct str name, struct str options_json,
+                              struct error *err) MUST_CHECK;
+enum status ddl_set_namespace(struct ddl *ddl, struct str name, struct str options_json, bool merge,
+                              struct error *err) MUST_CHECK;
+enum status ddl_remove_namespace(struct ddl *ddl, struct str name, struct error *err) MUST_CHECK;
+/* Take the reference of `user`. */
+enum status ddl_add_user(struct ddl *ddl, struct user *user, struct error *err) MUST_CHECK;
+void ddl_set_user(struct ddl *ddl, struct user *user); /* of ddl_view's catalogue, edited */
+
+/* What store_options.change_event is told after the commit, in commit order, by the thread that
+ * made the change. Values are whole rows in column order, credentials included: a listener must not
+ * show them. Everything is borrowed during the call. */
+enum change_op { CHANGE_INSERT, CHANGE_UPDATE, CHANGE_DELETE };
+struct change_event {
+    enum change_op op;
+    const struct table *table; /* system.users, namespaces, tables or table_schemas */
+    struct str key;
+    const struct value *old_values, *new_values; /* NULL: none, or not known any more */
+    struct str sql;   /* empty: not made by one statement of a client, or it holds a secret */
+    int64_t position; /* highest _seq of the commit: applying it twice is told by that */
+};
+
 /* Removes a user for good (clean-up after the grace period). USER_NOT_FOUND. */
 enum status ddl_remove_user(struct store *store, struct str id, struct error *err) MUST_CHECK;
 

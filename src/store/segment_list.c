@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "store/inspect.h"
 #include "store/segment.h"
 #include "store/store_internal.h"
 #include "value/key.h"
@@ -387,4 +388,47 @@ enum status segment_list_load(struct store *store, const struct view *view, stru
     segment_cache_enter(cache, key, view->position, list);
     *out = list;
     return STATUS_OK;
+}
+
+/* ---- for people -------------------------------------------------------------------------------
+ */
+
+enum status segment_each(struct store *store, const struct view *view, const struct table *table,
+                         void (*visit)(void *context, const struct segment_info *segment),
+                         void *context, struct error *err)
+{
+    struct buf prefix;
+    enum status status = STATUS_OK;
+
+    CHECK(visit != NULL);
+    buf_init(&prefix);
+    segment_key_prefix(table->id, NULL, &prefix);
+    struct kv_iterator *iterator = segment_list_iterator(store, view, buf_str(&prefix), 0);
+    while (status == STATUS_OK && kv_iterator_is_valid(iterator)) {
+        struct segment *segment = NULL;
+        status = segment_decode(kv_iterator_value(iterator), &segment, err);
+        if (status == STATUS_OK) {
+            struct segment_info info = {
+                .user = segment->user,
+                .path = segment->path,
+                .storage_id = segment->storage_id,
+                .rows = segment->rows,
+                .bytes = segment->bytes,
+                .key_min = segment->key_min,
+                .key_max = segment->key_max,
+                .seq_min = segment->seq_min,
+                .seq_max = segment->seq_max,
+                .schema_version = segment->schema_version,
+                .created_at = segment->created_at,
+            };
+            visit(context, &info);
+        }
+        segment_unref(segment);
+        kv_iterator_next(iterator);
+    }
+    if (status == STATUS_OK)
+        status = kv_iterator_status(iterator, err);
+    kv_iterator_close(iterator);
+    buf_clear(&prefix);
+    return status;
 }

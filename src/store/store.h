@@ -24,6 +24,8 @@
 struct store;
 struct view;
 
+struct change_event;
+
 struct store_options {
     struct kv *kv;             /* borrowed; outlives the store */
     struct files *files;       /* borrowed: root of storage `local` */
@@ -39,6 +41,9 @@ struct store_options {
      * post. */
     void (*flush_due)(void *context, struct table_id table, struct str user);
     void *flush_due_context;
+    /* Told every change of a system row by DDL and the system-table engine (ddl.h). May be NULL. */
+    void (*change_event)(void *context, const struct change_event *event);
+    void *change_event_context;
 };
 
 /* Loads the catalogue, recovers (pending files, reserved numbers), makes `default` and root on

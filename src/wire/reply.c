@@ -43,8 +43,9 @@ static enum status reply_read_result(const struct json *json, struct arena *aren
         status = wire_may_string(json, "message", &out->message, err);
     if (status == STATUS_OK)
         status = wire_may_string(json, "as_user", &out->as_user, err);
-    if (status == STATUS_OK)
-        status = wire_may_string(json, "table", &out->table, err);
+    out->table = json_get_present(json, "table");
+    if (status == STATUS_OK && out->table != NULL && out->table->kind != JSON_OBJECT)
+        status = wire_wrong_field(err, "table", "an object");
     out->row_count = (uint64_t)row_count;
     out->report_cache = json_boolean(json_get(json, "cache_hit"), &out->cache_hit);
     return status;

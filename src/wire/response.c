@@ -86,6 +86,13 @@ static void response_close_result(struct wire_response *response)
     response->result_start = SIZE_MAX;
 }
 
+static void response_write_table(struct buf *out, struct str table)
+{
+    CHECK(table.size >= 2 && table.data[0] == '{');
+    json_key(out, STR_LIT("table"));
+    json_write_raw(out, table);
+}
+
 void wire_response_result_end(struct wire_response *response, const struct wire_result_end *end)
 {
     struct buf *out = response->out;
@@ -96,7 +103,7 @@ void wire_response_result_end(struct wire_response *response, const struct wire_
         json_member_string(out, STR_LIT("message"), end->message);
     json_member_string(out, STR_LIT("as_user"), end->as_user);
     if (end->table.size > 0)
-        json_member_string(out, STR_LIT("table"), end->table);
+        response_write_table(out, end->table);
     if (end->report_cache)
         json_member_boolean(out, STR_LIT("cache_hit"), end->cache_hit);
     response_close_result(response);

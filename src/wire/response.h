@@ -50,7 +50,7 @@ struct wire_result_end {
     uint64_t row_count;
     struct str message; /* empty = left out */
     struct str as_user;
-    struct str table; /* empty = left out */
+    struct str table; /* a JSON object; empty = left out */
     bool report_cache, cache_hit;
 };
 
@@ -90,7 +90,8 @@ struct wire_result {
     size_t column_count;     /* 0 = statement without columns */
     const struct json *rows; /* array of arrays; NULL without columns */
     uint64_t row_count;
-    struct str message, as_user, table;
+    struct str message, as_user;
+    const struct json *table; /* an object; NULL = left out */
     bool report_cache, cache_hit;
 };
 

@@ -79,6 +79,7 @@ struct analytic_table {           /* one reference in the text */
     struct str alias;             /* to add; empty when the text has its own */
     struct str columns;           /* "a", "b", … that the text may see */
     bool with_deleted, hide_system;
+    bool show_hidden; /* a hidden column of a system table is named */
     struct analytic_bound bounds[4];
     uint32_t bound_count;
 };
@@ -169,7 +170,8 @@ struct splice_context {
 void splice_assemble(const struct analytic_plan *plan, const struct splice_context *context,
                      struct buf *out);
 void splice_append_quoted(struct buf *out, struct str text, char quote);
-void splice_append_columns(const struct table *table, bool hide_system, struct buf *out);
+/* What the text may see of a table, as "a","b",… */
+void splice_append_columns(const struct analytic_table *reference, struct buf *out);
 
 /* ---- source.c: a column_source over table_source ------------------------------------------- */
 

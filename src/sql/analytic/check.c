@@ -99,6 +99,7 @@ static enum status check_ctes(struct check *check, const struct tree *node)
             return error_set(check->err, STATUS_NOT_SUPPORTED,
                              "USING KEY is not supported in this version");
         status = check_node(check, value);
+        scope->query = tree_get(value, "query");
         scope->weight = check->nodes - before;
         scope->outer = check->scope;
         check->scope = scope;
@@ -115,7 +116,9 @@ static enum status check_select_list(struct check *check, const struct tree *lis
          item = item->next) {
         uint64_t before = check->nodes;
         struct check_alias *alias;
+        check->item = tree_text(item, "alias").size == 0 ? item : NULL;
         status = check_node(check, item);
+        check->item = NULL;
         if (status != STATUS_OK || item->kind != TREE_OBJECT || tree_text(item, "alias").size == 0)
             continue;
         alias = arena_zalloc(check->arena, sizeof(*alias));
@@ -184,6 +187,9 @@ static enum status check_select(struct check *check, const struct tree *node)
         status = check_members(check, node, done);
     if (status == STATUS_OK && node == check->top)
         check_top(check, node);
+    for (uint32_t i = level.first; status == STATUS_OK && level.star && i < level.last; i++)
+        if (check->plan->tables[i].show_hidden) /* the star would show it too */
+            status = check_refuse(check, node, "storage_location beside *", STR_EMPTY);
 out:
     check->level = level.outer;
     check->in_where = in_where;
@@ -195,7 +201,7 @@ static enum status check_combined(struct check *check, const struct tree *node, 
 {
     static const char *const done[] = {"cte_map", "left", "right", NULL};
     struct check_level level = {.outer = check->level, .first = check->plan->table_count};
-    struct check_scope scope = {tree_text(node, "cte_name"), 0, NULL};
+    struct check_scope scope = {.name = tree_text(node, "cte_name")};
     const struct tree *targets = tree_get(node, "key_targets");
     bool in_where = check->in_where;
     enum status status;

@@ -17,14 +17,17 @@ enum {
 
 struct check_scope { /* names of CTEs that are visible */
     struct str name;
-    uint64_t weight; /* nodes that one more use of it binds again */
+    const struct tree *query; /* what it stands for; NULL: the CTE's own name inside of it */
+    uint64_t weight;          /* nodes that one more use of it binds again */
     const struct check_scope *outer;
 };
 
-struct check_item {       /* one element of FROM */
-    struct str name;      /* alias or table name, folded */
-    uint32_t first, last; /* tables in it */
-    int32_t table;        /* index if it is a table itself, else -1 */
+struct check_item {           /* one element of FROM */
+    struct str name;          /* alias or table name, folded */
+    uint32_t first, last;     /* tables in it */
+    int32_t table;            /* index if it is a table itself, else -1 */
+    const struct tree *query; /* a subquery's or CTE's node; NULL: its columns are not known */
+    bool is_function;         /* unnest() and the like: one column of its own name */
     struct splice_name path;
     struct check_item *next;
 };
@@ -41,7 +44,7 @@ struct check_level { /* one SELECT */
     uint32_t item_count;
     uint32_t first, last; /* tables below FROM */
     struct check_alias *aliases;
-    bool natural, positional, aggregate;
+    bool natural, positional, aggregate, star;
 };
 
 struct check {
@@ -54,7 +57,8 @@ struct check {
     uint32_t depth;
     uint64_t nodes, extra, multiplier;
     bool in_where;
-    const struct tree *top; /* select node whose columns are the result */
+    const struct tree *top;  /* select node whose columns are the result */
+    const struct tree *item; /* of a select list, without a name of its own, while it is checked */
 };
 
 /* check.c */
@@ -82,6 +86,10 @@ struct str check_last_name(const struct tree *node, uint32_t *count);
 bool check_is_number(const struct tree *node, int64_t *out); /* a literal integer */
 enum status check_series(struct check *check, const struct tree *call, bool rows,
                          struct str name) MUST_CHECK;
+
+/* check_alias.c: a column of this name may be an alias column of a system table. */
+void check_system_alias(struct check *check, const struct tree *node,
+                        const struct splice_name *name);
 
 /* check_operand.c: literals and parameters beside a column of a comparison, or in a cast. */
 void check_operands(struct check *check, const struct tree *node);

@@ -1,15 +1,13 @@
 /* check_expression.c — expressions: which classes and functions are allowed, which are replaced.
  *
- * Functions fixed per statement (now(), CURRENT_USER …) become literals; old column names of system
- * tables become the real ones; `ns.t.c` loses its namespace, since a spliced table has only its own
- * name.
+ * Functions fixed per statement (now(), CURRENT_USER …) become literals; `ns.t.c` loses its
+ * namespace, since a spliced table has only its own name.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "catalog/system_tables.h"
 
 struct str check_last_name(const struct tree *node, uint32_t *count)
 {
@@ -25,8 +23,10 @@ struct str check_last_name(const struct tree *node, uint32_t *count)
     return last;
 }
 
-/* WHERE names _deleted: tables of that element, or of the whole level, show their deleted rows. */
-static void check_mark_deleted(struct check *check, const struct tree *node, uint32_t count)
+/* WHERE names _deleted: tables of that element, or of the whole level, show their deleted rows. So
+ * does system.users when it names deleted_at. */
+static void check_mark_deleted(struct check *check, const struct tree *node, uint32_t count,
+                               bool system)
 {
     struct str qualifier = tree_get(node, "column_names")->child->text;
     uint32_t first = check->level->first, last = check->level->last;
@@ -41,7 +41,8 @@ static void check_mark_deleted(struct check *check, const struct tree *node, uin
         }
     }
     for (uint32_t i = first; i < last; i++)
-        check->plan->tables[i].with_deleted = true;
+        if ((check->plan->tables[i].table->kind == TABLE_KIND_SYSTEM) == system)
+            check->plan->tables[i].with_deleted = true;
 }
 
 /* Reserved words of PostgreSQL that stand for a value of the statement. */
@@ -107,35 +108,6 @@ static void check_shorten(struct check *check, const struct splice_name *name)
     }
 }
 
-/* Old names of columns of system tables (spec §5, ⟲). */
-static void check_system_alias(struct check *check, const struct splice_name *name)
-{
-    struct str last = name->parts[name->count - 1];
-    struct analytic_splice splice = {.kind = SPLICE_TEXT,
-                                     .start = name->starts[name->count - 1],
-                                     .end = name->ends[name->count - 1]};
-    struct buf text;
-
-    CHECK(name->count > 0);
-    for (struct check_item *item = check->level->items; item; item = item->next) {
-        const struct table *table = item->table < 0 ? NULL : check->plan->tables[item->table].table;
-        int column;
-        if (!table || table->kind != TABLE_KIND_SYSTEM || table_find_column(table, last) >= 0)
-            continue;
-        if (name->count > 1 && !str_equal_nocase(item->name, name->parts[name->count - 2]))
-            continue;
-        column = system_table_find_alias(table, last);
-        if (column < 0)
-            continue;
-        buf_init(&text);
-        splice_append_quoted(&text, table_column_name(table, (uint32_t)column), '"');
-        splice.text = arena_copy(&check->plan->arena, buf_str(&text));
-        buf_clear(&text);
-        splice_add(check->plan, &splice);
-        return;
-    }
-}
-
 static enum status check_column(struct check *check, const struct tree *node)
 {
     struct splice_name name;
@@ -146,7 +118,9 @@ static enum status check_column(struct check *check, const struct tree *node)
     if (count == 0)
         return check_refuse(check, node, "this column reference", STR_EMPTY);
     if (check->in_where && str_equal_nocase(last, STR_LIT("_deleted")))
-        check_mark_deleted(check, node, count);
+        check_mark_deleted(check, node, count, false);
+    if (check->in_where && str_equal_nocase(last, STR_LIT("deleted_at")))
+        check_mark_deleted(check, node, count, true);
     for (struct check_alias *alias = check->level->aliases; alias && count == 1;
          alias = alias->next) {
         if (str_equal_nocase(alias->name, last))
@@ -171,7 +145,7 @@ static enum status check_column(struct check *check, const struct tree *node)
     if (count >= 3 && name.count >= 3)
         check_shorten(check, &name);
     if (name.count == count)
-        check_system_alias(check, &name);
+        check_system_alias(check, node, &name);
     return STATUS_OK;
 }
 
@@ -445,6 +419,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return STATUS_OK;
     if (str_equal(class, STR_LIT("COLUMN_REF")))
         return check_column(check, node);
+    if (str_equal(class, STR_LIT("STAR")) && check->level)
+        check->level->star = true;
     if (str_equal(class, STR_LIT("FUNCTION")))
         return check_function(check, node);
     if (str_equal(class, STR_LIT("OPERATOR")))

@@ -147,6 +147,15 @@ static enum status check_add_table(struct check *check, const struct tree *node,
     return STATUS_OK;
 }
 
+/* The query behind an element of FROM, unless the element renames its columns. */
+static const struct tree *check_named_query(const struct tree *node, const struct tree *query)
+{
+    const struct tree *names = tree_get(node, "column_name_alias");
+
+    CHECK(node->kind == TREE_OBJECT);
+    return names && names->child ? NULL : query;
+}
+
 static enum status check_base_table(struct check *check, const struct tree *node)
 {
     struct splice_name name;
@@ -159,7 +168,8 @@ static enum status check_base_table(struct check *check, const struct tree *node
     cte = plain ? check_find_cte(check, table) : NULL;
     if (cte) {
         check_add_item(check, tree_text(node, "alias").size ? tree_text(node, "alias") : table,
-                       check->plan->table_count, -1);
+                       check->plan->table_count, -1)
+            ->query = check_named_query(node, cte->query);
         return check_weight(check, cte->weight * check->multiplier);
     }
     if (check->draft->verify)
@@ -195,7 +205,8 @@ static enum status check_table_function(struct check *check, const struct tree *
     if (status == STATUS_OK)
         status = check_members(check, call, NULL);
     if (status == STATUS_OK)
-        check_add_item(check, tree_text(node, "alias"), check->plan->table_count, -1);
+        check_add_item(check, tree_text(node, "alias"), check->plan->table_count, -1)->is_function =
+            true;
     return status;
 }
 
@@ -232,7 +243,8 @@ enum status check_table_ref(struct check *check, const struct tree *node, struct
     if (str_equal(type, STR_LIT("SUBQUERY"))) {
         status = check_members(check, node, NULL);
         if (status == STATUS_OK)
-            check_add_item(check, tree_text(node, "alias"), first, -1);
+            check_add_item(check, tree_text(node, "alias"), first, -1)->query =
+                check_named_query(node, tree_get(node, "subquery"));
         return status;
     }
     *known = false;

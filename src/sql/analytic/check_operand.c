@@ -9,6 +9,7 @@
 #include "sql/analytic/check.h"
 
 #include "base/check.h"
+#include "catalog/system_tables.h"
 #include "sql/syntax/lexer.h"
 #include "value/text.h"
 
@@ -27,7 +28,11 @@ static bool operand_find_in(const struct table *table, struct str name, struct o
         *out = (struct operand_column){table, i, table_column_type(table, i)};
         return true;
     }
-    return false;
+    int alias = table->kind == TABLE_KIND_SYSTEM ? system_table_find_alias(table, name) : -1;
+    if (alias >= 0)
+        *out = (struct operand_column){table, (uint32_t)alias,
+                                       table_column_type(table, (uint32_t)alias)};
+    return alias >= 0;
 }
 
 static bool operand_find_column(struct check *check, const struct tree *node,
@@ -85,37 +90,6 @@ static void operand_replace(struct check *check, const struct tree *node, struct
     splice.text = arena_copy(&check->plan->arena, buf_str(&quoted));
     splice_add(check->plan, &splice);
     buf_clear(&quoted);
-}
-
-static bool operand_is_enumerated(const struct operand_column *column, bool *upper)
-{
-    static const char *const names[] = {"table_type", "status", "role",
-                                        "job_type",   "access", "storage_type"};
-    struct str name = table_column_name(column->table, column->index);
-
-    CHECK(column->table);
-    *upper = str_equal(name, STR_LIT("table_type"));
-    for (size_t i = 0; column->table->kind == TABLE_KIND_SYSTEM && i < ARRAY_COUNT(names); i++) {
-        if (str_equal(name, str_from_c(names[i])))
-            return true;
-    }
-    return false;
-}
-
-static void operand_fold(struct check *check, const struct tree *node, struct str text, bool upper)
-{
-    char *folded = arena_alloc(check->arena, text.size + 1);
-
-    CHECK(text.data);
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (upper && c >= 'a' && c <= 'z')
-            c = (char)(c - ('a' - 'A'));
-        else if (!upper && c >= 'A' && c <= 'Z')
-            c = (char)(c + ('a' - 'A'));
-        folded[i] = c;
-    }
-    operand_replace(check, node, str_from(folded, text.size), "");
 }
 
 /* `2026-01-01T12:00:00+02:00` → the same moment in UTC. */
@@ -185,8 +159,7 @@ static bool operand_literal(const struct tree *node, struct str *text)
 static void operand_apply(struct check *check, const struct operand_column *column,
                           const struct tree *node)
 {
-    struct str text;
-    bool upper;
+    struct str text, folded;
 
     CHECK(column->table);
     if (node->kind != TREE_OBJECT)
@@ -199,8 +172,9 @@ static void operand_apply(struct check *check, const struct operand_column *colu
         operand_timestamp(check, node, text);
     else if (column->type.kind == VALUE_BYTES)
         operand_bytes(check, node, text);
-    else if (operand_is_enumerated(column, &upper))
-        operand_fold(check, node, text, upper);
+    else if (column->table->kind == TABLE_KIND_SYSTEM &&
+             system_table_fold(column->table, column->index, text, check->arena, &folded))
+        operand_replace(check, node, folded, "");
 }
 
 void check_operands(struct check *check, const struct tree *node)

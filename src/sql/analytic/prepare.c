@@ -245,7 +245,7 @@ static void analytic_list_columns(struct analytic_plan *plan)
     for (uint32_t i = 0; i < plan->table_count; i++) {
         struct analytic_table *table = &plan->tables[i];
         buf_reset(&text);
-        splice_append_columns(table->table, table->hide_system, &text);
+        splice_append_columns(table, &text);
         table->columns = arena_copy(&plan->arena, buf_str(&text));
     }
     buf_clear(&text);

@@ -10,6 +10,7 @@
 #include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
+#include "catalog/system_tables.h"
 #include "sql/syntax/lexer.h"
 #include "value/text.h"
 
@@ -305,11 +306,15 @@ void splice_append_quoted(struct buf *out, struct str text, char quote)
     buf_append_byte(out, (uint8_t)quote);
 }
 
-void splice_append_columns(const struct table *table, bool hide_system, struct buf *out)
+void splice_append_columns(const struct analytic_table *reference, struct buf *out)
 {
-    uint32_t count = hide_system ? table->schema->column_count : table_column_total(table);
+    const struct table *table = reference->table;
+    uint32_t count =
+        reference->hide_system ? table->schema->column_count : table_column_total(table);
 
     CHECK(count >= table->schema->column_count);
+    if (table->kind == TABLE_KIND_SYSTEM && !reference->show_hidden)
+        count = system_table_shown(table);
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0)
             buf_append_byte(out, ',');

@@ -83,6 +83,7 @@ void analytic_execution_init(struct sql_run *run, const struct value *params, ui
         .sink = {.columns = analytic_sink_columns, .row = analytic_sink_row, .context = run},
         .cancelled = &run->cancelled,
         .deadline_ns = run->deadline_ns,
+        .now_us = run->now_us,
     };
 }
 

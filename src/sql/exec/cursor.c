@@ -32,6 +32,10 @@ static enum status cursor_open_source(struct cursor *cursor, struct error *err)
         .scan = cursor->scan,
         .caller = &cursor->run->caller,
     };
+    if (cursor->plan->access.kind == PLAN_ACCESS_POINTS) { /* of a system table */
+        options.points = cursor->points;
+        options.point_count = cursor->point_count;
+    }
     enum status status = table_source_open(&options, &cursor->source, err);
 
     CHECK(status != STATUS_OK || cursor->source != NULL);

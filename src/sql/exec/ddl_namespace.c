@@ -43,35 +43,55 @@ static struct str namespace_options(struct sql_run *run, const struct ast_namesp
     return copy;
 }
 
+/* What the statement does, under the catalogue lock. */
+struct namespace_change {
+    enum ast_statement_kind kind;
+    struct str name, options;
+};
+
+static enum status namespace_build(void *context, struct ddl *ddl, struct error *err)
+{
+    const struct namespace_change *change = context;
+
+    CHECK(change->name.size > 0);
+    if (change->kind == AST_CREATE_NAMESPACE)
+        return ddl_add_namespace(ddl, change->name, change->options, err);
+    if (change->kind == AST_ALTER_NAMESPACE)
+        return ddl_set_namespace(ddl, change->name, change->options, true, err);
+    return ddl_remove_namespace(ddl, change->name, err);
+}
+
+static enum status namespace_change(struct sql_run *run, const struct ast_namespace *tree,
+                                    struct error *err)
+{
+    enum ast_statement_kind kind = run->plan->tree->kind;
+    struct namespace_change change = {.kind = kind, .name = tree->name};
+    struct ddl_statement statement = {
+        .sql = run->text, .now_us = run->now_us, .build = namespace_build, .context = &change};
+
+    CHECK(kind == AST_CREATE_NAMESPACE || kind == AST_ALTER_NAMESPACE ||
+          kind == AST_DROP_NAMESPACE);
+    change.options = namespace_options(run, tree, kind == AST_ALTER_NAMESPACE);
+    return ddl_run(run->engine->store, &statement, err);
+}
+
 static enum status namespace_create(struct sql_run *run, const struct ast_namespace *tree,
                                     struct error *err)
 {
-    bool created = false;
     enum status status = binder_check_identifier(tree->name, "namespace", tree->start, err);
 
     CHECK(tree->name.size > 0);
     if (status != STATUS_OK)
         return status;
-    if (binder_is_reserved_space(tree->name))
-        return error_set_at(err, STATUS_INVALID_SQL, tree->start,
-                            "namespace name \"%.*s\" is reserved", STR_ARG(tree->name));
-    status = ddl_create_namespace(run->engine->store, tree->name,
-                                  namespace_options(run, tree, false), &created, err);
+    status = namespace_change(run, tree, err);
     if (status == STATUS_ALREADY_EXISTS && tree->if_not_exists) {
-        created = false;
-        status = STATUS_OK;
-    }
-    if (status != STATUS_OK)
-        return status;
-    if (!created && !tree->if_not_exists)
-        return error_set(err, STATUS_ALREADY_EXISTS, "namespace '%.*s' already exists",
-                         STR_ARG(tree->name));
-    if (created)
-        run_message(run, "Namespace '%.*s' created", STR_ARG(tree->name));
-    else
         run_message(run, "Namespace '%.*s' already exists, nothing was changed",
                     STR_ARG(tree->name));
-    return STATUS_OK;
+        return STATUS_OK;
+    }
+    if (status == STATUS_OK)
+        run_message(run, "Namespace '%.*s' created", STR_ARG(tree->name));
+    return status;
 }
 
 /* All checks come before the first drop. */
@@ -112,7 +132,7 @@ static enum status namespace_drop(struct sql_run *run, const struct ast_namespac
     if (exists && tree->cascade)
         status = namespace_drop_tables(run, tree->name, err);
     if (status == STATUS_OK)
-        status = ddl_drop_namespace(run->engine->store, tree->name, err);
+        status = namespace_change(run, tree, err);
     if (status == STATUS_OK)
         run_message(run, "Namespace '%.*s' dropped", STR_ARG(tree->name));
     return status;
@@ -130,8 +150,7 @@ enum status namespace_run(struct sql_run *run, struct error *err)
     if (tree->kind == AST_DROP_NAMESPACE)
         return namespace_drop(run, &tree->name_space, err);
     CHECK(tree->kind == AST_ALTER_NAMESPACE);
-    status = ddl_alter_namespace(run->engine->store, tree->name_space.name,
-                                 namespace_options(run, &tree->name_space, true), err);
+    status = namespace_change(run, &tree->name_space, err);
     if (status == STATUS_OK)
         run_message(run, "Namespace '%.*s' changed", STR_ARG(tree->name_space.name));
     return status;

@@ -7,13 +7,13 @@
 #include "base/check.h"
 
 enum { OPTIONS_RETENTION_HOURS = 168 };
-enum { OPTION_USER = 1, OPTION_SHARED = 2 };
+enum { OPTION_USER = 1, OPTION_SHARED = 2, OPTION_STREAM = 4 };
 
 static const struct {
     const char *key;
     unsigned kinds;
 } options_known[] = {
-    {"type", OPTION_USER | OPTION_SHARED},
+    {"type", OPTION_USER | OPTION_SHARED | OPTION_STREAM},
     {"storage", OPTION_USER | OPTION_SHARED},
     {"location", OPTION_USER | OPTION_SHARED},
     {"use_user_storage", OPTION_USER},
@@ -21,28 +21,44 @@ static const struct {
     {"flush_interval", OPTION_USER | OPTION_SHARED},
     {"deleted_retention", OPTION_USER | OPTION_SHARED},
     {"access", OPTION_SHARED},
-    {"ttl_seconds", 0},
-    {"ephemeral", 0},
-    {"max_buffer", 0},
+    {"ttl_seconds", OPTION_STREAM},
+    {"ephemeral", OPTION_STREAM},
+    {"max_buffer", OPTION_STREAM},
 };
 
-static enum status options_check_kind(const struct ast_option *option, const struct table *table,
-                                      struct error *err)
+/* The option's word as it was written: TTL, not ttl_seconds. */
+static struct str options_word(struct str text, const struct ast_option *option)
 {
-    unsigned kind = table->kind == TABLE_KIND_USER ? OPTION_USER : OPTION_SHARED;
+    size_t end = option->start;
 
-    CHECK(table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED);
+    CHECK(option->start < text.size);
+    while (end < text.size &&
+           (text.data[end] == '_' || (text.data[end] >= 'a' && text.data[end] <= 'z') ||
+            (text.data[end] >= 'A' && text.data[end] <= 'Z')))
+        end++;
+    return str_from(text.data + option->start, end - option->start);
+}
+
+static enum status options_check_kind(struct str text, const struct ast_option *option,
+                                      const struct table *table, struct error *err)
+{
+    static const unsigned kinds[] = {[TABLE_KIND_USER] = OPTION_USER,
+                                     [TABLE_KIND_SHARED] = OPTION_SHARED,
+                                     [TABLE_KIND_STREAM] = OPTION_STREAM};
+    struct str word = options_word(text, option);
+
+    CHECK(table->kind < ARRAY_COUNT(kinds));
     for (size_t i = 0; i < ARRAY_COUNT(options_known); i++) {
         if (!str_equal(option->key, str_from_c(options_known[i].key)))
             continue;
-        if ((options_known[i].kinds & kind) != 0)
+        if ((options_known[i].kinds & kinds[table->kind]) != 0)
             return STATUS_OK;
         return error_set_at(err, STATUS_INVALID_OPERATION, option->start,
-                            "option %.*s is not valid for %s tables", STR_ARG(option->key),
+                            "option %.*s is not valid for %s tables", STR_ARG(word),
                             table_kind_name(table->kind));
     }
     return error_set_at(err, STATUS_INVALID_SQL, option->start, "unknown table option \"%.*s\"",
-                        STR_ARG(option->key));
+                        STR_ARG(word));
 }
 
 /* One variable of a template, with or without `$`. */
@@ -62,29 +78,52 @@ static enum status options_check_variable(struct str name, bool *is_user, struct
                      STR_ARG(name));
 }
 
-static enum status options_check_location(struct str text, enum table_kind kind, struct error *err)
+static enum status options_check_path(struct str text, struct error *err)
 {
-    bool has_user = false;
-
-    CHECK(kind == TABLE_KIND_USER || kind == TABLE_KIND_SHARED);
     if (text.size == 0 || str_find(text, STR_LIT("..")) != SIZE_MAX || text.data[0] == '/' ||
         str_find(text, STR_LIT("\\")) != SIZE_MAX || str_find(text, STR_LIT("://")) != SIZE_MAX)
         return error_set(err, STATUS_INVALID_OPERATION,
                          "LOCATION must be a path below the storage, without \"..\"");
-    for (size_t i = 0; i < text.size; i++) {
+    CHECK(text.data != NULL);
+    if (str_find(text, STR_LIT("//")) != SIZE_MAX)
+        return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: empty component");
+    return STATUS_OK;
+}
+
+/* All `${name}` and `{name}`; any other `$`, `{` or `}` is a mistake. */
+static enum status options_check_variables(struct str text, bool *has_user, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(has_user != NULL);
+    for (size_t i = 0; i < text.size && status == STATUS_OK; i++) {
         if (text.data[i] == '}')
             return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: unbalanced brace");
+        if (text.data[i] == '$' && (i + 1 == text.size || text.data[i + 1] != '{'))
+            return error_set(err, STATUS_INVALID_OPERATION,
+                             "LOCATION: a variable is written ${name} or {name}");
         if (text.data[i] != '{')
             continue;
         struct str rest = str_from(text.data + i + 1, text.size - i - 1);
         size_t size = str_find(rest, STR_LIT("}"));
-        if (size == SIZE_MAX)
+        if (size == SIZE_MAX || memchr(rest.data, '{', size) != NULL)
             return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: unbalanced brace");
-        enum status status = options_check_variable(str_from(rest.data, size), &has_user, err);
-        if (status != STATUS_OK)
-            return status;
+        status = options_check_variable(str_from(rest.data, size), has_user, err);
         i += size + 1;
     }
+    return status;
+}
+
+static enum status options_check_location(struct str text, enum table_kind kind, struct error *err)
+{
+    bool has_user = false;
+    enum status status = options_check_path(text, err);
+
+    CHECK(kind == TABLE_KIND_USER || kind == TABLE_KIND_SHARED);
+    if (status == STATUS_OK)
+        status = options_check_variables(text, &has_user, err);
+    if (status != STATUS_OK)
+        return status;
     if (kind == TABLE_KIND_USER && !has_user)
         return error_set(err, STATUS_INVALID_OPERATION,
                          "LOCATION of a user table must hold ${user_id}");
@@ -123,6 +162,8 @@ static enum status options_apply(struct table *table, const struct ast_option *o
                                 STR_ARG(value->text));
     } else if (str_equal(key, STR_LIT("location"))) {
         table->location = arena_copy(table->arena, value->text);
+        while (table->location.size > 1 && str_ends_with(table->location, STR_LIT("/")))
+            table->location.size--;
         return options_check_location(table->location, table->kind, err);
     } else if (str_equal(key, STR_LIT("use_user_storage"))) {
         table->use_user_storage = value->boolean;
@@ -132,6 +173,12 @@ static enum status options_apply(struct table *table, const struct ast_option *o
         table->flush_interval_seconds = (uint32_t)value->integer;
     } else if (str_equal(key, STR_LIT("deleted_retention"))) {
         table->deleted_retention_hours = value->is_null ? -1 : value->integer;
+    } else if (str_equal(key, STR_LIT("ttl_seconds"))) {
+        table->ttl_seconds = (uint32_t)value->integer;
+    } else if (str_equal(key, STR_LIT("max_buffer"))) {
+        table->max_buffer = (uint32_t)value->integer;
+    } else if (str_equal(key, STR_LIT("ephemeral"))) {
+        table->ephemeral = value->boolean;
     } else if (str_equal(key, STR_LIT("access"))) {
         return options_set_access(table, value->text, err);
     }
@@ -143,16 +190,20 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
 {
     const struct sql_engine_options *defaults = &run->engine->options;
 
-    CHECK(table->kind != TABLE_KIND_STREAM);
-    table->storage_id = STR_LIT("local");
+    CHECK(table->kind != TABLE_KIND_SYSTEM);
+    if (table->kind != TABLE_KIND_STREAM)
+        table->storage_id = STR_LIT("local");
     table->deleted_retention_hours = OPTIONS_RETENTION_HOURS;
     for (size_t i = 0; i < tree->option_count; i++) {
-        enum status status = options_check_kind(&tree->options[i], table, err);
+        enum status status =
+            options_check_kind(run->plan->tree->text, &tree->options[i], table, err);
         if (status == STATUS_OK)
             status = options_apply(table, &tree->options[i], err);
         if (status != STATUS_OK)
             return status;
     }
+    if (table->kind == TABLE_KIND_STREAM)
+        return STATUS_OK;
     if (table->flush_rows == 0 && table->flush_interval_seconds == 0) {
         table->flush_rows = defaults->flush_rows_default;
         table->flush_interval_seconds = defaults->flush_interval_default;

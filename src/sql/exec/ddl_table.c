@@ -320,6 +320,14 @@ static enum status create_check_place(const struct sql_run *run,
     return STATUS_OK;
 }
 
+static enum table_kind create_kind(enum ast_table_kind word)
+{
+    if (word == AST_TABLE_STREAM)
+        return TABLE_KIND_STREAM;
+    CHECK(word <= AST_TABLE_STREAM);
+    return word == AST_TABLE_USER ? TABLE_KIND_USER : TABLE_KIND_SHARED;
+}
+
 enum status create_table_run(struct sql_run *run, struct error *err)
 {
     const struct ast_create_table *tree = &run->plan->tree->create_table;
@@ -330,11 +338,8 @@ enum status create_table_run(struct sql_run *run, struct error *err)
 
     if (status != STATUS_OK)
         return status;
-    if (tree->kind == AST_TABLE_STREAM)
-        return error_set(err, STATUS_NOT_SUPPORTED,
-                         "stream tables are not supported in this version");
     table = table_new();
-    table->kind = tree->kind == AST_TABLE_USER ? TABLE_KIND_USER : TABLE_KIND_SHARED;
+    table->kind = create_kind(tree->kind);
     table->space = arena_copy(table->arena, space);
     table->name = arena_copy(table->arena, tree->name.table);
     table->created_at = table->updated_at = run->now_us;
@@ -343,6 +348,8 @@ enum status create_table_run(struct sql_run *run, struct error *err)
         status = create_schema(run, table, tree, err);
     if (status == STATUS_OK)
         status = create_table_options(run, tree, table, err);
+    if (status == STATUS_OK && table->kind == TABLE_KIND_STREAM)
+        status = run_not_supported("CREATE STREAM TABLE", err);
     if (status == STATUS_OK) {
         status = ddl_create_table(run->engine->store, table, tree->if_not_exists, &created, err);
         table = NULL; /* moved */
@@ -424,6 +431,9 @@ enum status drop_table_run(struct sql_run *run, struct error *err)
     CHECK(space.size > 0);
     if (status != STATUS_OK)
         return status;
+    if (!str_is_empty(tree->name.user))
+        return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
+                            "a table is dropped for all users, as namespace.table");
     if (table == NULL && tree->if_exists) {
         run_message(run, "Table '%.*s.%.*s' does not exist, nothing was changed", STR_ARG(space),
                     STR_ARG(tree->name.table));

@@ -141,7 +141,7 @@ void dml_begin(struct sql_run *run)
     };
 }
 
-static enum status dml_report(struct sql_run *run, uint64_t rows, struct error *err)
+enum status dml_report(struct sql_run *run, uint64_t rows, struct error *err)
 {
     const struct plan *plan = run->plan;
     const char *verb = plan->kind == PLAN_INSERT ? "Inserted"

@@ -261,6 +261,69 @@ static enum status insert_selected(struct sql_run *run, struct error *err)
     return status == STATUS_OK ? insert_finish(run, ops, rows.row_count, err) : status;
 }
 
+/* ---- system rows ----------------------------------------------------------------------------- */
+
+static enum status insert_given_row(struct sql_run *run, const struct insert_source *source,
+                                    struct expr_context *context, struct value *values,
+                                    struct error *err)
+{
+    const struct table *table = run->plan->table;
+    const struct plan_insert *insert = &run->plan->insert;
+    enum status status = STATUS_OK;
+
+    CHECK(table->kind == TABLE_KIND_SYSTEM);
+    for (uint32_t i = 0; i < table->schema->column_count && status == STATUS_OK; i++) {
+        const struct table_column *column = &table->schema->columns[i];
+        int32_t position = insert->positions[i];
+        if (position < 0 ||
+            (source->cells != NULL && source->cells[position].kind == INSERT_CELL_DEFAULT))
+            values[i] = value_null(column->type.kind);
+        else if (source->cells != NULL)
+            status = insert_cell(run, &source->cells[position], column, context, &values[i], err);
+        else
+            status = insert_cast(run, column, &source->values[source->columns[position]], 0,
+                                 &values[i], err);
+    }
+    return status;
+}
+
+enum status insert_given(struct sql_run *run, bool *given, struct value ***rows, size_t *count,
+                         struct error *err)
+{
+    const struct plan_insert *insert = &run->plan->insert;
+    uint32_t *columns = arena_array(&run->arena, insert->width, sizeof(*columns));
+    uint32_t total = run->plan->table->schema->column_count;
+    bool selects = !str_is_empty(insert->select);
+    struct collected collected = {.row_count = insert->row_count};
+    struct expr_context context;
+    enum status status = STATUS_OK;
+
+    CHECK(given != NULL && rows != NULL && count != NULL);
+    for (uint32_t i = 0; i < total; i++)
+        given[i] = insert->positions[i] >= 0;
+    if (selects) {
+        collected.row_count = 0;
+        status = select_collect(run, insert->select, &collected, err);
+        if (status == STATUS_OK)
+            status = insert_select_columns(run, &collected, columns, err);
+    }
+    *count = collected.row_count;
+    *rows = arena_array(&run->arena, *count, sizeof(struct value *));
+    run_context(run, &run->arena, NULL, &context);
+    for (size_t i = 0; i < *count && status == STATUS_OK; i++) {
+        struct insert_source source = {.columns = columns};
+        if (selects)
+            source.values = collected.rows[i];
+        else
+            source.cells = insert->cells + i * insert->width;
+        (*rows)[i] = arena_array(&run->arena, total, sizeof(struct value));
+        status = insert_given_row(run, &source, &context, (*rows)[i], err);
+        if (status == STATUS_OK)
+            status = arena_check(&run->arena, err);
+    }
+    return status;
+}
+
 enum status insert_run(struct sql_run *run, bool may_block, struct error *err)
 {
     const struct plan *plan = run->plan;

@@ -178,7 +178,7 @@ enum status plan_compile_set(struct plan_builder *builder, const struct ast_assi
     out->columns = arena_array(&builder->plan->arena, count, sizeof(*out->columns));
     out->programs = arena_array(&builder->plan->arena, count, sizeof(*out->programs));
     for (size_t i = 0; i < count; i++) {
-        int index = table_find_column(table, set[i].column);
+        int index = plan_find_target(table, set[i].column);
         if (index < 0)
             return error_set_at(err, STATUS_COLUMN_NOT_FOUND, set[i].start,
                                 "column not found: column \"%.*s\" does not exist",
@@ -194,13 +194,15 @@ enum status plan_compile_set(struct plan_builder *builder, const struct ast_assi
         if (seen[index])
             return error_set_at(err, STATUS_INVALID_SQL, set[i].start,
                                 "column \"%.*s\" is set twice", STR_ARG(set[i].column));
+        enum status status = plan_check_system_target(table, (uint32_t)index, set[i].start, err);
+        if (status != STATUS_OK)
+            return status;
         seen[index] = true;
         out->columns[i] = (uint32_t)index;
         out->count++;
         if (set[i].value->kind == AST_DEFAULT)
             continue;
-        enum status status =
-            plan_compile(builder, set[i].value, &column->type, &out->programs[i], err);
+        status = plan_compile(builder, set[i].value, &column->type, &out->programs[i], err);
         if (status != STATUS_OK) {
             if (status == STATUS_TYPE_MISMATCH || status == STATUS_CONSTRAINT_VIOLATION)
                 error_prefix(err, "column \"%.*s\"", STR_ARG(set[i].column));

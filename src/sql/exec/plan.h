@@ -190,6 +190,16 @@ void plan_find_access(struct plan *plan);
 enum status plan_build_select(struct plan_builder *builder, struct error *err) MUST_CHECK;
 enum status plan_build_insert(struct plan_builder *builder, struct error *err) MUST_CHECK;
 enum status plan_build_change(struct plan_builder *builder, struct error *err) MUST_CHECK;
+/* SYSTEM tables: may SQL write to it? `what` is the statement's verb. */
+enum status plan_check_system_write(const struct plan *plan, const char *what,
+                                    struct error *err) MUST_CHECK;
+/* Index of the column that a statement sets, v1 aliases of system tables included; -1 = none. */
+int plan_find_target(const struct table *table, struct str name);
+/* SYSTEM tables: may this column be set? */
+enum status plan_check_system_target(const struct table *table, uint32_t column, int64_t position,
+                                     struct error *err) MUST_CHECK;
+/* WHERE, SET and RETURNING of a change of a system table; plan->with_deleted is set. */
+enum status plan_rewrite_system_change(struct plan_builder *builder, struct error *err) MUST_CHECK;
 /* SYSTEM tables: v1 aliases become columns, literals next to enumerated columns get their case. */
 enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select *select,
                                 struct error *err) MUST_CHECK;

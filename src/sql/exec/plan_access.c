@@ -27,7 +27,7 @@ void plan_find_access(struct plan *plan)
 
     CHECK(table != NULL && access->bounds == NULL);
     access->kind = PLAN_ACCESS_ALL;
-    if (plan->filter == NULL)
+    if (plan->filter == NULL || table->key_count == 0)
         return;
     access->bound_count = expr_bounds(plan->filter, &access->bounds);
     while (access->prefix_count < table->key_count) {

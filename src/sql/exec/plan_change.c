@@ -102,6 +102,10 @@ static enum status plan_change_rows(struct plan_builder *builder, const struct a
             plan_find_access(plan);
         return status;
     }
+    if (plan->table->kind == TABLE_KIND_SYSTEM)
+        return error_set(
+            err, STATUS_NOT_SUPPORTED,
+            "subqueries in a change of system tables are not supported in this version");
     plan_change_text(builder, set, set_count, alias, where);
     return plan_change_set_names(builder, set, set_count, err);
 }
@@ -122,10 +126,13 @@ enum status plan_build_change(struct plan_builder *builder, struct error *err)
     status = plan_bind_table(builder, is_delete ? &del->table : &update->table, alias, true, err);
     if (status != STATUS_OK)
         return status;
-    if (plan->table->kind == TABLE_KIND_SYSTEM)
-        return error_set(err, STATUS_NOT_SUPPORTED,
-                         "%s of system tables is not supported in this version",
-                         is_delete ? "DELETE" : "UPDATE");
+    if (plan->table->kind == TABLE_KIND_SYSTEM) {
+        status = plan_check_system_write(plan, is_delete ? "DELETE from" : "UPDATE of", err);
+        if (status == STATUS_OK)
+            status = plan_rewrite_system_change(builder, err);
+        if (status != STATUS_OK)
+            return status;
+    }
     if (plan->table->kind == TABLE_KIND_STREAM && !is_delete)
         return error_set(err, STATUS_INVALID_OPERATION, "UPDATE is not possible on stream tables");
     status = is_delete ? plan_change_rows(builder, NULL, 0, alias, del->where, err)

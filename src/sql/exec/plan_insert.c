@@ -13,7 +13,8 @@ static enum status plan_insert_target(const struct plan *plan, const struct ast_
                                       size_t i, struct error *err)
 {
     const struct table *table = plan->table;
-    int index = table_find_column(table, tree->columns[i]);
+    int index = plan_find_target(table, tree->columns[i]);
+    enum status status;
 
     CHECK(i < tree->column_count);
     if (index < 0)
@@ -26,9 +27,10 @@ static enum status plan_insert_target(const struct plan *plan, const struct ast_
     if (plan->insert.positions[index] >= 0)
         return error_set_at(err, STATUS_INVALID_SQL, tree->column_starts[i],
                             "column \"%.*s\" is named twice", STR_ARG(tree->columns[i]));
+    status = plan_check_system_target(table, (uint32_t)index, tree->column_starts[i], err);
     plan->insert.positions[index] = (int32_t)i;
     plan->insert.targets[i] = (uint32_t)index;
-    return STATUS_OK;
+    return status;
 }
 
 static enum status plan_insert_targets(struct plan *plan, const struct ast_insert *tree,
@@ -221,6 +223,23 @@ static enum status plan_insert_conflict(struct plan_builder *builder, const stru
     return status;
 }
 
+static enum status plan_insert_check_system(struct plan_builder *builder,
+                                            const struct ast_insert *tree, struct error *err)
+{
+    enum status status = plan_check_system_write(builder->plan, "INSERT into", err);
+
+    CHECK(tree->width > 0 || tree->default_values || !str_is_empty(tree->select));
+    if (status != STATUS_OK)
+        return status;
+    if (tree->conflict != AST_CONFLICT_ERROR)
+        return error_set(err, STATUS_NOT_SUPPORTED,
+                         "ON CONFLICT on system tables is not supported in this version");
+    if (tree->columns == NULL)
+        return error_set(err, STATUS_INVALID_SQL,
+                         "INSERT into a system table needs the list of columns");
+    return plan_rewrite_system_change(builder, err);
+}
+
 enum status plan_build_insert(struct plan_builder *builder, struct error *err)
 {
     struct plan *plan = builder->plan;
@@ -232,9 +251,11 @@ enum status plan_build_insert(struct plan_builder *builder, struct error *err)
     status = plan_bind_table(builder, &tree->table, STR_EMPTY, true, err);
     if (status != STATUS_OK)
         return status;
-    if (plan->table->kind == TABLE_KIND_SYSTEM)
-        return error_set(err, STATUS_NOT_SUPPORTED,
-                         "INSERT into system tables is not supported in this version");
+    if (plan->table->kind == TABLE_KIND_SYSTEM) {
+        status = plan_insert_check_system(builder, tree, err);
+        if (status != STATUS_OK)
+            return status;
+    }
     status = plan_insert_targets(plan, tree, err);
     if (status != STATUS_OK)
         return status;

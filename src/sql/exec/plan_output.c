@@ -6,6 +6,7 @@
 #include "sql/exec/plan.h"
 
 #include "base/check.h"
+#include "catalog/system_tables.h"
 
 struct sql_column plan_table_column(const struct table *table, uint32_t index, struct str name)
 {
@@ -48,7 +49,7 @@ static uint32_t plan_star_width(const struct plan *plan)
 {
     if (plan->table == NULL)
         return 0;
-    return plan->table->kind == TABLE_KIND_SYSTEM ? plan->table->schema->column_count
+    return plan->table->kind == TABLE_KIND_SYSTEM ? system_table_shown(plan->table)
                                                   : table_column_total(plan->table);
 }
 

@@ -8,41 +8,6 @@
 #include "base/check.h"
 #include "catalog/system_tables.h"
 
-enum system_case { SYSTEM_CASE_KEEP, SYSTEM_CASE_LOWER, SYSTEM_CASE_UPPER };
-
-static enum system_case plan_system_case(const struct table *table, struct str column)
-{
-    static const char *const lower[] = {"status", "role", "job_type", "storage_type", "auth_type"};
-
-    CHECK(table->kind == TABLE_KIND_SYSTEM);
-    if (str_equal(column, STR_LIT("table_type")) || str_equal(column, STR_LIT("access")) ||
-        str_equal(column, STR_LIT("kalamdb_table_type")))
-        return SYSTEM_CASE_UPPER;
-    if (!str_equal(table->space, STR_LIT("system")))
-        return SYSTEM_CASE_KEEP;
-    for (size_t i = 0; i < ARRAY_COUNT(lower); i++)
-        if (str_equal(column, str_from_c(lower[i])))
-            return SYSTEM_CASE_LOWER;
-    return SYSTEM_CASE_KEEP;
-}
-
-static void plan_system_fold(struct arena *arena, struct ast_expr *literal, enum system_case kind)
-{
-    CHECK(literal->kind == AST_LITERAL && literal->value.type == VALUE_TEXT);
-    struct str text = arena_copy(arena, literal->value.text);
-    char *bytes = (char *)(uintptr_t)text.data;
-
-    for (size_t i = 0; i < text.size; i++) {
-        if (kind == SYSTEM_CASE_LOWER && bytes[i] >= 'A' && bytes[i] <= 'Z')
-            bytes[i] = (char)(bytes[i] + ('a' - 'A'));
-        if (kind == SYSTEM_CASE_UPPER && bytes[i] >= 'a' && bytes[i] <= 'z')
-            bytes[i] = (char)(bytes[i] - ('a' - 'A'));
-    }
-    literal->value.text = text;
-    if (kind == SYSTEM_CASE_UPPER && str_equal(text, STR_LIT("SYSTEM")))
-        literal->value.text = STR_LIT("SYSTEM TABLE"); /* only information_schema.tables asks */
-}
-
 /* `table_type = 'user'`, `status IN ('Running', …)`: both sides are looked at. */
 static void plan_system_compare(const struct plan_builder *builder, struct ast_expr *tree)
 {
@@ -51,24 +16,15 @@ static void plan_system_compare(const struct plan_builder *builder, struct ast_e
                     (tree->kind == AST_BINARY && (tree->op == AST_OP_EQ || tree->op == AST_OP_NE));
 
     CHECK(table->kind == TABLE_KIND_SYSTEM);
-    if (!compares)
-        return;
-    for (size_t i = 0; i < tree->arg_count; i++) {
-        if (tree->args[i]->kind != AST_COLUMN)
-            continue;
-        enum system_case kind = plan_system_case(table, tree->args[i]->name);
-        if (kind == SYSTEM_CASE_KEEP)
-            continue;
-        for (size_t k = 0; k < tree->arg_count; k++) {
-            struct ast_expr *other = tree->args[k];
-            if (other->kind != AST_LITERAL || other->value.type != VALUE_TEXT ||
-                other->value.is_null)
-                continue;
-            bool plain = kind == SYSTEM_CASE_UPPER && str_equal(table->space, STR_LIT("system")) &&
-                         str_equal_nocase(other->value.text, STR_LIT("SYSTEM"));
-            plan_system_fold(&builder->plan->arena, other, kind);
-            if (plain)
-                other->value.text = STR_LIT("SYSTEM");
+    for (size_t i = 0; compares && i < tree->arg_count; i++) {
+        int column =
+            tree->args[i]->kind == AST_COLUMN ? table_find_column(table, tree->args[i]->name) : -1;
+        for (size_t k = 0; column >= 0 && k < tree->arg_count; k++) {
+            struct value *literal = &tree->args[k]->value;
+            if (tree->args[k]->kind == AST_LITERAL && literal->type == VALUE_TEXT &&
+                !literal->is_null)
+                (void)system_table_fold(table, (uint32_t)column, literal->text,
+                                        &builder->plan->arena, &literal->text);
         }
     }
 }
@@ -96,9 +52,7 @@ static enum status plan_system_alias(struct plan_builder *builder, struct ast_ex
                   &builder->plan->arena, &statement, err);
     if (status != STATUS_OK)
         return status;
-    if (statement->kind != AST_SELECT || statement->select.item_count != 1)
-        return error_set(err, STATUS_NOT_SUPPORTED, "alias column \"%.*s\" in this place",
-                         STR_ARG(column->name));
+    CHECK(statement->kind == AST_SELECT && statement->select.item_count == 1); /* text of ours */
     *tree = statement->select.items[0].expr;
     return STATUS_OK;
 }
@@ -134,6 +88,18 @@ static bool plan_names_column(const struct ast_expr *tree, struct str name)
     return false;
 }
 
+/* ORDER BY the name of a result column, which goes before columns of the table. */
+static bool plan_system_is_output(const struct ast_select *select, const struct ast_expr *order)
+{
+    if (order->kind != AST_COLUMN || !str_is_empty(order->qualifier))
+        return false;
+    CHECK(order->name.size > 0);
+    for (size_t i = 0; i < select->item_count; i++)
+        if (select->items[i].expr != NULL && str_equal(select->items[i].alias, order->name))
+            return true;
+    return false;
+}
+
 enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select *select,
                                 struct error *err)
 {
@@ -150,7 +116,100 @@ enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select 
     if (status == STATUS_OK)
         status = plan_rewrite_system_expr(builder, &select->where, err);
     for (size_t i = 0; i < select->order_count && status == STATUS_OK; i++)
-        status = plan_rewrite_system_expr(builder, &select->order[i].expr, err);
+        if (!plan_system_is_output(select, select->order[i].expr))
+            status = plan_rewrite_system_expr(builder, &select->order[i].expr, err);
     builder->plan->with_deleted = plan_names_column(select->where, STR_LIT("deleted_at"));
+    return status;
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+enum status plan_check_system_write(const struct plan *plan, const char *what, struct error *err)
+{
+    const struct table *table = plan->table;
+
+    CHECK(what != NULL);
+    switch (system_table_of(table)) {
+    case SYSTEM_TABLE_USERS:
+    case SYSTEM_TABLE_NAMESPACES:
+        return STATUS_OK;
+    case SYSTEM_TABLE_STORAGES:
+    case SYSTEM_TABLE_STORAGE_LOCATIONS:
+        return error_set(err, STATUS_NOT_SUPPORTED, "%s %.*s.%.*s is not supported in this version",
+                         what, STR_ARG(table->space), STR_ARG(table->name));
+    default:
+        return error_set(err, STATUS_INVALID_OPERATION, "%.*s.%.*s is read-only",
+                         STR_ARG(table->space), STR_ARG(table->name));
+    }
+}
+
+int plan_find_target(const struct table *table, struct str name)
+{
+    int index = table_find_column(table, name);
+
+    CHECK(table->schema != NULL);
+    if (index < 0 && table->kind == TABLE_KIND_SYSTEM)
+        index = system_table_find_alias(table, name);
+    return index;
+}
+
+enum status plan_check_system_target(const struct table *table, uint32_t column, int64_t position,
+                                     struct error *err)
+{
+    CHECK(column < table_column_total(table));
+    if (table->kind != TABLE_KIND_SYSTEM || system_table_is_settable(table, column))
+        return STATUS_OK;
+    return error_set_at(err, STATUS_INVALID_OPERATION, position,
+                        "column \"%.*s\" of %.*s.%.*s is set by the server",
+                        STR_ARG(table_column_name(table, column)), STR_ARG(table->space),
+                        STR_ARG(table->name));
+}
+
+static enum status plan_rewrite_returning(struct plan_builder *builder,
+                                          struct ast_select_item *items, size_t count,
+                                          struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(items != NULL || count == 0);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (items[i].expr == NULL)
+            continue;
+        if (str_is_empty(items[i].alias))
+            items[i].alias = plan_item_name(&items[i]);
+        status = plan_rewrite_system_expr(builder, &items[i].expr, err);
+    }
+    return status;
+}
+
+enum status plan_rewrite_system_change(struct plan_builder *builder, struct error *err)
+{
+    const struct str deleted_at = STR_LIT("deleted_at");
+    struct plan *plan = builder->plan;
+    struct ast_statement *tree = plan->tree;
+    struct ast_update *update = &tree->update;
+    enum status status = STATUS_OK;
+
+    CHECK(plan->table->kind == TABLE_KIND_SYSTEM);
+    if (tree->kind == AST_INSERT)
+        return plan_rewrite_returning(builder, tree->insert.returning, tree->insert.returning_count,
+                                      err);
+    if (tree->kind == AST_DELETE) {
+        plan->with_deleted = plan_names_column(tree->del.where, deleted_at);
+        status = plan_rewrite_system_expr(builder, &tree->del.where, err);
+        return status != STATUS_OK ? status
+                                   : plan_rewrite_returning(builder, tree->del.returning,
+                                                            tree->del.returning_count, err);
+    }
+    /* Whoever sets deleted_at means deleted users. */
+    plan->with_deleted = plan_names_column(update->where, deleted_at);
+    for (size_t i = 0; i < update->set_count && status == STATUS_OK; i++) {
+        plan->with_deleted = plan->with_deleted || str_equal(update->set[i].column, deleted_at);
+        status = plan_rewrite_system_expr(builder, &update->set[i].value, err);
+    }
+    if (status == STATUS_OK)
+        status = plan_rewrite_system_expr(builder, &update->where, err);
+    if (status == STATUS_OK)
+        status = plan_rewrite_returning(builder, update->returning, update->returning_count, err);
     return status;
 }

@@ -173,6 +173,12 @@ void dml_begin(struct sql_run *run);
 /* Queues run->request with these operations: run->submitted is set. */
 enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count,
                        struct error *err) MUST_CHECK;
+/* Message and, with RETURNING, the columns. */
+enum status dml_report(struct sql_run *run, uint64_t rows, struct error *err) MUST_CHECK;
+/* INSERT of system rows: the given values of every row, cast to their columns; NULL where nothing
+ * was given. `given`, per column, is filled. */
+enum status insert_given(struct sql_run *run, bool *given, struct value ***rows, size_t *count,
+                         struct error *err) MUST_CHECK;
 /* After the commit: message, RETURNING. STALE = prepare again. */
 enum status dml_finish(struct sql_run *run, struct error *err) MUST_CHECK;
 

@@ -6,7 +6,8 @@
 
 #include "base/check.h"
 #include "sql/binder.h"
-#include "sql/system_scan.h"
+#include "sql/system/describe.h"
+#include "sql/system/scan.h"
 #include "value/text.h"
 
 #define SHOW_COLUMN(column_name, column_kind) \
@@ -139,8 +140,9 @@ static enum status show_columns(struct sql_run *run, const struct ast_name *name
     if (status != STATUS_OK)
         return status;
     uint32_t total =
-        table->kind == TABLE_KIND_SYSTEM ? table->schema->column_count : table_column_total(table);
+        table->kind == TABLE_KIND_SYSTEM ? system_table_shown(table) : table_column_total(table);
     CHECK(total > 0);
+    run->outcome.table = describe_table(view_catalog(run->view), table, &run->arena);
     status = run_send_columns(run, columns, ARRAY_COUNT(columns), err);
     for (uint32_t i = 0; i < total && status == STATUS_OK; i++)
         status = show_column_row(run, table, i, err);

@@ -1,16 +1,14 @@
 /* users.c — CREATE, ALTER, DROP USER (spec §2.15). Passwords are hashed by a service and never
- * kept.
+ * kept; the rules that UPDATE of system.users shares are in system/users.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"
 
 #include "base/check.h"
 #include "base/id.h"
-#include "sql/binder.h"
-#include "store/ddl.h"
-#include "value/text.h"
+#include "sql/system/change.h"
 
-enum { USERS_TEXT_MAX = 128, USERS_HASH_MAX = 256, USERS_KEY_BYTES = 32 };
+enum { USERS_HASH_MAX = 256, USERS_KEY_BYTES = 32 };
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -32,63 +30,6 @@ static enum status users_password(struct sql_run *run, struct user *user, struct
     return STATUS_OK;
 }
 
-static enum status users_role(struct sql_run *run, struct user *user,
-                              const struct ast_option *option, struct error *err)
-{
-    enum role role;
-
-    CHECK(user != NULL);
-    if (!role_parse(option->value.text, &role))
-        return error_set_at(err, STATUS_INVALID_SQL, option->start,
-                            "unknown role \"%.*s\": user, service, dba or system",
-                            STR_ARG(option->value.text));
-    if (role == ROLE_SYSTEM && !binder_has_role(run->engine, &run->caller, ROLE_SYSTEM))
-        return error_set_at(err, STATUS_PERMISSION_DENIED, option->start,
-                            "permission denied: only a system user grants the role system");
-    if (role != user->role)
-        user->credentials_changed = run->now_us;
-    user->role = role;
-    return STATUS_OK;
-}
-
-static enum status users_text(struct user *user, const struct ast_option *option, struct error *err)
-{
-    struct str key = option->key, text = option->value.text;
-
-    CHECK(user->arena != NULL);
-    if (str_equal(key, STR_LIT("username"))) {
-        if (text.size == 0 || text.size > USERS_TEXT_MAX)
-            return error_set_at(err, STATUS_CONSTRAINT_VIOLATION, option->start,
-                                "column \"username\": 1 to %d bytes are allowed", USERS_TEXT_MAX);
-        user->username = arena_copy(user->arena, text);
-    } else if (str_equal(key, STR_LIT("email"))) {
-        user->email = arena_copy(user->arena, text);
-    } else if (str_equal(key, STR_LIT("metadata"))) {
-        if (text.size > 0 && !json_is_valid(text))
-            return error_set_at(err, STATUS_CONSTRAINT_VIOLATION, option->start,
-                                "column \"metadata\": invalid JSON");
-        user->metadata = arena_copy(user->arena, text);
-    } else if (str_equal(key, STR_LIT("storage_mode"))) {
-        if (!str_equal_nocase(text, STR_LIT("table")) && !str_equal_nocase(text, STR_LIT("region")))
-            return error_set_at(err, STATUS_INVALID_SQL, option->start,
-                                "STORAGE_MODE is table or region");
-        bool table = str_equal_nocase(text, STR_LIT("table"));
-        user->storage_mode = table ? STR_LIT("table") : STR_LIT("region");
-    } else if (str_equal(key, STR_LIT("storage"))) {
-        if (!str_equal(text, STR_LIT("local")))
-            return error_set_at(
-                err, STATUS_STORAGE_NOT_FOUND, option->start,
-                "Storage not found: Storage '%.*s' does not exist. Create it first with "
-                "CREATE STORAGE.",
-                STR_ARG(text));
-        user->storage_id = arena_copy(user->arena, text);
-    } else {
-        return error_set_at(err, STATUS_INVALID_SQL, option->start, "unknown user option \"%.*s\"",
-                            STR_ARG(key));
-    }
-    return STATUS_OK;
-}
-
 static enum status users_options(struct sql_run *run, const struct ast_user *tree,
                                  struct user *user, struct error *err)
 {
@@ -99,10 +40,9 @@ static enum status users_options(struct sql_run *run, const struct ast_user *tre
         const struct ast_option *option = &tree->options[i];
         if (str_equal(option->key, STR_LIT("password")))
             status = users_password(run, user, option->value.text, err);
-        else if (str_equal(option->key, STR_LIT("role")))
-            status = users_role(run, user, option, err);
         else if (!str_equal(option->key, STR_LIT("internal")))
-            status = users_text(user, option, err);
+            status =
+                system_user_set(run, user, option->key, option->value.text, option->start, err);
     }
     return status;
 }
@@ -148,10 +88,7 @@ static enum status users_find(const struct sql_run *run, const struct ast_user *
     if (user == NULL || user->deleted_at != 0)
         return error_set_at(err, STATUS_USER_NOT_FOUND, tree->start,
                             "User with user_id '%.*s' not found", STR_ARG(tree->name));
-    if (user->role == ROLE_SYSTEM && !binder_has_role(run->engine, &run->caller, ROLE_SYSTEM))
-        return error_set_at(err, STATUS_PERMISSION_DENIED, tree->start,
-                            "permission denied: system users are changed by system users only");
-    return STATUS_OK;
+    return system_user_check_rights(run, user, tree->start, err);
 }
 
 static bool users_has_option(const struct ast_user *tree, const char *key)
@@ -238,7 +175,8 @@ static enum status users_drop_edit(void *context, struct user *user, struct erro
     const struct sql_run *run = context;
 
     if (user->deleted_at != 0)
-        return error_set(err, STATUS_USER_NOT_FOUND, "user not found: '%.*s'", STR_ARG(user->id));
+        return error_set(err, STATUS_USER_NOT_FOUND, "User with user_id '%.*s' not found",
+                         STR_ARG(user->id));
     user->deleted_at = user->credentials_changed = run->now_us;
     return STATUS_OK;
 }

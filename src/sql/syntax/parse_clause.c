@@ -11,7 +11,8 @@
 struct clause_state {
     struct parser *parser;
     struct parser_list options;
-    uint32_t start; /* of the clause's word */
+    uint32_t start;  /* of the clause's word */
+    bool flush_seen; /* FLUSH … or FLUSH_POLICY = …, which may set two options */
 };
 
 static enum status clause_add(struct clause_state *state, const char *key, struct value value)
@@ -153,6 +154,9 @@ static enum status clause_policy_text(struct clause_state *state, bool with)
         status = STATUS_OK;
     if (status == STATUS_OK)
         status = parser_string(state->parser, &text);
+    if (status == STATUS_OK && str_is_empty(str_trim(text)))
+        return parser_error_at(state->parser, start,
+                               "invalid flush policy: use 'rows:1000,interval:60'");
     while (status == STATUS_OK && text.size > 0) {
         const char *comma = memchr(text.data, ',', text.size);
         size_t size = comma != NULL ? (size_t)(comma - text.data) : text.size;
@@ -187,9 +191,9 @@ static enum status clause_policy(struct clause_state *state)
     struct parser *parser = state->parser;
     size_t parts = 0;
     enum status status = STATUS_OK;
+    bool combined = parser_take(parser, KEYWORD_COMBINED);
 
     CHECK(state->parser->last_end > state->start);
-    (void)parser_take(parser, KEYWORD_COMBINED);
     while (status == STATUS_OK) {
         if (parser_take(parser, KEYWORD_ROWS) || parser_take(parser, KEYWORD_ROW_LIMIT))
             status = clause_rows(state, false);
@@ -200,6 +204,9 @@ static enum status clause_policy(struct clause_state *state)
             break;
         parts++;
     }
+    if (status == STATUS_OK && combined && parts == 1)
+        return parser_error_at(parser, state->start,
+                               "FLUSH POLICY COMBINED takes ROW_LIMIT and TIME_INTERVAL");
     return status == STATUS_OK && parts == 0 ? parser_syntax_error(parser) : status;
 }
 
@@ -295,6 +302,8 @@ static enum status clause_type(struct clause_state *state, bool with)
 {
     static const char *const kinds[] = {
         [AST_TABLE_USER] = "user", [AST_TABLE_SHARED] = "shared", [AST_TABLE_STREAM] = "stream"};
+    static const char *const words[] = {
+        [AST_TABLE_USER] = "USER", [AST_TABLE_SHARED] = "SHARED", [AST_TABLE_STREAM] = "STREAM"};
     struct ast_create_table *create = &state->parser->statement->create_table;
     struct str text;
     enum status status = parser_word_or_string(state->parser, &text);
@@ -307,8 +316,8 @@ static enum status clause_type(struct clause_state *state, bool with)
             continue;
         if (create->kind != AST_TABLE_UNSPECIFIED && create->kind != (enum ast_table_kind)i)
             return parser_error_at(state->parser, state->start,
-                                   "type '%s' contradicts CREATE %s TABLE", kinds[i],
-                                   kinds[create->kind]);
+                                   "TYPE = '%s' contradicts CREATE %s TABLE", words[i],
+                                   words[create->kind]);
         create->kind = (enum ast_table_kind)i;
         return clause_add(state, "type", value_text(VALUE_TEXT, str_from_c(kinds[i])));
     }
@@ -429,6 +438,12 @@ enum status parse_table_clauses(struct parser *parser)
         const struct clause *clause = clause_find(parser_text(parser), false);
 
         state.start = parser->token.start;
+        if (clause != NULL &&
+            (clause->parse == clause_flush || clause->parse == clause_policy_text)) {
+            if (state.flush_seen)
+                return parser_error_at(parser, state.start, "FLUSH is given more than once");
+            state.flush_seen = true;
+        }
         if (clause != NULL) {
             parser_advance(parser);
             status = clause->parse(&state, false);

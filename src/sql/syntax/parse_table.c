@@ -401,10 +401,16 @@ static enum status parse_check_key(struct parser *parser, struct ast_create_tabl
 {
     CHECK(parser->statement->kind == AST_CREATE_TABLE);
     for (size_t i = 0; i < create->key_count; i++) {
-        if (parse_find_column(create, create->column_count, create->key[i]) == NULL)
+        const struct ast_column_def *column =
+            parse_find_column(create, create->column_count, create->key[i]);
+        if (column == NULL)
             return parser_error_at(parser, create->name.start,
                                    "column \"%.*s\" named in key does not exist",
                                    STR_ARG(utf8_cut(create->key[i], LIMIT_IDENTIFIER_BYTES)));
+        if (column->nullable_given)
+            return parser_error_at(parser, column->start,
+                                   "column \"%.*s\" is part of the primary key and cannot be NULL",
+                                   STR_ARG(column->name));
         for (size_t j = 0; j < i; j++) {
             if (str_equal(create->key[i], create->key[j]))
                 return parser_error_at(parser, create->name.start,

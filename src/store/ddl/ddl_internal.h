@@ -22,6 +22,8 @@ struct ddl {
     void (*published)(struct ddl *ddl); /* on the commit thread; may be NULL */
     const struct table *table;          /* the one created or dropped */
     int64_t now;
+    struct str sql;                  /* for the listener */
+    const struct value **old_values; /* per operation, only with a listener */
 };
 
 /* Takes the catalogue lock. */
@@ -37,6 +39,13 @@ enum status ddl_commit(struct ddl *ddl, struct error *err) MUST_CHECK;
 /* ddl_files.c: remembers that the table's space waits for its readers. */
 void ddl_dropping_add(struct ddl *ddl, const struct table *table, int64_t position);
 
-enum status ddl_namespace_missing(struct str name, struct error *err);
+/* Has this change an operation on the row already? */
+bool ddl_has(const struct ddl *ddl, enum system_table which, struct str key);
+
+/* ddl_event.c: the row as the catalogue has it, in ddl->arena; NULL if it has none. */
+const struct value *ddl_event_old(struct ddl *ddl, enum system_table which,
+                                  const struct value *values);
+/* Tells the listener what was committed. */
+void ddl_event_send(struct ddl *ddl);
 
 #endif

@@ -47,8 +47,6 @@ KILL JOB 'job-1';
 KILL JOB 'nope';
 BEGIN;
 COMMIT;
-INSERT INTO system.users (user_id, username) VALUES ('x', 'x');
-SELECT * FROM system.logs;
 SELECT * FROM system.nope;
 USE shop;
 USE nope;

@@ -150,6 +150,60 @@ static void test_log__options(void **state)
     assert_false(log_level_parse("loud", &level));
 }
 
+/* The newest line kept in memory. */
+static struct log_line newest_line(size_t *kept)
+{
+    static struct log_line lines[64];
+    struct log_line last = {0};
+    uint64_t next = 0;
+    size_t count;
+
+    *kept = 0;
+    while ((count = log_recent(&next, lines, 64)) > 0) {
+        last = lines[count - 1];
+        *kept += count;
+    }
+    return last;
+}
+
+static void test_log__recent_lines_are_kept(void **state)
+{
+    struct log_line line;
+    char text[2048];
+    size_t kept, before;
+    uint64_t next = 0;
+    (void)state;
+
+    open_log("recent.log", 0, 0, 0);
+    (void)newest_line(&before);
+    log_warn("the %dst", 1);
+    log_debug("below the level");
+    line = newest_line(&kept);
+    assert_int_equal(kept, before + 1);
+    assert_string_equal(line.message, "the 1st");
+    assert_string_equal(line.module, "test_log");
+    assert_string_equal(log_level_name(line.level), "warn");
+    assert_true(line.line > 0 && line.thread[0] != '\0');
+    assert_true(clock_now_us() - line.time_us < 60 * 1000000);
+
+    memset(text, 'x', sizeof(text));
+    memcpy(text + LOG_RECENT_BYTES - 7, "\xe2\x82\xac\xe2\x82\xac", 6); /* no half character */
+    text[sizeof(text) - 1] = '\0';
+    log_warn("%s", text);
+    line = newest_line(&kept);
+    assert_true(strlen(line.message) < LOG_RECENT_BYTES);
+    assert_string_equal(line.message + strlen(line.message) - 6, "€…");
+
+    for (int i = 0; i < LOG_RECENT_LINES + 5; i++)
+        log_warn("line %d", i);
+    line = newest_line(&kept);
+    assert_int_equal(kept, LOG_RECENT_LINES);
+    assert_string_equal(line.message, "line 10004");
+    assert_int_equal(log_recent(&next, &line, 1), 1);
+    assert_string_equal(line.message, "line 5"); /* the oldest one kept */
+    log_close();
+}
+
 static int make_folder(void **state)
 {
     return mkdtemp(folder) != NULL ? 0 : -1;
@@ -171,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_log__rotation_by_size),
         cmocka_unit_test(test_log__rotation_by_age),
         cmocka_unit_test(test_log__threads_write_whole_lines),
+        cmocka_unit_test(test_log__recent_lines_are_kept),
         cmocka_unit_test(test_log__options),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -470,6 +470,21 @@ int system_table_find_alias(const struct table *table, struct str alias)
     (void)table;
     return str_equal(alias, STR_LIT("namespace")) ? 1 : -1;
 }
+struct str system_table_alias_expression(const struct table *table, struct str alias)
+{
+    (void)table;
+    return str_equal(alias, STR_LIT("loud")) ? STR_LIT("upper(namespace_id)") : STR_EMPTY;
+}
+uint32_t system_table_shown(const struct table *table)
+{
+    return table->schema->column_count;
+}
+bool system_table_fold(const struct table *table, uint32_t column, struct str text,
+                       struct arena *arena, struct str *out)
+{
+    (void)table, (void)column, (void)text, (void)arena, (void)out;
+    return false;
+}
 struct catalog *view_catalog(const struct view *view)
 {
     (void)view;

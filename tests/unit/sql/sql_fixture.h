@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -40,6 +41,7 @@ struct sql_fixture {
     struct store *store;
     struct sql_engine *engine;
     struct sql_services services;
+    struct store_options store_options;
     struct sql_engine_options options;
     size_t live_count; /* entries that live_entries reports */
     char killed[64];
@@ -126,6 +128,19 @@ static struct str fixture_ws_url(void *context, struct arena *arena)
     return arena_copy(arena, STR_LIT("ws://localhost:8080/v1/ws"));
 }
 
+static void fixture_metrics(void *context, metric_visit visit, void *visit_context)
+{
+    const struct metric requests = {.name = "http_requests_total",
+                                    .kind = METRIC_COUNTER,
+                                    .value = 7,
+                                    .labels = {{"route", "sql"}, {"status", "2xx"}}};
+    const struct metric uptime = {.name = "uptime_seconds", .kind = METRIC_GAUGE, .value = 1.5};
+
+    (void)context;
+    visit(visit_context, &requests);
+    visit(visit_context, &uptime);
+}
+
 static bool fixture_setting(void *context, size_t index, struct str out[5])
 {
     (void)context;
@@ -156,6 +171,7 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         .hash_password = fixture_hash,
         .hash_api_key = fixture_hash_key,
         .setting_at = fixture_setting,
+        .metrics = fixture_metrics,
         .public_ws_url = fixture_ws_url,
     };
     fixture->options.store = fixture->store;
@@ -170,6 +186,7 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         fixture->options.enforce_roles = fixture->options.users_may_create_tables = true;
         fixture->options.flush_rows_default = 10000;
         fixture->options.flush_interval_default = 300;
+        fixture->options.user_grace_days = 30;
     }
     fixture->engine = sql_engine_new(&fixture->options);
 }
@@ -198,18 +215,30 @@ static inline void fixture_open(struct sql_fixture *fixture, bool with_duckdb)
         columnar.setup = analytic_setup(&columnar.setup_count);
         fixture_check(columnar_open(&columnar, &fixture->columnar, &err), &err, "columnar_open");
     }
-    struct store_options store = {.kv = fixture->kv,
-                                  .files = fixture->files,
-                                  .columnar = fixture->columnar,
-                                  .durability = KV_MEMORY,
-                                  .row_cache_bytes = 4 << 20,
-                                  .feed_bytes = 1 << 20,
-                                  .statement_write_bytes_max = 64 << 20,
-                                  .parquet_compression = "zstd",
-                                  .row_group_rows = 8192,
-                                  .flush_rows_default = 10000,
-                                  .flush_interval_default = 300};
-    fixture_check(store_open(&store, &fixture->store, &err), &err, "store_open");
+    struct store_options *store = &fixture->store_options;
+    store->kv = fixture->kv;
+    store->files = fixture->files;
+    store->columnar = fixture->columnar;
+    store->durability = KV_MEMORY;
+    store->row_cache_bytes = 4 << 20;
+    store->feed_bytes = 1 << 20;
+    store->statement_write_bytes_max = 64 << 20;
+    store->parquet_compression = "zstd";
+    store->row_group_rows = 8192;
+    store->flush_rows_default = 10000;
+    store->flush_interval_default = 300;
+    fixture_check(store_open(store, &fixture->store, &err), &err, "store_open");
+    fixture_start_engine(fixture);
+}
+
+/* The store and the engine anew over the same kv. */
+static inline void fixture_restart(struct sql_fixture *fixture)
+{
+    struct error err;
+
+    sql_engine_free(fixture->engine);
+    store_close(fixture->store);
+    fixture_check(store_open(&fixture->store_options, &fixture->store, &err), &err, "store_open");
     fixture_start_engine(fixture);
 }
 
@@ -238,6 +267,7 @@ struct fixture_result {
     unsigned worker_steps; /* how often WORKER was answered */
     bool committed;
     size_t columns;
+    char table[8192]; /* of DESCRIBE */
 };
 
 struct fixture_call {
@@ -266,6 +296,15 @@ static enum status fixture_columns(void *context, const struct sql_column *colum
     return STATUS_OK;
 }
 
+/* A time of this test run: shown without digits, so that texts can be compared. */
+static bool fixture_is_now(const struct value *value)
+{
+    const int64_t hour_us = INT64_C(3600) * 1000000;
+    int64_t age_us = value->type == VALUE_TIMESTAMP ? clock_now_us() - value->integer : INT64_MAX;
+
+    return age_us > -hour_us && age_us < hour_us;
+}
+
 static enum status fixture_row(void *context, const struct value *values, struct error *err)
 {
     struct fixture_result *result = context;
@@ -276,6 +315,8 @@ static enum status fixture_row(void *context, const struct value *values, struct
             buf_append_str(&result->text, STR_LIT(" | "));
         if (values[i].is_null)
             buf_append_str(&result->text, STR_LIT("NULL"));
+        else if (fixture_is_now(&values[i]))
+            buf_append_str(&result->text, STR_LIT("<now>"));
         else
             value_format(&values[i], &result->text);
     }
@@ -325,8 +366,12 @@ static inline void fixture_run(struct sql_fixture *fixture, const struct fixture
     }
     result->error = *sql_run_error(run);
     result->outcome = *sql_run_outcome(run);
-    result->outcome.new_space = STR_EMPTY;
-    result->outcome.as_user = STR_EMPTY;
+    if (result->outcome.table.size > 0) {
+        assert_true(json_is_valid(result->outcome.table));
+        assert_true(result->outcome.table.size < sizeof(result->table));
+        memcpy(result->table, result->outcome.table.data, result->outcome.table.size);
+    }
+    result->outcome.new_space = result->outcome.as_user = result->outcome.table = STR_EMPTY;
     sql_run_free(run);
     sem_destroy(&resumed);
 }

@@ -59,7 +59,7 @@ static void test_response__may_be_sent_at_any_moment(void **state)
     struct wire_result_end end = {.row_count = 4,
                                   .as_user = STR_LIT("lena"),
                                   .message = STR_LIT("m"),
-                                  .table = STR_LIT("ns.t"),
+                                  .table = STR_LIT("{\"table_type\":\"USER\"}"),
                                   .report_cache = true,
                                   .cache_hit = true};
     struct buf whole = {0}, out = {0}, sent = {0};

@@ -1,7 +1,7 @@
-/* system_rows.c — information_schema, table_options and settings, computed from the catalogue.
+/* rows.c — information_schema and table_options, computed from the catalogue.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/system_scan.h"
+#include "sql/system/scan.h"
 
 #include "base/check.h"
 #include "value/text.h"
@@ -101,6 +101,8 @@ static void system_rows_tables(struct system_scan *scan, const struct catalog *c
             v[11] = value_integer(VALUE_TIMESTAMP, table->created_at);
             v[12] = value_integer(VALUE_TIMESTAMP, table->updated_at);
         }
+        if (!str_is_empty(table->location))
+            v[13] = value_text(VALUE_TEXT, table->location);
     }
 }
 
@@ -142,7 +144,7 @@ static enum status system_rows_columns(struct system_scan *scan, const struct ca
 
     CHECK(catalog != NULL);
     for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++) {
-        uint32_t total = table->kind == TABLE_KIND_SYSTEM ? table->schema->column_count
+        uint32_t total = table->kind == TABLE_KIND_SYSTEM ? system_table_shown(table)
                                                           : table_column_total(table);
         for (uint32_t column = 0; column < total; column++)
             system_rows_column(scan, table, column);
@@ -199,9 +201,9 @@ static void system_rows_text_option(struct system_scan *scan, const struct table
 static void system_rows_options(struct system_scan *scan, const struct table *table)
 {
     static const char *const access[] = {[TABLE_ACCESS_UNSET] = "",
-                                         [TABLE_ACCESS_PUBLIC] = "public",
-                                         [TABLE_ACCESS_PRIVATE] = "private",
-                                         [TABLE_ACCESS_RESTRICTED] = "restricted"};
+                                         [TABLE_ACCESS_PUBLIC] = "PUBLIC",
+                                         [TABLE_ACCESS_PRIVATE] = "PRIVATE",
+                                         [TABLE_ACCESS_RESTRICTED] = "RESTRICTED"};
     const struct str no = STR_LIT("false"), yes = STR_LIT("true");
 
     CHECK(table->access <= TABLE_ACCESS_RESTRICTED);
@@ -231,22 +233,6 @@ static void system_rows_options(struct system_scan *scan, const struct table *ta
                             "who may read and write");
 }
 
-static void system_rows_settings(struct system_scan *scan)
-{
-    struct str setting[5];
-
-    CHECK(scan->engine != NULL);
-    if (scan->engine->services.setting_at == NULL)
-        return;
-    for (size_t i = 0;
-         scan->engine->services.setting_at(scan->engine->services.context, i, setting); i++) {
-        struct value *values = system_scan_add(scan);
-        for (size_t k = 0; k < ARRAY_COUNT(setting); k++)
-            if (setting[k].data != NULL)
-                values[k] = value_text(VALUE_TEXT, arena_copy(&scan->arena, setting[k]));
-    }
-}
-
 enum status system_rows_fill(struct system_scan *scan, enum system_table which, struct error *err)
 {
     const struct catalog *catalog = view_catalog(scan->scan->view);
@@ -267,12 +253,7 @@ enum status system_rows_fill(struct system_scan *scan, enum system_table which, 
             if (table->kind != TABLE_KIND_SYSTEM)
                 system_rows_options(scan, table);
         return STATUS_OK;
-    case SYSTEM_TABLE_SETTINGS:
-        system_rows_settings(scan);
-        return STATUS_OK;
     default:
-        return error_set(err, STATUS_NOT_SUPPORTED,
-                         "table %.*s.%.*s is not supported in this version",
-                         STR_ARG(scan->table->space), STR_ARG(scan->table->name));
+        return system_figures_fill(scan, which, err);
     }
 }

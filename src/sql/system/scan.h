@@ -1,4 +1,4 @@
-/* system_scan.h — rows of the system tables of spec §5 as one caller may see them, computed at a
+/* scan.h — rows of the system tables of spec §5 as one caller may see them, computed at a
  * view.
  * Private to sql/.
  * SPDX-License-Identifier: Apache-2.0
@@ -16,14 +16,16 @@ struct system_scan {
     const struct sql_caller *caller;
     const struct scan_options *scan; /* while opening */
     const struct table *table;
+    const struct str *points; /* while opening: only rows of these keys are wanted */
+    size_t point_count;
+    bool by_points;
     struct value **rows;
     size_t count, capacity;
     size_t next; /* 1-based index of the current row */
 };
 
 /* Rows in key order. May block unless the table is made from the catalogue alone. */
-enum status system_scan_open(struct sql_engine *engine, const struct sql_caller *caller,
-                             const struct scan_options *options, struct system_scan **out,
+enum status system_scan_open(const struct table_source_options *options, struct system_scan **out,
                              struct error *err) MUST_CHECK;
 enum status system_scan_next(struct system_scan *scan) MUST_CHECK; /* END */
 void system_scan_column(const struct system_scan *scan, uint32_t index, struct value *out);
@@ -33,9 +35,11 @@ void system_scan_close(struct system_scan *scan); /* NULL is fine */
 
 /* A new row of NULLs to be filled. */
 struct value *system_scan_add(struct system_scan *scan);
-/* information_schema, table_options and settings: system_rows.c. */
+/* information_schema, table_options: rows.c; the rest: figures.c. */
 enum status system_rows_fill(struct system_scan *scan, enum system_table which,
                              struct error *err) MUST_CHECK;
+enum status system_figures_fill(struct system_scan *scan, enum system_table which,
+                                struct error *err) MUST_CHECK;
 /* Text of a column's default for people: `NOW()`, `'x'`; NULL value if there is none. */
 struct value system_default_text(const struct table_column *column, struct arena *arena);
 

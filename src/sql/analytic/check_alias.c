@@ -1,0 +1,161 @@
+/* check_alias.c — old names of columns of system tables (spec §5, ⟲) in what DuckDB runs.
+ *
+ * An alias is no column of the scan, so that `*` does not show it: a reference to it is exchanged
+ * for what it stands for, qualified by the table's name in this FROM. Real columns go first: a
+ * table, subquery or CTE of the same FROM that has, or may have, a column of this name keeps the
+ * reference. In a select list the replacement is named as the alias, so that outer queries find it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/analytic/check.h"
+
+#include "base/check.h"
+#include "catalog/system_tables.h"
+#include "sql/syntax/lexer.h"
+
+/* May a subquery or CTE have a column of this name? */
+static bool alias_query_has(const struct tree *query, struct str name)
+{
+    const struct tree *list;
+
+    if (query && tree_get(query, "node")) /* a statement around the node */
+        query = tree_get(query, "node");
+    while (query && query->kind == TREE_OBJECT && !tree_is(query, "type", "SELECT_NODE"))
+        query = tree_get(query, "left"); /* UNION: the first half names the columns */
+    list = query && query->kind == TREE_OBJECT ? tree_get(query, "select_list") : NULL;
+    if (!list)
+        return true;
+    for (const struct tree *item = list->child; item; item = item->next) {
+        uint32_t count = 0;
+        struct str shown = tree_text(item, "alias");
+        if (tree_is(item, "class", "STAR"))
+            return true;
+        if (shown.size == 0 && tree_is(item, "class", "COLUMN_REF"))
+            shown = check_last_name(item, &count);
+        if (str_equal_nocase(shown, name))
+            return true;
+    }
+    CHECK(list->kind == TREE_ARRAY);
+    return false;
+}
+
+static const struct table *alias_table(const struct check *check, const struct check_item *item)
+{
+    CHECK(item->table < (int32_t)check->plan->table_count);
+    return item->table < 0 ? NULL : check->plan->tables[item->table].table;
+}
+
+enum alias_match { ALIAS_NO, ALIAS_YES, ALIAS_COLUMN, ALIAS_HIDDEN };
+
+static enum alias_match alias_match(const struct check *check, const struct check_item *item,
+                                    struct str name)
+{
+    const struct table *table = alias_table(check, item);
+
+    CHECK(name.size > 0);
+    if (item->is_function)
+        return ALIAS_NO;
+    if (!table)
+        return alias_query_has(item->query, name) ? ALIAS_COLUMN : ALIAS_NO;
+    int column = table_find_column(table, name);
+    if (column >= 0 && table->kind == TABLE_KIND_SYSTEM &&
+        (uint32_t)column >= system_table_shown(table))
+        return ALIAS_HIDDEN;
+    if (column >= 0)
+        return ALIAS_COLUMN;
+    if (table->kind != TABLE_KIND_SYSTEM)
+        return ALIAS_NO;
+    return system_table_find_alias(table, name) >= 0 ||
+                   system_table_alias_expression(table, name).size > 0
+               ? ALIAS_YES
+               : ALIAS_NO;
+}
+
+/* The element of FROM whose alias column is meant, searched outwards; NULL if none is. */
+static const struct check_item *alias_find(const struct check *check,
+                                           const struct splice_name *name)
+{
+    struct str last = name->parts[name->count - 1];
+
+    CHECK(name->count > 0);
+    for (const struct check_level *level = check->level; level; level = level->outer) {
+        const struct check_item *found = NULL;
+        for (const struct check_item *item = level->items; item; item = item->next) {
+            if (name->count > 1 && !str_equal_nocase(item->name, name->parts[name->count - 2]))
+                continue;
+            enum alias_match match = alias_match(check, item, last);
+            if (match == ALIAS_COLUMN)
+                return NULL;
+            if (match != ALIAS_NO && !found)
+                found = item;
+        }
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+static void alias_append_column(struct buf *out, const struct check_item *item, struct str column)
+{
+    CHECK(column.size > 0);
+    splice_append_quoted(out, item->name, '"');
+    buf_append_byte(out, '.');
+    splice_append_quoted(out, column, '"');
+}
+
+/* The expression with its columns qualified; JSON operators as prepare.c spells them. */
+static void alias_append_expression(struct buf *out, const struct check_item *item,
+                                    const struct table *table, struct str text)
+{
+    struct lexer lexer;
+    struct token token;
+
+    CHECK(text.size > 0);
+    lexer_init(&lexer, text);
+    buf_append_byte(out, '(');
+    for (token = lexer_next(&lexer); token.kind != TOKEN_END && token.kind != TOKEN_ERROR;
+         token = lexer_next(&lexer)) {
+        struct str part = token_text(text, &token);
+        buf_append_byte(out, ' ');
+        if (token.kind == TOKEN_WORD && table_find_column(table, part) >= 0)
+            alias_append_column(out, item, part);
+        else if (token.kind == TOKEN_ARROW_TEXT)
+            buf_append_str(out, STR_LIT("~>>"));
+        else
+            buf_append_str(out, part);
+    }
+    buf_append_str(out, STR_LIT(" )"));
+}
+
+void check_system_alias(struct check *check, const struct tree *node,
+                        const struct splice_name *name)
+{
+    const struct check_item *item = alias_find(check, name);
+    uint32_t count = name->count;
+    struct str last = name->parts[count - 1];
+    struct analytic_splice splice = {.kind = SPLICE_TEXT,
+                                     .start = name->starts[count > 1 ? count - 2 : 0],
+                                     .end = name->ends[count - 1]};
+    struct buf text;
+
+    CHECK(count > 0 && !check->draft->verify);
+    if (!item)
+        return;
+    const struct table *table = alias_table(check, item);
+    int column = system_table_find_alias(table, last);
+    if (table_find_column(table, last) >= 0) {
+        check->plan->tables[item->table].show_hidden = true;
+        return;
+    }
+    buf_init(&text);
+    if (column >= 0)
+        alias_append_column(&text, item, table_column_name(table, (uint32_t)column));
+    else
+        alias_append_expression(&text, item, table, system_table_alias_expression(table, last));
+    if (check->item == node) {
+        buf_append_str(&text, STR_LIT(" AS "));
+        splice_append_quoted(&text, last, '"');
+    }
+    splice.text = arena_copy(&check->plan->arena, buf_str(&text));
+    buf_clear(&text);
+    splice_add(check->plan, &splice);
+}

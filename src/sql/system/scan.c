@@ -1,0 +1,470 @@
+/* scan.c — collects the rows of a system table.
+ *
+ * Users, namespaces and tables come from the view's catalogue, so that they agree with everything
+ * else the statement sees; schema versions, storages and jobs from their stored rows; the rest is
+ * asked from services. Secrets are replaced by *** here, for every executor and every role.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/system/scan.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "sql/binder.h"
+#include "value/key.h"
+
+#include <stdlib.h>
+
+struct value *system_scan_add(struct system_scan *scan)
+{
+    const struct table_schema *schema = scan->table->schema;
+
+    if (scan->count == scan->capacity) {
+        size_t capacity = scan->capacity > 0 ? 2 * scan->capacity : 32;
+        scan->rows = arena_grow(&scan->arena, scan->rows, scan->count * sizeof(*scan->rows),
+                                capacity * sizeof(*scan->rows));
+        scan->capacity = capacity;
+    }
+    CHECK(schema->column_count <= SYSTEM_TABLE_COLUMNS_MAX);
+    struct value *values = arena_array(&scan->arena, schema->column_count, sizeof(*values));
+    for (uint32_t i = 0; i < schema->column_count; i++)
+        values[i] = value_null(schema->columns[i].type.kind);
+    scan->rows[scan->count++] = values;
+    return values;
+}
+
+static struct value *system_column(const struct system_scan *scan, struct value *values,
+                                   const char *name)
+{
+    int index = table_find_column(scan->table, str_from_c(name));
+
+    CHECK(index >= 0 && (uint32_t)index < scan->table->schema->column_count);
+    return &values[index];
+}
+
+static void system_mask(const struct system_scan *scan, struct value *values, const char *name)
+{
+    struct value *value = system_column(scan, values, name);
+
+    CHECK(value->type == VALUE_TEXT);
+    if (!value->is_null)
+        value->text = STR_LIT("***");
+}
+
+/* ---- from the catalogue ---------------------------------------------------------------------- */
+
+/* The text of point `index`, for tables with one key column. */
+static struct str system_point(struct system_scan *scan, size_t index)
+{
+    const enum value_type kind = VALUE_TEXT;
+    struct value value;
+
+    CHECK(index < scan->point_count && scan->table->key_count == 1);
+    if (key_decode(scan->points[index], &kind, 1, &scan->arena, &value, NULL) != STATUS_OK)
+        return STR_EMPTY;
+    return value.text;
+}
+
+static void system_add_user(struct system_scan *scan, const struct user *user)
+{
+    bool all = binder_sees_all_rows(scan->engine, scan->caller);
+
+    if (user == NULL || (!all && !str_equal(user->id, scan->caller->user)) ||
+        (user->deleted_at != 0 && !scan->scan->with_deleted))
+        return;
+    struct value *values = system_scan_add(scan);
+    system_row_user(user, &scan->arena, values);
+    CHECK(!values[0].is_null);
+    system_mask(scan, values, "password_hash");
+    system_mask(scan, values, "api_key");
+}
+
+static void system_scan_users(struct system_scan *scan, const struct catalog *catalog)
+{
+    const struct user *user;
+
+    CHECK(scan->caller != NULL);
+    for (size_t i = 0; i < scan->point_count; i++)
+        system_add_user(scan, catalog_find_user(catalog, system_point(scan, i)));
+    for (size_t i = 0; !scan->by_points && (user = catalog_user_at(catalog, i)) != NULL; i++)
+        system_add_user(scan, user);
+}
+
+static int64_t system_count_tables(const struct catalog *catalog, struct str space)
+{
+    const struct table *table;
+    int64_t count = 0;
+
+    CHECK(catalog != NULL);
+    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
+        count += str_equal(table->space, space);
+    return count;
+}
+
+static void system_add_namespace(struct system_scan *scan, const struct catalog *catalog,
+                                 const struct catalog_namespace *space)
+{
+    if (space == NULL)
+        return;
+    struct value *values = system_scan_add(scan);
+    CHECK(space->name.size > 0);
+    system_row_namespace(space, &scan->arena, values);
+    *system_column(scan, values, "table_count") =
+        value_integer(VALUE_INT, system_count_tables(catalog, space->name));
+}
+
+static void system_scan_namespaces(struct system_scan *scan, const struct catalog *catalog)
+{
+    const struct catalog_namespace *space;
+
+    CHECK(catalog != NULL);
+    for (size_t i = 0; i < scan->point_count; i++)
+        system_add_namespace(scan, catalog, catalog_find_namespace(catalog, system_point(scan, i)));
+    for (size_t i = 0; !scan->by_points && (space = catalog_namespace_at(catalog, i)) != NULL; i++)
+        system_add_namespace(scan, catalog, space);
+}
+
+static void system_scan_tables(struct system_scan *scan, const struct catalog *catalog)
+{
+    const struct table *table;
+
+    CHECK(catalog != NULL);
+    for (size_t i = 0; i < scan->point_count; i++) {
+        struct str id = system_point(scan, i); /* namespace:table; names hold no colon */
+        size_t colon = str_find(id, STR_LIT(":"));
+        if (colon == SIZE_MAX)
+            continue;
+        table = catalog_find_table(catalog, str_from(id.data, colon),
+                                   str_from(id.data + colon + 1, id.size - colon - 1));
+        if (table != NULL)
+            system_row_table(table, &scan->arena, system_scan_add(scan));
+    }
+    for (size_t i = 0; !scan->by_points && (table = catalog_table_at(catalog, i)) != NULL; i++)
+        system_row_table(table, &scan->arena, system_scan_add(scan));
+}
+
+/* ---- from stored rows ------------------------------------------------------------------------ */
+
+static bool system_sees_job(const struct system_scan *scan, struct value *values)
+{
+    const struct value *user = system_column(scan, values, "user_id");
+
+    CHECK(scan->caller != NULL);
+    if (binder_has_role(scan->engine, scan->caller, ROLE_SERVICE))
+        return true;
+    return !user->is_null && str_equal(user->text, scan->caller->user);
+}
+
+static void system_keep_row(struct system_scan *scan, enum system_table which, struct value *values,
+                            const struct catalog *catalog)
+{
+    const struct table *table;
+    int64_t count = 0;
+
+    if (which == SYSTEM_TABLE_JOBS && !system_sees_job(scan, values)) {
+        scan->count--;
+        return;
+    }
+    if (which != SYSTEM_TABLE_STORAGES)
+        return;
+    system_mask(scan, values, "credentials");
+    const struct value *id = system_column(scan, values, "storage_id");
+    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
+        count += str_equal(table->storage_id, id->text);
+    CHECK(count >= 0);
+    *system_column(scan, values, "usage_count") = value_integer(VALUE_BIGINT, count);
+}
+
+/* Stored with ten digits, so that versions lie in order; shown without leading zeros. */
+enum { SYSTEM_SCHEMA_DIGITS = 10 };
+
+static void system_show_schema_id(struct system_scan *scan, struct value *values)
+{
+    const struct value *table = system_column(scan, values, "table_id");
+    const struct value *version = system_column(scan, values, "version");
+
+    CHECK(!table->is_null && !version->is_null);
+    *system_column(scan, values, "schema_id") =
+        value_text(VALUE_TEXT, arena_printf(&scan->arena, "%.*s:%lld", STR_ARG(table->text),
+                                            (long long)version->integer));
+}
+
+/* `app.t:7` → the key under which the row is stored. */
+static struct str system_stored_schema_key(struct system_scan *scan, struct str key)
+{
+    const enum value_type kind = VALUE_TEXT;
+    struct value value;
+    struct buf out;
+
+    if (key_decode(key, &kind, 1, &scan->arena, &value, NULL) != STATUS_OK)
+        return key;
+    size_t digits = value.text.size;
+    while (digits > 0 && value.text.data[digits - 1] != ':')
+        digits--;
+    CHECK(digits <= value.text.size);
+    size_t given = value.text.size - digits;
+    if (given == 0 || given >= SYSTEM_SCHEMA_DIGITS || value.text.data[digits] == '0')
+        return key; /* no such row then */
+    value.text =
+        arena_printf(&scan->arena, "%.*s%0*d%.*s", (int)digits, value.text.data,
+                     (int)(SYSTEM_SCHEMA_DIGITS - given), 0, (int)given, value.text.data + digits);
+    buf_init(&out);
+    enum status status = key_encode(&value, 1, &out, NULL);
+    struct str copy = status == STATUS_OK ? arena_copy(&scan->arena, buf_str(&out)) : key;
+    buf_clear(&out);
+    return copy;
+}
+
+static void system_add_row(struct system_scan *scan, enum system_table which, const struct row *row,
+                           const struct catalog *catalog)
+{
+    struct value *values = system_scan_add(scan);
+
+    for (uint32_t i = 0; i < scan->table->schema->column_count; i++) {
+        row_column(row, i, &scan->arena, &values[i]);
+        if (!values[i].is_null && value_type_is_text(values[i].type))
+            values[i].text = arena_copy(&scan->arena, values[i].text);
+    }
+    CHECK(scan->count > 0);
+    if (which == SYSTEM_TABLE_TABLE_SCHEMAS)
+        system_show_schema_id(scan, values);
+    system_keep_row(scan, which, values, catalog);
+}
+
+static enum status system_scan_stored_points(struct system_scan *scan, enum system_table which,
+                                             const struct scan_options *options,
+                                             const struct catalog *catalog, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(scan->by_points);
+    for (size_t i = 0; i < scan->point_count && status == STATUS_OK; i++) {
+        struct str key = which == SYSTEM_TABLE_TABLE_SCHEMAS
+                             ? system_stored_schema_key(scan, scan->points[i])
+                             : scan->points[i];
+        struct row_pin pin = {0};
+        struct row row = {0};
+        status = row_get_by_key(scan->engine->store, options, key, &row, &pin, err);
+        if (status == STATUS_ABSENT) {
+            status = STATUS_OK;
+            continue;
+        }
+        if (status != STATUS_OK)
+            break;
+        system_add_row(scan, which, &row, catalog);
+        row_pin_release(scan->engine->store, &pin);
+    }
+    return status;
+}
+
+static enum status system_scan_stored(struct system_scan *scan, enum system_table which,
+                                      const struct catalog *catalog, struct error *err)
+{
+    struct scan_options options = *scan->scan;
+    struct scan *rows = NULL;
+    struct row row;
+    enum status status;
+
+    CHECK(scan->table->rows != NULL);
+    options.arena = &scan->arena;
+    options.descending = false;
+    options.range = (struct key_range){STR_EMPTY, STR_EMPTY};
+    if (scan->by_points)
+        return system_scan_stored_points(scan, which, &options, catalog, err);
+    status = scan_open(scan->engine->store, &options, &rows, err);
+    while (status == STATUS_OK) {
+        status = scan_next(rows, &row, err);
+        if (status == STATUS_OK) {
+            system_add_row(scan, which, &row, catalog);
+            status = arena_check(&scan->arena, err);
+        }
+    }
+    scan_close(rows);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+/* `local` is there even when nobody stored it. */
+static void system_scan_local_storage(struct system_scan *scan, const struct catalog *catalog)
+{
+    bool wanted = !scan->by_points;
+
+    for (size_t i = 0; i < scan->point_count; i++)
+        wanted = wanted || str_equal(system_point(scan, i), STR_LIT("local"));
+    if (!wanted)
+        return;
+    for (size_t i = 0; i < scan->count; i++)
+        if (str_equal(system_column(scan, scan->rows[i], "storage_id")->text, STR_LIT("local")))
+            return;
+    struct value *values = system_scan_add(scan);
+    *system_column(scan, values, "storage_id") = value_text(VALUE_TEXT, STR_LIT("local"));
+    *system_column(scan, values, "storage_name") = value_text(VALUE_TEXT, STR_LIT("Local storage"));
+    *system_column(scan, values, "storage_type") = value_text(VALUE_TEXT, STR_LIT("filesystem"));
+    *system_column(scan, values, "uri") = value_text(VALUE_TEXT, STR_LIT(""));
+    *system_column(scan, values, "shared_tables_template") =
+        value_text(VALUE_TEXT, STR_LIT("{namespace}/shared/{tableName}"));
+    *system_column(scan, values, "user_tables_template") =
+        value_text(VALUE_TEXT, STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}"));
+    const struct catalog_namespace *first = catalog_namespace_at(catalog, 0);
+    int64_t created = first != NULL ? first->created_at : 0;
+    *system_column(scan, values, "created_at") = value_integer(VALUE_TIMESTAMP, created);
+    *system_column(scan, values, "updated_at") = value_integer(VALUE_TIMESTAMP, created);
+    CHECK(scan->count > 0);
+    system_keep_row(scan, SYSTEM_TABLE_STORAGES, values, catalog);
+}
+
+/* ---- system.storage_locations: the storages under other names -------------------------------- */
+
+static enum status system_scan_locations(struct system_scan *scan, const struct catalog *catalog,
+                                         struct error *err)
+{
+    static const char *const columns[][2] = {
+        {"location_name", "storage_id"},
+        {"location_type", "storage_type"},
+        {"path", "uri"},
+        {"credentials_ref", "credentials"},
+        {"usage_count", "usage_count"},
+        {"created_at", "created_at"},
+        {"updated_at", "updated_at"},
+    };
+    struct scan_options options = *scan->scan;
+    struct table_source_options source = {
+        .engine = scan->engine, .scan = options, .caller = scan->caller};
+    struct system_scan *storages = NULL;
+
+    source.scan.table = system_table(catalog, SYSTEM_TABLE_STORAGES);
+    source.points = scan->points;
+    source.point_count = scan->point_count;
+    enum status status = system_scan_open(&source, &storages, err);
+    while (status == STATUS_OK && system_scan_next(storages) == STATUS_OK) {
+        struct value *values = system_scan_add(scan);
+        CHECK(ARRAY_COUNT(columns) == scan->table->schema->column_count);
+        for (size_t i = 0; i < ARRAY_COUNT(columns); i++) {
+            struct value *out = system_column(scan, values, columns[i][0]);
+            int from = table_find_column(storages->table, str_from_c(columns[i][1]));
+            system_scan_column(storages, (uint32_t)from, out);
+            if (!out->is_null && value_type_is_text(out->type))
+                out->text = arena_copy(&scan->arena, out->text);
+        }
+    }
+    system_scan_close(storages);
+    return status;
+}
+
+/* ---- open, read ------------------------------------------------------------------------------ */
+
+static enum status system_scan_fill(struct system_scan *scan, struct error *err)
+{
+    const struct catalog *catalog = view_catalog(scan->scan->view);
+    enum system_table which = system_table_of(scan->table);
+    enum status status = STATUS_OK;
+
+    CHECK(scan->table->kind == TABLE_KIND_SYSTEM);
+    switch (which) {
+    case SYSTEM_TABLE_USERS:
+        system_scan_users(scan, catalog);
+        return STATUS_OK;
+    case SYSTEM_TABLE_NAMESPACES:
+        system_scan_namespaces(scan, catalog);
+        return STATUS_OK;
+    case SYSTEM_TABLE_TABLES:
+        system_scan_tables(scan, catalog);
+        return STATUS_OK;
+    case SYSTEM_TABLE_TABLE_SCHEMAS:
+    case SYSTEM_TABLE_JOBS:
+        return system_scan_stored(scan, which, catalog, err);
+    case SYSTEM_TABLE_STORAGES:
+        status = system_scan_stored(scan, which, catalog, err);
+        if (status == STATUS_OK)
+            system_scan_local_storage(scan, catalog);
+        return status;
+    case SYSTEM_TABLE_STORAGE_LOCATIONS:
+        return system_scan_locations(scan, catalog, err);
+    default:
+        return system_rows_fill(scan, which, err);
+    }
+}
+
+/* A total order over whole rows by the table's key columns. */
+static int system_compare_rows(const void *a, const void *b, void *context)
+{
+    const struct table *table = context;
+    const struct value *left = *(struct value *const *)a, *right = *(struct value *const *)b;
+
+    CHECK(left != NULL && right != NULL);
+    for (uint32_t i = 0; i < table->key_count; i++) {
+        uint32_t column = table->key_columns[i];
+        if (left[column].is_null || right[column].is_null)
+            continue;
+        int order = value_compare(&left[column], &right[column]);
+        if (order != 0)
+            return order;
+    }
+    return 0;
+}
+
+/* Rows of these come in their order already, or have no key. */
+static bool system_is_ordered(const struct table *table)
+{
+    enum system_table which = system_table_of(table);
+
+    CHECK(table->schema != NULL);
+    return table->key_count == 0 || which == SYSTEM_TABLE_SCHEMA_COLUMNS ||
+           which == SYSTEM_TABLE_TABLE_SCHEMAS;
+}
+
+enum status system_scan_open(const struct table_source_options *options, struct system_scan **out,
+                             struct error *err)
+{
+    struct system_scan *scan = mem_zalloc(sizeof(*scan));
+    enum status status;
+
+    CHECK(options->scan.view != NULL && options->caller != NULL);
+    *out = NULL;
+    arena_init(&scan->arena, options->engine->options.statement_memory_bytes);
+    scan->engine = options->engine;
+    scan->caller = options->caller;
+    scan->scan = &options->scan;
+    scan->table = options->scan.table;
+    scan->points = options->points;
+    scan->point_count = options->point_count;
+    scan->by_points = options->points != NULL;
+    status = system_scan_fill(scan, err);
+    scan->scan = NULL;
+    scan->points = NULL;
+    if (status != STATUS_OK) {
+        system_scan_close(scan);
+        return status;
+    }
+    if (scan->count > 1 && !system_is_ordered(scan->table))
+        qsort_r(scan->rows, scan->count, sizeof(*scan->rows), system_compare_rows,
+                (void *)(uintptr_t)scan->table);
+    *out = scan;
+    return STATUS_OK;
+}
+
+enum status system_scan_next(struct system_scan *scan)
+{
+    CHECK(scan->next <= scan->count);
+    if (scan->next == scan->count)
+        return STATUS_END;
+    scan->next++;
+    return STATUS_OK;
+}
+
+void system_scan_column(const struct system_scan *scan, uint32_t index, struct value *out)
+{
+    CHECK(scan->next > 0);
+    if (index < scan->table->schema->column_count) {
+        *out = scan->rows[scan->next - 1][index];
+        return;
+    }
+    *out = value_null(table_column_type(scan->table, index).kind);
+}
+
+void system_scan_close(struct system_scan *scan)
+{
+    if (scan == NULL)
+        return;
+    CHECK(scan->engine != NULL);
+    arena_clear(&scan->arena);
+    mem_free(scan);
+}
