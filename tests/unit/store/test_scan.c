@@ -311,7 +311,7 @@ static void test_scan__old_versions_are_projected(void **state)
     reading_begin(&reading, &f, id, "ann");
     assert_int_equal(scan_cold_files(f.base.store, &reading.options, &files, &err), STATUS_OK);
     assert_int_equal(files.count, 1);
-    assert_false(files.same_schema);
+    assert_int_equal(files.versions[0], 1);
     assert_false(files.has_shadows);
     reading_end(&reading);
     (void)cold_flush(&f, id, true); /* hot rows of version 1 into a file of version 2 */
@@ -330,7 +330,8 @@ static void test_scan__old_versions_are_projected(void **state)
     check_version_2(&f, id, 29);
     reading_begin(&reading, &f, id, "ann");
     assert_int_equal(scan_cold_files(f.base.store, &reading.options, &files, &err), STATUS_OK);
-    assert_true(files.same_schema);
+    assert_int_equal(files.versions[0], 2);
+    assert_int_equal(files.versions[1], 2);
     assert_false(files.has_shadows);
     reading_end(&reading);
     cold_close(&f);
