@@ -73,8 +73,12 @@ enum { /* field ids of the system columns in Parquet and in column ids */
        COLUMN_ID_DELETED = 0x7fff0003,
 };
 
-/* One schema version of a table. */
+/* One schema version of a table. Versions do not change once the table is finished; they are
+ * counted and shared by all later states of the table, so that an ALTER costs the same for the
+ * second version as for the thousandth. */
 struct table_schema {
+    atomic_uint refs;
+    struct arena *arena; /* owns all memory of the version */
     uint32_t version;
     struct table_column *columns; /* user columns in order */
     uint32_t column_count;
@@ -91,7 +95,7 @@ struct table {
     struct str name;
     struct str comment;                  /* empty = NULL */
     struct table_schema *const *schemas; /* all versions, ascending by version */
-    uint32_t schema_count;
+    uint32_t schema_count, schema_capacity;
     const struct table_schema *schema; /* newest = schemas[schema_count - 1] */
     uint32_t *key_columns;             /* indices into schema->columns, in key order */
     uint32_t key_count;
@@ -107,7 +111,7 @@ struct table {
     uint32_t ttl_seconds, max_buffer;                /* STREAM */
     bool ephemeral;                                  /* STREAM */
     int64_t created_at, updated_at, last_flushed_at; /* µs; last_flushed_at 0 = never */
-    struct arena *arena;                             /* owns all memory of the table */
+    struct arena *arena;                             /* owns all memory but the schema versions */
 };
 
 enum role { ROLE_USER, ROLE_SERVICE, ROLE_DBA, ROLE_SYSTEM };
@@ -194,10 +198,13 @@ struct catalog *catalog_builder_finish(struct catalog_builder *builder);
 /* New objects with one reference and their own arena; members are filled by the caller.
  * table_finish derives layouts, key columns and checks invariants. */
 struct table *table_new(void);
+/* Appends a schema version: one more than the last, without columns, to be filled by the caller
+ * with memory of the version's own arena. */
+struct table_schema *table_add_schema(struct table *table);
 void table_finish(struct table *table);
-/* For ALTER: a deep copy with room for one more schema version. With `next_version` the copy ends
- * with a new version (version + 1, same columns, `changes` empty) that the caller edits;
- * table_finish then. `rows` is shared. */
+/* For ALTER: a copy that shares the schema versions and `rows`. With `next_version` it ends with a
+ * new version (version + 1, same columns, room for one more, `changes` empty) that the caller
+ * edits; table_finish then. */
 struct table *table_copy(const struct table *table, bool next_version);
 /* The smallest column id that no version of the table has used. */
 uint32_t table_next_column_id(const struct table *table);

@@ -11,18 +11,15 @@
 
 struct catalog *catalog_new_empty(void); /* version 0, without system tables */
 
-/* Enough room for the schema versions of a table that will be loaded one by one. */
-struct table_schema **table_reserve_schemas(struct table *table, uint32_t count);
-
 /* ---- schema_json.c: one schema version as JSON text (column arrow_schema)
  * ------------------------- */
 
 void schema_json_write(const struct table *table, const struct table_schema *schema,
                        struct buf *out);
-/* Fills version-independent members of `schema` (columns) in `arena`; `id` is the table it belongs
- * to. CORRUPT. */
-enum status schema_json_read(struct str json, struct arena *arena, struct table_schema *schema,
-                             struct table_id *id, struct error *err) MUST_CHECK;
+/* Appends a schema version with the columns of the text; NULL if it belongs to another table of the
+ * same name. CORRUPT. */
+enum status schema_json_read(struct str json, struct table *table, struct table_schema **schema,
+                             struct error *err) MUST_CHECK;
 /* A text as a JSON string with quotes. */
 void json_write_text(struct str text, struct buf *out);
 

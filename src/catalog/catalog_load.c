@@ -16,7 +16,6 @@
 struct load_table {
     struct load_table *next;
     struct table *table;
-    uint32_t capacity; /* of table->schemas */
 };
 
 struct load {
@@ -101,42 +100,22 @@ static enum status load_table(struct load *load, const struct value *values, str
     return system_row_read_table(values, loaded->table, err);
 }
 
-static void load_append_schema(struct load_table *target, struct table_schema *schema)
-{
-    struct table *table = target->table;
-
-    CHECK(table->schema_count <= target->capacity);
-    if (table->schema_count == target->capacity) {
-        target->capacity = target->capacity * 2 + 1;
-        (void)table_reserve_schemas(table, target->capacity);
-    }
-    /* The array lies in the table's arena and is not published yet. */
-    struct table_schema **schemas = (struct table_schema **)(uintptr_t)table->schemas;
-    schemas[table->schema_count++] = schema;
-}
-
 static enum status load_schema(struct load *load, const struct value *values, struct error *err)
 {
     struct load_table *target = map_get(&load->by_name, values[SCHEMAS_TABLE_ID].text);
-    struct table_schema *schema;
-    struct table_id id;
+    struct table_schema *schema = NULL;
 
     CHECK(!values[SCHEMAS_ARROW_SCHEMA].is_null);
     if (target == NULL || values[SCHEMAS_DROPPED].boolean)
         return STATUS_OK;
-    struct arena *arena = target->table->arena;
-    schema = arena_zalloc(arena, sizeof(*schema));
     enum status status =
-        schema_json_read(values[SCHEMAS_ARROW_SCHEMA].text, arena, schema, &id, err);
-    if (status != STATUS_OK)
+        schema_json_read(values[SCHEMAS_ARROW_SCHEMA].text, target->table, &schema, err);
+    if (status != STATUS_OK || schema == NULL) /* NULL: of an older table of the same name */
         return status;
-    if (id.value != target->table->id.value)
-        return STATUS_OK; /* an older table of the same name */
     schema->version = (uint32_t)values[SCHEMAS_VERSION].integer;
     schema->created_at = values[SCHEMAS_CREATED_AT].integer;
     if (!values[SCHEMAS_CHANGES].is_null)
-        schema->changes = arena_copy(arena, values[SCHEMAS_CHANGES].text);
-    load_append_schema(target, schema);
+        schema->changes = arena_copy(schema->arena, values[SCHEMAS_CHANGES].text);
     return STATUS_OK;
 }
 

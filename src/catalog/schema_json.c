@@ -307,24 +307,25 @@ static bool schema_json_read_fields(struct json_object *fields, struct arena *ar
     return schema->column_count > 0;
 }
 
-enum status schema_json_read(struct str json, struct arena *arena, struct table_schema *schema,
-                             struct table_id *id, struct error *err)
+enum status schema_json_read(struct str json, struct table *table, struct table_schema **schema,
+                             struct error *err)
 {
     struct json_tokener *tokener = json_tokener_new();
-    struct json_object *root = NULL, *fields;
-    int64_t number = 0;
-    enum status status = STATUS_OK;
+    struct json_object *root = NULL, *fields = NULL;
+    int64_t id = 0;
 
     CHECK(tokener != NULL && json.size < INT32_MAX);
+    *schema = NULL;
     root = json_tokener_parse_ex(tokener, json.data, (int)json.size);
-    if (root == NULL || !json_object_is_type(root, json_type_object) ||
-        !schema_json_integer(root, "table_id", INT64_MAX, &number) ||
-        !json_object_object_get_ex(root, "fields", &fields) ||
-        !json_object_is_type(fields, json_type_array) ||
-        !schema_json_read_fields(fields, arena, schema))
-        status = error_set(err, STATUS_CORRUPT, "stored table schema cannot be read");
-    id->value = (uint64_t)number;
+    bool good = root != NULL && json_object_is_type(root, json_type_object) &&
+                schema_json_integer(root, "table_id", INT64_MAX, &id) &&
+                json_object_object_get_ex(root, "fields", &fields) &&
+                json_object_is_type(fields, json_type_array);
+    if (good && (uint64_t)id == table->id.value) {
+        *schema = table_add_schema(table);
+        good = schema_json_read_fields(fields, (*schema)->arena, *schema);
+    }
     json_object_put(root);
     json_tokener_free(tokener);
-    return status;
+    return good ? STATUS_OK : error_set(err, STATUS_CORRUPT, "stored table schema cannot be read");
 }

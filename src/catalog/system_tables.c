@@ -329,14 +329,13 @@ static const struct system_alias system_aliases[] = {
 /* ---- definitions ------------------------------------------------------------------------------
  */
 
-static void system_table_define_columns(struct table *table, enum system_table which,
-                                        struct table_schema *schema)
+static void system_table_define_columns(enum system_table which, struct table_schema *schema)
 {
     uint32_t count = system_table_columns[which].count;
     int key_position = 0;
 
     CHECK(count > 0 && count <= SYSTEM_TABLE_COLUMNS_MAX);
-    schema->columns = arena_array(table->arena, count, sizeof(struct table_column));
+    schema->columns = arena_array(schema->arena, count, sizeof(struct table_column));
     schema->column_count = count;
     for (uint32_t i = 0; i < count; i++) {
         const struct system_column_def *def = &system_table_columns[which].columns[i];
@@ -353,19 +352,15 @@ static void system_table_define_columns(struct table *table, enum system_table w
 struct table *system_table_define(enum system_table which)
 {
     struct table *table = table_new();
-    struct table_schema *schema = arena_zalloc(table->arena, sizeof(*schema));
-    struct table_schema **schemas = table_reserve_schemas(table, 1);
+    struct table_schema *schema = table_add_schema(table);
 
     CHECK(which < SYSTEM_TABLE_COUNT);
     table->id.value = (uint64_t)which + 1;
     table->kind = TABLE_KIND_SYSTEM;
     table->space = str_from_c(system_table_names[which].schema);
     table->name = str_from_c(system_table_names[which].name);
-    schema->version = 1;
     schema->changes = STR_LIT("Initial schema");
-    system_table_define_columns(table, which, schema);
-    schemas[0] = schema;
-    table->schema_count = 1;
+    system_table_define_columns(which, schema);
     table_finish(table);
     return table;
 }

@@ -1,7 +1,9 @@
 /* table.c — a table object: its memory, columns and what is derived from them, see catalog.h.
  *
- * A table owns one arena with everything it points to. It is filled by one thread, derived members
- * are computed by table_finish, then it is immutable and shared by reference count.
+ * A table owns one arena with everything it points to, but for its schema versions: each has an
+ * arena and a count of its own, because the next states of the table share it. A table is filled by
+ * one thread, derived members are computed by table_finish, then it is immutable and shared by
+ * reference count.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -57,6 +59,18 @@ struct table *table_ref(const struct table *table)
     return shared;
 }
 
+static void table_schema_unref(struct table_schema *schema)
+{
+    unsigned before = atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel);
+
+    CHECK(before > 0);
+    if (before > 1)
+        return;
+    arena_clear(schema->arena);
+    mem_free(schema->arena);
+    mem_free(schema);
+}
+
 void table_unref(struct table *table)
 {
     if (table == NULL)
@@ -65,29 +79,53 @@ void table_unref(struct table *table)
     CHECK(before > 0);
     if (before > 1)
         return;
+    for (uint32_t i = 0; i < table->schema_count; i++)
+        table_schema_unref(table->schemas[i]);
     arena_clear(table->arena);
     mem_free(table->arena);
     mem_free(table);
 }
 
-struct table_schema **table_reserve_schemas(struct table *table, uint32_t count)
+/* The place of one more version. */
+static struct table_schema **table_next_schema(struct table *table)
 {
-    struct table_schema **schemas = arena_array(table->arena, count, sizeof(struct table_schema *));
+    uint32_t count = table->schema_count;
+    struct table_schema **schemas = (struct table_schema **)(uintptr_t)table->schemas;
 
-    CHECK(count >= table->schema_count && count > 0);
-    for (uint32_t i = 0; i < table->schema_count; i++)
-        schemas[i] = table->schemas[i];
-    table->schemas = schemas;
-    return schemas;
+    CHECK(count <= table->schema_capacity);
+    if (count == table->schema_capacity) {
+        uint32_t capacity = count * 2 + 1;
+        schemas = arena_grow(table->arena, schemas, count * sizeof(struct table_schema *),
+                             capacity * sizeof(struct table_schema *));
+        table->schemas = schemas;
+        table->schema_capacity = capacity;
+    }
+    table->schema_count++;
+    return &schemas[count];
+}
+
+struct table_schema *table_add_schema(struct table *table)
+{
+    struct table_schema *schema = mem_zalloc(sizeof(*schema));
+    uint32_t last = table->schema_count;
+
+    atomic_init(&schema->refs, 1);
+    schema->arena = mem_zalloc(sizeof(*schema->arena));
+    arena_init(schema->arena, 0);
+    schema->version = last > 0 ? table->schemas[last - 1]->version + 1 : 1;
+    *table_next_schema(table) = schema;
+    CHECK(table->schemas[last] == schema);
+    table->schema = schema;
+    return schema;
 }
 
 /* ---- derived members --------------------------------------------------------------------------
  */
 
-static void table_finish_layout(struct table *table, struct table_schema *schema)
+static void table_finish_layout(struct table_schema *schema)
 {
     struct row_column *columns =
-        arena_array(table->arena, schema->column_count, sizeof(struct row_column));
+        arena_array(schema->arena, schema->column_count, sizeof(struct row_column));
 
     CHECK(schema->column_count > 0 && schema->version > 0);
     for (uint32_t i = 0; i < schema->column_count; i++) {
@@ -127,7 +165,8 @@ void table_finish(struct table *table)
     CHECK(table->schema_count > 0 && table->name.size > 0 && table->space.size > 0);
     for (uint32_t i = 0; i < table->schema_count; i++) {
         CHECK(i == 0 || table->schemas[i]->version > table->schemas[i - 1]->version);
-        table_finish_layout(table, table->schemas[i]);
+        if (table->schemas[i]->layout.columns == NULL) /* shared ones have it */
+            table_finish_layout(table->schemas[i]);
     }
     table->schema = table->schemas[table->schema_count - 1];
     table_finish_key(table);
@@ -143,19 +182,17 @@ static void table_copy_value(struct arena *arena, struct value *value)
         value->text = arena_copy(arena, value->text);
 }
 
-static struct table_schema *table_copy_schema(struct arena *arena,
-                                              const struct table_schema *schema)
+static void table_copy_columns(const struct table_schema *from, struct table_schema *to)
 {
-    struct table_schema *copy = arena_zalloc(arena, sizeof(*copy));
+    struct arena *arena = to->arena;
 
-    CHECK(schema->column_count <= LIMIT_TABLE_COLUMNS);
-    *copy = *schema;
-    copy->changes = arena_copy(arena, schema->changes);
+    CHECK(from->column_count <= LIMIT_TABLE_COLUMNS);
     /* One more than needed, so that an ADD COLUMN has room. */
-    copy->columns = arena_array(arena, schema->column_count + 1, sizeof(struct table_column));
-    for (uint32_t i = 0; i < schema->column_count; i++) {
-        struct table_column *column = &copy->columns[i];
-        *column = schema->columns[i];
+    to->columns = arena_array(arena, from->column_count + 1, sizeof(struct table_column));
+    to->column_count = from->column_count;
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        struct table_column *column = &to->columns[i];
+        *column = from->columns[i];
         column->name = arena_copy(arena, column->name);
         if (column->default_kind == DEFAULT_LITERAL)
             table_copy_value(arena, &column->default_value);
@@ -166,7 +203,6 @@ static struct table_schema *table_copy_schema(struct arena *arena,
             column->missing = missing;
         }
     }
-    return copy;
 }
 
 struct table *table_copy(const struct table *table, bool next_version)
@@ -185,18 +221,17 @@ struct table *table_copy(const struct table *table, bool next_version)
     copy->comment = arena_copy(arena, table->comment);
     copy->storage_id = arena_copy(arena, table->storage_id);
     copy->location = arena_copy(arena, table->location);
+    copy->key_columns = NULL;
     copy->schema_count = 0;
-    struct table_schema **schemas = table_reserve_schemas(copy, count + 1);
-    for (uint32_t i = 0; i < count; i++)
-        schemas[i] = table_copy_schema(arena, table->schemas[i]);
-    if (next_version) {
-        schemas[count] = table_copy_schema(arena, table->schema);
-        schemas[count]->version++;
-        schemas[count]->changes = STR_EMPTY;
-        count++;
+    copy->schema_capacity = count + 1;
+    copy->schemas = arena_array(arena, count + 1, sizeof(struct table_schema *));
+    for (uint32_t i = 0; i < count; i++) {
+        atomic_fetch_add_explicit(&table->schemas[i]->refs, 1, memory_order_relaxed);
+        *table_next_schema(copy) = table->schemas[i];
     }
-    copy->schema_count = count;
-    copy->schema = schemas[count - 1];
+    if (next_version)
+        table_copy_columns(table->schema, table_add_schema(copy));
+    copy->schema = copy->schemas[copy->schema_count - 1];
     return copy;
 }
 

@@ -20,6 +20,7 @@ enum status live_start(const struct live_options *options, struct live **out, st
     }
     live->options = *options;
     pthread_mutex_init(&live->mutex, NULL);
+    pthread_cond_init(&live->fence_gone, NULL);
     map_init(&live->buckets);
     map_init(&live->user_counts);
     atomic_init(&live->matched_position, view_position(view));
@@ -43,6 +44,8 @@ void live_stop(struct live *live)
     CHECK(live->buckets.count == 0);
     map_clear(&live->buckets);
     map_clear(&live->user_counts);
+    CHECK(!live->fences);
+    pthread_cond_destroy(&live->fence_gone);
     pthread_mutex_destroy(&live->mutex);
     mem_free(live);
 }
@@ -53,9 +56,8 @@ static struct str live_copy(struct arena *arena, struct str text)
     return arena_copy(arena, text);
 }
 
-/* subscription.mutex held by the caller; the plan is set. */
-static void live_entry_fill(struct subscription *subscription, struct arena *arena,
-                            struct sql_live_entry *entry)
+void live_entry_fill(struct subscription *subscription, struct arena *arena,
+                     struct sql_live_entry *entry)
 {
     const struct table *table = subscription->plan->table;
     const struct live_peer *peer = subscription->peer;

@@ -22,6 +22,7 @@
 #include <pthread.h>
 
 struct bucket;
+struct schema_fence;
 struct snapshot;
 
 enum subscription_state {
@@ -60,6 +61,7 @@ struct subscription {
 
     pthread_mutex_t mutex;
     enum subscription_state state;
+    /* Exchanged by schema.c, under live->mutex too: whoever holds either may read them. */
     struct live_plan *plan;
     uint64_t fingerprint; /* equal plan and id: equal messages */
     struct snapshot *snapshot;
@@ -100,6 +102,8 @@ struct live {
     struct map user_counts; /* user → count + 1 as pointer */
     struct live_peer *peers;
     struct subscription *loading;
+    struct schema_fence *fences; /* ALTERs between check and end */
+    pthread_cond_t fence_gone;
     pthread_t matcher;
     struct feed_cursor *cursor;
     atomic_bool stopping;
@@ -186,18 +190,20 @@ struct snapshot_rows {
 };
 void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit);
 void snapshot_rows_clear(struct snapshot_rows *rows);
-/* Scans the plan's instance at the view for rows that pass its filter. */
-enum status snapshot_rows_read(struct subscription *subscription, struct view *view,
-                               struct snapshot_rows *rows, struct error *err) MUST_CHECK;
+/* Scans the plan's instance at the view for rows that pass its filter. The plan's table is at least
+ * as new as the view. */
+enum status snapshot_rows_read(struct subscription *subscription, const struct live_plan *plan,
+                               struct view *view, struct snapshot_rows *rows,
+                               struct error *err) MUST_CHECK;
 /* Every key, deleted ones too, whose newest version is above `seq_after`. */
-enum status snapshot_rows_changed(struct subscription *subscription, struct view *view,
-                                  int64_t seq_after, struct snapshot_rows *rows,
+enum status snapshot_rows_changed(struct subscription *subscription, const struct live_plan *plan,
+                                  struct view *view, int64_t seq_after, struct snapshot_rows *rows,
                                   struct error *err) MUST_CHECK;
 struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row);
-/* The version of a key at a view; ABSENT if there is none. */
-enum status snapshot_row_get(struct subscription *subscription, struct view *view, struct str key,
-                             bool with_deleted, struct arena *arena, struct row *row,
-                             struct row_pin *pin, struct error *err) MUST_CHECK;
+/* The version of a key at a view, deleted ones too; ABSENT if there is none. */
+enum status snapshot_row_get(struct subscription *subscription, const struct live_plan *plan,
+                             struct view *view, struct str key, struct arena *arena,
+                             struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
 
 /* ---- snapshot.c
  * ---------------------------------------------------------------------------------- */
@@ -205,6 +211,33 @@ enum status snapshot_row_get(struct subscription *subscription, struct view *vie
 /* Worker: compile, register, read the snapshot, acknowledge, first batch. */
 void snapshot_task(struct task *task);
 void snapshot_free(struct snapshot *snapshot);
+/* Equal fingerprints get equal messages for equal changes. */
+uint64_t snapshot_fingerprint(const struct subscription *subscription,
+                              const struct live_plan *plan);
+
+/* ---- schema.c
+ * ------------------------------------------------------------------------------------ */
+
+/* live->mutex held: waits until no ALTER stands in the way of a plan; true if there was one, and
+ * the plan must be compiled anew. */
+bool schema_wait_for_fence(struct live *live, const struct live_plan *plan);
+/* The plan for another state of its table. */
+enum status schema_rebind(const struct subscription *subscription, const struct live_plan *plan,
+                          const struct table *table, struct live_plan **out,
+                          struct error *err) MUST_CHECK;
+/* live->mutex held: `plan` (moves) takes the place of `from`, if that is still the plan. */
+void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
+                     struct live_plan *plan);
+/* live->mutex held: goes on with the table's schema if that is newer than the plan's. */
+enum status schema_follow(struct subscription *subscription, const struct table *table,
+                          struct error *err) MUST_CHECK;
+
+/* ---- live.c
+ * -------------------------------------------------------------------------------------- */
+
+/* subscription.mutex held; the plan is set. */
+void live_entry_fill(struct subscription *subscription, struct arena *arena,
+                     struct sql_live_entry *entry);
 
 /* ---- encode.c
  * ------------------------------------------------------------------------------------ */

@@ -170,12 +170,31 @@ static void bucket_add_change(struct bucket *bucket, const struct change *change
     bucket->changes[bucket->change_count++] = change;
 }
 
+/* The rows may be of a newer schema version than the plan, when the ALTER has not come by yet. */
+static bool matcher_follow(struct matcher *matcher, struct subscription *subscription,
+                           const struct table *table)
+{
+    struct error error;
+
+    CHECK(subscription->plan != NULL);
+    if (LIKELY(table->schema->version <= subscription->plan->table->schema->version))
+        return true;
+    enum status status = schema_follow(subscription, table, &error);
+    if (status != STATUS_OK)
+        matcher_doom(matcher, subscription, subscription_error_code(status));
+    return status == STATUS_OK;
+}
+
 /* live->mutex held. */
 static void matcher_bucket(struct matcher *matcher, struct bucket *bucket)
 {
+    const struct table *table = bucket->changes[bucket->change_count - 1]->table;
+
     CHECK(bucket->change_count > 0);
     for (size_t i = 0; i < bucket->count; i++) {
         struct subscription *subscription = bucket->subscriptions[i];
+        if (!matcher_follow(matcher, subscription, table))
+            continue;
         struct memo *memo = matcher_evaluate(matcher, bucket, subscription);
         if (memo->first || memo->failed)
             matcher_deliver(matcher, subscription, memo);

@@ -22,6 +22,7 @@ enum {
 
 struct snapshot {
     struct view *view;
+    struct live_plan *plan; /* referenced; at least as new as the view, unlike the subscription's */
     struct snapshot_rows rows;
     size_t next; /* row of the next batch */
     uint32_t batch_num;
@@ -35,6 +36,7 @@ void snapshot_free(struct snapshot *snapshot)
     snapshot_rows_clear(&snapshot->rows);
     if (snapshot->view)
         view_release(snapshot->view);
+    live_plan_unref(snapshot->plan);
     mem_free(snapshot);
 }
 
@@ -47,9 +49,8 @@ static void snapshot_fail(struct subscription *subscription, enum status status,
         subscription_close(subscription, subscription_error_code(status), err->message);
 }
 
-/* Equal fingerprints get equal messages for equal changes. */
-static uint64_t snapshot_fingerprint(const struct subscription *subscription,
-                                     const struct live_plan *plan)
+uint64_t snapshot_fingerprint(const struct subscription *subscription,
+                              const struct live_plan *plan)
 {
     uint64_t hash = hash_bytes(plan->sql);
 
@@ -112,14 +113,20 @@ static enum status snapshot_text_options(struct subscription *subscription,
     return STATUS_OK;
 }
 
-/* From here on the matcher holds its changes. False when it was closed meanwhile; the plan moves.
- */
-static bool snapshot_register(struct subscription *subscription, struct live_plan *plan)
+/* From here on the matcher holds its changes. CANCELLED when it was closed meanwhile; STALE when an
+ * ALTER of its columns was under way: compile anew. The plan moves. */
+static enum status snapshot_register(struct subscription *subscription, struct live_plan *plan,
+                                     struct error *err)
 {
     struct live *live = subscription->live;
     bool open;
 
     pthread_mutex_lock(&live->mutex);
+    if (schema_wait_for_fence(live, plan)) {
+        pthread_mutex_unlock(&live->mutex);
+        live_plan_unref(plan);
+        return error_set(err, STATUS_STALE, "the table was altered while subscribing");
+    }
     pthread_mutex_lock(&subscription->mutex);
     CHECK(!subscription->plan);
     subscription->plan = plan;
@@ -134,13 +141,12 @@ static bool snapshot_register(struct subscription *subscription, struct live_pla
             router_loading_add(live, subscription);
     }
     pthread_mutex_unlock(&live->mutex);
-    return open;
+    return open ? STATUS_OK : error_set(err, STATUS_CANCELLED, "closed while subscribing");
 }
 
-static void snapshot_send_ack(struct subscription *subscription, uint64_t total_rows,
-                              int64_t position)
+static void snapshot_send_ack(struct subscription *subscription, const struct live_plan *plan,
+                              uint64_t total_rows, int64_t position)
 {
-    const struct live_plan *plan = subscription->plan;
     struct wire_column *columns = mem_calloc(plan->column_count, sizeof *columns);
     struct wire_server_message ack = {
         .type = WIRE_SUBSCRIPTION_ACK,
@@ -194,6 +200,7 @@ static enum status snapshot_difference_row(struct subscription *subscription, st
                                            struct view *to, struct str key,
                                            struct change_writer *writer, struct error *err)
 {
+    const struct live_plan *plan = writer->plan;
     struct row before = {0}, after = {0};
     struct row_pin before_pin = {0}, after_pin = {0};
     struct store *store = subscription->live->options.store;
@@ -201,10 +208,10 @@ static enum status snapshot_difference_row(struct subscription *subscription, st
 
     CHECK(key.size > 0);
     status =
-        snapshot_row_get(subscription, from, key, true, writer->arena, &before, &before_pin, err);
+        snapshot_row_get(subscription, plan, from, key, writer->arena, &before, &before_pin, err);
     if (status != STATUS_OK && status != STATUS_ABSENT)
         goto out;
-    status = snapshot_row_get(subscription, to, key, true, writer->arena, &after, &after_pin, err);
+    status = snapshot_row_get(subscription, plan, to, key, writer->arena, &after, &after_pin, err);
     if (status != STATUS_OK)
         goto out;
     status = change_writer_add(writer, key, before.bytes, after.bytes, row_seq(after.bytes), err);
@@ -214,25 +221,51 @@ out:
     return status == STATUS_ABSENT ? STATUS_OK : status;
 }
 
+/* Binds the snapshot's plan to the state of the table at a view, if it has another one. */
+static enum status snapshot_follow(struct subscription *subscription, struct snapshot *snapshot,
+                                   const struct view *view, struct error *err)
+{
+    struct live_plan *plan = snapshot->plan, *next = NULL;
+    const struct table *table = catalog_find_table_id(view_catalog(view), plan->table->id);
+
+    CHECK(plan->table != NULL);
+    if (!table)
+        return error_set(err, STATUS_TABLE_NOT_FOUND,
+                         "table not found: it was dropped while subscribing");
+    if (table == plan->table)
+        return STATUS_OK;
+    enum status status = schema_rebind(subscription, plan, table, &next, err);
+    if (status != STATUS_OK)
+        return status;
+    snapshot->plan = live_plan_ref(next);
+    pthread_mutex_lock(&subscription->live->mutex);
+    schema_put_plan(subscription, plan, next);
+    pthread_mutex_unlock(&subscription->live->mutex);
+    live_plan_unref(plan);
+    return STATUS_OK;
+}
+
 /* Sends what changed between the snapshot's view and a new one, which takes its place. */
 static enum status snapshot_catch_up(struct subscription *subscription, struct snapshot *snapshot,
                                      struct error *err)
 {
-    CHECK(snapshot->view != NULL && subscription->plan);
+    CHECK(snapshot->view != NULL && snapshot->plan);
 
     struct snapshot_sender sender = {.subscription = subscription, .keeps_up = true};
     struct view *now = view_acquire(subscription->live->options.store);
     struct snapshot_rows changed;
     struct change_writer writer;
     struct arena arena;
-    enum status status;
+    enum status status = snapshot_follow(subscription, snapshot, now, err);
 
     arena_init(&arena, 0);
     snapshot_rows_init(&changed, -1);
-    change_writer_init(&writer, subscription->plan, &arena);
+    change_writer_init(&writer, snapshot->plan, &arena);
     writer.emit = snapshot_emit;
     writer.context = &sender;
-    status = snapshot_rows_changed(subscription, now, view_position(snapshot->view), &changed, err);
+    if (status == STATUS_OK)
+        status = snapshot_rows_changed(subscription, snapshot->plan, now,
+                                       view_position(snapshot->view), &changed, err);
     for (size_t i = 0; status == STATUS_OK && sender.keeps_up && i < changed.count; i++) {
         struct str key = snapshot_row_key(&changed, &changed.rows[i]);
         status = snapshot_difference_row(subscription, snapshot->view, now, key, &writer, err);
@@ -301,10 +334,10 @@ static enum status snapshot_append_row(struct subscription *subscription, struct
         buf_append(text, rows->json.data + row->json_offset, row->json_size);
         return STATUS_OK;
     }
-    status = snapshot_row_get(subscription, snapshot->view, snapshot_row_key(rows, row), true,
-                              arena, &current, &pin, err);
+    status = snapshot_row_get(subscription, snapshot->plan, snapshot->view,
+                              snapshot_row_key(rows, row), arena, &current, &pin, err);
     if (status == STATUS_OK)
-        encode_row(subscription->plan, &current, arena, text);
+        encode_row(snapshot->plan, &current, arena, text);
     row_pin_release(subscription->live->options.store, &pin);
     CHECK(status != STATUS_ABSENT); /* the view is the same */
     return status;
@@ -355,40 +388,58 @@ static enum status snapshot_send_batch(struct subscription *subscription, struct
 /* ---- the task
  * -------------------------------------------------------------------------------------- */
 
-/* Compiles, registers, reads; leaves the snapshot ready for batch 0. */
+/* Compiles and registers; `out` gets a reference of its own. */
+static enum status snapshot_begin(struct subscription *subscription, struct live_plan **out,
+                                  struct error *err)
+{
+    struct live_plan *plan = NULL;
+    enum status status;
+
+    do {
+        status = snapshot_compile(subscription, &plan, err);
+        if (status != STATUS_OK)
+            return status;
+        status = snapshot_text_options(subscription, plan, err);
+        if (status != STATUS_OK) {
+            live_plan_unref(plan);
+            return status;
+        }
+        *out = live_plan_ref(plan);
+        status = snapshot_register(subscription, plan, err);
+        if (status != STATUS_OK)
+            live_plan_unref(*out);
+    } while (status == STATUS_STALE);
+    CHECK(status != STATUS_OK || *out == plan);
+    return status;
+}
+
+/* Leaves the snapshot ready for batch 0. */
 static enum status snapshot_open(struct subscription *subscription, struct error *err)
 {
     struct snapshot *snapshot = NULL;
     struct live_plan *plan = NULL;
-    enum status status;
+    enum status status = snapshot_begin(subscription, &plan, err);
 
     CHECK(!subscription->snapshot);
-    status = snapshot_compile(subscription, &plan, err);
     if (status != STATUS_OK)
         return status;
-    status = snapshot_text_options(subscription, plan, err);
-    if (status != STATUS_OK) {
-        live_plan_unref(plan);
-        return status;
-    }
-    if (!snapshot_register(subscription, plan))
-        return error_set(err, STATUS_CANCELLED, "closed while subscribing");
     snapshot = mem_zalloc(sizeof *snapshot);
+    snapshot->plan = plan;
     snapshot->view = view_acquire(subscription->live->options.store);
     int64_t limit = subscription->last_rows;
     if (plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
         limit = plan->snapshot_limit;
     snapshot_rows_init(&snapshot->rows, subscription->has_options ? limit : 0);
-    if (!catalog_find_table_id(view_catalog(snapshot->view), plan->table->id))
-        status = error_set(err, STATUS_TABLE_NOT_FOUND,
-                           "table not found: it was dropped while subscribing");
-    else
-        status = snapshot_rows_read(subscription, snapshot->view, &snapshot->rows, err);
+    status = snapshot_follow(subscription, snapshot, snapshot->view, err);
+    if (status == STATUS_OK)
+        status = snapshot_rows_read(subscription, snapshot->plan, snapshot->view, &snapshot->rows,
+                                    err);
     if (status != STATUS_OK) {
         snapshot_free(snapshot);
         return status;
     }
-    snapshot_send_ack(subscription, snapshot->rows.count, view_position(snapshot->view));
+    snapshot_send_ack(subscription, snapshot->plan, snapshot->rows.count,
+                      view_position(snapshot->view));
     pthread_mutex_lock(&subscription->mutex);
     subscription->snapshot = snapshot;
     subscription->batches_asked++;

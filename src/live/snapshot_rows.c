@@ -103,10 +103,9 @@ static struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, con
 }
 
 static struct scan_options snapshot_scan_options(struct subscription *subscription,
-                                                 struct view *view, struct arena *arena)
+                                                 const struct live_plan *plan, struct view *view,
+                                                 struct arena *arena)
 {
-    const struct live_plan *plan = subscription->plan;
-
     CHECK(plan && view);
     return (struct scan_options){
         .view = view,
@@ -119,10 +118,9 @@ static struct scan_options snapshot_scan_options(struct subscription *subscripti
     };
 }
 
-static enum status snapshot_rows_take(struct subscription *subscription, struct snapshot_rows *rows,
+static enum status snapshot_rows_take(const struct live_plan *plan, struct snapshot_rows *rows,
                                       const struct row *row, struct arena *arena, struct error *err)
 {
-    const struct live_plan *plan = subscription->plan;
     struct snapshot_row *added;
     enum status status;
     bool matches;
@@ -147,8 +145,8 @@ static enum status snapshot_rows_take(struct subscription *subscription, struct 
     return STATUS_OK;
 }
 
-static enum status snapshot_rows_pass(struct subscription *subscription, struct view *view,
-                                      const struct scan_options *base, struct snapshot_rows *rows,
+static enum status snapshot_rows_pass(struct subscription *subscription,
+                                      const struct live_plan *plan, const struct scan_options *base, struct snapshot_rows *rows,
                                       struct error *err)
 {
     struct store *store = subscription->live->options.store;
@@ -159,13 +157,13 @@ static enum status snapshot_rows_pass(struct subscription *subscription, struct 
     enum status status;
     size_t seen = 0;
 
-    CHECK(view == base->view);
+    CHECK(plan->table == base->table);
     arena_init(&arena, 0);
     arena_init(&scratch, 0);
     options.arena = &arena;
     status = scan_open(store, &options, &scan, err);
     while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
-        status = snapshot_rows_take(subscription, rows, &row, &scratch, err);
+        status = snapshot_rows_take(plan, rows, &row, &scratch, err);
         if (++seen % ARENA_RESET_ROWS == 0)
             arena_clear(&scratch);
     }
@@ -179,7 +177,8 @@ static enum status snapshot_rows_pass(struct subscription *subscription, struct 
 }
 
 /* A pass over the hot rows alone, to learn from which _seq on the newest n can be. */
-static enum status snapshot_rows_hot_threshold(struct subscription *subscription, struct view *view,
+static enum status snapshot_rows_hot_threshold(struct subscription *subscription,
+                                               const struct live_plan *plan,
                                                struct scan_options *options,
                                                struct snapshot_rows *rows, struct error *err)
 {
@@ -188,12 +187,12 @@ static enum status snapshot_rows_hot_threshold(struct subscription *subscription
     int64_t limit = rows->limit;
     enum status status;
 
-    CHECK(view == options->view);
+    CHECK(plan->table == options->table);
     status = scan_estimate(subscription->live->options.store, options, &estimate, err);
     if (status != STATUS_OK || estimate.segments == 0)
         return status;
     hot.hot_only = true;
-    status = snapshot_rows_pass(subscription, view, &hot, rows, err);
+    status = snapshot_rows_pass(subscription, plan, &hot, rows, err);
     if (status != STATUS_OK)
         return status;
     if (limit > 0 && rows->count == (size_t)limit)
@@ -203,8 +202,8 @@ static enum status snapshot_rows_hot_threshold(struct subscription *subscription
     return STATUS_OK;
 }
 
-enum status snapshot_rows_read(struct subscription *subscription, struct view *view,
-                               struct snapshot_rows *rows, struct error *err)
+enum status snapshot_rows_read(struct subscription *subscription, const struct live_plan *plan,
+                               struct view *view, struct snapshot_rows *rows, struct error *err)
 {
     struct arena arena;
     struct scan_options options;
@@ -214,17 +213,18 @@ enum status snapshot_rows_read(struct subscription *subscription, struct view *v
     if (rows->limit == 0)
         return STATUS_OK;
     arena_init(&arena, 0);
-    options = snapshot_scan_options(subscription, view, &arena);
+    options = snapshot_scan_options(subscription, plan, view, &arena);
     if (rows->limit > 0)
-        status = snapshot_rows_hot_threshold(subscription, view, &options, rows, err);
+        status = snapshot_rows_hot_threshold(subscription, plan, &options, rows, err);
     if (status == STATUS_OK)
-        status = snapshot_rows_pass(subscription, view, &options, rows, err);
+        status = snapshot_rows_pass(subscription, plan, &options, rows, err);
     arena_clear(&arena);
     return status;
 }
 
-enum status snapshot_rows_changed(struct subscription *subscription, struct view *view,
-                                  int64_t seq_after, struct snapshot_rows *rows, struct error *err)
+enum status snapshot_rows_changed(struct subscription *subscription, const struct live_plan *plan,
+                                  struct view *view, int64_t seq_after, struct snapshot_rows *rows,
+                                  struct error *err)
 {
     struct arena arena;
     struct scan_options options;
@@ -234,7 +234,7 @@ enum status snapshot_rows_changed(struct subscription *subscription, struct view
 
     CHECK(rows->limit == -1);
     arena_init(&arena, 0);
-    options = snapshot_scan_options(subscription, view, &arena);
+    options = snapshot_scan_options(subscription, plan, view, &arena);
     options.with_deleted = true;
     options.seq_after = seq_after;
     status = scan_open(subscription->live->options.store, &options, &scan, err);
@@ -248,13 +248,13 @@ enum status snapshot_rows_changed(struct subscription *subscription, struct view
     return STATUS_OK;
 }
 
-enum status snapshot_row_get(struct subscription *subscription, struct view *view, struct str key,
-                             bool with_deleted, struct arena *arena, struct row *row,
-                             struct row_pin *pin, struct error *err)
+enum status snapshot_row_get(struct subscription *subscription, const struct live_plan *plan,
+                             struct view *view, struct str key, struct arena *arena,
+                             struct row *row, struct row_pin *pin, struct error *err)
 {
-    struct scan_options options = snapshot_scan_options(subscription, view, arena);
+    struct scan_options options = snapshot_scan_options(subscription, plan, view, arena);
 
     CHECK(key.size > 0);
-    options.with_deleted = with_deleted;
+    options.with_deleted = true;
     return row_get_by_key(subscription->live->options.store, &options, key, row, pin, err);
 }

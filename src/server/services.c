@@ -73,6 +73,40 @@ static void services_live_entries(void *context, struct table_id table, struct a
         live_entries(live, table, arena, entries, count);
 }
 
+static void services_alter_begin(void *context, struct table_id table, const uint32_t *column_ids,
+                                 size_t column_count, struct arena *arena,
+                                 struct sql_live_entry **entries, size_t *count)
+{
+    const struct server *server = context;
+    struct live *live = atomic_load(&server->live);
+
+    CHECK(entries != NULL && count != NULL);
+    *entries = NULL;
+    *count = 0;
+    if (live != NULL)
+        live_alter_begin(live, table, column_ids, column_count, arena, entries, count);
+}
+
+static void services_alter_end(void *context, struct table_id table)
+{
+    const struct server *server = context;
+    struct live *live = atomic_load(&server->live);
+
+    CHECK(table.value > 0);
+    if (live != NULL)
+        live_alter_end(live, table);
+}
+
+static void services_table_changed(void *context, struct table_id table)
+{
+    const struct server *server = context;
+    struct live *live = atomic_load(&server->live);
+
+    CHECK(table.value > 0);
+    if (live != NULL)
+        live_table_changed(live, table);
+}
+
 static enum status services_kill_live_query(void *context, struct str live_id, struct str actor,
                                             enum role role, struct error *err)
 {
@@ -135,6 +169,9 @@ void server_fill_services(struct server *server, struct sql_services *out)
         .cancel_table_jobs = services_cancel_table_jobs,
         .drop_table_files = services_drop_table_files,
         .live_entries = services_live_entries,
+        .alter_begin = services_alter_begin,
+        .alter_end = services_alter_end,
+        .table_changed = services_table_changed,
         .kill_live_query = services_kill_live_query,
         .hash_password = services_hash_password,
         .hash_api_key = services_hash_api_key,

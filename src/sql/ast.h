@@ -154,6 +154,7 @@ enum ast_statement_kind {
     AST_DROP_NAMESPACE,
     AST_CREATE_TABLE,
     AST_DROP_TABLE,
+    AST_ALTER_TABLE,
     AST_EXPLAIN,
     AST_USE,
     AST_BEGIN,
@@ -250,6 +251,37 @@ struct ast_drop_table {
     bool if_exists;
 };
 
+enum ast_alter_kind {
+    AST_ALTER_ADD,
+    AST_ALTER_DROP,
+    AST_ALTER_RENAME,
+    AST_ALTER_MODIFY, /* what is not given stays */
+    AST_ALTER_TYPE,
+    AST_ALTER_SET_NOT_NULL,
+    AST_ALTER_DROP_NOT_NULL,
+    AST_ALTER_SET_DEFAULT,
+    AST_ALTER_DROP_DEFAULT,
+};
+
+struct ast_alter_action {
+    enum ast_alter_kind kind;
+    bool conditional; /* ADD … IF NOT EXISTS, DROP … IF EXISTS */
+    struct str name;  /* of the column; ADD: also in `column` */
+    /* ADD: all of it; RENAME: the new name; MODIFY, TYPE, SET DEFAULT: what changes */
+    struct ast_column_def column;
+    uint32_t start;
+};
+
+struct ast_alter_table {
+    struct ast_name name;
+    enum ast_table_kind kind;
+    bool if_exists;
+    struct ast_alter_action *actions; /* in order; each sees what those before it did */
+    size_t action_count;
+    struct ast_option *options; /* SET …: flush_rows, flush_interval, deleted_retention, access */
+    size_t option_count;
+};
+
 struct ast_namespace { /* CREATE, ALTER, DROP NAMESPACE, USE */
     struct str name;
     bool if_not_exists, if_exists, cascade;
@@ -289,6 +321,7 @@ struct ast_statement {
         struct ast_delete del;
         struct ast_create_table create_table;
         struct ast_drop_table drop_table;
+        struct ast_alter_table alter_table;
         struct ast_namespace name_space;
         struct ast_user user;
         /* inner->text is a part of this text, offsets in inner are relative to inner->text */

@@ -18,7 +18,8 @@
 struct live_builder {
     struct sql_engine *engine;
     const struct sql_caller *caller;
-    const struct view *view;
+    const struct view *view;   /* NULL when the table is known */
+    const struct table *table; /* rebinding */
     struct live_plan *plan;
     const struct ast_select *tree;
     struct expr_scope scope;
@@ -80,10 +81,17 @@ static void live_copy_params(struct live_plan *plan, const struct value *params,
 
 /* ---- table ----------------------------------------------------------------------------------- */
 
-static enum status live_bind_table(struct live_builder *builder, struct error *err)
+static enum status live_resolve(struct live_builder *builder, struct resolved_table *resolved,
+                                struct error *err)
 {
     const struct ast_name *name = &builder->tree->from;
-    struct live_plan *plan = builder->plan;
+
+    CHECK((builder->view == NULL) != (builder->table == NULL));
+    if (builder->table != NULL) {
+        *resolved = (struct resolved_table){.table = builder->table};
+        return binder_authorize(builder->engine, builder->caller, builder->table, name->user, false,
+                                name->start, &resolved->user, err);
+    }
     struct table_access_request request = {
         .caller = builder->caller,
         .catalog = view_catalog(builder->view),
@@ -92,8 +100,15 @@ static enum status live_bind_table(struct live_builder *builder, struct error *e
         .table = name->table,
         .position = name->start,
     };
+    return binder_resolve_table(builder->engine, &request, resolved, err);
+}
+
+static enum status live_bind_table(struct live_builder *builder, struct error *err)
+{
+    const struct ast_name *name = &builder->tree->from;
+    struct live_plan *plan = builder->plan;
     struct resolved_table resolved;
-    enum status status = binder_resolve_table(builder->engine, &request, &resolved, err);
+    enum status status = live_resolve(builder, &resolved, err);
 
     if (status != STATUS_OK)
         return status;
@@ -220,6 +235,50 @@ static enum status live_bind_output(struct live_builder *builder, struct error *
     return STATUS_OK;
 }
 
+/* ---- columns that the text names -------------------------------------------------------------- */
+
+static void live_add_named(struct live_builder *builder, struct str name)
+{
+    struct live_plan *plan = builder->plan;
+    const struct table *table = plan->table;
+    int index = table_find_column(table, name);
+
+    if (index < 0 || (uint32_t)index >= table->schema->column_count)
+        return; /* a system column never changes */
+    uint32_t id = table->schema->columns[index].id;
+    for (uint32_t i = 0; i < plan->named_count; i++)
+        if (plan->named[i] == id)
+            return;
+    CHECK(plan->named_count < table->schema->column_count);
+    plan->named[plan->named_count++] = id;
+}
+
+static void live_find_named(struct live_builder *builder, const struct ast_expr *tree)
+{
+    if (tree == NULL)
+        return;
+    CHECK(tree->height <= LIMIT_AST_HEIGHT);
+    if (tree->kind == AST_COLUMN)
+        live_add_named(builder, tree->name);
+    for (size_t i = 0; i < tree->arg_count; i++)
+        live_find_named(builder, tree->args[i]);
+}
+
+static void live_bind_named(struct live_builder *builder)
+{
+    const struct ast_select *tree = builder->tree;
+    struct live_plan *plan = builder->plan;
+
+    CHECK(plan->named == NULL);
+    plan->named =
+        arena_array(plan->arena, plan->table->schema->column_count, sizeof(*plan->named));
+    for (size_t i = 0; i < tree->item_count; i++)
+        live_find_named(builder, tree->items[i].expr);
+    live_find_named(builder, tree->where);
+    for (size_t i = 0; i < tree->order_count; i++)
+        live_find_named(builder, tree->order[i].expr);
+}
+
 /* ---- filter and limits ----------------------------------------------------------------------- */
 
 static void live_context(const struct live_plan *plan, struct arena *arena,
@@ -282,6 +341,7 @@ static enum status live_bind(struct live_builder *builder, struct error *err)
     if (status != STATUS_OK)
         return status;
     live_fill_scope(builder);
+    live_bind_named(builder);
     status = live_bind_output(builder, err);
     if (builder->tree->where != NULL)
         plan_type_literals(builder->tree->where);
@@ -346,6 +406,35 @@ enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller 
         *out = plan;
     else
         live_plan_unref(plan);
+    return status;
+}
+
+enum status sql_live_rebind(struct sql_engine *engine, const struct sql_caller *caller,
+                            const struct live_plan *plan, const struct table *table,
+                            struct live_plan **out, struct error *err)
+{
+    struct live_plan *next = live_plan_new();
+    struct live_builder builder = {
+        .engine = engine, .caller = caller, .table = table, .plan = next};
+    struct ast_statement *tree = NULL;
+    enum status status;
+
+    CHECK(table->id.value == plan->table->id.value && out != NULL);
+    *out = NULL;
+    next->now_us = plan->now_us;
+    next->role = arena_copy(next->arena, plan->role);
+    live_copy_params(next, plan->params, plan->param_count);
+    status = live_parse(next, plan->sql, &tree, err);
+    if (status == STATUS_OK) {
+        next->sql = tree->text;
+        next->names_deleted = tree->names_deleted;
+        builder.tree = &tree->select;
+        status = live_bind(&builder, err);
+    }
+    if (status == STATUS_OK)
+        *out = next;
+    else
+        live_plan_unref(next);
     return status;
 }
 

@@ -29,6 +29,15 @@ struct sql_services {
     /* Entries in the arena, all tables when table.value is 0. */
     void (*live_entries)(void *context, struct table_id table, struct arena *arena,
                          struct sql_live_entry **entries, size_t *count);
+    /* ALTER TABLE that drops, renames or modifies columns: the subscriptions that name one of them
+     * (in the arena). Until alter_end none that names one comes to be: it waits. */
+    void (*alter_begin)(void *context, struct table_id table, const uint32_t *column_ids,
+                        size_t column_count, struct arena *arena, struct sql_live_entry **entries,
+                        size_t *count);
+    void (*alter_end)(void *context, struct table_id table);
+    /* A table has a new state: its subscriptions go on with that, or end if the new access forbids
+     * them. */
+    void (*table_changed)(void *context, struct table_id table);
     enum status (*kill_live_query)(void *context, struct str live_id, struct str actor,
                                    enum role role, struct error *err);
     /* argon2id of a new password; slow. Checks length and common ones: CONSTRAINT_VIOLATION. */

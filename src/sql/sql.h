@@ -146,6 +146,8 @@ struct live_plan {
     size_t param_count;
     int64_t now_us;
     struct str role;
+    uint32_t *named; /* ids of the columns that the text names; `*` names none */
+    uint32_t named_count;
     struct str snapshot_order; /* ORDER BY/LIMIT chosen rows of the snapshot: -1 = none */
     int64_t snapshot_limit;
     int64_t last_rows, batch_size, from; /* of SUBSCRIBE … LAST n OPTIONS (…); -1 = not given */
@@ -157,6 +159,11 @@ enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller 
                              struct view *view, struct str sql, const struct value *params,
                              size_t param_count, struct live_plan **out,
                              struct error *err) MUST_CHECK;
+/* The same query, parameters and NOW() for another state of its table (after ALTER TABLE). Checks
+ * the caller's rights anew. Any thread. */
+enum status sql_live_rebind(struct sql_engine *engine, const struct sql_caller *caller,
+                            const struct live_plan *plan, const struct table *table,
+                            struct live_plan **out, struct error *err) MUST_CHECK;
 struct live_plan *live_plan_ref(struct live_plan *plan);
 void live_plan_unref(struct live_plan *plan);
 /* Does the row pass the filter? `row` of plan->table (any layout version). Deleted rows pass only

@@ -19,12 +19,27 @@ enum status ddl_drop_namespace(struct store *store, struct str name, struct erro
  * reference. Assigns id, layout, kv space, version 1. */
 enum status ddl_create_table(struct store *store, struct table *table, bool if_not_exists,
                              bool *created, struct error *err) MUST_CHECK;
-/* Builds and publishes a changed table under the lock: `build` gets the newest version and gives a
- * table_copy that it has edited (table_finish is called here). One new schema version at most. */
-enum status ddl_alter_table(struct store *store, struct table_id id,
-                            enum status (*build)(void *context, const struct table *table,
-                                                 struct table **next, struct error *err),
-                            void *context, struct error *err) MUST_CHECK;
+/* ALTER TABLE: one change of one table, whole or not at all. */
+struct ddl_alter {
+    struct table_id table;
+    /* Gives a table_copy of the newest state that it has edited (table_finish is called here), with
+     * one new schema version at most; NULL = nothing to change. Called more than once. */
+    enum status (*build)(void *context, const struct table *table, struct table **next,
+                         struct error *err);
+    /* Optional, after build: must rows be looked at? check_row then sees every live row as the old
+     * schema shows it, the last ones on the commit thread: it must be quick. */
+    bool (*needs_check)(void *context);
+    enum status (*check_row)(void *context, const struct row *row, struct arena *scratch,
+                             struct error *err);
+    /* Optional: right before the change is made, under the catalogue lock. */
+    enum status (*before_commit)(void *context, const struct table *table, struct error *err);
+    void *context;
+    const atomic_bool *cancelled; /* may be NULL */
+};
+/* Alterations of one table run one after the other. TABLE_NOT_FOUND; STALE when rows changed faster
+ * than they could be looked at; what the callbacks say. */
+enum status ddl_alter_table(struct store *store, const struct ddl_alter *alter,
+                            struct error *err) MUST_CHECK;
 /* Removes the catalogue row and hides the data at once; rows, counters, segment records go in the
  * same batch. The files are listed as pending deletions and deleted by drop_table_files (a job). */
 enum status ddl_drop_table(struct store *store, struct table_id id, struct error *err) MUST_CHECK;

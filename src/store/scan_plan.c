@@ -101,7 +101,7 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
                                          struct error *err)
 {
     out->paths = arena_array(options->arena, list->count + 1, sizeof(struct str));
-    out->same_schema = true;
+    out->versions = arena_array(options->arena, list->count + 1, sizeof(*out->versions));
     for (uint32_t i = 0; i < list->count; i++) {
         const struct segment *segment = list->segments[i];
         char *local = NULL;
@@ -111,12 +111,11 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
         enum status status = files_local_path(store->files, path.data, &local, err);
         if (status != STATUS_OK)
             return cold_translate(status, options->table, err);
+        out->versions[out->count] = segment->schema_version;
         out->paths[out->count++] = arena_copy(options->arena, str_from_c(local));
         mem_free(local);
         out->rows += segment->rows;
         out->deleted_rows += segment->deleted_rows;
-        if (segment->schema_version != options->table->schema->version)
-            out->same_schema = false;
     }
     CHECK(out->count <= list->count);
     return STATUS_OK;
@@ -129,7 +128,7 @@ enum status scan_cold_files(struct store *store, const struct scan_options *opti
     struct segment_list *list = NULL;
 
     CHECK(options->arena != NULL);
-    *out = (struct cold_files){.same_schema = true};
+    *out = (struct cold_files){.count = 0};
     if (kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED)
         return STATUS_OK;
     enum status status = scan_plan_list(store, options, &list, err);

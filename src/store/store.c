@@ -252,6 +252,8 @@ static struct store *store_new(const struct store_options *options)
     CHECK(pthread_cond_init(&store->view_freed, &attributes) == 0);
     (void)pthread_condattr_destroy(&attributes);
     CHECK(pthread_mutex_init(&store->catalog_mutex, NULL) == 0);
+    CHECK(pthread_mutex_init(&store->alter_mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&store->alter_unlocked, NULL) == 0);
     map_init(&store->dropping);
     store->segment_cache = segment_cache_new(STORE_SEGMENT_CACHE_BYTES);
     store->row_cache = row_cache_new(options->row_cache_bytes);
@@ -268,6 +270,9 @@ static void store_free(struct store *store)
     row_cache_free(store->row_cache);
     segment_cache_free(store->segment_cache);
     CHECK(store->view_oldest == NULL);
+    CHECK(store->altering == NULL);
+    (void)pthread_cond_destroy(&store->alter_unlocked);
+    (void)pthread_mutex_destroy(&store->alter_mutex);
     (void)pthread_mutex_destroy(&store->catalog_mutex);
     (void)pthread_cond_destroy(&store->view_freed);
     (void)pthread_mutex_destroy(&store->view_mutex);

@@ -134,10 +134,10 @@ enum status scan_estimate(struct store *store, const struct scan_options *option
  * readable while the view is held. */
 struct cold_files {
     struct str *paths;
+    uint32_t *versions; /* schema version of each */
     size_t count;
     uint64_t rows, deleted_rows;
     bool has_shadows;
-    bool same_schema; /* all files have the table's newest layout */
 };
 enum status scan_cold_files(struct store *store, const struct scan_options *options,
                             struct cold_files *out, struct error *err) MUST_CHECK;

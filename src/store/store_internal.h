@@ -55,6 +55,9 @@ struct store {
     int64_t recovered_position;    /* highest _seq known to be on the disk at start */
     int64_t start_position;        /* numbering went on above this */
     pthread_mutex_t catalog_mutex; /* one DDL at a time */
+    pthread_mutex_t alter_mutex;   /* guards `altering` */
+    pthread_cond_t alter_unlocked;
+    struct ddl_alter_lock *altering; /* tables with an ALTER at work (ddl_alter.c) */
     atomic_uint_fast64_t next_segment_id;
 };
 

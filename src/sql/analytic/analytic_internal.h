@@ -194,4 +194,26 @@ void analytic_source_range(const struct analytic_table *reference, const struct 
                            struct buf *description);
 void analytic_cell(const struct value *value, struct column_cell *cell);
 
+/* ---- files.c: cold files read directly ----------------------------------------------------- */
+
+struct analytic_files_group { /* files that one select list reads */
+    uint32_t version;         /* schema version of the first of them */
+    struct str columns, key;
+    struct str *paths;
+    size_t path_count;
+};
+struct analytic_files {
+    struct analytic_files_group *groups;
+    uint32_t group_count;
+};
+/* Groups the files by what must be selected from them. False: read them through the scan. */
+bool analytic_files_find(struct analytic_files *files, const struct cold_files *cold,
+                         const struct table *table, bool hide_system, struct arena *arena);
+/* SELECT … FROM read_parquet(…) [UNION ALL …]. `shadows`: the scan whose keys are left out, `key`
+ * under its names; NULL = none. */
+void analytic_files_append(const struct analytic_files *files, bool hide_deleted,
+                           const uint32_t *shadows, struct str key, struct buf *out);
+/* The key columns under their newest names. */
+struct str analytic_files_key(const struct table *table, struct arena *arena);
+
 #endif

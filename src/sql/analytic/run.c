@@ -6,9 +6,9 @@
  * each reference becomes one of
  *
  *   (SELECT cols FROM hot_scan(n))                         merged scan: hot and cold rows
- *   (SELECT cols FROM hot_scan(n) UNION ALL SELECT cols    columnar: a large cold part in files of
- * the FROM read_parquet([…]) WHERE NOT _deleted AND           newest layout; hot rows shadow cold
- * ones key NOT IN (SELECT key FROM hot_scan(m)))
+ *   (SELECT cols FROM hot_scan(n) UNION ALL SELECT cols    columnar: a large cold part in files,
+ *    FROM read_parquet([…]) WHERE NOT _deleted AND          one such half per schema layout
+ *    key NOT IN (SELECT key FROM hot_scan(m)))              (files.c); hot rows shadow cold ones
  *
  * An instance without hot rows leaves out the first half, and files without deleted rows the test
  * for them: both would keep DuckDB from its short cuts. `n` counts the scans of this statement.
@@ -36,6 +36,7 @@ struct run_table {
     struct resolved_table resolved;
     struct scan_estimate estimate;
     struct cold_files files;
+    struct analytic_files groups;
     struct buf range;            /* described, for EXPLAIN */
     struct analytic_source rows; /* merged, or hot only */
     struct analytic_source shadows;
@@ -100,7 +101,7 @@ static bool run_has_alias_type(const struct table *table)
 }
 
 /* Reads the files directly when the cold part is large. */
-static enum status run_choose(struct run *run, uint32_t index, struct error *err)
+static enum status run_choose(struct run *run, uint32_t index, bool hide_system, struct error *err)
 {
     struct run_table *bound = &run->tables[index];
     const struct table *table = bound->resolved.table;
@@ -119,7 +120,9 @@ static enum status run_choose(struct run *run, uint32_t index, struct error *err
     status = scan_cold_files(store, &bound->rows.scan, &bound->files, err);
     if (status != STATUS_OK)
         return status;
-    bound->columnar = bound->files.same_schema && bound->files.count > 0;
+    bound->columnar =
+        bound->files.count > 0 && analytic_files_find(&bound->groups, &bound->files, table,
+                                                      hide_system, run->execution->arena);
     bound->with_shadows = bound->columnar && bound->files.has_shadows;
     bound->with_hot = bound->estimate.hot_rows > 0 || run_has_alias_type(table);
     return STATUS_OK;
@@ -147,7 +150,7 @@ static enum status run_bind_table(struct run *run, uint32_t index, struct error 
                           &bound->range);
     bound->rows.source.rows_estimate = RUN_SYSTEM_ROWS;
     if (run_is_stored(bound->resolved.table))
-        status = run_choose(run, index, err);
+        status = run_choose(run, index, reference->hide_system, err);
     else
         run->rows_estimate += RUN_SYSTEM_ROWS;
     if (status != STATUS_OK)
@@ -172,67 +175,6 @@ static enum status run_bind_table(struct run *run, uint32_t index, struct error 
 
 /* ---- text ---- */
 
-static void run_append_key(const struct table *table, struct buf *out)
-{
-    CHECK(table->key_count > 0);
-    for (uint32_t i = 0; i < table->key_count; i++) {
-        if (i > 0)
-            buf_append_byte(out, ',');
-        splice_append_quoted(out, table->schema->columns[table->key_columns[i]].name, '"');
-    }
-}
-
-/* The columns of a file. BYTES through an expression: DuckDB loses rows when it compares them
- * inside the file reader (a filter `blob = …` that is pushed down finds nothing). */
-static void run_append_columns(const struct table *table, bool hide_system, struct buf *out)
-{
-    uint32_t count = hide_system ? table->schema->column_count : table_column_total(table);
-
-    CHECK(count >= table->schema->column_count);
-    for (uint32_t i = 0; i < count; i++) {
-        struct str name = table_column_name(table, i);
-        bool bytes = table_column_type(table, i).kind == VALUE_BYTES;
-        if (i > 0)
-            buf_append_byte(out, ',');
-        splice_append_quoted(out, name, '"');
-        if (!bytes)
-            continue;
-        buf_append_str(out, STR_LIT(" || ''::BLOB AS "));
-        splice_append_quoted(out, name, '"');
-    }
-}
-
-static void run_append_files(const struct run_table *bound, const struct analytic_table *reference,
-                             struct buf *out)
-{
-    const char *joint = " WHERE ";
-
-    CHECK(bound->files.count > 0);
-    if (bound->with_hot)
-        buf_append_str(out, STR_LIT(" UNION ALL SELECT "));
-    if (bound->with_hot)
-        run_append_columns(bound->resolved.table, reference->hide_system, out);
-    buf_append_str(out, STR_LIT(" FROM read_parquet(["));
-    for (size_t i = 0; i < bound->files.count; i++) {
-        if (i > 0)
-            buf_append_byte(out, ',');
-        splice_append_quoted(out, bound->files.paths[i], '\'');
-    }
-    buf_append_str(out, STR_LIT("])"));
-    if (!reference->with_deleted && bound->files.deleted_rows > 0) {
-        buf_printf(out, "%sNOT \"_deleted\"", joint);
-        joint = " AND ";
-    }
-    if (!bound->with_shadows)
-        return;
-    /* Of all formulations only NOT IN keeps filter and top-N pushdown into the files. */
-    buf_printf(out, "%s(", joint);
-    run_append_key(bound->resolved.table, out);
-    buf_append_str(out, STR_LIT(") NOT IN (SELECT ("));
-    run_append_key(bound->resolved.table, out);
-    buf_printf(out, ") FROM hot_scan(%u))", bound->shadows_index);
-}
-
 static void run_append_table(void *context, uint32_t index, struct buf *out)
 {
     struct run *run = context;
@@ -240,15 +182,18 @@ static void run_append_table(void *context, uint32_t index, struct buf *out)
     const struct run_table *bound = &run->tables[index];
 
     CHECK(index < run->plan->table_count);
-    buf_append_str(out, STR_LIT("(SELECT "));
-    if (bound->columnar)
-        run_append_columns(bound->resolved.table, reference->hide_system, out);
-    else
-        buf_append_str(out, reference->columns);
+    buf_append_byte(out, '(');
     if (!bound->columnar || bound->with_hot)
-        buf_printf(out, " FROM hot_scan(%u)", bound->rows_index);
+        buf_printf(out, "SELECT %.*s FROM hot_scan(%u)", STR_ARG(reference->columns),
+                   bound->rows_index);
+    if (bound->columnar && bound->with_hot)
+        buf_append_str(out, STR_LIT(" UNION ALL "));
     if (bound->columnar)
-        run_append_files(bound, reference, out);
+        analytic_files_append(&bound->groups,
+                              !reference->with_deleted && bound->files.deleted_rows > 0,
+                              bound->with_shadows ? &bound->shadows_index : NULL,
+                              analytic_files_key(bound->resolved.table, run->execution->arena),
+                              out);
     buf_append_byte(out, ')');
     if (reference->alias.size > 0) {
         buf_append_str(out, STR_LIT(" AS "));
@@ -459,6 +404,17 @@ static enum status run_rows(struct run *run, struct error *err)
 
 /* ---- EXPLAIN ---- */
 
+static void run_explain_files(const struct run_table *bound, struct buf *out)
+{
+    CHECK(bound->columnar);
+    buf_printf(out, "hot rows %llu, parquet files %zu",
+               (unsigned long long)bound->estimate.hot_rows, bound->files.count);
+    if (bound->groups.group_count > 1)
+        buf_printf(out, " of %u schemas", bound->groups.group_count);
+    if (bound->with_shadows)
+        buf_append_str(out, STR_LIT(", minus shadowed keys"));
+}
+
 static void run_explain_table(struct run *run, uint32_t index, struct buf *out)
 {
     const struct run_table *bound = &run->tables[index];
@@ -470,9 +426,7 @@ static void run_explain_table(struct run *run, uint32_t index, struct buf *out)
     if (!run_is_stored(table))
         buf_append_str(out, STR_LIT("system table"));
     else if (bound->columnar)
-        buf_printf(out, "hot rows %llu, parquet files %zu%s",
-                   (unsigned long long)estimate->hot_rows, bound->files.count,
-                   bound->with_shadows ? ", minus shadowed keys" : "");
+        run_explain_files(bound, out);
     else
         buf_printf(out, "hot rows %llu, cold rows %llu", (unsigned long long)estimate->hot_rows,
                    (unsigned long long)estimate->cold_rows);

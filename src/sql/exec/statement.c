@@ -129,6 +129,8 @@ static enum status statement_on_worker(struct sql_run *run, struct error *err)
         return create_table_run(run, err);
     case AST_DROP_TABLE:
         return drop_table_run(run, err);
+    case AST_ALTER_TABLE:
+        return alter_table_run(run, err);
     case AST_EXPLAIN:
         return explain_run(run, err);
     case AST_FLUSH:

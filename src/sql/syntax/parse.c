@@ -148,7 +148,6 @@ static const struct refused refused_objects[] = {
     {"role", "ROLE", "use CREATE USER"},
     {"policy", "POLICY", "user tables are isolated by user already"},
     {"storage", "STORAGE", NULL},
-    {"table", "ALTER TABLE", NULL}, /* CREATE and DROP TABLE do not come here */
 };
 
 static enum status parse_refuse(struct parser *parser, const struct refused *list, size_t count)
@@ -221,16 +220,15 @@ static enum status parse_drop(struct parser *parser)
 
 static enum status parse_alter(struct parser *parser)
 {
+    enum ast_table_kind kind;
+
     CHECK(parser->last_end > 0);
     if (parser_take(parser, KEYWORD_NAMESPACE))
         return parse_namespace(parser, AST_ALTER_NAMESPACE);
-    if (parser_is(parser, KEYWORD_USER) && !parser_ahead_is(parser, KEYWORD_TABLE)) {
-        parser_advance(parser);
+    if (parse_table_kind(parser, &kind))
+        return parse_alter_table(parser, kind);
+    if (parser_take(parser, KEYWORD_USER))
         return parse_user(parser, AST_ALTER_USER);
-    }
-    if (parser_is(parser, KEYWORD_USER) || parser_is(parser, KEYWORD_SHARED) ||
-        parser_is(parser, KEYWORD_STREAM))
-        parser_advance(parser);
     return parse_refused_object(parser);
 }
 

@@ -463,3 +463,64 @@ enum status parse_table_clauses(struct parser *parser)
     create->option_count = state.options.count;
     return status;
 }
+
+/* ---- ALTER TABLE … SET --------------------------------------------------------------------------
+ */
+
+/* (ACCESS_LEVEL = …) */
+static enum status clause_properties(struct clause_state *state)
+{
+    struct parser *parser = state->parser;
+    enum status status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
+
+    CHECK(parser->statement->kind == AST_ALTER_TABLE);
+    while (status == STATUS_OK) {
+        struct str key;
+
+        state->start = parser->token.start;
+        status = parser_word_or_string(parser, &key);
+        if (status == STATUS_OK && !str_equal_nocase(key, STR_LIT("access_level")))
+            return parser_error_at(parser, state->start,
+                                   "unknown table property \"%.*s\": only ACCESS_LEVEL can be set",
+                                   STR_ARG(utf8_cut(key, LIMIT_IDENTIFIER_BYTES)));
+        if (status == STATUS_OK)
+            status = parser_expect_kind(parser, TOKEN_EQ);
+        if (status == STATUS_OK)
+            status = clause_access(state, true);
+        if (status == STATUS_OK && !parser_take_kind(parser, TOKEN_COMMA))
+            break;
+    }
+    return status != STATUS_OK ? status : parser_expect_kind(parser, TOKEN_RIGHT_PAREN);
+}
+
+enum status parse_table_option(struct parser *parser, struct parser_list *options)
+{
+    static const enum keyword changeable[] = {KEYWORD_FLUSH, KEYWORD_FLUSH_POLICY,
+                                              KEYWORD_DELETED_RETENTION, KEYWORD_ACCESS};
+    struct clause_state state = {
+        .parser = parser, .options = *options, .start = parser->token.start};
+    enum status status;
+
+    CHECK(parser->statement->kind == AST_ALTER_TABLE);
+    if (parser_take(parser, KEYWORD_TBLPROPERTIES)) {
+        status = clause_properties(&state);
+        *options = state.options;
+        return status;
+    }
+    const struct clause *clause =
+        parser_is_kind(parser, TOKEN_WORD) ? clause_find(parser_text(parser), false) : NULL;
+    if (clause == NULL)
+        return parser_syntax_error(parser);
+    for (size_t i = 0; i < ARRAY_COUNT(changeable); i++) {
+        if (!parser_is(parser, changeable[i]))
+            continue;
+        parser_advance(parser);
+        status = clause->parse(&state, false);
+        *options = state.options;
+        return status;
+    }
+    return parser_not_supported(
+        parser,
+        arena_printf(parser->arena, "ALTER TABLE … SET %.*s", STR_ARG(parser_text(parser))).data,
+        "FLUSH POLICY, DELETED_RETENTION and ACCESS can be changed");
+}

@@ -287,7 +287,7 @@ static enum status parse_primary(struct parser *parser, struct ast_column_def *c
     return parser_expect(parser, KEYWORD_KEY);
 }
 
-static enum status parse_column_constraint(struct parser *parser, struct ast_column_def *column)
+enum status parse_column_constraint(struct parser *parser, struct ast_column_def *column)
 {
     const char *refused = parse_refused_constraint(parser);
 
@@ -314,7 +314,16 @@ static enum status parse_column_constraint(struct parser *parser, struct ast_col
     }
 }
 
-static enum status parse_column(struct parser *parser, struct ast_column_def *column)
+/* Where ALTER TABLE … ADD ends, or MySQL's words for a place follow (the caller refuses them). */
+static bool parse_at_column_end(const struct parser *parser)
+{
+    CHECK(parser->statement != NULL);
+    return parser->statement->kind == AST_ALTER_TABLE &&
+           (parser_at_end(parser) || parser_is_kind(parser, TOKEN_SEMICOLON) ||
+            parser_is(parser, KEYWORD_FIRST) || parser_is_word(parser, "after"));
+}
+
+enum status parse_column_def(struct parser *parser, struct ast_column_def *column)
 {
     struct parse_type type = {0};
     enum status status;
@@ -329,7 +338,7 @@ static enum status parse_column(struct parser *parser, struct ast_column_def *co
     if (status == STATUS_OK && type.serial)
         status = parse_generated(parser, column, "snowflake_id");
     while (status == STATUS_OK && !parser_is_kind(parser, TOKEN_COMMA) &&
-           !parser_is_kind(parser, TOKEN_RIGHT_PAREN))
+           !parser_is_kind(parser, TOKEN_RIGHT_PAREN) && !parse_at_column_end(parser))
         status = parse_column_constraint(parser, column);
     column->end = parser->last_end;
     return status;
@@ -373,7 +382,7 @@ static enum status parse_table_part(struct parser *parser, struct parser_list *c
     if (parser_is(parser, KEYWORD_PRIMARY))
         return parse_table_key(parser, create);
     struct ast_column_def column = {0};
-    enum status status = parse_column(parser, &column);
+    enum status status = parse_column_def(parser, &column);
     if (status != STATUS_OK)
         return status;
     if (columns->count >= LIMIT_TABLE_COLUMNS)

@@ -137,7 +137,15 @@ enum status parse_delete(struct parser *parser) MUST_CHECK;
 enum status parse_subscribe(struct parser *parser) MUST_CHECK;
 enum status parse_create_table(struct parser *parser, enum ast_table_kind kind) MUST_CHECK;
 enum status parse_drop_table(struct parser *parser, enum ast_table_kind kind) MUST_CHECK;
+enum status parse_alter_table(struct parser *parser, enum ast_table_kind kind) MUST_CHECK;
 enum status parse_table_clauses(struct parser *parser) MUST_CHECK;
+/* Behind SET of ALTER TABLE: one clause that may be changed later. */
+enum status parse_table_option(struct parser *parser, struct parser_list *options) MUST_CHECK;
+/* name type constraint…, up to a comma, a closing parenthesis or the end. */
+enum status parse_column_def(struct parser *parser, struct ast_column_def *column) MUST_CHECK;
+/* NOT NULL, NULL, DEFAULT …: one of them; other constraints are refused by name. */
+enum status parse_column_constraint(struct parser *parser,
+                                    struct ast_column_def *column) MUST_CHECK;
 enum status parse_namespace(struct parser *parser, enum ast_statement_kind kind) MUST_CHECK;
 enum status parse_user(struct parser *parser, enum ast_statement_kind kind) MUST_CHECK;
 enum status parse_flush(struct parser *parser) MUST_CHECK;

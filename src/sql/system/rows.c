@@ -18,6 +18,25 @@ static struct value system_rows_int(int64_t integer)
     return value_integer(VALUE_INT, integer);
 }
 
+/* A text as a literal of SQL. */
+static struct str system_rows_quoted(struct str text, struct arena *arena)
+{
+    struct buf out;
+
+    CHECK(text.data != NULL || text.size == 0);
+    buf_init(&out);
+    buf_append_byte(&out, '\'');
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\'')
+            buf_append_byte(&out, '\'');
+        buf_append_byte(&out, (uint8_t)text.data[i]);
+    }
+    buf_append_byte(&out, '\'');
+    struct str copy = arena_copy(arena, buf_str(&out));
+    buf_clear(&out);
+    return copy;
+}
+
 struct value system_default_text(const struct table_column *column, struct arena *arena)
 {
     struct buf text;
@@ -44,12 +63,9 @@ struct value system_default_text(const struct table_column *column, struct arena
         return system_rows_text("NULL");
     bool quoted = !value_type_is_number(value->type) && value->type != VALUE_BOOLEAN;
     buf_init(&text);
-    if (quoted)
-        buf_append_byte(&text, '\'');
     value_format(value, &text);
-    if (quoted)
-        buf_append_byte(&text, '\'');
-    struct value out = value_text(VALUE_TEXT, arena_copy(arena, buf_str(&text)));
+    struct value out = value_text(VALUE_TEXT, quoted ? system_rows_quoted(buf_str(&text), arena)
+                                                     : arena_copy(arena, buf_str(&text)));
     buf_clear(&text);
     return out;
 }

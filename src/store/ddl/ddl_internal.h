@@ -21,6 +21,7 @@ struct ddl {
     enum status (*extra)(struct ddl *ddl, struct kv_batch *batch, struct error *err);
     void (*published)(struct ddl *ddl); /* on the commit thread; may be NULL */
     const struct table *table;          /* the one created or dropped */
+    void *context;                      /* of `extra` */
     int64_t now;
     struct str sql;                  /* for the listener */
     const struct value **old_values; /* per operation, only with a listener */
@@ -35,6 +36,12 @@ void ddl_delete(struct ddl *ddl, enum system_table which, const struct value *ke
 struct value *ddl_values(struct ddl *ddl);
 /* Finishes the builder and waits until the change is durable and visible. */
 enum status ddl_commit(struct ddl *ddl, struct error *err) MUST_CHECK;
+
+/* ddl_table.c */
+void ddl_put_table(struct ddl *ddl, const struct table *table);
+void ddl_put_schema(struct ddl *ddl, const struct table *table, const struct table_schema *schema,
+                    bool dropped);
+enum status ddl_table_gone(const struct table *table, struct error *err);
 
 /* ddl_files.c: remembers that the table's space waits for its readers. */
 void ddl_dropping_add(struct ddl *ddl, const struct table *table, int64_t position);

@@ -1,4 +1,4 @@
-/* ddl_table.c — CREATE, ALTER and DROP of tables.
+/* ddl_table.c — CREATE and DROP of tables; ALTER is in ddl_alter.c.
  *
  * A table's key space is made before the batch that names the table and carries the table's id in
  * its name; the id is taken for good in that batch. A crash in between leaves an empty space that
@@ -100,7 +100,6 @@ static enum status ddl_table_complete(struct ddl *ddl, struct table *table, stru
     CHECK(table->schema_count == 1 && schema->column_count > 0);
     if (status != STATUS_OK)
         return status;
-    schema->version = 1;
     schema->changes = STR_LIT("Initial schema");
     schema->created_at = table->created_at = table->updated_at = ddl->now;
     for (uint32_t i = 0; i < schema->column_count; i++)
@@ -129,7 +128,7 @@ static enum status ddl_table_check_new(const struct ddl *ddl, const struct table
     return STATUS_OK;
 }
 
-static void ddl_put_table(struct ddl *ddl, const struct table *table)
+void ddl_put_table(struct ddl *ddl, const struct table *table)
 {
     struct value *values = ddl_values(ddl);
 
@@ -138,8 +137,8 @@ static void ddl_put_table(struct ddl *ddl, const struct table *table)
     ddl_put(ddl, SYSTEM_TABLE_TABLES, values);
 }
 
-static void ddl_put_schema(struct ddl *ddl, const struct table *table,
-                           const struct table_schema *schema, bool dropped)
+void ddl_put_schema(struct ddl *ddl, const struct table *table, const struct table_schema *schema,
+                    bool dropped)
 {
     struct value *values = ddl_values(ddl);
 
@@ -183,11 +182,11 @@ out:
     return status;
 }
 
-/* ---- alter ------------------------------------------------------------------------------------
+/* ---- drop -------------------------------------------------------------------------------------
  */
 
 /* Callers have resolved the name; whoever comes here lost a race against another DROP. */
-static enum status ddl_table_gone(const struct table *table, struct error *err)
+enum status ddl_table_gone(const struct table *table, struct error *err)
 {
     CHECK(table == NULL || table->kind == TABLE_KIND_SYSTEM);
     if (table != NULL)
@@ -196,45 +195,6 @@ static enum status ddl_table_gone(const struct table *table, struct error *err)
     return error_set(err, STATUS_TABLE_NOT_FOUND,
                      "table not found: the relation does not exist any more");
 }
-
-enum status ddl_alter_table(struct store *store, struct table_id id,
-                            enum status (*build)(void *context, const struct table *table,
-                                                 struct table **next, struct error *err),
-                            void *context, struct error *err)
-{
-    struct table *next = NULL;
-    struct ddl ddl;
-    enum status status;
-
-    CHECK(build != NULL);
-    ddl_begin(&ddl, store);
-    const struct table *table = catalog_find_table_id(ddl.catalog, id);
-    if (table == NULL || table->kind == TABLE_KIND_SYSTEM) {
-        status = ddl_table_gone(table, err);
-        goto out;
-    }
-    status = build(context, table, &next, err);
-    if (status != STATUS_OK)
-        goto out;
-    CHECK(next->id.value == id.value && next->schema_count <= table->schema_count + 1);
-    next->updated_at = ddl.now;
-    bool new_version = next->schema_count > table->schema_count;
-    if (new_version)
-        next->schemas[next->schema_count - 1]->created_at = ddl.now;
-    table_finish(next);
-    ddl_put_table(&ddl, next);
-    if (new_version)
-        ddl_put_schema(&ddl, next, next->schema, false);
-    catalog_builder_put_table(ddl.builder, table_ref(next));
-    status = ddl_commit(&ddl, err);
-out:
-    table_unref(next);
-    ddl_end(&ddl);
-    return status;
-}
-
-/* ---- drop -------------------------------------------------------------------------------------
- */
 
 static void ddl_id_range(struct table_id id, struct buf *lower, struct buf *upper)
 {

@@ -27,22 +27,17 @@ static struct catalog *first_version(struct kv **kv)
 static struct table *make_table(const char *space, const char *name, uint64_t id)
 {
     struct table *table = table_new();
-    struct table_schema *schema = arena_zalloc(table->arena, sizeof(*schema));
-    struct table_schema **schemas = arena_array(table->arena, 1, sizeof(*schemas));
+    struct table_schema *schema = table_add_schema(table);
 
     table->id.value = id;
     table->space = arena_copy(table->arena, str_from_c(space));
     table->name = arena_copy(table->arena, str_from_c(name));
-    schema->version = 1;
     schema->column_count = 2;
-    schema->columns = arena_array(table->arena, 2, sizeof(struct table_column));
+    schema->columns = arena_array(schema->arena, 2, sizeof(struct table_column));
     schema->columns[0] = (struct table_column){
         .id = 1, .name = STR_LIT("id"), .type = {.kind = VALUE_BIGINT}, .not_null = true};
     schema->columns[1] = (struct table_column){
         .id = 2, .name = STR_LIT("body"), .type = {.kind = VALUE_TEXT}, .key_position = -1};
-    schemas[0] = schema;
-    table->schemas = schemas;
-    table->schema_count = 1;
     table_finish(table);
     return table;
 }

@@ -35,8 +35,7 @@ static void put_row(struct kv *kv, const struct table *table, const struct value
 static struct table *make_rich_table(void)
 {
     struct table *table = table_new();
-    struct table_schema *schema = arena_zalloc(table->arena, sizeof(*schema));
-    struct table_schema **schemas = arena_array(table->arena, 1, sizeof(*schemas));
+    struct table_schema *schema = table_add_schema(table);
     struct table_column columns[] = {
         {.id = 1,
          .name = STR_LIT("id"),
@@ -79,15 +78,11 @@ static struct table *make_rich_table(void)
     table->access = TABLE_ACCESS_PRIVATE;
     table->created_at = 1000;
     table->updated_at = 2000;
-    schema->version = 1;
     schema->changes = STR_LIT("Initial schema");
     schema->created_at = 1000;
     schema->column_count = ARRAY_COUNT(columns);
-    schema->columns = arena_array(table->arena, ARRAY_COUNT(columns), sizeof(columns[0]));
+    schema->columns = arena_array(schema->arena, ARRAY_COUNT(columns), sizeof(columns[0]));
     memcpy(schema->columns, columns, sizeof(columns));
-    schemas[0] = schema;
-    table->schemas = schemas;
-    table->schema_count = 1;
     table_finish(table);
     return table;
 }

@@ -420,6 +420,8 @@ static void fake_tables_init(void)
     for (size_t i = 0; i < ARRAY_COUNT(fake_tables); i++) {
         struct fake_table *table = &fake_tables[i];
         table->schema.columns = table->columns;
+        for (uint32_t k = 0; k < table->schema.column_count; k++)
+            table->columns[k].id = k + 1;
         table->table.schema = &table->schema;
         table->table.key_columns = table->keys;
         atomic_init(&table->table.refs, 1);
@@ -452,6 +454,10 @@ struct data_type table_column_type(const struct table *table, uint32_t index)
     return index < table->schema->column_count
                ? table->schema->columns[index].type
                : (struct data_type){.kind = types[index - table->schema->column_count]};
+}
+const struct table_schema *table_schema_version(const struct table *table, uint32_t version)
+{
+    return version == 1 ? table->schema : NULL;
 }
 int table_find_column(const struct table *table, struct str name)
 {

@@ -60,23 +60,19 @@ static inline void fixture_reopen(struct fixture *fixture)
 static inline struct table *fixture_table(enum table_kind kind, const char *name)
 {
     struct table *table = table_new();
-    struct table_schema *schema = arena_zalloc(table->arena, sizeof(*schema));
-    struct table_schema **schemas = arena_array(table->arena, 1, sizeof(*schemas));
+    struct table_schema *schema = table_add_schema(table);
 
     table->kind = kind;
     table->space = STR_LIT("default");
     table->name = arena_copy(table->arena, str_from_c(name));
     schema->column_count = 3;
-    schema->columns = arena_array(table->arena, 3, sizeof(struct table_column));
+    schema->columns = arena_array(schema->arena, 3, sizeof(struct table_column));
     schema->columns[0] = (struct table_column){
         .name = STR_LIT("id"), .type = {.kind = VALUE_BIGINT}, .not_null = true};
     schema->columns[1] = (struct table_column){
         .name = STR_LIT("n"), .type = {.kind = VALUE_BIGINT}, .key_position = -1};
     schema->columns[2] = (struct table_column){
         .name = STR_LIT("body"), .type = {.kind = VALUE_TEXT}, .key_position = -1};
-    schemas[0] = schema;
-    table->schemas = schemas;
-    table->schema_count = 1;
     return table;
 }
 

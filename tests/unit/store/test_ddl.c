@@ -185,11 +185,14 @@ static void ddl__alter_makes_prepared_writes_stale(void **state)
     fixture_insert(&f, id, "ann", 1, 1);
     write_begin(&write, &f, id);
     write_insert(&write, "ann", 2, 2);
-    assert_int_equal(ddl_alter_table(f.store, id, add_column, NULL, &err), STATUS_OK);
+    assert_int_equal(
+        ddl_alter_table(f.store, &(struct ddl_alter){.table = id, .build = add_column}, &err),
+        STATUS_OK);
     assert_int_equal(write_run(&write, &f), STATUS_STALE);
     write_end(&write);
-    assert_int_equal(ddl_alter_table(f.store, id, refuse, NULL, &err),
-                     STATUS_INVALID_SCHEMA_EVOLUTION);
+    assert_int_equal(
+        ddl_alter_table(f.store, &(struct ddl_alter){.table = id, .build = refuse}, &err),
+        STATUS_INVALID_SCHEMA_EVOLUTION);
     fixture_reopen(&f);
     struct view *view = view_acquire(f.store);
     const struct table *table = catalog_find_table_id(view_catalog(view), id);

@@ -304,12 +304,14 @@ static void test_scan__old_versions_are_projected(void **state)
     (void)cold_flush(&f, id, false);
     for (int64_t i = 20; i < 30; i++)
         (void)cold_write(&f, id, "ann", i, i * 2);
-    assert_int_equal(ddl_alter_table(f.base.store, id, alter_build, NULL, &err), STATUS_OK);
+    assert_int_equal(
+        ddl_alter_table(f.base.store, &(struct ddl_alter){.table = id, .build = alter_build}, &err),
+        STATUS_OK);
     check_version_2(&f, id, 30); /* cold and hot rows of version 1 */
     reading_begin(&reading, &f, id, "ann");
     assert_int_equal(scan_cold_files(f.base.store, &reading.options, &files, &err), STATUS_OK);
     assert_int_equal(files.count, 1);
-    assert_false(files.same_schema);
+    assert_int_equal(files.versions[0], 1);
     assert_false(files.has_shadows);
     reading_end(&reading);
     (void)cold_flush(&f, id, true); /* hot rows of version 1 into a file of version 2 */
@@ -328,7 +330,8 @@ static void test_scan__old_versions_are_projected(void **state)
     check_version_2(&f, id, 29);
     reading_begin(&reading, &f, id, "ann");
     assert_int_equal(scan_cold_files(f.base.store, &reading.options, &files, &err), STATUS_OK);
-    assert_true(files.same_schema);
+    assert_int_equal(files.versions[0], 2);
+    assert_int_equal(files.versions[1], 2);
     assert_false(files.has_shadows);
     reading_end(&reading);
     cold_close(&f);

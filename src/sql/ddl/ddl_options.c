@@ -2,7 +2,7 @@
  * templates.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/exec/ddl_table.h"
+#include "sql/ddl/ddl_table.h"
 
 #include "base/check.h"
 
@@ -212,5 +212,25 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
         table->location = table->kind == TABLE_KIND_USER
                               ? STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}")
                               : STR_LIT("{namespace}/shared/{tableName}");
+    return STATUS_OK;
+}
+
+enum status alter_table_options(const struct ast_alter_table *tree, struct table *table,
+                                struct error *err)
+{
+    bool flush = false;
+
+    CHECK(table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED);
+    for (size_t i = 0; i < tree->option_count; i++)
+        flush = flush || str_starts_with(tree->options[i].key, STR_LIT("flush_"));
+    if (flush)
+        table->flush_rows = table->flush_interval_seconds = 0;
+    for (size_t i = 0; i < tree->option_count; i++) {
+        enum status status = options_check_kind(&tree->options[i], table, err);
+        if (status == STATUS_OK)
+            status = options_apply(table, &tree->options[i], err);
+        if (status != STATUS_OK)
+            return status;
+    }
     return STATUS_OK;
 }

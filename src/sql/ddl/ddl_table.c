@@ -2,12 +2,11 @@
  * rules that need no lock, and leaves existence to store/ddl.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/exec/ddl_table.h"
+#include "sql/ddl/ddl_table.h"
 
 #include "base/check.h"
 #include "sql/binder.h"
 #include "store/ddl.h"
-#include "value/cast.h"
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
@@ -24,111 +23,6 @@ static enum status create_check_name(const struct ast_create_table *tree, size_t
                 error_set_at(err, STATUS_INVALID_SQL, column->start,
                              "column \"%.*s\" specified more than once", STR_ARG(column->name));
     return status;
-}
-
-static enum status create_default_call(const struct ast_expr *call, struct table_column *column,
-                                       struct error *err)
-{
-    static const struct {
-        const char *name;
-        enum default_kind kind;
-    } functions[] = {
-        {"now", DEFAULT_NOW},
-        {"current_timestamp", DEFAULT_NOW},
-        {"snowflake_id", DEFAULT_SNOWFLAKE},
-        {"uuid_v7", DEFAULT_UUID_V7},
-        {"ulid", DEFAULT_ULID},
-        {"current_user", DEFAULT_CURRENT_USER},
-    };
-    enum value_type type = column->type.kind;
-    bool fits = false;
-
-    CHECK(call->kind == AST_CALL);
-    for (size_t i = 0; i < ARRAY_COUNT(functions); i++)
-        if (str_equal(call->name, str_from_c(functions[i].name)) && call->arg_count == 0)
-            column->default_kind = functions[i].kind;
-    switch (column->default_kind) {
-    case DEFAULT_NOW:
-        fits = type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME;
-        break;
-    case DEFAULT_SNOWFLAKE:
-        fits = type == VALUE_BIGINT;
-        break;
-    case DEFAULT_UUID_V7:
-        fits = type == VALUE_UUID || type == VALUE_TEXT;
-        break;
-    case DEFAULT_ULID:
-    case DEFAULT_CURRENT_USER:
-        fits = type == VALUE_TEXT;
-        break;
-    default:
-        return error_set_at(err, STATUS_INVALID_SQL, call->start,
-                            "function %.*s() is not possible as DEFAULT", STR_ARG(call->name));
-    }
-    if (fits)
-        return STATUS_OK;
-    return error_set_at(err, STATUS_INVALID_SQL, call->start,
-                        "DEFAULT %.*s() does not fit column \"%.*s\" of type %s",
-                        STR_ARG(call->name), STR_ARG(column->name), value_type_name(type));
-}
-
-static void create_keep_default(struct table *table, struct table_column *column)
-{
-    struct value *value = &column->default_value;
-
-    CHECK(column->default_kind == DEFAULT_LITERAL);
-    if (value->is_null)
-        column->default_kind = DEFAULT_NONE;
-    else if (value_type_is_text(value->type))
-        value->text = arena_copy(table->arena, value->text);
-}
-
-static enum status create_default(struct sql_run *run, struct table *table,
-                                  const struct ast_expr *tree, struct table_column *column,
-                                  struct error *err)
-{
-    const struct expr_scope nothing = {0};
-    struct expr_program *program = NULL;
-    struct expr_context context;
-    enum status status;
-
-    CHECK(tree != NULL);
-    if (tree->kind == AST_CALL)
-        return create_default_call(tree, column, err);
-    status = expr_compile(tree, &nothing, &column->type, &program, err);
-    if (status == STATUS_OK) {
-        run_context(run, &run->arena, NULL, &context);
-        status = expr_run(program, &context, &column->default_value, err);
-    }
-    if (status == STATUS_OK) {
-        column->default_kind = DEFAULT_LITERAL;
-        create_keep_default(table, column);
-    }
-    expr_unref(program); /* the value may have borrowed from it */
-    if (status != STATUS_OK) {
-        error_prefix(err, "DEFAULT of column \"%.*s\"", STR_ARG(column->name));
-        err->code = STATUS_INVALID_SQL;
-        err->position = tree->start;
-        return STATUS_INVALID_SQL;
-    }
-    return STATUS_OK;
-}
-
-static enum status create_column(struct sql_run *run, struct table *table,
-                                 const struct ast_column_def *def, struct table_column *column,
-                                 struct error *err)
-{
-    CHECK(def->type.kind != VALUE_NULL);
-    *column = (struct table_column){
-        .name = arena_copy(table->arena, def->name),
-        .type = def->type,
-        .not_null = def->not_null,
-        .auto_increment = def->auto_increment,
-        .key_position = -1,
-    };
-    if (def->default_value == NULL)
-        return STATUS_OK;
-    return create_default(run, table, def->default_value, column, err);
 }
 
 /* ---- key ------------------------------------------------------------------------------------- */
@@ -224,8 +118,7 @@ static enum status create_key(struct sql_run *run, struct table_schema *schema,
 static enum status create_schema(struct sql_run *run, struct table *table,
                                  const struct ast_create_table *tree, struct error *err)
 {
-    struct table_schema *schema = arena_zalloc(table->arena, sizeof(*schema));
-    struct table_schema **schemas = arena_zalloc(table->arena, sizeof(struct table_schema *));
+    struct table_schema *schema = table_add_schema(table);
     enum status status = STATUS_OK;
 
     if (tree->column_count == 0)
@@ -233,24 +126,19 @@ static enum status create_schema(struct sql_run *run, struct table *table,
     if (tree->column_count > LIMIT_TABLE_COLUMNS)
         return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
                             "a table has at most %d columns", LIMIT_TABLE_COLUMNS);
-    schema->version = 1;
     schema->created_at = run->now_us;
     schema->changes = STR_LIT("Initial schema");
-    schema->columns = arena_array(table->arena, tree->column_count + 1, sizeof(*schema->columns));
+    schema->columns = arena_array(schema->arena, tree->column_count + 1, sizeof(*schema->columns));
     for (size_t i = 0; i < tree->column_count && status == STATUS_OK; i++) {
         status = create_check_name(tree, i, err);
         if (status == STATUS_OK)
-            status = create_column(run, table, &tree->columns[i], &schema->columns[i], err);
+            status = column_define(run, schema->arena, &tree->columns[i], &schema->columns[i], err);
         schema->column_count++;
     }
     if (status == STATUS_OK)
         status = create_key(run, schema, tree, err);
     for (uint32_t i = 0; i < schema->column_count; i++)
         schema->columns[i].id = i + 1;
-    schemas[0] = schema;
-    table->schemas = schemas;
-    table->schema_count = 1;
-    table->schema = schema;
     CHECK(schema->column_count > 0);
     return status;
 }
@@ -405,7 +293,7 @@ enum status drop_table_now(struct sql_run *run, const struct table *table, struc
     return services->drop_table_files(services->context, table->id, table->space, table->name, err);
 }
 
-static bool drop_kind_fits(enum ast_table_kind wanted, enum table_kind kind)
+bool drop_kind_fits(enum ast_table_kind wanted, enum table_kind kind)
 {
     switch (wanted) {
     case AST_TABLE_UNSPECIFIED:

@@ -1,0 +1,220 @@
+/* schema.c — subscriptions and ALTER TABLE (spec §6): a subscription goes on with the new schema.
+ *
+ * Its plan belongs to one state of the table and cannot read rows of a later schema version, so it
+ * is bound anew, to the same text, parameters and NOW(). Three places do that, whoever comes first:
+ * the ALTER itself right after its commit (live_table_changed), the matcher when it meets a row of
+ * a newer version, and the snapshot when its view is newer than the plan. Rights are asked again
+ * each time, so that a changed access ends a subscription at once.
+ *
+ * An ALTER that drops, renames or modifies columns is refused while a subscription names one of
+ * them. Between that check and the commit a fence stands: a subscription that names such a column
+ * waits to be registered and is compiled anew afterwards.
+ *
+ * Locks: plans are exchanged under live->mutex and the subscription's; either is enough to read.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "live/live_internal.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* An ALTER between its check and its end. */
+struct schema_fence {
+    struct schema_fence *next;
+    struct table_id table;
+    const uint32_t *columns; /* ids; the ALTER's memory */
+    size_t column_count;
+};
+
+static bool schema_names_one(const struct live_plan *plan, const uint32_t *columns, size_t count)
+{
+    CHECK(plan->table != NULL);
+    for (uint32_t i = 0; i < plan->named_count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (plan->named[i] == columns[k])
+                return true;
+    return false;
+}
+
+bool schema_wait_for_fence(struct live *live, const struct live_plan *plan)
+{
+    bool waited = false, fenced = true;
+
+    CHECK(plan->table != NULL);
+    while (fenced) {
+        fenced = false;
+        for (const struct schema_fence *fence = live->fences; fence && !fenced; fence = fence->next)
+            fenced = fence->table.value == plan->table->id.value &&
+                     schema_names_one(plan, fence->columns, fence->column_count);
+        if (fenced)
+            pthread_cond_wait(&live->fence_gone, &live->mutex);
+        waited = waited || fenced;
+    }
+    return waited;
+}
+
+/* ---- the plan ---------------------------------------------------------------------------------
+ */
+
+enum status schema_rebind(const struct subscription *subscription, const struct live_plan *plan,
+                          const struct table *table, struct live_plan **out, struct error *err)
+{
+    const struct live_peer_options *peer = &subscription->peer->options;
+    struct sql_caller caller = {
+        .user = peer->user, .actor = peer->actor, .role = peer->role, .space = peer->space};
+
+    CHECK(table->id.value == plan->table->id.value);
+    return sql_live_rebind(subscription->live->options.engine, &caller, plan, table, out, err);
+}
+
+void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
+                     struct live_plan *plan)
+{
+    struct live_plan *former = plan;
+
+    CHECK(plan != from);
+    pthread_mutex_lock(&subscription->mutex);
+    if (subscription->plan == from && subscription->state != SUBSCRIPTION_CLOSED) {
+        former = subscription->plan;
+        subscription->plan = plan;
+        subscription->fingerprint = snapshot_fingerprint(subscription, plan);
+    }
+    pthread_mutex_unlock(&subscription->mutex);
+    live_plan_unref(former);
+}
+
+enum status schema_follow(struct subscription *subscription, const struct table *table,
+                          struct error *err)
+{
+    const struct live_plan *plan = subscription->plan;
+    struct live_plan *next = NULL;
+
+    CHECK(plan != NULL);
+    if (table->schema->version <= plan->table->schema->version)
+        return STATUS_OK;
+    enum status status = schema_rebind(subscription, plan, table, &next, err);
+    if (status == STATUS_OK)
+        schema_put_plan(subscription, plan, next);
+    return status;
+}
+
+/* ---- what an ALTER asks and tells -------------------------------------------------------------
+ */
+
+void live_alter_begin(struct live *live, struct table_id table, const uint32_t *column_ids,
+                      size_t column_count, struct arena *arena, struct sql_live_entry **entries,
+                      size_t *count)
+{
+    struct schema_fence *fence = mem_zalloc(sizeof *fence);
+    size_t capacity = 16, cursor = 0;
+    struct sql_live_entry *list = arena_array(arena, capacity, sizeof *list);
+    void *value;
+
+    *count = 0;
+    *fence = (struct schema_fence){
+        .table = table, .columns = column_ids, .column_count = column_count};
+    pthread_mutex_lock(&live->mutex);
+    fence->next = live->fences;
+    live->fences = fence;
+    while (map_next(&live->buckets, &cursor, NULL, &value)) {
+        const struct bucket *bucket = value;
+        if (bucket->subscriptions[0]->plan->table->id.value != table.value)
+            continue;
+        CHECK(bucket->count > 0);
+        for (size_t i = 0; i < bucket->count; i++) {
+            struct subscription *subscription = bucket->subscriptions[i];
+            if (!schema_names_one(subscription->plan, column_ids, column_count))
+                continue;
+            if (*count == capacity) {
+                list = arena_grow(arena, list, *count * sizeof *list, 2 * *count * sizeof *list);
+                capacity *= 2;
+            }
+            pthread_mutex_lock(&subscription->mutex);
+            live_entry_fill(subscription, arena, &list[(*count)++]);
+            pthread_mutex_unlock(&subscription->mutex);
+        }
+    }
+    pthread_mutex_unlock(&live->mutex);
+    *entries = list;
+}
+
+void live_alter_end(struct live *live, struct table_id table)
+{
+    struct schema_fence **place = &live->fences, *fence;
+
+    pthread_mutex_lock(&live->mutex);
+    while (*place && (*place)->table.value != table.value)
+        place = &(*place)->next;
+    fence = *place;
+    CHECK(fence != NULL); /* one ALTER of a table at a time */
+    *place = fence->next;
+    pthread_cond_broadcast(&live->fence_gone);
+    pthread_mutex_unlock(&live->mutex);
+    mem_free(fence);
+}
+
+/* The subscriptions on a table, each with a reference. */
+static struct subscription **schema_subscriptions(struct live *live, struct table_id table,
+                                                  size_t *count)
+{
+    struct subscription **list = NULL;
+    size_t cursor = 0, capacity = 0;
+    void *value;
+
+    *count = 0;
+    pthread_mutex_lock(&live->mutex);
+    while (map_next(&live->buckets, &cursor, NULL, &value)) {
+        const struct bucket *bucket = value;
+        CHECK(bucket->count > 0);
+        if (bucket->subscriptions[0]->plan->table->id.value != table.value)
+            continue;
+        if (*count + bucket->count > capacity) {
+            capacity = 2 * capacity + bucket->count;
+            list = mem_realloc(list, capacity * sizeof(struct subscription *));
+        }
+        for (size_t i = 0; i < bucket->count; i++)
+            list[(*count)++] = subscription_ref(bucket->subscriptions[i]);
+    }
+    pthread_mutex_unlock(&live->mutex);
+    return list;
+}
+
+static void schema_refresh(struct subscription *subscription, const struct table *table)
+{
+    struct live *live = subscription->live;
+    struct live_plan *plan, *next = NULL;
+    struct error error;
+
+    pthread_mutex_lock(&subscription->mutex);
+    CHECK(subscription->plan != NULL);
+    plan = live_plan_ref(subscription->plan);
+    pthread_mutex_unlock(&subscription->mutex);
+    if (plan->table != table) {
+        enum status status = schema_rebind(subscription, plan, table, &next, &error);
+        pthread_mutex_lock(&live->mutex);
+        if (status == STATUS_OK)
+            schema_put_plan(subscription, plan, next);
+        pthread_mutex_unlock(&live->mutex);
+        if (status != STATUS_OK)
+            subscription_close(subscription, subscription_error_code(status), error.message);
+    }
+    live_plan_unref(plan);
+}
+
+void live_table_changed(struct live *live, struct table_id table)
+{
+    struct view *view = view_acquire(live->options.store);
+    const struct table *newest = catalog_find_table_id(view_catalog(view), table);
+    size_t count = 0;
+    struct subscription **list = schema_subscriptions(live, table, &count);
+
+    CHECK(list != NULL || count == 0);
+    for (size_t i = 0; i < count; i++) {
+        if (newest) /* else: dropped already */
+            schema_refresh(list[i], newest);
+        subscription_unref(list[i]);
+    }
+    mem_free(list);
+    view_release(view);
+}

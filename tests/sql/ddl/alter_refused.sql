@@ -1,0 +1,107 @@
+CREATE NAMESPACE app;
+CREATE USER TABLE app.u (id INT PRIMARY KEY, room TEXT, a INT);
+CREATE SHARED TABLE app.s (id INT, part TEXT, a INT, PRIMARY KEY (id, part));
+ALTER TABLE app.nowhere ADD x INT;
+ALTER SHARED TABLE app.u ADD x INT;
+ALTER USER TABLE app.s ADD x INT;
+ALTER STREAM TABLE app.s ADD x INT;
+ALTER TABLE system.users ADD x INT;
+ALTER TABLE app.user.u ADD x INT;
+-- names
+ALTER TABLE app.u ADD room TEXT;
+ALTER TABLE app.u ADD _hidden TEXT;
+ALTER TABLE app.u ADD _seq BIGINT;
+ALTER TABLE app.u RENAME COLUMN room TO a;
+ALTER TABLE app.u RENAME COLUMN room TO _x;
+ALTER TABLE app.u RENAME COLUMN nowhere TO x;
+ALTER TABLE app.u RENAME COLUMN room TO room;
+ALTER TABLE app.u DROP COLUMN nowhere;
+ALTER TABLE app.u MODIFY nowhere INT;
+ALTER TABLE app.u ALTER nowhere SET NOT NULL;
+-- system columns
+ALTER TABLE app.u DROP COLUMN _seq;
+ALTER TABLE app.u RENAME COLUMN _updated TO x;
+ALTER TABLE app.u MODIFY _deleted INT;
+ALTER TABLE app.u ALTER _seq SET DEFAULT 1;
+-- the key
+ALTER TABLE app.s DROP COLUMN part;
+ALTER TABLE app.s MODIFY id BIGINT;
+ALTER TABLE app.s ALTER part TYPE VARCHAR(10);
+ALTER TABLE app.s ALTER id DROP NOT NULL;
+ALTER TABLE app.s MODIFY id INT NULL;
+ALTER TABLE app.s ADD k INT PRIMARY KEY;
+ALTER TABLE app.s ALTER id SET NOT NULL, MODIFY part TEXT DEFAULT 'p';
+INSERT INTO app.s (id, a) VALUES (1, 2);
+SELECT id, part, a FROM app.s;
+-- defaults
+ALTER TABLE app.u ADD x INT DEFAULT 'text';
+ALTER TABLE app.u ADD x TEXT DEFAULT SNOWFLAKE_ID();
+ALTER TABLE app.u ADD x VARCHAR(3) DEFAULT ULID();
+ALTER TABLE app.u ADD x INT DEFAULT nothing();
+ALTER TABLE app.u ADD x INT DEFAULT a;
+ALTER TABLE app.u ALTER a SET DEFAULT 'x';
+ALTER TABLE app.u ADD x SMALLINT DEFAULT 40000;
+-- options
+ALTER TABLE app.u SET ACCESS PUBLIC;
+ALTER TABLE app.u SET FLUSH POLICY ROWS 0;
+ALTER TABLE app.u SET FLUSH POLICY;
+ALTER TABLE app.u SET STORAGE local;
+ALTER TABLE app.u SET LOCATION 'x';
+ALTER TABLE app.u SET TTL '5s';
+ALTER TABLE app.s SET TBLPROPERTIES (COLOUR = 'red');
+ALTER TABLE app.s SET ACCESS SOMETIMES;
+ALTER TABLE app.s SET nothing;
+ALTER TABLE app.s SET ACCESS PUBLIC, SET ACCESS PRIVATE;
+-- what other databases have
+ALTER TABLE app.u RENAME TO v;
+ALTER TABLE app.u ADD CONSTRAINT c CHECK (a > 0);
+ALTER TABLE app.u ADD UNIQUE (a);
+ALTER TABLE app.u ADD x INT UNIQUE;
+ALTER TABLE app.u ADD x INT CHECK (x > 0);
+ALTER TABLE app.u ADD x INT REFERENCES app.s;
+ALTER TABLE app.u ADD PRIMARY KEY (a);
+ALTER TABLE app.u ADD FOREIGN KEY (a) REFERENCES app.s (id);
+ALTER TABLE app.u ADD x INT FIRST;
+ALTER TABLE app.u ADD x INT AFTER a;
+ALTER TABLE app.u DROP CONSTRAINT c;
+ALTER TABLE app.u DROP COLUMN a CASCADE;
+ALTER TABLE app.u ALTER a TYPE BIGINT USING a + 1;
+ALTER TABLE app.u CHANGE a b INT;
+ALTER TABLE app.u OWNER TO ann;
+-- syntax
+ALTER TABLE app.u;
+ALTER TABLE app.u ADD;
+ALTER TABLE app.u ADD x;
+ALTER TABLE app.u ADD x INT,;
+ALTER TABLE app.u ADD x INT DROP a;
+ALTER TABLE app.u DROP;
+ALTER TABLE app.u RENAME a;
+ALTER TABLE app.u MODIFY a;
+ALTER TABLE app.u ALTER a;
+ALTER TABLE app.u ALTER a SET;
+ALTER TABLE app.u NONSENSE;
+ALTER TABLE ADD x INT;
+ALTER app.u ADD x INT;
+SELECT count(*) FROM system.table_schemas WHERE namespace_id = 'app';
+-- options make no new version
+ALTER TABLE app.u SET FLUSH POLICY INTERVAL '5 minutes', SET DELETED_RETENTION '30d';
+ALTER TABLE app.u SET FLUSH_POLICY = 'rows:50';
+ALTER TABLE app.s SET TBLPROPERTIES (ACCESS_LEVEL = 'private'), SET DELETED_RETENTION 'off';
+SELECT table_name, current_schema_version, flush_policy, deleted_retention, access FROM system.tables WHERE namespace_id = 'app' ORDER BY table_name;
+ALTER TABLE app.s SET ACCESS LEVEL DBA, ADD COLUMN z INT;
+SELECT table_name, current_schema_version, access FROM system.tables WHERE namespace_id = 'app' ORDER BY table_name;
+-- who may
+--@ user ann user app
+ALTER TABLE u ADD x INT;
+ALTER TABLE nowhere ADD x INT;
+--@ user sam service app
+ALTER TABLE u ADD x INT;
+ALTER TABLE s ADD y INT;
+ALTER TABLE s SET ACCESS PUBLIC;
+--@ user dora dba app
+ALTER TABLE s SET ACCESS PUBLIC;
+--@ user sam service app
+ALTER TABLE s ADD y INT;
+--@ params 5
+ALTER TABLE s ADD p INT DEFAULT $1;
+EXPLAIN ALTER TABLE s ADD p INT;
