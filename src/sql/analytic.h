@@ -42,6 +42,7 @@ struct analytic_execution {
     struct sql_engine *engine;
     const struct sql_caller *caller;
     struct view *view;
+    int64_t now_us; /* of the statement; 0 = the moment it runs */
     struct arena *arena;
     const struct value *params;
     size_t param_count;

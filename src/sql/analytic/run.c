@@ -303,7 +303,8 @@ static enum status run_bind(struct run *run, struct error *err)
 {
     struct analytic_execution *execution = run->execution;
     const struct sql_caller *caller = execution->caller;
-    struct splice_context context = {.now_us = clock_now_us(),
+    struct splice_context context = {.now_us =
+                                         execution->now_us > 0 ? execution->now_us : clock_now_us(),
                                      .user = caller->user,
                                      .role = str_from_c(role_name(caller->role)),
                                      .table = run_append_table,

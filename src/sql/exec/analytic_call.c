@@ -77,6 +77,7 @@ void analytic_execution_init(struct sql_run *run, const struct value *params, ui
         .engine = run->engine,
         .caller = &run->caller,
         .view = run->view,
+        .now_us = run->now_us,
         .arena = &run->arena,
         .params = params,
         .param_count = param_count,

@@ -121,7 +121,7 @@ enum status dml_apply_set(struct sql_run *run, const struct table *table,
 
 /* ---- commit ---------------------------------------------------------------------------------- */
 
-static void dml_committed(struct commit_request *request)
+void dml_committed(struct commit_request *request)
 {
     struct sql_run *run = request->context;
 
@@ -153,17 +153,6 @@ static enum status dml_report(struct sql_run *run, uint64_t rows, struct error *
     if (plan->output.count > 0)
         return run_send_columns(run, plan->output.columns, plan->output.count, err);
     run->outcome.row_count = rows;
-    return STATUS_OK;
-}
-
-enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, struct error *err)
-{
-    if (count == 0)
-        return dml_report(run, 0, err);
-    CHECK(run->request.view == run->view);
-    run->request.ops = ops;
-    run->request.op_count = count;
-    run->submitted = true; /* sql_run_step does it last */
     return STATUS_OK;
 }
 
@@ -208,4 +197,21 @@ enum status dml_finish(struct sql_run *run, struct error *err)
             status = dml_return_row(run, &request->ops[i], values, err);
     CHECK(status != STATUS_STALE);
     return status;
+}
+
+enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, bool may_block,
+                       struct error *err)
+{
+    struct transaction *transaction = run_transaction(run);
+
+    if (count == 0)
+        return dml_report(run, 0, err);
+    CHECK(run->request.view == run->view);
+    run->request.ops = ops;
+    run->request.op_count = count;
+    run->submitted = transaction == NULL; /* sql_run_step does it last */
+    if (run->submitted)
+        return STATUS_OK;
+    enum status status = transaction_apply(transaction, &run->request, !may_block, err);
+    return status == STATUS_OK ? dml_finish(run, err) : status;
 }

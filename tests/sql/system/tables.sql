@@ -45,8 +45,6 @@ KILL LIVE QUERY 'c1-q1';
 KILL LIVE QUERY 'nope';
 KILL JOB 'job-1';
 KILL JOB 'nope';
-BEGIN;
-COMMIT;
 INSERT INTO system.users (user_id, username) VALUES ('x', 'x');
 SELECT * FROM system.logs;
 SELECT * FROM system.nope;
