@@ -95,6 +95,18 @@ enum status dml_check_not_null(const struct table_column *column, const struct v
                      STR_ARG(column->name));
 }
 
+/* Some messages name their parameter already. */
+static void dml_name_set(const struct sql_run *run, const struct table_column *column,
+                         uint32_t param, struct error *err)
+{
+    CHECK(param <= run->param_count);
+    if (param > 0 && param <= run->options.param_count &&
+        !str_starts_with(str_from_c(err->message), STR_LIT("parameter $")))
+        error_prefix(err, "parameter $%u (column \"%.*s\")", param, STR_ARG(column->name));
+    else
+        error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+}
+
 enum status dml_apply_set(struct sql_run *run, const struct table *table,
                           const struct plan_set *set, struct expr_context *context,
                           struct value *values, struct error *err)
@@ -110,7 +122,7 @@ enum status dml_apply_set(struct sql_run *run, const struct table *table,
         else
             status = expr_run(set->programs[i], context, target, err);
         if (status == STATUS_TYPE_MISMATCH || status == STATUS_CONSTRAINT_VIOLATION)
-            error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+            dml_name_set(run, column, set->params[i], err);
         if (status == STATUS_OK)
             status = dml_check_not_null(column, target, err);
         if (status != STATUS_OK)

@@ -238,7 +238,7 @@ enum { MODEL_KEYS = 512 };
 struct model_row {
     bool written, live;
     int64_t n, seq; /* seq 0: of the transaction whose view is read */
-    char key[64]; /* encoded */
+    char key[64];   /* encoded */
     size_t key_size;
 };
 

@@ -418,16 +418,15 @@ static void model_learn(struct model *model, int64_t index)
     struct row row;
 
     arena_init(&arena, 0);
-    struct scan_options options = {
-        .view = view,
-        .table = catalog_find_table_id(view_catalog(view), model->table),
-        .user = str_from_c(model->user),
-        .with_deleted = true,
-        .seq_after = -1,
-        .arena = &arena};
-    assert_int_equal(row_get_by_key(model->f->base.store, &options, model_key(model, index), &row,
-                                    &pin, &err),
-                     STATUS_OK);
+    struct scan_options options = {.view = view,
+                                   .table = catalog_find_table_id(view_catalog(view), model->table),
+                                   .user = str_from_c(model->user),
+                                   .with_deleted = true,
+                                   .seq_after = -1,
+                                   .arena = &arena};
+    assert_int_equal(
+        row_get_by_key(model->f->base.store, &options, model_key(model, index), &row, &pin, &err),
+        STATUS_OK);
     row_column(&row, 3, &arena, &seq);
     model->rows[index].seq = seq.integer;
     row_pin_release(model->f->base.store, &pin);
