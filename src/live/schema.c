@@ -112,8 +112,8 @@ void live_alter_begin(struct live *live, struct table_id table, const uint32_t *
     void *value;
 
     *count = 0;
-    *fence = (struct schema_fence){
-        .table = table, .columns = column_ids, .column_count = column_count};
+    *fence =
+        (struct schema_fence){.table = table, .columns = column_ids, .column_count = column_count};
     pthread_mutex_lock(&live->mutex);
     fence->next = live->fences;
     live->fences = fence;

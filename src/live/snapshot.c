@@ -49,8 +49,7 @@ static void snapshot_fail(struct subscription *subscription, enum status status,
         subscription_close(subscription, subscription_error_code(status), err->message);
 }
 
-uint64_t snapshot_fingerprint(const struct subscription *subscription,
-                              const struct live_plan *plan)
+uint64_t snapshot_fingerprint(const struct subscription *subscription, const struct live_plan *plan)
 {
     uint64_t hash = hash_bytes(plan->sql);
 
@@ -432,8 +431,8 @@ static enum status snapshot_open(struct subscription *subscription, struct error
     snapshot_rows_init(&snapshot->rows, subscription->has_options ? limit : 0);
     status = snapshot_follow(subscription, snapshot, snapshot->view, err);
     if (status == STATUS_OK)
-        status = snapshot_rows_read(subscription, snapshot->plan, snapshot->view, &snapshot->rows,
-                                    err);
+        status =
+            snapshot_rows_read(subscription, snapshot->plan, snapshot->view, &snapshot->rows, err);
     if (status != STATUS_OK) {
         snapshot_free(snapshot);
         return status;

@@ -146,8 +146,8 @@ static enum status snapshot_rows_take(const struct live_plan *plan, struct snaps
 }
 
 static enum status snapshot_rows_pass(struct subscription *subscription,
-                                      const struct live_plan *plan, const struct scan_options *base, struct snapshot_rows *rows,
-                                      struct error *err)
+                                      const struct live_plan *plan, const struct scan_options *base,
+                                      struct snapshot_rows *rows, struct error *err)
 {
     struct store *store = subscription->live->options.store;
     struct scan_options options = *base;

@@ -24,6 +24,7 @@
 #include "base/utf8.h"
 #include "session/session_internal.h"
 #include "sql/parser.h"
+#include "store/transaction.h"
 #include "wire/response.h"
 
 enum {
@@ -44,8 +45,9 @@ struct session_request {
     size_t statement_count, index;
     size_t column_count; /* of the open result */
     struct str space;
-    struct sql_run *run; /* loop thread makes and frees it */
-    enum sql_step step;  /* what a worker's last step gave */
+    struct sql_run *run;             /* loop thread makes and frees it */
+    struct transaction *transaction; /* open one; the present run's while there is one */
+    enum sql_step step;              /* what a worker's last step gave */
     struct task task;
     int64_t started_ns;
     uint64_t rows;
@@ -120,6 +122,7 @@ static double request_took_ms(const struct session_request *request)
 static void request_free(struct session_request *request)
 {
     CHECK(request->run == NULL);
+    transaction_end(request->transaction);
     arena_clear(&request->arena);
     buf_clear(&request->out);
     mem_free(request);
@@ -312,6 +315,7 @@ static void request_begin_statement(struct session_request *request)
         .sink = {.columns = request_columns, .row = request_row, .context = request},
         .resume = request_resume,
         .resume_context = request,
+        .transaction = &request->transaction,
     };
 
     CHECK(request->run == NULL && request->index < request->statement_count);
@@ -425,6 +429,13 @@ static void request_go_on(struct session_request *request)
         }
         if (!request_step(request))
             return;
+    }
+    if (request->transaction != NULL) {
+        (void)error_set(&gone, STATUS_INVALID_OPERATION,
+                        "the transaction was still open at the end of the request and was rolled "
+                        "back: COMMIT is missing");
+        request_fail(request, &gone, STR_EMPTY);
+        return;
     }
     wire_response_end(&request->response, request_took_ms(request));
     request_finish(request, STATUS_OK);

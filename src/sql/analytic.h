@@ -42,13 +42,13 @@ struct analytic_execution {
     struct sql_engine *engine;
     const struct sql_caller *caller;
     struct view *view;
+    int64_t now_us; /* of the statement; 0 = the moment it runs */
     struct arena *arena;
     const struct value *params;
     size_t param_count;
     struct sql_sink sink; /* ignored when explain */
     const atomic_bool *cancelled;
     int64_t deadline_ns;
-    int64_t now_us;      /* of the statement; 0 = now */
     uint64_t row_count;  /* out */
     struct buf *explain; /* non-NULL: describe the path instead of running (one line per step) */
     bool analyze;

@@ -164,6 +164,12 @@ enum status binder_authorize(const struct sql_engine *engine, const struct sql_c
 {
     CHECK(engine != NULL && caller != NULL && table != NULL && instance != NULL);
     *instance = STR_EMPTY;
+    if (caller->in_transaction &&
+        (table->kind == TABLE_KIND_STREAM || table->kind == TABLE_KIND_SYSTEM))
+        return error_set_at(err, STATUS_INVALID_OPERATION, position,
+                            "%s table \"%.*s.%.*s\" cannot be used inside a transaction",
+                            table->kind == TABLE_KIND_STREAM ? "stream" : "system",
+                            STR_ARG(table->space), STR_ARG(table->name));
     if (table->kind == TABLE_KIND_USER)
         return binder_authorize_user(caller, table, qualifier, position, instance, err);
     if (!str_is_empty(qualifier))

@@ -235,7 +235,8 @@ static enum status live_bind_output(struct live_builder *builder, struct error *
     return STATUS_OK;
 }
 
-/* ---- columns that the text names -------------------------------------------------------------- */
+/* ---- columns that the text names --------------------------------------------------------------
+ */
 
 static void live_add_named(struct live_builder *builder, struct str name)
 {
@@ -270,8 +271,7 @@ static void live_bind_named(struct live_builder *builder)
     struct live_plan *plan = builder->plan;
 
     CHECK(plan->named == NULL);
-    plan->named =
-        arena_array(plan->arena, plan->table->schema->column_count, sizeof(*plan->named));
+    plan->named = arena_array(plan->arena, plan->table->schema->column_count, sizeof(*plan->named));
     for (size_t i = 0; i < tree->item_count; i++)
         live_find_named(builder, tree->items[i].expr);
     live_find_named(builder, tree->where);

@@ -34,7 +34,11 @@ struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_opti
     run->text = options->text;
     run->outcome.as_user = options->caller.user;
     run->outcome.kind = "";
-    run->now_us = options->now_us != 0 ? options->now_us : clock_now_us();
+    run->caller.in_transaction = run_transaction(run) != NULL;
+    if (run->caller.in_transaction)
+        run->now_us = transaction_begun_us(*options->transaction);
+    else
+        run->now_us = options->now_us != 0 ? options->now_us : clock_now_us();
     if (engine->options.timeout_seconds > 0)
         run->deadline_ns =
             clock_monotonic_ns() + (int64_t)engine->options.timeout_seconds * 1000000000;
@@ -230,7 +234,8 @@ static enum status run_plan(struct sql_run *run, struct error *err)
     if (status != STATUS_OK)
         return status;
     if (run->view == NULL)
-        run->view = view_acquire(run->engine->store);
+        run->view = run_transaction(run) != NULL ? view_ref(transaction_view(run_transaction(run)))
+                                                 : view_acquire(run->engine->store);
     run->outcome.plan_cache_hit = false;
     if (!run_plan_cached(run)) {
         run_join_params(run, NULL, 0);
@@ -333,6 +338,7 @@ static enum sql_step run_end(struct sql_run *run, enum status status, struct err
     run->state = RUN_ENDED;
     if (status == STATUS_OK)
         return SQL_STEP_DONE;
+    transaction_abandon(run);
     run_translate(status, err);
     return SQL_STEP_FAILED;
 }
@@ -346,7 +352,8 @@ enum sql_step sql_run_step(struct sql_run *run, bool may_block)
     for (;;) {
         if (run->state == RUN_COMMITTING) {
             run->state = RUN_PLANNED;
-            status = dml_finish(run, err);
+            status = run->plan->kind == PLAN_STATEMENT ? transaction_finish(run, err)
+                                                       : dml_finish(run, err);
             if (status != STATUS_STALE || !run_retry(run))
                 return run_end(run, status, err);
             if (!may_block)

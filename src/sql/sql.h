@@ -22,6 +22,7 @@
 #include "store/store.h"
 
 struct sql_engine;
+struct transaction; /* store/transaction.h */
 
 struct sql_engine_options {
     struct store *store;
@@ -48,7 +49,8 @@ struct sql_caller {
     struct str user;  /* effective user: whose data */
     struct str actor; /* authenticated user */
     enum role role;
-    struct str space; /* default namespace; never empty */
+    struct str space;    /* default namespace; never empty */
+    bool in_transaction; /* set by the run */
 };
 
 struct sql_column {
@@ -88,6 +90,10 @@ struct sql_run_options {
     int64_t now_us; /* what NOW() and every stored time is; 0 = now */
     void (*resume)(void *context);
     void *resume_context;
+    /* Where BEGIN puts the transaction that the following runs take part in; NULL in it = none. A
+     * run that fails, COMMIT and ROLLBACK end it; what is left is the owner's to end. Outlives the
+     * runs, which come one after the other. */
+    struct transaction **transaction;
 };
 
 enum sql_step { SQL_STEP_DONE, SQL_STEP_FAILED, SQL_STEP_WORKER, SQL_STEP_COMMIT };

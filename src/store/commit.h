@@ -17,6 +17,8 @@ enum row_op_kind {
     ROW_OP_INSERT, /* `logic->resolve` may be NULL: fails with the duplicate-key error if a live row
                       exists */
     ROW_OP_CHANGE, /* UPDATE, DELETE, upsert: logic decides on the current row */
+    ROW_OP_STORE,  /* `bytes` of a transaction: TRANSACTION_CONFLICT unless `base_seq` is still the
+                      newest version */
 };
 
 enum row_verdict {
@@ -47,6 +49,8 @@ struct row_op {
     struct str key;
     struct value *values; /* INSERT: the proposed row, all user columns, cast and checked */
     const struct row_logic *logic;
+    struct str bytes; /* STORE: a version without number; the commit thread copies and stamps it */
+    int64_t base_seq; /* STORE: 0 = there was none */
     /* The row may be cold: what the preparing worker found at its view, and the segment list it
      * looked at. Filled by commit_lookup_cold. */
     bool cold_known;
@@ -60,7 +64,6 @@ struct row_op {
 
 enum commit_flag {
     COMMIT_KEEP_IMAGES = 1, /* fill old_bytes/new_bytes */
-    COMMIT_EXPECT_SEQ = 2,  /* reserved for transactions */
 };
 
 struct commit_request {

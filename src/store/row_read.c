@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "store/cold.h"
 #include "store/store_internal.h"
+#include "store/transaction/changes.h"
 
 #include <stdio.h>
 
@@ -89,12 +90,14 @@ void row_column(const struct row *row, uint32_t index, struct arena *arena, stru
         return;
     }
     struct row_header header = row_header_get(row->bytes);
+    bool is_committed = header.seq != ROW_SEQ_NONE;
     switch ((enum system_column)(index - count)) {
     case SYSTEM_COLUMN_SEQ:
-        *out = value_integer(VALUE_BIGINT, header.seq);
+        *out = is_committed ? value_integer(VALUE_BIGINT, header.seq) : value_null(VALUE_BIGINT);
         return;
     case SYSTEM_COLUMN_UPDATED:
-        *out = value_integer(VALUE_TIMESTAMP, header.updated);
+        *out = is_committed ? value_integer(VALUE_TIMESTAMP, header.updated)
+                            : value_null(VALUE_TIMESTAMP);
         return;
     case SYSTEM_COLUMN_DELETED:
         *out = value_boolean((header.flags & ROW_DELETED) != 0);
@@ -147,6 +150,14 @@ static enum status row_get_hot(struct store *store, const struct scan_options *o
         full[user.size] = ':';
     }
     memcpy(full + prefix, key.data, key.size);
+    if (options->view->changes != NULL) {
+        const struct overlay_entry *own =
+            changes_find(options->view->changes, table->rows, str_from(full, prefix + key.size));
+        if (own != NULL) {
+            *row = (struct row){.table = table, .key = key, .bytes = own->bytes};
+            return row_accept(table, &projections, options->arena, row, err);
+        }
+    }
     enum status status =
         kv_get(store->kv, table->rows, options->view->snapshot, str_from(full, prefix + key.size),
                options->cached_only ? KV_READ_CACHED : 0, &pin->hot, err);

@@ -10,6 +10,9 @@
  * touch no file, and a user with many segments reads one or two. Open cursors are kept sorted by
  * insertion: they are few, and runs of one segment stay in front.
  *
+ * At a transaction's view the hot side is itself a merge: the stored hot rows and those that the
+ * transaction has written, which hide a stored one of their key.
+ *
  * A scan over an instance without cold rows is a bare loop over the kv iterator; nothing is
  * allocated per row. Everything lies in the caller's arena. One thread at a time; the view is the
  * caller's.
@@ -19,6 +22,15 @@
 #include "store/cold.h"
 #include "store/hot.h"
 #include "store/store_internal.h"
+#include "store/transaction/changes.h"
+
+/* The hot side of a transaction's view: stored rows and its own, merged. */
+struct scan_changed {
+    struct changes_cursor own;
+    struct str own_key, own_bytes; /* the row it stands on; empty key = end */
+    struct str stored_key, stored_bytes;
+    bool own_consumed, stored_consumed;
+};
 
 struct scan {
     struct store *store;
@@ -27,6 +39,7 @@ struct scan {
     struct hot_cursor hot;
     struct str hot_key, hot_bytes; /* the row it stands on; empty key = end */
     bool hot_consumed;             /* that row was returned: step first */
+    struct scan_changed *changed;  /* NULL: no transaction */
     struct segment_list *list;
     struct cold_cursor_options cold;
     struct segment **waiting; /* segments not opened yet, next first */
@@ -113,6 +126,17 @@ static struct str scan_hot_bound(struct scan *scan, struct str bound, char separ
     return str_from(bytes, user.size + 1 + bound.size);
 }
 
+static void scan_open_changes(struct scan *scan)
+{
+    const struct scan_options *options = &scan->options;
+    struct key_range range = {scan->lower, scan->upper};
+
+    CHECK(options->view->changes != NULL);
+    scan->changed = arena_zalloc(options->arena, sizeof(*scan->changed));
+    changes_cursor_open(options->view->changes, options, &range, &scan->changed->own);
+    scan->changed->own_consumed = scan->changed->stored_consumed = true;
+}
+
 /* Number of hot rows, where it is worth a look-up: they end the walk over what a flush removed, and
  * tell a descending walk how to go. */
 static enum status scan_open_count(struct scan *scan, int64_t *rows, struct error *err)
@@ -162,6 +186,9 @@ static enum status scan_open_hot(struct scan *scan, struct error *err)
     if (status == STATUS_OK)
         hot_cursor_open(scan->store, &hot, &scan->hot);
     scan->hot_consumed = true;
+    if (options->view->changes != NULL &&
+        (options->table->kind == TABLE_KIND_USER || options->table->kind == TABLE_KIND_SHARED))
+        scan_open_changes(scan);
     return status;
 }
 
@@ -206,20 +233,6 @@ void scan_close(struct scan *scan)
 /* ---- the hot side
  * --------------------------------------------------------------------------------- */
 
-/* Makes the cursor stand on the next hot row. */
-static enum status scan_hot_step(struct scan *scan, struct error *err)
-{
-    CHECK(scan->store != NULL);
-    if (!scan->hot_consumed)
-        return STATUS_OK;
-    enum status status = hot_cursor_next(&scan->hot, &scan->hot_key, &scan->hot_bytes, err);
-    scan->hot_consumed = false;
-    return hot_translate(status, scan->options.table, err);
-}
-
-/* ---- the cold side
- * -------------------------------------------------------------------------------- */
-
 /* Whether `a` comes before `b` in the direction of the scan. */
 static bool scan_is_before(const struct scan *scan, struct str a, struct str b)
 {
@@ -227,6 +240,53 @@ static bool scan_is_before(const struct scan *scan, struct str a, struct str b)
     CHECK(a.size > 0 && b.size > 0);
     return scan->options.descending ? order > 0 : order < 0;
 }
+
+/* The next of the stored and the transaction's own rows; its own hides a stored one. */
+static enum status scan_hot_step_changed(struct scan *scan, struct error *err)
+{
+    struct scan_changed *changed = scan->changed;
+    enum status status = STATUS_OK;
+
+    CHECK(scan->hot_consumed);
+    if (changed->stored_consumed)
+        status = hot_cursor_next(&scan->hot, &changed->stored_key, &changed->stored_bytes, err);
+    if (status != STATUS_OK)
+        return hot_translate(status, scan->options.table, err);
+    if (changed->own_consumed &&
+        !changes_cursor_next(&changed->own, &changed->own_key, &changed->own_bytes))
+        changed->own_key = STR_EMPTY;
+    changed->stored_consumed = changed->own_consumed = false;
+    scan->hot_consumed = false;
+    if (changed->own_key.size == 0 ||
+        (changed->stored_key.size > 0 &&
+         scan_is_before(scan, changed->stored_key, changed->own_key))) {
+        scan->hot_key = changed->stored_key;
+        scan->hot_bytes = changed->stored_bytes;
+        changed->stored_consumed = true;
+        return STATUS_OK;
+    }
+    scan->hot_key = changed->own_key;
+    scan->hot_bytes = changed->own_bytes;
+    changed->own_consumed = true;
+    changed->stored_consumed = str_equal(changed->stored_key, changed->own_key);
+    return STATUS_OK;
+}
+
+/* Makes the cursor stand on the next hot row. */
+static enum status scan_hot_step(struct scan *scan, struct error *err)
+{
+    CHECK(scan->store != NULL);
+    if (!scan->hot_consumed)
+        return STATUS_OK;
+    if (scan->changed != NULL)
+        return scan_hot_step_changed(scan, err);
+    enum status status = hot_cursor_next(&scan->hot, &scan->hot_key, &scan->hot_bytes, err);
+    scan->hot_consumed = false;
+    return hot_translate(status, scan->options.table, err);
+}
+
+/* ---- the cold side
+ * -------------------------------------------------------------------------------- */
 
 /* open[0] has moved: puts it in its place again, or drops it at its end. */
 static void scan_cold_resort(struct scan *scan)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "store/cold.h"
 #include "store/store_internal.h"
+#include "store/transaction/changes.h"
 
 /* Hot rows looked at to find out whether any of them hides a cold one; with more the answer is
  * "yes", which only costs the reader an anti-join. */
@@ -42,6 +43,16 @@ static uint64_t scan_estimate_segment(const struct segment *segment,
     return rows;
 }
 
+/* Rows of the range that the view's own transaction has written. */
+static uint64_t scan_estimate_changes(const struct scan_options *options)
+{
+    struct changes_cursor cursor;
+
+    CHECK(options->view->changes != NULL);
+    changes_cursor_open(options->view->changes, options, &options->range, &cursor);
+    return cursor.end > cursor.first ? cursor.end - cursor.first : 0;
+}
+
 enum status scan_estimate(struct store *store, const struct scan_options *options,
                           struct scan_estimate *out, struct error *err)
 {
@@ -58,6 +69,8 @@ enum status scan_estimate(struct store *store, const struct scan_options *option
     if (status != STATUS_OK)
         return status;
     out->hot_rows = counters.buffered_rows > 0 ? (uint64_t)counters.buffered_rows : 0;
+    if (options->view->changes != NULL)
+        out->hot_rows += scan_estimate_changes(options);
     if (table->kind == TABLE_KIND_STREAM || options->hot_only)
         return STATUS_OK;
     status = scan_plan_list(store, options, &list, err);

@@ -18,6 +18,7 @@ struct commit_pipeline; /* commit.c */
 struct row_cache;       /* row_cache.h; store_open makes it with row_cache_new(row_cache_bytes) */
 struct recovery;        /* recovery.c: files that wait to be deleted */
 struct path_names;      /* path.h: file names given out */
+struct changes;         /* transaction/changes.h */
 
 struct store_spaces {
     struct kv_space *meta;      /* position and number reservations, format version */
@@ -33,6 +34,8 @@ struct view {
     struct kv_snapshot *snapshot;
     int64_t position;
     struct catalog *catalog;
+    struct view *base;       /* a transaction's view: the one it lies on, referenced; else NULL */
+    struct changes *changes; /* what the transaction has written, owned; else NULL */
 };
 
 struct store {
@@ -63,6 +66,8 @@ struct store {
 
 /* Commit thread: makes and publishes the next view. `catalog` moves. */
 void view_publish(struct store *store, int64_t position, struct catalog *catalog);
+/* A view that shows `changes` on top of `base`; both move. Not in the list: `base` is. */
+struct view *view_with_changes(struct view *base, struct changes *changes);
 /* store_close: gives up the newest view; no other may be held. */
 void view_publish_end(struct store *store);
 /* Position of the oldest view that is still held (the newest one at least). Any thread. */

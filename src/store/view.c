@@ -2,13 +2,15 @@
  * thread.
  *
  * The store holds a reference to the newest view, so view_acquire never finds it dead. The list
- * tells which files and dropped tables no reader can reach any more.
+ * tells which files and dropped tables no reader can reach any more. A transaction's view is not in
+ * it: it borrows everything from the view of its BEGIN, which it holds.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/store_internal.h"
+#include "store/transaction/changes.h"
 
 #include <errno.h>
 #include <time.h>
@@ -44,6 +46,21 @@ static void view_unlink(struct store *store, struct view *view)
     pthread_mutex_unlock(&store->view_mutex);
 }
 
+struct view *view_with_changes(struct view *base, struct changes *changes)
+{
+    struct view *view = mem_zalloc(sizeof(*view));
+
+    CHECK(base->changes == NULL && changes != NULL);
+    atomic_init(&view->refs, 1);
+    view->store = base->store;
+    view->snapshot = base->snapshot;
+    view->position = base->position;
+    view->catalog = base->catalog;
+    view->base = base;
+    view->changes = changes;
+    return view;
+}
+
 void view_release(struct view *view)
 {
     if (view == NULL)
@@ -53,6 +70,13 @@ void view_release(struct view *view)
     CHECK(before > 0);
     if (before > 1)
         return;
+    if (view->base != NULL) {
+        struct view *base = view->base;
+        changes_free(view->changes);
+        mem_free(view);
+        view_release(base); /* which has no base */
+        return;
+    }
     /* The snapshot goes first: who waits for the list may drop a space at once. */
     kv_snapshot_free(store->kv, view->snapshot);
     catalog_unref(view->catalog);

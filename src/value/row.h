@@ -29,6 +29,8 @@
 #include "value/value.h"
 
 enum { ROW_FORMAT_VERSION = 1, ROW_HEADER_BYTES = 24 };
+/* `_seq` of a version that is not committed: its number and time are not known yet. */
+enum { ROW_SEQ_NONE = 0 };
 
 enum row_flag {
     ROW_DELETED = 1, /* soft deleted; the last values are kept */

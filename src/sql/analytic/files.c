@@ -1,10 +1,10 @@
 /* files.c — the cold half of a table reference that reads its Parquet files directly, whatever
  * schema version they were written with (spec §6).
  *
- * A file has the column names and types of its version. Columns are found by id, so each version gets
- * a select list of its own that gives the newest columns: renamed ones under their new name, widened
- * ones cast, missing ones as the literal that rows older than the column show. Files with the same
- * list share one read_parquet; every further list is one more branch of the UNION ALL.
+ * A file has the column names and types of its version. Columns are found by id, so each version
+ * gets a select list of its own that gives the newest columns: renamed ones under their new name,
+ * widened ones cast, missing ones as the literal that rows older than the column show. Files with
+ * the same list share one read_parquet; every further list is one more branch of the UNION ALL.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
@@ -19,10 +19,10 @@ enum { FILES_GROUPS_MAX = 16 }; /* with more the merged scan is quicker */
 static void files_append_type(const struct data_type *type, struct buf *out)
 {
     static const char *const names[VALUE_TYPE_COUNT] = {
-        [VALUE_BOOLEAN] = "BOOLEAN", [VALUE_SMALLINT] = "SMALLINT", [VALUE_INT] = "INTEGER",
-        [VALUE_BIGINT] = "BIGINT",   [VALUE_FLOAT] = "FLOAT",       [VALUE_DOUBLE] = "DOUBLE",
-        [VALUE_DECIMAL] = "DECIMAL", [VALUE_TEXT] = "VARCHAR",      [VALUE_UUID] = "UUID",
-        [VALUE_JSON] = "JSON",       [VALUE_BYTES] = "BLOB",        [VALUE_DATE] = "DATE",
+        [VALUE_BOOLEAN] = "BOOLEAN", [VALUE_SMALLINT] = "SMALLINT",   [VALUE_INT] = "INTEGER",
+        [VALUE_BIGINT] = "BIGINT",   [VALUE_FLOAT] = "FLOAT",         [VALUE_DOUBLE] = "DOUBLE",
+        [VALUE_DECIMAL] = "DECIMAL", [VALUE_TEXT] = "VARCHAR",        [VALUE_UUID] = "UUID",
+        [VALUE_JSON] = "JSON",       [VALUE_BYTES] = "BLOB",          [VALUE_DATE] = "DATE",
         [VALUE_TIME] = "TIME",       [VALUE_TIMESTAMP] = "TIMESTAMP",
     };
 
@@ -234,8 +234,8 @@ void analytic_files_append(const struct analytic_files *files, bool hide_deleted
             buf_printf(out, "NOT \"_deleted\"%s", shadows != NULL ? " AND " : "");
         /* Of all formulations only NOT IN keeps filter and top-N pushdown into the files. */
         if (shadows != NULL)
-            buf_printf(out, "(%.*s) NOT IN (SELECT (%.*s) FROM hot_scan(%u))",
-                       STR_ARG(group->key), STR_ARG(key), *shadows);
+            buf_printf(out, "(%.*s) NOT IN (SELECT (%.*s) FROM hot_scan(%u))", STR_ARG(group->key),
+                       STR_ARG(key), *shadows);
     }
 }
 

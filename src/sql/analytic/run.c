@@ -189,11 +189,10 @@ static void run_append_table(void *context, uint32_t index, struct buf *out)
     if (bound->columnar && bound->with_hot)
         buf_append_str(out, STR_LIT(" UNION ALL "));
     if (bound->columnar)
-        analytic_files_append(&bound->groups,
-                              !reference->with_deleted && bound->files.deleted_rows > 0,
-                              bound->with_shadows ? &bound->shadows_index : NULL,
-                              analytic_files_key(bound->resolved.table, run->execution->arena),
-                              out);
+        analytic_files_append(
+            &bound->groups, !reference->with_deleted && bound->files.deleted_rows > 0,
+            bound->with_shadows ? &bound->shadows_index : NULL,
+            analytic_files_key(bound->resolved.table, run->execution->arena), out);
     buf_append_byte(out, ')');
     if (reference->alias.size > 0) {
         buf_append_str(out, STR_LIT(" AS "));

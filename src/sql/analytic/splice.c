@@ -161,6 +161,25 @@ static enum status splice_scan_param(struct splice_scan *scan, size_t param_coun
     return STATUS_OK;
 }
 
+/* B'…' and U&'…': DuckDB reads them as something else than PostgreSQL. */
+static enum status splice_scan_prefixed(struct splice_scan *scan, struct error *err)
+{
+    struct str rest =
+        str_from(scan->lexer.text.data + scan->token.end, scan->lexer.text.size - scan->token.end);
+    const char *what = NULL;
+
+    CHECK(scan->token.end <= scan->lexer.text.size);
+    if (splice_word_is(scan, &scan->token, "b") && str_starts_with(rest, STR_LIT("'")))
+        what = "B'…'";
+    if (splice_word_is(scan, &scan->token, "u") &&
+        (str_starts_with(rest, STR_LIT("&'")) || str_starts_with(rest, STR_LIT("&\""))))
+        what = "U&'…'";
+    if (what == NULL)
+        return STATUS_OK;
+    return error_set_at(err, STATUS_NOT_SUPPORTED, scan->token.start,
+                        "a literal %s is not supported in this version", what);
+}
+
 static enum status splice_scan_token(struct splice_scan *scan, size_t param_count,
                                      struct error *err)
 {
@@ -197,7 +216,7 @@ static enum status splice_scan_token(struct splice_scan *scan, size_t param_coun
         if (scan->previous.kind == TOKEN_CAST ||
             (scan->cast[scan->depth] && splice_word_is(scan, &scan->previous, "as")))
             return splice_scan_type(scan, err);
-        break;
+        return splice_scan_prefixed(scan, err);
     }
     return STATUS_OK;
 }

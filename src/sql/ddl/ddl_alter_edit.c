@@ -10,7 +10,7 @@
 #include "sql/ddl/ddl_alter.h"
 
 #include "base/check.h"
-#include "sql/system_scan.h"
+#include "sql/system/scan.h"
 #include "value/cast.h"
 #include "value/text.h"
 
@@ -528,7 +528,7 @@ enum status alter_edit(struct alter *alter, const struct table *table, struct ta
         copy = table_copy(table, false);
     }
     if (status == STATUS_OK)
-        status = alter_table_options(alter->tree, copy, err);
+        status = alter_table_options(alter->run->plan->tree->text, alter->tree, copy, err);
     if (status != STATUS_OK) {
         table_unref(copy);
         return status;

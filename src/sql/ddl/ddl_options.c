@@ -215,8 +215,8 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
     return STATUS_OK;
 }
 
-enum status alter_table_options(const struct ast_alter_table *tree, struct table *table,
-                                struct error *err)
+enum status alter_table_options(struct str text, const struct ast_alter_table *tree,
+                                struct table *table, struct error *err)
 {
     bool flush = false;
 
@@ -226,7 +226,7 @@ enum status alter_table_options(const struct ast_alter_table *tree, struct table
     if (flush)
         table->flush_rows = table->flush_interval_seconds = 0;
     for (size_t i = 0; i < tree->option_count; i++) {
-        enum status status = options_check_kind(&tree->options[i], table, err);
+        enum status status = options_check_kind(text, &tree->options[i], table, err);
         if (status == STATUS_OK)
             status = options_apply(table, &tree->options[i], err);
         if (status != STATUS_OK)

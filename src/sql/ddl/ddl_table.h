@@ -32,8 +32,9 @@ void column_keep_value(struct arena *arena, struct value *value);
 /* Checks the options against the table's kind and fills them in, defaults included. */
 enum status create_table_options(struct sql_run *run, const struct ast_create_table *tree,
                                  struct table *table, struct error *err) MUST_CHECK;
-/* The same for options that ALTER TABLE … SET gives; a flush policy replaces the former one. */
-enum status alter_table_options(const struct ast_alter_table *tree, struct table *table,
-                                struct error *err) MUST_CHECK;
+/* The same for options that ALTER TABLE … SET gives, at their places in `text`; a flush policy
+ * replaces the former one. */
+enum status alter_table_options(struct str text, const struct ast_alter_table *tree,
+                                struct table *table, struct error *err) MUST_CHECK;
 
 #endif

@@ -77,13 +77,13 @@ void analytic_execution_init(struct sql_run *run, const struct value *params, ui
         .engine = run->engine,
         .caller = &run->caller,
         .view = run->view,
+        .now_us = run->now_us,
         .arena = &run->arena,
         .params = params,
         .param_count = param_count,
         .sink = {.columns = analytic_sink_columns, .row = analytic_sink_row, .context = run},
         .cancelled = &run->cancelled,
         .deadline_ns = run->deadline_ns,
-        .now_us = run->now_us,
     };
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "value/cast.h"
+#include "value/row.h"
 
 /* ---- by our own programs --------------------------------------------------------------------- */
 
@@ -188,11 +189,11 @@ static enum status change_add_expected(struct sql_run *run, const struct value *
         status = table_encode_key(table, values, &run->key, err);
     if (status != STATUS_OK)
         return status;
-    CHECK(!seq.is_null);
+    CHECK(!seq.is_null || run_transaction(run) != NULL); /* a version of its own has no number */
     *expected = (struct change_expected){
         .logic = {.resolve = change_resolve_expected, .context = expected},
         .run = run,
-        .seq = seq.integer,
+        .seq = seq.is_null ? ROW_SEQ_NONE : seq.integer,
         .set = set,
     };
     return change_add(run, list, arena_copy(&run->arena, buf_str(&run->key)), &expected->logic,
@@ -246,5 +247,5 @@ enum status change_run(struct sql_run *run, bool may_block, struct error *err)
     }
     if (status != STATUS_OK)
         return status;
-    return dml_submit(run, list.ops, list.count, err);
+    return dml_submit(run, list.ops, list.count, may_block, err);
 }

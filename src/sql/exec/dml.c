@@ -95,6 +95,18 @@ enum status dml_check_not_null(const struct table_column *column, const struct v
                      STR_ARG(column->name));
 }
 
+/* Some messages name their parameter already. */
+static void dml_name_set(const struct sql_run *run, const struct table_column *column,
+                         uint32_t param, struct error *err)
+{
+    CHECK(param <= run->param_count);
+    if (param > 0 && param <= run->options.param_count &&
+        !str_starts_with(str_from_c(err->message), STR_LIT("parameter $")))
+        error_prefix(err, "parameter $%u (column \"%.*s\")", param, STR_ARG(column->name));
+    else
+        error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+}
+
 enum status dml_apply_set(struct sql_run *run, const struct table *table,
                           const struct plan_set *set, struct expr_context *context,
                           struct value *values, struct error *err)
@@ -110,7 +122,7 @@ enum status dml_apply_set(struct sql_run *run, const struct table *table,
         else
             status = expr_run(set->programs[i], context, target, err);
         if (status == STATUS_TYPE_MISMATCH || status == STATUS_CONSTRAINT_VIOLATION)
-            error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
+            dml_name_set(run, column, set->params[i], err);
         if (status == STATUS_OK)
             status = dml_check_not_null(column, target, err);
         if (status != STATUS_OK)
@@ -121,7 +133,7 @@ enum status dml_apply_set(struct sql_run *run, const struct table *table,
 
 /* ---- commit ---------------------------------------------------------------------------------- */
 
-static void dml_committed(struct commit_request *request)
+void dml_committed(struct commit_request *request)
 {
     struct sql_run *run = request->context;
 
@@ -153,17 +165,6 @@ enum status dml_report(struct sql_run *run, uint64_t rows, struct error *err)
     if (plan->output.count > 0)
         return run_send_columns(run, plan->output.columns, plan->output.count, err);
     run->outcome.row_count = rows;
-    return STATUS_OK;
-}
-
-enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, struct error *err)
-{
-    if (count == 0)
-        return dml_report(run, 0, err);
-    CHECK(run->request.view == run->view);
-    run->request.ops = ops;
-    run->request.op_count = count;
-    run->submitted = true; /* sql_run_step does it last */
     return STATUS_OK;
 }
 
@@ -208,4 +209,21 @@ enum status dml_finish(struct sql_run *run, struct error *err)
             status = dml_return_row(run, &request->ops[i], values, err);
     CHECK(status != STATUS_STALE);
     return status;
+}
+
+enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, bool may_block,
+                       struct error *err)
+{
+    struct transaction *transaction = run_transaction(run);
+
+    if (count == 0)
+        return dml_report(run, 0, err);
+    CHECK(run->request.view == run->view);
+    run->request.ops = ops;
+    run->request.op_count = count;
+    run->submitted = transaction == NULL; /* sql_run_step does it last */
+    if (run->submitted)
+        return STATUS_OK;
+    enum status status = transaction_apply(transaction, &run->request, !may_block, err);
+    return status == STATUS_OK ? dml_finish(run, err) : status;
 }

@@ -178,12 +178,12 @@ static enum status insert_op(struct sql_run *run, const struct insert_source *so
 }
 
 static enum status insert_finish(struct sql_run *run, struct row_op *ops, size_t count,
-                                 struct error *err)
+                                 bool may_block, struct error *err)
 {
     enum status status = count > 0 ? insert_check_twice(run, ops, count, err) : STATUS_OK;
 
     CHECK(ops != NULL || count == 0);
-    return status == STATUS_OK ? dml_submit(run, ops, count, err) : status;
+    return status == STATUS_OK ? dml_submit(run, ops, count, may_block, err) : status;
 }
 
 static enum status insert_rows(struct sql_run *run, bool may_block, struct error *err)
@@ -203,7 +203,8 @@ static enum status insert_rows(struct sql_run *run, bool may_block, struct error
         if (status == STATUS_OK && i % INSERT_CHECK_ROWS == INSERT_CHECK_ROWS - 1)
             status = run_check(run, err);
     }
-    return status == STATUS_OK ? insert_finish(run, ops, insert->row_count, err) : status;
+    return status == STATUS_OK ? insert_finish(run, ops, insert->row_count, may_block, err)
+                               : status;
 }
 
 /* ---- INSERT … SELECT ------------------------------------------------------------------------- */
@@ -258,7 +259,7 @@ static enum status insert_selected(struct sql_run *run, struct error *err)
             status = arena_check(&run->arena, err);
     }
     CHECK(insert->cells == NULL);
-    return status == STATUS_OK ? insert_finish(run, ops, rows.row_count, err) : status;
+    return status == STATUS_OK ? insert_finish(run, ops, rows.row_count, true, err) : status;
 }
 
 /* ---- system rows ----------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "catalog/system_tables.h"
 #include "sql/binder.h"
+#include "sql/syntax/lexer.h"
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -177,6 +178,7 @@ enum status plan_compile_set(struct plan_builder *builder, const struct ast_assi
     CHECK(out->count == 0);
     out->columns = arena_array(&builder->plan->arena, count, sizeof(*out->columns));
     out->programs = arena_array(&builder->plan->arena, count, sizeof(*out->programs));
+    out->params = arena_array(&builder->plan->arena, count, sizeof(*out->params));
     for (size_t i = 0; i < count; i++) {
         int index = plan_find_target(table, set[i].column);
         if (index < 0)
@@ -202,6 +204,8 @@ enum status plan_compile_set(struct plan_builder *builder, const struct ast_assi
         out->count++;
         if (set[i].value->kind == AST_DEFAULT)
             continue;
+        if (set[i].value->kind == AST_PARAM)
+            out->params[i] = set[i].value->param;
         status = plan_compile(builder, set[i].value, &column->type, &out->programs[i], err);
         if (status != STATUS_OK) {
             if (status == STATUS_TYPE_MISMATCH || status == STATUS_CONSTRAINT_VIOLATION)
@@ -251,7 +255,65 @@ static bool plan_hides_params(const struct plan *plan)
            (plan->kind == PLAN_CHANGE && !str_is_empty(plan->change.analytic_text));
 }
 
-static enum status plan_check_params(const struct plan *plan, bool built, struct error *err)
+static enum status plan_param_mismatch(uint32_t expected, const struct plan *plan,
+                                       struct error *err)
+{
+    CHECK(expected != plan->param_count);
+    return error_set(err, STATUS_INVALID_PARAMETER, "parameter mismatch: expected %u, got %u",
+                     expected, plan->param_count);
+}
+
+/* By the tokens alone; `seen` has a place for each parameter. */
+static enum status plan_mark_params(const struct plan *plan, struct str text, bool *seen,
+                                    struct error *err)
+{
+    struct lexer lexer;
+    struct token token;
+
+    CHECK(seen != NULL);
+    lexer_init(&lexer, text);
+    do {
+        token = lexer_next(&lexer);
+        if (token.kind == TOKEN_OTHER && str_equal(token_text(text, &token), STR_LIT("?"))) {
+            memset(seen, true, plan->param_count); /* refused with a hint where it is read */
+            return STATUS_OK;
+        }
+        if (token.kind != TOKEN_PARAM)
+            continue;
+        uint32_t number = token_param(text, &token);
+        if (number == 0 || number == UINT32_MAX)
+            return error_set_at(err, STATUS_INVALID_PARAMETER, token.start,
+                                "there is no parameter %.*s", STR_ARG(token_text(text, &token)));
+        if (number > plan->param_count)
+            return plan_param_mismatch(number, plan, err);
+        seen[number - 1] = true;
+    } while (token.kind != TOKEN_END && token.kind != TOKEN_ERROR);
+    return STATUS_OK;
+}
+
+static enum status plan_check_hidden_params(struct plan *plan, struct str text, struct error *err)
+{
+    bool *seen = arena_array(&plan->arena, plan->param_count + 1, sizeof(*seen));
+    enum status status = plan_mark_params(plan, text, seen, err);
+    uint32_t used = plan->param_count, gap = 0;
+
+    if (status != STATUS_OK)
+        return status;
+    while (used > 0 && !seen[used - 1])
+        used--;
+    if (used < plan->param_count)
+        return plan_param_mismatch(used, plan, err);
+    while (gap < used && seen[gap])
+        gap++;
+    CHECK(gap <= used);
+    if (gap < used)
+        return error_set(err, STATUS_INVALID_PARAMETER, "parameter $%u is used but $%u is not",
+                         used, gap + 1);
+    return STATUS_OK;
+}
+
+static enum status plan_check_params(struct plan *plan, struct str text, bool built,
+                                     struct error *err)
 {
     const struct ast_statement *tree = plan->tree;
     bool rows = tree->kind == AST_SELECT || tree->kind == AST_ANALYTIC ||
@@ -264,10 +326,11 @@ static enum status plan_check_params(const struct plan *plan, bool built, struct
                          "this kind of statement does not take parameters");
     if (!rows || tree->param_max == plan->param_count)
         return STATUS_OK;
-    if (tree->param_max < plan->param_count && (!built || plan_hides_params(plan)))
+    if (tree->param_max < plan->param_count && !built)
         return STATUS_OK;
-    return error_set(err, STATUS_INVALID_PARAMETER, "parameter mismatch: expected %u, got %u",
-                     tree->param_max, plan->param_count);
+    if (tree->param_max < plan->param_count && plan_hides_params(plan))
+        return plan_check_hidden_params(plan, text, err);
+    return plan_param_mismatch(tree->param_max, plan, err);
 }
 
 enum status plan_build(const struct plan_request *request, struct plan **out, struct error *err)
@@ -288,13 +351,13 @@ enum status plan_build(const struct plan_request *request, struct plan **out, st
     status = sql_parse(arena_copy(&plan->arena, request->text), &plan->arena, &plan->tree, err);
     if (status != STATUS_OK)
         goto out;
-    status = plan_check_params(plan, false, err);
+    status = plan_check_params(plan, request->text, false, err);
     if (status != STATUS_OK)
         goto out;
     status = plan_build_rows(&builder, err);
     if (status != STATUS_OK)
         goto out;
-    status = plan_check_params(plan, true, err);
+    status = plan_check_params(plan, request->text, true, err);
 out:
     if (status == STATUS_OK)
         *out = plan;

@@ -86,6 +86,7 @@ struct plan_set {
     uint32_t count;
     uint32_t *columns;
     struct expr_program **programs; /* NULL = DEFAULT */
+    uint32_t *params;               /* 1-based number of what is a bare parameter, else 0 */
 };
 
 struct plan_insert {

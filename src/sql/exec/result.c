@@ -11,6 +11,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* In a transaction the number and time of a row may not be known yet. */
+static const struct sql_column *run_pending_columns(struct sql_run *run,
+                                                    const struct sql_column *columns, size_t count)
+{
+    struct sql_column *copy = arena_array(&run->arena, count, sizeof(*copy));
+
+    CHECK(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = columns[i];
+        if (str_equal(copy[i].name, STR_LIT("_seq")) ||
+            str_equal(copy[i].name, STR_LIT("_updated")))
+            copy[i].not_null = false;
+    }
+    return copy;
+}
+
 enum status run_send_columns(struct sql_run *run, const struct sql_column *columns, size_t count,
                              struct error *err)
 {
@@ -19,6 +35,8 @@ enum status run_send_columns(struct sql_run *run, const struct sql_column *colum
     run->outcome.has_columns = true;
     if (run->options.sink.columns == NULL)
         return STATUS_OK;
+    if (run->caller.in_transaction)
+        columns = run_pending_columns(run, columns, count);
     return run->options.sink.columns(run->options.sink.context, columns, count, err);
 }
 

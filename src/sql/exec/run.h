@@ -10,6 +10,7 @@
 
 #include "sql/exec/plan.h"
 #include "store/commit.h"
+#include "store/transaction.h"
 
 enum run_state { RUN_NEW, RUN_PLANNED, RUN_COMMITTING, RUN_ENDED };
 
@@ -48,6 +49,12 @@ struct sql_run {
     bool expects_seq;
     struct buf key; /* scratch */
 };
+
+/* The open transaction this run takes part in, or NULL. */
+static inline struct transaction *run_transaction(const struct sql_run *run)
+{
+    return run->options.transaction != NULL ? *run->options.transaction : NULL;
+}
 
 /* ---- result ---------------------------------------------------------------------------------- */
 
@@ -170,8 +177,9 @@ enum status dml_apply_set(struct sql_run *run, const struct table *table,
                           struct value *values, struct error *err) MUST_CHECK;
 /* Readies run->request, before commit_lookup_cold is asked for its operations. */
 void dml_begin(struct sql_run *run);
-/* Queues run->request with these operations: run->submitted is set. */
-enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count,
+/* Queues run->request with these operations: run->submitted is set. In a transaction they are
+ * applied to it at once. */
+enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, bool may_block,
                        struct error *err) MUST_CHECK;
 /* Message and, with RETURNING, the columns. */
 enum status dml_report(struct sql_run *run, uint64_t rows, struct error *err) MUST_CHECK;
@@ -181,6 +189,19 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
                          struct error *err) MUST_CHECK;
 /* After the commit: message, RETURNING. STALE = prepare again. */
 enum status dml_finish(struct sql_run *run, struct error *err) MUST_CHECK;
+/* `done` of run->request: tells the owner of the run. */
+void dml_committed(struct commit_request *request);
+
+/* ---- transactions (sql/transaction.c) -------------------------------------------------------- */
+
+/* BEGIN, COMMIT, ROLLBACK. */
+enum status transaction_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
+/* COMMIT has come back. STALE = prepare again. */
+enum status transaction_finish(struct sql_run *run, struct error *err) MUST_CHECK;
+/* May this statement run inside a transaction? */
+enum status transaction_allows(const struct sql_run *run, struct error *err) MUST_CHECK;
+/* Rolls back what is open. */
+void transaction_abandon(struct sql_run *run);
 
 /* ---- other statements (statement.c dispatches) ----------------------------------------------- */
 

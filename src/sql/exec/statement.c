@@ -1,6 +1,6 @@
 /* statement.c — everything that is neither a query nor a change of rows goes from here to its file.
  *
- * USE and EXECUTE AS are answered at once; all else waits for a worker.
+ * USE, EXECUTE AS, BEGIN and the like are answered at once; all else waits for a worker.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"
@@ -169,17 +169,18 @@ static enum status statement_on_worker(struct sql_run *run, struct error *err)
 enum status statement_run(struct sql_run *run, bool may_block, struct error *err)
 {
     CHECK(run->plan->kind == PLAN_STATEMENT);
+    enum status status = transaction_allows(run, err);
+    if (status != STATUS_OK)
+        return status;
     switch (run->plan->tree->kind) {
     case AST_USE:
         return use_run(run, err);
     case AST_EXECUTE_AS:
         return execute_as_run(run, may_block, err);
     case AST_BEGIN:
-        return run_not_supported("BEGIN", err);
     case AST_COMMIT:
-        return run_not_supported("COMMIT", err);
     case AST_ROLLBACK:
-        return run_not_supported("ROLLBACK", err);
+        return transaction_run(run, may_block, err);
     default:
         return may_block ? statement_on_worker(run, err) : STATUS_WOULD_BLOCK;
     }

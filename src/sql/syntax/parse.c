@@ -97,6 +97,7 @@ static const struct refused refused_words[] = {
     {"replace", "REPLACE", "use INSERT … ON CONFLICT"},
     {"prepare", "PREPARE", "plans are cached; send parameters with the statement"},
     {"deallocate", "DEALLOCATE", NULL},
+    {"abort", "ABORT", "use ROLLBACK"},
     {"savepoint", "SAVEPOINT", NULL},
     {"release", "RELEASE SAVEPOINT", NULL},
     {"lock", "LOCK", NULL},
@@ -260,6 +261,15 @@ static enum status parse_transaction(struct parser *parser, enum ast_statement_k
         (void)parser_take(parser, KEYWORD_WORK);
     if (parser_is(parser, KEYWORD_TO) && kind == AST_ROLLBACK)
         return parser_not_supported(parser, "ROLLBACK TO SAVEPOINT", NULL);
+    if (kind != AST_BEGIN && parser_is(parser, KEYWORD_AND))
+        return parser_not_supported(parser, "AND CHAIN", NULL);
+    if (kind != AST_BEGIN && parser_is_word(parser, "prepared"))
+        return parser_not_supported(parser, "two-phase commit", NULL);
+    if (kind == AST_BEGIN &&
+        (parser_is_word(parser, "isolation") || parser_is_word(parser, "read") ||
+         parser_is(parser, KEYWORD_NOT) || parser_is_word(parser, "deferrable")))
+        return parser_not_supported(parser, "a transaction mode",
+                                    "every transaction reads the moment of its BEGIN");
     return STATUS_OK;
 }
 
@@ -467,6 +477,7 @@ static const struct statement_word {
     {KEYWORD_BEGIN, false, parse_begin},
     {KEYWORD_START, false, parse_start},
     {KEYWORD_COMMIT, false, parse_commit},
+    {KEYWORD_END, false, parse_commit},
     {KEYWORD_ROLLBACK, false, parse_rollback},
     {KEYWORD_FLUSH, false, parse_flush},
     {KEYWORD_STORAGE, false, parse_storage},

@@ -303,7 +303,7 @@ struct commit_pipeline *commit_new(struct store *store, struct catalog *catalog,
     buf_init(&pipeline->key);
     buf_init(&pipeline->row);
     map_init(&pipeline->instances);
-    pipeline->values = mem_calloc(LIMIT_TABLE_COLUMNS, sizeof(struct value));
+    commit_decider_init(&pipeline->decider, &pipeline->arena);
     pipeline->batch = kv_batch_new(store->kv);
     pipeline->synced_ms = clock_monotonic_ms();
     return pipeline;
@@ -332,7 +332,7 @@ void commit_free(struct commit_pipeline *pipeline)
     CHECK(pipeline->head == NULL);
     commit_instance_clear(pipeline);
     mem_free(pipeline->changes);
-    mem_free(pipeline->values);
+    commit_decider_clear(&pipeline->decider);
     buf_clear(&pipeline->key);
     buf_clear(&pipeline->row);
     overlay_clear(&pipeline->overlay);

@@ -56,58 +56,28 @@ static enum status commit_apply_cold(struct commit_row *row, const struct instan
     return STATUS_OK;
 }
 
-static enum status commit_apply_duplicate(const struct commit_row *row, struct error *err)
-{
-    struct buf text;
-
-    CHECK(row->current.is_live);
-    buf_init(&text);
-    table_describe_key(row->table, row->op->key, &text);
-    enum status status =
-        error_set(err, STATUS_CONSTRAINT_VIOLATION,
-                  "duplicate key value violates primary key unique constraint: key %.*s already "
-                  "exists",
-                  STR_ARG(buf_str(&text)));
-    buf_clear(&text);
-    return status;
-}
-
-/* What shall become of the row; ROW_PUT: `values` is what to put. */
-static enum status commit_apply_decide(struct commit_pipeline *pipeline, struct commit_row *row,
-                                       const struct value **values, struct error *err)
+/* ROW_OP_STORE: is the version the transaction saw still the newest? */
+static enum status commit_apply_base(struct commit_row *row, struct error *err)
 {
     const struct row_op *op = row->op;
-    bool has_logic = op->logic != NULL && op->logic->resolve != NULL;
+    bool exists = row->current.is_hot || row->current.is_cold;
+    int64_t seq = exists ? row_seq(row->current.bytes) : ROW_SEQ_NONE;
+    struct buf key;
 
-    CHECK(op->kind == ROW_OP_INSERT || op->kind == ROW_OP_CHANGE);
-    *values = pipeline->values;
-    if (op->kind == ROW_OP_INSERT && (!row->current.is_live || !has_logic)) {
-        CHECK(op->values != NULL);
-        if (row->current.is_live && row->table->kind != TABLE_KIND_SYSTEM)
-            return commit_apply_duplicate(row, err);
-        row->verdict = ROW_PUT;
-        *values = op->values;
+    CHECK(op->bytes.size >= ROW_HEADER_BYTES);
+    row->verdict = row_is_deleted(op->bytes) ? ROW_DELETE : ROW_PUT;
+    if (seq == op->base_seq)
         return STATUS_OK;
-    }
-    if (op->kind == ROW_OP_CHANGE && !row->current.is_live && op->values == NULL) {
-        row->verdict = ROW_KEEP;
-        return STATUS_OK;
-    }
-    if (!has_logic) { /* commit_delete_system */
-        CHECK(row->table->kind == TABLE_KIND_SYSTEM && row->current.is_live);
-        row->verdict = ROW_DELETE;
-        return STATUS_OK;
-    }
-    return commit_row_resolve(pipeline, row, err);
-}
-
-/* A verdict on a row that is not there would be a fault of the statement's logic. */
-static enum status commit_apply_verdict(const struct commit_row *row, struct error *err)
-{
-    CHECK(row->verdict <= ROW_DELETE);
-    if (row->verdict == ROW_DELETE && !row->current.is_live)
-        return error_set(err, STATUS_INTERNAL_ERROR, "delete of a row that does not exist");
-    return STATUS_OK;
+    buf_init(&key);
+    table_describe_key(row->table, op->key, &key);
+    enum status status =
+        error_set(err, STATUS_TRANSACTION_CONFLICT,
+                  "could not serialize access: key %.*s of \"%.*s.%.*s\" was changed since BEGIN; "
+                  "nothing was "
+                  "written, try again",
+                  STR_ARG(buf_str(&key)), STR_ARG(row->table->space), STR_ARG(row->table->name));
+    buf_clear(&key);
+    return status;
 }
 
 static enum status commit_apply_write(struct commit_pipeline *pipeline, struct commit_row *row,
@@ -115,13 +85,13 @@ static enum status commit_apply_write(struct commit_pipeline *pipeline, struct c
                                       const struct value *values, struct error *err)
 {
     const struct commit_current *current = &row->current;
-    bool is_shadow = current->is_cold ||
-                     (current->is_hot && (row_header_get(current->bytes).flags & ROW_SHADOW) != 0);
-    unsigned flags = is_shadow ? ROW_SHADOW : 0;
+    unsigned flags = commit_row_hides_cold(current) ? ROW_SHADOW : 0;
     struct str bytes;
 
     CHECK(entry != NULL && row->verdict != ROW_KEEP);
-    if (row->verdict == ROW_PUT)
+    if (row->op->kind == ROW_OP_STORE)
+        bytes = commit_row_stamp(pipeline, row, flags);
+    else if (row->verdict == ROW_PUT)
         bytes = commit_row_encode(pipeline, row, flags, values);
     else
         bytes = commit_row_bury(pipeline, row, flags);
@@ -139,7 +109,7 @@ static enum status commit_apply_row(struct commit_pipeline *pipeline, struct com
 {
     const struct row_op *op = row->op;
     struct commit_instance_entry *entry;
-    const struct value *values;
+    const struct value *values = NULL;
     enum status status;
 
     if (row->table->kind == TABLE_KIND_USER) {
@@ -156,10 +126,10 @@ static enum status commit_apply_row(struct commit_pipeline *pipeline, struct com
         status = commit_instance_get(pipeline, row->table, op->user, &entry, err);
     if (status == STATUS_OK && !row->current.is_hot)
         status = commit_apply_cold(row, &entry->record, err);
-    if (status == STATUS_OK)
-        status = commit_apply_decide(pipeline, row, &values, err);
-    if (status == STATUS_OK)
-        status = commit_apply_verdict(row, err);
+    if (status == STATUS_OK && op->kind == ROW_OP_STORE)
+        status = commit_apply_base(row, err);
+    else if (status == STATUS_OK)
+        status = commit_row_decide(&pipeline->decider, row, &values, err);
     if (status != STATUS_OK || row->verdict == ROW_KEEP)
         return status;
     return commit_apply_write(pipeline, row, entry, values, err);
@@ -175,9 +145,7 @@ static enum status commit_apply_system(struct commit_pipeline *pipeline, struct 
     buf_append_str(&pipeline->key, row->op->key);
     enum status status = commit_row_load(pipeline, row, err);
     if (status == STATUS_OK)
-        status = commit_apply_decide(pipeline, row, &values, err);
-    if (status == STATUS_OK)
-        status = commit_apply_verdict(row, err);
+        status = commit_row_decide(&pipeline->decider, row, &values, err);
     if (status != STATUS_OK || row->verdict == ROW_KEEP)
         return status;
     if (row->verdict == ROW_PUT)

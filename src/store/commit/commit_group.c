@@ -241,7 +241,7 @@ static void commit_group_begin(struct commit_pipeline *pipeline)
     pipeline->change_count = 0;
     pipeline->group_first = pipeline->position;
     pipeline->group_bytes = 0;
-    pipeline->projection = NULL;
+    pipeline->decider.projection = NULL;
 }
 
 /* The write failed: whoever was to be acknowledged hears it instead. */

@@ -15,6 +15,7 @@
 #include "store/feed.h"
 #include "store/instance.h"
 #include "store/store_internal.h"
+#include "value/row.h"
 
 enum {
     COMMIT_GROUP_REQUESTS_MAX = 4096,
@@ -32,6 +33,17 @@ enum {
 #define META_SEQ_RESERVED "seq_reserved" /* i64: no _seq above it was ever used */
 #define META_ID_RESERVED "id_reserved"   /* i64: ms since 1970, likewise for snowflakes */
 #define META_NEXT_TABLE "next_table"     /* u64: id of the next table */
+
+/* What deciding about rows needs; the group has one, and so has every transaction. */
+struct commit_decider {
+    struct arena *arena;                     /* of projections */
+    struct value *values;                    /* scratch of resolve, LIMIT_TABLE_COLUMNS */
+    const struct row_projection *projection; /* the one used last */
+    const struct table *projection_table;
+    uint32_t projection_version;
+};
+void commit_decider_init(struct commit_decider *decider, struct arena *arena);
+void commit_decider_clear(struct commit_decider *decider);
 
 /* One cached instance. Streams are counted in memory only. */
 struct commit_instance_entry {
@@ -79,11 +91,8 @@ struct commit_pipeline {
     size_t change_count, change_capacity;
     int64_t group_first; /* position before the group */
     size_t group_bytes;
-    struct buf key, row;                     /* scratch */
-    struct value *values;                    /* scratch of resolve, LIMIT_TABLE_COLUMNS */
-    const struct row_projection *projection; /* the one used last in this group */
-    const struct table *projection_table;
-    uint32_t projection_version;
+    struct buf key, row;           /* scratch */
+    struct commit_decider decider; /* its arena is the group's */
 
     /* The request. */
     uint64_t serial;
@@ -135,6 +144,13 @@ struct commit_current {
     bool is_live; /* neither absent nor deleted */
 };
 
+/* Must a new version carry ROW_SHADOW? */
+static inline bool commit_row_hides_cold(const struct commit_current *current)
+{
+    return current->is_cold ||
+           (current->is_hot && (row_header_get(current->bytes).flags & ROW_SHADOW) != 0);
+}
+
 /* One row change in the making. */
 struct commit_row {
     struct commit_request *request;
@@ -148,15 +164,22 @@ struct commit_row {
 /* From the overlay, else the store: is_hot. Reads the key that stands in pipeline->key. */
 enum status commit_row_load(struct commit_pipeline *pipeline, struct commit_row *row,
                             struct error *err) MUST_CHECK;
-/* Asks the logic, with `values` of pipeline->values. */
-enum status commit_row_resolve(struct commit_pipeline *pipeline, struct commit_row *row,
+/* Asks the logic, with the decider's `values`. */
+enum status commit_row_resolve(struct commit_decider *decider, struct commit_row *row,
                                struct error *err) MUST_CHECK;
+/* What shall become of the row (not of an event): row->verdict; ROW_PUT: *values is what to put.
+ * Duplicate keys are refused. */
+enum status commit_row_decide(struct commit_decider *decider, struct commit_row *row,
+                              const struct value **values, struct error *err) MUST_CHECK;
 /* Bytes of a new version with the next _seq; lie in the group's arena. */
 struct str commit_row_encode(struct commit_pipeline *pipeline, const struct commit_row *row,
                              unsigned flags, const struct value *values);
 /* The last version with ROW_DELETED and the next _seq. */
 struct str commit_row_bury(struct commit_pipeline *pipeline, const struct commit_row *row,
                            unsigned flags);
+/* A version that a transaction made, with the next _seq. */
+struct str commit_row_stamp(struct commit_pipeline *pipeline, const struct commit_row *row,
+                            unsigned flags);
 /* Enters the new version under pipeline->key (deletes the key unless `keep`), tells the feed,
  * counts. */
 enum status commit_row_put(struct commit_pipeline *pipeline, struct commit_row *row,

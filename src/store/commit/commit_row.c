@@ -50,22 +50,36 @@ enum status commit_row_load(struct commit_pipeline *pipeline, struct commit_row 
     return STATUS_OK;
 }
 
+void commit_decider_init(struct commit_decider *decider, struct arena *arena)
+{
+    CHECK(arena != NULL);
+    *decider = (struct commit_decider){.arena = arena};
+    decider->values = mem_calloc(LIMIT_TABLE_COLUMNS, sizeof(struct value));
+}
+
+void commit_decider_clear(struct commit_decider *decider)
+{
+    CHECK(decider != NULL);
+    mem_free(decider->values);
+    *decider = (struct commit_decider){.values = NULL};
+}
+
 /* From the version the bytes were written with to the newest. */
-static const struct row_projection *commit_row_projection(struct commit_pipeline *pipeline,
+static const struct row_projection *commit_row_projection(struct commit_decider *decider,
                                                           const struct table *table,
                                                           uint32_t version)
 {
     CHECK(table->schema != NULL);
-    if (pipeline->projection == NULL || pipeline->projection_table != table ||
-        pipeline->projection_version != version) {
-        pipeline->projection = row_project(table, version, &pipeline->arena);
-        pipeline->projection_table = table;
-        pipeline->projection_version = version;
+    if (decider->projection == NULL || decider->projection_table != table ||
+        decider->projection_version != version) {
+        decider->projection = row_project(table, version, decider->arena);
+        decider->projection_table = table;
+        decider->projection_version = version;
     }
-    return pipeline->projection;
+    return decider->projection;
 }
 
-enum status commit_row_resolve(struct commit_pipeline *pipeline, struct commit_row *row,
+enum status commit_row_resolve(struct commit_decider *decider, struct commit_row *row,
                                struct error *err)
 {
     const struct row_op *op = row->op;
@@ -76,16 +90,72 @@ enum status commit_row_resolve(struct commit_pipeline *pipeline, struct commit_r
     row->verdict = ROW_KEEP;
     if (row->current.is_live) {
         uint32_t version = row_layout_version(current.bytes);
-        current.projection = commit_row_projection(pipeline, row->table, version);
+        current.projection = commit_row_projection(decider, row->table, version);
         if (current.projection == NULL)
             return commit_row_translate(STATUS_CORRUPT, err);
     } else {
         CHECK(op->values != NULL);
         row->verdict = ROW_PUT;
-        memcpy(pipeline->values, op->values, count * sizeof(struct value));
+        memcpy(decider->values, op->values, count * sizeof(struct value));
     }
     return op->logic->resolve(op->logic->context, row->current.is_live ? &current : NULL,
-                              row->request->arena, &row->verdict, pipeline->values, err);
+                              row->request->arena, &row->verdict, decider->values, err);
+}
+
+static enum status commit_row_duplicate(const struct commit_row *row, struct error *err)
+{
+    struct buf text;
+
+    CHECK(row->current.is_live);
+    buf_init(&text);
+    table_describe_key(row->table, row->op->key, &text);
+    enum status status =
+        error_set(err, STATUS_CONSTRAINT_VIOLATION,
+                  "duplicate key value violates primary key unique constraint: key %.*s already "
+                  "exists",
+                  STR_ARG(buf_str(&text)));
+    buf_clear(&text);
+    return status;
+}
+
+static enum status commit_row_verdict(struct commit_decider *decider, struct commit_row *row,
+                                      const struct value **values, struct error *err)
+{
+    const struct row_op *op = row->op;
+    bool has_logic = op->logic != NULL && op->logic->resolve != NULL;
+
+    CHECK(op->kind == ROW_OP_INSERT || op->kind == ROW_OP_CHANGE);
+    *values = decider->values;
+    if (op->kind == ROW_OP_INSERT && (!row->current.is_live || !has_logic)) {
+        CHECK(op->values != NULL);
+        if (row->current.is_live && row->table->kind != TABLE_KIND_SYSTEM)
+            return commit_row_duplicate(row, err);
+        row->verdict = ROW_PUT;
+        *values = op->values;
+        return STATUS_OK;
+    }
+    if (op->kind == ROW_OP_CHANGE && !row->current.is_live && op->values == NULL) {
+        row->verdict = ROW_KEEP;
+        return STATUS_OK;
+    }
+    if (!has_logic) { /* commit_delete_system */
+        CHECK(row->table->kind == TABLE_KIND_SYSTEM && row->current.is_live);
+        row->verdict = ROW_DELETE;
+        return STATUS_OK;
+    }
+    return commit_row_resolve(decider, row, err);
+}
+
+enum status commit_row_decide(struct commit_decider *decider, struct commit_row *row,
+                              const struct value **values, struct error *err)
+{
+    enum status status = commit_row_verdict(decider, row, values, err);
+
+    CHECK(status != STATUS_OK || row->verdict <= ROW_DELETE);
+    /* A verdict on a row that is not there would be a fault of the statement's logic. */
+    if (status == STATUS_OK && row->verdict == ROW_DELETE && !row->current.is_live)
+        return error_set(err, STATUS_INTERNAL_ERROR, "delete of a row that does not exist");
+    return status;
 }
 
 static struct row_header commit_row_header(struct commit_pipeline *pipeline,
@@ -125,6 +195,21 @@ struct str commit_row_bury(struct commit_pipeline *pipeline, const struct commit
     header.layout_version = row_layout_version(row->current.bytes); /* its values stay */
     row_header_set(bytes, &header);
     return str_from(bytes, size);
+}
+
+struct str commit_row_stamp(struct commit_pipeline *pipeline, const struct commit_row *row,
+                            unsigned flags)
+{
+    struct str made = row->op->bytes;
+    unsigned deleted = row_is_deleted(made) ? ROW_DELETED : 0;
+    struct row_header header = commit_row_header(pipeline, row->table, flags | deleted);
+    char *bytes = arena_alloc(&pipeline->arena, made.size);
+
+    CHECK(made.size >= ROW_HEADER_BYTES && row_seq(made) == ROW_SEQ_NONE);
+    memcpy(bytes, made.data, made.size);
+    header.layout_version = row_layout_version(made);
+    row_header_set(bytes, &header);
+    return str_from(bytes, made.size);
 }
 
 static void commit_row_tell_feed(struct commit_pipeline *pipeline, const struct commit_row *row,

@@ -48,7 +48,7 @@ static enum status commit_stream_delete(struct commit_pipeline *pipeline, struct
     enum status status = commit_row_load(pipeline, row, err);
     if (status != STATUS_OK || !row->current.is_live)
         return status;
-    status = commit_row_resolve(pipeline, row, err);
+    status = commit_row_resolve(&pipeline->decider, row, err);
     if (status != STATUS_OK || row->verdict == ROW_KEEP)
         return status;
     if (row->verdict != ROW_DELETE)

@@ -45,8 +45,6 @@ KILL LIVE QUERY 'c1-q1';
 KILL LIVE QUERY 'nope';
 KILL JOB 'job-1';
 KILL JOB 'nope';
-BEGIN;
-COMMIT;
 SELECT * FROM system.nope;
 USE shop;
 USE nope;

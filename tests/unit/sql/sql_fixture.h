@@ -25,6 +25,7 @@
 #include "store/commit.h"
 #include "store/ddl.h"
 #include "store/flush.h"
+#include "store/transaction.h"
 #include "value/text.h"
 
 #include <dirent.h>
@@ -275,6 +276,7 @@ struct fixture_call {
     struct str text;
     const struct value *params;
     size_t param_count;
+    struct transaction **transaction; /* NULL: BEGIN is not possible */
 };
 
 static enum status fixture_columns(void *context, const struct sql_column *columns, size_t count,
@@ -346,7 +348,8 @@ static inline void fixture_run(struct sql_fixture *fixture, const struct fixture
         .param_count = call->param_count,
         .sink = {.columns = fixture_columns, .row = fixture_row, .context = result},
         .resume = fixture_resume,
-        .resume_context = &resumed};
+        .resume_context = &resumed,
+        .transaction = call->transaction};
     struct sql_run *run = sql_run_new(fixture->engine, &options);
     for (;;) {
         enum sql_step step = sql_run_step(run, may_block);

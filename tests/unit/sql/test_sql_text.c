@@ -7,6 +7,8 @@
  *   --@ user ann [role] [namespace]   who runs what follows (root system default at the start)
  *   --@ cold                          flushes every table, so that all rows lie in segments
  *   --@ params 1 'x' 2.5 true NULL    parameters of the next statement
+ *   --@ request 2                     what follows belongs to another request (1 at the start),
+ * with a transaction of its own
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql_fixture.h"
@@ -20,7 +22,7 @@
 #define KALAM_SQL_TESTS "tests/sql"
 #endif
 
-enum { CASES_MAX = 512, PARAMS_MAX = 16, CASE_BYTES_MAX = 1 << 20 };
+enum { CASES_MAX = 512, PARAMS_MAX = 16, REQUESTS_MAX = 4, CASE_BYTES_MAX = 1 << 20 };
 
 static char *case_paths[CASES_MAX];
 static size_t case_count;
@@ -32,6 +34,8 @@ struct text_case {
     struct buf out;
     struct value params[PARAMS_MAX];
     size_t param_count;
+    struct transaction *transactions[REQUESTS_MAX];
+    size_t request;
     struct arena arena;
 };
 
@@ -108,6 +112,12 @@ static void case_directive(struct text_case *c, struct str line)
         case_cold(c);
     } else if (str_equal(word, STR_LIT("params"))) {
         case_params(c, rest);
+    } else if (str_equal(word, STR_LIT("request"))) {
+        int64_t number = 0;
+        assert_true(str_to_int64(case_word(&rest), &number) && number > 0 &&
+                    number <= REQUESTS_MAX);
+        c->request = (size_t)number - 1;
+        buf_printf(&c->out, "-- request %d\n\n", (int)number);
     } else if (str_equal(word, STR_LIT("live"))) {
         c->fixture.live_count = 1;
     } else {
@@ -117,8 +127,11 @@ static void case_directive(struct text_case *c, struct str line)
 
 static void case_statement(struct text_case *c, struct str text)
 {
-    struct fixture_call call = {
-        .caller = c->caller, .text = text, .params = c->params, .param_count = c->param_count};
+    struct fixture_call call = {.caller = c->caller,
+                                .text = text,
+                                .params = c->params,
+                                .param_count = c->param_count,
+                                .transaction = &c->transactions[c->request]};
     struct fixture_result result;
 
     buf_printf(&c->out, "> %.*s\n", STR_ARG(str_trim(text)));
@@ -203,6 +216,9 @@ static void case_run(const char *path)
     fixture_check(file_read_all(path, CASE_BYTES_MAX, &text, &err), &err, path);
     fixture_open(&c.fixture, true);
     case_run_text(&c, buf_str(&text));
+    for (size_t i = 0; i < REQUESTS_MAX; i++)
+        if (c.transactions[i] != NULL)
+            fail_msg("%s: a transaction of request %zu is still open", path, i + 1);
     fixture_close(&c.fixture);
     buf_append_byte(&c.out, '\0');
     case_compare(path, str_from(c.out.data, c.out.size - 1));
