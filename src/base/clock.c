@@ -6,7 +6,6 @@
 #include "base/check.h"
 
 #include <stdatomic.h>
-#include <time.h>
 
 static _Atomic int64_t clock_fake_us = -1; /* -1: the real clock */
 
@@ -44,6 +43,14 @@ int64_t clock_thread_cpu_us(void)
 
     CHECK(used_ns >= 0);
     return used_ns / 1000;
+}
+
+struct timespec clock_deadline(int64_t in_ms)
+{
+    CHECK(in_ms >= 0);
+    int64_t at_ns = clock_monotonic_ns() + in_ms * 1000000;
+    return (struct timespec){.tv_sec = (time_t)(at_ns / 1000000000),
+                             .tv_nsec = (long)(at_ns % 1000000000)};
 }
 
 void clock_fake(int64_t now_us)

@@ -481,13 +481,7 @@ enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err)
     CHECK(timeout_ms >= 0);
     if (status != STATUS_OK)
         return status;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    until = clock_deadline(timeout_ms);
     pthread_mutex_lock(&jobs->mutex);
     while (jobs->first != NULL && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&jobs->changed, &jobs->mutex, &until);

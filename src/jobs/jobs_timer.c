@@ -149,14 +149,8 @@ static void jobs_timer_day(struct jobs *jobs, int64_t *day)
 /* False when the jobs stop. */
 static bool jobs_timer_sleep(struct jobs *jobs)
 {
-    struct timespec until;
+    struct timespec until = clock_deadline(JOBS_TICK_MS);
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += JOBS_TICK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&jobs->mutex);
     int waited = 0;
     while (!jobs->stopping && waited == 0)

@@ -8,12 +8,12 @@
 #include "store/feed.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/feed_internal.h"
 #include "store/store_internal.h"
 
 #include <errno.h>
-#include <time.h>
 
 enum { FEED_SLOTS_MIN = 64 };
 
@@ -287,17 +287,10 @@ void feed_unfollow(struct feed_cursor *cursor)
 static void feed_wait(struct feed_cursor *cursor, int timeout_ms)
 {
     struct feed *feed = cursor->feed;
-    struct timespec until;
+    struct timespec until = clock_deadline(timeout_ms);
     int waited = 0;
 
     CHECK(timeout_ms >= 0);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     while ((cursor->paused || cursor->number == feed->next_number) &&
            cursor->wakes == feed->wakes && !feed->stopped && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&feed->changed, &feed->mutex, &until);

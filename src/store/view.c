@@ -149,17 +149,10 @@ int64_t view_oldest_position(struct store *store)
 
 bool view_wait_released(struct store *store, int64_t position, int timeout_ms)
 {
-    struct timespec until;
+    struct timespec until = clock_deadline(timeout_ms);
     int waited = 0;
 
     CHECK(timeout_ms >= 0);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&store->view_mutex);
     while (store->view_oldest->position < position && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&store->view_freed, &store->view_mutex, &until);
