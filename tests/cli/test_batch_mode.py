@@ -93,11 +93,14 @@ def test_stdin(cli):
 
 def test_transaction_is_one_request(cli, server):
     cli.ok("-c", "CREATE SHARED TABLE shop.tx (id BIGINT PRIMARY KEY)")
-    done = cli.run("-c", "BEGIN; INSERT INTO shop.tx VALUES (1); COMMIT; SELECT count(*) AS n FROM shop.tx")
-    if done.returncode == 0:
-        assert server.client().value("SELECT count(*) FROM shop.tx") == "1"
-    else:  # refused as a whole, clearly
-        assert "not supported" in done.stderr and server.client().value("SELECT count(*) FROM shop.tx") == "0"
+    out = cli.ok("-c", "BEGIN; INSERT INTO shop.tx VALUES (1); COMMIT; SELECT count(*) AS n FROM shop.tx")
+    assert "Transaction committed" in out and server.client().value("SELECT count(*) FROM shop.tx") == "1"
+    done = cli.run("-c", "BEGIN; INSERT INTO shop.tx VALUES (2); INSERT INTO shop.tx VALUES (1); COMMIT")
+    assert done.returncode == 1 and "already exists" in done.stderr
+    done = cli.run(stdin="BEGIN;\nINSERT INTO shop.tx VALUES (2);\n")
+    assert done.returncode == 1 and "COMMIT is missing" in done.stderr
+    cli.ok(stdin="START TRANSACTION;\nINSERT INTO shop.tx VALUES (3);\nROLLBACK;\n")
+    assert server.client().value("SELECT count(*) FROM shop.tx") == "1"
 
 
 def test_sql_error_goes_to_stderr(cli):

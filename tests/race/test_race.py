@@ -42,6 +42,18 @@ class Clients:
                 client.sql(f"DELETE FROM {table} WHERE id = $1", [key])
         client.close()
 
+    def transact(self, number, rng):
+        client = self.server.client(f"user{number % 3}", timeout=60)
+        while not self.stopping:
+            a, b = rng.sample(range(200), 2)
+            status, body = client.post(
+                f"BEGIN; UPDATE r.all SET v = v - 1 WHERE id = {a}; UPDATE r.own SET v = v + 1 WHERE id BETWEEN {b} AND {b + 3};"
+                f"INSERT INTO r.own VALUES ({b}, 1) ON CONFLICT (id) DO UPDATE SET v = own.v + 1;"
+                "SELECT v % 10, count(*), (SELECT count(*) FROM r.all) FROM r.own GROUP BY 1;"
+                f"SELECT * FROM r.all ORDER BY id DESC LIMIT 5; {rng.choice(['COMMIT', 'COMMIT', 'ROLLBACK'])}")
+            assert status in (200, 409), body
+        client.close()
+
     def read(self, number, rng):
         client = self.server.client(f"user{number % 3}", timeout=60)
         while not self.stopping:
@@ -83,6 +95,7 @@ def test_race():
                               "CREATE SHARED TABLE r.all (id BIGINT PRIMARY KEY, v INT)")
         clients = Clients(server, seed)
         clients.start(clients.write, 4)
+        clients.start(clients.transact, 3)
         clients.start(clients.read, 3)
         clients.start(clients.subscribe, 3)
         clients.start(clients.flush, 1)
