@@ -127,7 +127,7 @@
     X(LIMITS_MAX_RESULT_ROWS, "limits.max_result_rows", INTEGER, "0", 0, 1LL << 50, "", USED, \
       "rows of a result; 0 = no limit") \
     X(LIMITS_MAX_STATEMENT_WRITE_BYTES, "limits.max_statement_write_bytes", BYTES, "64MiB", \
-      1 << 20, 1LL << 32, "", USED, "bytes one statement may write") \
+      1 << 20, 1LL << 32, "", USED, "bytes one statement, or one transaction, may write") \
     X(RATE_MAX_QUERIES_PER_SEC, "rate_limit.max_queries_per_sec", INTEGER, "0", 0, 10000000, "", \
       USED, "SQL requests of one user per second; 0 = no limit") \
     X(RATE_MAX_MESSAGES_PER_SEC, "rate_limit.max_messages_per_sec", INTEGER, "50", 0, 1000000, "", \

@@ -24,7 +24,7 @@ struct expr_column {
 };
 
 struct expr_scope {
-    const struct expr_column *columns;
+    const struct expr_column *columns; /* their names outlive the program */
     size_t column_count;
     struct str qualifier; /* table name or alias that may stand before a column; empty = none */
     const struct expr_column

@@ -98,6 +98,8 @@ static const char *transaction_statement_name(enum ast_statement_kind kind)
         return "CREATE TABLE";
     case AST_DROP_TABLE:
         return "DROP TABLE";
+    case AST_ALTER_TABLE:
+        return "ALTER TABLE";
     case AST_FLUSH:
         return "STORAGE FLUSH";
     case AST_SHOW:

@@ -114,6 +114,7 @@ struct analytic_plan {
     /* By number in the text: type of the column it is compared with; a text is converted to it
      * unless two columns disagree. */
     struct data_type *param_types;
+    struct str *param_columns; /* its name */
     bool *param_mixed;
     /* Names of result columns as PostgreSQL gives them; `front` from the left, `back` from the
      * right of what a star expands to; empty = DuckDB's own. */

@@ -130,9 +130,10 @@ static void operand_bytes(struct check *check, const struct tree *node, struct s
     buf_clear(&out);
 }
 
-static void operand_parameter(struct check *check, const struct tree *node, struct data_type type)
+static void operand_parameter(struct check *check, const struct tree *node,
+                              const struct operand_column *column)
 {
-    struct data_type *known;
+    struct data_type type = column->type, *known;
     int64_t number;
 
     if (!str_to_int64(tree_text(node, "identifier"), &number) || number < 1 || number > UINT8_MAX)
@@ -142,6 +143,8 @@ static void operand_parameter(struct check *check, const struct tree *node, stru
     if (known->kind != VALUE_NULL && !data_type_is_same(known, &type))
         check->plan->param_mixed[number] = true;
     *known = type;
+    check->plan->param_columns[number] =
+        arena_copy(&check->plan->arena, table_column_name(column->table, column->index));
 }
 
 static bool operand_literal(const struct tree *node, struct str *text)
@@ -165,7 +168,7 @@ static void operand_apply(struct check *check, const struct operand_column *colu
     if (node->kind != TREE_OBJECT)
         return;
     if (tree_is(node, "class", "PARAMETER"))
-        operand_parameter(check, node, column->type);
+        operand_parameter(check, node, column);
     if (!operand_literal(node, &text))
         return;
     if (column->type.kind == VALUE_TIMESTAMP)

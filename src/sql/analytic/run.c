@@ -214,7 +214,8 @@ static enum status run_convert_param(struct run *run, uint32_t number, struct va
         return STATUS_OK;
     status = value_cast(value, type, CAST_ASSIGNMENT, run->execution->arena, value, err);
     if (status != STATUS_OK)
-        error_prefix(err, "parameter $%u", number);
+        error_prefix(err, "parameter $%u (column \"%.*s\")", number,
+                     STR_ARG(run->plan->param_columns[number]));
     return status;
 }
 

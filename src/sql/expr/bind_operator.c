@@ -56,6 +56,16 @@ static enum status operator_missing(struct expr_binder *binder, const char *op,
 /* ---- comparison ---------------------------------------------------------------------------------
  */
 
+/* So that a value of a wrong type is named together with the column. */
+static void operator_note_column(const struct expr_binder *binder, struct expr_node *param,
+                                 const struct expr_node *column)
+{
+    CHECK(param != column);
+    if (param->kind == NODE_PARAM && param->unknown && column->kind == NODE_COLUMN &&
+        column->index < binder->scope->column_count)
+        param->beside = column->index + 1;
+}
+
 enum status expr_match(struct expr_binder *binder, const char *op, struct expr_node **left,
                        struct expr_node **right)
 {
@@ -63,6 +73,8 @@ enum status expr_match(struct expr_binder *binder, const char *op, struct expr_n
     enum status status = STATUS_OK;
 
     CHECK(left != right && op != NULL);
+    operator_note_column(binder, *left, *right);
+    operator_note_column(binder, *right, *left);
     if ((*left)->unknown && (*right)->unknown)
         status = expr_coerce(binder, left, VALUE_TEXT);
     if (status == STATUS_OK && (*left)->unknown && (*right)->type.kind != VALUE_JSON)

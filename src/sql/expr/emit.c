@@ -104,6 +104,8 @@ static int32_t emit_param(struct emitter *emitter, const struct expr_node *node,
     *use = (struct expr_param_use){.number = node->index,
                                    .type = node->type.kind,
                                    .lifted = lifted > 0 && node->index >= lifted};
+    if (node->beside > 0)
+        use->column = emitter->binder->scope->columns[node->beside - 1].name;
     (void)emit_code(emitter, (struct expr_instr){.op = EXPR_PARAM,
                                                  .out = reg,
                                                  .c = (uint32_t)emitter->params.count - 1});

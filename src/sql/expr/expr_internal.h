@@ -80,7 +80,8 @@ struct expr_node {
     bool assignment; /* NODE_CAST: CAST_ASSIGNMENT */
     bool natural;    /* NODE_CAST to DECIMAL: keeps the value's own scale */
     uint32_t start, end;
-    uint32_t index; /* column, or number of the parameter */
+    uint32_t index;  /* column, or number of the parameter */
+    uint32_t beside; /* NODE_PARAM: 1 + the column that it is compared with; 0 = none */
     struct value value;
     const struct expr_function *function;
     struct expr_node **args;
@@ -181,6 +182,7 @@ struct expr_param_use {
     uint32_t number;
     enum value_type type; /* wanted */
     bool lifted;          /* a literal of the text: not named in errors */
+    struct str column;    /* it is compared with; empty = none. The scope's */
 };
 
 struct expr_cast {

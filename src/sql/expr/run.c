@@ -95,7 +95,11 @@ enum status expr_param_value(const struct expr_param_use *use, const struct expr
         return STATUS_OK;
     }
     enum status status = expr_cast_value(given, &cast, arena, out, err);
-    if (status != STATUS_OK && !use->lifted)
+    if (LIKELY(status == STATUS_OK) || use->lifted)
+        return status;
+    if (use->column.size > 0)
+        error_prefix(err, "parameter $%u (column \"%.*s\")", use->number, STR_ARG(use->column));
+    else
         error_prefix(err, "parameter $%u", use->number);
     return status;
 }

@@ -94,6 +94,30 @@ SELECT id, balance FROM bank.accounts;
 BEGIN;
 UPDATE bank.accounts SET balance = 1 WHERE id = 1;
 --@ request 2
+ALTER TABLE bank.accounts ADD COLUMN note TEXT DEFAULT 'none';
+ALTER TABLE bank.accounts DROP COLUMN note;
+ALTER TABLE bank.accounts ADD COLUMN note TEXT DEFAULT 'new';
+INSERT INTO bank.accounts VALUES (20, 20, 'after');
+--@ request 1
+SELECT * EXCLUDE (_seq, _updated, _deleted) FROM bank.accounts ORDER BY id;
+UPDATE bank.accounts SET balance = balance + 1 WHERE id = 4 RETURNING balance;
+INSERT INTO bank.accounts VALUES (30, 30);
+SELECT id, balance FROM bank.accounts WHERE id IN (4, 20, 30);
+COMMIT;
+SELECT id, balance, note FROM bank.accounts;
+-- Rows of the old layout, hot and cold, in a transaction of the new one.
+BEGIN;
+UPDATE bank.accounts SET balance = balance + 1 WHERE id < 9;
+DELETE FROM bank.accounts WHERE id = 9;
+SELECT id, balance, note FROM bank.accounts;
+SELECT note, count(*) AS n FROM bank.accounts GROUP BY note ORDER BY note;
+SELECT id, note FROM bank.accounts WHERE id = 9 AND _deleted = true;
+COMMIT;
+SELECT id, balance, note FROM bank.accounts;
+SELECT id, note FROM bank.accounts WHERE id = 9 AND _deleted = true;
+BEGIN;
+UPDATE bank.accounts SET balance = 1 WHERE id = 1;
+--@ request 2
 DROP TABLE bank.accounts;
 --@ request 1
 SELECT balance FROM bank.accounts WHERE id = 1;

@@ -238,7 +238,7 @@ static void test_analytic__parameters(void **state)
     assert_string_equal(fake_run_with("SELECT $5", params, 4, NULL),
                         "ERROR INVALID_PARAMETER parameter mismatch: expected 5, got 4");
     assert_non_null(strstr(fake_run_with("SELECT 1 FROM users WHERE id = $1", params, 4, NULL),
-                           "ERROR TYPE_MISMATCH parameter $1: "));
+                           "ERROR TYPE_MISMATCH parameter $1 (column \"id\"): "));
 }
 
 static void test_analytic__errors(void **state)
