@@ -14,8 +14,8 @@ struct demand {
     struct fixture *f;
     struct table_id id;
     int64_t seen, builds;
-    int64_t late;        /* n of the row written right before the commit; 0 = none */
-    int64_t late_rows;   /* so many of them */
+    int64_t late;      /* n of the row written right before the commit; 0 = none */
+    int64_t late_rows; /* so many of them */
     int64_t next_key;
     bool check;
 };
