@@ -48,13 +48,10 @@ bool cold_may_contribute(const struct segment *segment, const struct key_range *
                          int64_t seq_after);
 
 /* row_read.c: checks hot row bytes at the border and finds their projection. `cache` remembers the
- * last versions met; memory of the arena. Failures in words for clients. */
+ * versions met; memory of the arena. Failures in words for clients. */
 struct row_projections {
     const struct row_projection *newest; /* last used */
-    struct row_projection_link {
-        struct row_projection projection;
-        struct row_projection_link *next;
-    } * all;
+    const struct row_projection **all;   /* by version, from the second version met on */
 };
 enum status row_accept(const struct table *table, struct row_projections *cache,
                        struct arena *arena, struct row *row, struct error *err) MUST_CHECK;

@@ -46,23 +46,23 @@ const struct row_projection *row_project(const struct table *table, uint32_t ver
     return projection;
 }
 
+/* A table may have thousands of versions with rows of all of them mixed: found by number. */
 static const struct row_projection *row_accept_version(const struct table *table,
                                                        struct row_projections *cache,
                                                        struct arena *arena, uint32_t version)
 {
-    CHECK(cache != NULL);
-    for (struct row_projection_link *link = cache->all; link != NULL; link = link->next) {
-        if (link->projection.from->version == version)
-            return &link->projection;
+    uint32_t first = table->schemas[0]->version, count = table->schema_count;
+
+    CHECK(cache != NULL && count > 0);
+    if (cache->newest == NULL || version < first || version - first >= count)
+        return row_project(table, version, arena);
+    if (cache->all == NULL) {
+        cache->all = arena_array(arena, count, sizeof(struct row_projection *));
+        cache->all[cache->newest->from->version - first] = cache->newest;
     }
-    const struct row_projection *made = row_project(table, version, arena);
-    if (made == NULL)
-        return NULL;
-    struct row_projection_link *link = arena_zalloc(arena, sizeof(*link));
-    link->projection = *made;
-    link->next = cache->all;
-    cache->all = link;
-    return &link->projection;
+    if (cache->all[version - first] == NULL)
+        cache->all[version - first] = row_project(table, version, arena);
+    return cache->all[version - first];
 }
 
 enum status row_accept(const struct table *table, struct row_projections *cache,

@@ -378,6 +378,10 @@ enum status segment_list_load(struct store *store, const struct view *view, stru
     struct segment_list *list = segment_list_new(instance.segments_version, 0);
     if (instance.segments > 0)
         status = segment_list_read(store, view, table, user, flags, list, err);
+    /* RocksDB 7.8 ends an iterator that may not touch the disk without a word when a file of a
+     * level that it steps into is not in memory: then a worker reads what is there. */
+    if (status == STATUS_OK && list->count < instance.segments && (flags & KV_READ_CACHED) != 0)
+        status = STATUS_WOULD_BLOCK;
     if (status == STATUS_OK && list->count != instance.segments)
         status = error_set(err, STATUS_CORRUPT, "%u records of cold segments instead of %u",
                            list->count, instance.segments);

@@ -8,14 +8,23 @@
 #include "value/cast.h"
 #include "value/text.h"
 
-static int32_t row_projection_find(const struct row_layout *from, uint32_t id)
+/* Columns keep their order over the versions, so the search starts behind the last hit. */
+static int32_t row_projection_find(const struct row_layout *from, uint32_t start, uint32_t id)
 {
     for (uint32_t i = 0; i < from->column_count; i++) {
+        uint32_t index = (start + i) % from->column_count;
         CHECK(from->columns != NULL);
-        if (from->columns[i].id == id)
-            return (int32_t)i;
+        if (from->columns[index].id == id)
+            return (int32_t)index;
     }
     return -1;
+}
+
+/* Needs no cast: how long a text may be is no matter of how it is stored. */
+static bool row_projection_is_plain(const struct data_type *from, const struct data_type *to)
+{
+    CHECK(from->kind != VALUE_NULL && to->kind != VALUE_NULL);
+    return (from->kind == VALUE_TEXT && to->kind == VALUE_TEXT) || data_type_is_same(from, to);
 }
 
 void row_projection_init(struct row_projection *projection, const struct row_layout *from,
@@ -28,11 +37,13 @@ void row_projection_init(struct row_projection *projection, const struct row_lay
         .identity = from->column_count == to->column_count,
         .source = arena_array(arena, to->column_count, sizeof(int32_t)),
     };
-    for (uint32_t i = 0; i < to->column_count; i++) {
-        int32_t source = row_projection_find(from, to->columns[i].id);
+    for (uint32_t i = 0, start = 0; i < to->column_count; i++) {
+        int32_t source = row_projection_find(from, start, to->columns[i].id);
         projection->source[i] = source;
+        if (source >= 0)
+            start = (uint32_t)source + 1;
         if (source != (int32_t)i ||
-            !data_type_is_same(&from->columns[i].type, &to->columns[i].type))
+            !row_projection_is_plain(&from->columns[i].type, &to->columns[i].type))
             projection->identity = false;
     }
 }
@@ -54,7 +65,7 @@ void row_projection_get(const struct row_projection *projection, struct str byte
         return;
     }
     row_get(projection->from, bytes, (uint32_t)source, out);
-    if (data_type_is_same(&projection->from->columns[source].type, &column->type))
+    if (row_projection_is_plain(&projection->from->columns[source].type, &column->type))
         return;
     struct value old = *out;
     /* ALTER allows only what widens, so that no stored value can fail here. */

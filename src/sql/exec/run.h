@@ -18,7 +18,7 @@ enum {
     RUN_INLINE_ROWS = 1000,    /* result rows of a SELECT that a loop thread answers itself */
     RUN_INLINE_SCANNED = 4000, /* rows it may look at for them */
     RUN_INLINE_WRITES = 128,   /* rows of a write that a loop thread prepares */
-    RUN_ATTEMPTS_MAX = 10,     /* after STALE */
+    RUN_ATTEMPTS_MAX = 100,    /* after STALE: flushes and ALTERs come in between, not for ever */
     RUN_ATTEMPTS_CONFLICT = 4, /* with expected versions: once and three retries */
 };
 

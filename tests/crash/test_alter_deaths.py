@@ -1,0 +1,133 @@
+"""Dies in the middle of ALTER TABLE, with writers and flushes at work, and checks the table after the restart.
+
+An ALTER is there as a whole or not at all: several actions in one statement, their version in the history, the columns.
+An acknowledged one stays. Rows written under any version are read under the last. All deaths share one data
+directory. 2 deaths per point, 20 in the long form; KALAM_FAULT_BUILD names another build with fault points.
+"""
+import http.client
+import os
+import pathlib
+import random
+import threading
+
+import kalam
+import pytest
+
+BUILD = pathlib.Path(os.environ.get("KALAM_FAULT_BUILD", kalam.ROOT / "build" / "asan"))
+DEATHS = 20 if os.environ.get("KALAM_LONG") else 2
+POINTS = ["ddl_before_commit", "ddl_after_commit", "commit_before_write", "commit_after_write", "flush_before_commit",
+          "flush_after_commit"]
+GONE = (OSError, http.client.HTTPException, ValueError)
+WRITERS = 3
+
+
+def statement(number):
+    """The step from column `c{number - 1}` to `c{number}`, which old and new rows show as `number`."""
+    if number % 3 == 0:
+        return (f"ALTER TABLE e.t DROP COLUMN c{number - 1}, ADD COLUMN x{number} SMALLINT NOT NULL DEFAULT {number % 30000}, "
+                f"RENAME COLUMN x{number} TO c{number}, ALTER c{number} TYPE BIGINT")
+    return f"ALTER TABLE e.t ADD COLUMN c{number} BIGINT DEFAULT {number % 30000}, DROP COLUMN c{number - 1}"
+
+
+class Load:
+    def __init__(self, server, state):
+        self.server, self.state, self.unexpected = server, state, []
+        works = [self.alter, self.flush] + [self.writer(n) for n in range(WRITERS)]
+        self.threads = [threading.Thread(target=self.guard, args=(work,)) for work in works]
+
+    def guard(self, work):
+        client = self.server.client("root", timeout=30)
+        try:
+            while True:
+                work(client)
+        except GONE:
+            pass
+        except Exception as error:  # reported by the test
+            self.unexpected.append(repr(error))
+            self.server.process.kill()
+        finally:
+            client.close()
+
+    def alter(self, client):
+        self.state["tried"] = self.state["done"] + 1
+        client.sql(statement(self.state["tried"]))
+        self.state["done"] = self.state["tried"]
+
+    def flush(self, client):
+        self.server.flush("e.t", client)
+
+    def writer(self, number):
+        def write(client):
+            key = self.state["next"][number]
+            self.state["next"][number] += WRITERS
+            self.state["maybe"].add(key)
+            client.sql("INSERT INTO e.t (id, v) VALUES ($1, $2)", [key, key * 2])
+            self.state["acked"].add(key)
+            if key % 5 == 0:
+                client.sql("UPDATE e.t SET v = v WHERE id = $1", [key])
+        return write
+
+    def run(self):
+        for thread in self.threads:
+            thread.start()
+        try:
+            self.server.process.wait(60)
+        finally:
+            self.server.kill()
+            for thread in self.threads:
+                thread.join(60)
+                assert not thread.is_alive()
+
+
+def check(db, state):
+    names = [row[0] for row in db.rows("DESCRIBE e.t") if not row[9]]
+    number = int(names[-1][1:])
+    assert names == ["id", "v", f"c{number}"] and number in (state["done"], state["tried"]), (names, state["done"], state["tried"])
+    state["done"] = number
+    history = db.rows("SELECT version, changes FROM system.table_schemas WHERE table_name = 't' ORDER BY version")
+    assert [row[0] for row in history] == list(range(1, number + 2))
+    assert db.value("SELECT current_schema_version FROM system.tables WHERE table_name = 't'") == number + 1
+    rows = {int(i): (int(v), int(c)) for i, v, c in db.rows(f"SELECT id, v, c{number} FROM e.t")}
+    assert state["acked"] <= set(rows) <= state["maybe"]
+    assert all(v == 2 * i and c == number % 30000 for i, (v, c) in rows.items())
+    assert db.rows(f"SELECT min(c{number}), max(c{number}), count(*) FROM e.t HAVING count(*) > 0") in (
+        [], [[str(number % 30000), str(number % 30000), str(len(rows))]])
+
+
+@pytest.fixture(scope="module")
+def world():
+    if not (BUILD / "kalamd").exists():
+        pytest.skip(f"no build with fault points in {BUILD}")
+    seed = int(os.environ.get("KALAM_SEED", random.SystemRandom().randrange(1 << 30)))
+    print(f"seed: {seed}; share: {DEATHS} deaths at each of {len(POINTS)} points")
+    with kalam.Server(build=BUILD) as server:
+        server.client().batch("CREATE NAMESPACE e; CREATE USER TABLE e.t (id BIGINT PRIMARY KEY, v BIGINT, c0 BIGINT DEFAULT 0)")
+        yield server, {"done": 0, "tried": 0, "next": list(range(WRITERS)), "acked": set(), "maybe": set()}, random.Random(seed)
+        server.stop()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_death_in_an_alter(world, point):
+    server, state, rng = world
+    for _ in range(DEATHS):
+        passes = rng.randrange(1, 150) if point.startswith("commit") else rng.randrange(1, 8)
+        server.kill()
+        server.env = {"KALAM_FAULT": f"{point}:kill:{passes}"}
+        server.start(wait=False)
+        try:
+            server.wait_ready()
+        except AssertionError:
+            assert server.process.returncode == -9, server.log()[-3000:]
+        load = Load(server, state)
+        load.run()
+        if load.unexpected:
+            print(server.log()[-3000:])
+        assert not load.unexpected, load.unexpected
+        assert server.process.returncode == -9, f"{point} was not reached: {server.process.returncode}"
+        server.env = {}
+        server.start()
+        db = server.client("root")
+        check(db, state)
+        server.flush("e.t", db)
+        check(db, state)
+        db.close()
