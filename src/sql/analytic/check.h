@@ -90,6 +90,7 @@ enum status check_series(struct check *check, const struct tree *call, bool rows
 /* check_alias.c: a column of this name may be an alias column of a system table. */
 void check_system_alias(struct check *check, const struct tree *node,
                         const struct splice_name *name);
+void check_system_list(struct check *check, const struct splice_name *name);
 
 /* check_operand.c: literals and parameters beside a column of a comparison, or in a cast. */
 void check_operands(struct check *check, const struct tree *node);
