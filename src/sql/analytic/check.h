@@ -28,6 +28,7 @@ struct check_item {           /* one element of FROM */
     int32_t table;            /* index if it is a table itself, else -1 */
     const struct tree *query; /* a subquery's or CTE's node; NULL: its columns are not known */
     bool is_function;         /* unnest() and the like: one column of its own name */
+    bool is_renamed;          /* a table whose columns got names here: t(a, b) */
     struct splice_name path;
     struct check_item *next;
 };

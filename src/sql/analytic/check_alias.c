@@ -54,6 +54,8 @@ static enum alias_match alias_match(const struct check *check, const struct chec
     CHECK(name.size > 0);
     if (item->is_function)
         return ALIAS_NO;
+    if (item->is_renamed)
+        return ALIAS_COLUMN; /* DuckDB knows */
     if (!table)
         return alias_query_has(item->query, name) ? ALIAS_COLUMN : ALIAS_NO;
     int column = table_find_column(table, name);
