@@ -194,20 +194,6 @@ static bool request_sees_all(const struct session_request *request)
     return role == ROLE_DBA || role == ROLE_SYSTEM;
 }
 
-/* Line and column in what the client sent; a statement is a part of that. */
-static void request_place(const struct session_request *request, struct str statement,
-                          size_t position, size_t *line, size_t *column)
-{
-    struct str whole = request->request.sql;
-
-    CHECK(position <= statement.size);
-    if (statement.data >= whole.data && statement.data + statement.size <= whole.data + whole.size)
-        position += (size_t)(statement.data - whole.data);
-    else
-        whole = statement;
-    sql_line_column(whole, position, line, column);
-}
-
 static struct str request_message(struct session_request *request, const struct error *err,
                                   enum status code, struct str statement)
 {
@@ -225,7 +211,7 @@ static struct str request_message(struct session_request *request, const struct 
     if (code == STATUS_INVALID_SQL && err->position >= 0 && statement.size > 0 &&
         (size_t)err->position <= statement.size && str_find(text, STR_LIT(" line ")) == SIZE_MAX) {
         size_t line = 1, column = 1;
-        request_place(request, statement, (size_t)err->position, &line, &column);
+        sql_line_column(statement, (size_t)err->position, &line, &column);
         text = arena_printf(&request->arena, "%.*s at line %zu, column %zu", STR_ARG(text), line,
                             column);
     }
