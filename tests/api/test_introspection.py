@@ -121,6 +121,19 @@ def test_dropping_a_table_is_a_job_with_figures(server, db, space):
     assert db.rows(f"SELECT version, dropped FROM system.table_schemas WHERE table_id = '{space}:t'") == [[1, False]]
 
 
+def test_a_shared_table_has_its_folder_while_it_lives(server, db, space):
+    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY) LOCATION 'cold-{namespace}/${table_name}'")
+    folder = server.data_dir / "storage" / f"cold-{space}" / "t"
+    assert folder.is_dir()
+    db.sql("DROP TABLE t")
+    kalam.wait_until(lambda: not folder.parent.exists(), 30, "the folder is gone")
+    blocked = server.data_dir / "storage" / f"file-{space}"
+    blocked.write_text("no folder")
+    fails(db, "CREATE SHARED TABLE u (id INT PRIMARY KEY) LOCATION 'file-{namespace}/u'", "STORAGE_UNAVAILABLE", "local")
+    fails(db, "SELECT * FROM u", "TABLE_NOT_FOUND")
+    blocked.unlink()
+
+
 def test_a_watched_table_is_not_dropped(server, db, space):
     db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY)")
     sockets = [server.websocket("root") for _ in range(2)]
