@@ -182,7 +182,7 @@ static struct str system_row_stream_config(const struct table *table, struct are
 static struct str system_row_retention(const struct table *table, struct arena *arena)
 {
     CHECK(arena != NULL);
-    if (table->kind == TABLE_KIND_STREAM)
+    if (table->kind == TABLE_KIND_STREAM || table->kind == TABLE_KIND_SYSTEM)
         return STR_EMPTY;
     if (table->deleted_retention_hours < 0)
         return STR_LIT("off");

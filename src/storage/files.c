@@ -115,3 +115,18 @@ enum status files_checksum(struct files *files, const char *path, uint64_t *chec
     CHECK(checksum != NULL);
     return status == STATUS_OK ? files->driver->checksum(files, path, checksum, err) : status;
 }
+
+enum status files_make_folder(struct files *files, const char *path, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(files->driver->make_folder != NULL);
+    return status == STATUS_OK ? files->driver->make_folder(files, path, err) : status;
+}
+
+void files_remove_folder(struct files *files, const char *path)
+{
+    CHECK(files->driver->remove_folder != NULL);
+    if (files_check(files, path, NULL) == STATUS_OK)
+        files->driver->remove_folder(files, path);
+}

@@ -45,6 +45,11 @@ enum status files_delete(struct files *files, const char *path, struct error *er
 enum status files_checksum(struct files *files, const char *path, uint64_t *checksum,
                            struct error *err) MUST_CHECK;
 
+/* Makes a folder for files to come, so that a storage that cannot be written is told at once. */
+enum status files_make_folder(struct files *files, const char *path, struct error *err) MUST_CHECK;
+/* Removes the folder if it is empty, and those above that become so. */
+void files_remove_folder(struct files *files, const char *path);
+
 /* Small helpers for single local files outside any root (secret, lock). Reads whole files up to
  * `size_max`. */
 enum status file_read_all(const char *path, size_t size_max, struct buf *out,

@@ -23,6 +23,8 @@ struct files_driver {
     enum status (*remove)(struct files *files, const char *path, struct error *err);
     enum status (*checksum)(struct files *files, const char *path, uint64_t *checksum,
                             struct error *err);
+    enum status (*make_folder)(struct files *files, const char *path, struct error *err);
+    void (*remove_folder)(struct files *files, const char *path);
 };
 
 struct files {

@@ -205,6 +205,42 @@ static enum status local_remove(struct files *base, const char *path, struct err
     return status;
 }
 
+/* A name below the folder; NUL-terminated, mem_free. */
+static char *local_below(const char *path)
+{
+    size_t size = strlen(path);
+    char *below = mem_alloc(size + 3);
+
+    CHECK(size > 0);
+    memcpy(below, path, size);
+    memcpy(below + size, "/x", 3);
+    return below;
+}
+
+static enum status local_make_folder(struct files *base, const char *path, struct error *err)
+{
+    struct local_files *files = local_files(base);
+    char *below = local_below(path);
+
+    CHECK(below != NULL);
+    pthread_mutex_lock(&files->folders);
+    enum status status = local_make_folders(base, below, err);
+    pthread_mutex_unlock(&files->folders);
+    mem_free(below);
+    return status;
+}
+
+static void local_remove_folder(struct files *base, const char *path)
+{
+    char *below = local_below(path);
+    char *full = local_full(base, below);
+
+    CHECK(full[0] != '\0');
+    local_remove_folders(local_files(base), full);
+    mem_free(full);
+    mem_free(below);
+}
+
 /* Reads the whole file: segments are small beside the memory that writing them took. */
 static enum status local_checksum(struct files *files, const char *path, uint64_t *checksum,
                                   struct error *err)
@@ -234,6 +270,8 @@ static const struct files_driver local_driver = {
     .size = local_size,
     .remove = local_remove,
     .checksum = local_checksum,
+    .make_folder = local_make_folder,
+    .remove_folder = local_remove_folder,
 };
 
 enum status files_open_local(const char *root, struct files **out, struct error *err)

@@ -28,7 +28,7 @@ struct change_event;
 
 struct store_options {
     struct kv *kv;             /* borrowed; outlives the store */
-    struct files *files;       /* borrowed: root of storage `local` */
+    struct files *files;       /* borrowed: root of storage `local`; NULL = nothing is flushed */
     struct columnar *columnar; /* borrowed */
     enum kv_durability durability;
     size_t row_cache_bytes;

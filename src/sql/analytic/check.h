@@ -28,6 +28,7 @@ struct check_item {           /* one element of FROM */
     int32_t table;            /* index if it is a table itself, else -1 */
     const struct tree *query; /* a subquery's or CTE's node; NULL: its columns are not known */
     bool is_function;         /* unnest() and the like: one column of its own name */
+    bool is_renamed;          /* a table whose columns got names here: t(a, b) */
     struct splice_name path;
     struct check_item *next;
 };
@@ -90,6 +91,7 @@ enum status check_series(struct check *check, const struct tree *call, bool rows
 /* check_alias.c: a column of this name may be an alias column of a system table. */
 void check_system_alias(struct check *check, const struct tree *node,
                         const struct splice_name *name);
+void check_system_list(struct check *check, const struct splice_name *name);
 
 /* check_operand.c: literals and parameters beside a column of a comparison, or in a cast. */
 void check_operands(struct check *check, const struct tree *node);

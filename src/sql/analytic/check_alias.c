@@ -54,6 +54,8 @@ static enum alias_match alias_match(const struct check *check, const struct chec
     CHECK(name.size > 0);
     if (item->is_function)
         return ALIAS_NO;
+    if (item->is_renamed)
+        return ALIAS_COLUMN; /* DuckDB knows */
     if (!table)
         return alias_query_has(item->query, name) ? ALIAS_COLUMN : ALIAS_NO;
     int column = table_find_column(table, name);
@@ -155,6 +157,68 @@ void check_system_alias(struct check *check, const struct tree *node,
         buf_append_str(&text, STR_LIT(" AS "));
         splice_append_quoted(&text, last, '"');
     }
+    splice.text = arena_copy(&check->plan->arena, buf_str(&text));
+    buf_clear(&text);
+    splice_add(check->plan, &splice);
+}
+
+/* ---- lists ---- */
+
+/* Do `ANY (` and nothing else stand right before this place? */
+static bool alias_behind_any(struct str sql, uint32_t at)
+{
+    static const char word[] = "any";
+    const size_t size = sizeof(word) - 1;
+
+    CHECK(at <= sql.size);
+    while (at > 0 && (sql.data[at - 1] == ' ' || sql.data[at - 1] == '\n'))
+        at--;
+    if (at == 0 || sql.data[--at] != '(')
+        return false;
+    while (at > 0 && (sql.data[at - 1] == ' ' || sql.data[at - 1] == '\n'))
+        at--;
+    return at > size &&
+           str_equal_nocase(str_from(sql.data + at - size, size), str_from(word, size)) &&
+           !((sql.data[at - size - 1] | 0x20) >= 'a' && (sql.data[at - size - 1] | 0x20) <= 'z');
+}
+
+/* The element of FROM whose JSON column is meant; DuckDB puts the list into a SELECT of its own. */
+static const struct check_item *alias_find_json(const struct check *check,
+                                                const struct splice_name *name)
+{
+    struct str last = name->parts[name->count - 1];
+
+    CHECK(name->count > 0);
+    for (const struct check_level *level = check->level; level; level = level->outer) {
+        for (const struct check_item *item = level->items; item; item = item->next) {
+            const struct table *table = alias_table(check, item);
+            int column = table ? table_find_column(table, last) : -1;
+            if (column >= 0 && table->kind == TABLE_KIND_SYSTEM &&
+                table_column_type(table, (uint32_t)column).kind == VALUE_JSON &&
+                (name->count == 1 || str_equal_nocase(item->name, name->parts[0])))
+                return item;
+        }
+    }
+    return NULL;
+}
+
+/* `'x' = ANY (parameters)`: a JSON array of texts in a system table is a list there. */
+void check_system_list(struct check *check, const struct splice_name *name)
+{
+    struct analytic_splice splice = {
+        .kind = SPLICE_TEXT, .start = name->starts[0], .end = name->ends[name->count - 1]};
+    const struct check_item *item = NULL;
+    struct buf text;
+
+    CHECK(name->count > 0 && !check->draft->verify);
+    if (name->count <= 2 && alias_behind_any(check->plan->sql, name->starts[0]))
+        item = alias_find_json(check, name);
+    if (!item)
+        return;
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT("CAST("));
+    alias_append_column(&text, item, name->parts[name->count - 1]);
+    buf_append_str(&text, STR_LIT(" AS VARCHAR[])"));
     splice.text = arena_copy(&check->plan->arena, buf_str(&text));
     buf_clear(&text);
     splice_add(check->plan, &splice);

@@ -144,8 +144,10 @@ static enum status check_column(struct check *check, const struct tree *node)
         return check_refuse(check, node, "function", last);
     if (count >= 3 && name.count >= 3)
         check_shorten(check, &name);
-    if (name.count == count)
+    if (name.count == count) {
         check_system_alias(check, node, &name);
+        check_system_list(check, &name);
+    }
     return STATUS_OK;
 }
 

@@ -114,6 +114,15 @@ static enum status check_resolve(struct check *check, const struct tree *node,
     return STATUS_OK;
 }
 
+/* The query behind an element of FROM, unless the element renames its columns. */
+static const struct tree *check_named_query(const struct tree *node, const struct tree *query)
+{
+    const struct tree *names = tree_get(node, "column_name_alias");
+
+    CHECK(node->kind == TREE_OBJECT);
+    return names && names->child ? NULL : query;
+}
+
 static enum status check_add_table(struct check *check, const struct tree *node,
                                    const struct splice_name *name)
 {
@@ -142,18 +151,10 @@ static enum status check_add_table(struct check *check, const struct tree *node,
     plan->table_count++;
     item = check_add_item(check, alias.size ? alias : plan->tables[splice.table].name, splice.table,
                           (int32_t)splice.table);
+    item->is_renamed = check_named_query(node, node) == NULL;
     if (alias.size == 0)
         item->path = *name;
     return STATUS_OK;
-}
-
-/* The query behind an element of FROM, unless the element renames its columns. */
-static const struct tree *check_named_query(const struct tree *node, const struct tree *query)
-{
-    const struct tree *names = tree_get(node, "column_name_alias");
-
-    CHECK(node->kind == TREE_OBJECT);
-    return names && names->child ? NULL : query;
 }
 
 static enum status check_base_table(struct check *check, const struct tree *node)

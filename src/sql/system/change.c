@@ -14,6 +14,8 @@
 #include "sql/system/scan.h"
 #include "value/key.h"
 
+enum { CHANGE_CHECK_ROWS = 256 };
+
 struct system_change {
     struct sql_run *run;
     const struct system_writer *writer;
@@ -220,8 +222,12 @@ static enum status system_change_rows(struct system_change *change, struct ddl *
     status = system_scan_open(&options, &rows, err);
     if (status == STATUS_OK && options.points != NULL)
         status = system_change_check_keys(change, &keys, rows, err);
-    for (size_t i = 0; status == STATUS_OK && i < rows->count; i++)
-        status = system_change_row(change, ddl, rows->rows[i], err);
+    for (size_t i = 0; status == STATUS_OK && i < rows->count; i++) {
+        if (i % CHANGE_CHECK_ROWS == 0)
+            status = run_check(run, err);
+        if (status == STATUS_OK)
+            status = system_change_row(change, ddl, rows->rows[i], err);
+    }
     system_scan_close(rows);
     return status;
 }

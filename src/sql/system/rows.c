@@ -122,6 +122,27 @@ static void system_rows_tables(struct system_scan *scan, const struct catalog *c
     }
 }
 
+/* As PostgreSQL: binary digits of integers and floating-point numbers, decimal ones of DECIMAL. */
+static void system_rows_numeric(const struct data_type *type, struct value *precision,
+                                struct value *scale)
+{
+    static const uint8_t bits[VALUE_TYPE_COUNT] = {[VALUE_SMALLINT] = 16,
+                                                   [VALUE_INT] = 32,
+                                                   [VALUE_BIGINT] = 64,
+                                                   [VALUE_FLOAT] = 24,
+                                                   [VALUE_DOUBLE] = 53};
+
+    CHECK(type->kind < VALUE_TYPE_COUNT);
+    if (bits[type->kind] > 0)
+        *precision = system_rows_int(bits[type->kind]);
+    if (value_type_is_integer(type->kind))
+        *scale = system_rows_int(0);
+    if (type->kind != VALUE_DECIMAL)
+        return;
+    *precision = system_rows_int(type->precision);
+    *scale = system_rows_int(type->scale);
+}
+
 static void system_rows_column(struct system_scan *scan, const struct table *table, uint32_t index)
 {
     struct data_type type = table_column_type(table, index);
@@ -146,10 +167,7 @@ static void system_rows_column(struct system_scan *scan, const struct table *tab
     v[9] = value_boolean(system);
     if (type.kind == VALUE_TEXT && type.length_max > 0)
         v[10] = system_rows_int(type.length_max);
-    if (type.kind == VALUE_DECIMAL) {
-        v[11] = system_rows_int(type.precision);
-        v[12] = system_rows_int(type.scale);
-    }
+    system_rows_numeric(&type, &v[11], &v[12]);
     buf_clear(&text);
 }
 

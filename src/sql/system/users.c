@@ -135,20 +135,6 @@ static void users_show(struct system_row *row, const struct user *user)
     }
 }
 
-static bool users_id_is_valid(struct str id)
-{
-    bool good =
-        id.size > 0 && id.size <= LIMIT_USER_ID_BYTES && str_find(id, STR_LIT("..")) == SIZE_MAX;
-
-    CHECK(id.data != NULL || id.size == 0);
-    for (size_t i = 0; i < id.size && good; i++) {
-        char c = id.data[i];
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               memchr("_.@+-", c, 5) != NULL;
-    }
-    return good;
-}
-
 static enum status users_check_new(const struct system_row *row, struct error *err)
 {
     static const char *const required[] = {"user_id", "username"};
@@ -165,7 +151,7 @@ static enum status users_check_new(const struct system_row *row, struct error *e
                              required[i]);
     }
     const struct value *id = system_row_given(row, "user_id");
-    if (!users_id_is_valid(id->text))
+    if (!binder_user_id_is_valid(id->text))
         return error_set(err, STATUS_CONSTRAINT_VIOLATION,
                          "column \"user_id\": 1 to %d letters, digits and _ . @ + - are allowed",
                          LIMIT_USER_ID_BYTES);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/ddl/ddl_internal.h"
+#include "store/path.h"
 
 #include <stdio.h>
 
@@ -55,6 +56,22 @@ static bool ddl_is_cancelled(const atomic_bool *cancelled)
     return cancelled != NULL && atomic_load(cancelled);
 }
 
+/* The folder of a shared table without files; with files it goes with the last of them. */
+static void ddl_files_remove_folder(struct store *store, const struct table *table)
+{
+    struct buf path;
+
+    CHECK(table->kind != TABLE_KIND_SYSTEM);
+    if (table->kind != TABLE_KIND_SHARED || store->files == NULL)
+        return;
+    buf_init(&path);
+    enum status status = path_folder(table, STR_EMPTY, &path, NULL);
+    buf_append_byte(&path, 0);
+    if (status == STATUS_OK)
+        files_remove_folder(store->files, path.data);
+    buf_clear(&path);
+}
+
 /* Waits for the readers of the dropped table, then frees its space. */
 static enum status ddl_files_free_space(struct store *store, struct table_id id,
                                         const atomic_bool *cancelled, struct error *err)
@@ -75,6 +92,7 @@ static enum status ddl_files_free_space(struct store *store, struct table_id id,
         pthread_mutex_unlock(&store->catalog_mutex);
         return error_set(err, STATUS_CANCELLED, "cancelled while the table was still being read");
     }
+    ddl_files_remove_folder(store, dropping->table);
     enum status status = kv_space_drop(store->kv, dropping->table->rows, err);
     table_unref(dropping->table);
     mem_free(dropping);

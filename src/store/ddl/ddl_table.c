@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "store/ddl/ddl_internal.h"
+#include "store/path.h"
 #include "store/segment.h"
 #include "value/key.h"
 #include "value/row.h"
@@ -109,6 +110,24 @@ static enum status ddl_table_complete(struct ddl *ddl, struct table *table, stru
                          table_space_flags(table), &table->rows, err);
 }
 
+static enum status ddl_table_make_folder(struct ddl *ddl, const struct table *table,
+                                         struct error *err)
+{
+    struct buf path;
+
+    buf_init(&path);
+    enum status status = path_folder(table, STR_EMPTY, &path, err);
+    CHECK(table->kind == TABLE_KIND_SHARED);
+    buf_append_byte(&path, 0);
+    if (status == STATUS_OK)
+        status = files_make_folder(ddl->store->files, path.data, err);
+    buf_clear(&path);
+    return status == STATUS_IO_FAILED
+               ? error_set(err, STATUS_STORAGE_UNAVAILABLE, "storage '%.*s' cannot be written",
+                           STR_ARG(table->storage_id))
+               : status;
+}
+
 static enum status ddl_table_check_new(const struct ddl *ddl, const struct table *table,
                                        struct error *err)
 {
@@ -164,6 +183,8 @@ enum status ddl_create_table(struct store *store, struct table *table, bool if_n
     }
     if (status == STATUS_OK)
         status = ddl_table_resolve_storage(&ddl, table, err);
+    if (status == STATUS_OK && table->kind == TABLE_KIND_SHARED && store->files != NULL)
+        status = ddl_table_make_folder(&ddl, table, err);
     if (status == STATUS_OK)
         status = ddl_table_complete(&ddl, table, err);
     if (status != STATUS_OK)

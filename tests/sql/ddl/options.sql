@@ -54,6 +54,10 @@ CREATE USER TABLE s.z (id INT PRIMARY KEY) FLUSH_POLICY = 'rows:5,rows:6';
 CREATE USER TABLE s.z (id INT PRIMARY KEY) FLUSH_POLICY = 'rows:1000000';
 CREATE USER TABLE s.z (id INT PRIMARY KEY) FLUSH_POLICY = 'pages:5';
 
+CREATE USER TABLE s.z (id INT PRIMARY KEY) FLUSH INTERVAL 'off';
+CREATE STREAM TABLE s.z (id INT PRIMARY KEY) TTL 'off';
+CREATE USER TABLE s.z0 (id INT PRIMARY KEY) FLUSH INTERVAL '90 seconds' DELETED_RETENTION '1 hour';
+
 -- twice
 CREATE USER TABLE s.z (id INT PRIMARY KEY) FLUSH ROWS 5 FLUSH ROWS 6;
 CREATE USER TABLE s.z (id INT PRIMARY KEY) FLUSH ROWS 5 FLUSH SECONDS 6;
@@ -137,7 +141,7 @@ CREATE SHARED TABLE s.o11 (id INT PRIMARY KEY) ACCESS LEVEL PRIVATE;
 CREATE SHARED TABLE s.o12 (id INT PRIMARY KEY) ACCESS restricted DELETED_RETENTION '1d' FLUSH ROWS 9 STORAGE local;
 CREATE SHARED TABLE s.o13 (id INT PRIMARY KEY) ACCESS 'dba';
 CREATE SHARED TABLE s.o14 (id INT PRIMARY KEY) WITH (access_level = PUBLIC);
-SELECT table_name, use_user_storage, deleted_retention, access, options FROM system.tables WHERE namespace_id = 's' AND table_name LIKE 'o%';
+SELECT table_name, use_user_storage, deleted_retention, access, options -> 'flush_policy' AS flush, options ->> 'deleted_retention_hours' AS hours, options ->> 'access' AS access FROM system.tables WHERE namespace_id = 's' AND table_name LIKE 'o%';
 SELECT option_key, option_value, value_type, description FROM system.table_options WHERE table_name = 'o12';
 CREATE SHARED TABLE s.z (id INT PRIMARY KEY) ACCESS everyone;
 CREATE SHARED TABLE s.z (id INT PRIMARY KEY) DELETED_RETENTION '30 minutes';

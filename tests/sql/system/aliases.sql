@@ -49,6 +49,15 @@ SELECT c.version FROM shop.cfg c JOIN tables t ON t.table_name = 'cfg' WHERE ver
 SELECT namespace_id AS updated_at FROM namespaces ORDER BY updated_at DESC;
 SELECT name FROM namespaces WHERE EXISTS (SELECT 1 FROM shop.cfg c WHERE c.k <> name) ORDER BY name;
 SELECT * FROM namespaces n WHERE n.name = 'nope' AND n.name IN (SELECT namespace FROM tables);
+SELECT n.name FROM namespaces AS n(name, options) ORDER BY n.name;
+SELECT name, row_number() OVER (ORDER BY name) FROM namespaces;
+SELECT DISTINCT name FROM namespaces ORDER BY name;
+SELECT name FROM namespaces UNION ALL SELECT table_name FROM tables WHERE namespace = 'shop' ORDER BY name;
+SELECT name FROM namespaces GROUP BY name HAVING name <> 'default';
+SELECT (SELECT max(name) FROM namespaces) AS newest, (SELECT n.name FROM namespaces n WHERE n.name = t.namespace) AS own FROM tables t WHERE t.table_name = 'cfg';
+INSERT INTO shop.cfg (k) SELECT name FROM namespaces;
+UPDATE shop.cfg SET version = (SELECT count(*) FROM tables WHERE namespace = k) WHERE k = 'shop';
+SELECT k, version FROM shop.cfg;
 SELECT queue FROM namespaces;
 SELECT n.queue FROM namespaces n JOIN tables t ON true;
 

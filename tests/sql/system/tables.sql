@@ -13,6 +13,12 @@ SELECT table_name, version, changes, dropped FROM system.schemas ORDER BY table_
 SELECT table_schema, table_name, table_type, kalamdb_table_type FROM information_schema.tables WHERE table_type = 'BASE TABLE';
 SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'SYSTEM' AND table_name = 'jobs';
 SELECT column_name, ordinal_position, data_type, is_nullable, column_default, is_primary_key, is_system, character_maximum_length, numeric_precision FROM information_schema.columns WHERE table_name = 'items';
+CREATE SHARED TABLE shop.kinds (a SMALLINT, b INT, c BIGINT, d FLOAT, e DOUBLE, f DECIMAL(9,3), g TEXT, h CHAR(5), id UUID);
+SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale FROM information_schema.columns WHERE table_name = 'kinds' AND NOT is_system;
+DROP TABLE shop.kinds;
+SELECT * FROM information_schema.tables WHERE table_name IN ('jobs', 'items', 'cfg');
+SELECT * FROM information_schema.schemata;
+SELECT table_type, deleted_retention, primary_key FROM system.tables WHERE table_id IN ('system:logs', 'system:jobs', 'shop:cfg');
 SELECT schema_name FROM information_schema.schemata;
 SELECT user_id, namespace_id, table_name, buffered_rows FROM system.user_table_counters;
 SELECT option_key, option_value, value_type FROM system.table_options WHERE table_name = 'items';

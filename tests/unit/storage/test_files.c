@@ -140,6 +140,30 @@ static void test_files__refuses_paths_that_lead_out(void **state)
     files_close(files);
 }
 
+static void test_files__folders_for_files_to_come(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+
+    assert_ok(files_make_folder(files, "ns/shared/t", &err));
+    assert_ok(files_make_folder(files, "ns/shared/t", &err));
+    assert_true(exists("new/root/ns/shared/t"));
+    publish(files, "ns/shared/t/f.parquet", "x");
+    files_remove_folder(files, "ns/shared/t"); /* not empty */
+    assert_true(exists("new/root/ns/shared/t/f.parquet"));
+    assert_ok(files_delete(files, "ns/shared/t/f.parquet", &err));
+    assert_false(exists("new/root/ns"));
+    assert_ok(files_make_folder(files, "ns/shared/t", &err));
+    files_remove_folder(files, "ns/shared/t");
+    files_remove_folder(files, "ns/shared/t");
+    assert_false(exists("new/root/ns"));
+    assert_true(exists("new/root"));
+    write_text(fixture_path("new/root/plain"), "");
+    assert_status(files_make_folder(files, "plain/t", &err), STATUS_IO_FAILED);
+    assert_status(files_make_folder(files, "../t", &err), STATUS_INVALID_INPUT);
+    files_close(files);
+}
+
 static void test_files__a_file_in_the_way_is_an_error(void **state)
 {
     (void)state;
@@ -225,6 +249,7 @@ int main(void)
         test(test_files__a_staged_file_keeps_its_folder),
         test(test_files__abandon_and_publish_nothing),
         test(test_files__refuses_paths_that_lead_out),
+        test(test_files__folders_for_files_to_come),
         test(test_files__a_file_in_the_way_is_an_error),
         test(test_file__write_and_read),
         test(test_file__failed_write_leaves_the_old),
