@@ -80,6 +80,10 @@ struct commit_request {
     enum status (*extra)(struct commit_request *request, struct kv_batch *batch,
                          struct catalog **next_catalog, struct error *err);
     void *extra_context;
+    /* Optional: last word of the statement when its operations have been applied, results filled
+     * in. On the commit thread, may use `arena`; when it fails nothing of the request is written.
+     */
+    enum status (*confirm)(struct commit_request *request, struct error *err);
     /* After durability and publication of a request that succeeded; on the commit thread, must be
      * quick. */
     void (*published)(struct commit_request *request);

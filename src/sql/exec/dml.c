@@ -141,10 +141,66 @@ void dml_committed(struct commit_request *request)
     run->options.resume(run->options.resume_context);
 }
 
+/* RETURNING: the output list for the image of one operation. */
+static enum status dml_output(struct sql_run *run, const struct row_op *op, struct arena *arena,
+                              struct value *values, struct error *err)
+{
+    struct str bytes = op->verdict == ROW_DELETE ? op->old_bytes : op->new_bytes;
+    const struct table *table = op->table;
+    struct row_projection projection;
+    struct row row = {.table = table, .key = op->key, .bytes = bytes, .projection = &projection};
+    struct row_reader reader = {
+        .row = &row, .arena = arena, .column_count = table_column_total(table)};
+    struct expr_context context;
+
+    CHECK(bytes.size >= ROW_HEADER_BYTES);
+    const struct table_schema *schema = table_schema_version(table, row_layout_version(bytes));
+    CHECK(schema != NULL);
+    row_projection_init(&projection, &schema->layout, &table->schema->layout, arena);
+    run_context(run, arena, &reader, &context);
+    return run_output(&run->plan->output, &context, values, err);
+}
+
+static bool dml_output_may_fail(const struct plan_output *output)
+{
+    CHECK(output->count > 0);
+    for (uint32_t i = 0; i < output->count; i++)
+        if (output->sources[i] < 0)
+            return true;
+    return false;
+}
+
+/* Commit thread: whatever of RETURNING can fail fails here, while nothing is written yet. */
+static enum status dml_confirm(struct commit_request *request, struct error *err)
+{
+    struct sql_run *run = request->context;
+    const struct plan_output *output = &run->plan->output;
+    uint64_t most = run->engine->options.result_rows_max;
+    enum status status = STATUS_OK;
+
+    CHECK(run->returned == NULL);
+    if (most > 0 && request->rows_affected > most)
+        return run_too_many_rows(run, err);
+    if (!dml_output_may_fail(output))
+        return STATUS_OK;
+    struct value *values =
+        arena_array(request->arena, request->rows_affected * output->count, sizeof(*values));
+    run->returned = values;
+    for (size_t i = 0; i < request->op_count && status == STATUS_OK; i++) {
+        if (request->ops[i].verdict == ROW_KEEP)
+            continue;
+        status = dml_output(run, &request->ops[i], request->arena, values, err);
+        values += output->count;
+    }
+    return status;
+}
+
 void dml_begin(struct sql_run *run)
 {
     CHECK(run->view != NULL);
+    run->returned = NULL;
     run->request = (struct commit_request){
+        .confirm = run->plan->output.count > 0 ? dml_confirm : NULL,
         .flags = run->plan->output.count > 0 ? COMMIT_KEEP_IMAGES : 0,
         .arena = &run->commit_arena,
         .view = run->view,
@@ -168,26 +224,26 @@ enum status dml_report(struct sql_run *run, uint64_t rows, struct error *err)
     return STATUS_OK;
 }
 
-/* RETURNING: the image of one operation through the output list. */
-static enum status dml_return_row(struct sql_run *run, const struct row_op *op,
-                                  struct value *values, struct error *err)
+static enum status dml_return_rows(struct sql_run *run, struct error *err)
 {
-    struct str bytes = op->verdict == ROW_DELETE ? op->old_bytes : op->new_bytes;
-    const struct table *table = op->table;
-    struct row_projection projection;
-    struct row row = {.table = table, .key = op->key, .bytes = bytes, .projection = &projection};
-    struct row_reader reader = {
-        .row = &row, .arena = &run->arena, .column_count = table_column_total(table)};
-    struct expr_context context;
+    const struct commit_request *request = &run->request;
+    uint32_t count = run->plan->output.count;
+    struct value *known = run->returned, *values = known;
+    enum status status = STATUS_OK;
 
-    CHECK(bytes.size >= ROW_HEADER_BYTES);
-    const struct table_schema *schema = table_schema_version(table, row_layout_version(bytes));
-    CHECK(schema != NULL);
-    row_projection_init(&projection, &schema->layout, &table->schema->layout, &run->arena);
-    run_context(run, &run->arena, &reader, &context);
-    enum status status = run_output(&run->plan->output, &context, values, err);
-    if (status == STATUS_OK)
-        status = run_send_row(run, values, err);
+    CHECK(count > 0);
+    if (known == NULL)
+        values = arena_array(&run->arena, count, sizeof(*values));
+    for (size_t i = 0; i < request->op_count && status == STATUS_OK; i++) {
+        if (request->ops[i].verdict == ROW_KEEP)
+            continue;
+        if (known == NULL)
+            status = dml_output(run, &request->ops[i], &run->arena, values, err);
+        if (status == STATUS_OK)
+            status = run_send_row(run, values, err);
+        if (known != NULL)
+            values += count;
+    }
     return status;
 }
 
@@ -201,12 +257,8 @@ enum status dml_finish(struct sql_run *run, struct error *err)
         return status;
     }
     status = dml_report(run, request->rows_affected, err);
-    if (status != STATUS_OK || run->plan->output.count == 0)
-        return status;
-    struct value *values = arena_array(&run->arena, run->plan->output.count, sizeof(*values));
-    for (size_t i = 0; i < request->op_count && status == STATUS_OK; i++)
-        if (request->ops[i].verdict != ROW_KEEP)
-            status = dml_return_row(run, &request->ops[i], values, err);
+    if (status == STATUS_OK && run->plan->output.count > 0)
+        status = dml_return_rows(run, err);
     CHECK(status != STATUS_STALE);
     return status;
 }

@@ -40,15 +40,22 @@ enum status run_send_columns(struct sql_run *run, const struct sql_column *colum
     return run->options.sink.columns(run->options.sink.context, columns, count, err);
 }
 
+enum status run_too_many_rows(const struct sql_run *run, struct error *err)
+{
+    unsigned long long most = run->engine->options.result_rows_max;
+
+    CHECK(most > 0);
+    return error_set(err, STATUS_RESULT_TOO_LARGE,
+                     "the result has more rows than limits.max_result_rows = %llu", most);
+}
+
 enum status run_send_row(struct sql_run *run, const struct value *values, struct error *err)
 {
     uint64_t most = run->engine->options.result_rows_max;
 
     CHECK(run->columns_sent);
     if (most > 0 && run->outcome.row_count >= most)
-        return error_set(err, STATUS_RESULT_TOO_LARGE,
-                         "the result has more rows than limits.max_result_rows = %llu",
-                         (unsigned long long)most);
+        return run_too_many_rows(run, err);
     run->outcome.row_count++;
     if (run->options.sink.row == NULL)
         return STATUS_OK;

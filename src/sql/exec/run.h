@@ -46,6 +46,7 @@ struct sql_run {
     struct commit_request request;
     struct arena commit_arena; /* the commit thread's while queued */
     struct row_logic logic;
+    struct value *returned; /* what RETURNING gives, when it was evaluated with the commit */
     bool expects_seq;
     struct buf key; /* scratch */
 };
@@ -61,6 +62,7 @@ static inline struct transaction *run_transaction(const struct sql_run *run)
 enum status run_send_columns(struct sql_run *run, const struct sql_column *columns, size_t count,
                              struct error *err) MUST_CHECK;
 /* Counts rows against limits.max_result_rows. */
+enum status run_too_many_rows(const struct sql_run *run, struct error *err);
 enum status run_send_row(struct sql_run *run, const struct value *values,
                          struct error *err) MUST_CHECK;
 void run_message(struct sql_run *run, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -148,6 +148,8 @@ static bool commit_group_request(struct commit_pipeline *pipeline, struct commit
     if (now > pipeline->updated)
         pipeline->updated = now;
     request->status = commit_group_ops(pipeline, request);
+    if (request->status == STATUS_OK && request->confirm != NULL)
+        request->status = request->confirm(request, &request->error);
     if (request->status == STATUS_OK && request->extra != NULL) {
         pipeline->position++; /* so that its view has a position of its own */
         commit_group_fill(pipeline);

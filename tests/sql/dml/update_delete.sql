@@ -36,3 +36,14 @@ DELETE FROM t;
 SELECT count(*) FROM t;
 --@ cold
 SELECT count(*) FROM t;
+-- what RETURNING cannot compute is not done either
+CREATE TABLE r (id INT PRIMARY KEY, n INT);
+INSERT INTO r VALUES (1, 0) RETURNING 1 / n;
+INSERT INTO r VALUES (1, 1), (2, 0) RETURNING id, 10 / n AS part;
+SELECT id FROM r;
+INSERT INTO r VALUES (1, 1), (2, 5) RETURNING id, 10 / n AS part;
+UPDATE r SET n = n - 1 RETURNING 10 / n;
+DELETE FROM r WHERE id = 2 RETURNING n / (n - 5);
+SELECT id, n FROM r;
+INSERT INTO r VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET n = 0 RETURNING 1 / n;
+SELECT id, n FROM r;
