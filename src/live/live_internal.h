@@ -65,6 +65,7 @@ struct subscription {
     struct live_plan *plan;
     uint64_t fingerprint; /* equal plan and id: equal messages */
     struct snapshot *snapshot;
+    bool opened; /* the task's: compiled, or tried */
     bool task_running;
     unsigned batches_asked;
     int64_t waiting_since_ms; /* the client owes a next_batch since; 0 = it does not */

@@ -510,8 +510,9 @@ void snapshot_task(struct task *task)
 
     CHECK(subscription->task_running);
     error_clear(&error);
-    if (!subscription->plan) {
+    if (!subscription->opened) {
         enum status status = snapshot_open(subscription, &error);
+        subscription->opened = true;
         if (status != STATUS_OK)
             snapshot_fail(subscription, status, &error);
     }
