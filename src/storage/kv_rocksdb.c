@@ -240,6 +240,7 @@ static struct kv_family *rocks_family_new(rocksdb_column_family_handle_t *handle
 
     CHECK(handle != NULL && strlen(name) < sizeof(family->name));
     family->handle = handle;
+    rocks_seams_init(&family->seams);
     memcpy(family->name, name, strlen(name) + 1);
     return family;
 }
@@ -248,6 +249,7 @@ static void rocks_family_close(struct kv_family *family)
 {
     CHECK(family->handle != NULL);
     rocksdb_column_family_handle_destroy(family->handle);
+    rocks_seams_clear(&family->seams);
     mem_free(family);
 }
 

@@ -7,13 +7,23 @@
 
 #include "storage/kv_spaces.h"
 
+#include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
 enum { ROCKS_READ_CACHE_ONLY = 1 /* ReadTier */ };
 
+/* Of one family, see kv_rocksdb_seams.c. */
+struct rocks_seams {
+    pthread_mutex_t mutex; /* guards the rest */
+    uint64_t version;      /* super version they belong to; 0 = none */
+    struct rocks_seam_level *levels;
+    size_t level_count;
+};
+
 struct kv_family {
     rocksdb_column_family_handle_t *handle;
+    struct rocks_seams seams;
     char name[DIRECTORY_FAMILY_MAX];
 };
 
@@ -42,6 +52,17 @@ enum status rocks_error(char *text, const char *what, struct error *err);
 /* RocksDB counts every comparison of keys in thread-local memory; nobody reads that here. Before
  * any read or write of a thread. */
 void rocks_count_nothing(void);
+
+/* ---- kv_rocksdb_seams.c: what cached iterators must not reach over ---- */
+
+void rocks_seams_init(struct rocks_seams *seams);
+void rocks_seams_clear(struct rocks_seams *seams);
+/* Whether the range [lower, upper) of full keys (upper empty = open) holds keys of two neighbouring
+ * files of a level, or may. `version`: the super version this was found for; the answer holds for
+ * an iterator if the number is still the same after it was made. */
+bool rocks_crosses_seam(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
+                        struct str upper, uint64_t *version);
+uint64_t rocks_super_version(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family);
 
 /* ---- kv_rocksdb_iterator.c: the iterator part of struct kv_driver ---- */
 

@@ -1,5 +1,8 @@
 /* kv_rocksdb_iterator.c — iterators of the key-value store on RocksDB.
  *
+ * An iterator for cached data only that would reach over a seam between files (kv_rocksdb_seams.c)
+ * is never valid and answers WOULD_BLOCK.
+ *
  * Both bounds are handed to RocksDB, so that it neither looks at files beyond them nor steps over
  * what was removed there. Pooled spaces add and hide their prefix. An iterator that promises to
  * stay within one user (prefix_same) lets RocksDB ask the filters on `{user}:` first; bounds and
@@ -20,7 +23,9 @@ struct rocks_iterator {
     rocksdb_iterator_t *rocks;
     rocksdb_readoptions_t *read;
     const struct spaces_space *space;
-    char bounds[]; /* lower, then upper; RocksDB points into it */
+    bool is_blocked;         /* cached data only, and RocksDB could lose keys without telling */
+    struct str lower, upper; /* full keys, in `bounds`; empty = open */
+    char bounds[];           /* lower, then upper; RocksDB points into it */
 };
 
 static struct rocks_iterator *rocks_iterator(struct kv_iterator *iterator)
@@ -47,6 +52,9 @@ static struct rocks_iterator *rocks_iterator_new(const struct spaces_space *spac
         memcpy(low + skip, lower.data, lower.size);
     if (upper.size > 0)
         memcpy(high + skip, upper.data, upper.size);
+    iterator->is_blocked = false;
+    iterator->lower = str_from(low, lower_size);
+    iterator->upper = str_from(high, upper_size);
     if (lower_size > 0)
         rocksdb_readoptions_set_iterate_lower_bound(iterator->read, low, lower_size);
     if (upper_size > 0)
@@ -59,6 +67,8 @@ struct kv_iterator *rocks_iterator_open(struct kv *base, struct kv_space *base_s
 {
     struct rocks_kv *kv = rocks_kv(base);
     const struct spaces_space *space = spaces_space(base_space);
+    bool is_cached = (options->flags & KV_READ_CACHED) != 0;
+    uint64_t version = 0;
     bool is_empty = options->upper.size > 0 && str_compare(options->lower, options->upper) > 0;
     struct rocks_iterator *iterator =
         rocks_iterator_new(space, is_empty ? options->upper : options->lower, options->upper);
@@ -68,12 +78,17 @@ struct kv_iterator *rocks_iterator_open(struct kv *base, struct kv_space *base_s
     if (options->snapshot != NULL)
         rocksdb_readoptions_set_snapshot(
             iterator->read, ((const struct rocks_snapshot *)options->snapshot)->snapshot);
-    if ((options->flags & KV_READ_CACHED) != 0)
+    if (is_cached)
         rocksdb_readoptions_set_read_tier(iterator->read, ROCKS_READ_CACHE_ONLY);
+    if (is_cached)
+        iterator->is_blocked =
+            rocks_crosses_seam(kv, space->family, iterator->lower, iterator->upper, &version);
     rocksdb_readoptions_set_fill_cache(iterator->read, options->fill_cache);
     rocksdb_readoptions_set_total_order_seek(iterator->read, !options->prefix_same);
     iterator->rocks = rocksdb_create_iterator_cf(kv->db, iterator->read, rocks_handle(space));
     CHECK(iterator->rocks != NULL);
+    if (is_cached && rocks_super_version(kv, rocks_handle(space)) != version)
+        iterator->is_blocked = true;
     return &iterator->base;
 }
 
@@ -136,7 +151,8 @@ void rocks_prev(struct kv_iterator *base)
 bool rocks_is_valid(const struct kv_iterator *base)
 {
     CHECK(base != NULL);
-    return rocksdb_iter_valid(((const struct rocks_iterator *)base)->rocks) != 0;
+    const struct rocks_iterator *iterator = (const struct rocks_iterator *)base;
+    return !iterator->is_blocked && rocksdb_iter_valid(iterator->rocks) != 0;
 }
 
 struct str rocks_key(const struct kv_iterator *base)
@@ -164,6 +180,8 @@ enum status rocks_status(struct kv_iterator *base, struct error *err)
     char *text = NULL;
 
     CHECK(base != NULL);
+    if (rocks_iterator(base)->is_blocked)
+        return STATUS_WOULD_BLOCK;
     rocksdb_iter_get_error(rocks_iterator(base)->rocks, &text);
     return text == NULL ? STATUS_OK : rocks_error(text, "scan", err);
 }

@@ -729,6 +729,75 @@ static void test_kv__drivers_agree(void **state)
     }
 }
 
+/* Keys between the bounds that a cached iterator finds, or -1 = WOULD_BLOCK. */
+static int count_cached(struct kv *kv, struct kv_space *space, struct str lower, bool backward)
+{
+    struct kv_iterator_options options = {
+        .lower = lower, .upper = STR_LIT("l"), .flags = KV_READ_CACHED, .fill_cache = true};
+    struct kv_iterator *iterator = kv_iterator_open(kv, space, &options);
+    int count = 0;
+    backward ? kv_iterator_seek_last(iterator) : kv_iterator_seek_first(iterator);
+    for (; kv_iterator_is_valid(iterator); count++)
+        backward ? kv_iterator_prev(iterator) : kv_iterator_next(iterator);
+    enum status status = kv_iterator_status(iterator, &err);
+    kv_iterator_close(iterator);
+    if (status != STATUS_WOULD_BLOCK)
+        assert_ok(status);
+    return status == STATUS_OK ? count : -1;
+}
+
+/* Reads `count` keys from one end, so that their blocks are cached. */
+static void warm(struct kv *kv, struct kv_space *space, int count, bool backward)
+{
+    struct kv_iterator_options options = {.fill_cache = true};
+    struct kv_iterator *iterator = kv_iterator_open(kv, space, &options);
+    backward ? kv_iterator_seek_last(iterator) : kv_iterator_seek_first(iterator);
+    for (; count > 0 && kv_iterator_is_valid(iterator); count--)
+        backward ? kv_iterator_prev(iterator) : kv_iterator_next(iterator);
+    assert_ok(kv_iterator_status(iterator, &err));
+    kv_iterator_close(iterator);
+}
+
+/* Whatever is cached, a cached scan gives all keys or says that it cannot: also where one file of a
+ * level ends and the next begins. */
+static void test_kv__cached_scans_lose_nothing_between_files(void **state)
+{
+    (void)state;
+    enum { FILES = 12, KEYS_PER_FILE = 3, KEYS = FILES * KEYS_PER_FILE };
+    struct kv *kv = open_rocksdb(0);
+    struct kv_space *space = space_of(kv, "seams", 0);
+    char key[32], first[32], value[3000];
+    memset(value, 'v', sizeof(value));
+    value[sizeof(value) - 1] = 0;
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(key, sizeof(key), "k%06d", i);
+        put(kv, space, key, value);
+        if (i % KEYS_PER_FILE == 0)
+            memcpy(first, key, sizeof(first));
+        if (i % KEYS_PER_FILE == KEYS_PER_FILE - 1) /* files side by side in one level */
+            kv_compact(kv, space, str_from_c(first), str_from_c(key));
+    }
+    int complete = 0;
+    for (int backward = 0; backward < 2; backward++) {
+        kv_close(kv); /* an empty cache */
+        kv = open_rocksdb(0);
+        space = space_of(kv, "seams", 0);
+        for (int warmed = 0; warmed <= KEYS; warmed++) {
+            warm(kv, space, warmed, backward);
+            int count = count_cached(kv, space, STR_LIT("k"), backward);
+            if (count >= 0)
+                assert_int_equal(count, KEYS);
+            snprintf(key, sizeof(key), "k%06d", KEYS - KEYS_PER_FILE); /* one file */
+            count = count_cached(kv, space, str_from_c(key), backward);
+            if (count >= 0)
+                assert_int_equal(count, KEYS_PER_FILE);
+            complete += count >= 0;
+        }
+    }
+    assert_true(complete > 0);
+    kv_close(kv);
+}
+
 #define both(function) \
     {#function "/memory", function, fixture_setup, fixture_teardown, (void *)"memory"}, \
     { \
@@ -754,6 +823,7 @@ int main(void)
         rocksdb(test_kv__pooled_spaces_are_isolated),
         rocksdb(test_kv__volatile_spaces_start_empty),
         rocksdb(test_kv__cached_reads_never_touch_the_disk),
+        rocksdb(test_kv__cached_scans_lose_nothing_between_files),
         rocksdb(test_kv__torn_log_keeps_what_was_before),
         rocksdb(test_kv__failed_write_closes_the_store),
         rocksdb(test_kv__open_refuses_what_is_broken),

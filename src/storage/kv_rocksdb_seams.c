@@ -1,0 +1,177 @@
+/* kv_rocksdb_seams.c — where two files of one level of RocksDB meet, and whether a range reaches
+ * over such a place.
+ *
+ * RocksDB 7.8 loses keys there without an error when an iterator may only read the block cache: a
+ * merging iterator that has come to the end of a file steps to the next one of the level, and drops
+ * the level from its heap when that is not cached, without looking at why it is not valid. Inside a
+ * file, and in level 0, the reason comes through. So an iterator for cached data only is refused
+ * over a seam; who asked goes to a thread that may read the disk.
+ *
+ * The seams of a family belong to one of its super versions; they are read anew when its number has
+ * changed. Most families have none, and few users' rows lie on one.
+ *
+ * Thread: any.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/kv_rocksdb_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { SEAMS_READS_MAX = 3 };
+
+/* The last key of a file and the first one of the next. */
+struct rocks_seam {
+    struct str left, right; /* both lie in `keys` of the list */
+};
+
+/* The seams of one level, in order of keys. */
+struct rocks_seam_level {
+    struct rocks_seam *seams;
+    size_t count;
+};
+
+static struct str seam_copy_key(const char *key, size_t size)
+{
+    char *copy = mem_alloc(size + 1);
+
+    CHECK(key != NULL || size == 0);
+    if (size > 0)
+        memcpy(copy, key, size);
+    return str_from(copy, size);
+}
+
+static struct str seam_key(rocksdb_sst_file_metadata_t *file,
+                           char *(*get)(rocksdb_sst_file_metadata_t *, size_t *))
+{
+    size_t size = 0;
+    char *key = get(file, &size);
+    struct str copy = seam_copy_key(key, size);
+
+    CHECK(copy.data != NULL);
+    rocksdb_free(key);
+    return copy;
+}
+
+static void seams_drop(struct rocks_seams *seams)
+{
+    for (size_t i = 0; i < seams->level_count; i++) {
+        struct rocks_seam_level *level = &seams->levels[i];
+        for (size_t k = 0; k < level->count; k++) {
+            mem_free((void *)(uintptr_t)level->seams[k].left.data);
+            mem_free((void *)(uintptr_t)level->seams[k].right.data);
+        }
+        mem_free(level->seams);
+    }
+    CHECK(seams->levels != NULL || seams->level_count == 0);
+    mem_free(seams->levels);
+    seams->levels = NULL;
+    seams->level_count = 0;
+}
+
+/* Files of a level above 0 come in order of keys and do not overlap. */
+static void seams_read_level(rocksdb_level_metadata_t *metadata, struct rocks_seam_level *level)
+{
+    size_t files = rocksdb_level_metadata_get_file_count(metadata);
+
+    level->count = files > 1 ? files - 1 : 0;
+    level->seams = mem_calloc(level->count + 1, sizeof(struct rocks_seam));
+    for (size_t i = 0; level->count > 0 && i < files; i++) {
+        rocksdb_sst_file_metadata_t *file =
+            rocksdb_level_metadata_get_sst_file_metadata(metadata, i);
+        CHECK(file != NULL);
+        if (i > 0)
+            level->seams[i - 1].right = seam_key(file, rocksdb_sst_file_metadata_get_smallestkey);
+        if (i < level->count)
+            level->seams[i].left = seam_key(file, rocksdb_sst_file_metadata_get_largestkey);
+        rocksdb_sst_file_metadata_destroy(file);
+    }
+}
+
+static void seams_read(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family,
+                       struct rocks_seams *seams)
+{
+    rocksdb_column_family_metadata_t *metadata =
+        rocksdb_get_column_family_metadata_cf(kv->db, family);
+
+    CHECK(metadata != NULL && seams->level_count == 0);
+    size_t levels = rocksdb_column_family_metadata_get_level_count(metadata);
+    seams->levels = mem_calloc(levels + 1, sizeof(struct rocks_seam_level));
+    for (size_t i = 0; i < levels; i++) {
+        rocksdb_level_metadata_t *level =
+            rocksdb_column_family_metadata_get_level_metadata(metadata, i);
+        CHECK(level != NULL);
+        if (rocksdb_level_metadata_get_level(level) > 0)
+            seams_read_level(level, &seams->levels[seams->level_count++]);
+        rocksdb_level_metadata_destroy(level);
+    }
+    rocksdb_column_family_metadata_destroy(metadata);
+}
+
+uint64_t rocks_super_version(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family)
+{
+    uint64_t number = 0;
+
+    CHECK(family != NULL);
+    if (rocksdb_property_int_cf(kv->db, family, "rocksdb.current-super-version-number", &number) !=
+        0)
+        return 0;
+    return number;
+}
+
+/* Whether lower ≤ left and right < upper for some seam. The first seam whose left end is not below
+ * the range decides: later ones lie farther right. */
+static bool seam_level_crosses(const struct rocks_seam_level *level, struct str lower,
+                               struct str upper)
+{
+    size_t low = 0, high = level->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_compare(level->seams[middle].left, lower) >= 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    CHECK(low <= level->count);
+    return low < level->count &&
+           (upper.size == 0 || str_compare(level->seams[low].right, upper) < 0);
+}
+
+bool rocks_crosses_seam(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
+                        struct str upper, uint64_t *version)
+{
+    struct rocks_seams *seams = &family->seams;
+    bool crosses = false, known = false;
+
+    CHECK(version != NULL);
+    pthread_mutex_lock(&seams->mutex);
+    *version = rocks_super_version(kv, family->handle);
+    known = *version != 0 && *version == seams->version;
+    for (int i = 0; i < SEAMS_READS_MAX && !known; i++) {
+        uint64_t before = *version;
+        seams_drop(seams);
+        seams_read(kv, family->handle, seams);
+        *version = rocks_super_version(kv, family->handle);
+        known = *version != 0 && *version == before;
+        seams->version = known ? before : 0;
+    }
+    for (size_t i = 0; i < seams->level_count && !crosses; i++)
+        crosses = seam_level_crosses(&seams->levels[i], lower, upper);
+    pthread_mutex_unlock(&seams->mutex);
+    return crosses || !known;
+}
+
+void rocks_seams_init(struct rocks_seams *seams)
+{
+    *seams = (struct rocks_seams){.version = 0};
+    CHECK(pthread_mutex_init(&seams->mutex, NULL) == 0);
+}
+
+void rocks_seams_clear(struct rocks_seams *seams)
+{
+    seams_drop(seams);
+    CHECK(pthread_mutex_destroy(&seams->mutex) == 0);
+}
