@@ -171,6 +171,9 @@ uint32_t table_column_total(const struct table *table); /* user + system columns
 const struct table_schema *table_schema_version(const struct table *table,
                                                 uint32_t version); /* NULL */
 bool table_has_user_instances(const struct table *table);          /* kind USER */
+/* Whether rows lie under their key alone: it is unique then, and rows come in its order. Events of
+ * a STREAM lie under time and key. */
+bool table_is_keyed(const struct table *table);
 
 const char *table_kind_name(enum table_kind kind); /* "USER" */
 const char *role_name(enum role role);             /* "user" */

@@ -325,6 +325,12 @@ bool table_has_user_instances(const struct table *table)
     return table->kind == TABLE_KIND_USER;
 }
 
+bool table_is_keyed(const struct table *table)
+{
+    CHECK(table->schema != NULL);
+    return table->kind != TABLE_KIND_STREAM && table->key_count > 0;
+}
+
 /* ---- spaces -----------------------------------------------------------------------------------
  */
 

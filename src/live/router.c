@@ -1,9 +1,10 @@
 /* router.c — the routing index: which subscriptions can a change concern?
  *
  * USER tables: one bucket per (table, user), so that a change visits only subscriptions on that
- * very instance, however many others exist. SHARED tables: one bucket per table. Buckets are found
- * by hash, hold plain arrays, and go when they are empty. While there is none, commits do not wake
- * the matcher. Everything here runs under live->mutex.
+ * very instance, however many others exist. SHARED and STREAM tables: one bucket per table. Buckets
+ * are found by hash, hold plain arrays, and go when they are empty. While there is none, commits do
+ * not wake the matcher. The store hears of every subscription on a stream: events of ephemeral ones
+ * are discarded while there is none. Everything here runs under live->mutex.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
@@ -11,6 +12,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "store/stream.h"
 
 enum { BUCKET_KEY_MAX = 8 + LIMIT_USER_ID_BYTES + 16 };
 
@@ -55,6 +57,8 @@ void router_add(struct live *live, struct subscription *subscription)
     subscription->bucket = bucket;
     subscription->bucket_index = bucket->count;
     bucket->subscriptions[bucket->count++] = subscription_ref(subscription);
+    if (plan->table->kind == TABLE_KIND_STREAM)
+        stream_subscribe(live->options.store, plan->table->id);
 }
 
 static void bucket_free(struct bucket *bucket)
@@ -73,6 +77,8 @@ void router_remove(struct live *live, struct subscription *subscription)
     if (!bucket)
         return;
     CHECK(bucket->subscriptions[subscription->bucket_index] == subscription);
+    if (subscription->plan->table->kind == TABLE_KIND_STREAM)
+        stream_unsubscribe(live->options.store, subscription->plan->table->id);
     struct subscription *last = bucket->subscriptions[--bucket->count];
     bucket->subscriptions[subscription->bucket_index] = last;
     last->bucket_index = subscription->bucket_index;

@@ -1,10 +1,11 @@
 /* snapshot.c — the hand-over from a snapshot to the stream (design §8), on workers.
  *
- * Order: compile → register (the matcher holds changes from its position m) → take a view with
- * position p ≥ m → read the rows of that view → acknowledge → batch 0, then one batch per
- * next_batch → release what was held above p. If the hold overflowed meanwhile: hold anew, take a
- * second view p2, send the net difference per key between the two views, and go on with p = p2; so
- * each commit is in the snapshot, in the difference or in the stream, exactly once.
+ * Order: compile → register (the matcher holds changes from its position m) → ephemeral streams:
+ * wait until no statement is left that was decided without us → take a view with position p ≥ m →
+ * read the rows of that view → acknowledge → batch 0, then one batch per next_batch → release what
+ * was held above p. If the hold overflowed meanwhile: hold anew, take a second view p2, send the
+ * net difference per key between the two views, and go on with p = p2; so each commit is in the
+ * snapshot, in the difference or in the stream, exactly once.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
@@ -14,6 +15,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "store/stream.h"
 
 enum {
     BATCH_BYTES_MAX = LIMIT_SERVER_MESSAGE_BYTES / 2,
@@ -424,6 +426,12 @@ static enum status snapshot_open(struct subscription *subscription, struct error
         return status;
     snapshot = mem_zalloc(sizeof *snapshot);
     snapshot->plan = plan;
+    if (plan->table->kind == TABLE_KIND_STREAM && plan->table->ephemeral)
+        status = stream_settle(subscription->live->options.store, err);
+    if (status != STATUS_OK) {
+        snapshot_free(snapshot);
+        return status;
+    }
     snapshot->view = view_acquire(subscription->live->options.store);
     int64_t limit = subscription->last_rows;
     if (plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))

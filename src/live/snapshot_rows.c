@@ -112,6 +112,7 @@ static struct scan_options snapshot_scan_options(struct subscription *subscripti
         .table = plan->table,
         .user = plan->user,
         .with_deleted = plan->names_deleted,
+        .now_us = plan->now_us, /* a row of the snapshot is there until its batch is sent */
         .seq_after = -1,
         .cancelled = &subscription->cancelled,
         .arena = arena,

@@ -97,11 +97,11 @@
     X(USERS_DELETION_GRACE_DAYS, "users.deletion_grace_period_days", INTEGER, "30", 0, 3650, "", \
       LATER, "time until a dropped user's data is removed") \
     X(STREAM_DEFAULT_TTL_SECONDS, "stream.default_ttl_seconds", SECONDS, "10", 1, 31536000, "", \
-      LATER, "life of stream rows without TTL") \
+      USED, "life of stream rows without TTL") \
     X(STREAM_DEFAULT_MAX_BUFFER, "stream.default_max_buffer", INTEGER, "10000", 1, 100000000, "", \
-      LATER, "rows kept of a stream without limit") \
+      USED, "rows kept of a stream without limit") \
     X(STREAM_EVICTION_INTERVAL_MS, "stream.eviction_interval_ms", INTEGER, "1000", 10, 3600000, \
-      "", LATER, "how often streams are cleaned") \
+      "", USED, "how often streams are cleaned") \
     X(QUERY_CACHE_MAX_PLANS, "query_cache.max_plans", INTEGER, "1000", 1, 1000000, "", USED, \
       "cached plans") \
     X(SESSION_CACHE_MAX_REGISTRATIONS, "session_cache.max_registrations_per_session", INTEGER, \

@@ -216,6 +216,7 @@ static enum status server_open_store(struct server *server, struct error *err)
         .row_group_rows = server_number(config, CONFIG_PARQUET_ROW_GROUP_ROWS),
         .flush_rows_default = server_number(config, CONFIG_FLUSH_DEFAULT_ROW_LIMIT),
         .flush_interval_default = server_number(config, CONFIG_FLUSH_DEFAULT_TIME_INTERVAL),
+        .stream_eviction_interval_ms = server_number(config, CONFIG_STREAM_EVICTION_INTERVAL_MS),
         .flush_due = server_flush_due,
         .flush_due_context = server,
     };
@@ -243,6 +244,8 @@ static void server_open_engine(struct server *server)
         .users_may_create_tables = config_boolean(config, CONFIG_AUTH_USERS_MAY_CREATE_TABLES),
         .flush_rows_default = server_number(config, CONFIG_FLUSH_DEFAULT_ROW_LIMIT),
         .flush_interval_default = server_number(config, CONFIG_FLUSH_DEFAULT_TIME_INTERVAL),
+        .stream_ttl_default = server_number(config, CONFIG_STREAM_DEFAULT_TTL_SECONDS),
+        .stream_max_buffer_default = server_number(config, CONFIG_STREAM_DEFAULT_MAX_BUFFER),
         .user_grace_days = server_number(config, CONFIG_USERS_DELETION_GRACE_DAYS),
         .node = config_text(config, CONFIG_SERVER_NODE),
     };

@@ -164,7 +164,7 @@ static struct sql_column live_column(const struct live_builder *builder, uint32_
         .type = table_column_type(table, index),
         .primary_key = key,
         .not_null = system || key || table->schema->columns[index].not_null,
-        .unique = key && table->key_count == 1,
+        .unique = key && table->key_count == 1 && table_is_keyed(table),
     };
 }
 

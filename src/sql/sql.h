@@ -37,7 +37,8 @@ struct sql_engine_options {
     bool enforce_roles;
     bool users_may_create_tables;
     uint32_t flush_rows_default, flush_interval_default;
-    uint32_t user_grace_days; /* users.deletion_grace_period_days */
+    uint32_t stream_ttl_default, stream_max_buffer_default; /* seconds, events; 0 = no limit */
+    uint32_t user_grace_days;                               /* users.deletion_grace_period_days */
     const char *node;
 };
 

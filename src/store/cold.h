@@ -57,11 +57,6 @@ enum status row_accept(const struct table *table, struct row_projections *cache,
                        struct arena *arena, struct row *row, struct error *err) MUST_CHECK;
 /* A failure of the kv store in words for clients: INTERNAL_ERROR, cause to the log. */
 enum status hot_translate(enum status status, const struct table *table, struct error *err);
-/* Smallest key of a stream table that has not expired (`{ms, 13 digits}:`), into `out`; size 0 when
- * the table's events do not expire. */
-enum { STREAM_PREFIX_BYTES = 14 };
-size_t stream_expiry_key(const struct table *table, char out[STREAM_PREFIX_BYTES + 1]);
-
 /* row_read.c: the projection for bytes of `version`; memory of the arena. NULL for an unknown
  * version. */
 const struct row_projection *row_project(const struct table *table, uint32_t version,

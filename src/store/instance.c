@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "store/store_internal.h"
+#include "store/stream.h"
 
 enum { INSTANCE_FORMAT = 1, INSTANCE_FIELDS = 7, INSTANCE_BYTES = 1 + 8 * INSTANCE_FIELDS };
 enum { INSTANCE_TABLE_BYTES = 8 };
@@ -104,6 +105,12 @@ enum status instance_counters(struct store *store, const struct view *view,
     struct instance_record record = {0};
 
     CHECK(view != NULL && table != NULL);
+    if (table->kind == TABLE_KIND_STREAM) { /* counted in memory only, at the newest state */
+        struct stream_figures figures;
+        stream_figures(store, table->id, &figures);
+        *out = (struct instance_counters){.buffered_rows = figures.buffered_rows};
+        return STATUS_OK;
+    }
     enum status status =
         instance_load(store, view_snapshot(view), table->id, user, 0, &record, err);
     if (status == STATUS_OK)

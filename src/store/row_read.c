@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "store/cold.h"
 #include "store/store_internal.h"
+#include "store/stream.h"
 #include "store/transaction/changes.h"
 
 #include <stdio.h>
@@ -111,22 +112,10 @@ void row_column(const struct row *row, uint32_t index, struct arena *arena, stru
 /* ---- one row by key
  * ------------------------------------------------------------------------------- */
 
-size_t stream_expiry_key(const struct table *table, char out[STREAM_PREFIX_BYTES + 1])
-{
-    if (table->kind != TABLE_KIND_STREAM || table->ttl_seconds == 0)
-        return 0;
-    int64_t oldest_ms = clock_now_us() / 1000 - (int64_t)table->ttl_seconds * 1000;
-    if (oldest_ms <= 0)
-        return 0;
-    int size = snprintf(out, STREAM_PREFIX_BYTES + 1, "%013lld:", (long long)oldest_ms);
-    CHECK(size == STREAM_PREFIX_BYTES);
-    return STREAM_PREFIX_BYTES;
-}
-
-static bool row_is_expired(const struct table *table, struct str key)
+static bool row_is_expired(const struct scan_options *options, struct str key)
 {
     char oldest[STREAM_PREFIX_BYTES + 1];
-    size_t size = stream_expiry_key(table, oldest);
+    size_t size = stream_expiry_key(options->table, options->now_us, oldest);
 
     CHECK(size <= STREAM_PREFIX_BYTES);
     return size > 0 && str_compare(key, str_from(oldest, size)) < 0;
@@ -202,7 +191,7 @@ enum status row_get_by_key(struct store *store, const struct scan_options *optio
 
     CHECK(options->view != NULL && options->arena != NULL && table->rows != NULL);
     *pin = (struct row_pin){.cold = NULL};
-    if (row_is_expired(table, key))
+    if (row_is_expired(options, key))
         return STATUS_ABSENT;
     enum status status = row_get_hot(store, options, key, row, pin, err);
     if (status == STATUS_ABSENT && has_cold && !options->hot_only)

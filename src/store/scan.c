@@ -22,6 +22,7 @@
 #include "store/cold.h"
 #include "store/hot.h"
 #include "store/store_internal.h"
+#include "store/stream.h"
 #include "store/transaction/changes.h"
 
 /* The hot side of a transaction's view: stored rows and its own, merged. */
@@ -101,7 +102,7 @@ static void scan_open_bounds(struct scan *scan)
 {
     const struct scan_options *options = &scan->options;
     char expiry[STREAM_PREFIX_BYTES + 1];
-    size_t expiry_size = stream_expiry_key(options->table, expiry);
+    size_t expiry_size = stream_expiry_key(options->table, options->now_us, expiry);
     struct str lower = options->range.lower;
 
     if (expiry_size > 0 && str_compare(lower, str_from(expiry, expiry_size)) < 0)

@@ -18,9 +18,14 @@
 #include "store/feed_internal.h"
 #include "store/row_cache.h"
 #include "store/store_internal.h"
+#include "store/stream.h"
 #include "value/key.h"
 
-enum { STORE_FORMAT = 1, STORE_SEGMENT_CACHE_BYTES = 64 << 20 };
+enum {
+    STORE_FORMAT = 1,
+    STORE_SEGMENT_CACHE_BYTES = 64 << 20,
+    STORE_EVICTION_INTERVAL_MS = 1000,
+};
 
 /* ---- opening ----------------------------------------------------------------------------------
  */
@@ -257,6 +262,9 @@ static struct store *store_new(const struct store_options *options)
     map_init(&store->dropping);
     store->segment_cache = segment_cache_new(STORE_SEGMENT_CACHE_BYTES);
     store->row_cache = row_cache_new(options->row_cache_bytes);
+    store->streams = streams_new();
+    if (store->options.stream_eviction_interval_ms == 0)
+        store->options.stream_eviction_interval_ms = STORE_EVICTION_INTERVAL_MS;
     return store;
 }
 
@@ -267,6 +275,7 @@ static void store_free(struct store *store)
     view_publish_end(store);
     feed_free(store->feed);
     commit_free(store->pipeline);
+    streams_free(store->streams);
     row_cache_free(store->row_cache);
     segment_cache_free(store->segment_cache);
     CHECK(store->view_oldest == NULL);

@@ -37,6 +37,7 @@ struct store_options {
     const char *parquet_compression;
     uint32_t row_group_rows;
     uint32_t flush_rows_default, flush_interval_default;
+    uint32_t stream_eviction_interval_ms; /* 0 = 1000 */
     /* Called on the commit thread when a table's row policy is met for one instance; must only
      * post. */
     void (*flush_due)(void *context, struct table_id table, struct str user);
@@ -96,6 +97,7 @@ struct scan_options {
     bool with_deleted;            /* rows with _deleted too */
     bool hot_only;                /* flush, counts */
     bool whole;                   /* all rows of the range will be read: quicker when descending */
+    int64_t now_us;               /* STREAM: which events have expired; 0 = the clock's */
     int64_t seq_after;            /* only rows with _seq > this (-1 = all); prunes segments */
     bool cached_only;             /* loop threads: WOULD_BLOCK instead of touching disk or DuckDB */
     const atomic_bool *cancelled; /* may be NULL */

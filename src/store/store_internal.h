@@ -52,6 +52,7 @@ struct store {
     struct feed *feed;
     struct segment_cache *segment_cache;
     struct row_cache *row_cache;
+    struct streams *streams;       /* stream.c */
     struct recovery *recovery;     /* made by recovery_run, gone with recovery_stop */
     struct path_names *path_names; /* likewise */
     struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */

@@ -208,6 +208,7 @@ void analytic_source_init(struct analytic_source *source,
     source->scan = (struct scan_options){.view = execution->view,
                                          .table = table,
                                          .user = resolved->user,
+                                         .now_us = execution->now_us,
                                          .seq_after = -1,
                                          .cancelled = execution->cancelled,
                                          .arena = execution->arena};
@@ -296,7 +297,7 @@ void analytic_source_range(const struct analytic_table *reference, const struct 
     struct value value;
 
     *range = (struct key_range){STR_EMPTY, STR_EMPTY};
-    if (table->key_count == 0 || reference->bound_count == 0 || table->kind == TABLE_KIND_SYSTEM)
+    if (!table_is_keyed(table) || reference->bound_count == 0 || table->kind == TABLE_KIND_SYSTEM)
         return;
     key = &table->schema->columns[table->key_columns[0]];
     CHECK(reference->bound_count <= ARRAY_COUNT(reference->bounds));

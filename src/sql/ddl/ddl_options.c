@@ -194,6 +194,10 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
     if (table->kind != TABLE_KIND_STREAM)
         table->storage_id = STR_LIT("local");
     table->deleted_retention_hours = OPTIONS_RETENTION_HOURS;
+    if (table->kind == TABLE_KIND_STREAM) {
+        table->ttl_seconds = defaults->stream_ttl_default;
+        table->max_buffer = defaults->stream_max_buffer_default;
+    }
     for (size_t i = 0; i < tree->option_count; i++) {
         enum status status =
             options_check_kind(run->plan->tree->text, &tree->options[i], table, err);

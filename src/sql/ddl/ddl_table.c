@@ -236,8 +236,6 @@ enum status create_table_run(struct sql_run *run, struct error *err)
         status = create_schema(run, table, tree, err);
     if (status == STATUS_OK)
         status = create_table_options(run, tree, table, err);
-    if (status == STATUS_OK && table->kind == TABLE_KIND_STREAM)
-        status = run_not_supported("CREATE STREAM TABLE", err);
     if (status == STATUS_OK) {
         status = ddl_create_table(run->engine->store, table, tree->if_not_exists, &created, err);
         table = NULL; /* moved */

@@ -3,6 +3,7 @@
  * Candidates are keys only: the commit thread runs WHERE and SET again on the current row, so that
  * read-modify-write is atomic. Full keys need no read at all. What only DuckDB evaluates comes with
  * the _seq each row had at the view; a row that has moved on sends the statement back (STALE).
+ * Events of a stream lie under a time that SQL does not see: DuckDB's are found by their _seq.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"
@@ -10,6 +11,8 @@
 #include "base/check.h"
 #include "value/cast.h"
 #include "value/row.h"
+
+#include <stdlib.h>
 
 /* ---- by our own programs --------------------------------------------------------------------- */
 
@@ -162,6 +165,22 @@ static enum status change_new_values(struct sql_run *run, const struct value *fr
     return status;
 }
 
+/* For the row of that _seq only. */
+static const struct row_logic *change_expect(struct sql_run *run, int64_t seq,
+                                             const struct value *set)
+{
+    struct change_expected *expected = arena_zalloc(&run->arena, sizeof(*expected));
+
+    CHECK(set != NULL || run->plan->change.set.count == 0);
+    *expected = (struct change_expected){
+        .logic = {.resolve = change_resolve_expected, .context = expected},
+        .run = run,
+        .seq = seq,
+        .set = set,
+    };
+    return &expected->logic;
+}
+
 /* One row: key columns, _seq, new values. */
 static enum status change_add_expected(struct sql_run *run, const struct value *row,
                                        struct change_ops *list, struct error *err)
@@ -170,7 +189,6 @@ static enum status change_add_expected(struct sql_run *run, const struct value *
     uint32_t set_count = run->plan->change.set.count;
     struct value *values = arena_array(&run->arena, table->schema->column_count, sizeof(*values));
     struct value *set = arena_array(&run->arena, set_count, sizeof(*set));
-    struct change_expected *expected = arena_zalloc(&run->arena, sizeof(*expected));
     const struct data_type bigint = {.kind = VALUE_BIGINT};
     struct value seq;
     enum status status = STATUS_OK;
@@ -190,14 +208,47 @@ static enum status change_add_expected(struct sql_run *run, const struct value *
     if (status != STATUS_OK)
         return status;
     CHECK(!seq.is_null || run_transaction(run) != NULL); /* a version of its own has no number */
-    *expected = (struct change_expected){
-        .logic = {.resolve = change_resolve_expected, .context = expected},
-        .run = run,
-        .seq = seq.is_null ? ROW_SEQ_NONE : seq.integer,
-        .set = set,
-    };
-    return change_add(run, list, arena_copy(&run->arena, buf_str(&run->key)), &expected->logic,
-                      false, err);
+    return change_add(run, list, arena_copy(&run->arena, buf_str(&run->key)),
+                      change_expect(run, seq.is_null ? ROW_SEQ_NONE : seq.integer, set), false,
+                      err);
+}
+
+static int change_compare_seq(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    CHECK(left > 0 && right > 0);
+    return left < right ? -1 : left > right;
+}
+
+/* The events whose _seq is among `row_count` rows of key columns and _seq. */
+static enum status change_add_events(struct sql_run *run, struct value *const *rows,
+                                     size_t row_count, struct change_ops *list, struct error *err)
+{
+    const struct table *table = run->plan->table;
+    int64_t *wanted = arena_array(&run->arena, row_count + 1, sizeof(*wanted));
+    struct scan_options options = {.view = run->view,
+                                   .table = table,
+                                   .now_us = run->now_us,
+                                   .seq_after = -1,
+                                   .cancelled = &run->cancelled,
+                                   .arena = &run->arena};
+    struct scan *scan = NULL;
+    struct row row;
+
+    CHECK(run->plan->change.is_delete && !table_is_keyed(table));
+    for (size_t i = 0; i < row_count; i++)
+        wanted[i] = rows[i][table->key_count].integer;
+    qsort(wanted, row_count, sizeof(*wanted), change_compare_seq);
+    enum status status = scan_open(run->engine->store, &options, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
+        int64_t seq = row_seq(row.bytes);
+        if (bsearch(&seq, wanted, row_count, sizeof(*wanted), change_compare_seq) != NULL)
+            status = change_add(run, list, arena_copy(&run->arena, row.key),
+                                change_expect(run, seq, NULL), false, err);
+    }
+    scan_close(scan);
+    return status == STATUS_END ? STATUS_OK : status;
 }
 
 static enum status change_analytic(struct sql_run *run, struct change_ops *list, struct error *err)
@@ -216,8 +267,11 @@ static enum status change_analytic(struct sql_run *run, struct change_ops *list,
     status = analytic_collect(found->analytic, &execution, &rows, &row_count, &column_count, err);
     CHECK(status != STATUS_OK || row_count == 0 ||
           column_count == run->plan->table->key_count + 1 + run->plan->change.set.count);
-    for (size_t i = 0; i < row_count && status == STATUS_OK; i++)
-        status = change_add_expected(run, rows[i], list, err);
+    if (status == STATUS_OK && !table_is_keyed(run->plan->table))
+        status = change_add_events(run, rows, row_count, list, err);
+    else
+        for (size_t i = 0; i < row_count && status == STATUS_OK; i++)
+            status = change_add_expected(run, rows[i], list, err);
     plan_unref(found);
     return status;
 }
@@ -236,7 +290,7 @@ enum status change_run(struct sql_run *run, bool may_block, struct error *err)
     run->logic = (struct row_logic){.resolve = change_resolve, .context = run};
     if (!str_is_empty(plan->change.analytic_text)) {
         status = may_block ? change_analytic(run, &list, err) : STATUS_WOULD_BLOCK;
-    } else if (plan->access.kind == PLAN_ACCESS_POINTS && plan->table->kind != TABLE_KIND_STREAM) {
+    } else if (plan->access.kind == PLAN_ACCESS_POINTS) {
         status = access_resolve(run, &keys, err);
         if (status == STATUS_OK && !may_block && keys.point_count > RUN_INLINE_WRITES)
             status = STATUS_WOULD_BLOCK;

@@ -67,6 +67,7 @@ enum status cursor_open(struct sql_run *run, const struct cursor_options *option
         .range = keys.range,
         .descending = options->descending,
         .with_deleted = plan->with_deleted,
+        .now_us = run->now_us,
         .seq_after = keys.seq_after,
         .cached_only = options->cached_only,
         .cancelled = &run->cancelled,

@@ -92,7 +92,7 @@ static void explain_select(const struct plan *plan, struct buf *out)
         buf_printf(out, "Order: sort in memory%s\n",
                    plan->select.limit != NULL ? ", top rows kept" : "");
     else if (plan->table != NULL)
-        buf_printf(out, "Order: key %s\n",
+        buf_printf(out, "Order: %s %s\n", plan->table->kind == TABLE_KIND_STREAM ? "time" : "key",
                    plan->select.key_descending ? "descending" : "ascending");
     if (plan->select.limit != NULL) {
         buf_append_str(out, STR_LIT("Limit: "));

@@ -30,6 +30,10 @@ void plan_find_access(struct plan *plan)
     if (plan->filter == NULL || table->key_count == 0)
         return;
     access->bound_count = expr_bounds(plan->filter, &access->bounds);
+    access->seq_lower = plan_access_find(access, table->schema->column_count + SYSTEM_COLUMN_SEQ,
+                                         AST_OP_GT, AST_OP_GE);
+    if (!table_is_keyed(table))
+        return;
     while (access->prefix_count < table->key_count) {
         size_t column = table->key_columns[access->prefix_count];
         const struct expr_bound *bound =
@@ -39,8 +43,6 @@ void plan_find_access(struct plan *plan)
         several = several || bound->op == AST_OP_NONE;
         access->prefix[access->prefix_count++] = bound;
     }
-    access->seq_lower = plan_access_find(access, table->schema->column_count + SYSTEM_COLUMN_SEQ,
-                                         AST_OP_GT, AST_OP_GE);
     if (access->prefix_count == table->key_count) {
         access->kind = PLAN_ACCESS_POINTS;
         return;

@@ -20,7 +20,7 @@ struct sql_column plan_table_column(const struct table *table, uint32_t index, s
     const struct table_column *source = &table->schema->columns[index];
     column.primary_key = source->key_position >= 0;
     column.not_null = source->not_null || column.primary_key;
-    column.unique = column.primary_key && table->key_count == 1;
+    column.unique = column.primary_key && table->key_count == 1 && table_is_keyed(table);
     return column;
 }
 

@@ -182,7 +182,7 @@ static bool plan_order_is_key(const struct plan *plan, const struct ast_select *
     uint32_t key = 0, fixed = 0;
 
     CHECK(descending != NULL);
-    if (table == NULL || table->kind == TABLE_KIND_SYSTEM)
+    if (table == NULL || table->kind == TABLE_KIND_SYSTEM || !table_is_keyed(table))
         return false;
     while (fixed < plan->access.prefix_count && plan->access.prefix[fixed]->op == AST_OP_EQ)
         fixed++;

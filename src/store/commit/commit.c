@@ -162,15 +162,30 @@ static void commit_sync_due(struct commit_pipeline *pipeline)
         commit_break(pipeline, &err);
 }
 
+/* When there is work without a request; INT64_MAX = never. */
+static int64_t commit_due_ms(const struct commit_pipeline *pipeline)
+{
+    int64_t due_ms = INT64_MAX;
+
+    CHECK(pipeline->evict.due_ms >= 0);
+    if (pipeline->broken)
+        return due_ms;
+    if (pipeline->unsynced)
+        due_ms = pipeline->synced_ms + COMMIT_SYNC_MS;
+    if (pipeline->evict.expires && pipeline->evict.due_ms < due_ms)
+        due_ms = pipeline->evict.due_ms;
+    return due_ms;
+}
+
 static void commit_sleep(struct commit_pipeline *pipeline)
 {
+    int64_t due_ms = commit_due_ms(pipeline);
     struct timespec until;
 
     pipeline->sleeping = true;
-    if (!pipeline->unsynced || pipeline->broken) {
+    if (due_ms == INT64_MAX) {
         pthread_cond_wait(&pipeline->wake, &pipeline->mutex);
     } else {
-        int64_t due_ms = pipeline->synced_ms + COMMIT_SYNC_MS;
         CHECK(due_ms > 0);
         until.tv_sec = (time_t)(due_ms / 1000);
         until.tv_nsec = (long)(due_ms % 1000) * 1000000;
@@ -227,6 +242,7 @@ static void *commit_main(void *argument)
             commit_sync_due(pipeline);
         }
         commit_sync_due(pipeline);
+        commit_evict_due(pipeline);
     }
     if (!pipeline->broken && commit_reserve_exact(pipeline, &err) != STATUS_OK)
         commit_break(pipeline, &err);
@@ -331,6 +347,7 @@ void commit_free(struct commit_pipeline *pipeline)
         return;
     CHECK(pipeline->head == NULL);
     commit_instance_clear(pipeline);
+    commit_evict_clear(pipeline);
     mem_free(pipeline->changes);
     commit_decider_clear(&pipeline->decider);
     buf_clear(&pipeline->key);

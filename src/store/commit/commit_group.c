@@ -5,6 +5,10 @@
  * notice. A request with `extra` is a group of its own, because what it adds to the batch cannot be
  * taken out.
  *
+ * A group of nothing but events of streams leaves no trace on the disk: it is written without the
+ * log, and its numbers are below the reservation. One that holds both is written in order, so that
+ * no event is visible before rows that were committed ahead of it.
+ *
  * After a write that failed nobody knows what is on the disk: the store answers every later write
  * with the same error until it is opened again. Nothing is ever acknowledged before it is durable.
  * SPDX-License-Identifier: Apache-2.0
@@ -33,6 +37,15 @@ void commit_break(struct commit_pipeline *pipeline, const struct error *cause)
               pipeline->broken_error.message);
 }
 
+static void commit_group_put_position(struct commit_pipeline *pipeline, struct kv_batch *batch)
+{
+    int64_t place[2] = {pipeline->position, pipeline->updated};
+
+    CHECK(batch != NULL);
+    kv_batch_put(batch, pipeline->store->spaces.meta, STR_LIT(META_POSITION),
+                 str_from((const char *)place, sizeof(place)));
+}
+
 /* ---- numbers reserved ahead -------------------------------------------------------------------
  */
 
@@ -43,6 +56,8 @@ static enum status commit_reserve_write(struct commit_pipeline *pipeline, int64_
     struct kv_batch *batch = kv_batch_new(store->kv);
 
     CHECK(seq >= pipeline->position);
+    if (seq == pipeline->position) /* a clean stop: events were numbered without the log */
+        commit_group_put_position(pipeline, batch);
     kv_batch_put(batch, store->spaces.meta, STR_LIT(META_SEQ_RESERVED),
                  str_from((const char *)&seq, sizeof(seq)));
     kv_batch_put(batch, store->spaces.meta, STR_LIT(META_ID_RESERVED),
@@ -151,6 +166,7 @@ static bool commit_group_request(struct commit_pipeline *pipeline, struct commit
     if (request->status == STATUS_OK && request->confirm != NULL)
         request->status = request->confirm(request, &request->error);
     if (request->status == STATUS_OK && request->extra != NULL) {
+        pipeline->group_is_logged = true;
         pipeline->position++; /* so that its view has a position of its own */
         commit_group_fill(pipeline);
         request->status = request->extra(request, pipeline->batch, next_catalog, &request->error);
@@ -171,31 +187,40 @@ static bool commit_group_request(struct commit_pipeline *pipeline, struct commit
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
-static enum status commit_group_write(struct commit_pipeline *pipeline, struct error *err)
+static enum status commit_group_write_logged(struct commit_pipeline *pipeline, struct error *err)
 {
     struct store *store = pipeline->store;
-    int64_t place[2] = {pipeline->position, pipeline->updated};
-    enum status status = commit_reserve(pipeline, err);
 
-    CHECK(pipeline->position > pipeline->group_first);
-    if (status != STATUS_OK)
-        return status;
     commit_instance_write(pipeline, pipeline->batch);
-    kv_batch_put(pipeline->batch, store->spaces.meta, STR_LIT(META_POSITION),
-                 str_from((const char *)place, sizeof(place)));
+    commit_group_put_position(pipeline, pipeline->batch);
     if (FAULT(commit_before_write))
         return error_set(err, STATUS_IO_FAILED, "fault injected before the write");
     int64_t start_ns = clock_monotonic_ns();
-    status = kv_write(store->kv, pipeline->batch, store->options.durability, err);
+    enum status status = kv_write(store->kv, pipeline->batch, store->options.durability, err);
     if (status != STATUS_OK)
         return status;
+    CHECK(pipeline->batch != NULL);
     atomic_fetch_add_explicit(&pipeline->fsync_us,
                               (uint64_t)(clock_monotonic_ns() - start_ns) / 1000,
                               memory_order_relaxed);
     pipeline->unsynced = store->options.durability == KV_ASYNC;
     if (FAULT(commit_after_write))
         return error_set(err, STATUS_IO_FAILED, "fault injected after the write");
-    return commit_stream_evict(pipeline, err);
+    return STATUS_OK;
+}
+
+static enum status commit_group_write(struct commit_pipeline *pipeline, struct error *err)
+{
+    enum status status = commit_reserve(pipeline, err);
+
+    CHECK(pipeline->position > pipeline->group_first);
+    if (status == STATUS_OK)
+        status = pipeline->group_is_logged
+                     ? commit_group_write_logged(pipeline, err)
+                     : kv_write(pipeline->store->kv, pipeline->batch, KV_MEMORY, err);
+    if (status == STATUS_OK)
+        status = commit_evict_excess(pipeline, err);
+    return status;
 }
 
 static void commit_group_publish(struct commit_pipeline *pipeline)
@@ -243,6 +268,7 @@ static void commit_group_begin(struct commit_pipeline *pipeline)
     pipeline->change_count = 0;
     pipeline->group_first = pipeline->position;
     pipeline->group_bytes = 0;
+    pipeline->group_is_logged = false;
     pipeline->decider.projection = NULL;
 }
 

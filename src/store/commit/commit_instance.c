@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "store/commit/commit_internal.h"
+#include "store/stream.h"
 
 static struct commit_instance_entry *commit_instance_new(struct commit_pipeline *pipeline,
                                                          const struct table *table, struct str user,
@@ -22,6 +23,8 @@ static struct commit_instance_entry *commit_instance_new(struct commit_pipeline 
     entry->user = str_from(text + key.size - user.size, user.size);
     entry->in_memory_only = table->kind == TABLE_KIND_STREAM;
     entry->serial = pipeline->serial - 1;
+    if (entry->in_memory_only)
+        commit_evict_enter(pipeline, entry);
     return entry;
 }
 
@@ -135,8 +138,11 @@ static void commit_instance_shrink(struct commit_pipeline *pipeline)
 void commit_instance_settle(struct commit_pipeline *pipeline)
 {
     for (size_t i = 0; i < pipeline->dirty_count; i++) {
-        commit_instance_check_policy(pipeline, pipeline->dirty[i]);
-        pipeline->dirty[i]->dirty = false;
+        struct commit_instance_entry *entry = pipeline->dirty[i];
+        commit_instance_check_policy(pipeline, entry);
+        entry->dirty = false;
+        if (entry->stream != NULL)
+            atomic_store(&entry->stream->buffered, entry->record.buffered_rows);
     }
     CHECK(pipeline->dirty_count <= pipeline->dirty_capacity);
     pipeline->dirty_count = 0;
@@ -162,7 +168,7 @@ static void commit_instance_drop(struct commit_pipeline *pipeline, struct table_
             continue;
         CHECK(entry->table.value > 0);
         (void)map_remove(&pipeline->instances, key);
-        buf_clear(&entry->low);
+        commit_evict_leave(pipeline, entry);
         mem_free(entry);
     }
 }

@@ -54,12 +54,26 @@ struct commit_instance_entry {
     bool dirty;           /* in the dirty list of this group */
     bool in_memory_only;
     bool flush_posted; /* once until rows_since_flush falls again */
-    struct buf low;    /* streams: no event lies before this key */
+    /* STREAM, see commit_stream.c and commit_evict.c. */
+    struct stream *stream;    /* what other threads see of it; NULL for other kinds */
+    struct buf low;           /* no event lies before this key */
+    int64_t oldest_ms;        /* nor before this time, if there are any */
+    struct evict_list *evict; /* the oldest millisecond, when it was begun */
+    uint64_t heard_serial;    /* request for which `heard` is true */
+    bool heard;
 };
 
 struct commit_instance_undo {
     struct commit_instance_entry *entry;
     struct instance_record record;
+};
+
+/* The passes that remove expired events. */
+struct commit_evict {
+    struct commit_instance_entry **streams; /* all with a `stream` */
+    size_t count, capacity, next;           /* next of the pass under way */
+    int64_t due_ms;                         /* of the next pass, monotonic */
+    bool expires;                           /* there may be events that will */
 };
 
 struct commit_pipeline {
@@ -91,6 +105,7 @@ struct commit_pipeline {
     size_t change_count, change_capacity;
     int64_t group_first; /* position before the group */
     size_t group_bytes;
+    bool group_is_logged;          /* it holds more than events */
     struct buf key, row;           /* scratch */
     struct commit_decider decider; /* its arena is the group's */
 
@@ -103,6 +118,7 @@ struct commit_pipeline {
     size_t dirty_count, dirty_capacity;
     struct commit_instance_undo *undo;
     size_t undo_count, undo_capacity;
+    struct commit_evict evict;
 
     atomic_uint_fast64_t commits, groups, group_size_max, rows_written, fsync_us;
 };
@@ -180,6 +196,8 @@ struct str commit_row_bury(struct commit_pipeline *pipeline, const struct commit
 /* A version that a transaction made, with the next _seq. */
 struct str commit_row_stamp(struct commit_pipeline *pipeline, const struct commit_row *row,
                             unsigned flags);
+/* Counts the row and fills the results of its operation. */
+void commit_row_report(struct commit_row *row, struct str new_bytes);
 /* Enters the new version under pipeline->key (deletes the key unless `keep`), tells the feed,
  * counts. */
 enum status commit_row_put(struct commit_pipeline *pipeline, struct commit_row *row,
@@ -198,11 +216,23 @@ void commit_instance_settle(struct commit_pipeline *pipeline);
 void commit_instance_clear(struct commit_pipeline *pipeline);
 void commit_instance_forget(struct commit_pipeline *pipeline, struct table_id table);
 
-/* commit_stream.c: operations on streams; */
+/* commit_stream.c */
 enum status commit_stream_apply(struct commit_pipeline *pipeline, struct commit_row *row,
                                 struct error *err) MUST_CHECK;
-/* removes the oldest events above max_buffer of every stream in the dirty list; its own
- * write, before the view is published. */
-enum status commit_stream_evict(struct commit_pipeline *pipeline, struct error *err) MUST_CHECK;
+
+/* commit_evict.c */
+/* Removes the oldest events above max_buffer of every stream in the dirty list; its own write,
+ * before the view is published. */
+enum status commit_evict_excess(struct commit_pipeline *pipeline, struct error *err) MUST_CHECK;
+/* Between groups: removes expired events when it is time. */
+void commit_evict_due(struct commit_pipeline *pipeline);
+/* An event of `now_ms` comes in, before it is counted; an event is deleted. */
+void commit_evict_inserted(struct commit_pipeline *pipeline, struct commit_instance_entry *entry,
+                           int64_t now_ms);
+void commit_evict_deleted(struct commit_instance_entry *entry);
+/* An entry of a stream is made, and goes. */
+void commit_evict_enter(struct commit_pipeline *pipeline, struct commit_instance_entry *entry);
+void commit_evict_leave(struct commit_pipeline *pipeline, struct commit_instance_entry *entry);
+void commit_evict_clear(struct commit_pipeline *pipeline);
 
 #endif

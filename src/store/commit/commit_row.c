@@ -246,10 +246,23 @@ static enum status commit_row_count_bytes(struct commit_pipeline *pipeline, size
     return STATUS_OK;
 }
 
+void commit_row_report(struct commit_row *row, struct str new_bytes)
+{
+    struct row_op *op = row->op;
+
+    CHECK(row->verdict != ROW_KEEP);
+    row->request->rows_affected++;
+    op->inserted = !row->current.is_live;
+    if ((row->request->flags & COMMIT_KEEP_IMAGES) != 0) {
+        struct arena *arena = row->request->arena;
+        op->old_bytes = row->current.is_live ? arena_copy(arena, row->current.bytes) : STR_EMPTY;
+        op->new_bytes = arena_copy(arena, new_bytes);
+    }
+}
+
 enum status commit_row_put(struct commit_pipeline *pipeline, struct commit_row *row,
                            struct str new_bytes, bool keep, struct error *err)
 {
-    struct row_op *op = row->op;
     struct str key = buf_str(&pipeline->key);
     enum status status = commit_row_count_bytes(pipeline, key.size + new_bytes.size, err);
 
@@ -258,13 +271,8 @@ enum status commit_row_put(struct commit_pipeline *pipeline, struct commit_row *
         return status;
     overlay_set(&pipeline->overlay, &pipeline->arena, row->table->rows, key,
                 keep ? OVERLAY_PUT : OVERLAY_DELETED, keep ? new_bytes : STR_EMPTY);
+    pipeline->group_is_logged = pipeline->group_is_logged || row->table->kind != TABLE_KIND_STREAM;
     commit_row_tell_feed(pipeline, row, new_bytes);
-    row->request->rows_affected++;
-    op->inserted = !row->current.is_live;
-    if ((row->request->flags & COMMIT_KEEP_IMAGES) != 0) {
-        struct arena *arena = row->request->arena;
-        op->old_bytes = row->current.is_live ? arena_copy(arena, row->current.bytes) : STR_EMPTY;
-        op->new_bytes = arena_copy(arena, new_bytes);
-    }
+    commit_row_report(row, new_bytes);
     return STATUS_OK;
 }

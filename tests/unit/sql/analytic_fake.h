@@ -437,6 +437,10 @@ void table_unref(struct table *table)
 {
     atomic_fetch_sub(&table->refs, 1);
 }
+bool table_is_keyed(const struct table *table)
+{
+    return table->kind != TABLE_KIND_STREAM && table->key_count > 0;
+}
 uint32_t table_column_total(const struct table *table)
 {
     return table->schema->column_count + (table->kind == TABLE_KIND_SYSTEM ? 0 : 3);

@@ -187,6 +187,8 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         fixture->options.enforce_roles = fixture->options.users_may_create_tables = true;
         fixture->options.flush_rows_default = 10000;
         fixture->options.flush_interval_default = 300;
+        fixture->options.stream_ttl_default = 10;
+        fixture->options.stream_max_buffer_default = 10000;
         fixture->options.user_grace_days = 30;
     }
     fixture->engine = sql_engine_new(&fixture->options);
