@@ -24,6 +24,8 @@ const char *job_type_name(enum job_type type)
         return "table_deletion";
     case JOB_CLEANUP:
         return "job_cleanup";
+    case JOB_STREAM_EVICTION:
+        return "stream_eviction";
     case JOB_OTHER:
         return "other";
     }
@@ -165,6 +167,7 @@ static enum status job_work(struct job *job, struct error *err)
         return job_table_deletion(job, err);
     case JOB_CLEANUP:
         return job_cleanup(job, err);
+    case JOB_STREAM_EVICTION: /* the commit thread's work: only its rows are written here */
     case JOB_OTHER:
         break;
     }

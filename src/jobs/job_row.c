@@ -144,22 +144,32 @@ static void job_row_values(const struct job *job, const char *status, struct are
     values[JOB_COLUMN_ERROR_MESSAGE] = job_row_text(job->error_message);
 }
 
-enum status job_row_save(struct job *job, const char *status, struct error *err)
+enum status job_row_save_all(struct jobs *jobs, struct job *const *list, size_t count,
+                             const char *status, struct error *err)
 {
-    struct view *view = view_acquire(job->jobs->store);
-    struct value values[JOB_COLUMN_COUNT];
-    struct row_op op = {.kind = ROW_OP_INSERT};
+    struct view *view = view_acquire(jobs->store);
     struct arena arena;
 
+    CHECK(count > 0);
     arena_init(&arena, 0);
-    struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
-    job_row_values(job, status, &arena, values);
-    commit_put_system(&request, &op, job_row_table(view), values);
-    enum status saved = commit_submit_wait(job->jobs->store, &request, err);
+    struct row_op *ops = arena_array(&arena, count, sizeof(*ops));
+    struct commit_request request = {.ops = ops, .op_count = count, .arena = &arena, .view = view};
+    for (size_t i = 0; i < count; i++) {
+        struct value *values = arena_array(&arena, JOB_COLUMN_COUNT, sizeof(*values));
+        job_row_values(list[i], status, &arena, values);
+        commit_put_system(&request, &ops[i], job_row_table(view), values);
+    }
+    enum status saved = commit_submit_wait(jobs->store, &request, err);
     CHECK(saved != STATUS_END);
     view_release(view);
     arena_clear(&arena);
     return saved;
+}
+
+enum status job_row_save(struct job *job, const char *status, struct error *err)
+{
+    CHECK(job->jobs != NULL);
+    return job_row_save_all(job->jobs, &job, 1, status, err);
 }
 
 /* ---- reading

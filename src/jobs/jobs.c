@@ -406,6 +406,7 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
     CHECK(pthread_cond_init(&jobs->changed, &attributes) == 0);
     (void)pthread_condattr_destroy(&attributes);
     map_init(&jobs->timers);
+    map_init(&jobs->streams);
     jobs->pool = worker_pool_start("job", jobs->threads, LIMIT_WORKER_STACK_BYTES, JOBS_NICE);
     thread_start(&jobs->timer, "job-timer", JOBS_TIMER_STACK_BYTES, jobs_timer_main, jobs);
     enum status status = job_row_each_unfinished(jobs, jobs_resume, err);

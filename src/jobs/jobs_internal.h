@@ -18,7 +18,7 @@
 #include "store/flush.h"
 
 /* JOB_OTHER: a row of a kind this folder does not run (backup, restore); it can only be ended. */
-enum job_type { JOB_FLUSH, JOB_TABLE_DELETION, JOB_CLEANUP, JOB_OTHER };
+enum job_type { JOB_FLUSH, JOB_TABLE_DELETION, JOB_CLEANUP, JOB_STREAM_EVICTION, JOB_OTHER };
 enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
 
 enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };
@@ -59,7 +59,8 @@ struct jobs {
     struct job *first;
     unsigned running;
     bool stopping;
-    struct map timers; /* jobs_timer.c, its thread's own */
+    struct map timers;  /* jobs_timer.c, its thread's own */
+    struct map streams; /* jobs_stream.c, the same thread's */
 };
 
 /* job.c */
@@ -72,6 +73,9 @@ void job_run(struct job *job);
 /* job_row.c: the row of system.jobs. `status` is one of pending, running, completed, failed,
  * cancelled. */
 enum status job_row_save(struct job *job, const char *status, struct error *err) MUST_CHECK;
+/* Rows of several jobs in one commit. */
+enum status job_row_save_all(struct jobs *jobs, struct job *const *list, size_t count,
+                             const char *status, struct error *err) MUST_CHECK;
 /* Hands over every job that the last run left pending or running; the callee owns it. */
 enum status job_row_each_unfinished(struct jobs *jobs, void (*visit)(struct job *job),
                                     struct error *err) MUST_CHECK;
@@ -81,6 +85,10 @@ enum status job_row_status(struct jobs *jobs, struct str id, char out[16],
 /* Deletes the rows of jobs that ended before `before_us`. */
 enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows,
                             struct error *err) MUST_CHECK;
+
+/* jobs_stream.c: on the timer's thread */
+void jobs_stream_tables(struct jobs *jobs, uint64_t tick);
+void jobs_stream_clear(struct jobs *jobs);
 
 /* jobs.c */
 void jobs_enqueue(struct jobs *jobs, struct job *job); /* takes the job; drops it when stopping */

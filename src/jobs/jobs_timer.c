@@ -170,6 +170,7 @@ void *jobs_timer_main(void *argument)
     CHECK(jobs->store != NULL);
     do {
         jobs_timer_tables(jobs, ++tick);
+        jobs_stream_tables(jobs, tick);
         jobs_timer_day(jobs, &day);
     } while (jobs_timer_sleep(jobs));
     return NULL;
@@ -185,4 +186,5 @@ void jobs_timer_clear(struct jobs *jobs)
     while (map_next(&jobs->timers, &cursor, &key, &value))
         mem_free(value);
     map_clear(&jobs->timers);
+    jobs_stream_clear(jobs);
 }

@@ -284,6 +284,14 @@ void change_writer_flush(struct change_writer *writer);
 struct wire_message *change_writer_message(const struct change_writer *writer,
                                            const struct subscription *subscription);
 
+/* ---- snapshot_events.c
+ * --------------------------------------------------------------------------- */
+
+/* Streams: adds a delete for every event that was deleted between two views. */
+enum status snapshot_events_deleted(struct subscription *subscription, struct view *from,
+                                    struct view *to, struct change_writer *writer,
+                                    struct error *err) MUST_CHECK;
+
 /* ---- matcher.c
  * ----------------------------------------------------------------------------------- */
 

@@ -272,6 +272,8 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
         status = snapshot_difference_row(subscription, snapshot->view, now, key, &writer, err);
         arena_clear(&arena);
     }
+    if (status == STATUS_OK && snapshot->plan->table->kind == TABLE_KIND_STREAM)
+        status = snapshot_events_deleted(subscription, snapshot->view, now, &writer, err);
     if (status == STATUS_OK)
         change_writer_flush(&writer);
     change_writer_clear(&writer);
