@@ -97,17 +97,36 @@ static enum status scan_open_cold(struct scan *scan, struct error *err)
     return STATUS_OK;
 }
 
-/* Expired events of a stream are below the range. */
-static void scan_open_bounds(struct scan *scan)
+/* Expired events of a stream are below the range, and so is where only removed ones were. */
+static struct str scan_open_stream(struct scan *scan, struct str lower)
 {
     const struct scan_options *options = &scan->options;
     char expiry[STREAM_PREFIX_BYTES + 1];
     size_t expiry_size = stream_expiry_key(options->table, options->now_us, expiry);
+    struct str first = str_from(expiry, expiry_size);
+    struct buf low;
+
+    CHECK(options->table->kind == TABLE_KIND_STREAM);
+    buf_init(&low);
+    stream_key_prefix(stream_low_ms(scan->store, options->table->id, options->view), &low);
+    if (str_compare(first, buf_str(&low)) < 0)
+        first = buf_str(&low);
+    if (str_compare(lower, first) < 0)
+        lower = first;
+    lower = arena_copy(options->arena, lower);
+    buf_clear(&low);
+    return lower;
+}
+
+static void scan_open_bounds(struct scan *scan)
+{
+    const struct scan_options *options = &scan->options;
     struct str lower = options->range.lower;
 
-    if (expiry_size > 0 && str_compare(lower, str_from(expiry, expiry_size)) < 0)
-        lower = str_from(expiry, expiry_size);
-    scan->lower = lower.size > 0 ? arena_copy(options->arena, lower) : STR_EMPTY;
+    if (options->table->kind == TABLE_KIND_STREAM)
+        scan->lower = scan_open_stream(scan, lower);
+    else
+        scan->lower = lower.size > 0 ? arena_copy(options->arena, lower) : STR_EMPTY;
     scan->upper = options->range.upper.size > 0 ? arena_copy(options->arena, options->range.upper)
                                                 : STR_EMPTY;
     scan->empty = scan->upper.size > 0 && str_compare(scan->lower, scan->upper) >= 0;

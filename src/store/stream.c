@@ -14,6 +14,9 @@
 
 #include <stdio.h>
 
+/* Readers step over what was removed since the mark before last. */
+enum { STREAM_MARK_MS = 50 };
+
 struct streams {
     pthread_mutex_t mutex;
     struct map entries; /* bytes of the table id → struct stream */
@@ -139,6 +142,35 @@ void stream_detach(struct store *store, struct table_id table)
     atomic_store(&stream->buffered, 0);
     streams_release(streams, table, stream);
     CHECK(pthread_mutex_unlock(&streams->mutex) == 0);
+}
+
+void stream_mark(struct store *store, struct stream *stream, const struct stream_mark *mark,
+                 int64_t now_ms)
+{
+    struct streams *streams = store->streams;
+
+    CHECK(mark->position >= stream->marks[1].position);
+    if (now_ms < stream->marked_ms + STREAM_MARK_MS)
+        return;
+    stream->marked_ms = now_ms;
+    CHECK(pthread_mutex_lock(&streams->mutex) == 0);
+    stream->marks[0] = stream->marks[1];
+    stream->marks[1] = *mark;
+    CHECK(pthread_mutex_unlock(&streams->mutex) == 0);
+}
+
+int64_t stream_low_ms(struct store *store, struct table_id table, const struct view *view)
+{
+    struct streams *streams = store->streams;
+    int64_t position = view_position(view), low_ms = 0;
+
+    CHECK(pthread_mutex_lock(&streams->mutex) == 0);
+    const struct stream *stream = map_get(&streams->entries, streams_key(&table));
+    for (size_t i = 0; stream != NULL && i < ARRAY_COUNT(stream->marks); i++)
+        if (position >= stream->marks[i].position)
+            low_ms = stream->marks[i].low_ms;
+    CHECK(pthread_mutex_unlock(&streams->mutex) == 0);
+    return low_ms;
 }
 
 /* ---- keys -------------------------------------------------------------------------------------

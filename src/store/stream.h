@@ -34,6 +34,9 @@ struct stream_figures {
 };
 void stream_figures(struct store *store, struct table_id table, struct stream_figures *out);
 
+/* No event of a view lies before this time: what was removed there need not be read over. */
+int64_t stream_low_ms(struct store *store, struct table_id table, const struct view *view);
+
 /* ---- keys: `{ms, 13 digits}:{row_id}`
  * ----------------------------------------------------------- */
 
@@ -49,16 +52,28 @@ size_t stream_expiry_key(const struct table *table, int64_t now_us,
 /* ---- the commit thread's
  * -------------------------------------------------------------------------- */
 
+/* Views from `position` on hold no event before `low_ms`. */
+struct stream_mark {
+    int64_t position, low_ms;
+};
+
 struct stream {
     atomic_uint subscribers;
     atomic_int_fast64_t buffered;
     atomic_uint_fast64_t expired, displaced;
-    bool attached; /* the commit thread holds it; guarded by the registry's mutex */
+    /* The registry's mutex guards these. */
+    bool attached;               /* the commit thread holds it */
+    struct stream_mark marks[2]; /* the older one for readers whose view is not the newest */
+    /* The commit thread's. */
+    int64_t marked_ms;
 };
 
 /* The pointer is good until stream_detach. */
 struct stream *stream_attach(struct store *store, struct table_id table);
 void stream_detach(struct store *store, struct table_id table);
+/* Now and then: where events begin in views from `position` on. */
+void stream_mark(struct store *store, struct stream *stream, const struct stream_mark *mark,
+                 int64_t now_ms);
 
 /* store.c */
 struct streams;

@@ -185,6 +185,15 @@ enum status commit_evict_excess(struct commit_pipeline *pipeline, struct error *
     return status;
 }
 
+void commit_evict_settle(struct commit_pipeline *pipeline, struct commit_instance_entry *entry)
+{
+    struct stream_mark mark = {pipeline->position, entry->oldest_ms};
+
+    CHECK(entry->stream != NULL);
+    atomic_store(&entry->stream->buffered, entry->record.buffered_rows);
+    stream_mark(pipeline->store, entry->stream, &mark, pipeline->updated / 1000);
+}
+
 /* ---- by age -----------------------------------------------------------------------------------
  */
 
@@ -250,7 +259,7 @@ static bool commit_evict_stream(struct commit_pipeline *pipeline,
     entry->record.buffered_rows -= (int64_t)count;
     CHECK(entry->record.buffered_rows >= 0);
     atomic_fetch_add(&entry->stream->expired, count);
-    atomic_store(&entry->stream->buffered, entry->record.buffered_rows);
+    commit_evict_settle(pipeline, entry);
     *steps += count + COMMIT_EVICT_STEPS_TABLE;
     return count < most;
 }

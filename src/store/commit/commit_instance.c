@@ -142,7 +142,7 @@ void commit_instance_settle(struct commit_pipeline *pipeline)
         commit_instance_check_policy(pipeline, entry);
         entry->dirty = false;
         if (entry->stream != NULL)
-            atomic_store(&entry->stream->buffered, entry->record.buffered_rows);
+            commit_evict_settle(pipeline, entry);
     }
     CHECK(pipeline->dirty_count <= pipeline->dirty_capacity);
     pipeline->dirty_count = 0;

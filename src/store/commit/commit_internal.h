@@ -230,6 +230,8 @@ void commit_evict_due(struct commit_pipeline *pipeline);
 void commit_evict_inserted(struct commit_pipeline *pipeline, struct commit_instance_entry *entry,
                            int64_t now_ms);
 void commit_evict_deleted(struct commit_instance_entry *entry);
+/* Tells other threads what has become of a stream. */
+void commit_evict_settle(struct commit_pipeline *pipeline, struct commit_instance_entry *entry);
 /* An entry of a stream is made, and goes. */
 void commit_evict_enter(struct commit_pipeline *pipeline, struct commit_instance_entry *entry);
 void commit_evict_leave(struct commit_pipeline *pipeline, struct commit_instance_entry *entry);

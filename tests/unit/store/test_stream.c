@@ -248,16 +248,42 @@ static void model_remove(struct model_event *events, size_t *count, size_t at)
     memmove(&events[at], &events[at + 1], (--*count - at) * sizeof(*events));
 }
 
-static void model_check(struct fixture *f, struct table_id id, const struct model_event *events,
-                        size_t count)
+/* What a statement reads at a view. */
+static void model_check_view(struct fixture *f, struct table_id id, struct view *view,
+                             const struct model_event *events, size_t count)
 {
+    struct scan *scan;
+    struct arena arena;
+    struct error err;
+    struct row row;
     int64_t seqs[64];
+    size_t rows = 0;
 
-    assert_int_equal(events_stored(f, id, seqs, 64), count);
-    assert_int_equal(figures_of(f, id).buffered_rows, count);
+    arena_init(&arena, 0);
+    struct scan_options options = {.view = view,
+                                   .table = catalog_find_table_id(view_catalog(view), id),
+                                   .seq_after = -1,
+                                   .arena = &arena};
+    assert_int_equal(scan_open(f->store, &options, &scan, &err), STATUS_OK);
+    while (rows < 64 && scan_next(scan, &row, &err) == STATUS_OK)
+        seqs[rows++] = row_seq(row.bytes);
+    scan_close(scan);
+    arena_clear(&arena);
+    assert_int_equal(rows, count);
     qsort(seqs, count, sizeof(*seqs), model_compare);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(seqs[i], events[i].seq);
+}
+
+static void model_check(struct fixture *f, struct table_id id, const struct model_event *events,
+                        size_t count)
+{
+    struct view *view = view_acquire(f->store);
+
+    assert_int_equal(events_stored(f, id, NULL, 0), count);
+    assert_int_equal(figures_of(f, id).buffered_rows, count);
+    model_check_view(f, id, view, events, count);
+    view_release(view);
 }
 
 static void random_delete(struct fixture *f, struct table_id id, const struct model_event *event)
@@ -317,11 +343,14 @@ static void stream__oldest_go_first(void **state)
         struct model_event events[64];
         size_t count = 0, most = 1 + (size_t)rand() % 12;
         int64_t ms = base_ms;
-        int pace = 1 + rand() % 6;
+        int pace = 1 + rand() % 6, leap = 1 + rand() % 40;
+        struct model_event kept[64]; /* what the view shows */
+        size_t kept_count = 0;
         fixture_open(&f);
         struct table_id id = fixture_create(&f, stream_table("s", 0, (uint32_t)most));
+        struct view *view = view_acquire(f.store);
         for (int step = 0; step < 200; step++) {
-            ms += rand() % pace == 0;
+            ms += rand() % pace == 0 ? leap : 0;
             clock_fake(ms * 1000);
             if (count > 0 && rand() % 5 == 0) {
                 size_t at = (size_t)rand() % count;
@@ -331,7 +360,15 @@ static void stream__oldest_go_first(void **state)
                 random_insert(&f, id, ms, events, &count, most);
             }
             model_check(&f, id, events, count);
+            model_check_view(&f, id, view, kept, kept_count);
+            if (rand() % 8 == 0) {
+                view_release(view);
+                view = view_acquire(f.store);
+                memcpy(kept, events, sizeof(kept));
+                kept_count = count;
+            }
         }
+        view_release(view);
         clock_fake(-1);
         fixture_close(&f);
     }
