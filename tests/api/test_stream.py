@@ -294,6 +294,40 @@ def test_restart_loses_events_only(own_server):
     assert job["error"]["code"] == "INVALID_OPERATION"
 
 
+def test_kill_while_events_and_rows_share_groups(own_server):
+    """Durable rows survive although the events beside them are written without log, and no number comes twice."""
+    server = own_server
+    db = server.client()
+    db.batch("CREATE NAMESPACE r; CREATE STREAM TABLE r.e (id BIGINT PRIMARY KEY) TTL '1h';"
+             "CREATE SHARED TABLE r.t (id BIGINT PRIMARY KEY)")
+    acknowledged, numbers = {"e": [], "t": []}, itertools.count()
+
+    def write(table):
+        client = server.client()
+        try:
+            while True:
+                row = client.rows(f"INSERT INTO r.{table} VALUES ({next(numbers)}) RETURNING id, _seq")[0]
+                acknowledged[table].append((row[0], int(row[1])))
+        except (OSError, kalam.http.client.HTTPException):
+            client.close()
+    for _ in range(3):
+        threads = [threading.Thread(target=write, args=(table,)) for table in "etet"]
+        before = len(acknowledged["t"])
+        for thread in threads:
+            thread.start()
+        kalam.wait_until(lambda: len(acknowledged["t"]) > before + 200, 30, "rows")
+        server.kill()
+        for thread in threads:
+            thread.join()
+        server.start()
+        db = server.client()
+        stored = {row[0] for row in db.rows("SELECT id FROM r.t")}
+        assert {row[0] for row in acknowledged["t"]} <= stored
+        assert db.rows("SELECT id FROM r.e") == []
+    seqs = [row[1] for table in acknowledged.values() for row in table]
+    assert len(seqs) == len(set(seqs))
+
+
 def test_defaults_come_from_the_configuration():
     config = "[stream]\ndefault_ttl_seconds = 77\ndefault_max_buffer = 3\neviction_interval_ms = 20\n"
     with kalam.Server(config=config) as server:

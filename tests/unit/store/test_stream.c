@@ -32,11 +32,11 @@ static void pause_ms(long ms)
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
-/* Events that lie in the store at the newest view, expired or not; the first `most` of their
- * numbers in storage order. */
-static size_t events_stored(struct fixture *f, struct table_id id, int64_t *seqs, size_t most)
+/* Rows that lie in the store at a view, expired or not; the first `most` of their numbers in
+ * storage order. */
+static size_t events_at(struct fixture *f, struct view *view, struct table_id id, int64_t *seqs,
+                        size_t most)
 {
-    struct view *view = view_acquire(f->store);
     const struct table *table = catalog_find_table_id(view_catalog(view), id);
     struct kv_iterator_options options = {.snapshot = view_snapshot(view)};
     struct kv_iterator *iterator = kv_iterator_open(f->kv, table->rows, &options);
@@ -49,6 +49,14 @@ static size_t events_stored(struct fixture *f, struct table_id id, int64_t *seqs
         count++;
     }
     kv_iterator_close(iterator);
+    return count;
+}
+
+static size_t events_stored(struct fixture *f, struct table_id id, int64_t *seqs, size_t most)
+{
+    struct view *view = view_acquire(f->store);
+    size_t count = events_at(f, view, id, seqs, most);
+
     view_release(view);
     return count;
 }
@@ -644,6 +652,82 @@ static void stream__events_leave_no_log(void **state)
     cold_close(&f);
 }
 
+enum { MIXED_ROWS = 600, MIXED_VIEWS = 200 };
+
+struct mixed_writer {
+    struct fixture *fixture;
+    struct table_id id;
+    pthread_t thread;
+};
+
+static void *mixed_write(void *argument)
+{
+    struct mixed_writer *writer = argument;
+
+    for (int i = 0; i < MIXED_ROWS; i++)
+        fixture_insert(writer->fixture, writer->id, "", i, i);
+    return NULL;
+}
+
+/* Events and durable rows in one group: every view shows exactly what was committed up to its
+ * position, of both. */
+static void stream__mixed_groups_keep_order(void **state)
+{
+    struct cold_fixture f = {.folder = "", .options = {.feed_bytes = 64 << 20}};
+    struct mixed_writer writers[4];
+    static struct seen {
+        int64_t position;
+        size_t rows[2];
+    } seen[MIXED_VIEWS];
+    struct table_id ids[2];
+    struct change_group *group;
+    struct seen now = {.position = 0};
+    size_t checked = 0;
+
+    cold_open(&f);
+    ids[0] = fixture_create(&f.base, stream_table("s", 0, 0));
+    ids[1] = fixture_create(&f.base, fixture_table(TABLE_KIND_SHARED, "t"));
+    struct table_id other = fixture_create(&f.base, stream_table("s2", 0, 0));
+    struct table_id users = fixture_create(&f.base, fixture_table(TABLE_KIND_SHARED, "t2"));
+    struct view *view = view_acquire(f.base.store);
+    struct feed_cursor *cursor = feed_follow(store_feed(f.base.store), view_position(view));
+    view_release(view);
+    for (int i = 0; i < 4; i++) {
+        writers[i] = (struct mixed_writer){.fixture = &f.base,
+                                           .id = i < 2    ? ids[i]
+                                                 : i == 2 ? other
+                                                          : users};
+        assert_int_equal(pthread_create(&writers[i].thread, NULL, mixed_write, &writers[i]), 0);
+    }
+    for (int i = 0; i < MIXED_VIEWS; i++) {
+        view = view_acquire(f.base.store);
+        seen[i].position = view_position(view);
+        for (int k = 0; k < 2; k++)
+            seen[i].rows[k] = events_at(&f.base, view, ids[k], NULL, 0);
+        view_release(view);
+        pause_ms(2);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(writers[i].thread, NULL);
+    while (feed_next(cursor, 0, &group) == STATUS_OK) {
+        for (size_t i = 0; i < group->count; i++) {
+            const struct change *change = &group->changes[i];
+            assert_true(change->seq > now.position);
+            for (; checked < MIXED_VIEWS && seen[checked].position < change->seq; checked++)
+                assert_memory_equal(seen[checked].rows, now.rows, sizeof(now.rows));
+            now.position = change->seq;
+            for (int k = 0; k < 2; k++)
+                now.rows[k] += change->table->id.value == ids[k].value ? 1 : 0;
+        }
+        change_group_unref(group);
+    }
+    assert_true(checked > 0);
+    assert_int_equal(now.rows[0], MIXED_ROWS);
+    assert_int_equal(now.rows[1], MIXED_ROWS);
+    feed_unfollow(cursor);
+    cold_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -658,6 +742,7 @@ int main(void)
         cmocka_unit_test(stream__listener_of_a_dropped_table),
         cmocka_unit_test(stream__subscriber_count_race),
         cmocka_unit_test(stream__events_leave_no_log),
+        cmocka_unit_test(stream__mixed_groups_keep_order),
     };
     return cmocka_run_group_tests_name("store/stream", tests, NULL, NULL);
 }
