@@ -201,13 +201,6 @@ static bool peer_check_request(struct live_peer *peer, const struct wire_subscri
                     request->problem_message);
         return false;
     }
-    if (request->has_from) {
-        peer_reject(
-            peer, request, "UNSUPPORTED",
-            STR_LIT(
-                "resuming with from is not supported in this version; subscribe with last_rows"));
-        return false;
-    }
     return true;
 }
 

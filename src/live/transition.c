@@ -116,9 +116,10 @@ enum status change_writer_add(struct change_writer *writer, struct str key, stru
         change_writer_begin(writer, WIRE_CHANGE_INSERT, seq);
         encode_row(writer->plan, &after.row, writer->arena, &writer->rows);
     } else if (before.passes) {
-        bool deleted = !after.exists || row_is_deleted(new_bytes);
+        struct encode_delete how = {.seq = seq,
+                                    .deleted = !after.exists || row_is_deleted(new_bytes)};
         change_writer_begin(writer, WIRE_CHANGE_DELETE, seq);
-        encode_deleted(writer->plan, &before.row, seq, deleted, writer->arena, &writer->old_values);
+        encode_deleted(writer->plan, &before.row, &how, writer->arena, &writer->old_values);
     }
     return STATUS_OK;
 }
