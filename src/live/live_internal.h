@@ -245,7 +245,7 @@ struct change_writer {
     struct buf rows, old_values;
     enum wire_change_type kind;
     uint32_t count;
-    int64_t seq;
+    int64_t seq, former_seq; /* of the last change, and of the one before it */
     /* Called with each finished run of rows of one kind. */
     void (*emit)(struct change_writer *writer, void *context);
     void *context;

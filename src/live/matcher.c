@@ -25,7 +25,8 @@ struct matched_message {
 };
 struct memo {
     uint64_t fingerprint;
-    bool used, failed;
+    bool used;
+    const char *failure; /* code for the subscriptions; NULL = none */
     struct matched_message *first, **tail;
 };
 
@@ -91,13 +92,15 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct bucke
     change_writer_init(&writer, subscription->plan, &matcher->arena);
     writer.emit = matcher_emit;
     writer.context = matcher;
-    for (size_t i = 0; i < bucket->change_count && !memo->failed; i++) {
+    for (size_t i = 0; i < bucket->change_count && !memo->failure; i++) {
         const struct change *change = bucket->changes[i];
         error_clear(&error);
-        if (change_writer_add(&writer, change->key, change->old_bytes, change->new_bytes,
-                              change->seq, &error) != STATUS_OK) {
+        enum status status = change_writer_add(&writer, change->key, change->old_bytes,
+                                               change->new_bytes, change->seq, &error);
+        if (status != STATUS_OK) {
             log_debug("live query %.*s: %s", STR_ARG(subscription->live_id), error.message);
-            memo->failed = true;
+            memo->failure =
+                status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
         }
     }
     change_writer_flush(&writer);
@@ -136,9 +139,21 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
     if (!keeps_up) {
         atomic_fetch_add(&matcher->live->slow_consumers, 1);
         matcher_doom(matcher, subscription, "SLOW_CONSUMER");
-    } else if (memo->failed) {
-        matcher_doom(matcher, subscription, "CONVERSION_ERROR");
+    } else if (memo->failure) {
+        matcher_doom(matcher, subscription, memo->failure);
     }
+}
+
+static const char *matcher_doom_text(const char *code)
+{
+    CHECK(code != NULL);
+    if (strcmp(code, "SLOW_CONSUMER") == 0)
+        return "the connection does not take changes fast enough";
+    if (strcmp(code, "BATCH_FETCH_FAILED") == 0)
+        return "the snapshot was not fetched within 60 seconds";
+    if (strcmp(code, "MESSAGE_TOO_LARGE") == 0)
+        return "a change is larger than 8 MiB";
+    return "a changed row cannot be shown by this query";
 }
 
 /* Not under a lock: ends those that could not keep up, with the position to resume from. */
@@ -147,12 +162,7 @@ static void matcher_close_doomed(struct matcher *matcher)
     CHECK(matcher->doomed_count <= matcher->doomed_capacity);
     for (size_t i = 0; i < matcher->doomed_count; i++) {
         const char *code = matcher->doomed_codes[i];
-        bool slow = strcmp(code, "SLOW_CONSUMER") == 0;
-        bool late = strcmp(code, "BATCH_FETCH_FAILED") == 0;
-        subscription_close(matcher->doomed[i], code,
-                           slow   ? "the connection does not take changes fast enough"
-                           : late ? "the snapshot was not fetched within 60 seconds"
-                                  : "a changed row cannot be shown by this query");
+        subscription_close(matcher->doomed[i], code, matcher_doom_text(code));
         subscription_unref(matcher->doomed[i]);
     }
     matcher->doomed_count = 0;
@@ -196,7 +206,7 @@ static void matcher_bucket(struct matcher *matcher, struct bucket *bucket)
         if (!matcher_follow(matcher, subscription, table))
             continue;
         struct memo *memo = matcher_evaluate(matcher, bucket, subscription);
-        if (memo->first || memo->failed)
+        if (memo->first || memo->failure)
             matcher_deliver(matcher, subscription, memo);
     }
     bucket->change_count = 0;

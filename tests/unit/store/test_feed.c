@@ -3,6 +3,8 @@
  */
 #include "store_fixture.h"
 
+#include "base/mem.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
