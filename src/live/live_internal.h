@@ -61,6 +61,13 @@ struct subscription {
     /* live->mutex */
     struct bucket *bucket;
     size_t bucket_index;
+    struct route_slot *slots; /* where it stands in the bucket's routes */
+    size_t slot_count;
+    uint32_t route_column; /* id of the column it is routed by; 0 = everything */
+    /* matcher's scratch: the changes of the group at hand that its route lets through */
+    const struct change **hits;
+    size_t hit_count, hit_capacity;
+    struct subscription *hit_next;
     struct subscription *loading_next, **loading_prev; /* list of those that load */
 
     pthread_mutex_t mutex;
@@ -120,11 +127,35 @@ struct live {
 /* ---- router.c: live->mutex held
  * ------------------------------------------------------------------ */
 
+/* Subscriptions that may match the same changes: those whose filter asks for one value of one
+ * column, or those that have to look at everything. */
+struct route {
+    struct str key; /* of the map; empty: the route of everything */
+    struct route_entry {
+        struct subscription *subscription;
+        size_t slot; /* subscription->slots[slot] names this entry */
+    } * entries;
+    size_t count, capacity;
+};
+struct route_slot {
+    struct route *route;
+    size_t index;
+};
+/* A column that some filter of the bucket asks for. */
+struct route_column {
+    uint32_t id;
+    size_t uses;
+};
+
 /* All subscriptions on one instance (USER) or one table (SHARED). */
 struct bucket {
     struct str key; /* of the map */
     struct subscription **subscriptions;
     size_t count, capacity;
+    struct map routes; /* column id + value hash → struct route */
+    struct route everything;
+    struct route_column *columns;
+    size_t column_count;
     const struct change **changes; /* matcher's scratch: those of the group at hand, in order */
     size_t change_count, change_capacity;
     struct bucket *touched_next;
@@ -132,6 +163,8 @@ struct bucket {
 void router_add(struct live *live, struct subscription *subscription);    /* takes a reference */
 void router_remove(struct live *live, struct subscription *subscription); /* drops it */
 struct bucket *router_find(struct live *live, struct table_id table, struct str user);
+/* Those that ask for this value of this column; NULL if there is none. */
+const struct route *router_find_route(const struct bucket *bucket, uint32_t column, uint64_t hash);
 void router_loading_add(struct live *live, struct subscription *subscription);
 void router_loading_remove(struct subscription *subscription);
 

@@ -101,7 +101,8 @@ void subscription_unref(struct subscription *subscription)
     CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
     if (atomic_fetch_sub(&subscription->refs, 1) != 1)
         return;
-    CHECK(!subscription->bucket && !subscription->loading_prev);
+    CHECK(!subscription->bucket && !subscription->loading_prev && !subscription->slots);
+    mem_free(subscription->hits);
     subscription_drop_held(subscription);
     snapshot_free(subscription->snapshot);
     live_plan_unref(subscription->plan);

@@ -281,8 +281,7 @@ static void live_bind_named(struct live_builder *builder)
 
 /* ---- filter and limits ----------------------------------------------------------------------- */
 
-static void live_context(const struct live_plan *plan, struct arena *arena,
-                         struct expr_context *out)
+void live_context(const struct live_plan *plan, struct arena *arena, struct expr_context *out)
 {
     CHECK(arena != NULL);
     *out = (struct expr_context){
@@ -347,8 +346,10 @@ static enum status live_bind(struct live_builder *builder, struct error *err)
         plan_type_literals(builder->tree->where);
     if (status == STATUS_OK && builder->tree->where != NULL)
         status = expr_compile(builder->tree->where, &builder->scope, &boolean, &plan->filter, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        live_choose_route(plan);
         status = live_bind_limit(builder, err);
+    }
     CHECK(status != STATUS_OK || plan->column_count > 0);
     return status;
 }

@@ -23,4 +23,9 @@ struct sql_engine {
     atomic_uint_fast64_t statements, plan_hits, plan_misses;
 };
 
+/* live_plan.c */
+void live_context(const struct live_plan *plan, struct arena *arena, struct expr_context *out);
+/* live_route.c: fills route_… of a plan whose filter is compiled. */
+void live_choose_route(struct live_plan *plan);
+
 #endif
