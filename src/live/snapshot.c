@@ -279,6 +279,8 @@ static void snapshot_finish(struct subscription *subscription, struct snapshot *
     CHECK(!snapshot->finished && snapshot->view);
     error_clear(&error);
     snapshot->finished = true;
+    /* `ready` is sent: who falls behind from now on can resume after the snapshot, at least */
+    atomic_store(&subscription->last_seq_sent, view_position(snapshot->view));
     while (status == STATUS_OK && !caught_up) {
         pthread_mutex_lock(&subscription->mutex);
         caught_up = !subscription->held_overflow || subscription->state == SUBSCRIPTION_CLOSED;

@@ -290,9 +290,6 @@ bool subscription_go_live(struct subscription *subscription, int64_t position)
     CHECK(subscription->state == SUBSCRIPTION_HOLDING && !subscription->held_overflow);
     subscription->state = SUBSCRIPTION_LIVE;
     subscription->live_after = position;
-    /* Who falls behind from now on resumes after the snapshot, at least. */
-    if (atomic_load(&subscription->last_seq_sent) < position)
-        atomic_store(&subscription->last_seq_sent, position);
     for (struct held_change *held = subscription->held; held; held = held->next) {
         if (held->seq > position &&
             !subscription_send(subscription, held->message, held->seq, held->rows)) {
