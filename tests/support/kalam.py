@@ -334,7 +334,8 @@ class WebSocket:
         while True:
             batch = self.expect("initial_data_batch", identifier, limit_s)
             rows += batch["rows"]
-            if not batch["batch_control"]["has_more"]:
+            self.ready = batch["batch_control"]
+            if not self.ready["has_more"]:
                 return rows
             self.send({"type": "next_batch", "subscription_id": identifier})
 
