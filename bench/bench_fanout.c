@@ -5,8 +5,8 @@
  *             p50 … of the time from sending to the last one
  *   hold      subscribes, prints one line, keeps the sockets alive until standard input ends
  *   snapshot  one socket subscribes ROUNDS times with {} options: time until `ready`
- * In USER and SQL {c} is the number of the socket, {s} of the subscription on it; in INSERT {i} is a
- * fresh number. SUBSCRIPTIONS 0 = sockets that only authenticate.
+ * In USER and SQL {c} is the number of the socket, {s} of the subscription on it; in INSERT {i} is
+ * a fresh number. SUBSCRIPTIONS 0 = sockets that only authenticate.
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE

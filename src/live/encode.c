@@ -28,7 +28,7 @@ static void encode_column(const struct live_plan *plan, uint32_t position, const
 
     struct value value;
 
-    row_column(row, plan->columns[position], arena, &value);
+    live_plan_column(plan, row, plan->columns[position], arena, &value);
     json_key(out, plan->column_specs[position].name);
     json_write_value(out, &value);
 }
@@ -61,8 +61,8 @@ void encode_old_changed(const struct live_plan *plan, const struct row *old_row,
     for (uint32_t i = 0; i < plan->column_count; i++) {
         struct value before, after;
         if (!encode_is_identity(plan, plan->columns[i])) {
-            row_column(old_row, plan->columns[i], arena, &before);
-            row_column(new_row, plan->columns[i], arena, &after);
+            live_plan_column(plan, old_row, plan->columns[i], arena, &before);
+            live_plan_column(plan, new_row, plan->columns[i], arena, &after);
             if (value_is_same(&before, &after))
                 continue;
         }

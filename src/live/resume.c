@@ -220,6 +220,12 @@ enum status resume_read(struct subscription *subscription, struct snapshot *snap
     enum status status = resume_from_ring(subscription, snapshot, err);
 
     CHECK(subscription->from <= view_position(snapshot->view));
+    if (status == STATUS_ABSENT && snapshot->plan->table->kind == TABLE_KIND_SYSTEM) {
+        subscription_close(subscription, "RESUME_FAILED",
+                           "deleted rows of a system table are not kept: subscribe again without "
+                           "from");
+        return error_set(err, STATUS_CANCELLED, "not to be resumed");
+    }
     if (status == STATUS_ABSENT)
         status = resume_from_scan(subscription, snapshot, err);
     if (status != STATUS_OK)

@@ -99,8 +99,8 @@ void live_choose_route(struct live_plan *plan)
     size_t count;
 
     CHECK(plan->route_column == 0);
-    if (plan->filter == NULL)
-        return;
+    if (plan->filter == NULL || plan->table->kind == TABLE_KIND_SYSTEM)
+        return; /* what a system table shows is not always what it stores */
     count = expr_bounds(plan->filter, &bounds);
     for (size_t i = 0; i < count; i++)
         if (live_route_fits(plan, &bounds[i]) &&

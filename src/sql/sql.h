@@ -176,6 +176,9 @@ enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller 
 enum status sql_live_rebind(struct sql_engine *engine, const struct sql_caller *caller,
                             const struct live_plan *plan, const struct table *table,
                             struct live_plan **out, struct error *err) MUST_CHECK;
+/* Column `index` of a row as the query shows it. */
+void live_plan_column(const struct live_plan *plan, const struct row *row, uint32_t index,
+                      struct arena *arena, struct value *out);
 /* Equal values of a column that can route hash alike, also after the column was widened. */
 uint64_t live_route_hash(const struct value *value);
 /* For EXPLAIN: how changes find the query, its filter, what is sent; lines of text. */
