@@ -131,6 +131,7 @@ static const struct system_column_def live_queries_columns[] = {
     {"created_at", VALUE_TIMESTAMP, 0},
     {"last_update", VALUE_TIMESTAMP, 0},
     {"last_ping_at", VALUE_TIMESTAMP, 0},
+    {"lag", VALUE_BIGINT, HIDDEN},
 };
 
 static const struct system_column_def jobs_columns[] = {

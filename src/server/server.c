@@ -13,8 +13,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "catalog/system_tables.h"
 #include "server/server_internal.h"
 #include "sql/analytic.h"
+#include "store/ddl.h"
 
 #include <build_info.h>
 #include <stdio.h>
@@ -198,6 +200,28 @@ static void server_flush_due(void *context, struct table_id table, struct str us
         jobs_flush_post(jobs, table, user);
 }
 
+/* Whoever changed it. Open sockets of a user whose role changed or who was removed end at once. */
+static void server_change_event(void *context, const struct change_event *event)
+{
+    struct server *server = context;
+
+    CHECK(event->table != NULL);
+    if (system_table_of(event->table) != SYSTEM_TABLE_USERS)
+        return;
+    pthread_mutex_lock(&server->told_mutex);
+    if (server->told != NULL)
+        net_user_changed(server->told, event->key);
+    pthread_mutex_unlock(&server->told_mutex);
+}
+
+static void server_tell(struct server *server, struct net *net)
+{
+    CHECK(server != NULL);
+    pthread_mutex_lock(&server->told_mutex);
+    server->told = net;
+    pthread_mutex_unlock(&server->told_mutex);
+}
+
 static enum status server_open_store(struct server *server, struct error *err)
 {
     const struct config *config = server->config;
@@ -219,6 +243,8 @@ static enum status server_open_store(struct server *server, struct error *err)
         .stream_eviction_interval_ms = server_number(config, CONFIG_STREAM_EVICTION_INTERVAL_MS),
         .flush_due = server_flush_due,
         .flush_due_context = server,
+        .change_event = server_change_event,
+        .change_event_context = server,
     };
 
     CHECK(server->store == NULL);
@@ -379,6 +405,7 @@ static enum status server_open(struct server *server, struct error *err)
 static void server_close(struct server *server)
 {
     CHECK(server != NULL);
+    server_tell(server, NULL);
     net_close(server->net);
     if (server->jobs != NULL)
         jobs_stop(atomic_exchange(&server->jobs, NULL));
@@ -395,6 +422,7 @@ static void server_close(struct server *server)
         files_close(server->files);
     kv_close(server->kv);
     data_dir_unlock(server->data_lock);
+    (void)pthread_mutex_destroy(&server->told_mutex);
     mem_free(server);
 }
 
@@ -416,6 +444,7 @@ enum status server_start(const struct config *config, struct server **out, struc
     CHECK(config != NULL);
     server->config = config;
     server->data_lock = -1;
+    CHECK(pthread_mutex_init(&server->told_mutex, NULL) == 0);
     id_init(server_number(config, CONFIG_SERVER_NODE_ID));
     enum status status = server_open(server, err);
     if (status != STATUS_OK) {
@@ -424,6 +453,7 @@ enum status server_start(const struct config *config, struct server **out, struc
     }
     server_log_size(server);
     net_serve(server->net, server->session, atomic_load(&server->live));
+    server_tell(server, server->net);
     log_info("serving on %s:%u, %u loops, ready after %lld ms",
              config_text(config, CONFIG_SERVER_HOST), net_port(server->net),
              server_count(config, CONFIG_SERVER_WORKERS, server_cores()),

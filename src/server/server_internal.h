@@ -16,6 +16,7 @@
 #include "storage/kv.h"
 #include "store/store.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct server {
@@ -31,6 +32,8 @@ struct server {
     struct session_service *session;
     struct worker_pool *workers;
     int data_lock; /* of the data folder */
+    pthread_mutex_t told_mutex;
+    struct net *told; /* who hears of changed users: set while it serves; under told_mutex */
     char public_url[300];
 };
 

@@ -43,6 +43,11 @@ enum status ddl_alter_table(struct store *store, const struct ddl_alter *alter,
 /* Removes the catalogue row and hides the data at once; rows, counters, segment records go in the
  * same batch. The files are listed as pending deletions and deleted by drop_table_files (a job). */
 enum status ddl_drop_table(struct store *store, struct table_id id, struct error *err) MUST_CHECK;
+/* The position of the commit that made the table: no number up to it was ever a row's of this
+ * table. 0 for system tables. */
+enum status ddl_created_position(struct store *store, const struct view *view,
+                                 const struct table *table, int64_t *out,
+                                 struct error *err) MUST_CHECK;
 struct drop_result {
     uint64_t files, bytes, failed;
 };

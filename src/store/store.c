@@ -139,8 +139,9 @@ static enum status store_open_pipeline(struct store *store, struct catalog *cata
         return status;
     }
     store->recovered_position = place.position;
+    /* One more, so that a number that was given out before a crash is never the first view's. */
     store->start_position =
-        place.seq_reserved > place.position ? place.seq_reserved : place.position;
+        place.seq_reserved > place.position ? place.seq_reserved + 1 : place.position;
     if (place.id_reserved_ms > 0)
         id_floor(place.id_reserved_ms);
     /* Snowflakes leave room for 4 million segments per millisecond and never come again. */

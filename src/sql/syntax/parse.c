@@ -308,7 +308,8 @@ static enum status parse_explain(struct parser *parser)
     CHECK(parser->last_end > 0);
     statement->kind = AST_EXPLAIN;
     statement->explain.analyze = parser_take(parser, KEYWORD_ANALYZE);
-    if (!parse_at_dml(parser) && !parser_is(parser, KEYWORD_EXECUTE))
+    if (!parse_at_dml(parser) && !parser_is(parser, KEYWORD_EXECUTE) &&
+        !parser_is(parser, KEYWORD_SUBSCRIBE))
         return parser_syntax_error(parser); /* also EXPLAIN EXPLAIN …: no endless recursion */
     uint32_t start = parser->token.start;
     parse_skip_to_end(parser);

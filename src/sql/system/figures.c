@@ -52,6 +52,7 @@ static void system_figures_live(struct system_scan *scan)
         v[11] = value_integer(VALUE_TIMESTAMP, entry->created_at);
         v[12] = value_integer(VALUE_TIMESTAMP, entry->last_update);
         v[13] = value_integer(VALUE_TIMESTAMP, entry->last_ping_at);
+        v[14] = value_integer(VALUE_BIGINT, entry->lag);
     }
 }
 

@@ -302,3 +302,36 @@ out:
     ddl_end(&ddl);
     return status;
 }
+
+enum status ddl_created_position(struct store *store, const struct view *view,
+                                 const struct table *table, int64_t *out, struct error *err)
+{
+    const struct table *schemas = system_table(view_catalog(view), SYSTEM_TABLE_TABLE_SCHEMAS);
+    struct value values[SYSTEM_TABLE_COLUMNS_MAX];
+    struct row_pin pin = {0};
+    struct row row;
+    struct arena arena;
+    struct buf key;
+    enum status status;
+
+    *out = 0;
+    if (table->kind == TABLE_KIND_SYSTEM)
+        return STATUS_OK;
+    CHECK(table->schema_count > 0);
+    arena_init(&arena, 0);
+    buf_init(&key);
+    /* The row of the first schema version is written once, by CREATE TABLE. */
+    system_row_table_schema(table, table->schemas[0], false, &arena, values);
+    struct scan_options options = {.view = view, .table = schemas, .arena = &arena};
+    status = key_encode(values, 1, &key, err);
+    if (status == STATUS_OK)
+        status = row_get_by_key(store, &options, buf_str(&key), &row, &pin, err);
+    if (status == STATUS_OK)
+        *out = row_seq(row.bytes);
+    row_pin_release(store, &pin);
+    buf_clear(&key);
+    arena_clear(&arena);
+    return status == STATUS_ABSENT
+               ? error_set(err, STATUS_INTERNAL_ERROR, "the first schema of a table is missing")
+               : status;
+}
