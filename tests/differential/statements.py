@@ -428,6 +428,6 @@ class Generator:
 
 
 CASTS = {"small": ["int", "big", "num", "real"], "int": ["small", "big", "num", "real", "bool"], "big": ["small", "int", "num", "real"],
-         "num": ["small", "int", "big", "num", "real"], "real": ["small", "int", "big", "num", "f4"], "f4": ["small", "int", "real"],
+         "num": ["small", "int", "big", "num"], "real": ["small", "int", "big", "num", "f4"], "f4": ["small", "int", "real"],
          "text": ["small", "int", "big", "bool", "date", "ts", "time", "uuid", "json"], "bool": ["int", "bool"], "ts": ["date", "ts"],
          "date": ["ts", "date"], "time": ["ts", "time"], "json": ["json"], "uuid": ["uuid"], "bytes": ["bytes"]}

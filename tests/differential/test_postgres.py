@@ -82,7 +82,7 @@ class World:
         return answers
 
 
-UNORDERED = re.compile(r"\b(WHERE|LIMIT|OFFSET|AND|OR|CASE|coalesce|nullif|HAVING|ANY|IN|WITH|NULL|count)\b|\bJOIN\b")
+UNORDERED = re.compile(r"\b(WHERE|LIMIT|OFFSET|AND|OR|CASE|coalesce|nullif|HAVING|ANY|IN|WITH|NULL|count|sum)\b|\bJOIN\b")
 
 WIDE = re.compile(r"DECIMAL\(\d+\)|more than 38 digits|numeric field overflow|precision 38|DECIMAL\(\d+,\d+\)")  # NUMERIC has no limit, DECIMAL 38 digits, products in DuckDB 18
 

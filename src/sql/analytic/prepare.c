@@ -26,6 +26,13 @@
 #define ANALYTIC_BIG_REPLACE "16777216"
 #define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE "
 
+/* Centuries and millennia begin with the year 1. COALESCE keeps DuckDB from folding a comparison
+ * with a moment that is no whole unit: its rule forgets that the answer for NULL is NULL. */
+#define ANALYTIC_DATE_TRUNC \
+    "CASE WHEN lower(p) IN ('century', 'centuries', 'millennium', 'millennia') " \
+    "THEN system.main.date_trunc(p, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR " \
+    "ELSE coalesce(system.main.date_trunc(p, x), NULL) END"
+
 const char *const *analytic_setup(size_t *count)
 {
     static const char *const statements[] = {
@@ -75,11 +82,8 @@ const char *const *analytic_setup(size_t *count)
         "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 "
         "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END, "
         "(x, n) AS system.main.round(x, n)",
-        /* Centuries and millennia begin with the year 1. */
-        "CREATE OR REPLACE MACRO date_trunc(p, x) AS CASE "
-        "WHEN lower(p) IN ('century', 'centuries', 'millennium', 'millennia') "
-        "THEN system.main.date_trunc(p, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR "
-        "ELSE system.main.date_trunc(p, x) END",
+        "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
+        "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.json_extract(a, b)",
         "CREATE OR REPLACE MACRO \"~>>\"(a, b) AS system.main.\"->>\"(a, b)",
         /* INT, as in PostgreSQL, not BIGINT */
@@ -280,6 +284,7 @@ static enum status analytic_prepare_plan(struct analytic_draft *draft, struct ar
     enum status status;
 
     CHECK(draft->plan->sql.size > 0);
+    quote_names(draft->plan);
     analytic_replace_tokens(draft->plan);
     status = splice_tokens(draft, err);
     if (status == STATUS_OK)
@@ -324,6 +329,7 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
     status = analytic_prepare_plan(&draft, &scratch, err);
     arena_clear(&scratch);
     if (status != STATUS_OK) {
+        err->position = quote_position(draft.plan, err->position);
         analytic_plan_unref(draft.plan);
         return status;
     }

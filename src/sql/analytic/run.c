@@ -66,12 +66,13 @@ static enum status run_resolve(struct run *run, uint32_t index, struct error *er
 {
     const struct analytic_table *reference = &run->plan->tables[index];
     const struct analytic_execution *execution = run->execution;
-    struct table_access_request request = {.caller = execution->caller,
-                                           .catalog = view_catalog(execution->view),
-                                           .space = reference->space,
-                                           .user = reference->user,
-                                           .table = reference->name,
-                                           .position = reference->start};
+    struct table_access_request request = {
+        .caller = execution->caller,
+        .catalog = view_catalog(execution->view),
+        .space = reference->space,
+        .user = reference->user,
+        .table = reference->name,
+        .position = (uint32_t)quote_position(run->plan, reference->start)};
     struct resolved_table *resolved = &run->tables[index].resolved;
     enum status status = binder_resolve_table(execution->engine, &request, resolved, err);
 
