@@ -101,7 +101,7 @@ def same(expected, answer, statement=""):
         return expected == answer
     if expected == answer or expected[1] == [["not compared"]]:
         return True
-    names = [own if (name == "Decimal" or own == "Int") and all(row[i] is None for row in expected[1]) else name  # a constant NULL has no type in DuckDB
+    names = [own if ("NULL" in statement or name == "Decimal" or own == "Int") and all(row[i] is None for row in expected[1]) else name  # a constant NULL
              for i, (name, own) in enumerate(zip(expected[0], answer[0]))]
     return names == answer[0] and len(expected[0]) == len(names) and len(expected[1]) == len(answer[1]) and all(
         all(nearly(a, b) for a, b in zip(left, right)) for left, right in zip(expected[1], answer[1]))
