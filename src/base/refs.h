@@ -8,6 +8,7 @@
 #include "base/macros.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 static inline void refs_init(atomic_uint *refs)
 {
