@@ -96,7 +96,8 @@ class Generator:
             return Node(kind, self.column(kind))
         if roll < .95:
             return Node(kind, self.literal(kind))
-        return Node(kind, self.column(kind) if kind in NUMBERS else f"CAST(NULL AS {TYPES[kind]})")
+        # a constant NULL has no type in DuckDB, so that functions of several types choose another
+        return Node(kind, self.column(kind) if kind in NUMBERS or kind == "text" else f"CAST(NULL AS {TYPES[kind]})")
 
     def expression(self, kind, depth=0):
         rng = self.rng

@@ -179,8 +179,9 @@ static void operand_parameter(struct check *check, const struct tree *node,
     if (known->kind != VALUE_NULL && !data_type_is_same(known, &type))
         check->plan->param_mixed[number] = true;
     *known = type;
-    check->plan->param_columns[number] =
-        arena_copy(&check->plan->arena, table_column_name(column->table, column->index));
+    if (column->table)
+        check->plan->param_columns[number] =
+            arena_copy(&check->plan->arena, table_column_name(column->table, column->index));
 }
 
 static bool operand_literal(const struct tree *node, struct str *text)
@@ -219,20 +220,11 @@ static void operand_apply(struct check *check, const struct operand_column *colu
 /* CAST('…+02' AS TIMESTAMP), CAST('\\x00' AS BYTES), or a parameter in the literal's place */
 static void operand_cast(struct check *check, const struct tree *child, const struct tree *type)
 {
-    bool timestamp = type && tree_is(type, "id", "TIMESTAMP");
-    bool bytes = type && operand_is_bytes(type);
-    struct str text;
+    struct operand_column column;
 
     CHECK(!check->draft->verify);
-    if (!child || child->kind != TREE_OBJECT || (!timestamp && !bytes))
-        return;
-    if (tree_is(child, "class", "PARAMETER"))
-        operand_parameter(check, child,
-                          (struct data_type){.kind = timestamp ? VALUE_TIMESTAMP : VALUE_BYTES});
-    else if (operand_literal(child, &text) && timestamp)
-        operand_timestamp(check, child, text);
-    else if (operand_literal(child, &text))
-        operand_bytes(check, child, text);
+    if (child && operand_find_cast(type, &column))
+        operand_apply(check, &column, child);
 }
 
 void check_operands(struct check *check, const struct tree *node)

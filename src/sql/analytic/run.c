@@ -214,9 +214,11 @@ static enum status run_convert_param(struct run *run, uint32_t number, struct va
         type->kind == VALUE_TEXT || type->kind == VALUE_JSON || run->plan->param_mixed[number])
         return STATUS_OK;
     status = value_cast(value, type, CAST_ASSIGNMENT, run->execution->arena, value, err);
-    if (status != STATUS_OK)
-        error_prefix(err, "parameter $%u (column \"%.*s\")", number,
-                     STR_ARG(run->plan->param_columns[number]));
+    struct str column = run->plan->param_columns[number];
+    if (status != STATUS_OK && column.size > 0)
+        error_prefix(err, "parameter $%u (column \"%.*s\")", number, STR_ARG(column));
+    else if (status != STATUS_OK)
+        error_prefix(err, "parameter $%u", number);
     return status;
 }
 
