@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "value/cast.h"
+#include "value/decimal.h"
 
 #include <math.h>
 
@@ -222,6 +223,18 @@ static enum status run_convert_param(struct run *run, uint32_t number, struct va
     return status;
 }
 
+/* As narrow as a literal's: beside DECIMAL(38,2) the other side would lose its fraction. */
+static uint8_t run_param_precision(const struct value *value)
+{
+    unsigned digits;
+
+    if (value->type != VALUE_DECIMAL || value->is_null)
+        return value->precision;
+    digits = decimal_digits(value->decimal);
+    CHECK(digits <= DECIMAL_DIGITS_MAX && value->scale <= DECIMAL_DIGITS_MAX);
+    return (uint8_t)(digits > value->scale ? digits : value->scale);
+}
+
 static enum status run_bind_params(struct run *run, struct error *err)
 {
     const struct analytic_execution *execution = run->execution;
@@ -240,8 +253,8 @@ static enum status run_bind_params(struct run *run, struct error *err)
         status = run_convert_param(run, run->plan->params[i], &value, err);
         if (status != STATUS_OK)
             return status;
-        param->type =
-            (struct column_type){(enum column_kind)value.type, value.precision, value.scale};
+        param->type = (struct column_type){(enum column_kind)value.type,
+                                           run_param_precision(&value), value.scale};
         analytic_cell(&value, &param->cell);
     }
     return STATUS_OK;

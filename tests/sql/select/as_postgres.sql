@@ -35,3 +35,5 @@ SELECT same FROM (SELECT CAST('\x00ff' AS BYTES) = '\x00ff' AS same) q;
 SELECT abs(g) % s, s + abs(g) FROM t WHERE id = 4;
 SELECT sum(round(p, 1)), sum(round(1.5, 3)), round(p, 1) FROM t WHERE id = 1 GROUP BY p;
 SELECT sum(round(p, 1)), sum(round(1.5, 3)), sum(round(p, 2)) FROM t;
+UPDATE t SET p = 1.25 WHERE id = 2;
+UPDATE t SET name = split_part(name, '_', 1) WHERE id IN (SELECT 2) AND 1.27 < CASE WHEN id = 7 THEN 100.5 ELSE CAST(p AS DECIMAL(18,4)) END RETURNING id;
