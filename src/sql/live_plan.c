@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/refs.h"
 #include "catalog/system_tables.h"
 #include "sql/binder.h"
 #include "sql/exec/plan.h"
@@ -35,18 +36,13 @@ static enum status live_refuse(const char *what, struct error *err)
 struct live_plan *live_plan_ref(struct live_plan *plan)
 {
     CHECK(plan != NULL);
-    unsigned before = atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
-    CHECK(before > 0);
+    refs_add(&plan->refs);
     return plan;
 }
 
 void live_plan_unref(struct live_plan *plan)
 {
-    if (plan == NULL)
-        return;
-    unsigned before = atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel);
-    CHECK(before > 0);
-    if (before > 1)
+    if (plan == NULL || !refs_drop(&plan->refs))
         return;
     expr_unref(plan->filter);
     table_unref(plan->table);
@@ -60,7 +56,7 @@ static struct live_plan *live_plan_new(void)
 {
     struct live_plan *plan = mem_zalloc(sizeof(*plan));
 
-    atomic_init(&plan->refs, 1);
+    refs_init(&plan->refs);
     plan->arena = mem_zalloc(sizeof(*plan->arena));
     arena_init(plan->arena, 0);
     plan->snapshot_limit = plan->last_rows = plan->batch_size = plan->from = -1;

@@ -146,7 +146,7 @@ enum status scan_cold_files(struct store *store, const struct scan_options *opti
 
 /* How many rows a whole instance shows at the view, from the records of its segments and a pass
  * over its hot rows, without reading a file. ABSENT: only a scan tells, because hot rows hide cold
- * ones. Range and seq_after of `options` must be open. */
+ * ones and some of the cold ones are deleted. Range and seq_after of `options` must be open. */
 enum status scan_count(struct store *store, const struct scan_options *options, int64_t *out,
                        struct error *err) MUST_CHECK;
 
