@@ -25,6 +25,8 @@ def witness(server):
     """A good client: whatever the others do, its changes come."""
     wire, db = Wire(server.port), server.client()
     wire.send({"type": "subscribe", "subscription": {"id": "w", "sql": "SELECT id FROM h.t WHERE id >= 1000000"}})
+    while wire.next(20)["type"] != "subscription_ack":
+        pass
 
     def check():
         key = random.randrange(1_000_000, 2_000_000_000)
