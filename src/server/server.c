@@ -168,6 +168,17 @@ static enum status server_open_kv(struct server *server, struct error *err)
     return kv_open_rocksdb(&options, &server->kv, err);
 }
 
+/* The key that seals the credentials of storages. */
+static enum status server_open_seal(struct server *server, struct error *err)
+{
+    char path[4200];
+    int size = snprintf(path, sizeof(path), "%s/storage_key",
+                        config_text(server->config, CONFIG_SERVER_DATA_DIR));
+
+    CHECK(size > 0 && (size_t)size < sizeof(path));
+    return seal_open(path, &server->seal, err);
+}
+
 /* RocksDB here, DuckDB on a thread of its own. */
 static enum status server_open_storage(struct server *server, struct error *err)
 {
@@ -175,6 +186,9 @@ static enum status server_open_storage(struct server *server, struct error *err)
     pthread_t thread;
     enum status status;
 
+    status = server_open_seal(server, err);
+    if (status != STATUS_OK)
+        return status;
     status = files_open_local(config_text(server->config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH),
                               &server->files, err);
     if (status != STATUS_OK)
@@ -198,6 +212,20 @@ static void server_flush_due(void *context, struct table_id table, struct str us
         jobs_flush_post(jobs, table, user);
 }
 
+static enum sharding server_sharding(const struct config *config)
+{
+    static const char *const names[] = {[SHARDING_NONE] = "none",
+                                        [SHARDING_ALPHABETIC] = "alphabetic",
+                                        [SHARDING_NUMERIC] = "numeric",
+                                        [SHARDING_HASH] = "hash"};
+    const char *wanted = config_text(config, CONFIG_SHARDING_DEFAULT_STRATEGY);
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (strcmp(wanted, names[i]) == 0)
+            return (enum sharding)i;
+    UNREACHABLE("checked with the configuration");
+}
+
 static enum status server_open_store(struct server *server, struct error *err)
 {
     const struct config *config = server->config;
@@ -205,6 +233,9 @@ static enum status server_open_store(struct server *server, struct error *err)
     struct store_options options = {
         .kv = server->kv,
         .files = server->files,
+        .seal = server->seal,
+        .sharding = server_sharding(config),
+        .hash_shards = server_number(config, CONFIG_SHARDING_HASH_SHARDS),
         .columnar = server->columnar,
         .durability = strcmp(durability, "sync") == 0    ? KV_SYNC
                       : strcmp(durability, "async") == 0 ? KV_ASYNC
@@ -390,6 +421,7 @@ static void server_close(struct server *server)
         columnar_close(server->columnar);
     if (server->files != NULL)
         files_close(server->files);
+    seal_close(server->seal);
     kv_close(server->kv);
     data_dir_unlock(server->data_lock);
     mem_free(server);

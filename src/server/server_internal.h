@@ -14,6 +14,7 @@
 #include "storage/columnar.h"
 #include "storage/files.h"
 #include "storage/kv.h"
+#include "storage/seal.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
@@ -23,6 +24,7 @@ struct server {
     struct net *net;
     struct kv *kv;
     struct files *files;
+    struct seal *seal;
     struct columnar *columnar;
     struct store *store;
     _Atomic(struct jobs *) jobs; /* the commit thread and statements reach it when it is there */

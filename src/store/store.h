@@ -25,10 +25,17 @@ struct store;
 struct view;
 
 struct change_event;
+struct seal;
+
+/* What `{shard}` in a path template stands for (spec §4.5). */
+enum sharding { SHARDING_NONE, SHARDING_ALPHABETIC, SHARDING_NUMERIC, SHARDING_HASH };
 
 struct store_options {
-    struct kv *kv;             /* borrowed; outlives the store */
-    struct files *files;       /* borrowed: root of storage `local`; NULL = nothing is flushed */
+    struct kv *kv;           /* borrowed; outlives the store */
+    struct files *files;     /* borrowed: default folder of `local`; NULL = nothing is flushed */
+    const struct seal *seal; /* borrowed: for credentials of storages; NULL = none are taken */
+    enum sharding sharding;
+    uint32_t hash_shards;      /* SHARDING_HASH: of how many */
     struct columnar *columnar; /* borrowed */
     enum kv_durability durability;
     size_t row_cache_bytes;
