@@ -57,7 +57,7 @@
     X(STORAGE_ROW_CACHE_BYTES, "storage.row_cache_bytes", BYTES, "256MiB", 1 << 20, 1LL << 40, "", \
       USED, "memory for decoded rows of cold files") \
     X(STORAGE_S3_CACHE_BYTES, "storage.s3_cache_bytes", BYTES, "10GiB", 1 << 20, 1LL << 50, "", \
-      LATER, "disk for downloaded S3 files") \
+      USED, "disk for copies of files of s3 storages") \
     X(ROCKSDB_WRITE_BUFFER_SIZE, "storage.rocksdb.write_buffer_size", BYTES, "64MiB", 1 << 20, \
       1LL << 34, "", USED, "memory of one write buffer") \
     X(ROCKSDB_MAX_WRITE_BUFFERS, "storage.rocksdb.max_write_buffers", INTEGER, "3", 2, 64, "", \

@@ -20,8 +20,7 @@
 
 struct files;
 
-/* `root` is made when missing. Temporary failures (EAGAIN, a full disk) are tried again for a
- * moment. */
+/* `root` is made when missing. */
 enum status files_open_local(const char *root, struct files **out, struct error *err) MUST_CHECK;
 void files_close(struct files *files);
 

@@ -67,8 +67,8 @@ static void ddl_files_remove_folder(struct store *store, const struct table *tab
         return;
     buf_init(&path);
     struct view *view = view_acquire(store);
-    enum status status = place_of_instance(store, view_catalog(view), table, STR_EMPTY, &path,
-                                           &storage_id, NULL);
+    enum status status =
+        place_of_instance(store, view_catalog(view), table, STR_EMPTY, &path, &storage_id, NULL);
     view_release(view);
     buf_append_byte(&path, 0);
     if (status == STATUS_OK)

@@ -13,8 +13,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "store/ddl/ddl_internal.h"
-#include "store/storages.h"
 #include "store/segment.h"
+#include "store/storages.h"
 #include "value/row.h"
 
 enum { DDL_FIRST_TABLE = 100 };

@@ -13,7 +13,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "store/store_internal.h"
+#include "store/storages/storages_internal.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -70,13 +70,13 @@ static enum status place_open_folder(struct store *store, struct str root, struc
     return status;
 }
 
-static enum status place_open(struct store *store, const struct storage *storage, struct str root,
-                              struct files **out, struct error *err)
+static enum status place_open(struct store *store, const struct storage *storage, struct str name,
+                              struct str root, struct files **out, struct error *err)
 {
     CHECK(root.size > 0);
     if (storage->type == STORAGE_FILESYSTEM)
         return place_open_folder(store, root, out, err);
-    return error_set(err, STATUS_NOT_SUPPORTED, "s3 storages are not supported in this version");
+    return place_open_s3(store, storage, name, root, out, err);
 }
 
 /* ---- the router's callbacks ------------------------------------------------------------------ */
@@ -119,7 +119,7 @@ static enum status storages_enter(struct storages *storages, const struct storag
         place = NULL;
     }
     if (place == NULL) {
-        enum status status = place_open(storages->store, storage, root, &files, err);
+        enum status status = place_open(storages->store, storage, name, root, &files, err);
         if (status != STATUS_OK)
             return status;
         place = mem_zalloc(sizeof(*place));
