@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/flush_internal.h"
+#include "store/storages.h"
 
 #include <stdio.h>
 
@@ -74,11 +75,14 @@ static void flush_run_account(struct flush_run *run, const struct flush_file *fi
     if (file->memory_bytes > result->memory_bytes)
         result->memory_bytes = file->memory_bytes;
     if (result->location[0] == '\0') {
-        size_t size = segment->path.size;
-        while (size > 0 && segment->path.data[size - 1] != '/')
-            size--;
-        (void)snprintf(result->location, sizeof(result->location), "%.*s", (int)size,
-                       segment->path.data);
+        struct buf shown;
+        buf_init(&shown);
+        place_show(segment->path, &shown);
+        while (shown.size > 0 && shown.data[shown.size - 1] != '/')
+            shown.size--;
+        (void)snprintf(result->location, sizeof(result->location), "%.*s",
+                       STR_ARG(buf_str(&shown)));
+        buf_clear(&shown);
     }
 }
 

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/hash.h"
+#include "catalog/storage.h"
 #include "store/flush_internal.h"
 
 struct flush_walk {
@@ -184,6 +185,9 @@ static enum status flush_install_extra(struct commit_request *request, struct kv
     install->dropped = 0;
     if (table == NULL)
         return error_set(err, STATUS_TABLE_NOT_FOUND, "the table was dropped during its flush");
+    if (install->file != NULL &&
+        catalog_find_storage(commit_catalog(request), install->file->segment->storage_id) == NULL)
+        return error_set(err, STATUS_STORAGE_NOT_FOUND, "the storage was dropped meanwhile");
     if (FAULT(flush_before_commit))
         return error_set(err, STATUS_IO_FAILED, "fault flush_before_commit");
     if (install->file != NULL)

@@ -22,6 +22,7 @@
 #include "store/cells.h"
 #include "store/flush_internal.h"
 #include "store/path.h"
+#include "store/storages.h"
 
 enum {
     FLUSH_SCRATCH_BYTES = 1 << 20,
@@ -357,13 +358,15 @@ static enum status flush_write_name(struct flush_file *file, struct error *err)
     enum { ATTEMPTS_MAX = 100000 };
     int64_t now_us = clock_now_us();
     struct buf path;
+    struct str storage_id = STR_EMPTY;
     bool is_free = false;
     enum status status = STATUS_OK;
 
     buf_init(&path);
     for (unsigned attempt = 0; !is_free && status == STATUS_OK; attempt++) {
         buf_reset(&path);
-        status = path_folder(file->table, file->user, &path, err);
+        status = place_of_instance(file->store, view_catalog(file->view), file->table, file->user,
+                                   &path, &storage_id, err);
         if (status == STATUS_OK && attempt >= ATTEMPTS_MAX)
             status = error_set(err, STATUS_INTERNAL_ERROR, "no file name is free");
         if (status != STATUS_OK)
@@ -377,6 +380,7 @@ static enum status flush_write_name(struct flush_file *file, struct error *err)
     buf_clear(&path);
     if (status != STATUS_OK)
         return status;
+    file->segment->storage_id = arena_copy(file->segment->arena, storage_id);
     file->writing->path = mem_strdup(file->segment->path);
     CHECK(file->writing->path[0] != '/');
     return STATUS_OK;
@@ -468,7 +472,6 @@ static void flush_write_begin(struct flush_file *file)
 {
     struct flush_writing *writing = file->writing = mem_zalloc(sizeof(*writing));
     struct segment *segment = file->segment = segment_new();
-    struct str storage = file->table->storage_id;
 
     CHECK(file->next != NULL && file->rows_max > 0 && file->bytes_max > 0);
     arena_init(&writing->arena, 0);
@@ -486,7 +489,6 @@ static void flush_write_begin(struct flush_file *file)
     segment->table = file->table->id;
     segment->user = arena_copy(segment->arena, file->user);
     segment->job_id = arena_copy(segment->arena, file->job_id);
-    segment->storage_id = arena_copy(segment->arena, storage.size > 0 ? storage : STR_LIT("local"));
     segment->schema_version = file->table->schema->version;
     segment->created_at = clock_now_us();
 }

@@ -24,7 +24,8 @@
 
 struct recovery_file {
     struct recovery_file *next;
-    int64_t position;
+    int64_t position; /* 0 = nobody reads it */
+    bool abandon;     /* it may be staged or half uploaded */
     char *path;
 };
 
@@ -56,7 +57,7 @@ static struct recovery_file *recovery_take_due(struct recovery *recovery)
 
     while (*link != NULL) {
         struct recovery_file *file = *link;
-        CHECK(file->position > 0);
+        CHECK(file->position >= 0);
         if (file->position > oldest) {
             link = &file->next;
             continue;
@@ -84,12 +85,13 @@ static void recovery_delete(struct store *store, struct recovery_file *due)
         struct recovery_file *file = due;
         due = file->next;
         if (!skip && status == STATUS_OK) {
+            if (file->abandon)
+                files_abandon(store->files, file->path);
             enum status gone = files_delete(store->files, file->path, &err);
             if (gone == STATUS_OK)
                 pending_remove(batch, store, str_from_c(file->path));
             else
-                log_warn("replaced file %s stays until the next start: %s", file->path,
-                         err.message);
+                log_warn("file %s stays until the next start: %s", file->path, err.message);
         }
         recovery_file_free(file);
     }
@@ -132,13 +134,14 @@ void recovery_view_released(struct store *store)
     pthread_mutex_unlock(&recovery->mutex);
 }
 
-void recovery_delete_later(struct store *store, struct str path, int64_t position)
+static void recovery_queue(struct recovery *recovery, struct str path, int64_t position,
+                           bool abandon)
 {
-    struct recovery *recovery = store->recovery;
     struct recovery_file *file = mem_zalloc(sizeof(*file));
 
-    CHECK(recovery != NULL && position > 0 && path.size > 0);
+    CHECK(recovery != NULL && path.size > 0);
     file->position = position;
+    file->abandon = abandon;
     file->path = mem_strdup(path);
     pthread_mutex_lock(&recovery->mutex);
     file->next = recovery->files;
@@ -148,18 +151,31 @@ void recovery_delete_later(struct store *store, struct str path, int64_t positio
     pthread_mutex_unlock(&recovery->mutex);
 }
 
+void recovery_delete_later(struct store *store, struct str path, int64_t position)
+{
+    CHECK(position > 0);
+    recovery_queue(store->recovery, path, position, false);
+}
+
 /* ---- start and stop
  * ------------------------------------------------------------------------------- */
 
 /* Deletes the file of one record and, when that worked, the record. Those of dropped tables too:
- * the last run may have ended before their job was written down. */
+ * the last run may have ended before their job was written down. What lies on another storage goes
+ * in the background, because that storage may not answer. */
 static enum status recovery_run_record(struct store *store, struct str key, struct str value,
                                        struct kv_batch *batch, struct error *err)
 {
+    struct str place, rest;
+
     if (value.size != 1 + sizeof(uint64_t) ||
         (value.data[0] != PENDING_WRITE && value.data[0] != PENDING_DELETE))
         return error_set(err, STATUS_CORRUPT, "pending record of \"%.*s\" makes no sense",
                          STR_ARG(key));
+    if (files_address_split(key, &place, &rest)) {
+        recovery_queue(store->recovery, key, 0, value.data[0] == PENDING_WRITE);
+        return STATUS_OK;
+    }
     char *path = mem_strdup(key);
     if (value.data[0] == PENDING_WRITE)
         files_abandon(store->files, path);
@@ -203,19 +219,18 @@ static enum status recovery_run_all(struct store *store, struct error *err)
 enum status recovery_run(struct store *store, struct error *err)
 {
     enum { RECOVERY_STACK_BYTES = 1 << 20 };
-    enum status status = recovery_run_all(store, err);
+    struct recovery *recovery = mem_zalloc(sizeof(*recovery));
 
     CHECK(store->recovery == NULL);
-    if (status != STATUS_OK)
-        return status;
-    struct recovery *recovery = mem_zalloc(sizeof(*recovery));
     recovery->store = store;
     CHECK(pthread_mutex_init(&recovery->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&recovery->wake, NULL) == 0);
     store->recovery = recovery;
     store->path_names = path_names_new();
+    enum status status = recovery_run_all(store, err);
+    /* Started in any case: recovery_stop joins it. */
     thread_start(&recovery->thread, "files", RECOVERY_STACK_BYTES, recovery_main, recovery);
-    return STATUS_OK;
+    return status;
 }
 
 void recovery_stop(struct store *store)

@@ -115,6 +115,7 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
 {
     out->paths = arena_array(options->arena, list->count + 1, sizeof(struct str));
     out->versions = arena_array(options->arena, list->count + 1, sizeof(*out->versions));
+    out->pinned = arena_array(options->arena, list->count + 1, sizeof(struct str));
     for (uint32_t i = 0; i < list->count; i++) {
         const struct segment *segment = list->segments[i];
         char *local = NULL;
@@ -125,6 +126,7 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
         if (status != STATUS_OK)
             return cold_translate(status, options->table, err);
         out->versions[out->count] = segment->schema_version;
+        out->pinned[out->count] = path;
         out->paths[out->count++] = arena_copy(options->arena, str_from_c(local));
         mem_free(local);
         out->rows += segment->rows;
@@ -132,6 +134,14 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
     }
     CHECK(out->count <= list->count);
     return STATUS_OK;
+}
+
+void scan_cold_files_release(struct store *store, struct cold_files *files)
+{
+    CHECK(files->count == 0 || files->pinned != NULL);
+    for (size_t i = 0; i < files->count; i++)
+        files_release(store->files, files->pinned[i].data);
+    files->count = 0;
 }
 
 enum status scan_cold_files(struct store *store, const struct scan_options *options,

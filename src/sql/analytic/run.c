@@ -473,8 +473,10 @@ static void run_clear(struct run *run)
 {
     CHECK(run->plan);
     columnar_query_close(run->query);
-    for (uint32_t i = 0; run->tables && i < run->plan->table_count; i++)
+    for (uint32_t i = 0; run->tables && i < run->plan->table_count; i++) {
         buf_clear(&run->tables[i].range);
+        scan_cold_files_release(run->execution->engine->store, &run->tables[i].files);
+    }
     buf_clear(&run->text);
 }
 

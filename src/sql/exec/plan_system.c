@@ -137,11 +137,9 @@ enum status plan_check_system_write(const struct plan *plan, const char *what, s
     switch (system_table_of(table)) {
     case SYSTEM_TABLE_USERS:
     case SYSTEM_TABLE_NAMESPACES:
-        return STATUS_OK;
     case SYSTEM_TABLE_STORAGES:
     case SYSTEM_TABLE_STORAGE_LOCATIONS:
-        return error_set(err, STATUS_NOT_SUPPORTED, "%s %.*s.%.*s is not supported in this version",
-                         what, STR_ARG(table->space), STR_ARG(table->name));
+        return STATUS_OK;
     default:
         return error_set(err, STATUS_INVALID_OPERATION, "%.*s.%.*s is read-only",
                          STR_ARG(table->space), STR_ARG(table->name));

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "sql/binder.h"
 #include "store/inspect.h"
+#include "store/storages.h"
 #include "value/key.h"
 #include "value/text.h"
 
@@ -137,7 +138,11 @@ static void system_visit_segment(void *context, const struct segment_info *segme
     v[0] = value_text(VALUE_TEXT, visit->table->space);
     v[1] = value_text(VALUE_TEXT, visit->table->name);
     v[2] = system_text(scan, VALUE_TEXT, segment->user);
-    v[3] = system_text(scan, VALUE_TEXT, segment->path);
+    struct buf shown;
+    buf_init(&shown);
+    place_show(segment->path, &shown);
+    v[3] = system_text(scan, VALUE_TEXT, buf_str(&shown));
+    buf_clear(&shown);
     v[4] = system_text(scan, VALUE_TEXT, segment->storage_id);
     v[5] = value_integer(VALUE_BIGINT, (int64_t)segment->rows);
     v[6] = value_integer(VALUE_BIGINT, (int64_t)segment->bytes);

@@ -43,6 +43,12 @@ void ddl_put_schema(struct ddl *ddl, const struct table *table, const struct tab
                     bool dropped);
 enum status ddl_table_gone(const struct table *table, struct error *err);
 
+/* ddl_storage.c */
+enum status ddl_storage_missing(struct str id, struct error *err);
+/* The table's storage and the template it gives; kept by the table for good. */
+enum status ddl_table_resolve_storage(struct ddl *ddl, struct table *table,
+                                      struct error *err) MUST_CHECK;
+
 /* ddl_files.c: remembers that the table's space waits for its readers. */
 void ddl_dropping_add(struct ddl *ddl, const struct table *table, int64_t position);
 
