@@ -4,7 +4,8 @@
  * a row of a batch if it matches, else as a delete. Which keys those are is read from the feed's
  * ring while that reaches back, so that a thousand clients that come back at once cost no scan;
  * else from a scan of both tiers, where the records of segments prune. Either way only the newest
- * version of a key counts, so both give the same answer.
+ * version of a key counts, so both give the same answer. Streams are always scanned: what is
+ * buffered no more is not replayed, and a deleted event leaves nothing to tell.
  *
  * A delete carries all columns if the key was deleted and its last version matched; what a row that
  * left the filter looked like before is not known any more: its key, `_seq` and `_deleted` remain.
@@ -217,7 +218,10 @@ static enum status resume_from_scan(struct subscription *subscription, struct sn
 enum status resume_read(struct subscription *subscription, struct snapshot *snapshot,
                         struct error *err)
 {
-    enum status status = resume_from_ring(subscription, snapshot, err);
+    /* The ring knows of events that are buffered no more: they are not replayed. */
+    enum status status = snapshot->plan->table->kind == TABLE_KIND_STREAM
+                             ? STATUS_ABSENT
+                             : resume_from_ring(subscription, snapshot, err);
 
     CHECK(subscription->from <= view_position(snapshot->view));
     if (status == STATUS_ABSENT && snapshot->plan->table->kind == TABLE_KIND_SYSTEM) {
