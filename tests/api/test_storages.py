@@ -2,6 +2,8 @@
 import json
 import os
 import shutil
+import threading
+import time
 
 import pytest
 
@@ -82,6 +84,62 @@ def test_a_table_keeps_its_location(own_server, folder):
     assert db.value("SELECT count(*) FROM n.a") == "2"
     locations = db.rows("SELECT table_name, storage_location FROM system.tables WHERE namespace_id = 'n'")
     assert locations == [["a", f"{one}/{{namespace}}/shared/{{tableName}}"], ["b", f"{two}/x/{{tableName}}"]]
+
+
+def test_local_may_move_for_new_tables(own_server, folder):
+    server, db = own_server, own_server.client()
+    db.batch("CREATE NAMESPACE n; CREATE SHARED TABLE n.a (id BIGINT PRIMARY KEY); INSERT INTO n.a VALUES (1)")
+    db.sql(f"UPDATE system.storages SET uri = 'file://{folder}' WHERE storage_id = 'local'")
+    db.batch("CREATE SHARED TABLE n.b (id BIGINT PRIMARY KEY); INSERT INTO n.b VALUES (1)")
+    server.restart()  # flushes
+    db = server.client()
+    assert [os.path.dirname(f) for f in files(server.data_dir / "storage")] == ["n/shared/a"]
+    assert [os.path.dirname(f) for f in files(folder)] == ["n/shared/b"]
+    assert db.rows("SELECT a.id, b.id FROM n.a JOIN n.b ON a.id = b.id") == [["1", "1"]]
+    assert db.rows("SELECT DISTINCT storage_id FROM system.segments") == [["local"]]
+    db.sql("ALTER STORAGE local SET URI ''")
+    db.batch("CREATE SHARED TABLE n.c (id BIGINT PRIMARY KEY); INSERT INTO n.c VALUES (1)")
+    server.flush("n.c", db)
+    assert len(files(server.data_dir / "storage")) == 2
+    db.batch("DROP TABLE n.a; DROP TABLE n.b; DROP TABLE n.c")
+    kalam.wait_until(lambda: not files(folder) and not server.parquet_files(), 10, "the files are gone")
+
+
+def test_rows_hold_while_a_storage_changes(own_server, folder):
+    """Statements, flushes and ALTER STORAGE at once: nobody loses a file or a row."""
+    server, db = own_server, own_server.client()
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}/0';"
+             "CREATE SHARED TABLE n.t (id BIGINT PRIMARY KEY, v BIGINT) STORAGE disk")
+    stop, wrong = threading.Event(), []
+
+    def work(run):
+        client = server.client()
+        try:
+            while not stop.is_set():
+                run(client)
+        except Exception as error:  # told to the test
+            wrong.append(error)
+        client.close()
+
+    def read(client):
+        rows = client.rows("SELECT count(*), count(DISTINCT id), min(v), max(v) FROM n.t")
+        if int(rows[0][0]) and (rows[0][0] != rows[0][1] or rows[0][2:] != ["7", "7"]):
+            wrong.append(rows)
+
+    def alter(client):
+        client.sql(f"ALTER STORAGE disk SET PATH '{folder}/{int(time.monotonic() * 10) % 5}', NAME 'n'")
+    threads = [threading.Thread(target=work, args=(run,)) for run in (read, read, alter)]
+    for thread in threads:
+        thread.start()
+    for number in range(12):
+        db.sql("INSERT INTO n.t VALUES " + ",".join(f"({number * 50 + i}, 7)" for i in range(50)))
+        assert server.flush("n.t", db)["status"] == "completed"
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert db.value("SELECT count(*) FROM n.t") == "600"
+    assert {f.split("/")[0] for f in files(folder)} == {"0"}, "a table keeps its place"
 
 
 def test_user_storage_follows_the_user(own_server, folder):
@@ -172,6 +230,8 @@ def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder):
     db.sql("INSERT INTO n.s VALUES (3)")
     job = server.flush("n.s", db)
     assert job["status"] == "failed" and "missing" in job["error_message"], job
+    answer = db.post("CREATE SHARED TABLE n.more (id BIGINT PRIMARY KEY) STORAGE disk")
+    assert answer[0] == 503 and answer[1]["error"]["code"] == "STORAGE_UNAVAILABLE", answer
     check = db.sql("STORAGE CHECK disk").dicts()[0]
     assert check["status"] == "unreachable" and "mounted" in check["error"], check
     assert not folder.exists()
