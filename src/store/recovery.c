@@ -32,10 +32,10 @@ struct recovery_file {
 struct recovery {
     struct store *store;
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards `files`, `stopping` */
+    pthread_mutex_t mutex; /* guards `files` */
     pthread_cond_t wake;
     struct recovery_file *files;
-    bool stopping;
+    atomic_bool stopping;
     atomic_uint waiting; /* number of files; read without the mutex */
 };
 
@@ -70,6 +70,15 @@ static struct recovery_file *recovery_take_due(struct recovery *recovery)
     return due;
 }
 
+/* A storage that does not answer must not keep the server from stopping. */
+static bool recovery_gives_up(struct recovery *recovery, const char *path)
+{
+    struct str place, rest;
+
+    CHECK(path != NULL);
+    return atomic_load(&recovery->stopping) && files_address_split(str_from_c(path), &place, &rest);
+}
+
 static void recovery_delete(struct store *store, struct recovery_file *due)
 {
     struct kv_batch *batch = kv_batch_new(store->kv);
@@ -84,7 +93,7 @@ static void recovery_delete(struct store *store, struct recovery_file *due)
     while (due != NULL) {
         struct recovery_file *file = due;
         due = file->next;
-        if (!skip && status == STATUS_OK) {
+        if (!skip && status == STATUS_OK && !recovery_gives_up(store->recovery, file->path)) {
             if (file->abandon)
                 files_abandon(store->files, file->path);
             enum status gone = files_delete(store->files, file->path, &err);
@@ -112,7 +121,7 @@ static void *recovery_main(void *argument)
     while (!stopping) {
         pthread_mutex_lock(&recovery->mutex);
         struct recovery_file *due = recovery_take_due(recovery);
-        stopping = recovery->stopping;
+        stopping = atomic_load(&recovery->stopping);
         if (due == NULL && !stopping)
             pthread_cond_wait(&recovery->wake, &recovery->mutex);
         pthread_mutex_unlock(&recovery->mutex);
@@ -240,7 +249,7 @@ void recovery_stop(struct store *store)
     if (recovery == NULL)
         return;
     pthread_mutex_lock(&recovery->mutex);
-    recovery->stopping = true;
+    atomic_store(&recovery->stopping, true);
     pthread_cond_signal(&recovery->wake);
     pthread_mutex_unlock(&recovery->mutex);
     CHECK(pthread_join(recovery->thread, NULL) == 0);
