@@ -188,7 +188,7 @@ def test_above_the_newest_number_fails(resumed, offset):
     with pytest.raises(kalam.SqlError) as failure:
         View("SELECT id, v, n FROM r.u").load(socket, {"from": position + offset}, "x")
     assert failure.value.code == "RESUME_FAILED"
-        kalam.wait_until(lambda: client.value("SELECT count(*) FROM system.live_queries WHERE query_id = 'x'") == "0", 5)
+    kalam.wait_until(lambda: client.value("SELECT count(*) FROM system.live_queries WHERE query_id = 'x'") == "0", 5)
     View("SELECT id, v, n FROM r.u").load(socket, {"from": position}, "x")
     socket.close()
 
