@@ -172,7 +172,7 @@ def check(clients, sql, number, seed):
 
 
 def seed_of_run(fixed):
-    seed = int(os.environ.get("KALAM_SEED", random.SystemRandom().randrange(1 << 30) if os.environ.get("KALAM_LONG") else fixed))
+    seed = kalam.run_seed(fixed)
     print(f"seed: {seed}; share: {STATEMENTS} statements")
     return seed
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -27,6 +28,13 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def run_seed(fixed):
+    """KALAM_SEED; else random in the long form, else `fixed`, so that a short run which fails tells of
+    the change before it."""
+    given = os.environ.get("KALAM_SEED")
+    return int(given) if given else random.SystemRandom().randrange(1 << 30) if os.environ.get("KALAM_LONG") else fixed
 
 
 def wait_until(condition, limit_s=10.0, what="condition"):
