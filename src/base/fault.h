@@ -17,6 +17,7 @@
     X(ddl_after_commit) \
     X(ddl_before_commit) \
     X(drop_after_commit) \
+    X(files_between_renames) \
     X(flush_after_commit) \
     X(flush_after_pending) \
     X(flush_after_rename) \

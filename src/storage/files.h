@@ -31,6 +31,10 @@ enum status files_stage(struct files *files, const char *path, char **out,
                         struct error *err) MUST_CHECK;
 /* Makes the staged file durable and visible. IO_FAILED: nothing visible. */
 enum status files_publish(struct files *files, const char *path, struct error *err) MUST_CHECK;
+/* As files_publish for each of them, but the disk is waited for together. `statuses` holds one per
+ * path; the result is the first that is not OK, told in `err`. */
+enum status files_publish_many(struct files *files, const char *const *paths, size_t count,
+                               enum status *statuses, struct error *err) MUST_CHECK;
 /* Deletes the staged file if there is one. */
 void files_abandon(struct files *files, const char *path);
 
@@ -41,6 +45,9 @@ enum status files_size(struct files *files, const char *path, uint64_t *size,
                        struct error *err) MUST_CHECK; /* ABSENT if missing */
 /* Deletes the file and folders that became empty; a missing file is no error. */
 enum status files_delete(struct files *files, const char *path, struct error *err) MUST_CHECK;
+/* As files_publish_many. */
+enum status files_delete_many(struct files *files, const char *const *paths, size_t count,
+                              enum status *statuses, struct error *err) MUST_CHECK;
 /* XXH3-64 of the whole content. */
 enum status files_checksum(struct files *files, const char *path, uint64_t *checksum,
                            struct error *err) MUST_CHECK;

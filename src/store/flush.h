@@ -27,6 +27,7 @@ struct flush_options {
 struct flush_result {
     uint64_t rows, users, files, bytes, users_failed;
     uint64_t memory_bytes; /* most that one file needed in our own buffers */
+    uint32_t segments_max; /* most that an instance has now */
     char location[512];    /* folder of the first file */
     struct error first_error;
 };

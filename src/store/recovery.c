@@ -22,6 +22,8 @@
 
 #include <endian.h>
 
+enum { RECOVERY_FILES_MAX = 128 }; /* deleted together */
+
 struct recovery_file {
     struct recovery_file *next;
     int64_t position;
@@ -69,6 +71,27 @@ static struct recovery_file *recovery_take_due(struct recovery *recovery)
     return due;
 }
 
+/* Deletes the files; the records of those that are gone are removed in `batch`. */
+static void recovery_delete_files(struct store *store, const struct recovery_file *due,
+                                  struct kv_batch *batch)
+{
+    const char *paths[RECOVERY_FILES_MAX];
+    enum status statuses[RECOVERY_FILES_MAX];
+    struct error err;
+
+    CHECK(due != NULL);
+    while (due != NULL) {
+        size_t count = 0;
+        for (; due != NULL && count < RECOVERY_FILES_MAX; due = due->next)
+            paths[count++] = due->path;
+        if (files_delete_many(store->files, paths, count, statuses, &err) != STATUS_OK)
+            log_warn("replaced files stay until the next start: %s", err.message);
+        for (size_t i = 0; i < count; i++)
+            if (statuses[i] == STATUS_OK)
+                pending_remove(batch, store, str_from_c(paths[i]));
+    }
+}
+
 static void recovery_delete(struct store *store, struct recovery_file *due)
 {
     struct kv_batch *batch = kv_batch_new(store->kv);
@@ -80,17 +103,11 @@ static void recovery_delete(struct store *store, struct recovery_file *due)
     error_clear(&err);
     if (!skip && store->options.durability == KV_ASYNC)
         status = kv_sync(store->kv, &err);
+    if (!skip && status == STATUS_OK)
+        recovery_delete_files(store, due, batch);
     while (due != NULL) {
         struct recovery_file *file = due;
         due = file->next;
-        if (!skip && status == STATUS_OK) {
-            enum status gone = files_delete(store->files, file->path, &err);
-            if (gone == STATUS_OK)
-                pending_remove(batch, store, str_from_c(file->path));
-            else
-                log_warn("replaced file %s stays until the next start: %s", file->path,
-                         err.message);
-        }
         recovery_file_free(file);
     }
     if (status == STATUS_OK)
