@@ -14,6 +14,9 @@
 #define FAULT_LIST(X) \
     X(commit_after_write) \
     X(commit_before_write) \
+    X(compact_after_commit) \
+    X(compact_after_write) \
+    X(compact_before_commit) \
     X(ddl_after_commit) \
     X(ddl_before_commit) \
     X(drop_after_commit) \
@@ -23,7 +26,9 @@
     X(flush_after_rename) \
     X(flush_after_write) \
     X(flush_before_commit) \
-    X(flush_before_delete_replaced)
+    X(flush_before_delete_replaced) \
+    X(user_drop_after_commit) \
+    X(user_drop_before_commit)
 
 enum fault_point {
 #define FAULT_ENUM(name) FAULT_##name,

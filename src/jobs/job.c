@@ -24,6 +24,10 @@ const char *job_type_name(enum job_type type)
         return "table_deletion";
     case JOB_CLEANUP:
         return "job_cleanup";
+    case JOB_USER_CLEANUP:
+        return "user_cleanup";
+    case JOB_COMPACT:
+        return "compact";
     case JOB_STREAM_EVICTION:
         return "stream_eviction";
     case JOB_OTHER:
@@ -84,7 +88,7 @@ static void job_flush_progress(void *context, uint64_t users, uint64_t rows, uin
     int64_t now_ms = clock_monotonic_ms();
     struct error err;
 
-    CHECK(job->type == JOB_FLUSH);
+    CHECK(job->type == JOB_FLUSH || job->type == JOB_COMPACT);
     (void)snprintf(job->progress, sizeof(job->progress), "%llu rows, %llu users, %llu bytes",
                    (unsigned long long)rows, (unsigned long long)users, (unsigned long long)bytes);
     if (now_ms - job->progress_saved_ms < JOB_PROGRESS_EVERY_MS)
@@ -119,6 +123,38 @@ static enum status job_flush(struct job *job, struct error *err)
                    (long long)(clock_monotonic_ms() - start_ms));
     job->memory_bytes = (int64_t)result.memory_bytes;
     CHECK(status != STATUS_END);
+    job->compaction_due = result.segments_max >= COMPACT_SEGMENTS;
+    if (status == STATUS_OK && result.users_failed > 0) {
+        job_append(job->result, "; %llu users failed", (unsigned long long)result.users_failed);
+        *err = result.first_error;
+        return result.first_error.code;
+    }
+    return status;
+}
+
+static enum status job_compact(struct job *job, struct error *err)
+{
+    struct flush_options options = {
+        .table = job->table,
+        .all_users = true,
+        .job_id = str_from_c(job->id.text),
+        .cancelled = &job->cancelled,
+        .progress = job_flush_progress,
+        .progress_context = job,
+    };
+    struct flush_result result;
+    int64_t start_ms = clock_monotonic_ms();
+
+    job->progress_saved_ms = start_ms;
+    enum status status = compact_table(job->jobs->store, &options, &result, err);
+    (void)snprintf(job->result, sizeof(job->result),
+                   "%llu rows, %llu users, %llu files merged into %llu, %llu bytes, %lld ms",
+                   (unsigned long long)result.rewritten_rows, (unsigned long long)result.instances,
+                   (unsigned long long)result.replaced_files, (unsigned long long)result.files,
+                   (unsigned long long)result.bytes, (long long)(clock_monotonic_ms() - start_ms));
+    job->memory_bytes = (int64_t)result.memory_bytes;
+    CHECK(status != STATUS_END);
+    job->compaction_due = status == STATUS_OK && result.users_failed == 0;
     if (status == STATUS_OK && result.users_failed > 0) {
         job_append(job->result, "; %llu users failed", (unsigned long long)result.users_failed);
         *err = result.first_error;
@@ -144,19 +180,6 @@ static enum status job_table_deletion(struct job *job, struct error *err)
     return status;
 }
 
-static enum status job_cleanup(struct job *job, struct error *err)
-{
-    const int64_t day_us = INT64_C(86400000000);
-    uint64_t rows = 0;
-
-    CHECK(job->jobs->retention_days > 0);
-    enum status status =
-        job_row_cleanup(job->jobs, clock_now_us() - job->jobs->retention_days * day_us, &rows, err);
-    (void)snprintf(job->result, sizeof(job->result), "%llu job rows deleted",
-                   (unsigned long long)rows);
-    return status;
-}
-
 static enum status job_work(struct job *job, struct error *err)
 {
     CHECK(job->state == JOB_RUNNING);
@@ -167,6 +190,10 @@ static enum status job_work(struct job *job, struct error *err)
         return job_table_deletion(job, err);
     case JOB_CLEANUP:
         return job_cleanup(job, err);
+    case JOB_USER_CLEANUP:
+        return job_user_cleanup(job, err);
+    case JOB_COMPACT:
+        return job_compact(job, err);
     case JOB_STREAM_EVICTION: /* the commit thread's work: only its rows are written here */
     case JOB_OTHER:
         break;

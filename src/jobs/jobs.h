@@ -17,10 +17,12 @@ struct jobs;
 
 struct jobs_options {
     struct store *store;
-    unsigned flush_threads;  /* flush.max_concurrent_jobs */
-    struct str node;         /* name of this server */
-    unsigned retention_days; /* jobs.retention_days; rows of finished jobs older than this go, 0 =
-                                never */
+    unsigned flush_threads;   /* flush.max_concurrent_jobs */
+    struct str node;          /* name of this server */
+    unsigned retention_days;  /* jobs.retention_days; rows of finished jobs older than this go, 0 =
+                                 never */
+    unsigned user_grace_days; /* users.deletion_grace_period_days */
+    struct str cleanup_schedule; /* jobs.cleanup_schedule, valid; empty = never */
 };
 
 /* Recovers jobs of the last run, starts the threads. */
@@ -44,6 +46,8 @@ void jobs_flush_post(struct jobs *jobs, struct table_id table, struct str user);
  * durable. */
 enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str space,
                             struct str name, struct job_id *id, struct error *err) MUST_CHECK;
+/* Asks for one of the daily jobs now: job_cleanup, user_cleanup. Does not wait. */
+void jobs_clean(struct jobs *jobs);
 /* Shutdown: flushes every table with buffered rows, waits at most `timeout_ms`. */
 enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err) MUST_CHECK;
 /* Blocks until no flush of the table runs (DROP). */

@@ -111,6 +111,9 @@ const struct catalog *commit_catalog(const struct commit_request *request);
 int64_t commit_take_position(struct commit_request *request);
 /* A table is gone: forget its cached instances. */
 void commit_forget_table(struct commit_request *request, struct table_id table);
+/* One instance is gone: its record is removed with the batch. */
+void commit_forget_instance(struct commit_request *request, struct kv_batch *batch,
+                            struct table_id table, struct str user);
 /* Keys of one instance that were written after `position` (newest group included): needed to put
  * back what the file does not hold. flush_install scans the hot range at the newest state instead
  * if this is NULL. */

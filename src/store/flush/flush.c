@@ -50,6 +50,11 @@ void flush_run_account(struct flush_run *run, struct flush_install *install, int
     if (run->rows == 0 && file->entry_count > 0)
         result->users++;
     run->rows += file->entry_count;
+    if (install->replaced_count > 0) {
+        result->instances++;
+        result->replaced_files += install->replaced_count;
+        result->rewritten_rows += segment->rows;
+    }
     run->segments += 1U - (uint32_t)install->replaced_count;
     result->rows += file->entry_count;
     result->files++;

@@ -149,6 +149,8 @@ static enum status flush_piece_fill(struct flush_batch *batch, struct flush_piec
     }
     if (status == STATUS_OK)
         status = flush_file_fill(&piece->file, made, err);
+    if (status == STATUS_OK && piece->run->compacts && FAULT(compact_after_write))
+        status = error_set(err, STATUS_IO_FAILED, "fault compact_after_write");
     if (piece->replaced != NULL)
         flush_merge_close(merge);
     else
@@ -254,6 +256,7 @@ static void flush_piece_prepare(struct flush_batch *batch, struct flush_piece *p
         .replaced_count = piece->replaced_count,
         .last = settled && piece->file.ended,
         .drop_pending = piece->state == FLUSH_PIECE_EMPTY,
+        .compacts = run->compacts,
         .buffered_at_view = run->buffered_at_view,
         .dropped_before = run->dropped,
     };

@@ -189,7 +189,8 @@ static void flush_install_counters(const struct flush_install *install,
         since = instance->buffered_rows + install->dropped_before - install->buffered_at_view;
     instance->rows_since_flush = since > 0 ? since : 0;
     instance->buffered_rows -= install->dropped;
-    instance->last_flush_us = clock_now_us();
+    if (!install->compacts)
+        instance->last_flush_us = clock_now_us();
 }
 
 struct flush_installs {
@@ -236,8 +237,8 @@ static enum status flush_install_extra(struct commit_request *request, struct kv
     (void)next_catalog;
     if (table == NULL)
         return error_set(err, STATUS_TABLE_NOT_FOUND, "the table was dropped during its flush");
-    if (FAULT(flush_before_commit))
-        return error_set(err, STATUS_IO_FAILED, "fault flush_before_commit");
+    if (group->installs[0]->compacts ? FAULT(compact_before_commit) : FAULT(flush_before_commit))
+        return error_set(err, STATUS_IO_FAILED, "fault before the commit");
     int64_t position = commit_take_position(request);
     for (size_t i = 0; status == STATUS_OK && i < group->count; i++)
         status = flush_install_one(request, group->installs[i], table, position, batch, err);
@@ -264,7 +265,8 @@ enum status flush_install(struct store *store, struct flush_install *const *inst
     view_release(request.view);
     arena_clear(&arena);
     *position = group.position;
-    if (status == STATUS_OK && FAULT(flush_after_commit))
-        return error_set(err, STATUS_IO_FAILED, "fault flush_after_commit");
+    if (status == STATUS_OK &&
+        (installs[0]->compacts ? FAULT(compact_after_commit) : FAULT(flush_after_commit)))
+        return error_set(err, STATUS_IO_FAILED, "fault after the commit");
     return status;
 }

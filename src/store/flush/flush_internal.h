@@ -79,8 +79,9 @@ struct flush_install {
     struct flush_file *file;
     struct segment **replaced; /* of the same instance */
     size_t replaced_count;
-    bool last;                /* of this instance: rows_since_flush starts anew */
-    bool drop_pending;        /* no file was made under file->path: remove its record */
+    bool last;         /* of this instance: rows_since_flush starts anew */
+    bool drop_pending; /* no file was made under file->path: remove its record */
+    bool compacts;
     int64_t buffered_at_view; /* hot rows when the flush of the instance began */
     int64_t dropped_before;   /* hot rows that earlier installs of it removed */
     /* filled */
@@ -102,6 +103,7 @@ struct flush_run {
     uint64_t rows;     /* written */
     bool ended;        /* no settled row is left of its view */
     bool failed;       /* something of it stays hot; the error is reported */
+    bool compacts;     /* no flush: its time stays as it is */
     uint32_t segments; /* it has now, at least */
 };
 bool flush_is_cancelled(const struct flush_options *options);
@@ -164,5 +166,9 @@ enum status flush_merge_next(void *context, struct row *row, bool *from_hot,
 /* Moves the shadows of instances into new copies of the segments they touch. */
 enum status flush_rewrite(struct flush_run *const *runs, size_t count,
                           struct error *err) MUST_CHECK;
+
+/* compact.c: the segments of an instance that are worth merging, into `chosen` (room for `count`);
+ * returns their number, 0 = none. */
+size_t compact_choose(struct segment *const *segments, size_t count, struct segment **chosen);
 
 #endif
