@@ -12,6 +12,8 @@
 #include <stdbool.h>
 
 #define FAULT_LIST(X) \
+    X(backup_after_copies) \
+    X(backup_before_manifest) \
     X(commit_after_write) \
     X(commit_before_write) \
     X(compact_after_commit) \
@@ -27,6 +29,10 @@
     X(flush_after_write) \
     X(flush_before_commit) \
     X(flush_before_delete_replaced) \
+    X(restore_after_commit) \
+    X(restore_after_copies) \
+    X(restore_after_rows) \
+    X(restore_before_commit) \
     X(user_drop_after_commit) \
     X(user_drop_before_commit)
 

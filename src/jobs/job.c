@@ -30,6 +30,10 @@ const char *job_type_name(enum job_type type)
         return "compact";
     case JOB_STREAM_EVICTION:
         return "stream_eviction";
+    case JOB_BACKUP:
+        return "backup";
+    case JOB_RESTORE:
+        return "restore";
     case JOB_OTHER:
         return "other";
     }
@@ -44,6 +48,13 @@ static void job_set_text(char *out, size_t size, struct str text)
     if (length > 0)
         memcpy(out, text.data, length);
     out[length] = '\0';
+}
+
+/* What the job is about, in its id. */
+static const char *job_id_name(const struct job *job)
+{
+    CHECK(job->id.text[0] == '\0');
+    return job->type == JOB_BACKUP || job->type == JOB_RESTORE ? job->space : job->name;
 }
 
 struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table, struct str space,
@@ -62,9 +73,16 @@ struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table
     job_set_text(job->name, sizeof(job->name), name);
     id_random(&random, sizeof(random));
     (void)snprintf(job->id.text, sizeof(job->id.text), "%s-%.*s%s%lld-%08x", job_type_name(type),
-                   JOB_ID_NAME_BYTES, job->name, job->name[0] != '\0' ? "-" : "",
+                   JOB_ID_NAME_BYTES, job_id_name(job), job_id_name(job)[0] != '\0' ? "-" : "",
                    (long long)(job->created_at / 1000), random);
     return job;
+}
+
+void job_free(struct job *job)
+{
+    CHECK(job != NULL);
+    mem_free(job->path);
+    mem_free(job);
 }
 
 static void job_append(char *text, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -194,6 +212,9 @@ static enum status job_work(struct job *job, struct error *err)
         return job_user_cleanup(job, err);
     case JOB_COMPACT:
         return job_compact(job, err);
+    case JOB_BACKUP:
+    case JOB_RESTORE:
+        return job_backup(job, err);
     case JOB_STREAM_EVICTION: /* the commit thread's work: only its rows are written here */
     case JOB_OTHER:
         break;
@@ -226,26 +247,37 @@ static const char *job_end(struct job *job, enum status status, const struct err
     return status == STATUS_CANCELLED ? "cancelled" : "failed";
 }
 
-void job_run(struct job *job)
+static enum status job_run_work(struct job *job)
 {
     int64_t cpu_us = clock_thread_cpu_us();
     struct error err;
 
     error_clear(&err);
+    enum status status = atomic_load(&job->cancelled)
+                             ? error_set(&err, STATUS_CANCELLED, "the job was cancelled")
+                             : job_work(job, &err);
+    job->cpu_us = clock_thread_cpu_us() - cpu_us;
+    CHECK(job->cpu_us >= 0);
+    job->err = err;
+    return status;
+}
+
+void job_run(struct job *job)
+{
+    struct error err;
+
     job_begin(job);
-    enum status status = job_row_save(job, "running", &err);
-    if (status != STATUS_OK) { /* the row must exist before any work */
-        log_warn("job %s cannot start: %s", job->id.text, err.message);
+    job->status = job_row_save(job, "running", &job->err);
+    if (job->status != STATUS_OK) { /* the row must exist before any work */
+        log_warn("job %s cannot start: %s", job->id.text, job->err.message);
         return;
     }
     job->row_written = true;
-    status = atomic_load(&job->cancelled) ? error_set(&err, STATUS_CANCELLED, "cancelled")
-                                          : job_work(job, &err);
-    job->cpu_us = clock_thread_cpu_us() - cpu_us;
-    const char *outcome = job_end(job, status, &err);
+    job->status = job_run_work(job);
+    const char *outcome = job_end(job, job->status, &job->err);
     log_info("job %s %s: %s%s%s", job->id.text, outcome, job->result,
              job->error_message[0] != '\0' ? "; " : "", job->error_message);
-    CHECK(job->cpu_us >= 0);
+    CHECK(job->completed_at > 0);
     if (job_row_save(job, outcome, &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
 }

@@ -214,6 +214,21 @@ static void jobs_compact(struct job *job)
     jobs_enqueue(jobs, next);
 }
 
+/* Tells whoever waits for the job. The mutex is held; jobs_remove wakes them. */
+static void jobs_answer(struct job *job)
+{
+    struct job_waiter *waiter = job->waiter;
+
+    if (waiter == NULL)
+        return;
+    CHECK(!waiter->done);
+    waiter->done = true;
+    waiter->status = job->status;
+    waiter->err = job->err;
+    waiter->figures = job->figures;
+    job->waiter = NULL;
+}
+
 static void jobs_after(struct job *job)
 {
     bool well = !atomic_load(&job->cancelled) && job->error_message[0] == '\0';
@@ -233,12 +248,13 @@ static void jobs_run_task(struct task *task)
     CHECK(job->state == JOB_RUNNING);
     job_run(job);
     pthread_mutex_lock(&jobs->mutex);
+    jobs_answer(job);
     jobs_remove(jobs, job);
     jobs->running--;
     jobs_dispatch(jobs);
     pthread_mutex_unlock(&jobs->mutex);
     jobs_after(job);
-    mem_free(job);
+    job_free(job);
 }
 
 void jobs_enqueue(struct jobs *jobs, struct job *job)
@@ -253,7 +269,7 @@ void jobs_enqueue(struct jobs *jobs, struct job *job)
     }
     pthread_mutex_unlock(&jobs->mutex);
     if (drop)
-        mem_free(job);
+        job_free(job);
 }
 
 void jobs_clean(struct jobs *jobs)
@@ -265,9 +281,8 @@ void jobs_clean(struct jobs *jobs)
         jobs_enqueue(jobs, job_new(jobs, daily[i], (struct table_id){0}, STR_EMPTY, STR_EMPTY));
 }
 
-/* Enters the job, makes its row durable, lets it start. */
-static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id,
-                               bool *existing, struct error *err)
+enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, bool *existing,
+                        struct error *err)
 {
     CHECK(job->state == JOB_PREPARING && !job->row_written);
     *existing = false;
@@ -280,7 +295,7 @@ static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id
         jobs_append(jobs, job);
     pthread_mutex_unlock(&jobs->mutex);
     if (other != NULL || stopping) {
-        mem_free(job);
+        job_free(job);
         return stopping ? error_set(err, STATUS_SHUTTING_DOWN, "the server is stopping")
                         : STATUS_OK;
     }
@@ -295,7 +310,7 @@ static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id
     }
     pthread_mutex_unlock(&jobs->mutex);
     if (status != STATUS_OK)
-        mem_free(job);
+        job_free(job);
     return status;
 }
 
@@ -350,7 +365,7 @@ void jobs_flush_post(struct jobs *jobs, struct table_id table_id, struct str use
         }
         pthread_mutex_unlock(&jobs->mutex);
         if (drop)
-            mem_free(job);
+            job_free(job);
     }
     view_release(view);
 }
@@ -403,9 +418,14 @@ static void jobs_cancel_finish(struct job *pending, bool save)
         CHECK(job->state == JOB_PENDING);
         job->completed_at = clock_now_us();
         (void)snprintf(job->error_message, sizeof(job->error_message), "cancelled");
+        job->status = error_set(&job->err, STATUS_CANCELLED, "the job was cancelled");
+        pthread_mutex_lock(&job->jobs->mutex);
+        jobs_answer(job);
+        pthread_cond_broadcast(&job->jobs->changed);
+        pthread_mutex_unlock(&job->jobs->mutex);
         if (save && job->row_written && job_row_save(job, "cancelled", &err) != STATUS_OK)
             log_warn("outcome of job %s: %s", job->id.text, err.message);
-        mem_free(job);
+        job_free(job);
     }
 }
 
@@ -473,7 +493,7 @@ static void jobs_resume(struct job *job)
     (void)snprintf(job->error_message, sizeof(job->error_message), "server restarted");
     if (job_row_save(job, "failed", &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
-    mem_free(job);
+    job_free(job);
 }
 
 enum status jobs_start(const struct jobs_options *options, struct jobs **out, struct error *err)
@@ -493,6 +513,7 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
     }
     CHECK(pthread_mutex_init(&jobs->timer_mutex, NULL) == 0);
     (void)snprintf(jobs->node, sizeof(jobs->node), "%.*s", STR_ARG(options->node));
+    (void)snprintf(jobs->version, sizeof(jobs->version), "%.*s", STR_ARG(options->version));
     CHECK(pthread_mutex_init(&jobs->mutex, NULL) == 0);
     CHECK(pthread_condattr_init(&attributes) == 0);
     CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);

@@ -27,11 +27,21 @@ enum job_type {
     JOB_USER_CLEANUP,
     JOB_COMPACT,
     JOB_STREAM_EVICTION,
+    JOB_BACKUP,
+    JOB_RESTORE,
     JOB_OTHER
 };
 enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
 
 enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };
+
+/* Somebody who waits for the end of a job; jobs->mutex. */
+struct job_waiter {
+    bool done;
+    enum status status;
+    struct error err;
+    struct backup_result figures;
+};
 
 /* Names are copied, so that a job survives its table. */
 struct job {
@@ -46,6 +56,11 @@ struct job {
     struct table_id held; /* another table it has the slot of just now; jobs->mutex */
     char space[JOB_NAME_BYTES], name[JOB_NAME_BYTES], user[JOB_USER_BYTES];
     bool all_users, with_shadows;
+    char *path;                /* BACKUP, RESTORE; owned */
+    struct job_waiter *waiter; /* borrowed, NULL; jobs->mutex */
+    struct backup_result figures;
+    enum status status; /* of its work */
+    struct error err;
     bool compaction_due; /* its flush left an instance with many segments */
     bool resumed;        /* left over from the last run */
     bool row_written;    /* the row in system.jobs exists */
@@ -62,7 +77,7 @@ struct job {
 
 struct jobs {
     struct store *store;
-    char node[JOB_NAME_BYTES];
+    char node[JOB_NAME_BYTES], version[JOB_NAME_BYTES];
     unsigned threads, retention_days, user_grace_days;
     struct schedule cleanup_schedule;
     struct worker_pool *pool;
@@ -82,6 +97,7 @@ struct jobs {
 const char *job_type_name(enum job_type type);
 struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table, struct str space,
                     struct str name);
+void job_free(struct job *job);
 /* Runs on a worker: the row, the work, the row again. */
 void job_run(struct job *job);
 
@@ -109,7 +125,14 @@ enum status job_user_cleanup(struct job *job, struct error *err) MUST_CHECK;
 void jobs_stream_tables(struct jobs *jobs, uint64_t tick);
 void jobs_stream_clear(struct jobs *jobs);
 
+/* job_backup.c */
+enum status job_backup(struct job *job, struct error *err) MUST_CHECK;
+
 /* jobs.c */
+/* Enters a new job, makes its row durable, lets it start; takes the job. `existing`: a flush that
+ * does the same is there already, `id` is its. */
+enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, bool *existing,
+                        struct error *err) MUST_CHECK;
 /* Takes the slot of a table for a running job: waits until no other job of it runs. CANCELLED. */
 enum status jobs_hold_table(struct job *job, struct table_id table, struct error *err) MUST_CHECK;
 void jobs_release_table(struct job *job);

@@ -65,6 +65,15 @@ enum status files_stage(struct files *files, const char *path, char **out, struc
     return status == STATUS_OK ? files->driver->stage(files, path, out, err) : status;
 }
 
+enum status files_staged_path(struct files *files, const char *path, char **out, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(out != NULL);
+    *out = NULL;
+    return status == STATUS_OK ? files->driver->staged_path(files, path, out, err) : status;
+}
+
 enum status files_publish(struct files *files, const char *path, struct error *err)
 {
     CHECK(files != NULL && files->driver->publish != NULL);

@@ -29,6 +29,9 @@ void files_close(struct files *files);
  * (mem_free). */
 enum status files_stage(struct files *files, const char *path, char **out,
                         struct error *err) MUST_CHECK;
+/* Where a staged file lies now, to be read before it is published. mem_free. */
+enum status files_staged_path(struct files *files, const char *path, char **out,
+                              struct error *err) MUST_CHECK;
 /* Makes the staged file durable and visible. IO_FAILED: nothing visible. */
 enum status files_publish(struct files *files, const char *path, struct error *err) MUST_CHECK;
 /* As files_publish for each of them, but the disk is waited for together. `statuses` holds one per
@@ -64,6 +67,9 @@ enum status file_read_all(const char *path, size_t size_max, struct buf *out,
 /* Writes durably through a temporary file; `mode` like 0600. */
 enum status file_write_all(const char *path, struct str content, unsigned mode,
                            struct error *err) MUST_CHECK;
+/* Writes a file that need not be durable yet (a staged one); errors name `shown`. */
+enum status file_put(const char *path, struct str content, const char *shown,
+                     struct error *err) MUST_CHECK;
 enum status file_make_folders(const char *path,
                               struct error *err) MUST_CHECK; /* like mkdir -p, durable */
 

@@ -16,6 +16,8 @@ enum {
 struct files_driver {
     void (*close)(struct files *files);
     enum status (*stage)(struct files *files, const char *path, char **out, struct error *err);
+    enum status (*staged_path)(struct files *files, const char *path, char **out,
+                               struct error *err);
     enum status (*publish)(struct files *files, const char *path, struct error *err);
     /* May be NULL: one after the other. The first failure is told in `err`, which is never NULL. */
     void (*publish_many)(struct files *files, const char *const *paths, size_t count,

@@ -367,6 +367,15 @@ static void local_abandon(struct files *base, const char *path)
     mem_free(temporary);
 }
 
+static enum status local_staged_path(struct files *files, const char *path, char **out,
+                                     struct error *err)
+{
+    CHECK(out != NULL);
+    (void)err;
+    *out = local_temporary(files, path);
+    return STATUS_OK;
+}
+
 static enum status local_local_path(struct files *files, const char *path, char **out,
                                     struct error *err)
 {
@@ -494,6 +503,7 @@ static enum status local_checksum(struct files *files, const char *path, uint64_
 static const struct files_driver local_driver = {
     .close = local_close,
     .stage = local_stage,
+    .staged_path = local_staged_path,
     .publish = local_publish,
     .publish_many = local_publish_many,
     .remove_many = local_remove_many,

@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import threading
 
 import kalam
@@ -48,6 +49,7 @@ class Load:
                         for number in range(WRITERS)]
         self.threads.append(threading.Thread(target=self.guard, args=(self.flush, 0, rng.random())))
         self.threads.append(threading.Thread(target=self.guard, args=(self.define, 0, rng.random())))
+        self.threads.append(threading.Thread(target=self.guard, args=(self.save, 0, rng.random())))
 
     def guard(self, work, number, seed):
         client = self.server.client(USERS[number] if work == self.write else "root", timeout=30)
@@ -97,6 +99,19 @@ class Load:
                 self.server.flush(name, client)
             client.sql(f"DROP TABLE {name}")
 
+    def save(self, client, _number, rng):
+        folder = self.server.data_dir.parent / (self.server.data_dir.name + "-backups")
+        while True:
+            target = folder / str(rng.random())
+            client.sql(f"BACKUP DATABASE p TO '{target}'")
+            client.sql(f"RESTORE DATABASE q FROM '{target}'")
+            for table in TABLES:
+                name = table.replace("p.", "q.")
+                assert int(client.value(f"SELECT count(*) FROM {name}")) >= 0
+            self.server.flush("q.log", client)
+            client.sql("DROP NAMESPACE q CASCADE")
+            shutil.rmtree(folder)
+
     def run(self):
         for thread in self.threads:
             thread.start()
@@ -118,6 +133,10 @@ def check_files(server, db):
     fallen server left is deleted at start, what a flush replaces when its last reader is gone."""
     for number in range(3):
         db.sql(f"DROP TABLE IF EXISTS p.extra{number}")
+    db.sql("DROP NAMESPACE IF EXISTS q CASCADE")
+    shutil.rmtree(server.data_dir.parent / (server.data_dir.name + "-backups"), ignore_errors=True)
+    kalam.wait_until(lambda: not [p for p in server.data_dir.rglob("*") if p.name in (".backup", ".restore")], 10,
+                     "no scratch files")
 
     def same():
         return len(server.parquet_files()) == sum(

@@ -226,6 +226,15 @@ int64_t commit_take_position(struct commit_request *request)
     return ++request->store->pipeline->position;
 }
 
+void commit_raise_position(struct commit_request *request, int64_t position)
+{
+    struct commit_pipeline *pipeline = request->store->pipeline;
+
+    CHECK(request->extra != NULL && position >= 0);
+    if (pipeline->position < position)
+        pipeline->position = position;
+}
+
 void commit_forget_table(struct commit_request *request, struct table_id table)
 {
     CHECK(request->extra != NULL);
