@@ -45,7 +45,8 @@ void error_clear(struct error *err)
     err->hint[0] = '\0';
 }
 
-/* Writes the formatted text as one line and cuts it at a character. */
+/* Writes the formatted text as one line of UTF-8 and cuts it at a character: messages may quote
+ * anything. */
 PRINTF_LIKE(3, 0)
 static void error_format(char *out, size_t capacity, const char *format, va_list args)
 {
@@ -57,9 +58,16 @@ static void error_format(char *out, size_t capacity, const char *format, va_list
         size = utf8_cut(str_from(out, capacity - 1), capacity - 1).size;
         out[size] = '\0';
     }
-    for (size_t i = 0; i < size; i++) {
-        if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f)
+    for (size_t i = 0, step; i < size; i += step) {
+        uint32_t codepoint;
+
+        step = utf8_decode(str_from(out + i, size - i), &codepoint);
+        if (step == 0) {
+            out[i] = '?';
+            step = 1;
+        } else if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f) {
             out[i] = ' ';
+        }
     }
 }
 

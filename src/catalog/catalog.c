@@ -1,8 +1,8 @@
 /* catalog.c — catalogue versions and their builder, see catalog.h.
  *
- * A version is five sets (catalog_set.h): namespaces, tables by name, tables by id, users, users by
- * API key. A builder starts with the sets of its base and copies a set when it changes it for the
- * first time, so that a new user costs nothing for 10,000 tables.
+ * A version is six sets (catalog_set.h): namespaces, tables by name, tables by id, users, users by
+ * API key, storages. A builder starts with the sets of its base and copies a set when it changes it
+ * for the first time, so that a new user costs nothing for 10,000 tables.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "catalog/catalog.h"
@@ -18,6 +18,7 @@ enum catalog_set_index {
     SET_TABLE_IDS,
     SET_USERS,
     SET_API_KEYS,
+    SET_STORAGES,
     SET_COUNT
 };
 
@@ -96,12 +97,23 @@ static void catalog_user_unref(void *object)
     user_unref(object);
 }
 
+static void *catalog_storage_ref(const void *object)
+{
+    return storage_ref(object);
+}
+
+static void catalog_storage_unref(void *object)
+{
+    storage_unref(object);
+}
+
 static const struct catalog_set_kind catalog_kinds[SET_COUNT] = {
     [SET_SPACES] = {namespace_object_ref, namespace_object_unref, true},
     [SET_TABLES] = {catalog_table_ref, catalog_table_unref, true},
     [SET_TABLE_IDS] = {catalog_table_ref, catalog_table_unref, false},
     [SET_USERS] = {catalog_user_ref, catalog_user_unref, true},
     [SET_API_KEYS] = {catalog_user_ref, catalog_user_unref, false},
+    [SET_STORAGES] = {catalog_storage_ref, catalog_storage_unref, true},
 };
 
 struct catalog *catalog_new_empty(void)
@@ -197,6 +209,12 @@ const struct user *catalog_find_api_key(const struct catalog *catalog, struct st
     return catalog_set_find(catalog->sets[SET_API_KEYS], sha256_hex, STR_EMPTY);
 }
 
+const struct storage *catalog_find_storage(const struct catalog *catalog, struct str id)
+{
+    CHECK(catalog != NULL);
+    return catalog_set_find(catalog->sets[SET_STORAGES], id, STR_EMPTY);
+}
+
 static const void *catalog_at(const struct catalog *catalog, enum catalog_set_index which,
                               size_t index)
 {
@@ -219,6 +237,11 @@ const struct table *catalog_table_at(const struct catalog *catalog, size_t index
 const struct user *catalog_user_at(const struct catalog *catalog, size_t index)
 {
     return catalog_at(catalog, SET_USERS, index);
+}
+
+const struct storage *catalog_storage_at(const struct catalog *catalog, size_t index)
+{
+    return catalog_at(catalog, SET_STORAGES, index);
 }
 
 /* ---- building ---------------------------------------------------------------------------------
@@ -327,6 +350,18 @@ void catalog_builder_remove_user(struct catalog_builder *builder, struct str id)
     CHECK(builder != NULL);
     catalog_builder_remove_api_key(builder, id);
     catalog_set_remove(catalog_builder_set(builder, SET_USERS), id, STR_EMPTY);
+}
+
+void catalog_builder_put_storage(struct catalog_builder *builder, struct storage *storage)
+{
+    CHECK(storage->id.size > 0);
+    catalog_set_put(catalog_builder_set(builder, SET_STORAGES), storage->id, STR_EMPTY, storage);
+}
+
+void catalog_builder_remove_storage(struct catalog_builder *builder, struct str id)
+{
+    CHECK(id.size > 0);
+    catalog_set_remove(catalog_builder_set(builder, SET_STORAGES), id, STR_EMPTY);
 }
 
 struct catalog *catalog_builder_finish(struct catalog_builder *builder)

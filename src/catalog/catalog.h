@@ -101,8 +101,10 @@ struct table {
     uint32_t key_count;
     struct kv_space *rows; /* NULL for virtual system tables */
     /* options */
-    struct str storage_id; /* "local"; empty for streams */
-    struct str location;   /* LOCATION template or resolved storage template */
+    struct str storage_id;  /* "local"; empty for streams */
+    struct str storage_uri; /* of the storage when the table was made; empty = default folder */
+    struct str location;    /* template below it: LOCATION, or the storage's at that time */
+    bool has_location;      /* LOCATION was given */
     bool use_user_storage;
     uint32_t flush_rows;             /* 0 = no row policy */
     uint32_t flush_interval_seconds; /* 0 = no interval policy */

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "catalog/catalog.h"
+#include "catalog/storage.h"
 #include "catalog/system_tables.h"
 
 struct catalog *catalog_new_empty(void); /* version 0, without system tables */
@@ -30,6 +31,11 @@ void json_write_text(struct str text, struct buf *out);
  */
 int64_t options_json_integer(struct str json, const char *name, int64_t fallback);
 bool options_json_boolean(struct str json, const char *name, bool fallback);
+/* A text member in the arena; empty when it is absent or of another type. */
+struct str options_json_text(struct str json, const char *name, struct arena *arena);
+/* The whole text as one JSON object of json-c, to be put; NULL if it is none. */
+struct json_object;
+struct json_object *options_json_parse(struct str json);
 
 /* ---- system_tables.c
  * ------------------------------------------------------------------------------- */
@@ -42,6 +48,7 @@ struct str system_table_space_name(enum system_table which); /* empty when virtu
  * ---------------------------------------------------- */
 
 struct user *system_row_read_user(const struct value *values);
+struct storage *system_row_read_storage(const struct value *values);
 void system_row_read_namespace(const struct value *values, struct catalog_namespace *space);
 /* Options, names, times and id; the schema versions follow. CORRUPT. */
 enum status system_row_read_table(const struct value *values, struct table *table,
@@ -75,6 +82,21 @@ enum {
     NAMESPACES_CREATED_AT,
     NAMESPACES_UPDATED_AT,
     NAMESPACES_COLUMNS
+};
+enum {
+    STORAGES_ID,
+    STORAGES_NAME,
+    STORAGES_TYPE,
+    STORAGES_DESCRIPTION,
+    STORAGES_URI,
+    STORAGES_CREDENTIALS,
+    STORAGES_CONFIG_JSON,
+    STORAGES_SHARED_TEMPLATE,
+    STORAGES_USER_TEMPLATE,
+    STORAGES_USAGE_COUNT,
+    STORAGES_CREATED_AT,
+    STORAGES_UPDATED_AT,
+    STORAGES_COLUMNS
 };
 enum {
     TABLES_TABLE_ID,

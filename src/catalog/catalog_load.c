@@ -88,6 +88,14 @@ static enum status load_user(struct load *load, const struct value *values, stru
     return STATUS_OK;
 }
 
+static enum status load_storage(struct load *load, const struct value *values, struct error *err)
+{
+    (void)err;
+    CHECK(load->builder != NULL);
+    catalog_builder_put_storage(load->builder, system_row_read_storage(values));
+    return STATUS_OK;
+}
+
 static enum status load_table(struct load *load, const struct value *values, struct error *err)
 {
     struct load_table *loaded = mem_zalloc(sizeof(*loaded));
@@ -199,6 +207,8 @@ enum status catalog_load(struct kv *kv, struct catalog **out, struct error *err)
         status = load_each(&load, SYSTEM_TABLE_NAMESPACES, load_namespace, err);
     if (status == STATUS_OK)
         status = load_each(&load, SYSTEM_TABLE_USERS, load_user, err);
+    if (status == STATUS_OK)
+        status = load_each(&load, SYSTEM_TABLE_STORAGES, load_storage, err);
     if (status == STATUS_OK)
         status = load_tables(&load, err);
     load_clear(&load);

@@ -6,8 +6,7 @@
 
 #include <json-c/json.h>
 
-/* NULL unless the whole text is one JSON object. */
-static struct json_object *options_json_parse(struct str json)
+struct json_object *options_json_parse(struct str json)
 {
     struct json_tokener *tokener = json_tokener_new();
     struct json_object *root = NULL;
@@ -47,6 +46,20 @@ bool options_json_boolean(struct str json, const char *name, bool fallback)
     if (root != NULL && json_object_object_get_ex(root, name, &member) &&
         json_object_is_type(member, json_type_boolean))
         result = json_object_get_boolean(member);
+    json_object_put(root);
+    return result;
+}
+
+struct str options_json_text(struct str json, const char *name, struct arena *arena)
+{
+    struct json_object *root = options_json_parse(json), *member;
+    struct str result = STR_EMPTY;
+
+    CHECK(name != NULL);
+    if (root != NULL && json_object_object_get_ex(root, name, &member) &&
+        json_object_is_type(member, json_type_string))
+        result = arena_copy(arena, str_from(json_object_get_string(member),
+                                            (size_t)json_object_get_string_len(member)));
     json_object_put(root);
     return result;
 }

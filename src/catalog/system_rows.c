@@ -148,6 +148,47 @@ struct user *system_row_read_user(const struct value *values)
     return user;
 }
 
+/* ---- storages ---------------------------------------------------------------------------------
+ */
+
+void system_row_storage(const struct storage *storage, struct value *values)
+{
+    CHECK(storage->id.size > 0);
+    values[STORAGES_ID] = system_row_text(storage->id);
+    values[STORAGES_NAME] = system_row_text(storage->name);
+    values[STORAGES_TYPE] = system_row_text(str_from_c(storage_type_name(storage->type)));
+    values[STORAGES_DESCRIPTION] = system_row_optional(VALUE_TEXT, storage->description);
+    values[STORAGES_URI] = system_row_text(storage->uri);
+    values[STORAGES_CREDENTIALS] = system_row_optional(VALUE_TEXT, storage->credentials);
+    values[STORAGES_CONFIG_JSON] = system_row_optional(VALUE_JSON, storage->config);
+    values[STORAGES_SHARED_TEMPLATE] = system_row_text(storage->shared_template);
+    values[STORAGES_USER_TEMPLATE] = system_row_text(storage->user_template);
+    values[STORAGES_USAGE_COUNT] = value_integer(VALUE_BIGINT, 0);
+    values[STORAGES_CREATED_AT] = value_integer(VALUE_TIMESTAMP, storage->created_at);
+    values[STORAGES_UPDATED_AT] = value_integer(VALUE_TIMESTAMP, storage->updated_at);
+}
+
+struct storage *system_row_read_storage(const struct value *values)
+{
+    struct storage *storage = storage_new();
+    struct arena *arena = storage->arena;
+    struct str type = system_row_get_text(&values[STORAGES_TYPE]);
+
+    CHECK(!values[STORAGES_ID].is_null);
+    storage->id = system_row_copy(arena, &values[STORAGES_ID]);
+    storage->name = system_row_copy(arena, &values[STORAGES_NAME]);
+    storage->type = str_equal(type, STR_LIT("s3")) ? STORAGE_S3 : STORAGE_FILESYSTEM;
+    storage->description = system_row_copy(arena, &values[STORAGES_DESCRIPTION]);
+    storage->uri = system_row_copy(arena, &values[STORAGES_URI]);
+    storage->credentials = system_row_copy(arena, &values[STORAGES_CREDENTIALS]);
+    storage->config = system_row_copy(arena, &values[STORAGES_CONFIG_JSON]);
+    storage->shared_template = system_row_copy(arena, &values[STORAGES_SHARED_TEMPLATE]);
+    storage->user_template = system_row_copy(arena, &values[STORAGES_USER_TEMPLATE]);
+    storage->created_at = system_row_get_integer(&values[STORAGES_CREATED_AT]);
+    storage->updated_at = system_row_get_integer(&values[STORAGES_UPDATED_AT]);
+    return storage;
+}
+
 /* ---- tables -----------------------------------------------------------------------------------
  */
 
@@ -220,6 +261,12 @@ static struct str system_row_options(const struct table *table, struct arena *ar
         buf_append_str(&out, STR_LIT(",\"storage_id\":"));
         json_write_text(table->storage_id, &out);
     }
+    if (table->storage_uri.size > 0) {
+        buf_append_str(&out, STR_LIT(",\"storage_uri\":"));
+        json_write_text(table->storage_uri, &out);
+    }
+    if (table->has_location)
+        buf_append_str(&out, STR_LIT(",\"has_location\":true"));
     if (table->kind == TABLE_KIND_USER)
         buf_printf(&out, ",\"use_user_storage\":%s", table->use_user_storage ? "true" : "false");
     if (flush.size > 0)
@@ -243,6 +290,28 @@ static struct str system_row_table_id(const struct table *table, struct arena *a
     return arena_printf(arena, "%.*s:%.*s", STR_ARG(table->space), STR_ARG(table->name));
 }
 
+/* The template below the storage it was resolved to; relative on the default folder. */
+static struct str system_row_location(const struct table *table, struct arena *arena)
+{
+    struct str root = storage_root(table->storage_uri);
+
+    CHECK(arena != NULL);
+    if (root.size == 0 || table->location.size == 0)
+        return table->location;
+    return arena_printf(arena, "%.*s/%.*s", STR_ARG(root), STR_ARG(table->location));
+}
+
+/* Undoes system_row_location. */
+static struct str system_row_read_location(const struct table *table, struct str shown)
+{
+    struct str root = storage_root(table->storage_uri);
+
+    CHECK(shown.data != NULL);
+    if (root.size > 0 && shown.size > root.size && str_starts_with(shown, root))
+        return str_from(shown.data + root.size + 1, shown.size - root.size - 1);
+    return shown;
+}
+
 void system_row_table(const struct table *table, struct arena *arena, struct value *values)
 {
     CHECK(table->schema != NULL && table->kind <= TABLE_KIND_SYSTEM);
@@ -255,7 +324,8 @@ void system_row_table(const struct table *table, struct arena *arena, struct val
     values[TABLES_SCHEMA_VERSION] = value_integer(VALUE_INT, table->schema->version);
     values[TABLES_PRIMARY_KEY] = system_row_text(system_row_primary_key(table, arena));
     values[TABLES_STORAGE_ID] = system_row_optional(VALUE_TEXT, table->storage_id);
-    values[TABLES_STORAGE_LOCATION] = system_row_optional(VALUE_TEXT, table->location);
+    values[TABLES_STORAGE_LOCATION] =
+        system_row_optional(VALUE_TEXT, system_row_location(table, arena));
     values[TABLES_USE_USER_STORAGE] = value_boolean(table->use_user_storage);
     values[TABLES_FLUSH_POLICY] =
         system_row_optional(VALUE_JSON, system_row_flush_policy(table, arena));
@@ -322,6 +392,8 @@ static void system_row_read_options(const struct value *values, struct table *ta
     table->ephemeral = options_json_boolean(stream, "ephemeral", false);
     table->deleted_retention_hours = options_json_integer(options, "deleted_retention_hours", -1);
     table->id.value = (uint64_t)options_json_integer(options, "table_id", 0);
+    table->storage_uri = options_json_text(options, "storage_uri", table->arena);
+    table->has_location = options_json_boolean(options, "has_location", false);
     for (size_t i = TABLE_ACCESS_PUBLIC; i < ARRAY_COUNT(access_names); i++)
         if (str_equal(access, str_from_c(access_names[i])))
             table->access = (enum table_access)i;
@@ -336,13 +408,14 @@ enum status system_row_read_table(const struct value *values, struct table *tabl
     table->space = system_row_copy(arena, &values[TABLES_NAMESPACE_ID]);
     table->name = system_row_copy(arena, &values[TABLES_TABLE_NAME]);
     table->storage_id = system_row_copy(arena, &values[TABLES_STORAGE_ID]);
-    table->location = system_row_copy(arena, &values[TABLES_STORAGE_LOCATION]);
     table->comment = system_row_copy(arena, &values[TABLES_COMMENT]);
     table->use_user_storage = values[TABLES_USE_USER_STORAGE].boolean;
     table->created_at = system_row_get_integer(&values[TABLES_CREATED_AT]);
     table->updated_at = system_row_get_integer(&values[TABLES_UPDATED_AT]);
     table->last_flushed_at = system_row_get_integer(&values[TABLES_LAST_FLUSHED_AT]);
     system_row_read_options(values, table);
+    table->location =
+        system_row_read_location(table, system_row_copy(arena, &values[TABLES_STORAGE_LOCATION]));
     if (!system_row_read_kind(system_row_get_text(&values[TABLES_TABLE_TYPE]), &table->kind) ||
         table->id.value <= SYSTEM_TABLE_COUNT || table->space.size == 0 || table->name.size == 0)
         return error_set(err, STATUS_CORRUPT, "system.tables holds a row that cannot be read");

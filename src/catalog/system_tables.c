@@ -92,25 +92,25 @@ static const struct system_column_def table_schemas_columns[] = {
 };
 
 static const struct system_column_def storages_columns[] = {
-    {"storage_id", VALUE_TEXT, KEY},
-    {"storage_name", VALUE_TEXT, NOT_NULL},
-    {"storage_type", VALUE_TEXT, NOT_NULL | LOWER},
-    {"description", VALUE_TEXT, 0},
-    {"uri", VALUE_TEXT, NOT_NULL},
-    {"credentials", VALUE_TEXT, 0},
-    {"config_json", VALUE_JSON, 0},
-    {"shared_tables_template", VALUE_TEXT, NOT_NULL},
-    {"user_tables_template", VALUE_TEXT, NOT_NULL},
+    {"storage_id", VALUE_TEXT, KEY | SET},
+    {"storage_name", VALUE_TEXT, NOT_NULL | SET},
+    {"storage_type", VALUE_TEXT, NOT_NULL | LOWER | SET},
+    {"description", VALUE_TEXT, SET},
+    {"uri", VALUE_TEXT, NOT_NULL | SET},
+    {"credentials", VALUE_TEXT, SET},
+    {"config_json", VALUE_JSON, SET},
+    {"shared_tables_template", VALUE_TEXT, NOT_NULL | SET},
+    {"user_tables_template", VALUE_TEXT, NOT_NULL | SET},
     {"usage_count", VALUE_BIGINT, NOT_NULL},
     {"created_at", VALUE_TIMESTAMP, NOT_NULL},
     {"updated_at", VALUE_TIMESTAMP, NOT_NULL},
 };
 
 static const struct system_column_def storage_locations_columns[] = {
-    {"location_name", VALUE_TEXT, KEY},
-    {"location_type", VALUE_TEXT, NOT_NULL | LOWER},
-    {"path", VALUE_TEXT, NOT_NULL},
-    {"credentials_ref", VALUE_TEXT, 0},
+    {"location_name", VALUE_TEXT, KEY | SET},
+    {"location_type", VALUE_TEXT, NOT_NULL | LOWER | SET},
+    {"path", VALUE_TEXT, NOT_NULL | SET},
+    {"credentials_ref", VALUE_TEXT, SET},
     {"usage_count", VALUE_BIGINT, NOT_NULL},
     {"created_at", VALUE_TIMESTAMP, NOT_NULL},
     {"updated_at", VALUE_TIMESTAMP, NOT_NULL},
@@ -131,6 +131,7 @@ static const struct system_column_def live_queries_columns[] = {
     {"created_at", VALUE_TIMESTAMP, 0},
     {"last_update", VALUE_TIMESTAMP, 0},
     {"last_ping_at", VALUE_TIMESTAMP, 0},
+    {"lag", VALUE_BIGINT, HIDDEN},
 };
 
 static const struct system_column_def jobs_columns[] = {
@@ -281,6 +282,7 @@ _Static_assert(ARRAY_COUNT(users_columns) == USERS_COLUMNS, "positions of system
 _Static_assert(ARRAY_COUNT(namespaces_columns) == NAMESPACES_COLUMNS, "system.namespaces");
 _Static_assert(ARRAY_COUNT(tables_columns) == TABLES_COLUMNS, "positions of system.tables");
 _Static_assert(ARRAY_COUNT(table_schemas_columns) == SCHEMAS_COLUMNS, "system.table_schemas");
+_Static_assert(ARRAY_COUNT(storages_columns) == STORAGES_COLUMNS, "system.storages");
 _Static_assert(ARRAY_COUNT(jobs_columns) <= SYSTEM_TABLE_COLUMNS_MAX, "room for values");
 
 static const struct system_alias system_aliases[] = {

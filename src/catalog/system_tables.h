@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "catalog/catalog.h"
+#include "catalog/storage.h"
 
 /* X(NAME, schema, name, space of its rows or "" when virtual) */
 #define SYSTEM_TABLE_LIST(X) \
@@ -61,14 +62,16 @@ enum system_table system_table_of(const struct table *table);
  * ----------------------------------- */
 
 /* Opens the spaces of all stored system tables, loads namespaces, tables (with all schema versions,
- * their kv spaces opened), users; the first version of the catalogue. CORRUPT names the record.
- * Figures that are not catalogue (job rows, storages) stay rows. */
+ * their kv spaces opened), users, storages; the first version of the catalogue. CORRUPT names the
+ * record. Figures that are not catalogue (job rows) stay rows. */
 enum status catalog_load(struct kv *kv, struct catalog **out, struct error *err) MUST_CHECK;
 
 /* Encoders: values of one row in column order of the system table (arena), ready for row_encode. */
 void system_row_namespace(const struct catalog_namespace *space, struct arena *arena,
                           struct value *values);
 void system_row_user(const struct user *user, struct arena *arena, struct value *values);
+/* Credentials sealed, as stored; usage_count is 0. */
+void system_row_storage(const struct storage *storage, struct value *values);
 void system_row_table(const struct table *table, struct arena *arena, struct value *values);
 void system_row_table_schema(const struct table *table, const struct table_schema *schema,
                              bool dropped, struct arena *arena, struct value *values);

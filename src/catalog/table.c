@@ -220,6 +220,7 @@ struct table *table_copy(const struct table *table, bool next_version)
     copy->name = arena_copy(arena, table->name);
     copy->comment = arena_copy(arena, table->comment);
     copy->storage_id = arena_copy(arena, table->storage_id);
+    copy->storage_uri = arena_copy(arena, table->storage_uri);
     copy->location = arena_copy(arena, table->location);
     copy->key_columns = NULL;
     copy->schema_count = 0;

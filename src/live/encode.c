@@ -28,7 +28,7 @@ static void encode_column(const struct live_plan *plan, uint32_t position, const
 
     struct value value;
 
-    row_column(row, plan->columns[position], arena, &value);
+    live_plan_column(plan, row, plan->columns[position], arena, &value);
     json_key(out, plan->column_specs[position].name);
     json_write_value(out, &value);
 }
@@ -61,8 +61,8 @@ void encode_old_changed(const struct live_plan *plan, const struct row *old_row,
     for (uint32_t i = 0; i < plan->column_count; i++) {
         struct value before, after;
         if (!encode_is_identity(plan, plan->columns[i])) {
-            row_column(old_row, plan->columns[i], arena, &before);
-            row_column(new_row, plan->columns[i], arena, &after);
+            live_plan_column(plan, old_row, plan->columns[i], arena, &before);
+            live_plan_column(plan, new_row, plan->columns[i], arena, &after);
             if (value_is_same(&before, &after))
                 continue;
         }
@@ -71,8 +71,8 @@ void encode_old_changed(const struct live_plan *plan, const struct row *old_row,
     json_object_end(out);
 }
 
-void encode_deleted(const struct live_plan *plan, const struct row *old_row, int64_t seq,
-                    bool deleted, struct arena *arena, struct buf *out)
+void encode_deleted(const struct live_plan *plan, const struct row *old_row,
+                    const struct encode_delete *how, struct arena *arena, struct buf *out)
 {
     uint32_t user_columns = plan->table->schema->column_count;
     bool event = plan->table->kind == TABLE_KIND_STREAM;
@@ -82,14 +82,16 @@ void encode_deleted(const struct live_plan *plan, const struct row *old_row, int
     for (uint32_t i = 0; i < plan->column_count; i++) {
         uint32_t column = plan->columns[i];
         if (column == user_columns + SYSTEM_COLUMN_SEQ) {
-            struct value value = value_integer(VALUE_BIGINT, seq);
+            struct value value = value_integer(VALUE_BIGINT, how->seq);
             json_key(out, plan->column_specs[i].name);
             json_write_value(out, &value);
+        } else if (how->key_only && !encode_is_identity(plan, column)) {
+            continue;
         } else if (event || column != user_columns + SYSTEM_COLUMN_DELETED) {
             encode_column(plan, i, old_row, arena, out);
         }
     }
     if (!event)
-        json_member_boolean(out, STR_LIT("_deleted"), deleted);
+        json_member_boolean(out, STR_LIT("_deleted"), how->deleted);
     json_object_end(out);
 }

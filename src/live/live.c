@@ -78,6 +78,7 @@ void live_entry_fill(struct subscription *subscription, struct arena *arena,
         .created_at = subscription->created_at,
         .last_update = atomic_load(&subscription->last_update),
         .last_ping_at = atomic_load(&peer->last_ping_at),
+        .lag = (int64_t)(atomic_load(&subscription->queued) + subscription->held_count),
     };
 }
 

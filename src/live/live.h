@@ -41,7 +41,8 @@ struct live_peer_options {
     struct str connection_id; /* copied */
     struct str user, actor;   /* copied */
     enum role role;
-    struct str space; /* default namespace, copied */
+    struct str space;              /* default namespace, copied */
+    struct wire_protocol protocol; /* of the messages handed to `send` */
     /* Any thread, in order per peer. Takes one reference of each message; the host queues them for
      * its loop with one wake-up and calls live_peer_written when bytes left the queue. Must not
      * block. After live_peer_close it is not called again. */

@@ -21,6 +21,9 @@
 
 #include <pthread.h>
 
+/* What a message holds beside its rows, at most. */
+enum { MESSAGE_ENVELOPE_BYTES = 4096 };
+
 struct bucket;
 struct schema_fence;
 struct snapshot;
@@ -47,8 +50,9 @@ struct subscription {
     struct live_peer *peer; /* referenced */
     struct live *live;
     struct str id, live_id, sql, options_text; /* in arena */
-    bool uses_query_id, has_options;
+    bool uses_query_id, has_options, has_from;
     int64_t batch_size, last_rows; /* last_rows -1 = all */
+    int64_t from;                  /* has_from: the client knows everything up to here */
     const struct value *params;    /* in arena */
     size_t param_count;
     int64_t created_at;
@@ -57,6 +61,13 @@ struct subscription {
     /* live->mutex */
     struct bucket *bucket;
     size_t bucket_index;
+    struct route_slot *slots; /* where it stands in the bucket's routes */
+    size_t slot_count;
+    uint32_t route_column; /* id of the column it is routed by; 0 = everything */
+    /* matcher's scratch: the changes of the group at hand that its route lets through */
+    const struct change **hits;
+    size_t hit_count, hit_capacity;
+    struct subscription *hit_next;
     struct subscription *loading_next, **loading_prev; /* list of those that load */
 
     pthread_mutex_t mutex;
@@ -72,6 +83,7 @@ struct subscription {
     struct held_change *held, **held_tail;
     size_t held_bytes, held_count;
     bool held_overflow;
+    bool behind;        /* a change could not be sent: none after it may be */
     int64_t live_after; /* the snapshot holds everything up to here: the matcher may be behind it */
 
     atomic_bool cancelled;
@@ -115,11 +127,35 @@ struct live {
 /* ---- router.c: live->mutex held
  * ------------------------------------------------------------------ */
 
+/* Subscriptions that may match the same changes: those whose filter asks for one value of one
+ * column, or those that have to look at everything. */
+struct route {
+    struct str key; /* of the map; empty: the route of everything */
+    struct route_entry {
+        struct subscription *subscription;
+        size_t slot; /* subscription->slots[slot] names this entry */
+    } * entries;
+    size_t count, capacity;
+};
+struct route_slot {
+    struct route *route;
+    size_t index;
+};
+/* A column that some filter of the bucket asks for. */
+struct route_column {
+    uint32_t id;
+    size_t uses;
+};
+
 /* All subscriptions on one instance (USER) or one table (SHARED). */
 struct bucket {
     struct str key; /* of the map */
     struct subscription **subscriptions;
     size_t count, capacity;
+    struct map routes; /* column id + value hash → struct route */
+    struct route everything;
+    struct route_column *columns;
+    size_t column_count;
     const struct change **changes; /* matcher's scratch: those of the group at hand, in order */
     size_t change_count, change_capacity;
     struct bucket *touched_next;
@@ -127,6 +163,8 @@ struct bucket {
 void router_add(struct live *live, struct subscription *subscription);    /* takes a reference */
 void router_remove(struct live *live, struct subscription *subscription); /* drops it */
 struct bucket *router_find(struct live *live, struct table_id table, struct str user);
+/* Those that ask for this value of this column; NULL if there is none. */
+const struct route *router_find_route(const struct bucket *bucket, uint32_t column, uint64_t hash);
 void router_loading_add(struct live *live, struct subscription *subscription);
 void router_loading_remove(struct subscription *subscription);
 
@@ -173,45 +211,12 @@ bool peer_has_room(struct live_peer *peer, struct subscription *subscription, si
 void peer_encode_and_send(struct live_peer *peer, struct subscription *subscription,
                           const struct wire_server_message *message);
 
-/* ---- snapshot_rows.c
- * ----------------------------------------------------------------------------- */
-
-/* Rows chosen by a scan, in `_seq` order: where they are, and, while memory allows, their JSON. */
-struct snapshot_row {
-    int64_t seq;
-    size_t key_offset, json_offset;
-    uint32_t key_size, json_size; /* json_size 0 = not kept, read again by key */
-};
-struct snapshot_rows {
-    struct snapshot_row *rows;
-    size_t count, capacity;
-    struct buf keys, json;
-    int64_t limit;     /* only the newest so many; -1 = all */
-    int64_t threshold; /* rows at or below this _seq cannot be among them */
-};
-void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit);
-void snapshot_rows_clear(struct snapshot_rows *rows);
-/* Scans the plan's instance at the view for rows that pass its filter. The plan's table is at least
- * as new as the view. */
-enum status snapshot_rows_read(struct subscription *subscription, const struct live_plan *plan,
-                               struct view *view, struct snapshot_rows *rows,
-                               struct error *err) MUST_CHECK;
-/* Every key, deleted ones too, whose newest version is above `seq_after`. */
-enum status snapshot_rows_changed(struct subscription *subscription, const struct live_plan *plan,
-                                  struct view *view, int64_t seq_after, struct snapshot_rows *rows,
-                                  struct error *err) MUST_CHECK;
-struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row);
-/* The version of a key at a view, deleted ones too; ABSENT if there is none. */
-enum status snapshot_row_get(struct subscription *subscription, const struct live_plan *plan,
-                             struct view *view, struct str key, struct arena *arena,
-                             struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
-
 /* ---- snapshot.c
  * ---------------------------------------------------------------------------------- */
 
 /* Worker: compile, register, read the snapshot, acknowledge, first batch. */
 void snapshot_task(struct task *task);
-void snapshot_free(struct snapshot *snapshot);
+void snapshot_free(struct snapshot *snapshot); /* NULL is fine */
 /* Equal fingerprints get equal messages for equal changes. */
 uint64_t snapshot_fingerprint(const struct subscription *subscription,
                               const struct live_plan *plan);
@@ -254,8 +259,13 @@ void encode_row(const struct live_plan *plan, const struct row *row, struct aren
 void encode_old_changed(const struct live_plan *plan, const struct row *old_row,
                         const struct row *new_row, struct arena *arena, struct buf *out);
 /* Appends the last matching row with the _seq of the deletion and whether it was deleted. */
-void encode_deleted(const struct live_plan *plan, const struct row *old_row, int64_t seq,
-                    bool deleted, struct arena *arena, struct buf *out);
+struct encode_delete {
+    int64_t seq;
+    bool deleted;
+    bool key_only; /* nothing but the key is known */
+};
+void encode_deleted(const struct live_plan *plan, const struct row *old_row,
+                    const struct encode_delete *how, struct arena *arena, struct buf *out);
 
 /* ---- transition.c
  * -------------------------------------------------------------------------------- */
@@ -268,7 +278,7 @@ struct change_writer {
     struct buf rows, old_values;
     enum wire_change_type kind;
     uint32_t count;
-    int64_t seq;
+    int64_t seq, former_seq; /* of the last change, and of the one before it */
     /* Called with each finished run of rows of one kind. */
     void (*emit)(struct change_writer *writer, void *context);
     void *context;

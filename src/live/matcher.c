@@ -1,7 +1,8 @@
 /* matcher.c — the thread that follows the feed and tells subscriptions what concerns them.
  *
  * Per group of the feed: changes are sorted into the buckets of the routing index (those without
- * subscriptions cost one hash look-up), then each bucket is worked off under live->mutex: equal
+ * subscriptions cost one hash look-up), then each bucket is worked off under live->mutex: the
+ * values of old and new rows find who asks for them (router.c), the others get all changes; equal
  * subscriptions (same plan text, parameters and id: the fingerprint) share one evaluation and one
  * encoded message, which goes by reference to all their connections. The writer never waits for
  * this thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
@@ -25,7 +26,8 @@ struct matched_message {
 };
 struct memo {
     uint64_t fingerprint;
-    bool used, failed;
+    bool used;
+    const char *failure; /* code for the subscriptions; NULL = none */
     struct matched_message *first, **tail;
 };
 
@@ -71,15 +73,22 @@ static void matcher_clear_memos(struct matcher *matcher)
     arena_clear(&matcher->arena);
 }
 
-/* The messages of this subscription for the bucket's changes, evaluated once per fingerprint. */
-static struct memo *matcher_evaluate(struct matcher *matcher, const struct bucket *bucket,
+/* Changes that may concern a subscription, in order. */
+struct change_list {
+    const struct change *const *changes;
+    size_t count;
+};
+
+/* The messages of this subscription for the changes, evaluated once per fingerprint: equal queries
+ * have equal routes, so equal changes. */
+static struct memo *matcher_evaluate(struct matcher *matcher, const struct change_list *list,
                                      const struct subscription *subscription)
 {
     struct memo *memo = &matcher->memos[subscription->fingerprint % MEMO_SLOTS];
     struct change_writer writer;
     struct error error;
 
-    CHECK(bucket->change_count > 0 && subscription->plan);
+    CHECK(list->count > 0 && subscription->plan);
     if (memo->used && memo->fingerprint == subscription->fingerprint)
         return memo;
     if (memo->used)
@@ -91,13 +100,15 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct bucke
     change_writer_init(&writer, subscription->plan, &matcher->arena);
     writer.emit = matcher_emit;
     writer.context = matcher;
-    for (size_t i = 0; i < bucket->change_count && !memo->failed; i++) {
-        const struct change *change = bucket->changes[i];
+    for (size_t i = 0; i < list->count && !memo->failure; i++) {
+        const struct change *change = list->changes[i];
         error_clear(&error);
-        if (change_writer_add(&writer, change->key, change->old_bytes, change->new_bytes,
-                              change->seq, &error) != STATUS_OK) {
+        enum status status = change_writer_add(&writer, change->key, change->old_bytes,
+                                               change->new_bytes, change->seq, &error);
+        if (status != STATUS_OK) {
             log_debug("live query %.*s: %s", STR_ARG(subscription->live_id), error.message);
-            memo->failed = true;
+            memo->failure =
+                status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
         }
     }
     change_writer_flush(&writer);
@@ -136,9 +147,21 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
     if (!keeps_up) {
         atomic_fetch_add(&matcher->live->slow_consumers, 1);
         matcher_doom(matcher, subscription, "SLOW_CONSUMER");
-    } else if (memo->failed) {
-        matcher_doom(matcher, subscription, "CONVERSION_ERROR");
+    } else if (memo->failure) {
+        matcher_doom(matcher, subscription, memo->failure);
     }
+}
+
+static const char *matcher_doom_text(const char *code)
+{
+    CHECK(code != NULL);
+    if (strcmp(code, "SLOW_CONSUMER") == 0)
+        return "the connection does not take changes fast enough";
+    if (strcmp(code, "BATCH_FETCH_FAILED") == 0)
+        return "the snapshot was not fetched within 60 seconds";
+    if (strcmp(code, "MESSAGE_TOO_LARGE") == 0)
+        return "a change is larger than 8 MiB";
+    return "a changed row cannot be shown by this query";
 }
 
 /* Not under a lock: ends those that could not keep up, with the position to resume from. */
@@ -147,12 +170,7 @@ static void matcher_close_doomed(struct matcher *matcher)
     CHECK(matcher->doomed_count <= matcher->doomed_capacity);
     for (size_t i = 0; i < matcher->doomed_count; i++) {
         const char *code = matcher->doomed_codes[i];
-        bool slow = strcmp(code, "SLOW_CONSUMER") == 0;
-        bool late = strcmp(code, "BATCH_FETCH_FAILED") == 0;
-        subscription_close(matcher->doomed[i], code,
-                           slow   ? "the connection does not take changes fast enough"
-                           : late ? "the snapshot was not fetched within 60 seconds"
-                                  : "a changed row cannot be shown by this query");
+        subscription_close(matcher->doomed[i], code, matcher_doom_text(code));
         subscription_unref(matcher->doomed[i]);
     }
     matcher->doomed_count = 0;
@@ -185,20 +203,110 @@ static bool matcher_follow(struct matcher *matcher, struct subscription *subscri
     return status == STATUS_OK;
 }
 
+static void matcher_subscription(struct matcher *matcher, struct subscription *subscription,
+                                 const struct table *table, const struct change_list *list)
+{
+    CHECK(table != NULL);
+    if (!matcher_follow(matcher, subscription, table))
+        return;
+    struct memo *memo = matcher_evaluate(matcher, list, subscription);
+    if (memo->first || memo->failure)
+        matcher_deliver(matcher, subscription, memo);
+}
+
+/* ---- who asks for the values of a change ------------------------------------------------------
+ */
+
+/* Those found so far for the bucket at hand. */
+struct hit_list {
+    struct subscription *first, **tail;
+};
+
+static void hit_list_add(struct hit_list *hits, struct subscription *subscription,
+                         const struct change *change)
+{
+    CHECK(subscription->hit_count <= subscription->hit_capacity);
+    if (subscription->hit_count == 0) {
+        subscription->hit_next = NULL;
+        *hits->tail = subscription;
+        hits->tail = &subscription->hit_next;
+    } else if (subscription->hits[subscription->hit_count - 1] == change) {
+        return; /* by the other row, or another value of an IN */
+    }
+    if (subscription->hit_count == subscription->hit_capacity) {
+        subscription->hit_capacity = subscription->hit_capacity * 2 + 2;
+        subscription->hits =
+            mem_realloc(subscription->hits, subscription->hit_capacity * sizeof(struct change *));
+    }
+    subscription->hits[subscription->hit_count++] = change;
+}
+
+static int route_position(const struct table *table, uint32_t column_id)
+{
+    CHECK(column_id != 0);
+    for (uint32_t i = 0; i < table->schema->column_count; i++)
+        if (table->schema->columns[i].id == column_id)
+            return (int)i;
+    return -1; /* of a time before the column, and before whoever asks for it */
+}
+
+/* One version of the row: who asks for what it has? */
+static void matcher_route_row(struct matcher *matcher, const struct bucket *bucket,
+                              const struct change *change, struct str bytes, struct hit_list *hits)
+{
+    const struct table *table = change->table;
+    struct row_projection projection;
+    struct value value;
+
+    if (str_is_empty(bytes))
+        return;
+    const struct table_schema *written = table_schema_version(table, row_layout_version(bytes));
+    CHECK(written != NULL);
+    row_projection_init(&projection, &written->layout, &table->schema->layout, &matcher->arena);
+    struct row row = {
+        .table = table, .key = change->key, .bytes = bytes, .projection = &projection};
+    for (size_t i = 0; i < bucket->column_count; i++) {
+        uint32_t id = bucket->columns[i].id;
+        int position = route_position(table, id);
+        if (position < 0)
+            continue;
+        row_column(&row, (uint32_t)position, &matcher->arena, &value);
+        if (value.is_null)
+            continue;
+        const struct route *route = router_find_route(bucket, id, live_route_hash(&value));
+        for (size_t k = 0; route && k < route->count; k++)
+            hit_list_add(hits, route->entries[k].subscription, change);
+    }
+}
+
+static void matcher_routes(struct matcher *matcher, struct bucket *bucket, struct hit_list *hits)
+{
+    CHECK(bucket->change_count > 0 && bucket->column_count > 0);
+    for (size_t i = 0; i < bucket->change_count; i++) {
+        const struct change *change = bucket->changes[i];
+        matcher_route_row(matcher, bucket, change, change->old_bytes, hits);
+        matcher_route_row(matcher, bucket, change, change->new_bytes, hits);
+    }
+}
+
 /* live->mutex held. */
 static void matcher_bucket(struct matcher *matcher, struct bucket *bucket)
 {
     const struct table *table = bucket->changes[bucket->change_count - 1]->table;
+    struct change_list all = {bucket->changes, bucket->change_count};
+    struct hit_list hits = {.tail = &hits.first};
 
     CHECK(bucket->change_count > 0);
-    for (size_t i = 0; i < bucket->count; i++) {
-        struct subscription *subscription = bucket->subscriptions[i];
-        if (!matcher_follow(matcher, subscription, table))
-            continue;
-        struct memo *memo = matcher_evaluate(matcher, bucket, subscription);
-        if (memo->first || memo->failed)
-            matcher_deliver(matcher, subscription, memo);
+    if (bucket->column_count > 0)
+        matcher_routes(matcher, bucket, &hits);
+    for (struct subscription *subscription = hits.first; subscription;
+         subscription = subscription->hit_next) {
+        struct change_list some = {subscription->hits, subscription->hit_count};
+        matcher_subscription(matcher, subscription, table, &some);
+        subscription->hit_count = 0;
     }
+    for (size_t i = 0; i < bucket->everything.count; i++)
+        matcher_subscription(matcher, bucket->everything.entries[i].subscription, table, &all);
     bucket->change_count = 0;
     matcher_clear_memos(matcher);
 }

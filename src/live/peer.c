@@ -107,6 +107,7 @@ void peer_send(struct live_peer *peer, struct subscription *subscription,
                struct wire_message *message)
 {
     CHECK(message);
+    struct wire_message *form = wire_message_form(message, peer->options.protocol);
     pthread_mutex_lock(&peer->mutex);
     if (!peer->closed) {
         if (subscription) {
@@ -115,10 +116,11 @@ void peer_send(struct live_peer *peer, struct subscription *subscription,
         }
         peer_fifo_push(peer, subscription);
         atomic_fetch_add(&peer->queued_messages, 1);
-        atomic_fetch_add(&peer->queued_bytes, wire_message_frame(message).size);
-        peer->options.send(peer->options.context, wire_message_ref(message));
+        atomic_fetch_add(&peer->queued_bytes, wire_message_frame(form).size);
+        peer->options.send(peer->options.context, wire_message_ref(form));
     }
     pthread_mutex_unlock(&peer->mutex);
+    wire_message_unref(form);
 }
 
 void peer_encode_and_send(struct live_peer *peer, struct subscription *subscription,
@@ -199,13 +201,6 @@ static bool peer_check_request(struct live_peer *peer, const struct wire_subscri
     if (request->problem != STATUS_OK) {
         peer_reject(peer, request, subscription_error_code(request->problem),
                     request->problem_message);
-        return false;
-    }
-    if (request->has_from) {
-        peer_reject(
-            peer, request, "UNSUPPORTED",
-            STR_LIT(
-                "resuming with from is not supported in this version; subscribe with last_rows"));
         return false;
     }
     return true;

@@ -8,34 +8,22 @@
  * snapshot, in the difference or in the stream, exactly once.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "live/live_internal.h"
+#include "live/snapshot.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/limits.h"
 #include "base/mem.h"
 #include "store/stream.h"
 
-enum {
-    BATCH_BYTES_MAX = LIMIT_SERVER_MESSAGE_BYTES / 2,
-    SNAPSHOT_QUEUES_MAX = 4, /* unread batches may be so many times live.queue_bytes */
-};
-
-struct snapshot {
-    struct view *view;
-    struct live_plan *plan; /* referenced; at least as new as the view, unlike the subscription's */
-    struct snapshot_rows rows;
-    size_t next; /* row of the next batch */
-    uint32_t batch_num;
-    bool finished;
-};
+enum { SNAPSHOT_QUEUES_MAX = 4 }; /* unread batches may be so many times live.queue_bytes */
 
 void snapshot_free(struct snapshot *snapshot)
 {
     if (!snapshot)
         return;
     snapshot_rows_clear(&snapshot->rows);
+    snapshot_rows_clear(&snapshot->gone);
     if (snapshot->view)
         view_release(snapshot->view);
     live_plan_unref(snapshot->plan);
@@ -97,21 +85,19 @@ static enum status snapshot_compile(struct subscription *subscription, struct li
 }
 
 /* Options written in the SUBSCRIBE text count where the message itself gives none. */
-static enum status snapshot_text_options(struct subscription *subscription,
-                                         const struct live_plan *plan, struct error *err)
+static void snapshot_text_options(struct subscription *subscription, const struct live_plan *plan)
 {
     CHECK(subscription->last_rows >= -1);
-    if (plan->from >= 0)
-        return error_set(err, STATUS_NOT_SUPPORTED,
-                         "resuming with from is not supported in this version");
     if (subscription->has_options)
-        return STATUS_OK;
-    subscription->has_options = plan->last_rows >= 0 || plan->batch_size > 0;
+        return;
+    subscription->has_options = plan->last_rows >= 0 || plan->batch_size > 0 || plan->from >= 0;
     if (plan->last_rows >= 0)
         subscription->last_rows = plan->last_rows;
     if (plan->batch_size > 0)
         subscription->batch_size = plan->batch_size;
-    return STATUS_OK;
+    if (plan->from >= 0)
+        subscription->from = plan->from;
+    subscription->has_from = plan->from >= 0;
 }
 
 /* From here on the matcher holds its changes. CANCELLED when it was closed meanwhile; STALE when an
@@ -156,7 +142,7 @@ static void snapshot_send_ack(struct subscription *subscription, const struct li
         .total_rows = total_rows,
         .batch = {.has_more = subscription->has_options,
                   .status = subscription->has_options ? WIRE_BATCH_LOADING : WIRE_BATCH_READY,
-                  .has_last_seq = true,
+                  .has_last_seq = !subscription->has_options, /* a resume point is after ready */
                   .last_seq = position},
         .columns = columns,
         .column_count = plan->column_count,
@@ -297,6 +283,8 @@ static void snapshot_finish(struct subscription *subscription, struct snapshot *
     CHECK(!snapshot->finished && snapshot->view);
     error_clear(&error);
     snapshot->finished = true;
+    /* `ready` is sent: who falls behind from now on can resume after the snapshot, at least */
+    atomic_store(&subscription->last_seq_sent, view_position(snapshot->view));
     while (status == STATUS_OK && !caught_up) {
         pthread_mutex_lock(&subscription->mutex);
         caught_up = !subscription->held_overflow || subscription->state == SUBSCRIPTION_CLOSED;
@@ -319,75 +307,6 @@ static void snapshot_finish(struct subscription *subscription, struct snapshot *
     }
 }
 
-/* ---- batches
- * --------------------------------------------------------------------------------------- */
-
-static enum status snapshot_append_row(struct subscription *subscription, struct snapshot *snapshot,
-                                       const struct snapshot_row *row, struct arena *arena,
-                                       struct buf *text, struct error *err)
-{
-    const struct snapshot_rows *rows = &snapshot->rows;
-    struct row current;
-    struct row_pin pin = {0};
-    enum status status;
-
-    if (text->size > 0)
-        buf_append_byte(text, ',');
-    if (row->json_size > 0) {
-        buf_append(text, rows->json.data + row->json_offset, row->json_size);
-        return STATUS_OK;
-    }
-    status = snapshot_row_get(subscription, snapshot->plan, snapshot->view,
-                              snapshot_row_key(rows, row), arena, &current, &pin, err);
-    if (status == STATUS_OK)
-        encode_row(snapshot->plan, &current, arena, text);
-    row_pin_release(subscription->live->options.store, &pin);
-    CHECK(status != STATUS_ABSENT); /* the view is the same */
-    return status;
-}
-
-static enum status snapshot_send_batch(struct subscription *subscription, struct snapshot *snapshot,
-                                       struct error *err)
-{
-    const struct snapshot_rows *rows = &snapshot->rows;
-    struct arena arena;
-    struct buf text;
-    int64_t last_seq = 0;
-    enum status status = STATUS_OK;
-    size_t sent = 0;
-
-    CHECK(subscription->batch_size > 0);
-    CHECK(snapshot->next <= rows->count);
-    arena_init(&arena, 0);
-    buf_init(&text);
-    while (status == STATUS_OK && snapshot->next < rows->count &&
-           sent < (size_t)subscription->batch_size && text.size < BATCH_BYTES_MAX) {
-        const struct snapshot_row *row = &rows->rows[snapshot->next++];
-        status = snapshot_append_row(subscription, snapshot, row, &arena, &text, err);
-        last_seq = row->seq;
-        sent++;
-        arena_clear(&arena);
-    }
-    if (status == STATUS_OK) {
-        bool more = snapshot->next < rows->count;
-        struct wire_server_message batch = {
-            .type = WIRE_INITIAL_DATA_BATCH,
-            .subscription_id = subscription->id,
-            .with_query_id = subscription->uses_query_id,
-            .rows = buf_str(&text),
-            .batch = {.batch_num = snapshot->batch_num++,
-                      .has_more = more,
-                      .status = more ? WIRE_BATCH_LOADING_BATCH : WIRE_BATCH_READY,
-                      .has_last_seq = true,
-                      .last_seq = more ? last_seq : view_position(snapshot->view)},
-        };
-        subscription_tell(subscription, &batch);
-    }
-    buf_clear(&text);
-    arena_clear(&arena);
-    return status;
-}
-
 /* ---- the task
  * -------------------------------------------------------------------------------------- */
 
@@ -402,11 +321,7 @@ static enum status snapshot_begin(struct subscription *subscription, struct live
         status = snapshot_compile(subscription, &plan, err);
         if (status != STATUS_OK)
             return status;
-        status = snapshot_text_options(subscription, plan, err);
-        if (status != STATUS_OK) {
-            live_plan_unref(plan);
-            return status;
-        }
+        snapshot_text_options(subscription, plan);
         *out = live_plan_ref(plan);
         status = snapshot_register(subscription, plan, err);
         if (status != STATUS_OK)
@@ -414,6 +329,31 @@ static enum status snapshot_begin(struct subscription *subscription, struct live
     } while (status == STATUS_STALE);
     CHECK(status != STATUS_OK || *out == plan);
     return status;
+}
+
+/* The rows it begins with. CANCELLED when it cannot be resumed, which the client has been told. */
+static enum status snapshot_fill(struct subscription *subscription, struct snapshot *snapshot,
+                                 struct error *err)
+{
+    const struct live_plan *plan = snapshot->plan;
+    const char *problem = NULL;
+    int64_t limit = subscription->last_rows;
+    enum status status;
+
+    CHECK(snapshot->rows.count == 0 && snapshot->view);
+    snapshot_rows_init(&snapshot->gone, -1);
+    if (subscription->has_from) {
+        snapshot_rows_init(&snapshot->rows, -1);
+        status = resume_problem(subscription, snapshot, &problem, err);
+        if (status != STATUS_OK || !problem)
+            return status == STATUS_OK ? resume_read(subscription, snapshot, err) : status;
+        subscription_close(subscription, "RESUME_FAILED", problem);
+        return error_set(err, STATUS_CANCELLED, "%s", problem);
+    }
+    if (plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
+        limit = plan->snapshot_limit;
+    snapshot_rows_init(&snapshot->rows, subscription->has_options ? limit : 0);
+    return snapshot_rows_read(subscription, plan, snapshot->view, &snapshot->rows, err);
 }
 
 /* Leaves the snapshot ready for batch 0. */
@@ -435,14 +375,9 @@ static enum status snapshot_open(struct subscription *subscription, struct error
         return status;
     }
     snapshot->view = view_acquire(subscription->live->options.store);
-    int64_t limit = subscription->last_rows;
-    if (plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
-        limit = plan->snapshot_limit;
-    snapshot_rows_init(&snapshot->rows, subscription->has_options ? limit : 0);
     status = snapshot_follow(subscription, snapshot, snapshot->view, err);
     if (status == STATUS_OK)
-        status =
-            snapshot_rows_read(subscription, snapshot->plan, snapshot->view, &snapshot->rows, err);
+        status = snapshot_fill(subscription, snapshot, err);
     if (status != STATUS_OK) {
         snapshot_free(snapshot);
         return status;
@@ -484,10 +419,10 @@ static void snapshot_step(struct subscription *subscription)
         return;
     }
     if (subscription->has_options)
-        status = snapshot_send_batch(subscription, snapshot, &error);
+        status = batch_send(subscription, snapshot, &error);
     if (status != STATUS_OK)
         snapshot_fail(subscription, status, &error);
-    else if (snapshot->next >= snapshot->rows.count)
+    else if (batch_is_last(snapshot))
         snapshot_finish(subscription, snapshot);
 }
 

@@ -7,7 +7,7 @@
  * to read.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "live/live_internal.h"
+#include "live/snapshot.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -48,7 +48,7 @@ static int snapshot_row_compare(const void *a, const void *b)
 }
 
 /* Sorts ascending and keeps the newest `limit`; compacts keys and texts. */
-static void snapshot_rows_trim(struct snapshot_rows *rows)
+void snapshot_rows_trim(struct snapshot_rows *rows)
 {
     struct buf keys, json;
     size_t drop;
@@ -82,7 +82,7 @@ static void snapshot_rows_trim(struct snapshot_rows *rows)
         rows->threshold = rows->rows[0].seq;
 }
 
-static struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, const struct row *row)
+struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, const struct row *row)
 {
     struct snapshot_row *added;
 
@@ -102,9 +102,25 @@ static struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, con
     return added;
 }
 
-static struct scan_options snapshot_scan_options(struct subscription *subscription,
-                                                 const struct live_plan *plan, struct view *view,
-                                                 struct arena *arena)
+bool snapshot_rows_begin_json(struct snapshot_rows *rows, struct snapshot_row *row)
+{
+    CHECK(row->json_size == 0);
+    row->json_offset = rows->json.size;
+    return rows->json.size < JSON_KEPT_MAX;
+}
+
+void snapshot_rows_end_json(struct snapshot_rows *rows, struct snapshot_row *row)
+{
+    CHECK(rows->json.size > row->json_offset);
+    /* the writer puts a comma between two objects: it belongs to neither */
+    if (rows->json.data[row->json_offset] == ',')
+        row->json_offset++;
+    row->json_size = (uint32_t)(rows->json.size - row->json_offset);
+}
+
+struct scan_options snapshot_scan_options(struct subscription *subscription,
+                                          const struct live_plan *plan, struct view *view,
+                                          struct arena *arena)
 {
     CHECK(plan && view);
     return (struct scan_options){
@@ -133,15 +149,9 @@ static enum status snapshot_rows_take(const struct live_plan *plan, struct snaps
     if (status != STATUS_OK || !matches)
         return status;
     added = snapshot_rows_append(rows, row);
-    if (rows->json.size < JSON_KEPT_MAX) {
-        added->json_offset = rows->json.size;
+    if (snapshot_rows_begin_json(rows, added)) {
         encode_row(plan, row, arena, &rows->json);
-        added->json_size = (uint32_t)(rows->json.size - added->json_offset);
-        /* the writer puts a comma between two objects: it belongs to neither */
-        if (rows->json.data[added->json_offset] == ',') {
-            added->json_offset++;
-            added->json_size--;
-        }
+        snapshot_rows_end_json(rows, added);
     }
     return STATUS_OK;
 }
@@ -233,7 +243,7 @@ enum status snapshot_rows_changed(struct subscription *subscription, const struc
     struct row row;
     enum status status;
 
-    CHECK(rows->limit == -1);
+    CHECK(rows->limit == -1 && seq_after >= 0);
     arena_init(&arena, 0);
     options = snapshot_scan_options(subscription, plan, view, &arena);
     options.with_deleted = true;

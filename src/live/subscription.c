@@ -47,6 +47,8 @@ static struct str subscription_options_text(struct subscription *subscription,
     if (request->has_batch_size)
         buf_printf(&text, "%s\"batch_size\":%lld", text.size > 1 ? "," : "",
                    (long long)request->batch_size);
+    if (request->has_from)
+        buf_printf(&text, "%s\"from\":%lld", text.size > 1 ? "," : "", (long long)request->from);
     buf_append_byte(&text, '}');
     copy = arena_copy(&subscription->arena, buf_str(&text));
     buf_clear(&text);
@@ -75,6 +77,8 @@ struct subscription *subscription_new(struct live_peer *peer,
     subscription->has_options = request->has_options;
     subscription->batch_size = request->has_batch_size ? request->batch_size : 1000;
     subscription->last_rows = request->has_last_rows ? request->last_rows : -1;
+    subscription->has_from = request->has_from;
+    subscription->from = request->from;
     subscription_copy_params(subscription, request);
     subscription->created_at = clock_now_us();
     subscription->held_tail = &subscription->held;
@@ -97,7 +101,8 @@ void subscription_unref(struct subscription *subscription)
     CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
     if (atomic_fetch_sub(&subscription->refs, 1) != 1)
         return;
-    CHECK(!subscription->bucket && !subscription->loading_prev);
+    CHECK(!subscription->bucket && !subscription->loading_prev && !subscription->slots);
+    mem_free(subscription->hits);
     subscription_drop_held(subscription);
     snapshot_free(subscription->snapshot);
     live_plan_unref(subscription->plan);
@@ -137,6 +142,8 @@ const char *subscription_error_code(enum status status)
     case STATUS_NOT_SUPPORTED:
     case STATUS_INVALID_OPERATION:
         return "UNSUPPORTED";
+    case STATUS_RESULT_TOO_LARGE:
+        return "MESSAGE_TOO_LARGE";
     case STATUS_INVALID_SQL:
     case STATUS_COLUMN_NOT_FOUND:
     case STATUS_TYPE_MISMATCH:
@@ -246,6 +253,8 @@ bool subscription_send(struct subscription *subscription, struct wire_message *m
     CHECK(subscription->state != SUBSCRIPTION_CLOSED);
     CHECK(message != NULL);
     if (!peer_has_room(subscription->peer, subscription, wire_message_bytes(message)))
+        subscription->behind = true;
+    if (subscription->behind) /* a later change, if there is room again, would hide the gap */
         return false;
     atomic_fetch_add(&subscription->changes, rows);
     atomic_store(&subscription->last_update, clock_now_us());

@@ -11,8 +11,12 @@
 #include "live/live_internal.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 
-enum { CHANGE_WRITER_BYTES_MAX = 1 << 20 };
+enum {
+    CHANGE_WRITER_BYTES_AIM = 1 << 20,
+    CHANGE_WRITER_BYTES_MAX = LIMIT_SERVER_MESSAGE_BYTES - MESSAGE_ENVELOPE_BYTES,
+};
 
 void change_writer_init(struct change_writer *writer, const struct live_plan *plan,
                         struct arena *arena)
@@ -87,11 +91,45 @@ static void change_writer_begin(struct change_writer *writer, enum wire_change_t
 {
     CHECK(writer->count < UINT32_MAX);
     if (writer->count > 0 && (writer->kind != kind || writer->rows.size + writer->old_values.size >
-                                                          CHANGE_WRITER_BYTES_MAX))
+                                                          CHANGE_WRITER_BYTES_AIM))
         change_writer_flush(writer);
     writer->kind = kind;
+    writer->former_seq = writer->seq;
     writer->seq = seq;
     writer->count++;
+}
+
+/* The rows just added, from these offsets on, would make the message too large: the others go
+ * first. RESULT_TOO_LARGE when they alone are. */
+static enum status change_writer_split(struct change_writer *writer, size_t rows_at, size_t old_at,
+                                       struct error *err)
+{
+    struct change_writer before = *writer;
+    size_t size = writer->rows.size + writer->old_values.size;
+
+    CHECK(rows_at <= writer->rows.size && old_at <= writer->old_values.size);
+    if (size <= CHANGE_WRITER_BYTES_MAX)
+        return STATUS_OK;
+    buf_init(&writer->rows);
+    buf_init(&writer->old_values);
+    size_t rows_skip = rows_at > 0, old_skip = old_at > 0; /* the comma between two objects */
+    if (before.rows.size > rows_at)
+        buf_append(&writer->rows, before.rows.data + rows_at + rows_skip,
+                   before.rows.size - rows_at - rows_skip);
+    if (before.old_values.size > old_at)
+        buf_append(&writer->old_values, before.old_values.data + old_at + old_skip,
+                   before.old_values.size - old_at - old_skip);
+    writer->count = 1;
+    before.rows.size = rows_at;
+    before.old_values.size = old_at;
+    before.count--;
+    before.seq = writer->former_seq;
+    change_writer_flush(&before);
+    change_writer_clear(&before);
+    if (writer->rows.size + writer->old_values.size <= CHANGE_WRITER_BYTES_MAX)
+        return STATUS_OK;
+    writer->count = 0;
+    return error_set(err, STATUS_RESULT_TOO_LARGE, "a change is larger than 8 MiB");
 }
 
 enum status change_writer_add(struct change_writer *writer, struct str key, struct str old_bytes,
@@ -107,18 +145,20 @@ enum status change_writer_add(struct change_writer *writer, struct str key, stru
     status = change_side_load(writer, key, new_bytes, &after, err);
     if (status != STATUS_OK)
         return status;
-    if (before.passes && after.passes) {
-        change_writer_begin(writer, WIRE_CHANGE_UPDATE, seq);
+    enum wire_change_type kind = !before.passes ? WIRE_CHANGE_INSERT
+                                 : after.passes ? WIRE_CHANGE_UPDATE
+                                                : WIRE_CHANGE_DELETE;
+    if (!before.passes && !after.passes)
+        return STATUS_OK;
+    change_writer_begin(writer, kind, seq);
+    size_t rows_at = writer->rows.size, old_at = writer->old_values.size;
+    struct encode_delete how = {.seq = seq, .deleted = !after.exists || row_is_deleted(new_bytes)};
+    if (after.passes)
         encode_row(writer->plan, &after.row, writer->arena, &writer->rows);
+    if (kind == WIRE_CHANGE_UPDATE)
         encode_old_changed(writer->plan, &before.row, &after.row, writer->arena,
                            &writer->old_values);
-    } else if (after.passes) {
-        change_writer_begin(writer, WIRE_CHANGE_INSERT, seq);
-        encode_row(writer->plan, &after.row, writer->arena, &writer->rows);
-    } else if (before.passes) {
-        bool deleted = !after.exists || row_is_deleted(new_bytes);
-        change_writer_begin(writer, WIRE_CHANGE_DELETE, seq);
-        encode_deleted(writer->plan, &before.row, seq, deleted, writer->arena, &writer->old_values);
-    }
-    return STATUS_OK;
+    if (kind == WIRE_CHANGE_DELETE)
+        encode_deleted(writer->plan, &before.row, &how, writer->arena, &writer->old_values);
+    return change_writer_split(writer, rows_at, old_at, err);
 }

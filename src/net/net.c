@@ -108,6 +108,46 @@ void net_serve(struct net *net, struct session_service *session, struct live *li
     atomic_store_explicit(&net->phase, NET_SERVING, memory_order_release);
 }
 
+/* ---- a user has changed ---------------------------------------------------------------------- */
+
+struct net_user_task {
+    struct task task;
+    struct net_shard *shard;
+    char user[80];
+};
+
+static void net_user_sock(void *context, struct sock *sock)
+{
+    const struct net_user_task *change = context;
+
+    CHECK(change->user[0] != 0);
+    if (sock_is_open(sock) && !http_conn_is(sock))
+        ws_conn_user_changed(sock_context(sock), change->user);
+}
+
+static void net_user_run(struct task *task)
+{
+    struct net_user_task *change = CONTAINER_OF(task, struct net_user_task, task);
+
+    CHECK(change->shard->loop != NULL);
+    loop_each(change->shard->loop, net_user_sock, change);
+    mem_free(change);
+}
+
+void net_user_changed(struct net *net, struct str user)
+{
+    CHECK(net != NULL);
+    if (user.size == 0 || user.size >= sizeof(((struct net_user_task *)0)->user))
+        return; /* nobody's: identities are shorter */
+    for (unsigned i = 0; i < net->shard_count; i++) {
+        struct net_user_task *change = mem_zalloc(sizeof(*change));
+        change->task.run = net_user_run;
+        change->shard = &net->shards[i];
+        memcpy(change->user, user.data, user.size);
+        loop_post(change->shard->loop, &change->task);
+    }
+}
+
 /* ---- draining -------------------------------------------------------------------------------- */
 
 struct net_visit {

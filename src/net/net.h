@@ -48,6 +48,10 @@ void net_serve(struct net *net, struct session_service *session, struct live *li
 bool net_drain(struct net *net, int timeout_ms);
 void net_close(struct net *net); /* NULL is fine */
 
+/* The row of this user has changed: sockets whose identity is not good any more are closed at once.
+ * Any thread, between net_serve and net_close. */
+void net_user_changed(struct net *net, struct str user);
+
 struct net_stats {
     uint64_t connections, websockets, requests, bytes_out;
 };

@@ -6,6 +6,9 @@
  *      ▼                                                           ▼ shutdown
  *   CLOSING (auth_error, 1008) ─────────────► gone ◄─────────── CLOSING (close frame, peer closed)
  *
+ * Authentication is JSON text; everything after auth_success has the form that it states: JSON or
+ * MessagePack, compressed or not.
+ *
  * SERVED is `peer != NULL`. Messages of live/ come from any thread: they go into a small outbox
  * under its mutex, and the connection's one task is posted to the loop when the outbox was empty. A
  * connection whose task is posted is freed by the task.
@@ -14,11 +17,13 @@
 #include "net/ws_conn.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/ws_codec.h"
 #include "wire/gzip.h"
+#include "wire/msgpack.h"
 
 enum {
     WS_OUTBOX_KEEP = 16,           /* larger outboxes are freed when empty */
@@ -36,6 +41,8 @@ struct ws_conn {
     int64_t last_frame_ms, last_progress_ms;
     int64_t window_s; /* second that window_count belongs to */
     uint32_t window_count;
+    struct wire_protocol protocol;
+    bool no_gzip;
     bool closing, known, counted;
     struct task task;
     pthread_mutex_t mutex; /* guards the rest */
@@ -116,8 +123,12 @@ static void ws_put(struct ws_conn *ws, const struct wire_server_message *message
     CHECK(!ws->closing);
     buf_init(&text);
     wire_server_message_encode(message, &text);
+    bool is_auth = message->type == WIRE_AUTH_SUCCESS || message->type == WIRE_AUTH_ERROR;
+    struct wire_protocol plain = {.gzip = false};
     struct wire_message *framed = wire_message_new_text(buf_str(&text));
-    sock_put(ws->sock, wire_message_frame(framed)); /* not counted: it is not live/'s */
+    struct wire_message *form = wire_message_form(framed, is_auth ? plain : ws->protocol);
+    sock_put(ws->sock, wire_message_frame(form)); /* not counted: it is not live/'s */
+    wire_message_unref(form);
     wire_message_unref(framed);
     buf_clear(&text);
 }
@@ -172,12 +183,6 @@ void ws_conn_shut_down(struct ws_conn *ws)
 
 /* ---- authentication -------------------------------------------------------------------------- */
 
-const char *ws_protocol_problem(bool msgpack)
-{
-    CHECK(msgpack == true || msgpack == false);
-    return msgpack ? "serialization msgpack is not supported in this version" : NULL;
-}
-
 static void ws_refuse(struct ws_conn *ws, struct str why)
 {
     struct wire_server_message message = {.type = WIRE_AUTH_ERROR, .message = why};
@@ -193,7 +198,8 @@ static void ws_put_auth_success(struct ws_conn *ws)
 {
     struct wire_server_message message = {.type = WIRE_AUTH_SUCCESS,
                                           .user = str_from_c(ws->identity.user),
-                                          .role = str_from_c(role_name(ws->identity.role))};
+                                          .role = str_from_c(role_name(ws->identity.role)),
+                                          .protocol = ws->protocol};
 
     CHECK(ws->known);
     ws_put(ws, &message);
@@ -210,6 +216,10 @@ static void ws_arm_heartbeat(struct ws_conn *ws, int64_t now_ms)
     CHECK(silence_ms >= 0);
     if (next > ping_ms)
         next = ping_ms;
+    if (ws->identity.expires_at > 0) {
+        int64_t left_ms = (ws->identity.expires_at + 1) * 1000 - clock_now_us() / 1000;
+        next = left_ms < next ? left_ms : next;
+    }
     sock_timer(ws->sock, next > 0 ? next : 1);
 }
 
@@ -227,6 +237,7 @@ static void ws_admit(struct ws_conn *ws, const struct session_identity *identity
                                         .actor = str_from_c(identity->actor),
                                         .role = identity->role,
                                         .space = STR_LIT("default"),
+                                        .protocol = ws->protocol,
                                         .send = ws_send,
                                         .context = ws};
     ws->peer = live_peer_new(ws->shard->net->live, &options);
@@ -234,19 +245,15 @@ static void ws_admit(struct ws_conn *ws, const struct session_identity *identity
     log_debug("websocket of %s is %s", sock_peer(ws->sock), identity->user);
 }
 
-/* Also on a connection that is known already: the token of the same user is renewed. */
+/* Also on a connection that is known already: the token of the same user is renewed, what was
+ * negotiated stays. */
 static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message *message)
 {
     struct session_identity identity;
     struct error err;
-    const char *problem = ws_protocol_problem(message->has_protocol && message->protocol.msgpack);
 
     CHECK(message->type == WIRE_AUTHENTICATE);
     error_clear(&err);
-    if (problem != NULL) {
-        ws_refuse(ws, str_from_c(problem));
-        return;
-    }
     if (!str_equal(message->method, STR_LIT("jwt"))) {
         ws_refuse(ws, STR_LIT("the only method is jwt"));
         return;
@@ -258,6 +265,8 @@ static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message
         return;
     }
     if (!ws->known) {
+        ws->protocol = message->protocol;
+        ws->protocol.gzip = ws->protocol.gzip && !ws->no_gzip;
         ws_admit(ws, &identity);
         return;
     }
@@ -267,6 +276,7 @@ static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message
     }
     ws->identity = identity;
     ws_put_auth_success(ws);
+    ws_arm_heartbeat(ws, loop_now_ms(ws->shard->loop)); /* it expires later now */
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -309,7 +319,20 @@ static bool ws_within_rate(struct ws_conn *ws)
     return rate == 0 || ws->window_count <= rate;
 }
 
-static void ws_decode(struct ws_conn *ws, struct str text)
+/* A whole JSON text, or MessagePack. */
+static enum status ws_read_message(struct str payload, bool msgpack, struct arena *arena,
+                                   struct wire_client_message *out, struct error *err)
+{
+    const struct json *tree;
+
+    CHECK(out != NULL);
+    if (!msgpack)
+        return wire_client_message_decode(payload, arena, out, err);
+    enum status status = msgpack_parse(payload, arena, &tree, err);
+    return status == STATUS_OK ? wire_client_message_read(tree, arena, out, err) : status;
+}
+
+static void ws_decode(struct ws_conn *ws, struct str payload, bool msgpack)
 {
     struct wire_client_message message;
     struct arena arena;
@@ -318,45 +341,52 @@ static void ws_decode(struct ws_conn *ws, struct str text)
     CHECK(!ws->closing);
     error_clear(&err);
     arena_init(&arena, 0); /* bounded by limits.max_message_size */
-    enum status status = wire_client_message_decode(text, &arena, &message, &err);
+    enum status status = ws_read_message(payload, msgpack, &arena, &message, &err);
     if (status == STATUS_OK)
         ws_handle(ws, &message);
     else if (status == STATUS_CORRUPT)
-        ws_close(ws, 1011, "malformed JSON");
+        ws_close(ws, 1011, msgpack ? "malformed MessagePack" : "malformed JSON");
     else
-        ws_put_error(ws, "protocol", "PROTOCOL", err.message);
+        ws_put_error(ws, message.type == WIRE_SUBSCRIBE ? "subscribe" : "protocol", "PROTOCOL",
+                     err.message);
     arena_clear(&arena);
 }
 
-static void ws_message(void *context, bool binary, struct str payload)
+/* gzip of JSON; in a MessagePack connection of that as well, told apart by the first byte: a
+ * message is a map, which never begins with a brace. */
+static void ws_unzip(struct ws_conn *ws, struct str payload)
 {
-    struct ws_conn *ws = context;
     struct buf text;
     struct error err;
 
-    if (ws->closing)
-        return;
-    if (!ws_within_rate(ws)) {
-        ws_put_error(ws, "rate_limit", "RATE_LIMIT_EXCEEDED", "too many messages per second");
-        return;
-    }
-    if (!binary) {
-        ws_decode(ws, payload);
-        return;
-    }
-    if (!gzip_is(payload)) {
-        ws_put_error(ws, "protocol", "UNSUPPORTED_DATA", "binary frames must be gzip of JSON");
-        return;
-    }
     CHECK(payload.size >= 2);
     buf_init(&text);
     error_clear(&err);
     if (gzip_decompress(payload, ws->shard->net->options.message_bytes_max, &text, &err) ==
         STATUS_OK)
-        ws_decode(ws, buf_str(&text));
+        ws_decode(ws, buf_str(&text), ws->protocol.msgpack && text.size > 0 && text.data[0] != '{');
     else
         ws_close(ws, err.code == STATUS_PAYLOAD_TOO_LARGE ? 1009 : 1011, "bad gzip data");
     buf_clear(&text);
+}
+
+static void ws_message(void *context, bool binary, struct str payload)
+{
+    struct ws_conn *ws = context;
+
+    if (ws->closing)
+        return;
+    CHECK(ws->shard != NULL);
+    if (!ws_within_rate(ws))
+        ws_put_error(ws, "rate_limit", "RATE_LIMIT_EXCEEDED", "too many messages per second");
+    else if (!binary)
+        ws_decode(ws, payload, false);
+    else if (gzip_is(payload))
+        ws_unzip(ws, payload);
+    else if (ws->protocol.msgpack)
+        ws_decode(ws, payload, true);
+    else
+        ws_put_error(ws, "protocol", "UNSUPPORTED_DATA", "binary frames must be gzip of JSON");
 }
 
 static void ws_reply(void *context, struct str frame)
@@ -426,6 +456,13 @@ static bool ws_check_identity(struct ws_conn *ws)
     return false;
 }
 
+void ws_conn_user_changed(struct ws_conn *ws, const char *user)
+{
+    CHECK(user != NULL);
+    if (ws->known && !ws->closing && strcmp(ws->identity.actor, user) == 0)
+        (void)ws_check_identity(ws);
+}
+
 static void ws_expired(void *context)
 {
     struct ws_conn *ws = context;
@@ -442,7 +479,7 @@ static void ws_expired(void *context)
         ws->last_progress_ms = now_ms;
     if (now_ms - ws->last_progress_ms >= WS_STALL_MS) {
         log_info("websocket of %s takes nothing: closed", sock_peer(ws->sock));
-        sock_close(ws->sock); /* a close frame (1013) would not get through either */
+        ws_close(ws, 1013, "the connection takes nothing"); /* seen by who comes back in time */
         return;
     }
     if (silence_ms >= (int64_t)options->ws_client_timeout_s * 1000) {
@@ -489,6 +526,9 @@ void ws_conn_new(const struct ws_conn_options *options)
     CHECK(options->identity == NULL || options->refusal.size == 0);
     ws->shard = shard;
     ws->sock = options->sock;
+    ws->no_gzip = options->no_gzip;
+    if (options->identity != NULL)
+        ws->protocol = options->protocol;
     ws->task.run = ws_send_run;
     ws->last_frame_ms = ws->last_progress_ms = loop_now_ms(shard->loop);
     CHECK(pthread_mutex_init(&ws->mutex, NULL) == 0);

@@ -12,9 +12,11 @@
 #include "net/ws_conn.h"
 
 struct ws_offer {
-    struct str token;    /* of `kalamdb.jwt.<token>` */
-    struct str selected; /* subprotocol to answer with; empty = none */
-    bool msgpack;        /* asked for by the query string */
+    struct str token;              /* of `kalamdb.jwt.<token>` */
+    struct str selected;           /* subprotocol to answer with; empty = none */
+    struct wire_protocol protocol; /* asked for by the query string */
+    bool no_gzip;                  /* compress=false */
+    const char *problem;           /* what of it is not spoken; NULL = nothing */
 };
 
 /* Cuts the next item off a list; false at its end. */
@@ -49,21 +51,51 @@ static void ws_read_subprotocols(struct str list, struct ws_offer *offer)
         offer->selected = carrier;
 }
 
+/* `name=value`; true with the value if the item has this name. */
+static bool ws_query_value(struct str item, const char *name, struct str *value)
+{
+    struct str prefix = str_from_c(name);
+
+    CHECK(prefix.size > 0);
+    if (!str_starts_with(item, prefix))
+        return false;
+    *value = str_from(item.data + prefix.size, item.size - prefix.size);
+    return true;
+}
+
+static void ws_read_protocol(struct str item, struct ws_offer *offer)
+{
+    struct str value;
+
+    CHECK(offer != NULL);
+    if (ws_query_value(item, "serialization=", &value)) {
+        offer->protocol.msgpack = str_equal(value, STR_LIT("msgpack"));
+        if (!offer->protocol.msgpack && !str_equal(value, STR_LIT("json")))
+            offer->problem = "serialization must be json or msgpack";
+    } else if (ws_query_value(item, "compression=", &value)) {
+        offer->protocol.gzip = str_equal(value, STR_LIT("gzip"));
+        if (!offer->protocol.gzip && !str_equal(value, STR_LIT("none")))
+            offer->problem = "compression must be gzip or none";
+    } else if (str_equal(item, STR_LIT("compress=false"))) {
+        offer->no_gzip = true;
+    }
+}
+
 /* False if the query carries a token that is not allowed there. */
 static bool ws_read_query(struct str query, bool allow_token, struct ws_offer *offer)
 {
-    struct str item, token = STR_LIT("token=");
+    struct str item, token;
 
     CHECK(offer != NULL);
     while (ws_next_item(&query, '&', &item)) {
-        if (str_equal(item, STR_LIT("serialization=msgpack")))
-            offer->msgpack = true;
-        if (!str_starts_with(item, token))
+        ws_read_protocol(item, offer);
+        if (!ws_query_value(item, "token=", &token))
             continue;
         if (!allow_token)
             return false;
-        offer->token = str_from(item.data + token.size, item.size - token.size);
+        offer->token = token;
     }
+    offer->protocol.gzip = offer->protocol.gzip && !offer->no_gzip;
     return true;
 }
 
@@ -152,7 +184,7 @@ static enum ws_verdict ws_identify(struct http_conn *conn, const struct http_req
 
 void ws_upgrade(struct http_conn *conn, const struct http_request *request)
 {
-    struct ws_offer offer = {.msgpack = false};
+    struct ws_offer offer = {.no_gzip = false};
     struct session_identity identity;
     struct error err;
     char accept[32];
@@ -169,14 +201,16 @@ void ws_upgrade(struct http_conn *conn, const struct http_request *request)
     enum ws_verdict verdict = ws_identify(conn, request, &offer, &identity, &err);
     if (verdict == WS_NOT_SWITCHED)
         return;
-    const char *problem = ws_protocol_problem(offer.msgpack);
-    struct ws_conn_options options = {.shard = conn->shard, .sock = conn->sock};
-    if (verdict == WS_KNOWN && problem == NULL)
-        options.identity = &identity;
-    else if (verdict == WS_REFUSED)
+    struct ws_conn_options options = {.shard = conn->shard,
+                                      .sock = conn->sock,
+                                      .protocol = offer.protocol,
+                                      .no_gzip = offer.no_gzip};
+    if (verdict == WS_REFUSED)
         options.refusal = str_from_c(err.message);
-    else if (problem != NULL)
-        options.refusal = str_from_c(problem);
+    else if (offer.problem != NULL)
+        options.refusal = str_from_c(offer.problem);
+    else if (verdict == WS_KNOWN)
+        options.identity = &identity;
     if (options.refusal.size > 0)
         log_info("websocket of %s refused: %.*s", sock_peer(conn->sock), STR_ARG(options.refusal));
     ws_answer_101(conn, accept, offer.selected);

@@ -58,7 +58,7 @@
     X(STORAGE_ROW_CACHE_BYTES, "storage.row_cache_bytes", BYTES, "256MiB", 1 << 20, 1LL << 40, "", \
       USED, "memory for decoded rows of cold files") \
     X(STORAGE_S3_CACHE_BYTES, "storage.s3_cache_bytes", BYTES, "10GiB", 1 << 20, 1LL << 50, "", \
-      LATER, "disk for downloaded S3 files") \
+      USED, "disk for copies of files of s3 storages") \
     X(ROCKSDB_WRITE_BUFFER_SIZE, "storage.rocksdb.write_buffer_size", BYTES, "64MiB", 1 << 20, \
       1LL << 34, "", USED, "memory of one write buffer") \
     X(ROCKSDB_MAX_WRITE_BUFFERS, "storage.rocksdb.max_write_buffers", INTEGER, "3", 2, 64, "", \
@@ -89,9 +89,9 @@
       "age at which job rows are removed") \
     X(JOBS_CLEANUP_SCHEDULE, "jobs.cleanup_schedule", SCHEDULE, "0 0 * * *", 0, 0, "", USED, \
       "when old job rows and deleted users are removed: minute hour day month weekday, UTC") \
-    X(SHARDING_DEFAULT_STRATEGY, "sharding.default_strategy", CHOICE, "none", 0, 0, "", LATER, \
-      "none hash: folders of user files") \
-    X(SHARDING_HASH_SHARDS, "sharding.hash_shards", INTEGER, "16", 1, 65536, "", LATER, \
+    X(SHARDING_DEFAULT_STRATEGY, "sharding.default_strategy", CHOICE, "none", 0, 0, "", USED, \
+      "none alphabetic numeric hash: what {shard} in the folders of user files stands for") \
+    X(SHARDING_HASH_SHARDS, "sharding.hash_shards", INTEGER, "16", 1, 65536, "", USED, \
       "folders of the strategy hash") \
     X(RETENTION_DELETED_HOURS, "retention.default_deleted_retention_hours", INTEGER, "168", 0, \
       1000000, "", LATER, "stored with tables; nothing is purged") \

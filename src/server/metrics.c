@@ -5,6 +5,7 @@
  */
 #include "base/check.h"
 #include "server/server_internal.h"
+#include "storage/files_s3.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -33,6 +34,27 @@ static void metrics_sql(struct server *server, const struct metrics_out *out)
     metrics_add(out, METRIC_COUNTER, "plan_cache_hits_total", stats.plan_hits);
     metrics_add(out, METRIC_COUNTER, "plan_cache_misses_total", stats.plan_misses);
     metrics_add(out, METRIC_GAUGE, "plan_cache_plans", stats.plans);
+}
+
+static void metrics_s3(struct server *server, const struct metrics_out *out)
+{
+    struct files_cache_stats cache;
+    struct files_s3_stats requests;
+
+    CHECK(server->s3_cache != NULL);
+    files_s3_stats(&requests);
+    files_cache_stats(server->s3_cache, &cache);
+    metrics_add(out, METRIC_COUNTER, "s3_requests_total", requests.requests);
+    metrics_add(out, METRIC_COUNTER, "s3_retries_total", requests.retries);
+    metrics_add(out, METRIC_COUNTER, "s3_errors_total", requests.errors);
+    metrics_add(out, METRIC_COUNTER, "s3_sent_bytes_total", requests.bytes_sent);
+    metrics_add(out, METRIC_COUNTER, "s3_received_bytes_total", requests.bytes_received);
+    metrics_add(out, METRIC_GAUGE, "s3_cache_bytes", cache.bytes);
+    metrics_add(out, METRIC_GAUGE, "s3_cache_files", cache.files);
+    metrics_add(out, METRIC_GAUGE, "s3_cache_pinned", cache.pinned);
+    metrics_add(out, METRIC_COUNTER, "s3_cache_hits_total", cache.hits);
+    metrics_add(out, METRIC_COUNTER, "s3_cache_misses_total", cache.misses);
+    metrics_add(out, METRIC_COUNTER, "s3_cache_evicted_total", cache.evicted);
 }
 
 static void metrics_store(struct server *server, const struct metrics_out *out)
@@ -80,5 +102,6 @@ void server_metrics(void *context, metric_visit visit, void *visit_context)
     CHECK(server != NULL && visit != NULL);
     metrics_sql(server, &out);
     metrics_store(server, &out);
+    metrics_s3(server, &out);
     metrics_memory(&out);
 }

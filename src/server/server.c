@@ -13,8 +13,10 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "catalog/system_tables.h"
 #include "server/server_internal.h"
 #include "sql/analytic.h"
+#include "store/ddl.h"
 
 #include <build_info.h>
 #include <stdio.h>
@@ -118,6 +120,15 @@ static void server_set_public_url(struct server *server)
     CHECK(size > 0 && (size_t)size < sizeof(server->public_url));
 }
 
+/* Where DuckDB finds copies of files of s3 storages; a folder of its own in the data folder. */
+static void server_s3_folder(const struct server *server, char out[SERVER_PATH_BYTES])
+{
+    int size = snprintf(out, SERVER_PATH_BYTES, "%s/s3_cache",
+                        config_text(server->config, CONFIG_SERVER_DATA_DIR));
+
+    CHECK(size > 0 && size < SERVER_PATH_BYTES);
+}
+
 struct server_columnar_start {
     struct server *server;
     enum status status;
@@ -128,12 +139,13 @@ static void *server_columnar_main(void *argument)
 {
     struct server_columnar_start *start = argument;
     const struct config *config = start->server->config;
-    const char *folders[] = {config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH)};
-    char temporary[4200];
+    char temporary[SERVER_PATH_BYTES], copies[SERVER_PATH_BYTES];
+    const char *folders[] = {config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH), copies};
     size_t setup_count = 0;
     const char *const *setup = analytic_setup(&setup_count);
 
     CHECK(start->status == STATUS_OK);
+    server_s3_folder(start->server, copies);
     int size = snprintf(temporary, sizeof(temporary), "%s/tmp",
                         config_text(config, CONFIG_SERVER_DATA_DIR));
     CHECK(size > 0 && (size_t)size < sizeof(temporary));
@@ -168,6 +180,32 @@ static enum status server_open_kv(struct server *server, struct error *err)
     return kv_open_rocksdb(&options, &server->kv, err);
 }
 
+/* The key that seals the credentials of storages. */
+static enum status server_open_seal(struct server *server, struct error *err)
+{
+    char path[SERVER_PATH_BYTES];
+    int size = snprintf(path, sizeof(path), "%s/storage_key",
+                        config_text(server->config, CONFIG_SERVER_DATA_DIR));
+
+    CHECK(size > 0 && (size_t)size < sizeof(path));
+    return seal_open(path, &server->seal, err);
+}
+
+static enum status server_open_files(struct server *server, struct error *err)
+{
+    const struct config *config = server->config;
+    char folder[SERVER_PATH_BYTES];
+    enum status status = files_open_local(config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH),
+                                          &server->files, err);
+
+    CHECK(server->s3_cache == NULL);
+    server_s3_folder(server, folder);
+    if (status == STATUS_OK)
+        status = files_cache_open(folder, server_size(config, CONFIG_STORAGE_S3_CACHE_BYTES),
+                                  &server->s3_cache, err);
+    return status;
+}
+
 /* RocksDB here, DuckDB on a thread of its own. */
 static enum status server_open_storage(struct server *server, struct error *err)
 {
@@ -175,8 +213,10 @@ static enum status server_open_storage(struct server *server, struct error *err)
     pthread_t thread;
     enum status status;
 
-    status = files_open_local(config_text(server->config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH),
-                              &server->files, err);
+    status = server_open_seal(server, err);
+    if (status != STATUS_OK)
+        return status;
+    status = server_open_files(server, err);
     if (status != STATUS_OK)
         return status;
     thread_start(&thread, "columnar-open", LIMIT_WORKER_STACK_BYTES, server_columnar_main, &start);
@@ -198,6 +238,42 @@ static void server_flush_due(void *context, struct table_id table, struct str us
         jobs_flush_post(jobs, table, user);
 }
 
+/* Whoever changed it. Open sockets of a user whose role changed or who was removed end at once. */
+static void server_change_event(void *context, const struct change_event *event)
+{
+    struct server *server = context;
+
+    CHECK(event->table != NULL);
+    if (system_table_of(event->table) != SYSTEM_TABLE_USERS)
+        return;
+    pthread_mutex_lock(&server->told_mutex);
+    if (server->told != NULL)
+        net_user_changed(server->told, event->key);
+    pthread_mutex_unlock(&server->told_mutex);
+}
+
+static void server_tell(struct server *server, struct net *net)
+{
+    CHECK(server != NULL);
+    pthread_mutex_lock(&server->told_mutex);
+    server->told = net;
+    pthread_mutex_unlock(&server->told_mutex);
+}
+
+static enum sharding server_sharding(const struct config *config)
+{
+    static const char *const names[] = {[SHARDING_NONE] = "none",
+                                        [SHARDING_ALPHABETIC] = "alphabetic",
+                                        [SHARDING_NUMERIC] = "numeric",
+                                        [SHARDING_HASH] = "hash"};
+    const char *wanted = config_text(config, CONFIG_SHARDING_DEFAULT_STRATEGY);
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        if (strcmp(wanted, names[i]) == 0)
+            return (enum sharding)i;
+    UNREACHABLE("checked with the configuration");
+}
+
 static enum status server_open_store(struct server *server, struct error *err)
 {
     const struct config *config = server->config;
@@ -205,6 +281,10 @@ static enum status server_open_store(struct server *server, struct error *err)
     struct store_options options = {
         .kv = server->kv,
         .files = server->files,
+        .seal = server->seal,
+        .s3_cache = server->s3_cache,
+        .sharding = server_sharding(config),
+        .hash_shards = server_number(config, CONFIG_SHARDING_HASH_SHARDS),
         .columnar = server->columnar,
         .durability = strcmp(durability, "sync") == 0    ? KV_SYNC
                       : strcmp(durability, "async") == 0 ? KV_ASYNC
@@ -219,6 +299,8 @@ static enum status server_open_store(struct server *server, struct error *err)
         .stream_eviction_interval_ms = server_number(config, CONFIG_STREAM_EVICTION_INTERVAL_MS),
         .flush_due = server_flush_due,
         .flush_due_context = server,
+        .change_event = server_change_event,
+        .change_event_context = server,
     };
 
     CHECK(server->store == NULL);
@@ -382,6 +464,7 @@ static enum status server_open(struct server *server, struct error *err)
 static void server_close(struct server *server)
 {
     CHECK(server != NULL);
+    server_tell(server, NULL);
     net_close(server->net);
     if (server->jobs != NULL)
         jobs_stop(atomic_exchange(&server->jobs, NULL));
@@ -396,8 +479,11 @@ static void server_close(struct server *server)
         columnar_close(server->columnar);
     if (server->files != NULL)
         files_close(server->files);
+    files_cache_close(server->s3_cache);
+    seal_close(server->seal);
     kv_close(server->kv);
     data_dir_unlock(server->data_lock);
+    (void)pthread_mutex_destroy(&server->told_mutex);
     mem_free(server);
 }
 
@@ -419,6 +505,7 @@ enum status server_start(const struct config *config, struct server **out, struc
     CHECK(config != NULL);
     server->config = config;
     server->data_lock = -1;
+    CHECK(pthread_mutex_init(&server->told_mutex, NULL) == 0);
     id_init(server_number(config, CONFIG_SERVER_NODE_ID));
     enum status status = server_open(server, err);
     if (status != STATUS_OK) {
@@ -427,6 +514,7 @@ enum status server_start(const struct config *config, struct server **out, struc
     }
     server_log_size(server);
     net_serve(server->net, server->session, atomic_load(&server->live));
+    server_tell(server, server->net);
     log_info("serving on %s:%u, %u loops, ready after %lld ms",
              config_text(config, CONFIG_SERVER_HOST), net_port(server->net),
              server_count(config, CONFIG_SERVER_WORKERS, server_cores()),

@@ -13,16 +13,23 @@
 #include "sql/sql.h"
 #include "storage/columnar.h"
 #include "storage/files.h"
+#include "storage/files_cache.h"
 #include "storage/kv.h"
+#include "storage/seal.h"
 #include "store/store.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+
+enum { SERVER_PATH_BYTES = 4200 };
 
 struct server {
     const struct config *config;
     struct net *net;
     struct kv *kv;
     struct files *files;
+    struct files_cache *s3_cache;
+    struct seal *seal;
     struct columnar *columnar;
     struct store *store;
     _Atomic(struct jobs *) jobs; /* the commit thread and statements reach it when it is there */
@@ -31,6 +38,8 @@ struct server {
     struct session_service *session;
     struct worker_pool *workers;
     int data_lock; /* of the data folder */
+    pthread_mutex_t told_mutex;
+    struct net *told; /* who hears of changed users: set while it serves; under told_mutex */
     char public_url[300];
 };
 

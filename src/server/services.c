@@ -60,10 +60,10 @@ static enum status services_backup_contents(void *context, struct str path, stru
                                             struct sql_backup_contents *out, struct error *err)
 {
     struct manifest manifest;
-    enum status status = backup_read_manifest(path, &manifest, err);
+    const struct server *server = context;
+    enum status status = backup_read_manifest(server->store, path, &manifest, err);
     size_t count = 0;
 
-    (void)context;
     CHECK(out != NULL);
     for (const struct manifest_table *table = manifest.tables; table != NULL; table = table->next)
         count++;

@@ -167,6 +167,10 @@ enum ast_statement_kind {
     AST_CREATE_USER,
     AST_ALTER_USER,
     AST_DROP_USER,
+    AST_CREATE_STORAGE,
+    AST_ALTER_STORAGE,
+    AST_DROP_STORAGE,
+    AST_CHECK_STORAGE,
     AST_KILL_JOB,
     AST_KILL_LIVE_QUERY,
     AST_SUBSCRIBE, /* SUBSCRIBE TO … / SUBSCRIBE SELECT … */
@@ -300,6 +304,16 @@ struct ast_user { /* CREATE, ALTER, DROP USER: options password, internal, role,
     uint32_t start;
 };
 
+struct ast_storage { /* CREATE, ALTER, DROP STORAGE, STORAGE CHECK: options storage_type,
+                        storage_name, description, uri, bucket, region, credentials,
+                        shared_tables_template, user_tables_template */
+    struct str id;
+    bool if_not_exists, if_exists, extended;
+    struct ast_option *options;
+    size_t option_count;
+    uint32_t start;
+};
+
 enum ast_show {
     AST_SHOW_NAMESPACES,
     AST_SHOW_TABLES,
@@ -327,6 +341,7 @@ struct ast_statement {
         struct ast_alter_table alter_table;
         struct ast_namespace name_space;
         struct ast_user user;
+        struct ast_storage storage;
         /* inner->text is a part of this text, offsets in inner are relative to inner->text */
         struct {
             bool analyze;

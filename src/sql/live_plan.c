@@ -11,6 +11,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/refs.h"
+#include "catalog/system_tables.h"
 #include "sql/binder.h"
 #include "sql/exec/plan.h"
 #include "value/cast.h"
@@ -21,7 +23,7 @@ struct live_builder {
     const struct view *view;   /* NULL when the table is known */
     const struct table *table; /* rebinding */
     struct live_plan *plan;
-    const struct ast_select *tree;
+    struct ast_select *tree;
     struct expr_scope scope;
 };
 
@@ -34,18 +36,13 @@ static enum status live_refuse(const char *what, struct error *err)
 struct live_plan *live_plan_ref(struct live_plan *plan)
 {
     CHECK(plan != NULL);
-    unsigned before = atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
-    CHECK(before > 0);
+    refs_add(&plan->refs);
     return plan;
 }
 
 void live_plan_unref(struct live_plan *plan)
 {
-    if (plan == NULL)
-        return;
-    unsigned before = atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel);
-    CHECK(before > 0);
-    if (before > 1)
+    if (plan == NULL || !refs_drop(&plan->refs))
         return;
     expr_unref(plan->filter);
     table_unref(plan->table);
@@ -59,7 +56,7 @@ static struct live_plan *live_plan_new(void)
 {
     struct live_plan *plan = mem_zalloc(sizeof(*plan));
 
-    atomic_init(&plan->refs, 1);
+    refs_init(&plan->refs);
     plan->arena = mem_zalloc(sizeof(*plan->arena));
     arena_init(plan->arena, 0);
     plan->snapshot_limit = plan->last_rows = plan->batch_size = plan->from = -1;
@@ -113,14 +110,19 @@ static enum status live_bind_table(struct live_builder *builder, struct error *e
     if (status != STATUS_OK)
         return status;
     if (resolved.table->kind == TABLE_KIND_SYSTEM)
-        return live_refuse("a system table", err);
+        status = live_system_check(builder->engine, builder->caller, resolved.table, err);
+    if (status != STATUS_OK)
+        return status;
     if (resolved.table->kind == TABLE_KIND_USER && !str_equal(resolved.user, builder->caller->user))
         return error_set_at(err, STATUS_PERMISSION_DENIED, name->start,
                             "permission denied: a live query sees one's own rows only");
     plan->table = table_ref(resolved.table);
     plan->user = arena_copy(plan->arena, resolved.user);
     CHECK(plan->table->key_count > 0);
-    return STATUS_OK;
+    if (plan->table->kind != TABLE_KIND_SYSTEM)
+        return STATUS_OK;
+    plan->names_deleted = plan_names_column(builder->tree->where, STR_LIT("deleted_at"));
+    return live_system_name(plan->table, plan->arena, builder->tree, err);
 }
 
 static void live_fill_scope(struct live_builder *builder)
@@ -158,10 +160,12 @@ static struct sql_column live_column(const struct live_builder *builder, uint32_
     bool system = index >= table->schema->column_count;
     bool key = !system && table->schema->columns[index].key_position >= 0;
 
-    CHECK(index < table_column_total(table));
+    /* A system table's rows have their _seq, though it is none of its columns. */
+    CHECK(index < table_column_total(table) || table->kind == TABLE_KIND_SYSTEM);
     return (struct sql_column){
         .name = arena_copy(builder->plan->arena, name),
-        .type = table_column_type(table, index),
+        .type = index < table_column_total(table) ? table_column_type(table, index)
+                                                  : (struct data_type){.kind = VALUE_BIGINT},
         .primary_key = key,
         .not_null = system || key || table->schema->columns[index].not_null,
         .unique = key && table->key_count == 1 && table_is_keyed(table),
@@ -188,6 +192,18 @@ static bool live_has_column(const struct live_plan *plan, uint32_t index)
     return false;
 }
 
+static void live_add_all(struct live_builder *builder)
+{
+    const struct table *table = builder->plan->table;
+    bool system = table->kind == TABLE_KIND_SYSTEM;
+    uint32_t count = system ? system_table_shown(table) : table_column_total(table);
+
+    CHECK(count > 0);
+    for (uint32_t i = 0; i < count; i++)
+        if (!system || !live_system_is_computed(table, table_column_name(table, i)))
+            live_add_column(builder, i, table_column_name(table, i));
+}
+
 static enum status live_add_item(struct live_builder *builder, const struct ast_select_item *item,
                                  struct error *err)
 {
@@ -195,8 +211,7 @@ static enum status live_add_item(struct live_builder *builder, const struct ast_
 
     CHECK(item != NULL);
     if (item->expr == NULL) {
-        for (uint32_t i = 0; i < table_column_total(table); i++)
-            live_add_column(builder, i, table_column_name(table, i));
+        live_add_all(builder);
         return STATUS_OK;
     }
     if (item->expr->kind != AST_COLUMN)
@@ -230,7 +245,7 @@ static enum status live_bind_output(struct live_builder *builder, struct error *
             live_add_column(builder, table->key_columns[i],
                             table_column_name(table, table->key_columns[i]));
     if (!live_has_column(plan, seq))
-        live_add_column(builder, seq, table_column_name(table, seq));
+        live_add_column(builder, seq, STR_LIT("_seq"));
     CHECK(plan->column_count <= most);
     return STATUS_OK;
 }
@@ -281,8 +296,7 @@ static void live_bind_named(struct live_builder *builder)
 
 /* ---- filter and limits ----------------------------------------------------------------------- */
 
-static void live_context(const struct live_plan *plan, struct arena *arena,
-                         struct expr_context *out)
+void live_context(const struct live_plan *plan, struct arena *arena, struct expr_context *out)
 {
     CHECK(arena != NULL);
     *out = (struct expr_context){
@@ -347,8 +361,10 @@ static enum status live_bind(struct live_builder *builder, struct error *err)
         plan_type_literals(builder->tree->where);
     if (status == STATUS_OK && builder->tree->where != NULL)
         status = expr_compile(builder->tree->where, &builder->scope, &boolean, &plan->filter, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        live_choose_route(plan);
         status = live_bind_limit(builder, err);
+    }
     CHECK(status != STATUS_OK || plan->column_count > 0);
     return status;
 }
@@ -451,6 +467,17 @@ static void live_row_column(void *context, size_t index, struct value *out)
 
     CHECK(from->row != NULL);
     row_column(from->row, (uint32_t)index, from->arena, out);
+    if (UNLIKELY(from->row->table->kind == TABLE_KIND_SYSTEM))
+        live_system_show(from->row->table, (uint32_t)index, from->arena, out);
+}
+
+void live_plan_column(const struct live_plan *plan, const struct row *row, uint32_t index,
+                      struct arena *arena, struct value *out)
+{
+    CHECK(row->table->id.value == plan->table->id.value);
+    row_column(row, index, arena, out);
+    if (UNLIKELY(plan->table->kind == TABLE_KIND_SYSTEM))
+        live_system_show(plan->table, index, arena, out);
 }
 
 enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
@@ -461,6 +488,8 @@ enum status live_plan_matches(const struct live_plan *plan, const struct row *ro
 
     CHECK(plan != NULL && row != NULL && row->table->id.value == plan->table->id.value);
     *matches = plan->names_deleted || !row_is_deleted(row->bytes);
+    if (UNLIKELY(plan->table->kind == TABLE_KIND_SYSTEM)) /* its deleted rows are gone for good */
+        *matches = !row_is_deleted(row->bytes) && !live_system_hides(plan, row, arena);
     if (!*matches || plan->filter == NULL)
         return STATUS_OK;
     live_context(plan, arena, &context);

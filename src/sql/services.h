@@ -17,6 +17,7 @@ struct sql_live_entry { /* one subscription, for system.live_queries and refusal
     struct table_id table;
     struct str space, table_name;
     int64_t changes, created_at, last_update, last_ping_at;
+    int64_t lag; /* change messages that its socket has not taken yet, or that are held */
 };
 
 struct sql_backup {

@@ -155,6 +155,12 @@ struct live_plan {
     struct str role;
     uint32_t *named; /* ids of the columns that the text names; `*` names none */
     uint32_t named_count;
+    /* A row matches only if this column has one of these values: what live/ routes changes by.
+     * Id 0 = there is no such condition. */
+    uint32_t route_column;
+    uint64_t *route_hashes; /* live_route_hash of each; none is there twice; none at all = nothing
+                               can match */
+    size_t route_count;
     struct str snapshot_order; /* ORDER BY/LIMIT chosen rows of the snapshot: -1 = none */
     int64_t snapshot_limit;
     int64_t last_rows, batch_size, from; /* of SUBSCRIBE … LAST n OPTIONS (…); -1 = not given */
@@ -171,6 +177,13 @@ enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller 
 enum status sql_live_rebind(struct sql_engine *engine, const struct sql_caller *caller,
                             const struct live_plan *plan, const struct table *table,
                             struct live_plan **out, struct error *err) MUST_CHECK;
+/* Column `index` of a row as the query shows it. */
+void live_plan_column(const struct live_plan *plan, const struct row *row, uint32_t index,
+                      struct arena *arena, struct value *out);
+/* Equal values of a column that can route hash alike, also after the column was widened. */
+uint64_t live_route_hash(const struct value *value);
+/* For EXPLAIN: how changes find the query, its filter, what is sent; lines of text. */
+void live_plan_describe(const struct live_plan *plan, struct buf *out);
 struct live_plan *live_plan_ref(struct live_plan *plan);
 void live_plan_unref(struct live_plan *plan);
 /* Does the row pass the filter? `row` of plan->table (any layout version). Deleted rows pass only

@@ -114,6 +114,14 @@ static const char *transaction_statement_name(enum ast_statement_kind kind)
         return "ALTER USER";
     case AST_DROP_USER:
         return "DROP USER";
+    case AST_CREATE_STORAGE:
+        return "CREATE STORAGE";
+    case AST_ALTER_STORAGE:
+        return "ALTER STORAGE";
+    case AST_DROP_STORAGE:
+        return "DROP STORAGE";
+    case AST_CHECK_STORAGE:
+        return "STORAGE CHECK";
     case AST_KILL_JOB:
     case AST_KILL_LIVE_QUERY:
         return "KILL";

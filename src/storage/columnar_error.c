@@ -64,6 +64,8 @@ static const struct error_pattern error_patterns[] = {
     {"field format: ", STATUS_TYPE_MISMATCH},
     {"alformed JSON", STATUS_TYPE_MISMATCH},
     {"Failed to cast decimal value", STATUS_CONSTRAINT_VIOLATION},
+    {"Could not cast value", STATUS_CONSTRAINT_VIOLATION}, /* to DECIMAL */
+    {"failed: value is out of range!", STATUS_CONSTRAINT_VIOLATION},
     {"value out of range: ", STATUS_CONSTRAINT_VIOLATION},
     {"out of range for the destination type", STATUS_CONSTRAINT_VIOLATION},
 };

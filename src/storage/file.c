@@ -193,6 +193,31 @@ enum status file_put(const char *path, struct str content, const char *shown, st
     return status;
 }
 
+enum status file_read_range(const char *path, const char *shown, uint64_t offset, size_t size,
+                            struct buf *out, struct error *err)
+{
+    enum status status = STATUS_OK;
+    int fd = file_open(path, O_RDONLY, 0);
+
+    CHECK(out != NULL && size > 0);
+    if (fd < 0)
+        return file_error(errno, "read", shown, err);
+    while (size > 0) {
+        ssize_t got = pread(fd, buf_reserve(out, size), size, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            status = file_error(errno, "read", shown, err);
+        if (got <= 0)
+            break;
+        out->size += (size_t)got;
+        offset += (uint64_t)got;
+        size -= (size_t)got;
+    }
+    (void)close(fd);
+    return status;
+}
+
 static enum status file_write_fd(int fd, struct str content, unsigned mode, const char *path,
                                  struct error *err)
 {

@@ -43,7 +43,7 @@ bool files_path_is_valid(struct str path)
 static enum status files_check(const struct files *files, const char *path, struct error *err)
 {
     CHECK(files != NULL && path != NULL);
-    if (files_path_is_valid(str_from_c(path)))
+    if (files->driver->hands_on || files_path_is_valid(str_from_c(path)))
         return STATUS_OK;
     return error_set(err, STATUS_INVALID_INPUT, "not a valid relative path");
 }
@@ -160,6 +160,34 @@ enum status files_local_path(struct files *files, const char *path, char **out, 
     CHECK(out != NULL);
     *out = NULL;
     return status == STATUS_OK ? files->driver->local_path(files, path, out, err) : status;
+}
+
+void files_release(struct files *files, const char *path)
+{
+    CHECK(files != NULL && path != NULL);
+    if (files->driver->release != NULL)
+        files->driver->release(files, path);
+}
+
+enum status files_read(struct files *files, const char *path, uint64_t offset, size_t size,
+                       struct buf *out, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(out != NULL);
+    return status == STATUS_OK ? files->driver->read(files, path, offset, size, out, err) : status;
+}
+
+enum status files_list(struct files *files, const char *folder,
+                       bool (*visit)(void *context, struct str path, uint64_t size), void *context,
+                       struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(visit != NULL && files->driver->list != NULL);
+    if (folder[0] != '\0')
+        status = files_check(files, folder, err);
+    return status == STATUS_OK ? files->driver->list(files, folder, visit, context, err) : status;
 }
 
 enum status files_size(struct files *files, const char *path, uint64_t *size, struct error *err)

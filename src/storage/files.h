@@ -1,5 +1,5 @@
-/* files.h — whole immutable files by relative path under a root: a local folder now, S3 behind the
- * same table of callbacks later.
+/* files.h — whole immutable files by relative path under a root: a local folder, a bucket
+ * (files_s3.h), or several of them behind one router.
  *
  * A file becomes visible under its name only when it is complete and durable: it is written to a
  * temporary path of the local disk (so that DuckDB can write it), then published: fsync of the
@@ -24,6 +24,19 @@ struct files;
 enum status files_open_local(const char *root, struct files **out, struct error *err) MUST_CHECK;
 void files_close(struct files *files);
 
+/* Files of many places: a path that holds "//" is an address, `place//path in it`; any other lies
+ * in `home`. Path parts are never empty, so that the last "//" tells the two apart. */
+struct files_router_options {
+    struct files *home; /* borrowed */
+    /* The files of a place until `release`. Any thread. */
+    enum status (*find)(void *context, struct str place, struct files **out, struct error *err);
+    void (*release)(void *context, struct files *files);
+    void *context;
+};
+struct files *files_open_router(const struct files_router_options *options);
+/* Splits an address; false when `path` is a plain path. */
+bool files_address_split(struct str path, struct str *place, struct str *rest);
+
 /* A local path to write the temporary file of `path` to; folders are made. The same `path` always
  * gives the same temporary path, so that recovery can delete it. `out` is NUL-terminated heap text
  * (mem_free). */
@@ -38,12 +51,23 @@ enum status files_publish(struct files *files, const char *path, struct error *e
  * path; the result is the first that is not OK, told in `err`. */
 enum status files_publish_many(struct files *files, const char *const *paths, size_t count,
                                enum status *statuses, struct error *err) MUST_CHECK;
-/* Deletes the staged file if there is one. */
+/* Deletes the staged file if there is one, and what an upload cut short has left. */
 void files_abandon(struct files *files, const char *path);
 
-/* A local path DuckDB can read for a published file (S3: of the cached copy). mem_free. */
+/* A local path DuckDB can read for a published file (S3: of the cached copy, fetched if need be).
+ * mem_free. It stays readable until files_release, once per files_local_path that gave OK. */
 enum status files_local_path(struct files *files, const char *path, char **out,
                              struct error *err) MUST_CHECK;
+void files_release(struct files *files, const char *path);
+/* Appends up to `size` bytes from `offset`; fewer at the end of the file. Not through the cache.
+ * ABSENT if missing. */
+enum status files_read(struct files *files, const char *path, uint64_t offset, size_t size,
+                       struct buf *out, struct error *err) MUST_CHECK;
+/* Every published file below a folder (empty = all) in no order; stops when `visit` gives false.
+ * Not for routers. */
+enum status files_list(struct files *files, const char *folder,
+                       bool (*visit)(void *context, struct str path, uint64_t size), void *context,
+                       struct error *err) MUST_CHECK;
 enum status files_size(struct files *files, const char *path, uint64_t *size,
                        struct error *err) MUST_CHECK; /* ABSENT if missing */
 /* Deletes the file and folders that became empty; a missing file is no error. */

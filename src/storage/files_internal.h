@@ -1,5 +1,5 @@
-/* files_internal.h — the table of callbacks behind files.h (local now, S3 later) and helpers that
- * the drivers share. Private to storage/files*.c.
+/* files_internal.h — the table of callbacks behind files.h and helpers that the drivers share.
+ * Private to storage/files*.c.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORAGE_FILES_INTERNAL_H
@@ -12,8 +12,9 @@ enum {
     FILES_NAME_MAX = 240, /* room for `.` and `.tmp` within a file name */
 };
 
-/* Paths were checked. */
+/* Paths were checked, but for a driver that hands them on. */
 struct files_driver {
+    bool hands_on;
     void (*close)(struct files *files);
     enum status (*stage)(struct files *files, const char *path, char **out, struct error *err);
     enum status (*staged_path)(struct files *files, const char *path, char **out,
@@ -26,6 +27,12 @@ struct files_driver {
                         enum status *statuses, struct error *err);
     void (*abandon)(struct files *files, const char *path);
     enum status (*local_path)(struct files *files, const char *path, char **out, struct error *err);
+    void (*release)(struct files *files, const char *path);
+    enum status (*read)(struct files *files, const char *path, uint64_t offset, size_t size,
+                        struct buf *out, struct error *err);
+    enum status (*list)(struct files *files, const char *folder,
+                        bool (*visit)(void *context, struct str path, uint64_t size), void *context,
+                        struct error *err); /* may be NULL */
     enum status (*size)(struct files *files, const char *path, uint64_t *size, struct error *err);
     enum status (*remove)(struct files *files, const char *path, struct error *err);
     enum status (*checksum)(struct files *files, const char *path, uint64_t *checksum,
@@ -39,6 +46,10 @@ struct files {
 };
 
 bool files_path_is_valid(struct str path);
+
+/* Appends up to `size` bytes of a local file from `offset`. ABSENT. */
+enum status file_read_range(const char *path, const char *shown, uint64_t offset, size_t size,
+                            struct buf *out, struct error *err) MUST_CHECK;
 
 /* One local file: `.<name>.tmp` beside `path`; mem_free. */
 char *file_temporary_path(const char *path);

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -385,6 +386,100 @@ static enum status local_local_path(struct files *files, const char *path, char 
     return STATUS_OK;
 }
 
+static enum status local_read(struct files *files, const char *path, uint64_t offset, size_t size,
+                              struct buf *out, struct error *err)
+{
+    char *full = local_full(files, path);
+    enum status status = file_read_range(full, path, offset, size, out, err);
+
+    CHECK(full[0] != '\0');
+    mem_free(full);
+    return status;
+}
+
+/* ---- listing --------------------------------------------------------------------------------- */
+
+struct local_list {
+    bool (*visit)(void *context, struct str path, uint64_t size);
+    void *context;
+    struct buf path; /* below the root; a stack of folders instead of recursion */
+    struct map folders;
+};
+
+/* One entry of the folder `path` names; temporary files begin with a dot. */
+static bool local_list_entry(struct local_list *list, int fd, const char *name)
+{
+    size_t size = list->path.size;
+    struct stat info;
+    bool more = true;
+
+    CHECK(name[0] != '\0');
+    if (name[0] == '.' || fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return true;
+    if (size > 0)
+        buf_append_byte(&list->path, '/');
+    buf_append_str(&list->path, str_from_c(name));
+    if (S_ISDIR(info.st_mode))
+        (void)map_put(&list->folders, buf_str(&list->path), list);
+    else if (S_ISREG(info.st_mode))
+        more = list->visit(list->context, buf_str(&list->path), (uint64_t)info.st_size);
+    list->path.size = size;
+    return more;
+}
+
+static enum status local_list_folder(struct local_list *list, struct files *files, bool *more,
+                                     struct error *err)
+{
+    const char *root = local_files(files)->root;
+    char *folder = mem_strdup(buf_str(&list->path)), *full = NULL;
+    DIR *directory;
+    struct dirent *entry;
+
+    full = folder[0] != '\0' ? local_full(files, folder) : mem_strdup(str_from_c(root));
+    directory = opendir(full);
+    mem_free(full);
+    if (directory == NULL) {
+        enum status status = errno == ENOENT ? STATUS_OK : file_error(errno, "list", folder, err);
+        mem_free(folder);
+        return status;
+    }
+    mem_free(folder);
+    CHECK(*more);
+    while (*more && (entry = readdir(directory)) != NULL)
+        *more = local_list_entry(list, dirfd(directory), entry->d_name);
+    (void)closedir(directory);
+    return STATUS_OK;
+}
+
+static enum status local_list(struct files *files, const char *folder,
+                              bool (*visit)(void *context, struct str path, uint64_t size),
+                              void *context, struct error *err)
+{
+    struct local_list list = {.visit = visit, .context = context};
+    enum status status = STATUS_OK;
+    size_t cursor = 0;
+    struct str next;
+    void *value;
+    bool more = true;
+
+    CHECK(visit != NULL);
+    buf_init(&list.path);
+    map_init(&list.folders);
+    buf_append_str(&list.path, str_from_c(folder));
+    do {
+        status = local_list_folder(&list, files, &more, err);
+        cursor = 0;
+        if (status != STATUS_OK || !more || !map_next(&list.folders, &cursor, &next, &value))
+            break;
+        buf_reset(&list.path);
+        buf_append_str(&list.path, next);
+        (void)map_remove(&list.folders, buf_str(&list.path));
+    } while (true);
+    map_clear(&list.folders);
+    buf_clear(&list.path);
+    return status;
+}
+
 static enum status local_size(struct files *files, const char *path, uint64_t *size,
                               struct error *err)
 {
@@ -509,6 +604,8 @@ static const struct files_driver local_driver = {
     .remove_many = local_remove_many,
     .abandon = local_abandon,
     .local_path = local_local_path,
+    .read = local_read,
+    .list = local_list,
     .size = local_size,
     .remove = local_remove,
     .checksum = local_checksum,

@@ -374,6 +374,12 @@ static enum status rocks_get(struct kv *base, struct kv_space *base_space,
     out->pin = pin;
     out->bytes.data = rocksdb_pinnableslice_value(pin, &out->bytes.size);
     CHECK(out->bytes.data != NULL);
+    if (UNLIKELY(out->bytes.size == 0 && (flags & KV_READ_CACHED) != 0)) {
+        /* So RocksDB answers when it would have to open the key's file first: it may be there. */
+        rocksdb_pinnableslice_destroy(pin);
+        *out = (struct kv_value){.pin = NULL};
+        return STATUS_WOULD_BLOCK;
+    }
     return STATUS_OK;
 }
 

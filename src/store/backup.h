@@ -15,7 +15,7 @@ struct manifest;
 
 struct backup_options {
     struct str space;  /* BACKUP: the namespace; RESTORE: the one to make, empty = as it was */
-    struct str target; /* folder, `file://…`; the user's text */
+    struct str target; /* folder, `file://…`, `s3://…`; the user's text */
     struct str job_id;
     struct str version; /* of the server, for the manifest */
     const atomic_bool *cancelled;
@@ -38,7 +38,7 @@ enum status backup_run(struct store *store, const struct backup_options *options
 enum status restore_run(struct store *store, const struct backup_options *options,
                         struct backup_result *result, struct error *err) MUST_CHECK;
 /* The manifest of a backup, without looking at its files; manifest_clear afterwards. */
-enum status backup_read_manifest(struct str target, struct manifest *out,
+enum status backup_read_manifest(struct store *store, struct str target, struct manifest *out,
                                  struct error *err) MUST_CHECK;
 
 #endif

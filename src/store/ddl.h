@@ -5,6 +5,7 @@
 #ifndef STORE_DDL_H
 #define STORE_DDL_H
 
+#include "catalog/storage.h"
 #include "store/store.h"
 
 /* Each checks existence itself under the lock. Errors with the texts of spec §2.4–2.6, 2.15:
@@ -43,6 +44,11 @@ enum status ddl_alter_table(struct store *store, const struct ddl_alter *alter,
 /* Removes the catalogue row and hides the data at once; rows, counters, segment records go in the
  * same batch. The files are listed as pending deletions and deleted by drop_table_files (a job). */
 enum status ddl_drop_table(struct store *store, struct table_id id, struct error *err) MUST_CHECK;
+/* The position of the commit that made the table: no number up to it was ever a row's of this
+ * table. 0 for system tables. */
+enum status ddl_created_position(struct store *store, const struct view *view,
+                                 const struct table *table, int64_t *out,
+                                 struct error *err) MUST_CHECK;
 struct drop_result {
     uint64_t files, bytes, failed;
 };
@@ -88,9 +94,17 @@ enum status ddl_add_namespace(struct ddl *ddl, struct str name, struct str optio
 enum status ddl_set_namespace(struct ddl *ddl, struct str name, struct str options_json, bool merge,
                               struct error *err) MUST_CHECK;
 enum status ddl_remove_namespace(struct ddl *ddl, struct str name, struct error *err) MUST_CHECK;
-/* Take the reference of `user`. */
+/* Take the reference of `user`. STORAGE_NOT_FOUND. */
 enum status ddl_add_user(struct ddl *ddl, struct user *user, struct error *err) MUST_CHECK;
-void ddl_set_user(struct ddl *ddl, struct user *user); /* of ddl_view's catalogue, edited */
+enum status ddl_set_user(struct ddl *ddl, struct user *user, /* of ddl_view's, edited */
+                         struct error *err) MUST_CHECK;
+/* Take the reference of `storage`. `secrets` is the plain text to seal; NULL leaves what is there,
+ * empty = none. ALREADY_EXISTS, STORAGE_NOT_FOUND, CONFLICT with names while it is referenced. */
+enum status ddl_add_storage(struct ddl *ddl, struct storage *storage, const struct str *secrets,
+                            struct error *err) MUST_CHECK;
+enum status ddl_set_storage(struct ddl *ddl, struct storage *storage, const struct str *secrets,
+                            struct error *err) MUST_CHECK;
+enum status ddl_remove_storage(struct ddl *ddl, struct str id, struct error *err) MUST_CHECK;
 
 /* What store_options.change_event is told after the commit, in commit order, by the thread that
  * made the change. Values are whole rows in column order, credentials included: a listener must not
@@ -98,7 +112,7 @@ void ddl_set_user(struct ddl *ddl, struct user *user); /* of ddl_view's catalogu
 enum change_op { CHANGE_INSERT, CHANGE_UPDATE, CHANGE_DELETE };
 struct change_event {
     enum change_op op;
-    const struct table *table; /* system.users, namespaces, tables or table_schemas */
+    const struct table *table; /* system.users, namespaces, storages, tables, table_schemas */
     struct str key;
     const struct value *old_values, *new_values; /* NULL: none, or not known any more */
     struct str sql;   /* empty: not made by one statement of a client, or it holds a secret */

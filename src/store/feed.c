@@ -25,6 +25,7 @@ struct feed {
     uint64_t first_number, next_number;
     size_t bytes, bytes_max;
     int64_t oldest; /* nothing after this position is missing */
+    int64_t newest; /* everything up to here was appended, or had no changes */
     uint64_t wakes; /* calls of feed_wake */
     size_t awake;   /* cursors that are not paused: appending wakes them */
     bool stopped;
@@ -127,7 +128,7 @@ struct feed *feed_new(size_t bytes_max, int64_t position)
     feed->slots = mem_calloc(FEED_SLOTS_MIN, sizeof(struct change_group *));
     feed->slot_count = FEED_SLOTS_MIN;
     feed->bytes_max = bytes_max;
-    feed->oldest = position;
+    feed->oldest = feed->newest = position;
     return feed;
 }
 
@@ -176,7 +177,8 @@ static void feed_grow(struct feed *feed)
 void feed_append(struct feed *feed, struct change_group *group)
 {
     pthread_mutex_lock(&feed->mutex);
-    CHECK(!feed->stopped);
+    CHECK(!feed->stopped && group->last > feed->newest);
+    feed->newest = group->last;
     if (feed->next_number - feed->first_number == feed->slot_count)
         feed_grow(feed);
     feed->next_number++;
@@ -189,6 +191,17 @@ void feed_append(struct feed *feed, struct change_group *group)
     pthread_mutex_unlock(&feed->mutex);
     if (wakes)
         pthread_cond_broadcast(&feed->changed); /* unlocked: who wakes does not wait again */
+}
+
+void feed_pass(struct feed *feed, int64_t position)
+{
+    pthread_mutex_lock(&feed->mutex);
+    CHECK(position >= feed->newest);
+    feed->newest = position;
+    bool wakes = feed->awake > 0;
+    pthread_mutex_unlock(&feed->mutex);
+    if (wakes)
+        pthread_cond_broadcast(&feed->changed);
 }
 
 void feed_stop(struct feed *feed)
@@ -340,4 +353,35 @@ int64_t feed_oldest(struct feed *feed)
     CHECK(oldest >= 0);
     pthread_mutex_unlock(&feed->mutex);
     return oldest;
+}
+
+enum status feed_range(struct feed *feed, int64_t from, int64_t to, struct change_group ***out,
+                       size_t *count)
+{
+    struct change_group **groups = NULL;
+    size_t used = 0;
+
+    CHECK(from <= to && out != NULL);
+    pthread_mutex_lock(&feed->mutex);
+    feed->awake++; /* appending wakes this thread meanwhile */
+    while (feed->newest < to && !feed->stopped)
+        pthread_cond_wait(&feed->changed, &feed->mutex);
+    feed->awake--;
+    enum status status = feed->newest < to     ? STATUS_END
+                         : from < feed->oldest ? STATUS_ABSENT
+                                               : STATUS_OK;
+    uint64_t number = feed_seek(feed, from);
+    if (status == STATUS_OK && number < feed->next_number)
+        groups = mem_calloc(feed->next_number - number, sizeof(struct change_group *));
+    for (; status == STATUS_OK && number < feed->next_number; number++) {
+        struct change_group *group = *feed_slot(feed, number);
+        if (group->first > to)
+            break;
+        CHECK(group->last <= to); /* views end at groups */
+        groups[used++] = change_group_ref(group);
+    }
+    pthread_mutex_unlock(&feed->mutex);
+    *out = groups;
+    *count = used;
+    return status;
 }

@@ -47,5 +47,11 @@ void feed_wake(struct feed *feed);
 void feed_pause(struct feed_cursor *cursor);
 void feed_resume(struct feed_cursor *cursor);
 int64_t feed_oldest(struct feed *feed); /* smallest position from which nothing is missing */
+/* For a reader that wants the past once: the groups with changes in (from, to], in order, each with
+ * a reference, in an array that the caller frees (NULL if there is none). `to` is the position of a
+ * view; waits the moment until the groups it shows are in the ring. ABSENT when the ring does not
+ * reach back to `from`, END when the store stops. Any thread. */
+enum status feed_range(struct feed *feed, int64_t from, int64_t to, struct change_group ***out,
+                       size_t *count) MUST_CHECK;
 
 #endif

@@ -13,6 +13,8 @@ void feed_free(struct feed *feed); /* NULL is fine; nobody follows any more */
 struct change_group *change_group_new(const struct change *changes, size_t count, int64_t first,
                                       int64_t last);
 void feed_append(struct feed *feed, struct change_group *group); /* takes the reference */
+/* Everything up to `position` is visible; what came after the last group changed no row. */
+void feed_pass(struct feed *feed, int64_t position);
 /* Readers get END after what is left. */
 void feed_stop(struct feed *feed);
 size_t feed_bytes(struct feed *feed);

@@ -12,15 +12,19 @@
 #include "base/check.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "catalog/storage.h"
 #include "value/datetime.h"
 
 #include <pthread.h>
 
-#define PATH_USER_TEMPLATE "{namespace}/users/{tableName}/{shard}/{userId}"
-#define PATH_SHARED_TEMPLATE "{namespace}/shared/{tableName}"
-
 /* ---- folders
  * -------------------------------------------------------------------------------------- */
+
+/* Whose folder it is. */
+struct path_owner {
+    const struct table *table;
+    struct str user, shard;
+};
 
 enum path_variable { PATH_NAMESPACE, PATH_TABLE, PATH_USER, PATH_SHARD, PATH_UNKNOWN };
 
@@ -42,9 +46,10 @@ static enum path_variable path_variable_parse(struct str name)
     return PATH_UNKNOWN;
 }
 
-static enum status path_put_variable(const struct table *table, struct str user, struct str name,
+static enum status path_put_variable(const struct path_owner *owner, struct str name,
                                      struct buf *out, struct error *err)
 {
+    const struct table *table = owner->table;
     enum path_variable variable = path_variable_parse(name);
     struct str value = STR_EMPTY;
 
@@ -52,12 +57,14 @@ static enum status path_put_variable(const struct table *table, struct str user,
     if (variable == PATH_UNKNOWN || (variable == PATH_USER && table->kind != TABLE_KIND_USER))
         return error_set(err, STATUS_INVALID_OPERATION, "unknown path variable \"%.*s\"",
                          STR_ARG(name));
-    if (variable == PATH_SHARD)
+    if (variable == PATH_SHARD) {
+        buf_append_str(out, owner->shard);
         return STATUS_OK;
+    }
     if (variable == PATH_NAMESPACE)
         value = table->space;
     else
-        value = variable == PATH_TABLE ? table->name : user;
+        value = variable == PATH_TABLE ? table->name : owner->user;
     if (value.size == 0 || memchr(value.data, '/', value.size) != NULL ||
         memchr(value.data, '\0', value.size) != NULL || str_equal(value, STR_LIT(".")) ||
         str_equal(value, STR_LIT("..")))
@@ -68,7 +75,7 @@ static enum status path_put_variable(const struct table *table, struct str user,
 }
 
 /* One component of the template; a variable is `{name}` or `${name}`. */
-static enum status path_put_component(const struct table *table, struct str user, struct str text,
+static enum status path_put_component(const struct path_owner *owner, struct str text,
                                       struct buf *out, struct error *err)
 {
     for (size_t i = 0; i < text.size; i++) {
@@ -84,8 +91,7 @@ static enum status path_put_component(const struct table *table, struct str user
         size_t size = str_find(str_from(text.data + start, text.size - start), STR_LIT("}"));
         if (size == SIZE_MAX)
             return error_set(err, STATUS_INVALID_OPERATION, "unbalanced brace in a path template");
-        enum status status =
-            path_put_variable(table, user, str_from(text.data + start, size), out, err);
+        enum status status = path_put_variable(owner, str_from(text.data + start, size), out, err);
         if (status != STATUS_OK)
             return status;
         i = start + size;
@@ -94,16 +100,17 @@ static enum status path_put_component(const struct table *table, struct str user
     return STATUS_OK;
 }
 
-enum status path_folder(const struct table *table, struct str user, struct buf *out,
-                        struct error *err)
+enum status path_folder(const struct table *table, const struct path_template *template,
+                        struct str user, struct buf *out, struct error *err)
 {
-    struct str rest = table->location;
+    const struct path_owner owner = {.table = table, .user = user, .shard = template->shard};
+    struct str rest = template->text;
     size_t start = out->size;
 
     CHECK(table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED);
     if (rest.size == 0)
-        rest = table->kind == TABLE_KIND_USER ? STR_LIT(PATH_USER_TEMPLATE)
-                                              : STR_LIT(PATH_SHARED_TEMPLATE);
+        rest = table->kind == TABLE_KIND_USER ? STR_LIT(STORAGE_USER_TEMPLATE)
+                                              : STR_LIT(STORAGE_SHARED_TEMPLATE);
     while (rest.size > 0) {
         size_t end = str_find(rest, STR_LIT("/"));
         struct str part = str_from(rest.data, end == SIZE_MAX ? rest.size : end);
@@ -112,7 +119,7 @@ enum status path_folder(const struct table *table, struct str user, struct buf *
         if (before > start)
             buf_append_byte(out, '/');
         size_t first = out->size;
-        enum status status = path_put_component(table, user, part, out, err);
+        enum status status = path_put_component(&owner, part, out, err);
         if (status != STATUS_OK)
             return status;
         struct str made = str_from(out->data + first, out->size - first);

@@ -9,11 +9,15 @@
 #include "base/buf.h"
 #include "catalog/catalog.h"
 
+struct path_template {
+    struct str text;  /* empty = the default of the table's kind */
+    struct str shard; /* what {shard} stands for; empty: its component is left out */
+};
 /* Appends the folder of an instance relative to its storage, without slash at the end. One pass of
  * substitution, then checks. INVALID_OPERATION names the variable that is unknown or whose value
  * cannot be part of a path. */
-enum status path_folder(const struct table *table, struct str user, struct buf *out,
-                        struct error *err) MUST_CHECK;
+enum status path_folder(const struct table *table, const struct path_template *template,
+                        struct str user, struct buf *out, struct error *err) MUST_CHECK;
 /* Appends `2025-10-14T16-48-54.parquet` or, with attempt > 0, `2025-10-14T16-48-54-001.parquet`. */
 void path_file_name(int64_t now_us, unsigned attempt, struct buf *out);
 

@@ -26,17 +26,18 @@ enum { RECOVERY_FILES_MAX = 128 }; /* deleted together */
 
 struct recovery_file {
     struct recovery_file *next;
-    int64_t position;
+    int64_t position; /* 0 = nobody reads it */
+    bool abandon;     /* it may be staged or half uploaded */
     char *path;
 };
 
 struct recovery {
     struct store *store;
     pthread_t thread;
-    pthread_mutex_t mutex; /* guards `files`, `stopping` */
+    pthread_mutex_t mutex; /* guards `files` */
     pthread_cond_t wake;
     struct recovery_file *files;
-    bool stopping;
+    atomic_bool stopping;
     atomic_uint waiting; /* number of files; read without the mutex */
 };
 
@@ -58,7 +59,7 @@ static struct recovery_file *recovery_take_due(struct recovery *recovery)
 
     while (*link != NULL) {
         struct recovery_file *file = *link;
-        CHECK(file->position > 0);
+        CHECK(file->position >= 0);
         if (file->position > oldest) {
             link = &file->next;
             continue;
@@ -69,6 +70,32 @@ static struct recovery_file *recovery_take_due(struct recovery *recovery)
         atomic_fetch_sub(&recovery->waiting, 1);
     }
     return due;
+}
+
+static bool recovery_is_elsewhere(const char *path)
+{
+    struct str place, rest;
+
+    CHECK(path != NULL);
+    return files_address_split(str_from_c(path), &place, &rest);
+}
+
+/* One file of another storage. Such a storage may not answer: it must not keep the server from
+ * stopping. */
+static void recovery_delete_elsewhere(struct store *store, const struct recovery_file *file,
+                                      struct kv_batch *batch)
+{
+    struct error err;
+
+    CHECK(recovery_is_elsewhere(file->path));
+    if (atomic_load(&store->recovery->stopping))
+        return;
+    if (file->abandon)
+        files_abandon(store->files, file->path);
+    if (files_delete(store->files, file->path, &err) == STATUS_OK)
+        pending_remove(batch, store, str_from_c(file->path));
+    else
+        log_warn("file %s stays until the next start: %s", file->path, err.message);
 }
 
 /* Deletes the files; the records of those that are gone are removed in `batch`. */
@@ -82,8 +109,12 @@ static void recovery_delete_files(struct store *store, const struct recovery_fil
     CHECK(due != NULL);
     while (due != NULL) {
         size_t count = 0;
-        for (; due != NULL && count < RECOVERY_FILES_MAX; due = due->next)
-            paths[count++] = due->path;
+        for (; due != NULL && count < RECOVERY_FILES_MAX; due = due->next) {
+            if (recovery_is_elsewhere(due->path))
+                recovery_delete_elsewhere(store, due, batch);
+            else
+                paths[count++] = due->path;
+        }
         if (files_delete_many(store->files, paths, count, statuses, &err) != STATUS_OK)
             log_warn("replaced files stay until the next start: %s", err.message);
         for (size_t i = 0; i < count; i++)
@@ -127,7 +158,7 @@ static void *recovery_main(void *argument)
     while (!stopping) {
         pthread_mutex_lock(&recovery->mutex);
         struct recovery_file *due = recovery_take_due(recovery);
-        stopping = recovery->stopping;
+        stopping = atomic_load(&recovery->stopping);
         if (due == NULL && !stopping)
             pthread_cond_wait(&recovery->wake, &recovery->mutex);
         pthread_mutex_unlock(&recovery->mutex);
@@ -149,13 +180,14 @@ void recovery_view_released(struct store *store)
     pthread_mutex_unlock(&recovery->mutex);
 }
 
-void recovery_delete_later(struct store *store, struct str path, int64_t position)
+static void recovery_queue(struct recovery *recovery, struct str path, int64_t position,
+                           bool abandon)
 {
-    struct recovery *recovery = store->recovery;
     struct recovery_file *file = mem_zalloc(sizeof(*file));
 
-    CHECK(recovery != NULL && position > 0 && path.size > 0);
+    CHECK(recovery != NULL && path.size > 0);
     file->position = position;
+    file->abandon = abandon;
     file->path = mem_strdup(path);
     pthread_mutex_lock(&recovery->mutex);
     file->next = recovery->files;
@@ -165,18 +197,31 @@ void recovery_delete_later(struct store *store, struct str path, int64_t positio
     pthread_mutex_unlock(&recovery->mutex);
 }
 
+void recovery_delete_later(struct store *store, struct str path, int64_t position)
+{
+    CHECK(position > 0);
+    recovery_queue(store->recovery, path, position, false);
+}
+
 /* ---- start and stop
  * ------------------------------------------------------------------------------- */
 
 /* Deletes the file of one record and, when that worked, the record. Those of dropped tables too:
- * the last run may have ended before their job was written down. */
+ * the last run may have ended before their job was written down. What lies on another storage goes
+ * in the background, because that storage may not answer. */
 static enum status recovery_run_record(struct store *store, struct str key, struct str value,
                                        struct kv_batch *batch, struct error *err)
 {
+    struct str place, rest;
+
     if (value.size != 1 + sizeof(uint64_t) ||
         (value.data[0] != PENDING_WRITE && value.data[0] != PENDING_DELETE))
         return error_set(err, STATUS_CORRUPT, "pending record of \"%.*s\" makes no sense",
                          STR_ARG(key));
+    if (files_address_split(key, &place, &rest)) {
+        recovery_queue(store->recovery, key, 0, value.data[0] == PENDING_WRITE);
+        return STATUS_OK;
+    }
     char *path = mem_strdup(key);
     if (value.data[0] == PENDING_WRITE)
         files_abandon(store->files, path);
@@ -220,19 +265,18 @@ static enum status recovery_run_all(struct store *store, struct error *err)
 enum status recovery_run(struct store *store, struct error *err)
 {
     enum { RECOVERY_STACK_BYTES = 1 << 20 };
-    enum status status = recovery_run_all(store, err);
+    struct recovery *recovery = mem_zalloc(sizeof(*recovery));
 
     CHECK(store->recovery == NULL);
-    if (status != STATUS_OK)
-        return status;
-    struct recovery *recovery = mem_zalloc(sizeof(*recovery));
     recovery->store = store;
     CHECK(pthread_mutex_init(&recovery->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&recovery->wake, NULL) == 0);
     store->recovery = recovery;
     store->path_names = path_names_new();
+    enum status status = recovery_run_all(store, err);
+    /* Started in any case: recovery_stop joins it. */
     thread_start(&recovery->thread, "files", RECOVERY_STACK_BYTES, recovery_main, recovery);
-    return STATUS_OK;
+    return status;
 }
 
 void recovery_stop(struct store *store)
@@ -242,7 +286,7 @@ void recovery_stop(struct store *store)
     if (recovery == NULL)
         return;
     pthread_mutex_lock(&recovery->mutex);
-    recovery->stopping = true;
+    atomic_store(&recovery->stopping, true);
     pthread_cond_signal(&recovery->wake);
     pthread_mutex_unlock(&recovery->mutex);
     CHECK(pthread_join(recovery->thread, NULL) == 0);

@@ -118,6 +118,7 @@ struct row_block_reading {
     const struct table_schema *schema; /* of the file */
     const struct segment *segment;
     struct parquet_reader *reader;
+    const char *pinned;    /* the file in use; NULL = none */
     uint32_t *fields;      /* column ids, then the system columns' */
     uint32_t *key_columns; /* indices into schema->columns */
     struct value *values;
@@ -240,6 +241,7 @@ static enum status row_block_load_open(struct store *store, struct row_block_rea
     enum status status = files_local_path(store->files, path.data, &local, err);
     if (status != STATUS_OK)
         return status;
+    reading->pinned = path.data;
     struct parquet_read_options options = {
         .path = local,
         .field_ids = reading->fields,
@@ -281,6 +283,8 @@ enum status row_block_load(struct store *store, const struct table *table,
         *out = row_block_builder_finish(&reading.builder, segment->id, group);
     if (reading.reader != NULL)
         parquet_reader_close(reading.reader);
+    if (reading.pinned != NULL)
+        files_release(store->files, reading.pinned);
     row_block_builder_clear(&reading.builder);
     buf_clear(&reading.bytes);
     buf_clear(&reading.key);

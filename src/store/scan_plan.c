@@ -115,6 +115,7 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
 {
     out->paths = arena_array(options->arena, list->count + 1, sizeof(struct str));
     out->versions = arena_array(options->arena, list->count + 1, sizeof(*out->versions));
+    out->pinned = arena_array(options->arena, list->count + 1, sizeof(struct str));
     for (uint32_t i = 0; i < list->count; i++) {
         const struct segment *segment = list->segments[i];
         char *local = NULL;
@@ -125,6 +126,7 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
         if (status != STATUS_OK)
             return cold_translate(status, options->table, err);
         out->versions[out->count] = segment->schema_version;
+        out->pinned[out->count] = path;
         out->paths[out->count++] = arena_copy(options->arena, str_from_c(local));
         mem_free(local);
         out->rows += segment->rows;
@@ -132,6 +134,14 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
     }
     CHECK(out->count <= list->count);
     return STATUS_OK;
+}
+
+void scan_cold_files_release(struct store *store, struct cold_files *files)
+{
+    CHECK(files->count == 0 || files->pinned != NULL);
+    for (size_t i = 0; i < files->count; i++)
+        files_release(store->files, files->pinned[i].data);
+    files->count = 0;
 }
 
 enum status scan_cold_files(struct store *store, const struct scan_options *options,
@@ -157,8 +167,9 @@ enum status scan_cold_files(struct store *store, const struct scan_options *opti
 /* ---- counting
  * ------------------------------------------------------------------------------------- */
 
+/* `*deleted`: some of the cold rows are deleted ones that do not count. */
 static enum status scan_count_cold(struct store *store, const struct scan_options *options,
-                                   int64_t *out, struct error *err)
+                                   int64_t *out, bool *deleted, struct error *err)
 {
     struct segment_list *list = NULL;
     enum status status = scan_plan_list(store, options, &list, err);
@@ -168,7 +179,9 @@ static enum status scan_count_cold(struct store *store, const struct scan_option
     for (uint32_t i = 0; i < list->count; i++) {
         const struct segment *segment = list->segments[i];
         CHECK(segment->deleted_rows <= segment->rows);
-        *out += (int64_t)(segment->rows - (options->with_deleted ? 0 : segment->deleted_rows));
+        uint64_t left_out = options->with_deleted ? 0 : segment->deleted_rows;
+        *out += (int64_t)(segment->rows - left_out);
+        *deleted = *deleted || left_out > 0;
     }
     segment_list_unref(list);
     return STATUS_OK;
@@ -181,13 +194,14 @@ enum status scan_count(struct store *store, const struct scan_options *options, 
     struct scan_options hot = *options;
     struct scan *scan = NULL;
     struct row row;
+    bool deleted = false;
 
     CHECK(options->range.lower.size == 0 && options->range.upper.size == 0);
     CHECK(options->seq_after < 0 && options->arena != NULL);
     *out = 0;
     if (kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED)
         return STATUS_ABSENT;
-    enum status status = scan_count_cold(store, options, out, err);
+    enum status status = scan_count_cold(store, options, out, &deleted, err);
     if (status != STATUS_OK)
         return status;
     hot.hot_only = true;
@@ -197,8 +211,10 @@ enum status scan_count(struct store *store, const struct scan_options *options, 
         status = scan_next(scan, &row, err);
         if (status != STATUS_OK)
             break;
-        if ((row_header_get(row.bytes).flags & ROW_SHADOW) != 0)
+        bool shadow = (row_header_get(row.bytes).flags & ROW_SHADOW) != 0;
+        if (shadow && deleted) /* was the cold row counted? only its file tells */
             status = STATUS_ABSENT;
+        *out -= shadow ? 1 : 0; /* COLD_UNIQUE: it hides exactly one */
         *out += options->with_deleted || !row_is_deleted(row.bytes) ? 1 : 0;
     }
     scan_close(scan);

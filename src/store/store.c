@@ -17,6 +17,7 @@
 #include "store/ddl.h"
 #include "store/feed_internal.h"
 #include "store/row_cache.h"
+#include "store/storages.h"
 #include "store/store_internal.h"
 #include "store/stream.h"
 #include "value/key.h"
@@ -100,8 +101,9 @@ static enum status store_open_pipeline(struct store *store, struct catalog *cata
         return status;
     }
     store->recovered_position = place.position;
+    /* One more, so that a number that was given out before a crash is never the first view's. */
     store->start_position =
-        place.seq_reserved > place.position ? place.seq_reserved : place.position;
+        place.seq_reserved > place.position ? place.seq_reserved + 1 : place.position;
     if (place.id_reserved_ms > 0)
         id_floor(place.id_reserved_ms);
     /* Snowflakes leave room for 4 million segments per millisecond and never come again. */
@@ -115,35 +117,21 @@ static enum status store_open_pipeline(struct store *store, struct catalog *cata
 /* ---- first start ------------------------------------------------------------------------------
  */
 
-static enum status store_first_storage(struct store *store, struct error *err)
+/* What is missing of storage `local` and namespace `default`. */
+static enum status store_first_build(void *context, struct ddl *ddl, struct error *err)
 {
-    struct view *view = view_acquire(store);
-    const struct table *table = system_table(view_catalog(view), SYSTEM_TABLE_STORAGES);
-    struct value now = value_integer(VALUE_TIMESTAMP, clock_now_us());
-    struct arena arena;
-    struct row_op op;
+    const struct catalog *catalog = view_catalog(ddl_view(ddl));
+    enum status status = STATUS_OK;
 
-    arena_init(&arena, 0);
-    struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
-    struct value values[] = {
-        value_text(VALUE_TEXT, STR_LIT("local")),
-        value_text(VALUE_TEXT, STR_LIT("Local filesystem")),
-        value_text(VALUE_TEXT, STR_LIT("filesystem")),
-        value_null(VALUE_TEXT),
-        value_text(VALUE_TEXT, STR_EMPTY),
-        value_null(VALUE_TEXT),
-        value_null(VALUE_JSON),
-        value_text(VALUE_TEXT, STR_LIT("{namespace}/shared/{tableName}")),
-        value_text(VALUE_TEXT, STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}")),
-        value_integer(VALUE_BIGINT, 0),
-        now,
-        now,
-    };
-    CHECK(table->schema->column_count == ARRAY_COUNT(values));
-    commit_put_system(&request, &op, table, values);
-    enum status status = commit_submit_wait(store, &request, err);
-    view_release(view);
-    arena_clear(&arena);
+    CHECK(context == NULL);
+    if (catalog_find_storage(catalog, STR_LIT(STORAGE_LOCAL)) == NULL) {
+        struct storage *storage = storage_new();
+        storage->id = STR_LIT(STORAGE_LOCAL);
+        storage->name = STR_LIT("Local filesystem");
+        status = ddl_add_storage(ddl, storage, NULL, err);
+    }
+    if (status == STATUS_OK && catalog_find_namespace(catalog, STR_LIT("default")) == NULL)
+        status = ddl_add_namespace(ddl, STR_LIT("default"), STR_EMPTY, err);
     return status;
 }
 
@@ -159,40 +147,15 @@ static enum status store_first_user(struct store *store, struct error *err)
     return ddl_put_user(store, user, true, err);
 }
 
-/* OK and whether the storage `local` has its row. */
-static enum status store_has_local(struct store *store, const struct catalog *catalog, bool *found,
-                                   struct error *err)
-{
-    const struct table *storages = system_table(catalog, SYSTEM_TABLE_STORAGES);
-    struct value id = value_text(VALUE_TEXT, STR_LIT("local"));
-    struct kv_value value;
-    struct buf key;
-
-    CHECK(storages->rows != NULL);
-    buf_init(&key);
-    enum status status = key_encode(&id, 1, &key, err);
-    if (status == STATUS_OK)
-        status = kv_get(store->kv, storages->rows, NULL, buf_str(&key), 0, &value, err);
-    buf_clear(&key);
-    *found = status == STATUS_OK;
-    if (status == STATUS_OK)
-        kv_value_release(store->kv, &value);
-    return status == STATUS_ABSENT ? STATUS_OK : status;
-}
-
 /* Each part is checked on its own, so that a first start cut short is completed by the second. */
 static enum status store_first_start(struct store *store, struct error *err)
 {
     struct view *view = view_acquire(store);
     const struct catalog *catalog = view_catalog(view);
-    bool created, found = false;
-    enum status status = store_has_local(store, catalog, &found, err);
+    struct ddl_statement statement = {.now_us = clock_now_us(), .build = store_first_build};
+    enum status status = ddl_run(store, &statement, err);
 
     CHECK(catalog != NULL);
-    if (status == STATUS_OK && !found)
-        status = store_first_storage(store, err);
-    if (status == STATUS_OK && catalog_find_namespace(catalog, STR_LIT("default")) == NULL)
-        status = ddl_create_namespace(store, STR_LIT("default"), STR_EMPTY, &created, err);
     if (status == STATUS_OK && catalog_find_user(catalog, STR_LIT("root")) == NULL)
         status = store_first_user(store, err);
     view_release(view);
@@ -210,7 +173,6 @@ static struct store *store_new(const struct store_options *options)
     CHECK(options->kv != NULL);
     store->options = *options;
     store->kv = options->kv;
-    store->files = options->files;
     store->columnar = options->columnar;
     CHECK(pthread_mutex_init(&store->view_mutex, NULL) == 0);
     CHECK(pthread_condattr_init(&attributes) == 0);
@@ -221,6 +183,9 @@ static struct store *store_new(const struct store_options *options)
     CHECK(pthread_mutex_init(&store->alter_mutex, NULL) == 0);
     CHECK(pthread_cond_init(&store->alter_unlocked, NULL) == 0);
     map_init(&store->dropping);
+    store->storages = storages_new(store);
+    if (options->files != NULL)
+        store->files = storages_files(store->storages);
     store->segment_cache = segment_cache_new(STORE_SEGMENT_CACHE_BYTES);
     store->row_cache = row_cache_new(options->row_cache_bytes);
     store->streams = streams_new();
@@ -238,6 +203,7 @@ static void store_free(struct store *store)
     commit_free(store->pipeline);
     streams_free(store->streams);
     row_cache_free(store->row_cache);
+    storages_free(store->storages);
     segment_cache_free(store->segment_cache);
     CHECK(store->view_oldest == NULL);
     CHECK(store->altering == NULL);

@@ -25,10 +25,19 @@ struct store;
 struct view;
 
 struct change_event;
+struct files_cache;
+struct seal;
+
+/* What `{shard}` in a path template stands for (spec §4.5). */
+enum sharding { SHARDING_NONE, SHARDING_ALPHABETIC, SHARDING_NUMERIC, SHARDING_HASH };
 
 struct store_options {
-    struct kv *kv;             /* borrowed; outlives the store */
-    struct files *files;       /* borrowed: root of storage `local`; NULL = nothing is flushed */
+    struct kv *kv;       /* borrowed; outlives the store */
+    struct files *files; /* borrowed: default folder of `local`; NULL = nothing is flushed */
+    struct files_cache *s3_cache; /* borrowed: copies of files of s3 storages; NULL = none */
+    const struct seal *seal;      /* borrowed: for credentials of storages; NULL = none are taken */
+    enum sharding sharding;
+    uint32_t hash_shards;      /* SHARDING_HASH: of how many */
     struct columnar *columnar; /* borrowed */
     enum kv_durability durability;
     size_t row_cache_bytes;
@@ -133,20 +142,23 @@ enum status scan_estimate(struct store *store, const struct scan_options *option
 /* Cold files of an instance that may hold rows of the range, newest first, for DuckDB to read
  * directly
  * (`paths` are local, in the arena), and whether any hot row shadows a cold one. Files stay
- * readable while the view is held. */
+ * readable while the view is held and until scan_cold_files_release, which is due even when this
+ * failed. */
 struct cold_files {
     struct str *paths;
     uint32_t *versions; /* schema version of each */
+    struct str *pinned; /* what release gives back */
     size_t count;
     uint64_t rows, deleted_rows;
     bool has_shadows;
 };
 enum status scan_cold_files(struct store *store, const struct scan_options *options,
                             struct cold_files *out, struct error *err) MUST_CHECK;
+void scan_cold_files_release(struct store *store, struct cold_files *files);
 
 /* How many rows a whole instance shows at the view, from the records of its segments and a pass
  * over its hot rows, without reading a file. ABSENT: only a scan tells, because hot rows hide cold
- * ones. Range and seq_after of `options` must be open. */
+ * ones and some of the cold ones are deleted. Range and seq_after of `options` must be open. */
 enum status scan_count(struct store *store, const struct scan_options *options, int64_t *out,
                        struct error *err) MUST_CHECK;
 

@@ -17,6 +17,7 @@
 struct commit_pipeline; /* commit.c */
 struct row_cache;       /* row_cache.h; store_open makes it with row_cache_new(row_cache_bytes) */
 struct recovery;        /* recovery.c: files that wait to be deleted */
+struct storages;        /* storages.h */
 struct path_names;      /* path.h: file names given out */
 struct changes;         /* transaction/changes.h */
 
@@ -41,7 +42,8 @@ struct view {
 struct store {
     struct store_options options;
     struct kv *kv;
-    struct files *files;
+    struct files *files; /* of all storages: `storages` */
+    struct storages *storages;
     struct columnar *columnar;
     struct store_spaces spaces;
     pthread_mutex_t view_mutex; /* guards `view`, `view_oldest` and the list of views */

@@ -154,15 +154,16 @@ static enum status number_apply(enum number_operator op, const struct value *a,
                                 const struct value *b, struct value *out, struct error *err)
 {
     static const char symbols[] = "+-*/%";
-    enum value_type type;
+    enum value_type type = VALUE_NULL;
 
     CHECK(a != NULL && b != NULL && out != NULL);
+    bool is_null = a->is_null || b->is_null; /* a NULL may have come without its type */
     bool is_defined = value_arithmetic_type(a->type, b->type, &type) &&
                       (op != NUMBER_MOD || (type != VALUE_FLOAT && type != VALUE_DOUBLE));
-    if (!is_defined)
+    if (!is_defined && !is_null)
         return error_set(err, STATUS_TYPE_MISMATCH, "operator does not exist: %s %c %s",
                          value_type_name(a->type), symbols[op], value_type_name(b->type));
-    if (a->is_null || b->is_null) {
+    if (is_null) {
         *out = value_null(type);
         return STATUS_OK;
     }

@@ -241,3 +241,25 @@ void value_format(const struct value *value, struct buf *out)
     }
     UNREACHABLE("a value of no type is always NULL");
 }
+
+/* ---- escapes ------------------------------------------------------------------------------------
+ */
+
+char text_simple_escape(char c)
+{
+    CHECK_SLOW(c != '\0');
+    switch (c) {
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    default:
+        return c;
+    }
+}

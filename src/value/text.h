@@ -30,6 +30,10 @@ enum status data_type_parse(struct str name, const int64_t *modifiers, size_t mo
 void data_type_format(const struct data_type *type, struct buf *out);
 bool data_type_is_same(const struct data_type *a, const struct data_type *b);
 
+/* What `\c` means in strings of SQL (E'…') and of JSON: \n is a new line …, others are themselves.
+ */
+char text_simple_escape(char c);
+
 /* True when `text` is one valid JSON value (RFC 8259), depth ≤ 200. */
 bool json_is_valid(struct str text);
 

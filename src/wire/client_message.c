@@ -153,9 +153,11 @@ static enum status client_message_type(const struct json *json, enum wire_type *
     enum status status;
 
     CHECK(type != NULL);
-    *type = WIRE_SUBSCRIBE;
-    if (json_get_present(json, "type") == NULL && json_get_present(json, "subscriptions") != NULL)
+    *type = WIRE_PING; /* a failure is not one of subscribing */
+    if (json_get_present(json, "type") == NULL && json_get_present(json, "subscriptions") != NULL) {
+        *type = WIRE_SUBSCRIBE;
         return STATUS_OK;
+    }
     status = wire_need_string(json, "type", &name, err);
     if (status != STATUS_OK)
         return status;

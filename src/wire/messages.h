@@ -14,6 +14,7 @@
 #include "value/value.h"
 #include "wire/column.h"
 #include "wire/json_parse.h"
+#include "wire/ws_frame.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,11 +45,6 @@ enum wire_type {
 };
 
 const char *wire_type_name(enum wire_type type); /* "auth_success" */
-
-/* What applies to all frames after authentication. All false = JSON, not compressed. */
-struct wire_protocol {
-    bool msgpack, gzip;
-};
 
 /* --- client → server ------------------------------------------------------------------------- */
 

@@ -6,6 +6,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "wire/gzip.h"
+#include "wire/msgpack.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -16,6 +18,8 @@ enum {
     WS_SIZE_64 = 127,
     WS_CONTROL_MAX = 125,
     WS_CLOSE_REASON_MAX = WS_CONTROL_MAX - 2,
+    WS_GZIP_MIN = 512,
+    WS_FORMS = 3, /* gzip, msgpack, both */
 };
 
 size_t ws_frame_header(enum ws_opcode opcode, size_t payload_size, uint8_t out[WS_FRAME_HEADER_MAX])
@@ -62,6 +66,8 @@ struct wire_message {
     _Atomic uint32_t references;
     uint32_t header_size;
     size_t frame_size;
+    /* Referenced, but for the message itself: then that is the form. */
+    struct wire_message *_Atomic forms[WS_FORMS];
     char frame[];
 };
 
@@ -73,6 +79,8 @@ struct wire_message *wire_message_new(enum ws_opcode opcode, struct str payload)
 
     CHECK(payload.data != NULL || payload.size == 0);
     atomic_init(&message->references, 1);
+    for (size_t i = 0; i < WS_FORMS; i++)
+        atomic_init(&message->forms[i], NULL);
     message->header_size = (uint32_t)header_size;
     message->frame_size = header_size + payload.size;
     memcpy(message->frame, header, header_size);
@@ -100,8 +108,58 @@ void wire_message_unref(struct wire_message *message)
         return;
     uint32_t before = atomic_fetch_sub_explicit(&message->references, 1, memory_order_acq_rel);
     CHECK(before > 0);
-    if (before == 1)
-        mem_free(message);
+    if (before > 1)
+        return;
+    for (size_t i = 0; i < WS_FORMS; i++) {
+        struct wire_message *form = atomic_load_explicit(&message->forms[i], memory_order_relaxed);
+        if (form != message)
+            wire_message_unref(form); /* which has no forms of its own */
+    }
+    mem_free(message);
+}
+
+/* The message itself where no other form is worth while. */
+static struct wire_message *wire_message_make_form(struct wire_message *message,
+                                                   struct wire_protocol protocol)
+{
+    struct wire_message *form = message;
+    struct str payload = wire_message_payload(message);
+    struct buf packed, zipped;
+
+    buf_init(&packed);
+    buf_init(&zipped);
+    if (protocol.msgpack) {
+        CHECK(msgpack_from_json(payload, &packed, NULL) == STATUS_OK); /* our own text */
+        payload = buf_str(&packed);
+    }
+    if (protocol.gzip && payload.size >= WS_GZIP_MIN && gzip_compress(payload, &zipped))
+        form = wire_message_new(WS_BINARY, buf_str(&zipped));
+    else if (protocol.msgpack)
+        form = wire_message_new(WS_BINARY, payload);
+    buf_clear(&packed);
+    buf_clear(&zipped);
+    return form;
+}
+
+struct wire_message *wire_message_form(struct wire_message *message, struct wire_protocol protocol)
+{
+    size_t which = (size_t)protocol.msgpack * 2 + (size_t)protocol.gzip;
+    struct wire_message *form, *none = NULL;
+
+    CHECK((message->frame[0] & 0x0f) == WS_TEXT);
+    if (which == 0)
+        return wire_message_ref(message);
+    form = atomic_load_explicit(&message->forms[which - 1], memory_order_acquire);
+    if (form == NULL) {
+        form = wire_message_make_form(message, protocol);
+        if (!atomic_compare_exchange_strong_explicit(&message->forms[which - 1], &none, form,
+                                                     memory_order_acq_rel, memory_order_acquire)) {
+            if (form != message)
+                wire_message_unref(form); /* another thread was quicker */
+            form = none;
+        }
+    }
+    return wire_message_ref(form);
 }
 
 struct str wire_message_frame(const struct wire_message *message)

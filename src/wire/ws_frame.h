@@ -2,7 +2,8 @@
  * messages.
  *
  * A wire_message is encoded once and sits in the queues of many connections, possibly on several
- * threads: immutable after it was made, counted atomically.
+ * threads: immutable after it was made, counted atomically. Connections that negotiated gzip or
+ * MessagePack get other forms of it, each made once when it is first asked for.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_WS_FRAME_H
@@ -11,8 +12,14 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What applies to all frames after authentication. All false = JSON, not compressed. */
+struct wire_protocol {
+    bool msgpack, gzip;
+};
 
 enum { WS_FRAME_HEADER_MAX = 10 };
 
@@ -37,6 +44,9 @@ struct wire_message;
 /* Frame around a copy of the payload; the caller holds the one reference. */
 struct wire_message *wire_message_new(enum ws_opcode opcode, struct str payload);
 struct wire_message *wire_message_new_text(struct str payload);
+/* The form of a JSON text message for a protocol, with a reference: binary MessagePack, or gzip of
+ * either from 512 bytes on where that is smaller. Any thread. */
+struct wire_message *wire_message_form(struct wire_message *message, struct wire_protocol protocol);
 struct wire_message *wire_message_ref(struct wire_message *message);
 void wire_message_unref(struct wire_message *message);               /* NULL is fine */
 struct str wire_message_frame(const struct wire_message *message);   /* header and payload */

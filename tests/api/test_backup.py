@@ -5,6 +5,7 @@ import threading
 
 import kalam
 import pytest
+import s3
 
 
 @pytest.fixture
@@ -199,7 +200,6 @@ def test_errors(server, db, space, folder):
     assert not folder.exists()
     assert code(db, f"BACKUP DATABASE {space} TO 'relative/path'") == "INVALID_INPUT"
     assert code(db, f"BACKUP DATABASE {space} TO '/proc/nothing/here'") == "INVALID_INPUT"
-    assert code(db, f"BACKUP DATABASE {space} TO 's3://bucket/x'") == "NOT_SUPPORTED"
     assert code(db, f"BACKUP DATABASE {space} TO '{folder}' MODE INCREMENTAL") == "NOT_SUPPORTED"
     assert code(db, f"BACKUP DATABASE TO '{folder}'") == "NOT_SUPPORTED"
     assert code(db, f"RESTORE DATABASE {space}2 FROM '{folder}'") == "INVALID_INPUT"
@@ -270,3 +270,36 @@ def test_a_failed_restore_leaves_nothing(point, folder):
         db.sql(f"RESTORE DATABASE g FROM '{folder}'")
         assert content(server, "g") == content(server, "f")
         server.stop()
+
+
+@pytest.mark.skipif(not s3.available(), reason="python3-swift is not installed")
+def test_buckets(own_server, folder):
+    """To and from a bucket; tables whose files lie in one."""
+    server, db = own_server, own_server.client()
+    with s3.Swift() as swift:
+        bucket = swift.make_bucket("b-backups")
+        secret = json.dumps({"access_key_id": s3.ACCESS_KEY, "secret_access_key": s3.SECRET_KEY,
+                             "endpoint": swift.endpoint, "region": "us-east-1", "path_style": True})
+        db.sql(f"CREATE STORAGE remote TYPE s3 URI 's3://{bucket}/data' CREDENTIALS '{secret}'")
+        db.sql("CREATE NAMESPACE f")
+        fill(server, db, "f")
+        db.sql("CREATE USER TABLE f.far (id BIGINT PRIMARY KEY, v TEXT) STORAGE remote")
+        ann = server.client("ann")
+        ann.sql("INSERT INTO f.far VALUES (1, 'a'), (2, 'b')")
+        assert server.flush("f.far", db)["status"] == "completed"
+        ann.sql("UPDATE f.far SET v = 'c' WHERE id = 2")
+        before = content(server, "f")
+        for number, target in enumerate((f"s3://{bucket}/data/backups/one", str(folder))):
+            answer = db.sql(f"BACKUP DATABASE f TO '{target}'").dicts()[0]
+            assert answer["status"] == "completed"
+            assert {row["table_name"] for row in db.sql(f"SHOW BACKUP '{target}'").dicts()} == \
+                {"own", "all", "empty", "events", "far"}
+            assert code(db, f"BACKUP DATABASE f TO '{target}'") == "ALREADY_EXISTS"
+            copy = f"g{number}"
+            db.sql(f"RESTORE DATABASE {copy} FROM '{target}'")
+            assert content(server, copy) == before
+            assert server.client("ann").rows(f"SELECT v FROM {copy}.far ORDER BY id") == [["a"], ["c"]]
+            job = db.sql("SELECT * FROM system.jobs WHERE job_id = $1", [answer["job_id"]]).dicts()[0]
+            assert s3.SECRET_KEY not in json.dumps(job)
+        assert code(db, f"BACKUP DATABASE f TO 's3://{bucket}-other/x'") in ("INVALID_INPUT", "STORAGE_UNAVAILABLE")
+        assert code(db, "SHOW BACKUP 's3://nowhere/x'") == "INVALID_INPUT"

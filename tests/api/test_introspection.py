@@ -302,8 +302,3 @@ def test_namespaces_by_insert_update_delete(own_server):
     own_server.restart()
     assert own_server.client().rows("SELECT name, metadata, table_count FROM system.namespaces") == \
         [["a", '{"k":2}', 1], ["default", None, 0]]
-
-
-@pytest.mark.parametrize("table", ["storages", "storage_locations"])
-def test_storages_are_not_written_yet(db, table):
-    fails(db, f"DELETE FROM system.{table}", "NOT_SUPPORTED", f"system.{table}")

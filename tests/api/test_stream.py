@@ -161,6 +161,19 @@ def test_more_changes_than_are_held_while_loading(db, space, ws):
     assert seen == {r[0] for r in db.rows("SELECT id FROM h")}
 
 
+def test_resume_replays_what_is_buffered(db, space, ws):
+    db.sql("CREATE STREAM TABLE q (id BIGINT PRIMARY KEY) TTL '1h' MAX_BUFFER 4")
+    seqs = [int(db.rows(f"INSERT INTO q VALUES ({i}) RETURNING _seq")[0][0]) for i in range(8)]
+    db.sql("DELETE FROM q WHERE id = 6")
+    for seen, expected in ((5, ["7"]), (4, ["5", "7"]), (0, ["4", "5", "7"]), (7, [])):
+        rows = ws.subscribe(f"q{seen}", f"SELECT * FROM {space}.q", options={"from": seqs[seen]})
+        assert [r["id"] for r in rows] == expected
+        assert ws.changes(f"q{seen}") == []          # a deleted event leaves nothing that could be told
+    db.sql("INSERT INTO q VALUES (8)")
+    for seen in (5, 4, 0, 7):
+        assert [r["id"] for r in collect(ws, f"q{seen}", 1)] == ["8"]
+
+
 def test_ephemeral_keeps_nothing_without_listener(db, space, ws):
     db.sql("CREATE STREAM TABLE p (id BIGINT PRIMARY KEY) TTL '1h' EPHEMERAL")
     assert db.sql("INSERT INTO p VALUES (1), (2)").row_count == 2

@@ -2,7 +2,7 @@
 
 UPDATE and DELETE with random conditions change the three tables alike; all rows are compared afterwards. Two
 tables: one of every type with a simple key, one with a composite key. 300 statements, 20,000 in the long form;
-KALAM_SEED repeats a run; the short form has a seed of its own.
+KALAM_SEED repeats a run.
 """
 import json
 import os
@@ -11,7 +11,7 @@ import re
 
 import kalam
 
-STATEMENTS = 20000 if os.environ.get("KALAM_LONG") else 300
+STATEMENTS = int(os.environ.get("KALAM_STATEMENTS") or (20000 if os.environ.get("KALAM_LONG") else 300))
 STATES = ("hot", "cold", "mixed")
 COLUMNS = {"id": "BIGINT", "grp": "INT", "small": "SMALLINT", "name": "TEXT", "price": "DECIMAL(10,2)", "moment": "TIMESTAMP",
            "day": "DATE", "flag": "BOOLEAN", "real": "DOUBLE", "doc": "JSON", "uid": "UUID", "raw": "BYTES", "clk": "TIME",
@@ -139,7 +139,7 @@ class Generator:
         if kind < .76:
             return f"{self.text(1)} {rng.choice(['<', '>=', '=', '<>'])} {self.text(1)}"
         if kind < .79:
-            return rng.choice(["flag", "NOT flag", "flag IS TRUE", "flag IS NOT FALSE", "NULL", "flag = (grp > 2)"])
+            return rng.choice(["flag", "NOT flag", "flag IS TRUE", "flag IS NOT FALSE", "(NULL OR flag)", "flag = (grp > 2)"])
         if kind < .81:
             return f"{column} = ANY (ARRAY[{one}, {literal(rng, column)}])"
         if kind < .84:
@@ -205,7 +205,8 @@ def run(client, sql):
     """Types and rows, or the error's code; of a change the number of rows."""
     status, body = client.post(sql)
     if status != 200 or body["status"] != "success":
-        return body["error"]["code"]
+        code = body["error"]["code"]  # which of several errors in the data comes first is not defined
+        return "the data" if code in ("SQL_EXECUTION_ERROR", "CONSTRAINT_VIOLATION", "TYPE_MISMATCH") else code
     result = body["results"][-1]
     if "schema" not in result:
         return result["row_count"]
@@ -242,15 +243,15 @@ def check(clients, sql, number, seed):
         answers[state] = run(clients[state], text)
         if sql.startswith("SELECT"):
             answers[state + " through DuckDB"] = run(clients[state], f"SELECT * FROM ({text}) forced")
-    if re.search(r" (AND|OR|CASE|LIMIT) ", sql):  # which part is computed first, and so fails, is not defined
-        answers = {k: v for k, v in answers.items() if not isinstance(v, str)} or {"hot": None}
+    if re.search(r" (AND|OR|CASE|LIMIT|WHERE) |sum", sql):  # which part is computed first, and so fails, is not defined
+        answers = {k: v for k, v in answers.items() if v != "the data"} or {"hot": None}
     first = next(iter(answers.values()))
     assert all(a == first for a in answers.values()), (
         f"statement {number} of seed {seed}: {sql}\n" + "\n".join(f"{k}: {str(v)[:600]}" for k, v in answers.items()))
 
 
 def test_tiers_agree():
-    seed = int(os.environ.get("KALAM_SEED", random.SystemRandom().randrange(1 << 30) if os.environ.get("KALAM_LONG") else 23))
+    seed = int(os.environ.get("KALAM_SEED") or random.SystemRandom().randrange(1 << 30))
     print(f"seed: {seed}; share: {STATEMENTS} statements")
     rng = random.Random(seed)
     rows = [", ".join([str(i)] + [literal(rng, c) for c in list(COLUMNS)[1:]]) for i in range(250)]

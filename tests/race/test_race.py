@@ -79,6 +79,23 @@ class Clients:
                     socket.send({"type": "unsubscribe", "subscription_id": f"s{turn}"})
             socket.close()
 
+    def resume(self, number, rng):
+        """Goes on where it was, in every form of frames, by many queries that share rows and routes."""
+        position = {}
+        while not self.stopping:
+            socket = self.server.websocket(f"user{number % 3}", path="/v1/ws?" + rng.choice(
+                ["", "compression=gzip", "serialization=msgpack", "serialization=msgpack&compression=gzip"]))
+            for key in rng.sample(range(12), 4):
+                options = {"from": position[key]} if key in position else {"batch_size": 5}
+                socket.subscribe(f"k{key}", f"SELECT * FROM r.all WHERE id IN ({key}, {key + 1})", options=options,
+                                 limit_s=60)
+                position[key] = socket.ready["last_seq_id"]
+            time.sleep(rng.random() * 0.2)
+            if rng.random() < 0.5:
+                socket.loop.call_soon_threadsafe(socket.socket.transport.abort)
+            else:
+                socket.close()
+
     def flush(self, number, rng):
         client = self.server.client(timeout=60)
         while not self.stopping:
@@ -96,6 +113,7 @@ def test_race():
         clients = Clients(server, seed)
         clients.start(clients.write, 4)
         clients.start(clients.transact, 3)
+        clients.start(clients.resume, 2)
         clients.start(clients.read, 3)
         clients.start(clients.subscribe, 3)
         clients.start(clients.flush, 1)

@@ -14,6 +14,9 @@ import subprocess
 import tempfile
 import threading
 import time
+import zlib
+
+import msgpack_lite
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("KALAM_BUILD", ROOT / "build" / "release"))
@@ -228,11 +231,12 @@ class WebSocket:
     """A v1 client on Debian's `websockets`, with its own event loop thread hidden behind calls."""
 
     def __init__(self, port, user=None, token=None, headers=None, subprotocols=None, auth="upgrade",
-                 path="/v1/ws", expect_auth=True):
+                 path="/v1/ws", expect_auth=True, protocol=None):
         import asyncio
         import websockets
 
         self.inbox, self.condition = [], threading.Condition()
+        self.frames = []  # (is binary, is gzip, bytes) of each
         self.closed = None
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -254,7 +258,8 @@ class WebSocket:
             self.loop.call_soon_threadsafe(self.loop.stop)
             raise
         if token and auth == "message":
-            self.send({"type": "authenticate", "method": "jwt", "token": token})
+            self.send(dict({"type": "authenticate", "method": "jwt", "token": token},
+                           **({"protocol": protocol} if protocol else {})))
         if expect_auth:
             self.auth = self.expect("auth_success")
 
@@ -267,13 +272,22 @@ class WebSocket:
         try:
             async for message in self.socket:
                 with self.condition:
-                    self.inbox.append(json.loads(message) if isinstance(message, str) else message)
+                    self.inbox.append(self.decode(message))
                     self.condition.notify_all()
         except websockets.ConnectionClosed:
             pass
         with self.condition:
             self.closed = (self.socket.close_code, self.socket.close_reason)
             self.condition.notify_all()
+
+    def decode(self, message):
+        zipped = isinstance(message, bytes) and message[:2] == b"\x1f\x8b"
+        self.frames.append((isinstance(message, bytes), zipped, len(message)))
+        if zipped:
+            message = zlib.decompress(message, 31)
+        if isinstance(message, bytes) and message[:1] != b"{":
+            return msgpack_lite.unpack(message)
+        return json.loads(message)
 
     def send(self, message):
         self.call(self.socket.send(message if isinstance(message, (str, bytes)) else json.dumps(message)))
@@ -320,7 +334,8 @@ class WebSocket:
         while True:
             batch = self.expect("initial_data_batch", identifier, limit_s)
             rows += batch["rows"]
-            if not batch["batch_control"]["has_more"]:
+            self.ready = batch["batch_control"]
+            if not self.ready["has_more"]:
                 return rows
             self.send({"type": "next_batch", "subscription_id": identifier})
 

@@ -109,6 +109,8 @@ struct analytic_plan {
     uint32_t table_count;
     struct analytic_splice *splices; /* by start, not overlapping */
     uint32_t splice_count;
+    uint32_t *quotes; /* where the user's text has a word that was quoted */
+    uint32_t quote_count;
     uint32_t *params; /* new number - 1 → number in the text */
     uint32_t param_count;
     /* By number in the text: type of the column it is compared with; a text is converted to it
@@ -173,6 +175,13 @@ void splice_assemble(const struct analytic_plan *plan, const struct splice_conte
 void splice_append_quoted(struct buf *out, struct str text, char quote);
 /* What the text may see of a table, as "a","b",… */
 void splice_append_columns(const struct analytic_table *reference, struct buf *out);
+
+/* ---- quote.c: words that only DuckDB reserves ---------------------------------------------- */
+
+/* Quotes them where they are names: plan->sql becomes a copy. */
+void quote_names(struct analytic_plan *plan);
+/* A position in plan->sql → in the user's text. */
+int64_t quote_position(const struct analytic_plan *plan, int64_t position);
 
 /* ---- source.c: a column_source over table_source ------------------------------------------- */
 

@@ -95,5 +95,15 @@ void check_system_list(struct check *check, const struct splice_name *name);
 
 /* check_operand.c: literals and parameters beside a column of a comparison, or in a cast. */
 void check_operands(struct check *check, const struct tree *node);
+/* The type of a reference to a column of a table of the same SELECT; false: it is none. */
+bool check_column_type(struct check *check, const struct tree *node, struct data_type *out);
+
+/* check_type.c: PostgreSQL's types where DuckDB has others. */
+/* A literal by itself. */
+void check_literal(struct check *check, const struct tree *node);
+/* Integer literals in arithmetic, CASE, COALESCE and the like. */
+void check_literal_types(struct check *check, const struct tree *node);
+/* The result of an aggregate or window function. True if a macro takes its place. */
+bool check_result_type(struct check *check, const struct tree *call, struct str name);
 
 #endif

@@ -294,7 +294,9 @@ static enum status check_function(struct check *check, const struct tree *call)
     enum allow_kind kind = allow_function(name);
     uint64_t multiplier = check->multiplier;
     const struct tree *export_state = tree_get(call, "export_state");
-    enum status status = check_function_name(check, call, name, kind);
+    bool macro = check_result_type(check, call, name);
+    enum status status =
+        macro && kind == ALLOW_NONE ? STATUS_OK : check_function_name(check, call, name, kind);
 
     CHECK(check->multiplier > 0);
     if (status == STATUS_OK && export_state && export_state->boolean)
@@ -309,8 +311,9 @@ static enum status check_function(struct check *check, const struct tree *call)
         status = check_resize(check, call, name);
     else if (kind == ALLOW_AGGREGATE)
         check->level->aggregate = true;
-    else if (kind == ALLOW_MACRO && check->multiplier <= CHECK_EXTRA_MAX)
+    if ((macro || kind == ALLOW_MACRO) && check->multiplier <= CHECK_EXTRA_MAX)
         check->multiplier *= 2;
+    check_literal_types(check, call);
     if (status == STATUS_OK)
         status = check_members(check, call, NULL);
     check->multiplier = multiplier;
@@ -327,6 +330,7 @@ static enum status check_window(struct check *check, const struct tree *call)
         kind = ALLOW_NONE;
     if (check_function_name(check, call, name, kind) != STATUS_OK)
         return STATUS_NOT_SUPPORTED;
+    (void)check_result_type(check, call, name);
     return check_members(check, call, NULL);
 }
 
@@ -342,6 +346,7 @@ static enum status check_operator(struct check *check, const struct tree *node)
     CHECK(node->kind == TREE_OBJECT);
     if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN"))
         check_operands(check, node);
+    check_literal_types(check, node);
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
         if (tree_is(node, "type", known[i]))
             return check_members(check, node, NULL);
@@ -417,8 +422,12 @@ enum status check_class(struct check *check, const struct tree *node, struct str
                                         "BETWEEN", "CASE",       "LAMBDA"};
 
     CHECK(class.size > 0);
+    if (str_equal(class, STR_LIT("CONSTANT")))
+        check_literal(check, node);
     if (str_equal(class, STR_LIT("CONSTANT")) || str_equal(class, STR_LIT("POSITIONAL_REFERENCE")))
         return STATUS_OK;
+    if (str_equal(class, STR_LIT("CASE")))
+        check_literal_types(check, node);
     if (str_equal(class, STR_LIT("COLUMN_REF")))
         return check_column(check, node);
     if (str_equal(class, STR_LIT("STAR")) && check->level)

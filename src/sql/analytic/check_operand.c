@@ -35,6 +35,29 @@ static bool operand_find_in(const struct table *table, struct str name, struct o
     return alias >= 0;
 }
 
+/* BLOB and BYTEA are DuckDB's own names, BYTES and the like are not bound yet. */
+static bool operand_is_bytes(const struct tree *type)
+{
+    const struct tree *info = tree_get(type, "type_info");
+    const char *rewritten = info ? allow_type_rewrite(tree_text(info, "name"), true) : NULL;
+
+    CHECK(type->kind == TREE_OBJECT);
+    return tree_is(type, "id", "BLOB") ||
+           (rewritten && str_equal(str_from_c(rewritten), STR_LIT("BLOB")));
+}
+
+/* What is cast says the type as well as a column does. */
+static bool operand_find_cast(const struct tree *type, struct operand_column *out)
+{
+    bool timestamp = type && tree_is(type, "id", "TIMESTAMP");
+
+    CHECK(out);
+    if (!type || (!timestamp && !operand_is_bytes(type)))
+        return false;
+    *out = (struct operand_column){.type = {.kind = timestamp ? VALUE_TIMESTAMP : VALUE_BYTES}};
+    return true;
+}
+
 static bool operand_find_column(struct check *check, const struct tree *node,
                                 struct operand_column *out)
 {
@@ -43,6 +66,8 @@ static bool operand_find_column(struct check *check, const struct tree *node,
     struct str name;
 
     CHECK(check->level);
+    if (tree_is(node, "class", "CAST"))
+        return operand_find_cast(tree_get(node, "cast_type"), out);
     if (!tree_is(node, "class", "COLUMN_REF"))
         return false;
     name = check_last_name(node, &count);
@@ -62,6 +87,17 @@ static bool operand_find_column(struct check *check, const struct tree *node,
             return true;
     }
     return false;
+}
+
+bool check_column_type(struct check *check, const struct tree *node, struct data_type *out)
+{
+    struct operand_column column;
+
+    CHECK(out);
+    if (!operand_find_column(check, node, &column))
+        return false;
+    *out = column.type;
+    return true;
 }
 
 /* Exchanges the string at `node` for a string of this text, or for bytes. */
@@ -143,8 +179,9 @@ static void operand_parameter(struct check *check, const struct tree *node,
     if (known->kind != VALUE_NULL && !data_type_is_same(known, &type))
         check->plan->param_mixed[number] = true;
     *known = type;
-    check->plan->param_columns[number] =
-        arena_copy(&check->plan->arena, table_column_name(column->table, column->index));
+    if (column->table)
+        check->plan->param_columns[number] =
+            arena_copy(&check->plan->arena, table_column_name(column->table, column->index));
 }
 
 static bool operand_literal(const struct tree *node, struct str *text)
@@ -164,7 +201,7 @@ static void operand_apply(struct check *check, const struct operand_column *colu
 {
     struct str text, folded;
 
-    CHECK(column->table);
+    CHECK(column->type.kind != VALUE_NULL);
     if (node->kind != TREE_OBJECT)
         return;
     if (tree_is(node, "class", "PARAMETER"))
@@ -175,9 +212,19 @@ static void operand_apply(struct check *check, const struct operand_column *colu
         operand_timestamp(check, node, text);
     else if (column->type.kind == VALUE_BYTES)
         operand_bytes(check, node, text);
-    else if (column->table->kind == TABLE_KIND_SYSTEM &&
+    else if (column->table && column->table->kind == TABLE_KIND_SYSTEM &&
              system_table_fold(column->table, column->index, text, check->arena, &folded))
         operand_replace(check, node, folded, "");
+}
+
+/* CAST('…+02' AS TIMESTAMP), CAST('\\x00' AS BYTES), or a parameter in the literal's place */
+static void operand_cast(struct check *check, const struct tree *child, const struct tree *type)
+{
+    struct operand_column column;
+
+    CHECK(!check->draft->verify);
+    if (child && operand_find_cast(type, &column))
+        operand_apply(check, &column, child);
 }
 
 void check_operands(struct check *check, const struct tree *node)
@@ -190,11 +237,8 @@ void check_operands(struct check *check, const struct tree *node)
     CHECK(node->kind == TREE_OBJECT);
     if (check->draft->verify)
         return;
-    if (tree_is(node, "class", "CAST")) { /* CAST('…+02' AS TIMESTAMP) */
-        const struct tree *child = tree_get(node, "child"), *type = tree_get(node, "cast_type");
-        struct str text;
-        if (child && type && tree_is(type, "id", "TIMESTAMP") && operand_literal(child, &text))
-            operand_timestamp(check, child, text);
+    if (tree_is(node, "class", "CAST")) {
+        operand_cast(check, tree_get(node, "child"), tree_get(node, "cast_type"));
         return;
     }
     for (size_t i = 0; i < ARRAY_COUNT(members) && !found; i++)

@@ -17,13 +17,21 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/refs.h"
 #include "sql/syntax/lexer.h"
 
 /* ---- macros ---- */
 
 #define ANALYTIC_BIG_TEXT "65536"
 #define ANALYTIC_BIG_REPLACE "16777216"
-#define ANALYTIC_ZERO "CASE WHEN b = 0 THEN error('division by zero') ELSE "
+#define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE "
+
+/* Centuries and millennia begin with the year 1. COALESCE keeps DuckDB from folding a comparison
+ * with a moment that is no whole unit: its rule forgets that the answer for NULL is NULL. */
+#define ANALYTIC_DATE_TRUNC \
+    "CASE WHEN lower(p) IN ('century', 'centuries', 'millennium', 'millennia') " \
+    "THEN system.main.date_trunc(p, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR " \
+    "ELSE coalesce(system.main.date_trunc(p, x), NULL) END"
 
 const char *const *analytic_setup(size_t *count)
 {
@@ -65,10 +73,28 @@ const char *const *analytic_setup(size_t *count)
         "> " ANALYTIC_BIG_REPLACE
         " THEN error('the result of replace is too long') ELSE system.main.replace(s, a, b) END",
         "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
+        "CREATE OR REPLACE MACRO btrim(a) AS trim(a), (a, b) AS trim(a, b)",
+        /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
+        "CREATE OR REPLACE MACRO sum_of_type(a SMALLINT) AS CAST(sum(a) AS BIGINT), "
+        "(a INTEGER) AS CAST(sum(a) AS BIGINT), (a) AS sum(a)",
+        /* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded. */
+        "CREATE OR REPLACE MACRO round(x) AS system.main.round(x) - CASE "
+        "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 "
+        "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END, "
+        "(x, n) AS system.main.round(x, n)",
+        "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
+        "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.json_extract(a, b)",
         "CREATE OR REPLACE MACRO \"~>>\"(a, b) AS system.main.\"->>\"(a, b)",
         /* INT, as in PostgreSQL, not BIGINT */
-        "CREATE OR REPLACE MACRO length(a) AS CAST(system.main.length(a) AS INTEGER)",
+        "CREATE OR REPLACE MACRO length(a BLOB) AS CAST(system.main.octet_length(a) AS INTEGER), "
+        "(a) AS CAST(system.main.length(a) AS INTEGER)",
+        "CREATE OR REPLACE MACRO octet_length(a BLOB) AS "
+        "CAST(system.main.octet_length(a) AS INTEGER), (a) AS CAST(strlen(a) AS INTEGER)",
+        "CREATE OR REPLACE MACRO bit_length(a) AS CAST(system.main.bit_length(a) AS INTEGER)",
+        "CREATE OR REPLACE MACRO strpos(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
+        "CREATE OR REPLACE MACRO instr(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
+        "CREATE OR REPLACE MACRO position(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
         "CREATE OR REPLACE MACRO char_length(a) AS CAST(system.main.length(a) AS INTEGER)",
         "CREATE OR REPLACE MACRO character_length(a) AS CAST(system.main.length(a) AS INTEGER)",
     };
@@ -258,6 +284,7 @@ static enum status analytic_prepare_plan(struct analytic_draft *draft, struct ar
     enum status status;
 
     CHECK(draft->plan->sql.size > 0);
+    quote_names(draft->plan);
     analytic_replace_tokens(draft->plan);
     status = splice_tokens(draft, err);
     if (status == STATUS_OK)
@@ -291,7 +318,7 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
         return error_set(err, STATUS_INVALID_SQL, "a query of this kind may have at most %d bytes",
                          LIMIT_ANALYTIC_SQL_BYTES);
     draft.plan = mem_zalloc(sizeof(*draft.plan));
-    atomic_init(&draft.plan->refs, 1);
+    refs_init(&draft.plan->refs);
     arena_init(&draft.plan->arena, 0);
     draft.plan->sql = sql;
     draft.plan->param_types =
@@ -302,6 +329,7 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
     status = analytic_prepare_plan(&draft, &scratch, err);
     arena_clear(&scratch);
     if (status != STATUS_OK) {
+        err->position = quote_position(draft.plan, err->position);
         analytic_plan_unref(draft.plan);
         return status;
     }
@@ -312,13 +340,13 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
 struct analytic_plan *analytic_plan_ref(struct analytic_plan *plan)
 {
     CHECK(plan);
-    atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
+    refs_add(&plan->refs);
     return plan;
 }
 
 void analytic_plan_unref(struct analytic_plan *plan)
 {
-    if (!plan || atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel) != 1)
+    if (!plan || !refs_drop(&plan->refs))
         return;
     for (uint32_t i = 0; i < plan->table_count; i++) {
         CHECK(plan->tables[i].table);

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "value/cast.h"
+#include "value/decimal.h"
 
 #include <math.h>
 
@@ -66,12 +67,13 @@ static enum status run_resolve(struct run *run, uint32_t index, struct error *er
 {
     const struct analytic_table *reference = &run->plan->tables[index];
     const struct analytic_execution *execution = run->execution;
-    struct table_access_request request = {.caller = execution->caller,
-                                           .catalog = view_catalog(execution->view),
-                                           .space = reference->space,
-                                           .user = reference->user,
-                                           .table = reference->name,
-                                           .position = reference->start};
+    struct table_access_request request = {
+        .caller = execution->caller,
+        .catalog = view_catalog(execution->view),
+        .space = reference->space,
+        .user = reference->user,
+        .table = reference->name,
+        .position = (uint32_t)quote_position(run->plan, reference->start)};
     struct resolved_table *resolved = &run->tables[index].resolved;
     enum status status = binder_resolve_table(execution->engine, &request, resolved, err);
 
@@ -213,10 +215,24 @@ static enum status run_convert_param(struct run *run, uint32_t number, struct va
         type->kind == VALUE_TEXT || type->kind == VALUE_JSON || run->plan->param_mixed[number])
         return STATUS_OK;
     status = value_cast(value, type, CAST_ASSIGNMENT, run->execution->arena, value, err);
-    if (status != STATUS_OK)
-        error_prefix(err, "parameter $%u (column \"%.*s\")", number,
-                     STR_ARG(run->plan->param_columns[number]));
+    struct str column = run->plan->param_columns[number];
+    if (status != STATUS_OK && column.size > 0)
+        error_prefix(err, "parameter $%u (column \"%.*s\")", number, STR_ARG(column));
+    else if (status != STATUS_OK)
+        error_prefix(err, "parameter $%u", number);
     return status;
+}
+
+/* As narrow as a literal's: beside DECIMAL(38,2) the other side would lose its fraction. */
+static uint8_t run_param_precision(const struct value *value)
+{
+    unsigned digits;
+
+    if (value->type != VALUE_DECIMAL || value->is_null)
+        return value->precision;
+    digits = decimal_digits(value->decimal);
+    CHECK(digits <= DECIMAL_DIGITS_MAX && value->scale <= DECIMAL_DIGITS_MAX);
+    return (uint8_t)(digits > value->scale ? digits : value->scale);
 }
 
 static enum status run_bind_params(struct run *run, struct error *err)
@@ -237,8 +253,8 @@ static enum status run_bind_params(struct run *run, struct error *err)
         status = run_convert_param(run, run->plan->params[i], &value, err);
         if (status != STATUS_OK)
             return status;
-        param->type =
-            (struct column_type){(enum column_kind)value.type, value.precision, value.scale};
+        param->type = (struct column_type){(enum column_kind)value.type,
+                                           run_param_precision(&value), value.scale};
         analytic_cell(&value, &param->cell);
     }
     return STATUS_OK;
@@ -457,8 +473,10 @@ static void run_clear(struct run *run)
 {
     CHECK(run->plan);
     columnar_query_close(run->query);
-    for (uint32_t i = 0; run->tables && i < run->plan->table_count; i++)
+    for (uint32_t i = 0; run->tables && i < run->plan->table_count; i++) {
         buf_clear(&run->tables[i].range);
+        scan_cold_files_release(run->execution->engine->store, &run->tables[i].files);
+    }
     buf_clear(&run->text);
 }
 

@@ -5,6 +5,7 @@
 #include "sql/ddl/ddl_table.h"
 
 #include "base/check.h"
+#include "catalog/storage.h"
 
 enum { OPTIONS_RETENTION_HOURS = 168 };
 enum { OPTION_USER = 1, OPTION_SHARED = 2, OPTION_STREAM = 4 };
@@ -155,13 +156,10 @@ static enum status options_apply(struct table *table, const struct ast_option *o
 
     CHECK(key.size > 0);
     if (str_equal(key, STR_LIT("storage"))) {
-        if (!str_equal(value->text, STR_LIT("local")))
-            return error_set_at(err, STATUS_STORAGE_NOT_FOUND, option->start,
-                                "Storage not found: Storage '%.*s' does not exist. Create it first "
-                                "with CREATE STORAGE.",
-                                STR_ARG(value->text));
+        table->storage_id = arena_copy(table->arena, value->text);
     } else if (str_equal(key, STR_LIT("location"))) {
         table->location = arena_copy(table->arena, value->text);
+        table->has_location = true;
         while (table->location.size > 1 && str_ends_with(table->location, STR_LIT("/")))
             table->location.size--;
         return options_check_location(table->location, table->kind, err);
@@ -185,6 +183,20 @@ static enum status options_apply(struct table *table, const struct ast_option *o
     return STATUS_OK;
 }
 
+/* Said early because the position is known here; ddl_create_table looks again under the lock. */
+static enum status options_check_storage(struct sql_run *run, const struct ast_option *option,
+                                         struct error *err)
+{
+    CHECK(run->view != NULL);
+    if (!str_equal(option->key, STR_LIT("storage")) ||
+        catalog_find_storage(view_catalog(run->view), option->value.text) != NULL)
+        return STATUS_OK;
+    return error_set_at(err, STATUS_STORAGE_NOT_FOUND, option->start,
+                        "Storage not found: Storage '%.*s' does not exist. Create it first with "
+                        "CREATE STORAGE.",
+                        STR_ARG(option->value.text));
+}
+
 enum status create_table_options(struct sql_run *run, const struct ast_create_table *tree,
                                  struct table *table, struct error *err)
 {
@@ -203,6 +215,8 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
             options_check_kind(run->plan->tree->text, &tree->options[i], table, err);
         if (status == STATUS_OK)
             status = options_apply(table, &tree->options[i], err);
+        if (status == STATUS_OK)
+            status = options_check_storage(run, &tree->options[i], err);
         if (status != STATUS_OK)
             return status;
     }
@@ -212,10 +226,6 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
         table->flush_rows = defaults->flush_rows_default;
         table->flush_interval_seconds = defaults->flush_interval_default;
     }
-    if (str_is_empty(table->location))
-        table->location = table->kind == TABLE_KIND_USER
-                              ? STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}")
-                              : STR_LIT("{namespace}/shared/{tableName}");
     return STATUS_OK;
 }
 

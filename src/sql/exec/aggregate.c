@@ -16,21 +16,34 @@ struct aggregate {
     struct value best;
 };
 
+/* Brings both to one scale: that of round(x, $1) is told by the values only. */
+static bool aggregate_same_scale(struct aggregate *aggregate, struct decimal *term)
+{
+    struct decimal sum = {.unscaled = aggregate->sum, .scale = aggregate->type.scale};
+    struct decimal scaled;
+
+    CHECK(term->scale != sum.scale);
+    if (term->scale < sum.scale)
+        return decimal_rescale(*term, sum.scale, term);
+    if (!decimal_rescale(sum, term->scale, &scaled))
+        return false;
+    aggregate->sum = scaled.unscaled;
+    aggregate->type.scale = scaled.scale;
+    return true;
+}
+
 static enum status aggregate_add_sum(struct aggregate *aggregate, const struct value *value,
                                      struct error *err)
 {
-    int128 term = value->type == VALUE_DECIMAL ? value->decimal : value->integer;
+    bool decimal = value->type == VALUE_DECIMAL;
+    struct decimal term = {.unscaled = decimal ? value->decimal : value->integer,
+                           .scale = decimal ? value->scale : 0};
+    int128 limit = decimal_power(DECIMAL_DIGITS_MAX);
 
     CHECK(!value->is_null);
-    if (value->type == VALUE_DECIMAL && value->scale != aggregate->type.scale) {
-        struct decimal scaled;
-        struct decimal number = {.unscaled = value->decimal, .scale = value->scale};
-        if (!decimal_rescale(number, aggregate->type.scale, &scaled))
-            return error_set(err, STATUS_SQL_EXECUTION_ERROR, "numeric field overflow in sum");
-        term = scaled.unscaled;
-    }
-    int128 limit = decimal_power(DECIMAL_DIGITS_MAX);
-    aggregate->sum += term; /* both are below 10^38, an int128 holds 1.7 × 10^38 */
+    if (term.scale != aggregate->type.scale && !aggregate_same_scale(aggregate, &term))
+        return error_set(err, STATUS_SQL_EXECUTION_ERROR, "numeric field overflow in sum");
+    aggregate->sum += term.unscaled; /* both are below 10^38, an int128 holds 1.7 × 10^38 */
     if (aggregate->sum >= limit || aggregate->sum <= -limit)
         return error_set(err, STATUS_SQL_EXECUTION_ERROR, "numeric field overflow in sum");
     return STATUS_OK;

@@ -119,6 +119,22 @@ static enum status explain_table(struct sql_run *run, struct buf *out, struct er
     return explain_tiers(run, &keys, out, err);
 }
 
+/* What it would be as a subscription. */
+static enum status explain_subscribe(struct sql_run *run, struct buf *out, struct error *err)
+{
+    struct live_plan *plan = NULL;
+    enum status status =
+        sql_live_compile(run->engine, &run->caller, run->view, run->plan->tree->text,
+                         run->options.params, run->options.param_count, &plan, err);
+
+    if (status != STATUS_OK)
+        return status;
+    CHECK(plan != NULL);
+    live_plan_describe(plan, out);
+    live_plan_unref(plan);
+    return STATUS_OK;
+}
+
 static enum status explain_plan(struct sql_run *run, struct buf *out, struct error *err)
 {
     const struct plan *plan = run->plan;
@@ -133,7 +149,9 @@ static enum status explain_plan(struct sql_run *run, struct buf *out, struct err
                    str_is_empty(plan->insert.select) ? "" : " from a SELECT by DuckDB");
         return STATUS_OK;
     case PLAN_STATEMENT:
-        return run_not_supported("EXPLAIN of this statement", err);
+        return plan->tree->kind == AST_SUBSCRIBE
+                   ? explain_subscribe(run, out, err)
+                   : run_not_supported("EXPLAIN of this statement", err);
     case PLAN_SELECT:
     case PLAN_CHANGE:
         break;
@@ -163,6 +181,8 @@ static enum status explain_execute(struct sql_run *run, struct buf *out, struct 
     int64_t started = clock_monotonic_ns();
     enum status status;
 
+    if (run->plan->kind == PLAN_STATEMENT)
+        return run_not_supported("EXPLAIN ANALYZE of a live query", err);
     if (run->plan->kind != PLAN_SELECT && run->plan->kind != PLAN_ANALYTIC)
         return run_not_supported("EXPLAIN ANALYZE of statements that change rows", err);
     run->options.sink = (struct sql_sink){0};

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/refs.h"
 #include "catalog/system_tables.h"
 #include "sql/binder.h"
 #include "sql/syntax/lexer.h"
@@ -19,7 +20,7 @@ static struct plan *plan_new(void)
 {
     struct plan *plan = mem_zalloc(sizeof(*plan));
 
-    atomic_init(&plan->refs, 1);
+    refs_init(&plan->refs);
     arena_init(&plan->arena, 0);
     return plan;
 }
@@ -38,18 +39,13 @@ struct plan *plan_new_analytic(struct analytic_plan *analytic, uint64_t catalog_
 struct plan *plan_ref(struct plan *plan)
 {
     CHECK(plan != NULL);
-    unsigned before = atomic_fetch_add_explicit(&plan->refs, 1, memory_order_relaxed);
-    CHECK(before > 0);
+    refs_add(&plan->refs);
     return plan;
 }
 
 void plan_unref(struct plan *plan)
 {
-    if (plan == NULL)
-        return;
-    unsigned before = atomic_fetch_sub_explicit(&plan->refs, 1, memory_order_acq_rel);
-    CHECK(before > 0);
-    if (before > 1)
+    if (plan == NULL || !refs_drop(&plan->refs))
         return;
     expr_bounds_free(plan->access.bounds, plan->access.bound_count);
     for (size_t i = 0; i < plan->program_count; i++)

@@ -201,6 +201,10 @@ enum status plan_check_system_target(const struct table *table, uint32_t column,
                                      struct error *err) MUST_CHECK;
 /* WHERE, SET and RETURNING of a change of a system table; plan->with_deleted is set. */
 enum status plan_rewrite_system_change(struct plan_builder *builder, struct error *err) MUST_CHECK;
+/* One expression over a system table; also for live queries. */
+enum status plan_name_system(const struct table *table, struct arena *arena, struct ast_expr **tree,
+                             struct error *err) MUST_CHECK;
+bool plan_names_column(const struct ast_expr *tree, struct str name); /* anywhere in it */
 /* SYSTEM tables: v1 aliases become columns, literals next to enumerated columns get their case. */
 enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select *select,
                                 struct error *err) MUST_CHECK;

@@ -129,31 +129,67 @@ static enum status plan_insert_cells(struct plan_builder *builder, const struct 
     return status;
 }
 
-/* VALUES with what only DuckDB evaluates (subqueries …) become a SELECT of one row each. DEFAULT
- * has no place in it. */
+/* A column that is DEFAULT in all rows is left out; true if it is DEFAULT in some only. */
+static bool plan_insert_is_mixed(const struct ast_insert *tree, size_t column, bool *left_out)
+{
+    size_t defaults = 0;
+
+    CHECK(column < tree->width);
+    for (size_t row = 0; row < tree->row_count; row++)
+        defaults += tree->values[row * tree->width + column]->kind == AST_DEFAULT;
+    *left_out = defaults == tree->row_count;
+    return defaults > 0 && !*left_out;
+}
+
+static enum status plan_insert_drop_defaults(struct plan_builder *builder,
+                                             const struct ast_insert *tree, bool *left_out,
+                                             struct error *err)
+{
+    struct plan_insert *insert = &builder->plan->insert;
+    uint32_t kept = 0;
+
+    CHECK(insert->width == tree->width);
+    for (size_t i = 0; i < tree->width; i++) {
+        if (plan_insert_is_mixed(tree, i, &left_out[i]))
+            return error_set_at(err, STATUS_NOT_SUPPORTED, tree->values[i]->start,
+                                "DEFAULT in some rows beside subqueries or functions that DuckDB "
+                                "computes is not supported in this version");
+        uint32_t target = insert->targets[i];
+        insert->positions[target] = left_out[i] ? -1 : (int32_t)kept;
+        if (!left_out[i])
+            insert->targets[kept++] = target;
+    }
+    insert->width = kept;
+    return STATUS_OK;
+}
+
+/* VALUES with what only DuckDB evaluates (subqueries …) become a SELECT of one row each. */
 static enum status plan_insert_as_select(struct plan_builder *builder,
                                          const struct ast_insert *tree, struct error *err)
 {
     struct plan *plan = builder->plan;
     struct str text = plan->tree->text;
+    bool *left_out = arena_array(&plan->arena, tree->width, sizeof(bool));
     struct buf out;
+    enum status status = plan_insert_drop_defaults(builder, tree, left_out, err);
 
     CHECK(tree->width > 0);
+    if (status != STATUS_OK)
+        return status;
     buf_init(&out);
-    for (size_t i = 0; i < tree->row_count * tree->width; i++) {
-        const struct ast_expr *value = tree->values[i];
-        if (value->kind == AST_DEFAULT) {
-            buf_clear(&out);
-            return error_set_at(err, STATUS_NOT_SUPPORTED, value->start,
-                                "DEFAULT beside subqueries is not supported in this version");
+    for (size_t row = 0; row < tree->row_count; row++) {
+        const char *before = row == 0 ? "SELECT (" : " UNION ALL SELECT (";
+
+        for (size_t i = 0; i < tree->width; i++) {
+            const struct ast_expr *value = tree->values[row * tree->width + i];
+
+            if (left_out[i])
+                continue;
+            CHECK(value->end <= text.size);
+            buf_printf(&out, "%s%.*s)", before, (int)(value->end - value->start),
+                       text.data + value->start);
+            before = ", (";
         }
-        if (i % tree->width == 0)
-            buf_append_str(&out, i == 0 ? STR_LIT("SELECT (") : STR_LIT(" UNION ALL SELECT ("));
-        else
-            buf_append_str(&out, STR_LIT(", ("));
-        CHECK(value->end <= text.size);
-        buf_append_str(&out, str_from(text.data + value->start, value->end - value->start));
-        buf_append_byte(&out, ')');
     }
     plan->insert.select = arena_copy(&plan->arena, buf_str(&out));
     plan->insert.row_count = 0;

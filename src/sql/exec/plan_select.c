@@ -43,6 +43,10 @@ static bool plan_sum_type(enum value_type from, struct data_type *type)
     CHECK(type != NULL);
     if (!value_type_is_integer(from) && from != VALUE_DECIMAL)
         return false;
+    if (from == VALUE_SMALLINT || from == VALUE_INT) {
+        type->kind = VALUE_BIGINT;
+        return true;
+    }
     type->kind = VALUE_DECIMAL;
     type->precision = 38;
     return true;
@@ -176,12 +180,12 @@ static int plan_order_column(const struct plan *plan, const struct ast_expr *tre
 /* Do rows in key order, read forwards or backwards, come in the wanted order? Leading key columns
  * with one fixed value may be skipped. */
 static bool plan_order_is_key(const struct plan *plan, const struct ast_select *tree,
-                              const struct plan_order *orders, bool *descending)
+                              const struct plan_order *orders)
 {
     const struct table *table = plan->table;
     uint32_t key = 0, fixed = 0;
 
-    CHECK(descending != NULL);
+    CHECK(orders != NULL);
     if (table == NULL || table->kind == TABLE_KIND_SYSTEM || !table_is_keyed(table))
         return false;
     while (fixed < plan->access.prefix_count && plan->access.prefix[fixed]->op == AST_OP_EQ)
@@ -198,7 +202,6 @@ static bool plan_order_is_key(const struct plan *plan, const struct ast_select *
             return false;
         key++;
     }
-    *descending = tree->order_count > 0 && orders[0].descending;
     return true;
 }
 
@@ -214,9 +217,12 @@ static enum status plan_build_order(struct plan_builder *builder, const struct a
         if (status != STATUS_OK)
             return status;
     }
-    if (tree->order_count == 0 || plan->table == NULL ||
-        plan_order_is_key(plan, tree, orders, &plan->select.key_descending))
+    if (tree->order_count == 0 || plan->table == NULL)
         return STATUS_OK;
+    if (plan_order_is_key(plan, tree, orders)) {
+        plan->select.key_descending = orders[0].descending;
+        return STATUS_OK;
+    }
     plan->select.orders = orders;
     plan->select.order_count = (uint32_t)tree->order_count;
     return STATUS_OK;

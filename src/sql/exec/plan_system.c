@@ -9,9 +9,9 @@
 #include "catalog/system_tables.h"
 
 /* `table_type = 'user'`, `status IN ('Running', …)`: both sides are looked at. */
-static void plan_system_compare(const struct plan_builder *builder, struct ast_expr *tree)
+static void plan_system_compare(const struct table *table, struct arena *arena,
+                                struct ast_expr *tree)
 {
-    const struct table *table = builder->plan->table;
     bool compares = tree->kind == AST_IN ||
                     (tree->kind == AST_BINARY && (tree->op == AST_OP_EQ || tree->op == AST_OP_NE));
 
@@ -23,16 +23,15 @@ static void plan_system_compare(const struct plan_builder *builder, struct ast_e
             struct value *literal = &tree->args[k]->value;
             if (tree->args[k]->kind == AST_LITERAL && literal->type == VALUE_TEXT &&
                 !literal->is_null)
-                (void)system_table_fold(table, (uint32_t)column, literal->text,
-                                        &builder->plan->arena, &literal->text);
+                (void)system_table_fold(table, (uint32_t)column, literal->text, arena,
+                                        &literal->text);
         }
     }
 }
 
-static enum status plan_system_alias(struct plan_builder *builder, struct ast_expr **tree,
-                                     struct error *err)
+static enum status plan_system_alias(const struct table *table, struct arena *arena,
+                                     struct ast_expr **tree, struct error *err)
 {
-    const struct table *table = builder->plan->table;
     struct ast_expr *column = *tree;
 
     CHECK(column->kind == AST_COLUMN);
@@ -48,8 +47,7 @@ static enum status plan_system_alias(struct plan_builder *builder, struct ast_ex
         return STATUS_OK; /* the compiler will say that it does not exist */
     struct ast_statement *statement = NULL;
     enum status status =
-        sql_parse(arena_printf(&builder->plan->arena, "SELECT %.*s", STR_ARG(text)),
-                  &builder->plan->arena, &statement, err);
+        sql_parse(arena_printf(arena, "SELECT %.*s", STR_ARG(text)), arena, &statement, err);
     if (status != STATUS_OK)
         return status;
     CHECK(statement->kind == AST_SELECT && statement->select.item_count == 1); /* text of ours */
@@ -57,25 +55,32 @@ static enum status plan_system_alias(struct plan_builder *builder, struct ast_ex
     return STATUS_OK;
 }
 
-enum status plan_rewrite_system_expr(struct plan_builder *builder, struct ast_expr **tree,
-                                     struct error *err)
+enum status plan_name_system(const struct table *table, struct arena *arena, struct ast_expr **tree,
+                             struct error *err)
 {
     CHECK(tree != NULL);
     if (*tree == NULL)
         return STATUS_OK;
     if ((*tree)->kind == AST_COLUMN)
-        return plan_system_alias(builder, tree, err);
+        return plan_system_alias(table, arena, tree, err);
     for (size_t i = 0; i < (*tree)->arg_count; i++) { /* height ≤ LIMIT_AST_HEIGHT */
-        enum status status = plan_rewrite_system_expr(builder, &(*tree)->args[i], err);
+        enum status status = plan_name_system(table, arena, &(*tree)->args[i], err);
         if (status != STATUS_OK)
             return status;
     }
-    plan_system_compare(builder, *tree);
+    plan_system_compare(table, arena, *tree);
     return STATUS_OK;
 }
 
+enum status plan_rewrite_system_expr(struct plan_builder *builder, struct ast_expr **tree,
+                                     struct error *err)
+{
+    CHECK(builder->plan->table != NULL);
+    return plan_name_system(builder->plan->table, &builder->plan->arena, tree, err);
+}
+
 /* Deleted users hide unless the WHERE names deleted_at. */
-static bool plan_names_column(const struct ast_expr *tree, struct str name)
+bool plan_names_column(const struct ast_expr *tree, struct str name)
 {
     CHECK(name.size > 0);
     if (tree == NULL)
@@ -132,11 +137,9 @@ enum status plan_check_system_write(const struct plan *plan, const char *what, s
     switch (system_table_of(table)) {
     case SYSTEM_TABLE_USERS:
     case SYSTEM_TABLE_NAMESPACES:
-        return STATUS_OK;
     case SYSTEM_TABLE_STORAGES:
     case SYSTEM_TABLE_STORAGE_LOCATIONS:
-        return error_set(err, STATUS_NOT_SUPPORTED, "%s %.*s.%.*s is not supported in this version",
-                         what, STR_ARG(table->space), STR_ARG(table->name));
+        return STATUS_OK;
     default:
         return error_set(err, STATUS_INVALID_OPERATION, "%.*s.%.*s is read-only",
                          STR_ARG(table->space), STR_ARG(table->name));

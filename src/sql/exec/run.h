@@ -213,6 +213,7 @@ enum status create_table_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status drop_table_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status alter_table_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status users_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status storages_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status show_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status describe_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status explain_run(struct sql_run *run, struct error *err) MUST_CHECK;

@@ -145,6 +145,11 @@ static enum status statement_on_worker(struct sql_run *run, struct error *err)
     case AST_ALTER_USER:
     case AST_DROP_USER:
         return users_run(run, err);
+    case AST_CREATE_STORAGE:
+    case AST_ALTER_STORAGE:
+    case AST_DROP_STORAGE:
+    case AST_CHECK_STORAGE:
+        return storages_run(run, err);
     case AST_KILL_JOB:
     case AST_KILL_LIVE_QUERY:
         return kill_run(run, err);

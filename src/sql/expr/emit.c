@@ -11,6 +11,7 @@
 #include "sql/expr/expr_internal.h"
 
 #include "base/mem.h"
+#include "base/refs.h"
 
 #include <stdlib.h>
 
@@ -619,7 +620,7 @@ enum status expr_emit(struct expr_binder *binder, struct expr_node *root, struct
         text.size = EMIT_DESCRIPTION_MAX;
     struct expr_program *program = emit_block(&emitter, buf_str(&text));
     buf_clear(&text);
-    atomic_init(&program->refs, 1);
+    refs_init(&program->refs);
     program->type = root->type;
     program->result = result;
     program->end = (uint32_t)emitter.code.count;

@@ -241,6 +241,7 @@ extern const struct expr_function expr_function_like, expr_function_ilike, expr_
 enum status expr_run_upper(struct expr_call *call);
 enum status expr_run_lower(struct expr_call *call);
 enum status expr_run_length(struct expr_call *call);
+enum status expr_run_strpos(struct expr_call *call);
 enum status expr_run_substring(struct expr_call *call);
 enum status expr_run_concat(struct expr_call *call);
 enum status expr_run_btrim(struct expr_call *call);

@@ -338,6 +338,8 @@ static const struct expr_function functions[] = {
     {"length", "a", 1, EXPR_STRICT, VALUE_INT, expr_run_length, function_bind_length},
     {"char_length", "t", 1, EXPR_STRICT, VALUE_INT, expr_run_length, NULL},
     {"character_length", "t", 1, EXPR_STRICT, VALUE_INT, expr_run_length, NULL},
+    {"strpos", "tt", 2, EXPR_STRICT, VALUE_INT, expr_run_strpos, NULL},
+    {"position", "tt", 2, EXPR_STRICT, VALUE_INT, expr_run_strpos, NULL},
     {"substring", "tii", 2, EXPR_STRICT, VALUE_TEXT, expr_run_substring, NULL},
     {"substr", "tii", 2, EXPR_STRICT, VALUE_TEXT, expr_run_substring, NULL},
     {"concat", NULL, 1, 0, VALUE_TEXT, expr_run_concat, function_bind_concat},

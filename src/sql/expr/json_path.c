@@ -71,25 +71,6 @@ static uint32_t json_hex(struct str text, size_t at)
     return code;
 }
 
-static char json_simple_escape(char c)
-{
-    CHECK_SLOW(c != '\0');
-    switch (c) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return c;
-    }
-}
-
 /* \uXXXX[\uXXXX] at text[at] (the first X); 0 for what is no character of text. */
 static size_t json_unicode(struct str text, size_t *at, char out[4])
 {
@@ -128,7 +109,7 @@ static bool json_unescape(struct str raw, struct arena *arena, struct str *out)
         if (bytes[0] == '\\' && at < raw.size) {
             char c = raw.data[at++];
 
-            bytes[0] = json_simple_escape(c);
+            bytes[0] = text_simple_escape(c);
             if (c == 'u')
                 count = json_unicode(raw, &at, bytes);
             if (count == 0)

@@ -97,7 +97,7 @@ static enum status moment_run_date_sub(struct expr_call *call)
 static enum status moment_run_date_diff(struct expr_call *call)
 {
     CHECK(call->count == 2);
-    *call->out = value_integer(VALUE_INT, call->args[0].integer - call->args[1].integer);
+    *call->out = value_integer(VALUE_BIGINT, call->args[0].integer - call->args[1].integer);
     return STATUS_OK;
 }
 
@@ -124,7 +124,7 @@ const struct expr_function expr_function_date_sub = {.name = "-",
 const struct expr_function expr_function_date_diff = {.name = "-",
                                                       .min = 2,
                                                       .flags = EXPR_STRICT | EXPR_INFIX,
-                                                      .result = VALUE_INT,
+                                                      .result = VALUE_BIGINT,
                                                       .run = moment_run_date_diff};
 
 /* ---- DATE_TRUNC ---------------------------------------------------------------------------------

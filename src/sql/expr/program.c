@@ -8,23 +8,19 @@
 #include "sql/expr/expr_internal.h"
 
 #include "base/mem.h"
+#include "base/refs.h"
 #include "value/text.h"
 
 struct expr_program *expr_ref(struct expr_program *program)
 {
     CHECK(program != NULL);
-    unsigned before = atomic_fetch_add_explicit(&program->refs, 1, memory_order_relaxed);
-    CHECK(before > 0);
+    refs_add(&program->refs);
     return program;
 }
 
 void expr_unref(struct expr_program *program)
 {
-    if (program == NULL)
-        return;
-    unsigned before = atomic_fetch_sub_explicit(&program->refs, 1, memory_order_acq_rel);
-    CHECK(before > 0);
-    if (before > 1)
+    if (program == NULL || !refs_drop(&program->refs))
         return;
     struct expr_program *parent = program->parent;
     mem_free(program);
@@ -135,7 +131,7 @@ static struct expr_program *program_of_bound(const struct expr_program *program,
 
     CHECK(program->parent == NULL && value->begin <= value->end);
     *made = *program;
-    atomic_init(&made->refs, 1);
+    refs_init(&made->refs);
     made->parent = expr_ref(parent.counted);
     made->type = bound->type;
     made->relabel = value_type_is_integer(bound->type.kind);

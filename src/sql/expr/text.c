@@ -280,6 +280,24 @@ enum status expr_run_length(struct expr_call *call)
     return STATUS_OK;
 }
 
+/* position(part IN text), strpos(text, part): counts from 1, 0 = not found. */
+enum status expr_run_strpos(struct expr_call *call)
+{
+    struct str text = call->args[0].text, part = call->args[1].text;
+    int64_t position = 0;
+
+    CHECK(call->count == 2);
+    if (part.size == 0)
+        position = 1;
+    for (size_t at = 0; position == 0 && part.size <= text.size && at <= text.size - part.size;
+         at++) {
+        if (memcmp(text.data + at, part.data, part.size) == 0)
+            position = (int64_t)utf8_length(str_from(text.data, at)) + 1;
+    }
+    *call->out = value_integer(VALUE_INT, position);
+    return STATUS_OK;
+}
+
 /* Byte offset behind `count` characters from `at` on. */
 static size_t text_skip(struct str text, size_t at, int64_t count)
 {

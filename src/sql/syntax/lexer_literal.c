@@ -72,24 +72,6 @@ static uint32_t token_digits(struct str in, size_t *at, unsigned base, size_t di
     return number;
 }
 
-static char token_simple_escape(char c)
-{
-    switch (c) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return c;
-    }
-}
-
 /* The escape behind the backslash at in[*at - 1]; bytes go to `out`, how many is returned, 0 = bad.
  */
 static size_t token_escape(struct str in, size_t *at, char out[4])
@@ -112,7 +94,7 @@ static size_t token_escape(struct str in, size_t *at, char out[4])
         return taken > 0 && byte > 0 && byte < 256 ? 1 : 0;
     }
     ++*at;
-    out[0] = token_simple_escape(c);
+    out[0] = text_simple_escape(c);
     return 1;
 }
 

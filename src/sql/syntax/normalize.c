@@ -27,6 +27,7 @@ struct normalizer {
     struct token previous, before; /* the last token, the one before it */
     bool keep;                     /* in ORDER BY or GROUP BY */
     bool in_from;                  /* between FROM and the next clause */
+    bool in_list;                  /* in a select list or behind RETURNING */
     bool type_next;                /* behind :: or AS: words are a type's name */
     uint32_t type_parens;          /* open parentheses of type modifiers */
 };
@@ -141,6 +142,18 @@ static bool normalize_stays(const struct normalizer *state)
            state->before.keyword == KEYWORD_EXTRACT;
 }
 
+/* Numbers whose type is not told by a letter: the scale of a DECIMAL is part of a result's type,
+ * and -2147483648 is an INT although 2147483648 is none, so that the parser has to see both tokens.
+ */
+static bool normalize_is_typed(const struct normalizer *state, const struct token *token)
+{
+    CHECK(state->text.size >= token->end);
+    if (token->kind == TOKEN_DECIMAL)
+        return state->in_list;
+    return state->previous.kind == TOKEN_MINUS &&
+           str_equal(token_text(state->text, token), STR_LIT("2147483648"));
+}
+
 /* Words that open or close what the flags say; false for one whose literals we do not understand.
  */
 static bool normalize_note_word(struct normalizer *state, enum keyword keyword)
@@ -156,18 +169,22 @@ static bool normalize_note_word(struct normalizer *state, enum keyword keyword)
     case KEYWORD_OFFSET:
     case KEYWORD_HAVING:
     case KEYWORD_WHERE:
-    case KEYWORD_RETURNING:
     case KEYWORD_UNION:
     case KEYWORD_EXCEPT:
     case KEYWORD_INTERSECT:
-        state->keep = false;
-        state->in_from = false;
+        state->keep = state->in_from = state->in_list = false;
         return true;
     case KEYWORD_FROM:
         state->in_from = true;
+        state->in_list = false;
+        return true;
+    case KEYWORD_RETURNING:
+        state->keep = state->in_from = false;
+        state->in_list = true;
         return true;
     case KEYWORD_SELECT:
         state->keep = state->in_from = false;
+        state->in_list = true;
         return state->first == KEYWORD_SELECT;
     case KEYWORD_ON:
         return state->previous.kind != TOKEN_WORD || state->previous.keyword != KEYWORD_DISTINCT;
@@ -244,7 +261,7 @@ static bool normalize_token(struct normalizer *state, const struct token *token)
         if (token_is_number(&state->previous) && token->start == state->previous.end)
             return false;
         good = true;
-        if (normalize_stays(state))
+        if (normalize_stays(state) || normalize_is_typed(state, token))
             normalize_put(state, token_text(state->text, token));
         else
             good = normalize_lift(state, token);

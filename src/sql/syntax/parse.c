@@ -146,7 +146,6 @@ static const struct refused refused_objects[] = {
     {"extension", "EXTENSION", NULL},
     {"role", "ROLE", "use CREATE USER"},
     {"policy", "POLICY", "user tables are isolated by user already"},
-    {"storage", "STORAGE", NULL},
 };
 
 static enum status parse_refuse(struct parser *parser, const struct refused *list, size_t count)
@@ -200,6 +199,8 @@ static enum status parse_create(struct parser *parser)
         return parse_namespace(parser, AST_CREATE_NAMESPACE);
     if (parser_take(parser, KEYWORD_USER))
         return parse_user(parser, AST_CREATE_USER);
+    if (parser_take(parser, KEYWORD_STORAGE))
+        return parse_storage(parser, AST_CREATE_STORAGE);
     return parse_refused_object(parser);
 }
 
@@ -214,6 +215,8 @@ static enum status parse_drop(struct parser *parser)
         return parse_namespace(parser, AST_DROP_NAMESPACE);
     if (parser_take(parser, KEYWORD_USER))
         return parse_user(parser, AST_DROP_USER);
+    if (parser_take(parser, KEYWORD_STORAGE))
+        return parse_storage(parser, AST_DROP_STORAGE);
     return parse_refused_object(parser);
 }
 
@@ -228,6 +231,8 @@ static enum status parse_alter(struct parser *parser)
         return parse_alter_table(parser, kind);
     if (parser_take(parser, KEYWORD_USER))
         return parse_user(parser, AST_ALTER_USER);
+    if (parser_take(parser, KEYWORD_STORAGE))
+        return parse_storage(parser, AST_ALTER_STORAGE);
     return parse_refused_object(parser);
 }
 
@@ -271,15 +276,15 @@ static enum status parse_transaction(struct parser *parser, enum ast_statement_k
     return STATUS_OK;
 }
 
-static enum status parse_storage(struct parser *parser)
+static enum status parse_storage_word(struct parser *parser)
 {
     CHECK(parser->last_end > 0);
     if (parser_take(parser, KEYWORD_FLUSH))
         return parse_flush(parser);
     if (parser_is_word(parser, "compact"))
         return parser_not_supported(parser, "STORAGE COMPACT", "compaction runs by itself");
-    if (parser_is(parser, KEYWORD_CHECK))
-        return parser_not_supported(parser, "STORAGE CHECK", NULL);
+    if (parser_take(parser, KEYWORD_CHECK))
+        return parse_storage(parser, AST_CHECK_STORAGE);
     return parser_syntax_error(parser);
 }
 
@@ -306,7 +311,8 @@ static enum status parse_explain(struct parser *parser)
     CHECK(parser->last_end > 0);
     statement->kind = AST_EXPLAIN;
     statement->explain.analyze = parser_take(parser, KEYWORD_ANALYZE);
-    if (!parse_at_dml(parser) && !parser_is(parser, KEYWORD_EXECUTE))
+    if (!parse_at_dml(parser) && !parser_is(parser, KEYWORD_EXECUTE) &&
+        !parser_is(parser, KEYWORD_SUBSCRIBE))
         return parser_syntax_error(parser); /* also EXPLAIN EXPLAIN …: no endless recursion */
     uint32_t start = parser->token.start;
     parse_skip_to_end(parser);
@@ -480,7 +486,7 @@ static const struct statement_word {
     {KEYWORD_BACKUP, false, parse_backup},
     {KEYWORD_RESTORE, false, parse_restore},
     {KEYWORD_FLUSH, false, parse_flush},
-    {KEYWORD_STORAGE, false, parse_storage},
+    {KEYWORD_STORAGE, false, parse_storage_word},
     {KEYWORD_SHOW, false, parse_show},
     {KEYWORD_DESCRIBE, false, parse_describe},
     {KEYWORD_DESC, false, parse_describe},

@@ -147,6 +147,25 @@ static enum status parse_trim(struct parser *parser, struct ast_expr *node, stru
     return status != STATUS_OK ? status : parse_call_end(parser, node, &args, out);
 }
 
+/* POSITION(part IN text) → strpos(text, part) */
+static enum status parse_position(struct parser *parser, struct ast_expr *node,
+                                  struct ast_expr **out)
+{
+    struct parser_list args = {0};
+    struct ast_expr *part;
+    enum status status = parse_operand(parser, &part); /* weaker operators: IN among them */
+
+    CHECK(node->kind == AST_CALL);
+    if (status == STATUS_OK)
+        status = parser_expect(parser, KEYWORD_IN);
+    if (status == STATUS_OK)
+        status = parse_arg(parser, &args);
+    if (status != STATUS_OK)
+        return status;
+    parse_add_arg(parser, &args, part);
+    return parse_call_end(parser, node, &args, out);
+}
+
 /* The function word and `(` of a call with its own grammar. */
 static enum status parse_special(struct parser *parser, struct ast_expr **out)
 {
@@ -166,7 +185,7 @@ static enum status parse_special(struct parser *parser, struct ast_expr **out)
         return parse_substring(parser, node, out);
     if (keyword == KEYWORD_TRIM)
         return parse_trim(parser, node, out);
-    return parser_not_supported(parser, "POSITION", NULL);
+    return parse_position(parser, node, out);
 }
 
 /* CURRENT_TIMESTAMP[()] and its kind. */

@@ -356,11 +356,19 @@ static struct parse_infix parse_infix(struct parser *parser)
     return table[parser->token.kind];
 }
 
+static bool parse_is_char(const struct parser *parser, char c)
+{
+    CHECK(c != 0);
+    return parser->token.kind == TOKEN_OTHER && parser_text(parser).data[0] == c;
+}
+
 /* Operators of PostgreSQL or DuckDB that only DuckDB runs. */
 static enum status parse_no_unknown_operator(struct parser *parser)
 {
     char what[32] = "operator ";
 
+    if (parse_is_char(parser, ']')) /* the end of ARRAY[…] */
+        return STATUS_OK;
     if (parser_is_kind(parser, TOKEN_OTHER)) {
         what[9] = parser_text(parser).data[0];
         return parser_not_supported(parser, what, NULL);
@@ -370,6 +378,44 @@ static enum status parse_no_unknown_operator(struct parser *parser)
     if (parser_is(parser, KEYWORD_AT) && parser_ahead(parser)->kind == TOKEN_WORD)
         return parser_not_supported(parser, "AT TIME ZONE", "times are in UTC");
     return STATUS_OK;
+}
+
+/* `left = ANY (ARRAY[a, b])` is `left IN (a, b)`. Stands at `(`. */
+static enum status parse_any_array(struct parser *parser, struct ast_expr **left)
+{
+    struct parser_list list = {0};
+    enum status status = parser_enter(parser);
+
+    CHECK(parser_ahead_is(parser, KEYWORD_ARRAY));
+    parser_advance(parser);
+    parser_advance(parser);
+    if (status == STATUS_OK && !parse_is_char(parser, '['))
+        status = parser_syntax_error(parser);
+    *(struct ast_expr **)parser_list_add(parser, &list, sizeof(*left)) = *left;
+    while (status == STATUS_OK) {
+        struct ast_expr *item;
+
+        parser_advance(parser); /* [ or , */
+        status = parse_level(parser, BIND_OR, &item);
+        if (status != STATUS_OK)
+            return status;
+        *(struct ast_expr **)parser_list_add(parser, &list, sizeof(item)) = item;
+        if (!parser_is_kind(parser, TOKEN_COMMA))
+            break;
+    }
+    if (status == STATUS_OK && !parse_is_char(parser, ']'))
+        status = parser_syntax_error(parser);
+    if (status != STATUS_OK)
+        return status;
+    parser_advance(parser);
+    if (!parser_is_kind(parser, TOKEN_RIGHT_PAREN))
+        return parser_not_supported(parser, "a computed array", NULL);
+    parser_advance(parser);
+    parser_leave(parser);
+    struct ast_expr *node = parse_node(parser, AST_IN, (*left)->start);
+    node->args = list.items;
+    *left = node;
+    return parse_node_done(parser, node, list.count);
 }
 
 /* left ⊕ right, or left ⊕ ANY (…) */
@@ -384,7 +430,10 @@ static enum status parse_operator(struct parser *parser, struct parse_infix infi
     if (infix.bind == BIND_COMPARE &&
         (parser_is(parser, KEYWORD_ANY) || parser_is(parser, KEYWORD_SOME) ||
          parser_is(parser, KEYWORD_ALL))) {
+        bool any = !parser_is(parser, KEYWORD_ALL);
         parser_advance(parser);
+        if (any && infix.op == AST_OP_EQ && parser_ahead_is(parser, KEYWORD_ARRAY))
+            return parse_any_array(parser, left);
         return parse_subquery(parser, (*left)->start, *left, left);
     }
     status = parse_level(parser, infix.bind + 1, &right);
@@ -521,8 +570,10 @@ enum status parse_subquery(struct parser *parser, uint32_t start, struct ast_exp
     return parse_node_done(parser, node, left != NULL ? 1 : 0);
 }
 
+/* The node's bytes are those of the parentheses: parts of a text are taken over whole. */
 static enum status parse_parenthesis(struct parser *parser, struct ast_expr **out)
 {
+    uint32_t start = parser->token.start;
     enum status status;
 
     CHECK(parser_is_kind(parser, TOKEN_LEFT_PAREN));
@@ -539,6 +590,8 @@ static enum status parse_parenthesis(struct parser *parser, struct ast_expr **ou
         return parser_not_supported(parser, "a row of values", NULL);
     status = parser_expect_kind(parser, TOKEN_RIGHT_PAREN);
     parser_leave(parser);
+    (*out)->start = start;
+    (*out)->end = parser->last_end;
     return status;
 }
 

@@ -148,6 +148,7 @@ enum status parse_column_constraint(struct parser *parser,
                                     struct ast_column_def *column) MUST_CHECK;
 enum status parse_namespace(struct parser *parser, enum ast_statement_kind kind) MUST_CHECK;
 enum status parse_user(struct parser *parser, enum ast_statement_kind kind) MUST_CHECK;
+enum status parse_storage(struct parser *parser, enum ast_statement_kind kind) MUST_CHECK;
 enum status parse_flush(struct parser *parser) MUST_CHECK;
 enum status parse_backup(struct parser *parser) MUST_CHECK;
 enum status parse_restore(struct parser *parser) MUST_CHECK;

@@ -46,8 +46,17 @@ static const struct system_writer *system_change_writer(const struct table *tabl
 {
     enum system_table which = system_table_of(table);
 
-    CHECK(which < SYSTEM_TABLE_COUNT); /* planned: plan_check_system_write */
-    return which == SYSTEM_TABLE_USERS ? &system_users_writer : &system_namespaces_writer;
+    switch (which) {
+    case SYSTEM_TABLE_USERS:
+        return &system_users_writer;
+    case SYSTEM_TABLE_NAMESPACES:
+        return &system_namespaces_writer;
+    case SYSTEM_TABLE_STORAGES:
+        return &system_storages_writer;
+    default:
+        CHECK(which == SYSTEM_TABLE_STORAGE_LOCATIONS); /* planned: plan_check_system_write */
+        return &system_locations_writer;
+    }
 }
 
 /* ---- one row --------------------------------------------------------------------------------- */
@@ -247,8 +256,12 @@ enum status system_change_run(struct sql_run *run, bool may_block, struct error 
 {
     const struct plan *plan = run->plan;
     struct system_change change = {.run = run, .writer = system_change_writer(plan->table)};
-    struct ddl_statement statement = {
-        .sql = run->text, .now_us = run->now_us, .build = system_change_build, .context = &change};
+    bool secret = change.writer == &system_storages_writer ||
+                  change.writer == &system_locations_writer; /* it may hold credentials */
+    struct ddl_statement statement = {.sql = secret ? STR_EMPTY : run->text,
+                                      .now_us = run->now_us,
+                                      .build = system_change_build,
+                                      .context = &change};
     enum status status = STATUS_OK;
 
     CHECK(plan->kind == PLAN_INSERT || plan->kind == PLAN_CHANGE);

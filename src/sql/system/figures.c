@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "sql/binder.h"
 #include "store/inspect.h"
+#include "store/storages.h"
 #include "value/key.h"
 #include "value/text.h"
 
@@ -52,6 +53,7 @@ static void system_figures_live(struct system_scan *scan)
         v[11] = value_integer(VALUE_TIMESTAMP, entry->created_at);
         v[12] = value_integer(VALUE_TIMESTAMP, entry->last_update);
         v[13] = value_integer(VALUE_TIMESTAMP, entry->last_ping_at);
+        v[14] = value_integer(VALUE_BIGINT, entry->lag);
     }
 }
 
@@ -136,7 +138,11 @@ static void system_visit_segment(void *context, const struct segment_info *segme
     v[0] = value_text(VALUE_TEXT, visit->table->space);
     v[1] = value_text(VALUE_TEXT, visit->table->name);
     v[2] = system_text(scan, VALUE_TEXT, segment->user);
-    v[3] = system_text(scan, VALUE_TEXT, segment->path);
+    struct buf shown;
+    buf_init(&shown);
+    place_show(segment->path, &shown);
+    v[3] = system_text(scan, VALUE_TEXT, buf_str(&shown));
+    buf_clear(&shown);
     v[4] = system_text(scan, VALUE_TEXT, segment->storage_id);
     v[5] = value_integer(VALUE_BIGINT, (int64_t)segment->rows);
     v[6] = value_integer(VALUE_BIGINT, (int64_t)segment->bytes);

@@ -1,7 +1,7 @@
 /* scan.c — collects the rows of a system table.
  *
- * Users, namespaces and tables come from the view's catalogue, so that they agree with everything
- * else the statement sees; schema versions, storages and jobs from their stored rows; the rest is
+ * Users, namespaces, tables and storages come from the view's catalogue, so that they agree with
+ * everything else the statement sees; schema versions and jobs from their stored rows; the rest is
  * asked from services. Secrets are replaced by *** here, for every executor and every role.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -142,6 +142,53 @@ static void system_scan_tables(struct system_scan *scan, const struct catalog *c
         system_row_table(table, &scan->arena, system_scan_add(scan));
 }
 
+static void system_add_storage(struct system_scan *scan, const struct catalog *catalog,
+                               const struct storage *storage)
+{
+    const struct table *table;
+    int64_t count = 0;
+
+    if (storage == NULL)
+        return;
+    struct value *values = system_scan_add(scan);
+    system_row_storage(storage, values);
+    system_mask(scan, values, "credentials");
+    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
+        count += str_equal(table->storage_id, storage->id);
+    CHECK(count >= 0);
+    *system_column(scan, values, "usage_count") = value_integer(VALUE_BIGINT, count);
+}
+
+/* `local` first, then by name. */
+static int system_compare_storages(const void *a, const void *b, void *context)
+{
+    const struct table *table = context;
+    const struct value *left = *(struct value *const *)a, *right = *(struct value *const *)b;
+    int name = table_find_column(table, STR_LIT("storage_name"));
+    bool left_local = str_equal(left[0].text, STR_LIT(STORAGE_LOCAL));
+    bool right_local = str_equal(right[0].text, STR_LIT(STORAGE_LOCAL));
+
+    CHECK(name >= 0);
+    if (left_local || right_local)
+        return (int)right_local - (int)left_local;
+    int order = str_compare(left[name].text, right[name].text);
+    return order != 0 ? order : str_compare(left[0].text, right[0].text);
+}
+
+static void system_scan_storages(struct system_scan *scan, const struct catalog *catalog)
+{
+    const struct storage *storage;
+
+    CHECK(catalog != NULL);
+    for (size_t i = 0; i < scan->point_count; i++)
+        system_add_storage(scan, catalog, catalog_find_storage(catalog, system_point(scan, i)));
+    for (size_t i = 0; !scan->by_points && (storage = catalog_storage_at(catalog, i)) != NULL; i++)
+        system_add_storage(scan, catalog, storage);
+    if (scan->count > 1)
+        qsort_r(scan->rows, scan->count, sizeof(*scan->rows), system_compare_storages,
+                (void *)(uintptr_t)scan->table);
+}
+
 /* ---- from stored rows ------------------------------------------------------------------------ */
 
 static bool system_sees_job(const struct system_scan *scan, struct value *values)
@@ -154,24 +201,12 @@ static bool system_sees_job(const struct system_scan *scan, struct value *values
     return !user->is_null && str_equal(user->text, scan->caller->user);
 }
 
-static void system_keep_row(struct system_scan *scan, enum system_table which, struct value *values,
-                            const struct catalog *catalog)
+/* Forgets the newest row if the caller may not see it. */
+static void system_keep_row(struct system_scan *scan, enum system_table which, struct value *values)
 {
-    const struct table *table;
-    int64_t count = 0;
-
-    if (which == SYSTEM_TABLE_JOBS && !system_sees_job(scan, values)) {
+    CHECK(scan->count > 0);
+    if (which == SYSTEM_TABLE_JOBS && !system_sees_job(scan, values))
         scan->count--;
-        return;
-    }
-    if (which != SYSTEM_TABLE_STORAGES)
-        return;
-    system_mask(scan, values, "credentials");
-    const struct value *id = system_column(scan, values, "storage_id");
-    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
-        count += str_equal(table->storage_id, id->text);
-    CHECK(count >= 0);
-    *system_column(scan, values, "usage_count") = value_integer(VALUE_BIGINT, count);
 }
 
 /* Stored with ten digits, so that versions lie in order; shown without leading zeros. */
@@ -214,8 +249,7 @@ static struct str system_stored_schema_key(struct system_scan *scan, struct str 
     return copy;
 }
 
-static void system_add_row(struct system_scan *scan, enum system_table which, const struct row *row,
-                           const struct catalog *catalog)
+static void system_add_row(struct system_scan *scan, enum system_table which, const struct row *row)
 {
     struct value *values = system_scan_add(scan);
 
@@ -227,12 +261,11 @@ static void system_add_row(struct system_scan *scan, enum system_table which, co
     CHECK(scan->count > 0);
     if (which == SYSTEM_TABLE_TABLE_SCHEMAS)
         system_show_schema_id(scan, values);
-    system_keep_row(scan, which, values, catalog);
+    system_keep_row(scan, which, values);
 }
 
 static enum status system_scan_stored_points(struct system_scan *scan, enum system_table which,
-                                             const struct scan_options *options,
-                                             const struct catalog *catalog, struct error *err)
+                                             const struct scan_options *options, struct error *err)
 {
     enum status status = STATUS_OK;
 
@@ -250,14 +283,14 @@ static enum status system_scan_stored_points(struct system_scan *scan, enum syst
         }
         if (status != STATUS_OK)
             break;
-        system_add_row(scan, which, &row, catalog);
+        system_add_row(scan, which, &row);
         row_pin_release(scan->engine->store, &pin);
     }
     return status;
 }
 
 static enum status system_scan_stored(struct system_scan *scan, enum system_table which,
-                                      const struct catalog *catalog, struct error *err)
+                                      struct error *err)
 {
     struct scan_options options = *scan->scan;
     struct scan *rows = NULL;
@@ -269,46 +302,17 @@ static enum status system_scan_stored(struct system_scan *scan, enum system_tabl
     options.descending = false;
     options.range = (struct key_range){STR_EMPTY, STR_EMPTY};
     if (scan->by_points)
-        return system_scan_stored_points(scan, which, &options, catalog, err);
+        return system_scan_stored_points(scan, which, &options, err);
     status = scan_open(scan->engine->store, &options, &rows, err);
     while (status == STATUS_OK) {
         status = scan_next(rows, &row, err);
         if (status == STATUS_OK) {
-            system_add_row(scan, which, &row, catalog);
+            system_add_row(scan, which, &row);
             status = arena_check(&scan->arena, err);
         }
     }
     scan_close(rows);
     return status == STATUS_END ? STATUS_OK : status;
-}
-
-/* `local` is there even when nobody stored it. */
-static void system_scan_local_storage(struct system_scan *scan, const struct catalog *catalog)
-{
-    bool wanted = !scan->by_points;
-
-    for (size_t i = 0; i < scan->point_count; i++)
-        wanted = wanted || str_equal(system_point(scan, i), STR_LIT("local"));
-    if (!wanted)
-        return;
-    for (size_t i = 0; i < scan->count; i++)
-        if (str_equal(system_column(scan, scan->rows[i], "storage_id")->text, STR_LIT("local")))
-            return;
-    struct value *values = system_scan_add(scan);
-    *system_column(scan, values, "storage_id") = value_text(VALUE_TEXT, STR_LIT("local"));
-    *system_column(scan, values, "storage_name") = value_text(VALUE_TEXT, STR_LIT("Local storage"));
-    *system_column(scan, values, "storage_type") = value_text(VALUE_TEXT, STR_LIT("filesystem"));
-    *system_column(scan, values, "uri") = value_text(VALUE_TEXT, STR_LIT(""));
-    *system_column(scan, values, "shared_tables_template") =
-        value_text(VALUE_TEXT, STR_LIT("{namespace}/shared/{tableName}"));
-    *system_column(scan, values, "user_tables_template") =
-        value_text(VALUE_TEXT, STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}"));
-    const struct catalog_namespace *first = catalog_namespace_at(catalog, 0);
-    int64_t created = first != NULL ? first->created_at : 0;
-    *system_column(scan, values, "created_at") = value_integer(VALUE_TIMESTAMP, created);
-    *system_column(scan, values, "updated_at") = value_integer(VALUE_TIMESTAMP, created);
-    CHECK(scan->count > 0);
-    system_keep_row(scan, SYSTEM_TABLE_STORAGES, values, catalog);
 }
 
 /* ---- system.storage_locations: the storages under other names -------------------------------- */
@@ -355,7 +359,6 @@ static enum status system_scan_fill(struct system_scan *scan, struct error *err)
 {
     const struct catalog *catalog = view_catalog(scan->scan->view);
     enum system_table which = system_table_of(scan->table);
-    enum status status = STATUS_OK;
 
     CHECK(scan->table->kind == TABLE_KIND_SYSTEM);
     switch (which) {
@@ -370,12 +373,10 @@ static enum status system_scan_fill(struct system_scan *scan, struct error *err)
         return STATUS_OK;
     case SYSTEM_TABLE_TABLE_SCHEMAS:
     case SYSTEM_TABLE_JOBS:
-        return system_scan_stored(scan, which, catalog, err);
+        return system_scan_stored(scan, which, err);
     case SYSTEM_TABLE_STORAGES:
-        status = system_scan_stored(scan, which, catalog, err);
-        if (status == STATUS_OK)
-            system_scan_local_storage(scan, catalog);
-        return status;
+        system_scan_storages(scan, catalog);
+        return STATUS_OK;
     case SYSTEM_TABLE_STORAGE_LOCATIONS:
         return system_scan_locations(scan, catalog, err);
     default:
@@ -408,7 +409,8 @@ static bool system_is_ordered(const struct table *table)
 
     CHECK(table->schema != NULL);
     return table->key_count == 0 || which == SYSTEM_TABLE_SCHEMA_COLUMNS ||
-           which == SYSTEM_TABLE_TABLE_SCHEMAS;
+           which == SYSTEM_TABLE_TABLE_SCHEMAS || which == SYSTEM_TABLE_STORAGES ||
+           which == SYSTEM_TABLE_STORAGE_LOCATIONS;
 }
 
 enum status system_scan_open(const struct table_source_options *options, struct system_scan **out,

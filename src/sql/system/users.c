@@ -56,11 +56,6 @@ static enum status users_set_storage(struct user *user, struct str key, struct s
         user->storage_mode = table ? STR_LIT("table") : STR_LIT("region");
         return STATUS_OK;
     }
-    if (text.size > 0 && !str_equal(text, STR_LIT("local")))
-        return error_set_at(err, STATUS_STORAGE_NOT_FOUND, position,
-                            "Storage not found: Storage '%.*s' does not exist. Create it first "
-                            "with CREATE STORAGE.",
-                            STR_ARG(text));
     user->storage_id = arena_copy(user->arena, text);
     return STATUS_OK;
 }
@@ -233,10 +228,9 @@ static enum status users_update(struct system_row *row, struct error *err)
         status = users_apply(row, user, err);
     if (status == STATUS_OK) {
         users_show(row, user);
-        ddl_set_user(row->ddl, user);
-    } else {
-        user_unref(user);
+        return ddl_set_user(row->ddl, user, err);
     }
+    user_unref(user);
     return status;
 }
 
@@ -254,8 +248,7 @@ static enum status users_remove(struct system_row *row, struct error *err)
         return users_missing(there->id, err);
     struct user *user = user_copy(there);
     user->updated_at = user->deleted_at = user->credentials_changed = row->run->now_us;
-    ddl_set_user(row->ddl, user);
-    return STATUS_OK;
+    return ddl_set_user(row->ddl, user, err);
 }
 
 const struct system_writer system_users_writer = {

@@ -223,9 +223,10 @@ enum status backup_run(struct store *store, const struct backup_options *options
 
     memset(result, 0, sizeof(*result));
     CHECK(options->space.size > 0);
-    enum status status = backup_open(options->target, true, &backup.target, err);
+    enum status status = backup_open(store, options->target, true, &backup.place, err);
     if (status != STATUS_OK)
         return status;
+    backup.target = backup.place.files;
     manifest_init(&backup.manifest);
     arena_init(&backup.arena, 0);
     backup.view = view_acquire(store);
@@ -255,6 +256,6 @@ enum status backup_run(struct store *store, const struct backup_options *options
     mem_free(backup.written);
     arena_clear(&backup.arena);
     manifest_clear(&backup.manifest);
-    files_close(backup.target);
+    backup_close(&backup.place);
     return backup_translate(status, STATUS_STORAGE_UNAVAILABLE, err);
 }

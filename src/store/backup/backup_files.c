@@ -6,46 +6,101 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "catalog/storage.h"
 #include "store/backup/backup_internal.h"
+#include "store/storages.h"
+
+#include <sys/stat.h>
+
+enum { BACKUP_READ_BYTES = 8 << 20 };
 
 /* ---- the target
  * ----------------------------------------------------------------------------------- */
 
-enum status backup_open(struct str target, bool make, struct files **out, struct error *err)
+/* The storage whose credentials open the bucket, with the target as its place. */
+static struct storage *backup_storage(struct store *store, struct str target)
+{
+    struct view *view = view_acquire(store);
+    struct storage *found = NULL;
+    const struct storage *storage;
+
+    CHECK(target.size > 0);
+    for (size_t i = 0;
+         found == NULL && (storage = catalog_storage_at(view_catalog(view), i)) != NULL; i++) {
+        struct str root = storage_root(storage->uri);
+        if (storage->type == STORAGE_S3 && str_starts_with(target, root) &&
+            (target.size == root.size || target.data[root.size] == '/'))
+            found = storage_copy(storage);
+    }
+    view_release(view);
+    if (found != NULL)
+        return found;
+    found = storage_new();
+    found->id = STR_LIT("backup");
+    found->type = STORAGE_S3;
+    return found;
+}
+
+static enum status backup_open_bucket(struct store *store, struct str target,
+                                      struct backup_place *out, struct error *err)
+{
+    struct storage *storage = backup_storage(store, target);
+    enum status status = storage_uri_check(STORAGE_S3, target, storage->arena, &storage->uri, err);
+
+    CHECK(out->files == NULL);
+    if (status == STATUS_OK)
+        status = storages_borrow(store, storage, &out->files, err);
+    out->borrowed = status == STATUS_OK;
+    storage_unref(storage);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    log_warn("backup in a bucket: %s", err->message);
+    return error_set(err, STATUS_INVALID_INPUT, "bucket \"%.*s\" cannot be used", STR_ARG(target));
+}
+
+static enum status backup_open_folder(struct str target, bool make, struct backup_place *out,
+                                      struct error *err)
 {
     static const struct str scheme = {"file://", 7};
-    enum status status;
-    struct buf content;
+    enum status status = STATUS_OK;
+    struct stat info;
 
-    CHECK(out != NULL);
-    *out = NULL;
-    if (str_starts_with(target, STR_LIT("s3://")))
-        return error_set(err, STATUS_NOT_SUPPORTED,
-                         "backups in S3 are not supported in this version; use a folder");
     if (str_starts_with(target, scheme))
         target = str_from(target.data + scheme.size, target.size - scheme.size);
     if (target.size < 2 || target.data[0] != '/' || memchr(target.data, 0, target.size) != NULL)
         return error_set(err, STATUS_INVALID_INPUT, "\"%.*s\" is not the absolute path of a folder",
                          STR_ARG(target));
     char *path = mem_strdup(target);
-    buf_init(&content);
-    status = STATUS_OK;
-    if (!make) { /* opening makes folders */
-        char *manifest;
-        size_t size;
-        buf_printf(&content, "%s/" BACKUP_MANIFEST, path);
-        buf_append_byte(&content, 0);
-        manifest = buf_take(&content, &size);
-        status = file_read_all(manifest, BACKUP_FILE_BYTES_MAX, &content, err);
-        mem_free(manifest);
-        if (status != STATUS_OK)
-            status = error_set(err, STATUS_INVALID_INPUT, "\"%s\" holds no readable backup", path);
-    }
-    if (status == STATUS_OK && files_open_local(path, out, err) != STATUS_OK)
+    CHECK(path[0] == '/');
+    /* Opening makes folders. */
+    if (!make && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
+        status = error_set(err, STATUS_INVALID_INPUT, "\"%s\" holds no readable backup", path);
+    if (status == STATUS_OK && files_open_local(path, &out->files, err) != STATUS_OK)
         status = error_set(err, STATUS_INVALID_INPUT, "folder \"%s\" cannot be used", path);
-    buf_clear(&content);
     mem_free(path);
     return status;
+}
+
+enum status backup_open(struct store *store, struct str target, bool make, struct backup_place *out,
+                        struct error *err)
+{
+    CHECK(out != NULL);
+    *out = (struct backup_place){.store = store};
+    if (str_starts_with(target, STR_LIT("s3://")))
+        return backup_open_bucket(store, target, out, err);
+    return backup_open_folder(target, make, out, err);
+}
+
+void backup_close(struct backup_place *place)
+{
+    if (place->files == NULL)
+        return;
+    CHECK(place->store != NULL);
+    if (place->borrowed)
+        storages_return(place->store, place->files);
+    else
+        files_close(place->files);
+    place->files = NULL;
 }
 
 enum status backup_translate(enum status status, enum status corrupt, struct error *err)
@@ -105,20 +160,41 @@ void backup_path(const struct table *table, struct str user, const char *prefix,
 /* ---- copying
  * -------------------------------------------------------------------------------------- */
 
-static enum status backup_read(const char *local, const char *shown, struct manifest_file *file,
-                               bool check, struct buf *content, struct error *err)
+enum status backup_read_file(struct files *files, const char *path, struct buf *out,
+                             struct error *err)
 {
-    enum status status = file_read_all(local, BACKUP_FILE_BYTES_MAX, content, err);
+    uint64_t size = 0;
+    enum status status = files_size(files, path, &size, err);
 
+    CHECK(out != NULL);
+    buf_reset(out);
+    if (status == STATUS_OK && size > BACKUP_FILE_BYTES_MAX)
+        return error_set(err, STATUS_CORRUPT, "file \"%s\" is too large", path);
+    while (status == STATUS_OK && out->size < size) {
+        size_t before = out->size, wanted = (size_t)size - before;
+        status = files_read(files, path, before,
+                            wanted < BACKUP_READ_BYTES ? wanted : BACKUP_READ_BYTES, out, err);
+        if (status == STATUS_OK && out->size == before)
+            break; /* shorter than it was */
+    }
+    return status;
+}
+
+/* `status` is that of reading. */
+static enum status backup_check(enum status status, const char *shown, struct manifest_file *file,
+                                bool check, struct str content, struct error *err)
+{
     CHECK(file != NULL);
     if (status == STATUS_ABSENT)
         return error_set(err, STATUS_CORRUPT, "file \"%s\" is missing", shown);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        log_warn("file \"%s\": %s", shown, err->message);
         return error_set(err, STATUS_STORAGE_UNAVAILABLE, "file \"%s\" cannot be read", shown);
-    uint64_t checksum = hash_bytes(buf_str(content));
-    if (check && (content->size != file->bytes || checksum != file->checksum))
+    }
+    uint64_t checksum = hash_bytes(content);
+    if (check && (content.size != file->bytes || checksum != file->checksum))
         return error_set(err, STATUS_CORRUPT, "file \"%s\" is damaged: checksum mismatch", shown);
-    file->bytes = content->size;
+    file->bytes = content.size;
     file->checksum = checksum;
     return STATUS_OK;
 }
@@ -126,16 +202,14 @@ static enum status backup_read(const char *local, const char *shown, struct mani
 enum status backup_verify(struct files *files, const struct manifest_file *file, struct error *err)
 {
     struct manifest_file expected = *file;
-    char *path = mem_strdup(file->path), *local = NULL;
+    char *path = mem_strdup(file->path);
     struct buf content;
 
     CHECK(path[0] != '\0');
     buf_init(&content);
-    enum status status = files_local_path(files, path, &local, err);
-    if (status == STATUS_OK)
-        status = backup_read(local, path, &expected, true, &content, err);
+    enum status status = backup_read_file(files, path, &content, err);
+    status = backup_check(status, path, &expected, true, buf_str(&content), err);
     buf_clear(&content);
-    mem_free(local);
     mem_free(path);
     return status;
 }
@@ -160,35 +234,48 @@ static enum status backup_stage(struct backup_copies *copies, const char *to, st
     return error_set(err, STATUS_STORAGE_UNAVAILABLE, "file \"%s\" cannot be written", to);
 }
 
-enum status backup_copy(struct backup_copies *copies, const char *from, const char *to,
-                        struct manifest_file *file, bool check, struct error *err)
+/* Content that was read goes on to the target. */
+static enum status backup_copy_content(struct backup_copies *copies, const char *to,
+                                       const struct buf *content, struct error *err)
 {
-    struct buf content;
+    enum status status = backup_stage(copies, to, buf_str(content), err);
 
-    CHECK(from != NULL && to != NULL);
-    buf_init(&content);
-    enum status status = backup_read(from, to, file, check, &content, err);
-    if (status == STATUS_OK)
-        status = backup_stage(copies, to, buf_str(&content), err);
-    if (content.capacity > copies->memory_bytes)
-        copies->memory_bytes = content.capacity;
-    buf_clear(&content);
+    CHECK(to != NULL);
+    if (content->capacity > copies->memory_bytes)
+        copies->memory_bytes = content->capacity;
     if (status == STATUS_OK &&
         (copies->count == BACKUP_BATCH_FILES || copies->bytes >= BACKUP_BATCH_BYTES))
         status = backup_copy_finish(copies, err);
     return status;
 }
 
+enum status backup_copy(struct backup_copies *copies, const char *from, const char *to,
+                        struct manifest_file *file, struct error *err)
+{
+    struct buf content;
+
+    CHECK(from != NULL && to != NULL);
+    buf_init(&content);
+    enum status status = file_read_all(from, BACKUP_FILE_BYTES_MAX, &content, err);
+    status = backup_check(status, to, file, false, buf_str(&content), err);
+    if (status == STATUS_OK)
+        status = backup_copy_content(copies, to, &content, err);
+    buf_clear(&content);
+    return status;
+}
+
 enum status backup_copy_file(struct backup_copies *copies, struct files *files, const char *from,
                              const char *to, struct manifest_file *file, struct error *err)
 {
-    char *local = NULL;
-    enum status status = files_local_path(files, from, &local, err);
+    struct buf content;
 
     CHECK(file != NULL);
+    buf_init(&content);
+    enum status status = backup_read_file(files, from, &content, err);
+    status = backup_check(status, to, file, true, buf_str(&content), err);
     if (status == STATUS_OK)
-        status = backup_copy(copies, local, to, file, true, err);
-    mem_free(local);
+        status = backup_copy_content(copies, to, &content, err);
+    buf_clear(&content);
     return status;
 }
 

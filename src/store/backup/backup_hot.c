@@ -48,7 +48,7 @@ static enum status backup_hot_copy(struct backup *backup, struct manifest_table 
     made.path = buf_str(&path);
     enum status status = files_staged_path(backup->store->files, file->path, &staged, err);
     if (status == STATUS_OK)
-        status = backup_copy(&backup->copies, staged, path.data, &made, false, err);
+        status = backup_copy(&backup->copies, staged, path.data, &made, err);
     if (status == STATUS_OK) {
         file->segment->bytes = made.bytes;
         file->segment->checksum = made.checksum;

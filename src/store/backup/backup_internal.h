@@ -16,9 +16,20 @@ enum {
     BACKUP_FILE_BYTES_MAX = INT32_MAX,
 };
 
-/* The folder behind a target; INVALID_INPUT, NOT_SUPPORTED. `make`: it is made when missing. */
-enum status backup_open(struct str target, bool make, struct files **out,
+/* What is behind a target: a folder, or a bucket with the credentials of a storage there, else of
+ * the environment. `make`: a folder is made when missing; else the manifest must be there.
+ * INVALID_INPUT. */
+struct backup_place {
+    struct store *store;
+    struct files *files;
+    bool borrowed; /* of the storages */
+};
+enum status backup_open(struct store *store, struct str target, bool make, struct backup_place *out,
                         struct error *err) MUST_CHECK;
+void backup_close(struct backup_place *place);
+/* The whole of a published file, not through any cache. ABSENT. */
+enum status backup_read_file(struct files *files, const char *path, struct buf *out,
+                             struct error *err) MUST_CHECK;
 /* A failure of lower layers in words for clients; damage becomes `corrupt`, message kept. */
 enum status backup_translate(enum status status, enum status corrupt, struct error *err);
 bool backup_is_cancelled(const struct backup_options *options);
@@ -34,11 +45,12 @@ struct backup_copies {
     enum status (*published)(void *context, struct error *err);
     void *context;
 };
-/* Reads the local file `from` and stages it under `to`; `file` gets size and checksum, or, with
- * `check`, has them: CORRUPT when the content differs. May publish what has gathered. */
+/* Reads the local file `from` and stages it under `to`; `file` gets size and checksum. May publish
+ * what has gathered. */
 enum status backup_copy(struct backup_copies *copies, const char *from, const char *to,
-                        struct manifest_file *file, bool check, struct error *err) MUST_CHECK;
-/* The same of a published file of `files`. */
+                        struct manifest_file *file, struct error *err) MUST_CHECK;
+/* The same of a published file of `files`, which must have the size and checksum of `file`:
+ * CORRUPT. */
 enum status backup_copy_file(struct backup_copies *copies, struct files *files, const char *from,
                              const char *to, struct manifest_file *file,
                              struct error *err) MUST_CHECK;
@@ -69,7 +81,8 @@ struct backup {
     const struct backup_options *options;
     struct backup_result *result;
     struct view *view;
-    struct files *target;
+    struct backup_place place;
+    struct files *target; /* = place.files */
     struct manifest manifest;
     struct backup_copies copies; /* from our storage to the target */
     struct backup_scratch scratch;

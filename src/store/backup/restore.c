@@ -21,34 +21,31 @@
 static enum status restore_read(struct files *source, struct str target, struct manifest *out,
                                 struct error *err)
 {
-    char *local = NULL;
     struct buf text;
 
     CHECK(source != NULL);
     buf_init(&text);
-    enum status status = files_local_path(source, BACKUP_MANIFEST, &local, err);
-    if (status == STATUS_OK)
-        status = file_read_all(local, BACKUP_FILE_BYTES_MAX, &text, err);
+    enum status status = backup_read_file(source, BACKUP_MANIFEST, &text, err);
     if (status != STATUS_OK)
         status = error_set(err, STATUS_INVALID_INPUT, "\"%.*s\" holds no readable backup",
                            STR_ARG(target));
     else
         status = manifest_read(buf_str(&text), out, err);
-    mem_free(local);
     buf_clear(&text);
     return status;
 }
 
-enum status backup_read_manifest(struct str target, struct manifest *out, struct error *err)
+enum status backup_read_manifest(struct store *store, struct str target, struct manifest *out,
+                                 struct error *err)
 {
-    struct files *source = NULL;
-    enum status status = backup_open(target, false, &source, err);
+    struct backup_place place;
+    enum status status = backup_open(store, target, false, &place, err);
 
     manifest_init(out);
     CHECK(out->tables == NULL);
     if (status == STATUS_OK)
-        status = restore_read(source, target, out, err);
-    files_close(source);
+        status = restore_read(place.files, target, out, err);
+    backup_close(&place);
     return backup_translate(status, STATUS_INVALID_INPUT, err);
 }
 
@@ -221,7 +218,8 @@ enum status restore_run(struct store *store, const struct backup_options *option
     restore->result = result;
     manifest_init(&restore->manifest);
     arena_init(&restore->arena, 0);
-    enum status status = backup_open(options->target, false, &restore->source, err);
+    enum status status = backup_open(store, options->target, false, &restore->place, err);
+    restore->source = restore->place.files;
     if (status == STATUS_OK)
         status = restore_read(restore->source, options->target, &restore->manifest, err);
     if (status != STATUS_OK)
@@ -245,7 +243,7 @@ enum status restore_run(struct store *store, const struct backup_options *option
 out:
     arena_clear(&restore->arena);
     manifest_clear(&restore->manifest);
-    files_close(restore->source);
+    backup_close(&restore->place);
     mem_free(restore);
     return backup_translate(status, STATUS_INVALID_INPUT, err);
 }

@@ -200,8 +200,10 @@ static enum status restore_never(void *context, struct row *row, bool *from_hot,
 static enum status restore_name(struct restore *restore, struct restore_move *move,
                                 struct error *err)
 {
+    struct view *view = view_acquire(restore->store);
     struct flush_file named = {
         .store = restore->store,
+        .view = view,
         .table = move->table,
         .place = move->table,
         .user = move->segment->user,
@@ -219,6 +221,7 @@ static enum status restore_name(struct restore *restore, struct restore_move *mo
         move->segment->storage_id = arena_copy(move->segment->arena, named.segment->storage_id);
     }
     flush_file_clear(&named);
+    view_release(view);
     return status;
 }
 

@@ -19,7 +19,8 @@ struct restore {
     struct store *store;
     const struct backup_options *options;
     struct backup_result *result;
-    struct files *source;
+    struct backup_place place;
+    struct files *source; /* = place.files */
     struct manifest manifest;
     struct str space; /* the namespace to make */
     struct arena arena;

@@ -232,6 +232,8 @@ static void commit_group_publish(struct commit_pipeline *pipeline)
     if (pipeline->change_count > 0)
         feed_append(store->feed, change_group_new(pipeline->changes, pipeline->change_count,
                                                   pipeline->group_first + 1, pipeline->position));
+    else
+        feed_pass(store->feed, pipeline->position);
     atomic_fetch_add_explicit(&pipeline->rows_written, pipeline->change_count,
                               memory_order_relaxed);
 }

@@ -28,6 +28,7 @@ const struct value *ddl_event_old(struct ddl *ddl, enum system_table which,
     const struct table *table;
     const struct table_schema *schema = NULL;
     const struct user *user;
+    const struct storage *storage;
 
     CHECK(!values[0].is_null);
     switch (which) {
@@ -41,6 +42,11 @@ const struct value *ddl_event_old(struct ddl *ddl, enum system_table which,
         if (space != NULL)
             system_row_namespace(space, &ddl->arena, old);
         return space != NULL ? old : NULL;
+    case SYSTEM_TABLE_STORAGES:
+        storage = catalog_find_storage(ddl->catalog, values[0].text);
+        if (storage != NULL)
+            system_row_storage(storage, old);
+        return storage != NULL ? old : NULL;
     case SYSTEM_TABLE_TABLES:
         table = ddl_event_table(ddl, which, values);
         if (table != NULL)

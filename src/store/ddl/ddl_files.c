@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/ddl/ddl_internal.h"
-#include "store/path.h"
+#include "store/storages.h"
 
 #include <stdio.h>
 
@@ -59,13 +59,17 @@ static bool ddl_is_cancelled(const atomic_bool *cancelled)
 /* The folder of a shared table without files; with files it goes with the last of them. */
 static void ddl_files_remove_folder(struct store *store, const struct table *table)
 {
+    struct str storage_id;
     struct buf path;
 
     CHECK(table->kind != TABLE_KIND_SYSTEM);
     if (table->kind != TABLE_KIND_SHARED || store->files == NULL)
         return;
     buf_init(&path);
-    enum status status = path_folder(table, STR_EMPTY, &path, NULL);
+    struct view *view = view_acquire(store);
+    enum status status =
+        place_of_instance(store, view_catalog(view), table, STR_EMPTY, &path, &storage_id, NULL);
+    view_release(view);
     buf_append_byte(&path, 0);
     if (status == STATUS_OK)
         files_remove_folder(store->files, path.data);

@@ -41,14 +41,17 @@ enum status ddl_commit(struct ddl *ddl, struct error *err) MUST_CHECK;
 void ddl_put_table(struct ddl *ddl, const struct table *table);
 void ddl_put_schema(struct ddl *ddl, const struct table *table, const struct table_schema *schema,
                     bool dropped);
-/* The table's storage must exist; without LOCATION its template is taken over. */
-enum status ddl_table_resolve_storage(struct ddl *ddl, struct table *table,
-                                      struct error *err) MUST_CHECK;
 /* Ids for `count` tables, never given again, also when nothing comes of them. A commit of its own
  * under the catalogue lock that `ddl` holds. */
 enum status ddl_take_table_ids(struct ddl *ddl, size_t count, struct table_id *first,
                                struct error *err) MUST_CHECK;
 enum status ddl_table_gone(const struct table *table, struct error *err);
+
+/* ddl_storage.c */
+enum status ddl_storage_missing(struct str id, struct error *err);
+/* The table's storage and the template it gives; kept by the table for good. */
+enum status ddl_table_resolve_storage(struct ddl *ddl, struct table *table,
+                                      struct error *err) MUST_CHECK;
 
 /* ddl_files.c: remembers that the table's space waits for its readers. */
 void ddl_dropping_add(struct ddl *ddl, const struct table *table, int64_t position);

@@ -181,7 +181,23 @@ static enum status ddl_user_missing(struct str id, struct error *err)
     return error_set(err, STATUS_USER_NOT_FOUND, "User with user_id '%.*s' not found", STR_ARG(id));
 }
 
-void ddl_set_user(struct ddl *ddl, struct user *user)
+/* His storage must exist when it counts or is new, so that DROP STORAGE can rely on it. */
+static enum status ddl_user_check_storage(const struct ddl *ddl, const struct user *user,
+                                          struct error *err)
+{
+    const struct user *old = catalog_find_user(ddl->catalog, user->id);
+    bool counts = str_equal(user->storage_mode, STR_LIT("region")) && user->deleted_at == 0;
+    bool is_new = old == NULL || !str_equal(old->storage_id, user->storage_id);
+
+    CHECK(ddl->catalog != NULL);
+    if (user->storage_id.size == 0 || (!counts && !is_new) ||
+        catalog_find_storage(ddl->catalog, user->storage_id) != NULL)
+        return STATUS_OK;
+    return ddl_storage_missing(user->storage_id, err);
+}
+
+/* Takes the reference. */
+static void ddl_write_user(struct ddl *ddl, struct user *user)
 {
     struct value *values = ddl_values(ddl);
 
@@ -191,16 +207,26 @@ void ddl_set_user(struct ddl *ddl, struct user *user)
     catalog_builder_put_user(ddl->builder, user);
 }
 
+enum status ddl_set_user(struct ddl *ddl, struct user *user, struct error *err)
+{
+    enum status status = ddl_user_check_storage(ddl, user, err);
+
+    CHECK(user->id.size > 0);
+    if (status == STATUS_OK)
+        ddl_write_user(ddl, user);
+    else
+        user_unref(user);
+    return status;
+}
+
 enum status ddl_add_user(struct ddl *ddl, struct user *user, struct error *err)
 {
     enum status status;
 
     CHECK(user->id.size > 0);
     if (catalog_find_user(ddl->catalog, user->id) == NULL &&
-        !ddl_has(ddl, SYSTEM_TABLE_USERS, user->id)) {
-        ddl_set_user(ddl, user);
-        return STATUS_OK;
-    }
+        !ddl_has(ddl, SYSTEM_TABLE_USERS, user->id))
+        return ddl_set_user(ddl, user, err);
     status = error_set(err, STATUS_ALREADY_EXISTS, "User with user_id '%.*s' already exists",
                        STR_ARG(user->id));
     user_unref(user);
@@ -218,7 +244,7 @@ enum status ddl_put_user(struct store *store, struct user *user, bool must_be_ne
     if (must_be_new)
         status = ddl_add_user(&ddl, user, err);
     else
-        ddl_set_user(&ddl, user);
+        status = ddl_set_user(&ddl, user, err);
     if (status == STATUS_OK)
         status = ddl_commit(&ddl, err);
     ddl_end(&ddl);
@@ -247,8 +273,9 @@ enum status ddl_change_user(struct store *store, struct str id,
     if (status != STATUS_OK)
         goto out;
     CHECK(str_equal(user->id, old->id));
-    ddl_set_user(&ddl, user_ref(user));
-    status = ddl_commit(&ddl, err);
+    status = ddl_set_user(&ddl, user_ref(user), err);
+    if (status == STATUS_OK)
+        status = ddl_commit(&ddl, err);
 out:
     user_unref(user);
     ddl_end(&ddl);

@@ -13,8 +13,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "store/ddl/ddl_internal.h"
-#include "store/path.h"
 #include "store/segment.h"
+#include "store/storages.h"
 #include "value/key.h"
 #include "value/row.h"
 
@@ -86,43 +86,6 @@ enum status ddl_take_table_ids(struct ddl *ddl, size_t count, struct table_id *f
     return commit_submit_wait(ddl->store, &request, err);
 }
 
-enum status ddl_table_resolve_storage(struct ddl *ddl, struct table *table, struct error *err)
-{
-    const struct table *storages = system_table(ddl->catalog, SYSTEM_TABLE_STORAGES);
-    struct value id;
-    struct kv_value row;
-    struct buf key;
-
-    if (table->kind == TABLE_KIND_STREAM)
-        return STATUS_OK;
-    CHECK(table->kind != TABLE_KIND_SYSTEM);
-    if (str_is_empty(table->storage_id))
-        table->storage_id = STR_LIT("local");
-    id = value_text(VALUE_TEXT, table->storage_id);
-    buf_init(&key);
-    enum status status = key_encode(&id, 1, &key, err);
-    if (status == STATUS_OK)
-        status = kv_get(ddl->store->kv, storages->rows, NULL, buf_str(&key), 0, &row, err);
-    buf_clear(&key);
-    if (status == STATUS_ABSENT)
-        return error_set(err, STATUS_STORAGE_NOT_FOUND,
-                         "Storage not found: Storage '%.*s' does not exist. Create it first with "
-                         "CREATE STORAGE.",
-                         STR_ARG(table->storage_id));
-    if (status != STATUS_OK)
-        return status;
-    if (str_is_empty(table->location)) {
-        const char *name =
-            table->kind == TABLE_KIND_USER ? "user_tables_template" : "shared_tables_template";
-        struct value template;
-        row_get(&storages->schema->layout, row.bytes,
-                (uint32_t)table_find_column(storages, str_from_c(name)), &template);
-        table->location = arena_copy(table->arena, template.text);
-    }
-    kv_value_release(ddl->store->kv, &row);
-    return STATUS_OK;
-}
-
 /* Version 1, column ids, key space. */
 static enum status ddl_table_complete(struct ddl *ddl, struct table *table, struct error *err)
 {
@@ -144,10 +107,12 @@ static enum status ddl_table_complete(struct ddl *ddl, struct table *table, stru
 static enum status ddl_table_make_folder(struct ddl *ddl, const struct table *table,
                                          struct error *err)
 {
+    struct str storage_id;
     struct buf path;
 
     buf_init(&path);
-    enum status status = path_folder(table, STR_EMPTY, &path, err);
+    enum status status =
+        place_of_instance(ddl->store, ddl->catalog, table, STR_EMPTY, &path, &storage_id, err);
     CHECK(table->kind == TABLE_KIND_SHARED);
     buf_append_byte(&path, 0);
     if (status == STATUS_OK)
@@ -332,4 +297,37 @@ enum status ddl_drop_table(struct store *store, struct table_id id, struct error
 out:
     ddl_end(&ddl);
     return status;
+}
+
+enum status ddl_created_position(struct store *store, const struct view *view,
+                                 const struct table *table, int64_t *out, struct error *err)
+{
+    const struct table *schemas = system_table(view_catalog(view), SYSTEM_TABLE_TABLE_SCHEMAS);
+    struct value values[SYSTEM_TABLE_COLUMNS_MAX];
+    struct row_pin pin = {0};
+    struct row row;
+    struct arena arena;
+    struct buf key;
+    enum status status;
+
+    *out = 0;
+    if (table->kind == TABLE_KIND_SYSTEM)
+        return STATUS_OK;
+    CHECK(table->schema_count > 0);
+    arena_init(&arena, 0);
+    buf_init(&key);
+    /* The row of the first schema version is written once, by CREATE TABLE. */
+    system_row_table_schema(table, table->schemas[0], false, &arena, values);
+    struct scan_options options = {.view = view, .table = schemas, .arena = &arena};
+    status = key_encode(values, 1, &key, err);
+    if (status == STATUS_OK)
+        status = row_get_by_key(store, &options, buf_str(&key), &row, &pin, err);
+    if (status == STATUS_OK)
+        *out = row_seq(row.bytes);
+    row_pin_release(store, &pin);
+    buf_clear(&key);
+    arena_clear(&arena);
+    return status == STATUS_ABSENT
+               ? error_set(err, STATUS_INTERNAL_ERROR, "the first schema of a table is missing")
+               : status;
 }

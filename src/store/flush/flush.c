@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/flush/flush_internal.h"
+#include "store/storages.h"
 
 #include <stdio.h>
 
@@ -62,11 +63,14 @@ void flush_run_account(struct flush_run *run, struct flush_install *install, int
     if (file->memory_bytes > result->memory_bytes)
         result->memory_bytes = file->memory_bytes;
     if (result->location[0] == '\0') {
-        size_t size = segment->path.size;
-        while (size > 0 && segment->path.data[size - 1] != '/')
-            size--;
-        (void)snprintf(result->location, sizeof(result->location), "%.*s", (int)size,
-                       segment->path.data);
+        struct buf shown;
+        buf_init(&shown);
+        place_show(segment->path, &shown);
+        while (shown.size > 0 && shown.data[shown.size - 1] != '/')
+            shown.size--;
+        (void)snprintf(result->location, sizeof(result->location), "%.*s",
+                       STR_ARG(buf_str(&shown)));
+        buf_clear(&shown);
     }
     if (file->newest != NULL)
         row_cache_put(run->store->row_cache, row_block_ref(file->newest));

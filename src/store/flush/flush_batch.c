@@ -190,8 +190,7 @@ static enum status flush_batch_write(struct flush_batch *batch, struct flush_spa
  * ----------------------------------------------------------------------------------- */
 
 static enum status flush_batch_published(struct flush_batch *batch, struct flush_span span,
-                                         const enum status *statuses, const struct error *first,
-                                         struct error *err)
+                                         const enum status *statuses, const struct error *first)
 {
     enum status ends = STATUS_OK;
     size_t at = 0;
@@ -203,11 +202,7 @@ static enum status flush_batch_published(struct flush_batch *batch, struct flush
             continue;
         enum status status = statuses[at++];
         if (status != STATUS_OK)
-            *err = *first;
-        else
-            status = flush_file_measure(&piece->file, err);
-        if (status != STATUS_OK)
-            ends = flush_piece_fail(piece, status, err);
+            ends = flush_piece_fail(piece, status, first);
     }
     return ends;
 }
@@ -229,7 +224,9 @@ static enum status flush_batch_publish(struct flush_batch *batch, struct flush_s
         status = files_publish_many(batch->store->files, paths, count, statuses, &first);
     if (status == STATUS_OK && count > 0 && FAULT(flush_after_rename))
         statuses[0] = error_set(&first, STATUS_IO_FAILED, "fault flush_after_rename");
-    status = flush_batch_published(batch, span, statuses, &first, err);
+    status = flush_batch_published(batch, span, statuses, &first);
+    if (status != STATUS_OK)
+        *err = first;
     CHECK(status != STATUS_END);
     mem_free(statuses);
     mem_free(paths);

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/hash.h"
+#include "catalog/storage.h"
 #include "store/flush/flush_internal.h"
 
 struct flush_walk {
@@ -209,6 +210,9 @@ static enum status flush_install_one(struct commit_request *request, struct flus
 
     CHECK(install->table.value == table->id.value);
     install->dropped = 0;
+    if (has_file &&
+        catalog_find_storage(commit_catalog(request), install->file->segment->storage_id) == NULL)
+        return error_set(err, STATUS_STORAGE_NOT_FOUND, "the storage was dropped meanwhile");
     if (has_file)
         status = flush_install_rows(store, install, table, batch, err);
     if (status != STATUS_OK)

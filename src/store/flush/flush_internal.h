@@ -56,12 +56,11 @@ struct flush_file {
     /* while writing */
     struct flush_writing *writing;
 };
-/* In this order: begin, name, (pending record durable), fill, (published), measure; clear always.
- * *made is false when there was no row: nothing was staged. */
+/* In this order: begin, name, (pending record durable), fill, (published); clear always. *made is
+ * false when there was no row: nothing was staged. */
 void flush_file_begin(struct flush_file *file);
 enum status flush_file_name(struct flush_file *file, struct error *err) MUST_CHECK;
 enum status flush_file_fill(struct flush_file *file, bool *made, struct error *err) MUST_CHECK;
-enum status flush_file_measure(struct flush_file *file, struct error *err) MUST_CHECK;
 /* All of that for one file. On failure nothing is left but what a pending record names. */
 enum status flush_file_write(struct flush_file *file, bool *made, struct error *err) MUST_CHECK;
 void flush_file_clear(struct flush_file *file);

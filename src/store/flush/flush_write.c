@@ -22,6 +22,7 @@
 #include "store/cells.h"
 #include "store/flush/flush_internal.h"
 #include "store/path.h"
+#include "store/storages.h"
 
 enum {
     FLUSH_SCRATCH_BYTES = 1 << 20,
@@ -360,6 +361,7 @@ enum status flush_file_name(struct flush_file *file, struct error *err)
     enum { ATTEMPTS_MAX = 100000 };
     int64_t now_us = clock_now_us();
     struct buf path;
+    struct str storage_id = STR_EMPTY;
     bool is_free = false;
     enum status status = STATUS_OK;
 
@@ -367,7 +369,8 @@ enum status flush_file_name(struct flush_file *file, struct error *err)
     buf_init(&path);
     for (unsigned attempt = 0; !is_free && status == STATUS_OK; attempt++) {
         buf_reset(&path);
-        status = path_folder(file->place, file->user, &path, err);
+        status = place_of_instance(file->store, view_catalog(file->view), file->place, file->user,
+                                   &path, &storage_id, err);
         if (status == STATUS_OK && attempt >= ATTEMPTS_MAX)
             status = error_set(err, STATUS_INTERNAL_ERROR, "no file name is free");
         if (status != STATUS_OK)
@@ -381,6 +384,7 @@ enum status flush_file_name(struct flush_file *file, struct error *err)
     buf_clear(&path);
     if (status != STATUS_OK)
         return status;
+    file->segment->storage_id = arena_copy(file->segment->arena, storage_id);
     file->path = mem_strdup(file->segment->path);
     CHECK(file->path[0] != '/');
     return STATUS_OK;
@@ -453,23 +457,31 @@ static void flush_write_describe(struct flush_file *file)
     CHECK(file->newest == NULL || file->newest->rows == segment->groups[0].rows);
 }
 
-enum status flush_file_measure(struct flush_file *file, struct error *err)
+/* From the staged file: a storage that stops answering cannot come in between. */
+static enum status flush_file_measure(struct flush_file *file, struct error *err)
 {
-    struct files *files = file->store->files;
     struct segment *segment = file->segment;
+    char *staged = NULL;
+    struct buf content;
 
     CHECK(file->path != NULL);
-    enum status status = files_size(files, file->path, &segment->bytes, err);
+    buf_init(&content);
+    enum status status = files_staged_path(file->store->files, file->path, &staged, err);
     if (status == STATUS_OK)
-        status = files_checksum(files, file->path, &segment->checksum, err);
-    return status;
+        status = file_read_all(staged, SIZE_MAX, &content, err);
+    if (status == STATUS_OK) {
+        segment->bytes = content.size;
+        segment->checksum = hash_bytes(buf_str(&content));
+    }
+    buf_clear(&content);
+    mem_free(staged);
+    return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
 }
 
 void flush_file_begin(struct flush_file *file)
 {
     struct flush_writing *writing = file->writing = mem_zalloc(sizeof(*writing));
     struct segment *segment = file->segment = segment_new();
-    struct str storage = file->place->storage_id;
 
     CHECK(file->next != NULL && file->rows_max > 0 && file->bytes_max > 0);
     file->ended = false;
@@ -491,7 +503,6 @@ void flush_file_begin(struct flush_file *file)
     segment->table = file->table->id;
     segment->user = arena_copy(segment->arena, file->user);
     segment->job_id = arena_copy(segment->arena, file->job_id);
-    segment->storage_id = arena_copy(segment->arena, storage.size > 0 ? storage : STR_LIT("local"));
     segment->schema_version = file->table->schema->version;
     segment->created_at = clock_now_us();
 }
@@ -527,6 +538,8 @@ enum status flush_file_fill(struct flush_file *file, bool *made, struct error *e
         flush_write_columns(file);
         status = flush_write_parquet(file, err);
     }
+    if (status == STATUS_OK)
+        status = flush_file_measure(file, err);
     if (status == STATUS_OK) {
         flush_write_describe(file);
         CHECK(file->segment->rows > 0);
@@ -551,8 +564,6 @@ static enum status flush_write_one(struct flush_file *file, bool *made, struct e
         status = files_publish(file->store->files, file->path, err);
     if (status == STATUS_OK && FAULT(flush_after_rename))
         status = error_set(err, STATUS_IO_FAILED, "fault flush_after_rename");
-    if (status == STATUS_OK)
-        status = flush_file_measure(file, err);
     return status;
 }
 

@@ -45,6 +45,8 @@ static void test_error__stays_one_line_of_utf8(void **state)
 
     error_set(&err, STATUS_INVALID_SQL, "a\nb\tc\x01");
     assert_string_equal(err.message, "a b c ");
+    error_set(&err, STATUS_INVALID_SQL, "%s", "no text: \xff\xc3 \xc3\xbc");
+    assert_string_equal(err.message, "no text: ?? \xc3\xbc");
     for (size_t start = 0; start < 4; start++) {
         memset(text, 'x', sizeof(text));
         for (size_t i = start; i + 4 < sizeof(text) - 1; i += 4)

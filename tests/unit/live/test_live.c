@@ -385,10 +385,13 @@ static void test_live__refusals_name_their_code(void **state)
         subscribe(ann, "x", cases[i][0], NO_SNAPSHOT, 0);
         fake_expect(ann, "error", cases[i][1]);
     }
-    struct wire_subscription resume = {
-        .id = STR_LIT("r"), .sql = STR_LIT("SELECT * FROM t"), .has_from = true};
+    struct wire_subscription resume = {.id = STR_LIT("r"),
+                                       .sql = STR_LIT("SELECT * FROM t"),
+                                       .has_options = true,
+                                       .batch_size = 1000,
+                                       .has_from = true};
     live_peer_subscribe(ann->peer, &resume);
-    fake_expect(ann, "error", "UNSUPPORTED");
+    fake_expect(ann, "error", "RESUME_FAILED");
     live_peer_unsubscribe(ann->peer, STR_LIT("never"));
     fake_expect(ann, "error", "INVALID_SUBSCRIPTION_ID");
     fake_free(ann);

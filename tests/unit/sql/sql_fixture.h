@@ -22,6 +22,7 @@
 #include "base/thread.h"
 #include "sql/analytic.h"
 #include "sql/sql.h"
+#include "storage/seal.h"
 #include "store/commit.h"
 #include "store/ddl.h"
 #include "store/flush.h"
@@ -38,6 +39,7 @@ struct sql_fixture {
     char folder[64];
     struct kv *kv;
     struct files *files;
+    struct seal *seal;
     struct columnar *columnar;
     struct store *store;
     struct sql_engine *engine;
@@ -206,6 +208,9 @@ static inline void fixture_open(struct sql_fixture *fixture, bool with_duckdb)
     (void)snprintf(path, sizeof(path), "%s/storage", fixture->folder);
     fixture->kv = kv_open_memory();
     fixture_check(files_open_local(path, &fixture->files, &err), &err, "files_open_local");
+    (void)snprintf(path, sizeof(path), "%s/storage_key", fixture->folder);
+    fixture_check(seal_open(path, &fixture->seal, &err), &err, "seal_open");
+    (void)snprintf(path, sizeof(path), "%s/storage", fixture->folder);
     if (with_duckdb) {
         const char *folders[] = {path};
         char temporary[128];
@@ -221,6 +226,7 @@ static inline void fixture_open(struct sql_fixture *fixture, bool with_duckdb)
     struct store_options *store = &fixture->store_options;
     store->kv = fixture->kv;
     store->files = fixture->files;
+    store->seal = fixture->seal;
     store->columnar = fixture->columnar;
     store->durability = KV_MEMORY;
     store->row_cache_bytes = 4 << 20;
@@ -254,6 +260,7 @@ static inline void fixture_close(struct sql_fixture *fixture)
     if (fixture->columnar != NULL)
         columnar_close(fixture->columnar);
     files_close(fixture->files);
+    seal_close(fixture->seal);
     kv_close(fixture->kv);
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", fixture->folder);
     assert_int_equal(system(command), 0);

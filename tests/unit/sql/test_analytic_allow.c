@@ -49,20 +49,51 @@ static void test_analytic_allow__duckdb_has_them(void **state)
     }
 }
 
-static void test_analytic_allow__is_documented(void **state)
+/* A file of docs/; overwritten by the next one. */
+static const char *documents_read(const char *name)
 {
-    static char text[1 << 17];
-    char path[1024], cell[128];
+    static char text[1 << 18];
+    char path[1024];
     FILE *file;
-    size_t size;
 
-    snprintf(path, sizeof(path), "%.*s../../../docs/sql-functions.md",
-             (int)(strrchr(__FILE__, '/') + 1 - __FILE__), __FILE__);
+    snprintf(path, sizeof(path), "%s/%s", KALAM_DOCS, name);
     file = fopen(path, "r");
     assert_non_null(file);
-    size = fread(text, 1, sizeof(text) - 1, file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = 0;
     fclose(file);
-    text[size] = 0;
+    return text;
+}
+
+/* Every row of the tables of functions is a function of the code. */
+static void test_analytic_allow__documents_nothing_else(void **state)
+{
+    const char *row = strstr(documents_read("sql-functions.md"), "## Rewritten or limited");
+    size_t rows = 0, names = 0;
+
+    assert_non_null(row);
+    while ((row = strstr(row, "\n| `")) != NULL) {
+        char name[64];
+        size_t size = 0;
+        for (row += 4; *row != '`' && size < sizeof(name) - 1; row++) {
+            if (*row != '\\')
+                name[size++] = *row;
+        }
+        name[size] = 0;
+        if (allow_function(str_from_c(name)) == ALLOW_NONE)
+            print_error("documented, but refused: %s\n", name);
+        assert_int_not_equal(allow_function(str_from_c(name)), ALLOW_NONE);
+        rows++;
+    }
+    while (allow_function_at(names).size > 0)
+        names++;
+    assert_int_equal(rows, names);
+}
+
+static void test_analytic_allow__is_documented(void **state)
+{
+    const char *text = documents_read("sql-functions.md");
+    char cell[128];
+
     for (size_t i = 0; allow_function_at(i).size > 0; i++) {
         struct str name = allow_function_at(i);
         struct buf escaped;
@@ -74,6 +105,20 @@ static void test_analytic_allow__is_documented(void **state)
         if (!strstr(text, cell))
             print_error("not documented: %s\n", cell);
         assert_non_null(strstr(text, cell));
+    }
+}
+
+/* tests/sql/analytic/functions.sql calls each of them, in a column of its name. */
+static void test_analytic_allow__has_a_test_of_each(void **state)
+{
+    const char *text = documents_read("../tests/sql/analytic/functions.sql");
+    char alias[80];
+
+    for (size_t i = 0; allow_function_at(i).size > 0; i++) {
+        snprintf(alias, sizeof(alias), " AS \"%.*s\" FROM ", STR_ARG(allow_function_at(i)));
+        if (!strstr(text, alias))
+            print_error("not called:%s\n", alias);
+        assert_non_null(strstr(text, alias));
     }
 }
 
@@ -97,6 +142,8 @@ int main(void)
         cmocka_unit_test(test_analytic_allow__finds_every_name),
         cmocka_unit_test(test_analytic_allow__duckdb_has_them),
         cmocka_unit_test(test_analytic_allow__is_documented),
+        cmocka_unit_test(test_analytic_allow__documents_nothing_else),
+        cmocka_unit_test(test_analytic_allow__has_a_test_of_each),
         cmocka_unit_test(test_analytic_allow__types_and_names),
     };
     return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

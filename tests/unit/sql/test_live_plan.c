@@ -49,7 +49,7 @@ static void test_live_plan__refuses_what_cannot_be_matched(void **state)
     refused(&f, "SELECT * FROM mine WHERE id < SNOWFLAKE_ID()", STATUS_NOT_SUPPORTED);
     refused(&f, "SELECT * FROM mine OFFSET 3", STATUS_NOT_SUPPORTED);
     refused(&f, "SELECT * FROM mine ORDER BY v LIMIT 3", STATUS_NOT_SUPPORTED);
-    refused(&f, "SELECT * FROM system.users", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM system.live_queries", STATUS_NOT_SUPPORTED);
     refused(&f, "SELECT 1", STATUS_NOT_SUPPORTED);
     refused(&f, "DELETE FROM mine", STATUS_INVALID_SQL);
     refused(&f, "SELECT nope FROM mine", STATUS_COLUMN_NOT_FOUND);

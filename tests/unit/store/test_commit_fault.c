@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { WRITES_BEFORE_FAULT = 5 }; /* storage, namespace, root, table, first row */
+enum { WRITES_BEFORE_FAULT = 4 }; /* storage and namespace, root, table, first row */
 
 static void commit__failed_write_is_never_acknowledged(void **state)
 {

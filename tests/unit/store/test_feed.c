@@ -3,6 +3,8 @@
  */
 #include "store_fixture.h"
 
+#include "base/mem.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -89,6 +91,43 @@ static void feed__resumes_inside_the_ring_only(void **state)
     assert_int_equal(feed_next(cursor, 0, &group), STATUS_OK);
     change_group_unref(group);
     feed_unfollow(cursor);
+    fixture_close(&f);
+}
+
+static void feed__gives_a_range_while_it_reaches_back(void **state)
+{
+    struct fixture f = {.options = {.feed_bytes = 4096}};
+    struct change_group **groups;
+    int64_t positions[100];
+    size_t count;
+
+    fixture_open(&f);
+    struct feed *feed = store_feed(f.store);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    for (int i = 0; i < 100; i++) {
+        fixture_insert(&f, id, "", i, i);
+        struct view *view = view_acquire(f.store);
+        positions[i] = view_position(view);
+        view_release(view);
+    }
+    int64_t newest = positions[99];
+    assert_int_equal(feed_range(feed, positions[96], positions[98], &groups, &count), STATUS_OK);
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(groups[i]->last, positions[97 + i]);
+        change_group_unref(groups[i]);
+    }
+    mem_free(groups);
+    assert_int_equal(feed_range(feed, newest, newest, &groups, &count), STATUS_OK);
+    assert_int_equal(count, 0);
+    assert_null(groups);
+    assert_int_equal(feed_range(feed, feed_oldest(feed) - 1, newest, &groups, &count),
+                     STATUS_ABSENT);
+    assert_int_equal(feed_range(feed, feed_oldest(feed), newest, &groups, &count), STATUS_OK);
+    assert_true(count > 2 && groups[0]->first > feed_oldest(feed));
+    for (size_t i = 0; i < count; i++)
+        change_group_unref(groups[i]);
+    mem_free(groups);
     fixture_close(&f);
 }
 
@@ -207,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(feed__tells_changes_in_order),
         cmocka_unit_test(feed__resumes_inside_the_ring_only),
+        cmocka_unit_test(feed__gives_a_range_while_it_reaches_back),
         cmocka_unit_test(feed__threads_follow_and_wake),
         cmocka_unit_test(feed__pauses_and_resumes_at_the_end),
         cmocka_unit_test(feed__system_rows_are_changes_too),

@@ -17,11 +17,11 @@ static enum status folder(enum table_kind kind, const char *template, const char
         .kind = kind,
         .space = STR_LIT("app"),
         .name = STR_LIT("messages"),
-        .location = str_from_c(template),
     };
+    struct path_template path = {.text = str_from_c(template), .shard = STR_EMPTY};
 
     buf_reset(out);
-    return path_folder(&table, str_from_c(user), out, err);
+    return path_folder(&table, &path, str_from_c(user), out, err);
 }
 
 static void check_folder(enum table_kind kind, const char *template, const char *user,

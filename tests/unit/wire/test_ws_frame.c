@@ -65,12 +65,50 @@ static void test_ws_frame__messages_are_shared(void **state)
     wire_message_unref(message);
 }
 
+static void test_ws_frame__forms_are_made_once(void **state)
+{
+    struct wire_protocol json = {.gzip = false}, gzip = {.gzip = true}, packed = {.msgpack = true},
+                         both = {.msgpack = true, .gzip = true};
+    char text[2000];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "{\"a\":\"", 6);
+    memcpy(text + sizeof text - 2, "\"}", 2);
+    struct wire_message *message = wire_message_new_text(str_from(text, sizeof text));
+    struct wire_message *same = wire_message_form(message, json);
+    assert_ptr_equal(same, message);
+    struct wire_message *zip = wire_message_form(message, gzip);
+    struct wire_message *again = wire_message_form(message, gzip);
+    assert_ptr_equal(zip, again);
+    assert_memory_equal(wire_message_payload(zip).data, "\x1f\x8b", 2);
+    assert_memory_equal(wire_message_frame(zip).data, "\x82", 1);
+    struct wire_message *pack = wire_message_form(message, packed);
+    assert_memory_equal(wire_message_payload(pack).data, "\x81\xa1\x61\xda", 4);
+    struct wire_message *packed_zip = wire_message_form(message, both);
+    assert_memory_equal(wire_message_payload(packed_zip).data, "\x1f\x8b", 2);
+    /* A form lives on when the message is gone. */
+    wire_message_unref(same);
+    wire_message_unref(message);
+    wire_message_unref(again);
+    wire_message_unref(zip);
+    wire_message_unref(pack);
+    wire_message_unref(packed_zip);
+    message = wire_message_new_text(STR_LIT("{\"a\":1}"));
+    zip = wire_message_form(message, gzip); /* too small */
+    assert_ptr_equal(zip, message);
+    pack = wire_message_form(message, both);
+    assert_str(wire_message_payload(pack), "\x81\xa1\x61\x01");
+    wire_message_unref(zip);
+    wire_message_unref(pack);
+    wire_message_unref(message);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ws_frame__headers),
         cmocka_unit_test(test_ws_frame__close),
         cmocka_unit_test(test_ws_frame__messages_are_shared),
+        cmocka_unit_test(test_ws_frame__forms_are_made_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,253 @@
+/* bench_fanout.c — many WebSockets with live queries.
+ *
+ * bench_fanout PORT MODE SOCKETS SUBSCRIPTIONS ROUNDS USER SQL [INSERT]
+ *   change    each round sends INSERT over HTTP and waits until every socket has its change:
+ *             p50 … of the time from sending to the last one
+ *   hold      subscribes, prints one line, keeps the sockets alive until standard input ends
+ *   snapshot  one socket subscribes ROUNDS times with {} options: time until `ready`
+ * In USER and SQL {c} is the number of the socket, {s} of the subscription on it; in INSERT {i} is
+ * a fresh number. SUBSCRIPTIONS 0 = sockets that only authenticate.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE
+#include "common.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { READ_BYTES = 1 << 16, TAIL = 32 };
+
+struct client {
+    int fd;
+    char tail[TAIL]; /* the end of what came last: a needle may lie across two reads */
+    int tail_size;
+};
+
+static struct client *clients;
+static int client_count, epoll_fd, port;
+static struct sockaddr_in address;
+
+static int open_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address))
+        bench_die("connect", strerror(errno));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    return fd;
+}
+
+static void write_all(int fd, const void *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t n = write(fd, (const char *)data + at, size - at);
+        if (n <= 0)
+            bench_die("write", strerror(errno));
+        at += (size_t)n;
+    }
+}
+
+static void send_frame(int fd, int opcode, const char *text)
+{
+    unsigned char frame[8192];
+    size_t size = strlen(text), head = size < 126 ? 2 : 4;
+    frame[0] = (unsigned char)(0x80 | opcode);
+    frame[1] = (unsigned char)(0x80 | (size < 126 ? size : 126));
+    if (size >= 126) {
+        frame[2] = (unsigned char)(size >> 8);
+        frame[3] = (unsigned char)size;
+    }
+    memset(frame + head, 0, 4); /* mask of zeros */
+    memcpy(frame + head + 4, text, size);
+    write_all(fd, frame, head + 4 + size);
+}
+
+/* Copies a template with {c}, {s} and {i} replaced. */
+static void fill(char *out, size_t size, const char *template, long c, long s, long i)
+{
+    size_t at = 0;
+    for (const char *p = template; *p && at + 24 < size; p++) {
+        long number = p[0] == '{' && p[1] == 'c' ? c : p[0] == '{' && p[1] == 's' ? s : i;
+        if (p[0] == '{' && p[1] && strchr("csi", p[1]) && p[2] == '}') {
+            at += (size_t)snprintf(out + at, size - at, "%ld", number);
+            p += 2;
+        } else {
+            out[at++] = *p;
+        }
+    }
+    out[at] = 0;
+}
+
+/* How often the needle came in one read. Pings (0x89 0x00) are answered by any frame. */
+static int take(struct client *client, const char *needle)
+{
+    static char data[TAIL + READ_BYTES];
+    size_t length = strlen(needle);
+    memcpy(data, client->tail, (size_t)client->tail_size);
+    ssize_t n = read(client->fd, data + client->tail_size, READ_BYTES);
+    if (n <= 0)
+        bench_die("read", n ? strerror(errno) : "closed");
+    size_t size = (size_t)client->tail_size + (size_t)n;
+    int found = 0;
+    if (memmem(data, size, "\x89\x00", 2))
+        send_frame(client->fd, 10, "");
+    if (memmem(data, size, "\"type\":\"error\"", 14))
+        bench_die("server", data + client->tail_size);
+    char *at = data;
+    while ((at = memmem(at, size - (size_t)(at - data), needle, length)) != NULL) {
+        found++;
+        at += length;
+    }
+    size_t keep = length - 1 < size ? length - 1 : size;
+    client->tail_size = (int)(keep < TAIL ? keep : TAIL);
+    memcpy(client->tail, data + size - client->tail_size, (size_t)client->tail_size);
+    return found;
+}
+
+/* Until the needle came so often in all. */
+static void wait_all(const char *needle, long count)
+{
+    struct epoll_event events[256];
+    while (count > 0) {
+        int n = epoll_wait(epoll_fd, events, 256, 60000);
+        if (n == 0)
+            bench_die("wait", "nothing comes");
+        for (int i = 0; i < n; i++)
+            count -= take(events[i].data.ptr, needle);
+    }
+}
+
+static void connect_all(const char *user)
+{
+    char name[128], request[512];
+    struct rlimit limit = {65536, 65536};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    clients = calloc((size_t)client_count, sizeof *clients);
+    for (int i = 0; i < client_count; i++) {
+        fill(name, sizeof name, user, i, 0, 0);
+        clients[i].fd = open_socket();
+        int size = snprintf(request, sizeof request,
+                            "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                            "Sec-WebSocket-Version: 13\r\nX-User-Id: %s\r\n\r\n",
+                            name);
+        write_all(clients[i].fd, request, (size_t)size);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &clients[i]};
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, clients[i].fd, &event);
+        if (i % 200 == 199)
+            wait_all("auth_success", 200);
+    }
+    wait_all("auth_success", client_count % 200);
+}
+
+static void subscribe_all(int subscriptions, const char *sql)
+{
+    char text[4096], message[4200];
+    long pending = 0;
+    for (int s = 0; s < subscriptions; s++) {
+        for (int i = 0; i < client_count; i++) {
+            fill(text, sizeof text, sql, i, s, 0);
+            snprintf(message, sizeof message,
+                     "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"s%d\",\"sql\":\"%s\"}}", s,
+                     text);
+            send_frame(clients[i].fd, 1, message);
+            if (++pending == 200) {
+                wait_all("subscription_ack", pending);
+                pending = 0;
+            }
+        }
+    }
+    wait_all("subscription_ack", pending);
+}
+
+static void insert(int http, const char *template, long number)
+{
+    char sql[4096], data[4096], body[4400];
+    fill(sql, sizeof sql, template, 0, 0, number);
+    int size = snprintf(body, sizeof body, "{\"sql\":\"%s\"}", sql);
+    dprintf(http,
+            "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            "Content-Length: %d\r\n\r\n%s",
+            size, body);
+    ssize_t n = read(http, data, sizeof data - 1);
+    if (n <= 0 || !memmem(data, (size_t)n, "\"success\"", 9))
+        bench_die("insert", n > 0 ? data : "closed");
+}
+
+static void run_change(int rounds, int subscriptions, const char *template)
+{
+    struct samples samples = {0};
+    int http = open_socket();
+    int64_t start = bench_now_ns(), base = (int64_t)time(NULL) * 100000;
+    for (int i = 0; i < rounds; i++) {
+        int64_t sent = bench_now_ns();
+        insert(http, template, (long)(base + i));
+        wait_all("\"change_type\"", (long)client_count * subscriptions);
+        samples_add(&samples, bench_now_ns() - sent);
+    }
+    samples_report(&samples, (double)(bench_now_ns() - start) / 1e9,
+                   (double)client_count * subscriptions, 0);
+}
+
+static void run_hold(void)
+{
+    struct epoll_event events[256], input = {.events = EPOLLIN, .data.ptr = NULL};
+    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &input);
+    printf("{\"ready\":%d}\n", client_count);
+    fflush(stdout);
+    for (;;) {
+        int n = epoll_wait(epoll_fd, events, 256, -1);
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.ptr == NULL)
+                return;
+            take(events[i].data.ptr, "\"change_type\"");
+        }
+    }
+}
+
+static void run_snapshot(int rounds, const char *sql)
+{
+    struct samples samples = {0};
+    char message[4200];
+    int64_t start = bench_now_ns();
+    for (int i = 0; i < rounds; i++) {
+        snprintf(message, sizeof message,
+                 "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"s\",\"sql\":\"%s\","
+                 "\"options\":{}}}",
+                 sql);
+        int64_t sent = bench_now_ns();
+        send_frame(clients[0].fd, 1, message);
+        wait_all("\"status\":\"ready\"", 1);
+        samples_add(&samples, bench_now_ns() - sent);
+    }
+    samples_report(&samples, (double)(bench_now_ns() - start) / 1e9, 1, 0);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 8)
+        bench_die("usage", "bench_fanout PORT MODE SOCKETS SUBSCRIPTIONS ROUNDS USER SQL [INSERT]");
+    port = (int)strtol(argv[1], NULL, 10);
+    client_count = (int)strtol(argv[3], NULL, 10);
+    int subscriptions = (int)strtol(argv[4], NULL, 10), rounds = (int)strtol(argv[5], NULL, 10);
+    address = (struct sockaddr_in){.sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    epoll_fd = epoll_create1(0);
+    connect_all(argv[6]);
+    if (strcmp(argv[2], "snapshot") == 0) {
+        run_snapshot(rounds, argv[7]);
+        return 0;
+    }
+    subscribe_all(subscriptions, argv[7]);
+    if (strcmp(argv[2], "change") == 0)
+        run_change(rounds, subscriptions, argc > 8 ? argv[8] : "");
+    else
+        run_hold();
+    return 0;
+}

@@ -1,0 +1,240 @@
+/* resume.c — a subscription that goes on from a position its client knows (spec §3.10).
+ *
+ * Every key whose newest version, at the snapshot's view, is above `from` is told exactly once: as
+ * a row of a batch if it matches, else as a delete. Which keys those are is read from the feed's
+ * ring while that reaches back, so that a thousand clients that come back at once cost no scan;
+ * else from a scan of both tiers, where the records of segments prune. Either way only the newest
+ * version of a key counts, so both give the same answer. Streams are always scanned: what is
+ * buffered no more is not replayed, and a deleted event leaves nothing to tell.
+ *
+ * A delete carries all columns if the key was deleted and its last version matched; what a row that
+ * left the filter looked like before is not known any more: its key, `_seq` and `_deleted` remain.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "live/snapshot.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "store/ddl.h"
+
+enum { RESUME_ARENA_ROWS = 256 };
+
+enum status resume_problem(struct subscription *subscription, const struct snapshot *snapshot,
+                           const char **problem, struct error *err)
+{
+    struct store *store = subscription->live->options.store;
+    int64_t from = subscription->from, created = 0;
+    enum status status;
+
+    CHECK(subscription->has_from && from >= 0);
+    *problem = NULL;
+    status = ddl_created_position(store, snapshot->view, snapshot->plan->table, &created, err);
+    if (status != STATUS_OK)
+        return status;
+    if (from > view_position(snapshot->view))
+        *problem = "from is above the newest change of this server: subscribe again without it";
+    else if (from > store_recovered_position(store) && from < store_start_position(store))
+        *problem = "changes up to from were lost when the server stopped: subscribe again "
+                   "without it";
+    else if (from < created)
+        *problem = "from is older than the table: subscribe again without it";
+    return STATUS_OK;
+}
+
+/* ---- one key ----------------------------------------------------------------------------------
+ */
+
+/* Would the row of a deletion match if it were not deleted? */
+static enum status resume_matched_before(const struct live_plan *plan, const struct row *row,
+                                         struct arena *arena, bool *matches, struct error *err)
+{
+    struct row_header header = row_header_get(row->bytes);
+    struct row alive = *row;
+
+    *matches = false;
+    if (!row_is_deleted(row->bytes))
+        return STATUS_OK;
+    char *bytes = arena_alloc(arena, row->bytes.size);
+    CHECK(row->bytes.size >= ROW_HEADER_BYTES);
+    memcpy(bytes, row->bytes.data, row->bytes.size);
+    header.flags = (uint8_t)(header.flags & ~(unsigned)ROW_DELETED);
+    row_header_set(bytes, &header);
+    alive.bytes = str_from(bytes, row->bytes.size);
+    return live_plan_matches(plan, &alive, arena, matches, err);
+}
+
+enum status resume_encode_gone(const struct live_plan *plan, const struct row *row,
+                               struct arena *arena, struct buf *out, struct error *err)
+{
+    bool whole;
+    enum status status = resume_matched_before(plan, row, arena, &whole, err);
+
+    CHECK(row->table->id.value == plan->table->id.value);
+    if (status == STATUS_OK)
+        encode_deleted(plan, row,
+                       &(struct encode_delete){.seq = row_seq(row->bytes),
+                                               .deleted = row_is_deleted(row->bytes),
+                                               .key_only = !whole},
+                       arena, out);
+    return status;
+}
+
+static enum status resume_take(const struct live_plan *plan, struct snapshot *snapshot,
+                               const struct row *row, struct arena *arena, struct error *err)
+{
+    struct snapshot_rows *rows;
+    struct snapshot_row *added;
+    bool matches;
+    enum status status = live_plan_matches(plan, row, arena, &matches, err);
+
+    CHECK(row->bytes.size > 0);
+    if (status != STATUS_OK || (!matches && plan->table->kind == TABLE_KIND_STREAM))
+        return status; /* events do not change: one that does not match never did */
+    rows = matches ? &snapshot->rows : &snapshot->gone;
+    added = snapshot_rows_append(rows, row);
+    if (!snapshot_rows_begin_json(rows, added))
+        return STATUS_OK;
+    if (matches)
+        encode_row(plan, row, arena, &rows->json);
+    else
+        status = resume_encode_gone(plan, row, arena, &rows->json, err);
+    if (status == STATUS_OK)
+        snapshot_rows_end_json(rows, added);
+    return status;
+}
+
+/* ---- from the ring ----------------------------------------------------------------------------
+ */
+
+struct resume_ring {
+    struct change_group **groups;
+    size_t group_count;
+    struct map newest; /* key → its last change */
+};
+
+static void resume_ring_clear(struct resume_ring *ring)
+{
+    CHECK(ring->groups != NULL || ring->group_count == 0);
+    map_clear(&ring->newest);
+    for (size_t i = 0; i < ring->group_count; i++)
+        change_group_unref(ring->groups[i]);
+    mem_free(ring->groups);
+}
+
+static void resume_ring_collect(struct resume_ring *ring, const struct live_plan *plan,
+                                int64_t from)
+{
+    CHECK(ring->newest.count == 0);
+    for (size_t i = 0; i < ring->group_count; i++) {
+        const struct change_group *group = ring->groups[i];
+        for (size_t k = 0; k < group->count; k++) {
+            struct change *change = &group->changes[k];
+            if (change->seq > from && change->table->id.value == plan->table->id.value &&
+                str_equal(change->user, plan->user))
+                map_put(&ring->newest, change->key, change);
+        }
+    }
+}
+
+static enum status resume_ring_take(struct resume_ring *ring, struct snapshot *snapshot,
+                                    struct error *err)
+{
+    const struct live_plan *plan = snapshot->plan;
+    struct arena arena;
+    size_t cursor = 0, seen = 0;
+    void *value;
+    enum status status = STATUS_OK;
+
+    CHECK(plan->table != NULL);
+    arena_init(&arena, 0);
+    while (status == STATUS_OK && map_next(&ring->newest, &cursor, NULL, &value)) {
+        const struct change *change = value;
+        struct row_projection projection;
+        struct row row;
+        if (encode_row_view(plan, change->key, change->new_bytes, &arena, &projection, &row))
+            status = resume_take(plan, snapshot, &row, &arena, err);
+        else
+            status = error_set(err, STATUS_CORRUPT, "a row of an unknown schema version");
+        if (++seen % RESUME_ARENA_ROWS == 0)
+            arena_clear(&arena);
+    }
+    arena_clear(&arena);
+    return status;
+}
+
+/* ABSENT when the ring does not reach back. */
+static enum status resume_from_ring(struct subscription *subscription, struct snapshot *snapshot,
+                                    struct error *err)
+{
+    struct feed *feed = store_feed(subscription->live->options.store);
+    struct resume_ring ring = {.group_count = 0};
+    enum status status;
+
+    map_init(&ring.newest);
+    status = feed_range(feed, subscription->from, view_position(snapshot->view), &ring.groups,
+                        &ring.group_count);
+    CHECK(status == STATUS_OK || ring.group_count == 0);
+    if (status == STATUS_END)
+        status = error_set(err, STATUS_SHUTTING_DOWN, "the server is stopping");
+    if (status == STATUS_OK) {
+        resume_ring_collect(&ring, snapshot->plan, subscription->from);
+        status = resume_ring_take(&ring, snapshot, err);
+    }
+    resume_ring_clear(&ring);
+    return status;
+}
+
+/* ---- from both tiers --------------------------------------------------------------------------
+ */
+
+static enum status resume_from_scan(struct subscription *subscription, struct snapshot *snapshot,
+                                    struct error *err)
+{
+    struct arena arena, scratch;
+    struct scan_options options;
+    struct scan *scan = NULL;
+    struct row row;
+    enum status status;
+    size_t seen = 0;
+
+    CHECK(snapshot->rows.limit == -1);
+    arena_init(&arena, 0);
+    arena_init(&scratch, 0);
+    options = snapshot_scan_options(subscription, snapshot->plan, snapshot->view, &arena);
+    options.with_deleted = true;
+    options.seq_after = subscription->from;
+    status = scan_open(subscription->live->options.store, &options, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
+        status = resume_take(snapshot->plan, snapshot, &row, &scratch, err);
+        if (++seen % RESUME_ARENA_ROWS == 0)
+            arena_clear(&scratch);
+    }
+    scan_close(scan);
+    arena_clear(&scratch);
+    arena_clear(&arena);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+enum status resume_read(struct subscription *subscription, struct snapshot *snapshot,
+                        struct error *err)
+{
+    /* The ring knows of events that are buffered no more: they are not replayed. */
+    enum status status = snapshot->plan->table->kind == TABLE_KIND_STREAM
+                             ? STATUS_ABSENT
+                             : resume_from_ring(subscription, snapshot, err);
+
+    CHECK(subscription->from <= view_position(snapshot->view));
+    if (status == STATUS_ABSENT && snapshot->plan->table->kind == TABLE_KIND_SYSTEM) {
+        subscription_close(subscription, "RESUME_FAILED",
+                           "deleted rows of a system table are not kept: subscribe again without "
+                           "from");
+        return error_set(err, STATUS_CANCELLED, "not to be resumed");
+    }
+    if (status == STATUS_ABSENT)
+        status = resume_from_scan(subscription, snapshot, err);
+    if (status != STATUS_OK)
+        return status;
+    snapshot_rows_trim(&snapshot->rows);
+    snapshot_rows_trim(&snapshot->gone);
+    return STATUS_OK;
+}

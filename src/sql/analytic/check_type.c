@@ -1,0 +1,391 @@
+/* check_type.c — types of expressions, where DuckDB's choice and PostgreSQL's part ways.
+ *
+ * An integer literal is INT in PostgreSQL; DuckDB lets it take the type of what it meets, so that
+ * `smallint + 1` stays SMALLINT. Beside anything that is not known to be as wide, literals are
+ * written as `1::INTEGER`. The sum of SMALLINT or INT is BIGINT there and HUGEINT here, NTILE is
+ * INT there and BIGINT here: such calls get a cast around them. A plain sum(x) needs none: the
+ * macro sum_of_type finds the type when DuckDB binds it, columns of subqueries included; macros
+ * cannot have DISTINCT, FILTER or OVER.
+ *
+ * Types are derived from the columns of the same SELECT's tables, casts and literals; what is not
+ * known is VALUE_NULL.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/analytic/check.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "sql/syntax/lexer.h"
+#include "value/number.h"
+
+enum { TYPE_DEPTH = 16 }; /* how deep an expression is looked into */
+
+static enum value_type type_of(struct check *check, const struct tree *node, unsigned depth);
+
+/* DuckDB's name of a type in casts and constants. */
+static enum value_type type_by_name(struct str id)
+{
+    static const struct {
+        const char *id;
+        enum value_type type;
+    } names[] = {
+        {"BOOLEAN", VALUE_BOOLEAN},     {"SMALLINT", VALUE_SMALLINT}, {"INTEGER", VALUE_INT},
+        {"BIGINT", VALUE_BIGINT},       {"FLOAT", VALUE_FLOAT},       {"DOUBLE", VALUE_DOUBLE},
+        {"DECIMAL", VALUE_DECIMAL},     {"VARCHAR", VALUE_TEXT},      {"DATE", VALUE_DATE},
+        {"TIMESTAMP", VALUE_TIMESTAMP}, {"TIME", VALUE_TIME},         {"UUID", VALUE_UUID},
+    };
+
+    CHECK(id.data || id.size == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (str_equal(id, str_from_c(names[i].id)))
+            return names[i].type;
+    }
+    return VALUE_NULL;
+}
+
+static bool type_is_arithmetic(struct str name)
+{
+    static const char *const names[] = {"+", "-", "*", "/", "%", "//", "mod"};
+
+    CHECK(name.data || name.size == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (str_equal(name, str_from_c(names[i])))
+            return true;
+    }
+    return false;
+}
+
+/* One more operand of a number that is computed; a NULL has no say. */
+static void type_join(struct check *check, const struct tree *node, unsigned depth,
+                      enum value_type *type, bool *known)
+{
+    const struct tree *value =
+        node && tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
+    const struct tree *is_null = value ? tree_get(value, "is_null") : NULL;
+    enum value_type one;
+
+    CHECK(type && known);
+    if (!node || (is_null && is_null->boolean))
+        return;
+    one = node->kind == TREE_OBJECT ? type_of(check, node, depth + 1) : VALUE_NULL;
+    *known = *known && value_type_is_number(one) && value_arithmetic_type(*type, one, type);
+}
+
+/* The type of a number that is computed from the children. */
+static enum value_type type_of_children(struct check *check, const struct tree *node,
+                                        unsigned depth)
+{
+    const struct tree *children = tree_get(node, "children");
+    enum value_type type = VALUE_NULL;
+    bool known = true;
+
+    CHECK(depth <= TYPE_DEPTH);
+    for (const struct tree *child = children ? children->child : NULL; child; child = child->next)
+        type_join(check, child, depth, &type, &known);
+    return known ? type : VALUE_NULL;
+}
+
+static enum value_type type_of_call(struct check *check, const struct tree *call, unsigned depth)
+{
+    static const char *const ints[] = {"ascii",        "char_length", "instr",  "length",
+                                       "octet_length", "position",    "strpos", "unicode"};
+    struct str name = tree_text(call, "function_name");
+    const struct tree *children = tree_get(call, "children");
+
+    CHECK(call->kind == TREE_OBJECT);
+    if (type_is_arithmetic(name))
+        return type_of_children(check, call, depth);
+    if (str_equal(name, STR_LIT("abs")) && children && children->child &&
+        children->child->kind == TREE_OBJECT)
+        return type_of(check, children->child, depth + 1);
+    for (size_t i = 0; i < ARRAY_COUNT(ints); i++) {
+        if (str_equal(name, str_from_c(ints[i])))
+            return VALUE_INT;
+    }
+    if (str_equal(name, STR_LIT("count")) || str_equal(name, STR_LIT("count_star")))
+        return VALUE_BIGINT;
+    if (str_equal(name, STR_LIT("greatest")) || str_equal(name, STR_LIT("least")) ||
+        str_equal(name, STR_LIT("coalesce")))
+        return type_of_children(check, call, depth);
+    if (str_equal(name, STR_LIT("nullif")) && children && children->child &&
+        children->child->kind == TREE_OBJECT)
+        return type_of(check, children->child, depth + 1);
+    return VALUE_NULL;
+}
+
+/* What the branches have in common. */
+static enum value_type type_of_case(struct check *check, const struct tree *node, unsigned depth)
+{
+    const struct tree *checks = tree_get(node, "case_checks");
+    const struct tree *otherwise = tree_get(node, "else_expr");
+    enum value_type type = VALUE_NULL;
+    bool known = true;
+
+    CHECK(node->kind == TREE_OBJECT);
+    for (const struct tree *one = checks ? checks->child : NULL; one; one = one->next)
+        type_join(check, tree_get(one, "then_expr"), depth, &type, &known);
+    type_join(check, otherwise, depth, &type, &known);
+    return known ? type : VALUE_NULL;
+}
+
+static enum value_type type_of(struct check *check, const struct tree *node, unsigned depth)
+{
+    struct data_type column;
+    const struct tree *value, *type;
+    int64_t number;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (depth > TYPE_DEPTH)
+        return VALUE_NULL;
+    if (tree_is(node, "class", "COLUMN_REF"))
+        return check_column_type(check, node, &column) ? column.kind : VALUE_NULL;
+    if (tree_is(node, "class", "FUNCTION"))
+        return type_of_call(check, node, depth);
+    if (tree_is(node, "class", "CAST")) {
+        type = tree_get(node, "cast_type");
+        return type ? type_by_name(tree_text(type, "id")) : VALUE_NULL;
+    }
+    if (tree_is(node, "class", "CASE"))
+        return type_of_case(check, node, depth);
+    if (tree_is(node, "type", "OPERATOR_COALESCE"))
+        return type_of_children(check, node, depth);
+    if (check_is_number(node, &number))
+        return number >= INT32_MIN && number <= INT32_MAX ? VALUE_INT : VALUE_BIGINT;
+    value = tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
+    type = value ? tree_get(value, "type") : NULL;
+    return type && tree_is(type, "id", "DECIMAL") ? VALUE_DECIMAL : VALUE_NULL;
+}
+
+/* ---- literals ---- */
+
+/* The number token of the literal at `node`; a sign may stand before it. */
+static bool type_number_token(struct check *check, const struct tree *node, struct token *sign,
+                              struct token *number)
+{
+    int64_t location = tree_location(node);
+    struct lexer lexer;
+
+    if (location < 0 || (uint64_t)location >= check->plan->sql.size)
+        return false;
+    CHECK(check->plan->sql.data);
+    lexer_init(&lexer, check->plan->sql);
+    lexer.offset = (uint32_t)location;
+    *sign = *number = lexer_next(&lexer);
+    if (number->kind == TOKEN_MINUS)
+        *number = lexer_next(&lexer);
+    return number->kind == TOKEN_INTEGER;
+}
+
+static void type_write_literal(struct check *check, const struct tree *node)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT};
+    struct token sign, number;
+
+    CHECK(!check->draft->verify);
+    if (!type_number_token(check, node, &sign, &number))
+        return;
+    splice.start = number.start;
+    splice.end = number.end;
+    splice.text = arena_printf(&check->plan->arena, "%.*s::INTEGER",
+                               STR_ARG(token_text(check->plan->sql, &number)));
+    splice_add(check->plan, &splice);
+}
+
+void check_literal(struct check *check, const struct tree *node)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT,
+                                     .text = STR_LIT("(-2147483648)::INTEGER")};
+    struct token sign, number;
+    int64_t value;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (check->draft->verify || !check_is_number(node, &value) || value != INT32_MIN ||
+        !type_number_token(check, node, &sign, &number) || sign.kind != TOKEN_MINUS)
+        return;
+    splice.start = sign.start;
+    splice.end = number.end;
+    splice_add(check->plan, &splice);
+}
+
+/* `node` is one of several that make a common type. */
+static void type_literal_among(struct check *check, const struct tree *node, bool narrow)
+{
+    int64_t number;
+
+    CHECK(check->level);
+    if (narrow && node && node->kind == TREE_OBJECT && check_is_number(node, &number) &&
+        number > INT32_MIN && number <= INT32_MAX)
+        type_write_literal(check, node);
+}
+
+/* May this be SMALLINT, or narrower than INT in DuckDB's eyes? */
+static bool type_may_be_narrow(struct check *check, const struct tree *node)
+{
+    enum value_type type;
+    int64_t number;
+
+    if (!node || node->kind != TREE_OBJECT || check_is_number(node, &number))
+        return false;
+    CHECK(check->level);
+    type = type_of(check, node, 0);
+    return type == VALUE_NULL || type == VALUE_SMALLINT;
+}
+
+static void type_children(struct check *check, const struct tree *children)
+{
+    bool narrow = false, all = true; /* narrow; literals only: computed in DuckDB's own types */
+    int64_t number;
+
+    CHECK(check->level);
+    for (const struct tree *child = children ? children->child : NULL; child; child = child->next) {
+        narrow = narrow || type_may_be_narrow(check, child);
+        all = all && child->kind == TREE_OBJECT && check_is_number(child, &number);
+    }
+    narrow = narrow || all;
+    for (const struct tree *child = children ? children->child : NULL; child; child = child->next)
+        type_literal_among(check, child, narrow);
+}
+
+static void type_case(struct check *check, const struct tree *node)
+{
+    const struct tree *checks = tree_get(node, "case_checks");
+    const struct tree *otherwise = tree_get(node, "else_expr");
+    bool narrow = type_may_be_narrow(check, otherwise);
+
+    CHECK(node->kind == TREE_OBJECT);
+    for (const struct tree *one = checks ? checks->child : NULL; one; one = one->next)
+        narrow = narrow || type_may_be_narrow(check, tree_get(one, "then_expr"));
+    for (const struct tree *one = checks ? checks->child : NULL; one; one = one->next)
+        type_literal_among(check, tree_get(one, "then_expr"), narrow);
+    type_literal_among(check, otherwise, narrow);
+}
+
+void check_literal_types(struct check *check, const struct tree *node)
+{
+    static const char *const functions[] = {"nullif", "greatest", "least", "coalesce"};
+    struct str name = tree_text(node, "function_name");
+    bool common = type_is_arithmetic(name) || tree_is(node, "type", "OPERATOR_COALESCE") ||
+                  tree_is(node, "type", "OPERATOR_NULLIF");
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (check->draft->verify)
+        return;
+    for (size_t i = 0; i < ARRAY_COUNT(functions) && !common; i++)
+        common = str_equal(name, str_from_c(functions[i]));
+    if (common)
+        type_children(check, tree_get(node, "children"));
+    else if (tree_is(node, "class", "CASE"))
+        type_case(check, node);
+}
+
+/* ---- results of aggregates ---- */
+
+/* Reads on to the parenthesis that closes the one at hand. */
+static bool type_close(struct lexer *lexer, struct token *token)
+{
+    uint32_t depth = 1;
+
+    CHECK(token->kind == TOKEN_LEFT_PAREN);
+    while (depth > 0) {
+        *token = lexer_next(lexer);
+        if (token->kind == TOKEN_END || token->kind == TOKEN_ERROR)
+            return false;
+        depth += token->kind == TOKEN_LEFT_PAREN;
+        depth -= token->kind == TOKEN_RIGHT_PAREN;
+    }
+    return true;
+}
+
+/* First and last token of `name(…) [FILTER (…)] [OVER …]`. */
+static bool type_call_extent(struct check *check, const struct tree *call, struct token *first,
+                             struct token *last)
+{
+    struct str sql = check->plan->sql;
+    int64_t location = tree_location(call);
+    struct lexer lexer, ahead;
+    struct token token;
+
+    if (location < 0 || (uint64_t)location >= sql.size)
+        return false;
+    CHECK(sql.data);
+    lexer_init(&lexer, sql);
+    lexer.offset = (uint32_t)location;
+    *first = lexer_next(&lexer);
+    *last = lexer_next(&lexer);
+    if (!token_is_name(first) || last->kind != TOKEN_LEFT_PAREN || !type_close(&lexer, last))
+        return false;
+    for (;;) {
+        ahead = lexer;
+        token = lexer_next(&ahead);
+        bool over = str_equal_nocase(token_text(sql, &token), STR_LIT("over"));
+        if (token.kind != TOKEN_WORD ||
+            (!over && !str_equal_nocase(token_text(sql, &token), STR_LIT("filter"))))
+            return true;
+        *last = lexer_next(&ahead);
+        if (last->kind == TOKEN_LEFT_PAREN ? !type_close(&ahead, last) : !token_is_name(last))
+            return false;
+        lexer = ahead;
+    }
+}
+
+static void type_cast_call(struct check *check, const struct tree *call, const char *type)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT};
+    struct str sql = check->plan->sql;
+    struct token first, last;
+
+    CHECK(!check->draft->verify);
+    if (!type_call_extent(check, call, &first, &last))
+        return;
+    splice.start = first.start;
+    splice.end = first.end;
+    splice.text = arena_printf(&check->plan->arena, "CAST(%.*s", STR_ARG(token_text(sql, &first)));
+    splice_add(check->plan, &splice);
+    splice.start = last.start;
+    splice.end = last.end;
+    splice.text =
+        arena_printf(&check->plan->arena, "%.*s AS %s)", STR_ARG(token_text(sql, &last)), type);
+    splice_add(check->plan, &splice);
+}
+
+static bool type_is_plain_call(const struct tree *call)
+{
+    const struct tree *distinct = tree_get(call, "distinct");
+    const struct tree *order = tree_get(call, "order_bys");
+    const struct tree *orders = order ? tree_get(order, "orders") : NULL;
+
+    CHECK(call->kind == TREE_OBJECT);
+    return tree_is(call, "class", "FUNCTION") && !tree_get(call, "filter") &&
+           !(distinct && distinct->boolean) && !(orders && orders->child);
+}
+
+bool check_result_type(struct check *check, const struct tree *call, struct str name)
+{
+    const struct tree *children = tree_get(call, "children");
+    const struct tree *argument = children ? children->child : NULL;
+    struct analytic_splice splice = {.kind = SPLICE_TEXT, .text = STR_LIT("sum_of_type")};
+    struct splice_name source;
+    enum value_type type;
+
+    CHECK(name.data || name.size == 0);
+    if (check->draft->verify)
+        return str_equal(name, STR_LIT("sum_of_type"));
+    if (str_equal_nocase(name, STR_LIT("ntile")))
+        type_cast_call(check, call, "INTEGER");
+    if (!str_equal_nocase(name, STR_LIT("sum")) || !argument || argument->kind != TREE_OBJECT)
+        return false;
+    type_literal_among(check, argument, true);
+    if (type_is_plain_call(call)) {
+        if (!splice_read_name(check->plan->sql, tree_location(call), check->arena, &source) ||
+            source.count != 1)
+            return false;
+        splice.start = source.starts[0];
+        splice.end = source.ends[0];
+        splice_add(check->plan, &splice);
+        return true;
+    }
+    type = type_of(check, argument, 0);
+    if (type == VALUE_SMALLINT || type == VALUE_INT)
+        type_cast_call(check, call, "BIGINT");
+    return false;
+}

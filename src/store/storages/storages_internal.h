@@ -1,0 +1,14 @@
+/* storages_internal.h — what the files of storages/ share. Private to the folder.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef STORE_STORAGES_STORAGES_INTERNAL_H
+#define STORE_STORAGES_STORAGES_INTERNAL_H
+
+#include "store/storages.h"
+#include "store/store_internal.h"
+
+/* place_s3.c: the files of a bucket; `name` is the place (`{storage id}@{root}`). */
+enum status place_open_s3(struct store *store, const struct storage *storage, struct str name,
+                          struct str root, struct files **out, struct error *err) MUST_CHECK;
+
+#endif

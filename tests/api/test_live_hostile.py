@@ -1,0 +1,155 @@
+"""Peers that mean no good: they never read, send a byte at a time, send garbage, or connect and die. The others do not
+notice, and nothing is left of them."""
+import os
+import random
+import socket
+import time
+
+import kalam
+import pytest
+from wire import Gone, Wire
+
+CONFIG = "[rate_limit]\nmax_messages_per_sec = 100000\n[live]\nclient_timeout_seconds = 600\nping_interval_seconds = 300\n"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with kalam.Server(config=CONFIG) as running:
+        running.client().batch("CREATE NAMESPACE h; CREATE SHARED TABLE h.t (id BIGINT PRIMARY KEY, v TEXT)")
+        yield running
+        running.stop()
+
+
+@pytest.fixture
+def witness(server):
+    """A good client: whatever the others do, its changes come."""
+    wire, db = Wire(server.port), server.client()
+    wire.send({"type": "subscribe", "subscription": {"id": "w", "sql": "SELECT id FROM h.t WHERE id >= 1000000"}})
+    while wire.next(20)["type"] != "subscription_ack":
+        pass
+
+    def check():
+        key = random.randrange(1_000_000, 2_000_000_000)
+        started = time.monotonic()
+        db.sql(f"INSERT INTO h.t VALUES ({key}, 'seen')")
+        while True:
+            message = wire.next(10)
+            assert message is not None, "the witness waits in vain"
+            if message["type"] == "change":
+                assert message["rows"][0]["id"] == str(key)
+                return time.monotonic() - started
+    check()
+    yield check
+    assert check() < 5
+    wire.close()
+    db.close()
+
+
+def left(db):
+    return int(db.value("SELECT count(*) FROM system.live_queries WHERE query_id <> 'w'"))
+
+
+def memory(server):
+    """MiB; of a sanitizer build nothing: it keeps freed memory for a while."""
+    if "san" in kalam.BUILD.name:
+        return 0
+    text = open(f"/proc/{server.process.pid}/status").read()
+    return int(next(line for line in text.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def test_peers_that_never_read(server, db, witness):
+    """Each has its own queue; when it is full its subscription ends, and no memory gathers."""
+    deaf = [Wire(server.port, receive_buffer=4096) for _ in range(10)]
+    for number, wire in enumerate(deaf):
+        wire.send({"type": "subscribe", "subscription": {"id": f"d{number}", "sql": "SELECT * FROM h.t WHERE id < 1000000"}})
+        while wire.next(10)["type"] != "subscription_ack":
+            pass
+    before = memory(server)
+    for number in range(200):
+        db.sql("INSERT INTO h.t VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET v = EXCLUDED.v", [str(number) * 60_000])
+        if number % 50 == 0:
+            witness()
+    kalam.wait_until(lambda: left(db) == 0, 20, "slow consumers end")
+    assert memory(server) - before < 400, "the queues of ten peers hold far more than ten times live.queue_bytes"
+    for wire in deaf:
+        seen = []
+        while "error" not in seen:
+            message = wire.next(20)
+            seen.append(message["type"])
+        assert message["code"] == "SLOW_CONSUMER" and message["last_seq_id"] > 0
+        wire.close()
+    db.sql("DELETE FROM h.t WHERE id < 1000000")
+
+
+def test_a_byte_at_a_time(server, witness):
+    """A handshake and a message that come in single bytes are understood, and keep nobody waiting."""
+    slow = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    request = (b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
+    text = b'{"type":"subscribe","subscription":{"id":"b","sql":"SELECT id FROM h.t"}}'
+    for at, byte in enumerate(request + bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text):
+        slow.sendall(bytes([byte]))
+        time.sleep(0.001)
+        if at % 100 == 0:
+            assert witness() < 5
+    answer = b""
+    while b"subscription_ack" not in answer:
+        part = slow.recv(4096)
+        assert part, answer
+        answer += part
+    slow.close()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_garbage(server, witness, seed):
+    """Random frames and bytes behind a good handshake: an error or a close, never a crash."""
+    rng = random.Random(seed)
+    for _ in range(40):
+        wire = Wire(server.port)
+        try:
+            for _ in range(rng.randint(1, 5)):
+                kind = rng.randrange(6)
+                if kind == 0:
+                    wire.socket.sendall(os.urandom(rng.randint(1, 200)))
+                elif kind == 1:
+                    wire.send_frame(rng.randrange(16), os.urandom(rng.randint(0, 130)))
+                elif kind == 2:
+                    wire.send_frame(2, b"\x1f\x8b" + os.urandom(rng.randint(0, 60)))
+                elif kind == 3:
+                    wire.send_frame(1, rng.choice([b"{}", b"[]", b"null", b'{"type":"subscribe","subscription":7}',
+                                                   b'{"type":"subscribe","subscription":{"id":{},"sql":[]}}',
+                                                   b'{"type":"next_batch"}', b'{"type":"unsubscribe","query_ids":[1]}',
+                                                   b'{"type":' * 500, b'"\xff"', b'{"type":"authenticate"}']))
+                elif kind == 4:
+                    wire.send({"type": "subscribe", "subscription": {
+                        "id": "g", "sql": rng.choice(["", "SELECT", "SELECT * FROM h.t", "DROP TABLE h.t", "\x00"]),
+                        "params": rng.choice([None, [], [1], [{}], "x"]),
+                        "options": rng.choice([None, {}, {"from": -1}, {"from": "x"}, {"last_rows": 1 << 70}, [], 7])}})
+                else:
+                    wire.socket.sendall(bytes([0x81, 0xff]) + b"\x7f" + b"\xff" * 7 + b"\0\0\0\0")  # 2^63 bytes to come
+                wire.next(0.002)
+        except (Gone, OSError):
+            pass
+        wire.drop()
+    db = server.client()
+    kalam.wait_until(lambda: left(db) == 0, 10, "subscriptions of the dead go")
+
+
+def test_many_sockets_that_connect_and_die(server, db, witness):
+    """2,000 of them in every state: while subscribing, while loading, live; all is cleaned up."""
+    db.sql("INSERT INTO h.t VALUES " + ", ".join(f"({i}, 'v')" for i in range(500)))
+    rng, before = random.Random(1), None
+    for number in range(2000):
+        wire = Wire(server.port, f"u{number % 50}")
+        for turn in range(rng.randint(0, 3)):
+            wire.send({"type": "subscribe", "subscription": {
+                "id": f"m{turn}", "sql": f"SELECT * FROM h.t WHERE id < {rng.randrange(500)}",
+                "options": rng.choice([None, {}, {"batch_size": 7}])}})
+        if rng.random() < 0.2:
+            wire.next(0.01)
+        wire.drop()
+        if number == 500:
+            kalam.wait_until(lambda: left(db) == 0, 10, "clean-up")
+            before = memory(server)
+    kalam.wait_until(lambda: left(db) == 0, 10, "clean-up")
+    assert memory(server) - before < 200

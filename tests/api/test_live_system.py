@@ -1,0 +1,111 @@
+"""Live queries on stored system tables: for dba and system; rows look as in SELECT, secrets included (***)."""
+import kalam
+import pytest
+
+
+@pytest.fixture
+def ws(server):
+    socket = server.websocket()
+    yield socket
+    socket.close()
+
+
+def drain(socket, rows, identifier):
+    for change in socket.changes(identifier):
+        rows.apply(change)
+    return rows.rows
+
+
+@pytest.mark.parametrize("table, key, columns", [
+    ("users", "user_id", "user_id, username, role, password_hash, api_key, email"),
+    ("tables", "table_id", "table_id, table_name, table_type, current_schema_version, flush_policy"),
+    ("table_schemas", "schema_id", "schema_id, table_id, version, changes"),
+    ("jobs", "job_id", "job_id, job_type, status, namespace_id, table_name"),
+    ("namespaces", "namespace_id", "namespace_id, options"), ("storages", "storage_id", "storage_id, storage_type, credentials")])
+def test_rows_follow_select(server, db, space, ws, table, key, columns):
+    def shown():
+        stored = " WHERE table_type <> 'SYSTEM'" if table == "tables" else ""  # built-in ones are never stored
+        return sorted(tuple(r) for r in db.rows(f"SELECT {columns} FROM system.{table}{stored}"))
+    rows = kalam.RowSet((key,), ws.subscribe("s", f"SELECT {columns} FROM system.{table}", options={}))
+    names = columns.split(", ")
+    assert sorted(tuple(r[n] for n in names) for r in rows.rows.values()) == shown()
+    user = f"live_{table}"
+    db.sql(f"CREATE USER {user} WITH PASSWORD 'sehr geheim 7' ROLE user")
+    db.sql(f"CREATE NAMESPACE {space}x")
+    db.sql(f"CREATE SHARED TABLE {space}x.t (id BIGINT PRIMARY KEY)")
+    db.sql(f"INSERT INTO {space}x.t VALUES (1)")
+    server.flush(f"{space}x.t", db)
+    db.sql(f"ALTER TABLE {space}x.t ADD COLUMN n INT")
+    db.sql(f"ALTER USER {user} SET ROLE service")
+    db.sql(f"ALTER NAMESPACE {space}x SET OPTIONS (a = 1)") if table == "namespaces" else None
+    db.sql(f"DROP TABLE {space}x.t")
+    db.sql(f"DROP USER {user}")
+    db.sql(f"DROP NAMESPACE {space}x")
+    kalam.wait_until(lambda: sorted(tuple(r[n] for n in names) for r in drain(ws, rows, "s").values()) == shown(), 20,
+                     f"rows of system.{table}")
+    if table in ("users", "storages"):
+        text = str(rows.rows) + str(ws.inbox)
+        assert "argon2" not in text
+    if table == "users":
+        assert any(r["password_hash"] == "***" for r in rows.rows.values()) or user not in str(rows.rows)
+
+
+def test_transitions_and_aliases(server, db, space, ws):
+    assert ws.subscribe("j", "SELECT job_id, queue, status FROM system.jobs WHERE status = 'COMPLETED' AND namespace_id = "
+                        f"'{space}'", options={}) == []
+    db.sql("CREATE SHARED TABLE t (id BIGINT PRIMARY KEY)")
+    db.sql("INSERT INTO t VALUES (1)")
+    job = server.flush(f"{space}.t", db)
+    change = ws.expect("change", "j")
+    assert change["change_type"] == "insert" and change["rows"][0]["job_id"] == job["job_id"]
+    assert change["rows"][0]["status"] == "completed" and "_seq" in change["rows"][0]
+    ws.subscribe("d", "SELECT user_id FROM system.users WHERE deleted_at IS NOT NULL OR user_id = 'gone'")
+    db.sql("CREATE USER gone WITH PASSWORD 'sehr geheim 7' ROLE user")
+    db.sql("DROP USER gone")
+    assert [ws.expect("change", "d")["change_type"] for _ in range(2)] == ["insert", "update"]
+
+
+def test_secrets_are_no_oracle(db, ws):
+    """A filter sees what SELECT shows."""
+    db.sql("CREATE USER oracle WITH PASSWORD 'sehr geheim 7' ROLE user")
+    ws.subscribe("x", "SELECT user_id FROM system.users WHERE password_hash LIKE '%argon2%'")
+    rows = ws.subscribe("y", "SELECT user_id FROM system.users WHERE password_hash = '***'", options={})
+    assert "oracle" in [r["user_id"] for r in rows]
+    db.sql("ALTER USER oracle SET EMAIL 'a@b.c'")
+    assert ws.expect("change", "y")["change_type"] == "update"
+    assert ws.changes("x") == []
+
+
+def test_resume_within_the_ring(server, db, ws):
+    ws.subscribe("r", "SELECT user_id FROM system.users", options={})
+    position = ws.ready["last_seq_id"]
+    db.sql("CREATE USER resumed WITH PASSWORD 'sehr geheim 7' ROLE user")
+    assert [r["user_id"] for r in ws.subscribe("r2", "SELECT user_id FROM system.users", options={"from": position})] == ["resumed"]
+
+
+@pytest.mark.parametrize("sql, code", [
+    ("SELECT * FROM system.live_queries", "UNSUPPORTED"), ("SELECT * FROM system.metrics", "UNSUPPORTED"),
+    ("SELECT table_count FROM system.namespaces", "UNSUPPORTED"),
+    ("SELECT namespace_id FROM system.namespaces WHERE table_count > 1", "UNSUPPORTED"),
+    ("SELECT nothing FROM system.jobs", "INVALID_SQL")])
+def test_refusals(ws, sql, code):
+    with pytest.raises(kalam.SqlError) as failure:
+        ws.subscribe("x", sql)
+    assert failure.value.code == code
+
+
+@pytest.mark.parametrize("role", ["user", "service"])
+def test_only_for_administrators(server, db, role):
+    db.sql(f"CREATE USER only_{role} WITH PASSWORD 'sehr geheim 7' ROLE {role}")
+    socket = server.websocket(f"only_{role}")
+    for table in ("users", "jobs", "tables"):
+        with pytest.raises(kalam.SqlError) as failure:
+            socket.subscribe("x", f"SELECT * FROM system.{table}")
+        assert failure.value.code == "UNAUTHORIZED"
+    socket.close()
+
+
+def test_star_shows_what_is_stored(ws):
+    ws.subscribe("n", "SELECT * FROM system.namespaces", options={})
+    names = [c["name"] for c in ws.ack["schema"]]
+    assert "table_count" not in names and names[-1] == "_seq"

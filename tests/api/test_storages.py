@@ -1,0 +1,312 @@
+"""Storages on the filesystem: files lie where they should, stay where they were, secrets stay secret."""
+import json
+import os
+import shutil
+import threading
+import time
+
+import pytest
+
+import kalam
+
+
+def files(folder):
+    """Folders may vanish meanwhile, which pathlib does not bear."""
+    return sorted(os.path.relpath(os.path.join(place, name), folder)
+                  for place, _, names in os.walk(folder) for name in names if name.endswith(".parquet"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "disk"
+
+
+def test_round_trip_on_a_second_folder(own_server, folder):
+    server, db = own_server, own_server.client()
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}';"
+             "CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY, v TEXT) STORAGE disk;"
+             "CREATE USER TABLE n.u (id BIGINT PRIMARY KEY, v TEXT) STORAGE disk")
+    db.sql("INSERT INTO n.s SELECT i, 'v' || i FROM range(1000) r(i)")
+    for user in ("ann", "böb"[:1] + "ob"):
+        server.client(user).sql("INSERT INTO n.u VALUES (1, 'x'), (2, 'y')")
+    job = server.flush("n.s", db)
+    assert job["status"] == "completed" and str(folder) in job["result"], job
+    server.flush("n.u", db)
+    found = files(folder)
+    assert [os.path.dirname(f) for f in found] == ["n/shared/s", "n/users/u/ann", "n/users/u/bob"]
+    assert not server.parquet_files()
+    assert db.value("SELECT count(*) FROM n.s") == "1000"
+    assert db.value("SELECT v FROM n.s WHERE id = 777") == "v777"
+    assert db.value("SELECT max(v) FROM n.s WHERE id < 500") == "v99"
+    rows = db.sql("SELECT path, storage_id FROM system.segments WHERE table_name = 's'").rows
+    assert rows == [[f"{folder}/{found[0]}", "disk"]]
+
+    db.sql("UPDATE n.s SET v = 'new' WHERE id = 5")
+    server.flush("n.s", db)
+    kalam.wait_until(lambda: len(files(folder / "n/shared")) == 1, 10, "the replaced file is gone")
+    server.restart()
+    db = server.client()
+    assert db.value("SELECT v FROM n.s WHERE id = 5") == "new"
+    assert server.client("ann").rows("SELECT v FROM n.u ORDER BY id") == [["x"], ["y"]]
+    db.batch("DROP TABLE n.s; DROP TABLE n.u")
+    kalam.wait_until(lambda: not files(folder), 10, "the files are gone")
+    kalam.wait_until(lambda: db.post("DROP STORAGE disk")[0] == 200, 10, "the storage can go")
+
+
+def test_columnar_reads_reach_a_new_folder(own_server, folder):
+    server, db = own_server, own_server.client()
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}';"
+             "CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY, g INT) STORAGE disk")
+    for start in range(0, 120000, 20000):
+        db.sql(f"INSERT INTO n.s SELECT i, i % 7 FROM range({start}, {start + 20000}) r(i)")
+    server.flush("n.s", db)
+    plan = json.dumps(db.rows("EXPLAIN SELECT g, count(*) FROM n.s GROUP BY g"))
+    assert "parquet" in plan.lower() or "columnar" in plan.lower(), plan
+    assert len(db.rows("SELECT g, count(*) FROM n.s GROUP BY g")) == 7
+    server.restart()
+    assert len(server.client().rows("SELECT g, count(*) FROM n.s GROUP BY g")) == 7
+
+
+def test_a_table_keeps_its_location(own_server, folder):
+    server, db = own_server, own_server.client()
+    one, two = folder / "one", folder / "two"
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{one}';"
+             "CREATE SHARED TABLE n.a (id BIGINT PRIMARY KEY) STORAGE disk; INSERT INTO n.a VALUES (1)")
+    server.flush("n.a", db)
+    db.sql(f"ALTER STORAGE disk SET PATH '{two}', SHARED_TABLES_TEMPLATE = 'x/{{tableName}}'")
+    db.batch("INSERT INTO n.a VALUES (2); CREATE SHARED TABLE n.b (id BIGINT PRIMARY KEY) STORAGE disk;"
+             "INSERT INTO n.b VALUES (1)")
+    server.flush("n.a", db)
+    server.flush("n.b", db)
+    server.restart()
+    db = server.client()
+    assert [os.path.dirname(f) for f in files(folder)] == ["one/n/shared/a", "one/n/shared/a", "two/x/b"]
+    assert db.value("SELECT count(*) FROM n.a") == "2"
+    locations = db.rows("SELECT table_name, storage_location FROM system.tables WHERE namespace_id = 'n'")
+    assert locations == [["a", f"{one}/{{namespace}}/shared/{{tableName}}"], ["b", f"{two}/x/{{tableName}}"]]
+
+
+def test_local_may_move_for_new_tables(own_server, folder):
+    server, db = own_server, own_server.client()
+    db.batch("CREATE NAMESPACE n; CREATE SHARED TABLE n.a (id BIGINT PRIMARY KEY); INSERT INTO n.a VALUES (1)")
+    db.sql(f"UPDATE system.storages SET uri = 'file://{folder}' WHERE storage_id = 'local'")
+    db.batch("CREATE SHARED TABLE n.b (id BIGINT PRIMARY KEY); INSERT INTO n.b VALUES (1)")
+    server.restart()  # flushes
+    db = server.client()
+    assert [os.path.dirname(f) for f in files(server.data_dir / "storage")] == ["n/shared/a"]
+    assert [os.path.dirname(f) for f in files(folder)] == ["n/shared/b"]
+    assert db.rows("SELECT a.id, b.id FROM n.a JOIN n.b ON a.id = b.id") == [["1", "1"]]
+    assert db.rows("SELECT DISTINCT storage_id FROM system.segments") == [["local"]]
+    db.sql("ALTER STORAGE local SET URI ''")
+    db.batch("CREATE SHARED TABLE n.c (id BIGINT PRIMARY KEY); INSERT INTO n.c VALUES (1)")
+    server.flush("n.c", db)
+    assert len(files(server.data_dir / "storage")) == 2
+    db.batch("DROP TABLE n.a; DROP TABLE n.b; DROP TABLE n.c")
+    kalam.wait_until(lambda: not files(folder) and not server.parquet_files(), 10, "the files are gone")
+
+
+def test_rows_hold_while_a_storage_changes(own_server, folder):
+    """Statements, flushes and ALTER STORAGE at once: nobody loses a file or a row."""
+    server, db = own_server, own_server.client()
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}/0';"
+             "CREATE SHARED TABLE n.t (id BIGINT PRIMARY KEY, v BIGINT) STORAGE disk")
+    stop, wrong = threading.Event(), []
+
+    def work(run):
+        client = server.client()
+        try:
+            while not stop.is_set():
+                run(client)
+        except Exception as error:  # told to the test
+            wrong.append(error)
+        client.close()
+
+    def read(client):
+        rows = client.rows("SELECT count(*), count(DISTINCT id), min(v), max(v) FROM n.t")
+        if int(rows[0][0]) and (rows[0][0] != rows[0][1] or rows[0][2:] != ["7", "7"]):
+            wrong.append(rows)
+
+    def alter(client):
+        client.sql(f"ALTER STORAGE disk SET PATH '{folder}/{int(time.monotonic() * 10) % 5}', NAME 'n'")
+    threads = [threading.Thread(target=work, args=(run,)) for run in (read, read, alter)]
+    for thread in threads:
+        thread.start()
+    for number in range(12):
+        db.sql("INSERT INTO n.t VALUES " + ",".join(f"({number * 50 + i}, 7)" for i in range(50)))
+        assert server.flush("n.t", db)["status"] == "completed"
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert db.value("SELECT count(*) FROM n.t") == "600"
+    assert {f.split("/")[0] for f in files(folder)} == {"0"}, "a table keeps its place"
+
+
+def test_user_storage_follows_the_user(own_server, folder):
+    server, db = own_server, own_server.client()
+    eu, us = folder / "eu", folder / "us"
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE eu TYPE filesystem PATH '{eu}';"
+             f"CREATE STORAGE us TYPE filesystem PATH '{us}' USER_TABLES_TEMPLATE '{{namespace}}/{{tableName}}-{{userId}}';"
+             "CREATE USER ann WITH INTERNAL STORAGE_MODE region STORAGE eu;"
+             "CREATE USER bob WITH INTERNAL STORAGE_MODE region STORAGE us;"
+             "CREATE USER kim WITH INTERNAL STORAGE eu;"
+             "CREATE USER TABLE n.t (id BIGINT PRIMARY KEY) USE_USER_STORAGE;"
+             "CREATE USER TABLE n.own (id BIGINT PRIMARY KEY) USE_USER_STORAGE LOCATION 'own/${user_id}/{tableName}';"
+             "CREATE USER TABLE n.plain (id BIGINT PRIMARY KEY)")
+    for user in ("ann", "bob", "kim", "zoe"):
+        for table in ("t", "own", "plain"):
+            server.client(user).sql(f"INSERT INTO n.{table} VALUES (1)")
+    for table in ("t", "own", "plain"):
+        assert server.flush(f"n.{table}", db)["status"] == "completed"
+    assert [os.path.dirname(f) for f in files(eu)] == ["n/users/t/ann", "own/ann/own"]
+    assert [os.path.dirname(f) for f in files(us)] == ["n/t-bob", "own/bob/own"]
+    local = server.data_dir / "storage"
+    assert [os.path.dirname(f) for f in files(local)] == [
+        "n/users/plain/ann", "n/users/plain/bob", "n/users/plain/kim", "n/users/plain/zoe",
+        "n/users/t/kim", "n/users/t/zoe", "own/kim/own", "own/zoe/own"]
+
+    # what lies there keeps the storage alive after the user has moved
+    db.sql("ALTER USER ann SET STORAGE us")
+    status, body = db.post("DROP STORAGE eu")
+    assert body["error"]["code"] == "CONFLICT" and "n.t" in body["error"]["message"], body
+    server.client("ann").sql("INSERT INTO n.t VALUES (2)")
+    server.flush("n.t", db)
+    assert "n/t-ann" in [os.path.dirname(f) for f in files(us)]
+    assert server.client("ann").value("SELECT count(*) FROM n.t") == "2"
+    for table in ("t", "own"):
+        db.sql(f"DROP TABLE n.{table}")
+    kalam.wait_until(lambda: not files(eu) and not files(us), 10, "all files are gone")
+    assert len(files(local)) == 4
+
+
+@pytest.mark.parametrize("strategy,shards", [
+    ("alphabetic", {"ann": "a", "Zoe": "z", "42": "z", "9q": "q"}),
+    ("numeric", {"ann": "9", "u1x2": "1", "42": "4"}),
+])
+def test_sharding(strategy, shards):
+    with kalam.Server(config=f'[sharding]\ndefault_strategy = "{strategy}"\n') as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE n; CREATE USER TABLE n.t (id BIGINT PRIMARY KEY)")
+        for user in shards:
+            server.client(user).sql("INSERT INTO n.t VALUES (1)")
+        server.flush("n.t", db)
+        found = {f.split("/")[-2]: f.split("/")[-3] for f in files(server.data_dir / "storage")}
+        assert found == shards
+        for user in shards:
+            assert server.client(user).value("SELECT count(*) FROM n.t") == "1"
+
+
+def test_hash_sharding_is_stable():
+    config = '[sharding]\ndefault_strategy = "hash"\nhash_shards = 4\n'
+    users = [f"user{i}" for i in range(24)]
+    with kalam.Server(config=config) as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE n; CREATE USER TABLE n.t (id BIGINT PRIMARY KEY)")
+        for run in range(2):
+            for user in users:
+                server.client(user).sql(f"INSERT INTO n.t VALUES ({run})")
+            server.flush("n.t", db)
+            server.restart()
+            db = server.client()
+        found = {}
+        for path in files(server.data_dir / "storage"):
+            found.setdefault(path.split("/")[-2], set()).add(path.split("/")[-3])
+        assert all(len(shard) == 1 for shard in found.values()) and len(found) == len(users)
+        assert {s for shard in found.values() for s in shard} == {f"shard-{i:04d}" for i in range(4)}
+
+
+def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder):
+    server, db = own_server, own_server.client()
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}';"
+             "CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE disk; INSERT INTO n.s VALUES (1), (2)")
+    server.flush("n.s", db)
+    server.stop()
+    folder.rename(folder.parent / "away")
+    server.start()
+    db = server.client()
+    status, body = db.post("SELECT * FROM n.s")
+    assert status == 503 and body["error"]["code"] == "STORAGE_UNAVAILABLE", body
+    assert str(folder) not in json.dumps(body)
+    db.sql("INSERT INTO n.s VALUES (3)")
+    job = server.flush("n.s", db)
+    assert job["status"] == "failed" and "missing" in job["error_message"], job
+    answer = db.post("CREATE SHARED TABLE n.more (id BIGINT PRIMARY KEY) STORAGE disk")
+    assert answer[0] == 503 and answer[1]["error"]["code"] == "STORAGE_UNAVAILABLE", answer
+    check = db.sql("STORAGE CHECK disk").dicts()[0]
+    assert check["status"] == "unreachable" and "mounted" in check["error"], check
+    assert not folder.exists()
+    (folder.parent / "away").rename(folder)
+    assert db.sql("STORAGE CHECK disk").dicts()[0]["status"] == "healthy"
+    assert db.value("SELECT count(*) FROM n.s") == "3"
+    server.flush("n.s", db)
+    assert len(files(folder)) == 2
+
+
+def test_check(own_server, folder):
+    server, db = own_server, own_server.client()
+    db.sql(f"CREATE STORAGE disk TYPE filesystem PATH '{folder}'")
+    for storage in ("local", "disk"):
+        result = db.sql(f"STORAGE CHECK {storage}")
+        assert result.names == ["storage_id", "storage_type", "status", "latency_ms", "error"]
+        assert result.dicts()[0]["status"] == "healthy" and result.dicts()[0]["error"] is None
+        rows = db.sql(f"STORAGE CHECK {storage} EXTENDED").dicts()
+        assert [r["operation"] for r in rows] == ["write", "read", "list", "delete"]
+        assert {r["status"] for r in rows} == {"healthy"}
+    assert not any(folder.rglob("*")), "the check leaves nothing behind"
+    assert db.post("STORAGE CHECK nope")[1]["error"]["code"] == "STORAGE_NOT_FOUND"
+    db.batch("CREATE USER worker WITH INTERNAL ROLE service; CREATE USER ann WITH INTERNAL")
+    service, user = server.client("worker"), server.client("ann")
+    assert service.sql("STORAGE CHECK disk").dicts()[0]["status"] == "healthy"
+    for statement in ("STORAGE CHECK disk", f"CREATE STORAGE x TYPE filesystem PATH '{folder}'",
+                      "ALTER STORAGE disk SET NAME 'x'", "DROP STORAGE disk", "SELECT * FROM system.storages",
+                      "INSERT INTO system.storages (storage_id, storage_type, uri) VALUES ('x', 'filesystem', '/tmp')"):
+        assert user.post(statement)[1]["error"]["code"] == "PERMISSION_DENIED", statement
+    assert service.post("DROP STORAGE disk")[1]["error"]["code"] == "PERMISSION_DENIED"
+    if os.geteuid() != 0:
+        folder.chmod(0o500)
+        assert db.sql("STORAGE CHECK disk EXTENDED").dicts()[0]["status"] == "unreachable"
+        folder.chmod(0o700)
+
+
+# Trap 12 of the specification: a secret is in no answer, log, error, job, manifest or file but the sealed one.
+def test_credentials_never_show(own_server):
+    server, db = own_server, own_server.client()
+    secrets = ["AKIDTOPSECRET", "s3cr3tS3cr3tValue", "t0kenT0ken"]
+    text = json.dumps({"access_key_id": secrets[0], "secret_access_key": secrets[1], "session_token": secrets[2],
+                       "endpoint": "http://127.0.0.1:9", "region": "nowhere"})
+    answers = [db.post(f"CREATE STORAGE s TYPE s3 BUCKET 'bucket' CREDENTIALS '{text}'")[1],
+               db.post(f"CREATE STORAGE s TYPE s3 BUCKET 'bucket' CREDENTIALS '{text}'")[1],
+               db.post(f"ALTER STORAGE s SET CREDENTIALS '{text}'")[1],
+               db.post(f"ALTER STORAGE s SET CREDENTIALS '{text}', NOPE 'x'")[1],
+               db.post(f"CREATE STORAGE t TYPE s3 BUCKET 'bucket' CREDENTIALS '{text}' '{text}'")[1],
+               db.post("UPDATE system.storages SET credentials = $1 WHERE storage_id = 's' RETURNING *", [text])[1],
+               db.post("INSERT INTO system.storages (storage_id, storage_type, uri, credentials) VALUES ('u', 's3', 's3://bucket/', $1)", [text])[1],
+               db.post("UPDATE system.storages SET credentials = upper(credentials) WHERE storage_id = 's'")[1]]
+    assert [a["status"] for a in answers] == ["success", "error", "success", "error", "error", "success", "success", "error"]
+    db.batch("CREATE NAMESPACE n; CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE s; INSERT INTO n.s VALUES (1)")
+    answers.append(server.flush("n.s", db))
+    for statement in ("SELECT * FROM system.storages", "SELECT * FROM system.storage_locations", "SHOW STORAGES",
+                      "SELECT credentials || '' FROM system.storages", "SELECT * FROM system.jobs",
+                      "SELECT * FROM system.segments", "SELECT * FROM system.logs", "DESCRIBE n.s",
+                      "SELECT * FROM system.settings", "SELECT * FROM system.tables", "STORAGE CHECK s EXTENDED",
+                      "SELECT count(*), max(credentials) FROM system.storages GROUP BY storage_type",
+                      "EXPLAIN SELECT * FROM system.storages", "DROP STORAGE s"):
+        answers.append(db.post(statement)[1])
+    said = json.dumps(answers) + server.log()
+    server.stop()
+    said += server.log()
+    for secret in secrets:
+        assert secret not in said
+    key = server.data_dir / "storage_key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    for path in server.data_dir.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            for secret in secrets:
+                assert secret.encode() not in data, path
+    # another key does not open them, and says so without showing anything
+    shutil.copy(key, key.with_suffix(".old"))
+    key.write_text("00" * 32)
+    server.start()
+    row = server.client().sql("STORAGE CHECK s").dicts()[0]
+    assert row["status"] == "unreachable" and "do not open" in row["error"], row

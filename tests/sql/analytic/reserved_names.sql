@@ -1,0 +1,16 @@
+CREATE SHARED TABLE r (id BIGINT PRIMARY KEY, at TIMESTAMP, semi INT, show TEXT, lambda INT, describe INT, "pivot" INT, "qualify" INT, summarize TEXT);
+INSERT INTO r (id, at, semi, show, lambda, describe, "pivot") VALUES (1, '2024-01-01', 2, 'x', 3, 4, 5), (2, NULL, 2, 'y', 1, 4, 6);
+SELECT at, semi FROM r WHERE describe = 4 ORDER BY at;
+SELECT AT, count(*) FROM r GROUP BY at ORDER BY At DESC;
+SELECT r.at, x.semi, (x.pivot) FROM r JOIN r AS x ON r.id = x.id WHERE x.lambda > 1 AND r.show LIKE 'x' ORDER BY r.at;
+SELECT max(lambda) AS at, sum(semi) FROM r GROUP BY describe QUALIFY row_number() OVER (ORDER BY max(id)) = 1;
+SELECT at AT TIME ZONE 'UTC' FROM r GROUP BY at ORDER BY 1;
+SELECT list_transform([1], lambda x: x + 1) FROM r GROUP BY id;
+SELECT pivot, qualify FROM r GROUP BY ALL ORDER BY pivot;
+SELECT semi.at FROM r AS semi SEMI JOIN r AS b USING (id) ORDER BY semi.at;
+WITH pivot AS (SELECT id AS unpivot FROM r) SELECT unpivot FROM pivot ORDER BY unpivot;
+SELECT at, nope FROM r GROUP BY at;
+SELECT at, sum(semi) FROM r GROUP BY at, nothing.at;
+SELECT at at at FROM r GROUP BY at;
+SELECT x FROM (PIVOT r ON show) x GROUP BY x;
+UPDATE r SET semi = (SELECT max(lambda) FROM r WHERE at IS NULL) WHERE id = 1 RETURNING semi;

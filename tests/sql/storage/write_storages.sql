@@ -1,0 +1,45 @@
+-- INSERT, UPDATE and DELETE of system.storages and system.storage_locations follow the rules of the statements.
+INSERT INTO system.storages (storage_id, storage_type, uri) VALUES ('a', 'filesystem', '/tmp/kalam-sql-storages/wa') RETURNING storage_id, storage_name, storage_type, uri, credentials, shared_tables_template, usage_count;
+INSERT INTO system.storages (storage_id, storage_name, storage_type, uri, credentials, config_json) VALUES ('b', 'Bucket', 'S3', 's3://bucket/x', '{"access_key":"K","secret_key":"s3cr3t"}', '{"region":"eu"}') RETURNING *;
+INSERT INTO system.storages (storage_id, storage_type, base_directory) VALUES ('c', 'filesystem', '/tmp/kalam-sql-storages/wc'), ('a', 'filesystem', '/tmp/x');
+INSERT INTO system.storages (storage_id, storage_type) VALUES ('c', 'filesystem');
+INSERT INTO system.storages (storage_id, uri) VALUES ('c', '/tmp/x');
+INSERT INTO system.storages (storage_type, uri) VALUES ('filesystem', '/tmp/x');
+INSERT INTO system.storages (storage_id, storage_type, uri, usage_count) VALUES ('c', 'filesystem', '/tmp/x', 1);
+INSERT INTO system.storages (storage_id, storage_type, uri, created_at) VALUES ('c', 'filesystem', '/tmp/x', NOW());
+INSERT INTO system.storages (storage_id, storage_type, uri, config_json) VALUES ('c', 's3', 's3://bucket/', '{"access_key":"K"}');
+INSERT INTO system.storages (storage_id, storage_type, uri, user_tables_template) VALUES ('c', 'filesystem', '/tmp/x', 'x');
+
+UPDATE system.storages SET storage_name = 'Alpha', description = 'first' WHERE storage_id = 'a' RETURNING storage_id, storage_name, description, uri;
+UPDATE system.storages SET credentials = '{"access_key":"K2","secret_key":"s3cr3t2","endpoint":"http://localhost:9000"}' WHERE storage_id = 'b' RETURNING storage_id, credentials, config_json;
+UPDATE system.storages SET credentials = '***' WHERE storage_id = 'b';
+UPDATE system.storages SET config_json = '{"path_style":true}' WHERE storage_id = 'b' RETURNING credentials, config_json;
+UPDATE system.storages SET credentials = NULL, config_json = NULL WHERE storage_id = 'b' RETURNING credentials, config_json;
+UPDATE system.storages SET storage_id = 'z' WHERE storage_id = 'a';
+UPDATE system.storages SET storage_type = 's3' WHERE storage_id = 'a';
+UPDATE system.storages SET storage_name = NULL WHERE storage_id = 'a';
+UPDATE system.storages SET uri = '../x' WHERE storage_id = 'a';
+UPDATE system.storages SET usage_count = 3 WHERE storage_id = 'a';
+UPDATE system.storages SET storage_name = 'x' WHERE storage_id = 'nope';
+UPDATE system.storages SET description = 'all' WHERE storage_type = 'FILESYSTEM' RETURNING storage_id;
+
+INSERT INTO system.storage_locations (location_name, location_type, path) VALUES ('loc', 'filesystem', '/tmp/kalam-sql-storages/users/${user_id}/files') RETURNING location_name, location_type, path, credentials_ref, usage_count;
+INSERT INTO system.storage_locations (location_name, location_type, path, credentials_ref) VALUES ('s3loc', 's3', 's3://bucket/users/${user_id}/', '{"access_key":"K","secret_key":"s3cr3t"}') RETURNING location_name, path, credentials_ref;
+INSERT INTO system.storage_locations (location_name, location_type, path) VALUES ('plain', 'filesystem', '/tmp/kalam-sql-storages/plain');
+SELECT storage_id, uri, credentials, user_tables_template FROM system.storages WHERE storage_id IN ('loc', 's3loc', 'plain') ORDER BY storage_id;
+UPDATE system.storage_locations SET path = '/tmp/kalam-sql-storages/plain2/{user_id}' WHERE location_name = 'plain' RETURNING location_name, path;
+SELECT uri, user_tables_template FROM system.storages WHERE storage_id = 'plain';
+INSERT INTO system.storage_locations (location_name, location_type, path) VALUES ('loc', 'filesystem', '/tmp/x');
+INSERT INTO system.storage_locations (location_name, path) VALUES ('x', '/tmp/x');
+INSERT INTO system.storage_locations (location_name, location_type, path) VALUES ('x', 'filesystem', '/tmp/${nope}/x');
+INSERT INTO system.storage_locations (location_name, location_type, path) VALUES ('x', 'filesystem', '/${user_id}');
+SELECT location_name, location_type, path, credentials_ref, usage_count FROM system.storage_locations;
+CREATE NAMESPACE app;
+CREATE USER TABLE app.t (id BIGINT PRIMARY KEY) STORAGE loc;
+SELECT usage_count FROM system.storage_locations WHERE location_name = 'loc';
+DELETE FROM system.storage_locations WHERE location_name = 'loc';
+DROP TABLE app.t;
+DELETE FROM system.storage_locations WHERE location_name IN ('loc', 's3loc', 'plain') RETURNING location_name;
+DELETE FROM system.storage_locations WHERE location_name = 'loc';
+DELETE FROM system.storages WHERE storage_id <> 'local';
+SELECT storage_id FROM system.storages;
