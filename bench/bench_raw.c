@@ -108,6 +108,38 @@ static void bench_duckdb(const char *glob, int repeats)
     duckdb_close(&database);
 }
 
+/* COPY of `rows` rows shaped as those of bench/run's flush into one file: DuckDB's own rate. */
+static void bench_copy(const char *path, long rows, int repeats)
+{
+    duckdb_database database;
+    duckdb_connection connection;
+    struct samples samples = {0};
+    char text[1024];
+
+    if (duckdb_open(NULL, &database) != DuckDBSuccess ||
+        duckdb_connect(database, &connection) != DuckDBSuccess)
+        bench_die("duckdb", "open");
+    snprintf(
+        text, sizeof text,
+        "CREATE TABLE t AS SELECT i AS id, 'message body number ' || i || ' with some text' AS "
+        "body, i AS _seq, make_timestamp(i) AS _updated, false AS _deleted "
+        "FROM range(%ld) r(i)",
+        rows);
+    if (duckdb_query(connection, text, NULL) != DuckDBSuccess)
+        bench_die("duckdb", "create");
+    snprintf(text, sizeof text, "COPY t TO '%s' (FORMAT parquet, COMPRESSION zstd)", path);
+    int64_t total = bench_now_ns();
+    for (int i = 0; i < repeats; i++) {
+        int64_t start = bench_now_ns();
+        if (duckdb_query(connection, text, NULL) != DuckDBSuccess)
+            bench_die("duckdb", "copy");
+        samples_add(&samples, bench_now_ns() - start);
+    }
+    samples_report(&samples, (double)(bench_now_ns() - total) / 1e9, (double)rows, 0);
+    duckdb_disconnect(&connection);
+    duckdb_close(&database);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 6 && strcmp(argv[1], "rocksdb") == 0) {
@@ -115,9 +147,11 @@ int main(int argc, char **argv)
         bench_rocksdb(argv[2], (int)strtol(argv[3], NULL, 10), strtod(argv[5], NULL));
     } else if (argc == 4 && strcmp(argv[1], "duckdb") == 0) {
         bench_duckdb(argv[2], (int)strtol(argv[3], NULL, 10));
+    } else if (argc == 5 && strcmp(argv[1], "copy") == 0) {
+        bench_copy(argv[2], strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
     } else {
-        bench_die("usage",
-                  "bench_raw rocksdb DIR WRITERS ROWS SECONDS | bench_raw duckdb GLOB REPEATS");
+        bench_die("usage", "bench_raw rocksdb DIR WRITERS ROWS SECONDS | duckdb GLOB REPEATS | "
+                           "copy FILE ROWS REPEATS");
     }
     return 0;
 }

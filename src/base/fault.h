@@ -12,17 +12,29 @@
 #include <stdbool.h>
 
 #define FAULT_LIST(X) \
+    X(backup_after_copies) \
+    X(backup_before_manifest) \
     X(commit_after_write) \
     X(commit_before_write) \
+    X(compact_after_commit) \
+    X(compact_after_write) \
+    X(compact_before_commit) \
     X(ddl_after_commit) \
     X(ddl_before_commit) \
     X(drop_after_commit) \
+    X(files_between_renames) \
     X(flush_after_commit) \
     X(flush_after_pending) \
     X(flush_after_rename) \
     X(flush_after_write) \
     X(flush_before_commit) \
-    X(flush_before_delete_replaced)
+    X(flush_before_delete_replaced) \
+    X(restore_after_commit) \
+    X(restore_after_copies) \
+    X(restore_after_rows) \
+    X(restore_before_commit) \
+    X(user_drop_after_commit) \
+    X(user_drop_before_commit)
 
 enum fault_point {
 #define FAULT_ENUM(name) FAULT_##name,

@@ -24,8 +24,16 @@ const char *job_type_name(enum job_type type)
         return "table_deletion";
     case JOB_CLEANUP:
         return "job_cleanup";
+    case JOB_USER_CLEANUP:
+        return "user_cleanup";
+    case JOB_COMPACT:
+        return "compact";
     case JOB_STREAM_EVICTION:
         return "stream_eviction";
+    case JOB_BACKUP:
+        return "backup";
+    case JOB_RESTORE:
+        return "restore";
     case JOB_OTHER:
         return "other";
     }
@@ -40,6 +48,13 @@ static void job_set_text(char *out, size_t size, struct str text)
     if (length > 0)
         memcpy(out, text.data, length);
     out[length] = '\0';
+}
+
+/* What the job is about, in its id. */
+static const char *job_id_name(const struct job *job)
+{
+    CHECK(job->id.text[0] == '\0');
+    return job->type == JOB_BACKUP || job->type == JOB_RESTORE ? job->space : job->name;
 }
 
 struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table, struct str space,
@@ -58,9 +73,16 @@ struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table
     job_set_text(job->name, sizeof(job->name), name);
     id_random(&random, sizeof(random));
     (void)snprintf(job->id.text, sizeof(job->id.text), "%s-%.*s%s%lld-%08x", job_type_name(type),
-                   JOB_ID_NAME_BYTES, job->name, job->name[0] != '\0' ? "-" : "",
+                   JOB_ID_NAME_BYTES, job_id_name(job), job_id_name(job)[0] != '\0' ? "-" : "",
                    (long long)(job->created_at / 1000), random);
     return job;
+}
+
+void job_free(struct job *job)
+{
+    CHECK(job != NULL);
+    mem_free(job->path);
+    mem_free(job);
 }
 
 static void job_append(char *text, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -84,7 +106,7 @@ static void job_flush_progress(void *context, uint64_t users, uint64_t rows, uin
     int64_t now_ms = clock_monotonic_ms();
     struct error err;
 
-    CHECK(job->type == JOB_FLUSH);
+    CHECK(job->type == JOB_FLUSH || job->type == JOB_COMPACT);
     (void)snprintf(job->progress, sizeof(job->progress), "%llu rows, %llu users, %llu bytes",
                    (unsigned long long)rows, (unsigned long long)users, (unsigned long long)bytes);
     if (now_ms - job->progress_saved_ms < JOB_PROGRESS_EVERY_MS)
@@ -119,6 +141,38 @@ static enum status job_flush(struct job *job, struct error *err)
                    (long long)(clock_monotonic_ms() - start_ms));
     job->memory_bytes = (int64_t)result.memory_bytes;
     CHECK(status != STATUS_END);
+    job->compaction_due = result.segments_max >= COMPACT_SEGMENTS;
+    if (status == STATUS_OK && result.users_failed > 0) {
+        job_append(job->result, "; %llu users failed", (unsigned long long)result.users_failed);
+        *err = result.first_error;
+        return result.first_error.code;
+    }
+    return status;
+}
+
+static enum status job_compact(struct job *job, struct error *err)
+{
+    struct flush_options options = {
+        .table = job->table,
+        .all_users = true,
+        .job_id = str_from_c(job->id.text),
+        .cancelled = &job->cancelled,
+        .progress = job_flush_progress,
+        .progress_context = job,
+    };
+    struct flush_result result;
+    int64_t start_ms = clock_monotonic_ms();
+
+    job->progress_saved_ms = start_ms;
+    enum status status = compact_table(job->jobs->store, &options, &result, err);
+    (void)snprintf(job->result, sizeof(job->result),
+                   "%llu rows, %llu users, %llu files merged into %llu, %llu bytes, %lld ms",
+                   (unsigned long long)result.rewritten_rows, (unsigned long long)result.instances,
+                   (unsigned long long)result.replaced_files, (unsigned long long)result.files,
+                   (unsigned long long)result.bytes, (long long)(clock_monotonic_ms() - start_ms));
+    job->memory_bytes = (int64_t)result.memory_bytes;
+    CHECK(status != STATUS_END);
+    job->compaction_due = status == STATUS_OK && result.users_failed == 0;
     if (status == STATUS_OK && result.users_failed > 0) {
         job_append(job->result, "; %llu users failed", (unsigned long long)result.users_failed);
         *err = result.first_error;
@@ -144,19 +198,6 @@ static enum status job_table_deletion(struct job *job, struct error *err)
     return status;
 }
 
-static enum status job_cleanup(struct job *job, struct error *err)
-{
-    const int64_t day_us = INT64_C(86400000000);
-    uint64_t rows = 0;
-
-    CHECK(job->jobs->retention_days > 0);
-    enum status status =
-        job_row_cleanup(job->jobs, clock_now_us() - job->jobs->retention_days * day_us, &rows, err);
-    (void)snprintf(job->result, sizeof(job->result), "%llu job rows deleted",
-                   (unsigned long long)rows);
-    return status;
-}
-
 static enum status job_work(struct job *job, struct error *err)
 {
     CHECK(job->state == JOB_RUNNING);
@@ -167,6 +208,13 @@ static enum status job_work(struct job *job, struct error *err)
         return job_table_deletion(job, err);
     case JOB_CLEANUP:
         return job_cleanup(job, err);
+    case JOB_USER_CLEANUP:
+        return job_user_cleanup(job, err);
+    case JOB_COMPACT:
+        return job_compact(job, err);
+    case JOB_BACKUP:
+    case JOB_RESTORE:
+        return job_backup(job, err);
     case JOB_STREAM_EVICTION: /* the commit thread's work: only its rows are written here */
     case JOB_OTHER:
         break;
@@ -199,26 +247,37 @@ static const char *job_end(struct job *job, enum status status, const struct err
     return status == STATUS_CANCELLED ? "cancelled" : "failed";
 }
 
-void job_run(struct job *job)
+static enum status job_run_work(struct job *job)
 {
     int64_t cpu_us = clock_thread_cpu_us();
     struct error err;
 
     error_clear(&err);
+    enum status status = atomic_load(&job->cancelled)
+                             ? error_set(&err, STATUS_CANCELLED, "the job was cancelled")
+                             : job_work(job, &err);
+    job->cpu_us = clock_thread_cpu_us() - cpu_us;
+    CHECK(job->cpu_us >= 0);
+    job->err = err;
+    return status;
+}
+
+void job_run(struct job *job)
+{
+    struct error err;
+
     job_begin(job);
-    enum status status = job_row_save(job, "running", &err);
-    if (status != STATUS_OK) { /* the row must exist before any work */
-        log_warn("job %s cannot start: %s", job->id.text, err.message);
+    job->status = job_row_save(job, "running", &job->err);
+    if (job->status != STATUS_OK) { /* the row must exist before any work */
+        log_warn("job %s cannot start: %s", job->id.text, job->err.message);
         return;
     }
     job->row_written = true;
-    status = atomic_load(&job->cancelled) ? error_set(&err, STATUS_CANCELLED, "cancelled")
-                                          : job_work(job, &err);
-    job->cpu_us = clock_thread_cpu_us() - cpu_us;
-    const char *outcome = job_end(job, status, &err);
+    job->status = job_run_work(job);
+    const char *outcome = job_end(job, job->status, &job->err);
     log_info("job %s %s: %s%s%s", job->id.text, outcome, job->result,
              job->error_message[0] != '\0' ? "; " : "", job->error_message);
-    CHECK(job->cpu_us >= 0);
+    CHECK(job->completed_at > 0);
     if (job_row_save(job, outcome, &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
 }

@@ -12,6 +12,7 @@
 #define JOB_PARAMETER_TABLE "table_id:"
 #define JOB_PARAMETER_ALL "all_users"
 #define JOB_PARAMETER_SHADOWS "with_shadows"
+#define JOB_PARAMETER_PATH "path:"
 
 /* In the order of the definition, which job_row_table checks. */
 #define JOB_COLUMN_LIST(X) \
@@ -97,6 +98,10 @@ static void job_row_parameters(const struct job *job, struct arena *arena, struc
         job_row_put_json(&json, STR_LIT(JOB_PARAMETER_ALL));
     if (job->with_shadows)
         job_row_put_json(&json, STR_LIT(JOB_PARAMETER_SHADOWS));
+    if (job->path != NULL) {
+        job_row_put_json(&json, str_from_c(job->space));
+        job_row_put_json(&json, arena_printf(arena, JOB_PARAMETER_PATH "%s", job->path));
+    }
     buf_append_byte(&json, ']');
     *out = value_text(VALUE_JSON, arena_copy(arena, buf_str(&json)));
     CHECK(out->text.size >= 2);
@@ -206,6 +211,26 @@ static uint64_t job_row_parameter(struct str json, struct str prefix)
     return number;
 }
 
+/* The path of a backup, as job_row_put_json wrote it. */
+static void job_row_get_path(struct job *job, struct str json)
+{
+    size_t at = str_find(json, STR_LIT("\"" JOB_PARAMETER_PATH));
+    struct buf path;
+    size_t size;
+
+    CHECK(job->path == NULL);
+    if (at == SIZE_MAX)
+        return;
+    buf_init(&path);
+    for (size_t i = at + sizeof(JOB_PARAMETER_PATH); i < json.size && json.data[i] != '"'; i++) {
+        if (json.data[i] == '\\' && i + 1 < json.size)
+            i++;
+        buf_append_byte(&path, (uint8_t)json.data[i]);
+    }
+    buf_append_byte(&path, 0);
+    job->path = buf_take(&path, &size);
+}
+
 static void job_row_get_parameters(const struct row *row, struct arena *arena, struct job *job)
 {
     struct value value;
@@ -217,6 +242,7 @@ static void job_row_get_parameters(const struct row *row, struct arena *arena, s
     job->table.value = job_row_parameter(value.text, STR_LIT("\"" JOB_PARAMETER_TABLE));
     job->all_users = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_ALL "\"")) != SIZE_MAX;
     job->with_shadows = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_SHADOWS "\"")) != SIZE_MAX;
+    job_row_get_path(job, value.text);
 }
 
 /* The job of an unfinished row. */

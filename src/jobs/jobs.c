@@ -32,7 +32,8 @@ static bool jobs_table_runs(const struct jobs *jobs, struct table_id table)
 {
     for (const struct job *job = jobs->first; job != NULL; job = job->next) {
         CHECK(job->jobs == jobs);
-        if (job->state == JOB_RUNNING && job->table.value == table.value)
+        if (job->state == JOB_RUNNING && table.value != 0 &&
+            (job->table.value == table.value || job->held.value == table.value))
             return true;
     }
     return false;
@@ -95,6 +96,19 @@ static struct job *jobs_find_flush(struct jobs *jobs, const struct job *wanted, 
     return NULL;
 }
 
+/* Background work of the same kind that has not begun will do the same. */
+static bool jobs_waits(const struct jobs *jobs, const struct job *wanted)
+{
+    CHECK(wanted->jobs == jobs);
+    if (wanted->type == JOB_FLUSH || wanted->resumed)
+        return false;
+    for (const struct job *job = jobs->first; job != NULL; job = job->next)
+        if (job->type == wanted->type && job->table.value == wanted->table.value &&
+            job->state != JOB_RUNNING)
+            return true;
+    return false;
+}
+
 static struct job *jobs_find(struct jobs *jobs, struct str id)
 {
     struct job *job = jobs->first;
@@ -103,6 +117,33 @@ static struct job *jobs_find(struct jobs *jobs, struct str id)
     while (job != NULL && !str_equal(str_from_c(job->id.text), id))
         job = job->next;
     return job;
+}
+
+enum status jobs_hold_table(struct job *job, struct table_id table, struct error *err)
+{
+    struct jobs *jobs = job->jobs;
+
+    CHECK(job->state == JOB_RUNNING && job->held.value == 0 && job->table.value == 0);
+    pthread_mutex_lock(&jobs->mutex);
+    while (jobs_table_runs(jobs, table) && !atomic_load(&job->cancelled))
+        pthread_cond_wait(&jobs->changed, &jobs->mutex);
+    bool cancelled = atomic_load(&job->cancelled);
+    if (!cancelled)
+        job->held = table;
+    pthread_mutex_unlock(&jobs->mutex);
+    return cancelled ? error_set(err, STATUS_CANCELLED, "cancelled") : STATUS_OK;
+}
+
+void jobs_release_table(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+
+    pthread_mutex_lock(&jobs->mutex);
+    CHECK(job->held.value != 0);
+    job->held.value = 0;
+    pthread_cond_broadcast(&jobs->changed);
+    jobs_dispatch(jobs);
+    pthread_mutex_unlock(&jobs->mutex);
 }
 
 /* ---- running
@@ -134,8 +175,9 @@ static void jobs_after_flush(struct job *job)
     enum status status = STATUS_OK;
 
     CHECK(job->type == JOB_FLUSH);
-    if (table != NULL && table->flush_rows > 0 && !atomic_load(&job->cancelled) &&
-        job->error_message[0] == '\0') {
+    if (table != NULL && (job->all_users || !table_has_user_instances(table)))
+        jobs_timer_reset(job->jobs, job->table);
+    if (table != NULL && table->flush_rows > 0) {
         if (job->all_users && table_has_user_instances(table)) {
             status = instance_each(job->jobs->store, view, table, jobs_after_flush_user, job, &err);
         } else {
@@ -150,6 +192,54 @@ static void jobs_after_flush(struct job *job)
     view_release(view);
 }
 
+/* Many files have gathered: merges them, behind the flushes that wait already. */
+static void jobs_compact(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+    struct str user = job->all_users ? STR_EMPTY : str_from_c(job->user);
+    struct error err;
+    bool due = false;
+
+    if (!job->compaction_due || atomic_load(&jobs->closing))
+        return;
+    CHECK(job->type == JOB_FLUSH || job->type == JOB_COMPACT);
+    enum status status = compact_is_due(jobs->store, job->table, user, &due, &err);
+    if (status != STATUS_OK)
+        log_warn("segments after job %s: %s", job->id.text, err.message);
+    if (!due)
+        return;
+    struct job *next =
+        job_new(jobs, JOB_COMPACT, job->table, str_from_c(job->space), str_from_c(job->name));
+    next->all_users = true;
+    jobs_enqueue(jobs, next);
+}
+
+/* Tells whoever waits for the job. The mutex is held; jobs_remove wakes them. */
+static void jobs_answer(struct job *job)
+{
+    struct job_waiter *waiter = job->waiter;
+
+    if (waiter == NULL)
+        return;
+    CHECK(!waiter->done);
+    waiter->done = true;
+    waiter->status = job->status;
+    waiter->err = job->err;
+    waiter->figures = job->figures;
+    job->waiter = NULL;
+}
+
+static void jobs_after(struct job *job)
+{
+    bool well = !atomic_load(&job->cancelled) && job->error_message[0] == '\0';
+
+    CHECK(job->jobs != NULL);
+    if (well && job->type == JOB_FLUSH)
+        jobs_after_flush(job);
+    if (well)
+        jobs_compact(job);
+}
+
 static void jobs_run_task(struct task *task)
 {
     struct job *job = CONTAINER_OF(task, struct job, task);
@@ -158,20 +248,20 @@ static void jobs_run_task(struct task *task)
     CHECK(job->state == JOB_RUNNING);
     job_run(job);
     pthread_mutex_lock(&jobs->mutex);
+    jobs_answer(job);
     jobs_remove(jobs, job);
     jobs->running--;
     jobs_dispatch(jobs);
     pthread_mutex_unlock(&jobs->mutex);
-    if (job->type == JOB_FLUSH)
-        jobs_after_flush(job);
-    mem_free(job);
+    jobs_after(job);
+    job_free(job);
 }
 
 void jobs_enqueue(struct jobs *jobs, struct job *job)
 {
     CHECK(job->jobs == jobs && job->state == JOB_PREPARING);
     pthread_mutex_lock(&jobs->mutex);
-    bool drop = jobs->stopping;
+    bool drop = jobs->stopping || jobs_waits(jobs, job);
     if (!drop) {
         job->state = JOB_PENDING;
         jobs_append(jobs, job);
@@ -179,12 +269,20 @@ void jobs_enqueue(struct jobs *jobs, struct job *job)
     }
     pthread_mutex_unlock(&jobs->mutex);
     if (drop)
-        mem_free(job);
+        job_free(job);
 }
 
-/* Enters the job, makes its row durable, lets it start. */
-static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id,
-                               bool *existing, struct error *err)
+void jobs_clean(struct jobs *jobs)
+{
+    static const enum job_type daily[] = {JOB_CLEANUP, JOB_USER_CLEANUP};
+
+    CHECK(jobs->store != NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(daily); i++)
+        jobs_enqueue(jobs, job_new(jobs, daily[i], (struct table_id){0}, STR_EMPTY, STR_EMPTY));
+}
+
+enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, bool *existing,
+                        struct error *err)
 {
     CHECK(job->state == JOB_PREPARING && !job->row_written);
     *existing = false;
@@ -197,7 +295,7 @@ static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id
         jobs_append(jobs, job);
     pthread_mutex_unlock(&jobs->mutex);
     if (other != NULL || stopping) {
-        mem_free(job);
+        job_free(job);
         return stopping ? error_set(err, STATUS_SHUTTING_DOWN, "the server is stopping")
                         : STATUS_OK;
     }
@@ -212,7 +310,7 @@ static enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id
     }
     pthread_mutex_unlock(&jobs->mutex);
     if (status != STATUS_OK)
-        mem_free(job);
+        job_free(job);
     return status;
 }
 
@@ -267,7 +365,7 @@ void jobs_flush_post(struct jobs *jobs, struct table_id table_id, struct str use
         }
         pthread_mutex_unlock(&jobs->mutex);
         if (drop)
-            mem_free(job);
+            job_free(job);
     }
     view_release(view);
 }
@@ -294,7 +392,7 @@ static struct job *jobs_cancel_locked(struct jobs *jobs, struct table_id table, 
     while (*link != NULL) {
         struct job *job = *link;
         bool meant = (table.value == 0 || job->table.value == table.value) &&
-                     (!flush_only || job->type == JOB_FLUSH);
+                     (!flush_only || job->type == JOB_FLUSH || job->type == JOB_COMPACT);
         CHECK(job->jobs == jobs);
         if (meant)
             atomic_store(&job->cancelled, true);
@@ -320,9 +418,14 @@ static void jobs_cancel_finish(struct job *pending, bool save)
         CHECK(job->state == JOB_PENDING);
         job->completed_at = clock_now_us();
         (void)snprintf(job->error_message, sizeof(job->error_message), "cancelled");
+        job->status = error_set(&job->err, STATUS_CANCELLED, "the job was cancelled");
+        pthread_mutex_lock(&job->jobs->mutex);
+        jobs_answer(job);
+        pthread_cond_broadcast(&job->jobs->changed);
+        pthread_mutex_unlock(&job->jobs->mutex);
         if (save && job->row_written && job_row_save(job, "cancelled", &err) != STATUS_OK)
             log_warn("outcome of job %s: %s", job->id.text, err.message);
-        mem_free(job);
+        job_free(job);
     }
 }
 
@@ -347,6 +450,7 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
     if (job != NULL) {
         job->killed = true;
         atomic_store(&job->cancelled, true);
+        pthread_cond_broadcast(&jobs->changed); /* it may wait for a table */
         if (job->state == JOB_PENDING) {
             jobs_remove(jobs, job);
             pending = job;
@@ -375,8 +479,10 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
 static void jobs_resume(struct job *job)
 {
     struct error err;
-    bool can_go_on = (job->type == JOB_FLUSH || job->type == JOB_TABLE_DELETION) &&
-                     job->table.value > 0 && job->name[0] != '\0';
+    bool of_table =
+        job->type == JOB_FLUSH || job->type == JOB_TABLE_DELETION || job->type == JOB_COMPACT;
+    bool can_go_on = (of_table && job->table.value > 0 && job->name[0] != '\0') ||
+                     job->type == JOB_CLEANUP || job->type == JOB_USER_CLEANUP;
 
     CHECK(job->resumed);
     if (can_go_on) {
@@ -387,7 +493,7 @@ static void jobs_resume(struct job *job)
     (void)snprintf(job->error_message, sizeof(job->error_message), "server restarted");
     if (job_row_save(job, "failed", &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
-    mem_free(job);
+    job_free(job);
 }
 
 enum status jobs_start(const struct jobs_options *options, struct jobs **out, struct error *err)
@@ -399,7 +505,15 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
     jobs->store = options->store;
     jobs->threads = options->flush_threads > 0 ? options->flush_threads : 1;
     jobs->retention_days = options->retention_days;
+    jobs->user_grace_days = options->user_grace_days;
+    if (options->cleanup_schedule.size > 0 &&
+        !schedule_parse(options->cleanup_schedule, &jobs->cleanup_schedule)) {
+        mem_free(jobs);
+        return error_set(err, STATUS_INVALID_INPUT, "jobs.cleanup_schedule makes no sense");
+    }
+    CHECK(pthread_mutex_init(&jobs->timer_mutex, NULL) == 0);
     (void)snprintf(jobs->node, sizeof(jobs->node), "%.*s", STR_ARG(options->node));
+    (void)snprintf(jobs->version, sizeof(jobs->version), "%.*s", STR_ARG(options->version));
     CHECK(pthread_mutex_init(&jobs->mutex, NULL) == 0);
     CHECK(pthread_condattr_init(&attributes) == 0);
     CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
@@ -438,7 +552,18 @@ void jobs_stop(struct jobs *jobs)
     jobs_timer_clear(jobs);
     (void)pthread_cond_destroy(&jobs->changed);
     (void)pthread_mutex_destroy(&jobs->mutex);
+    (void)pthread_mutex_destroy(&jobs->timer_mutex);
     mem_free(jobs);
+}
+
+static bool jobs_any_flush(const struct jobs *jobs)
+{
+    for (const struct job *job = jobs->first; job != NULL; job = job->next) {
+        CHECK(job->jobs == jobs);
+        if (job->type == JOB_FLUSH)
+            return true;
+    }
+    return false;
 }
 
 static bool jobs_flush_all_visit(void *context, struct str user,
@@ -475,18 +600,19 @@ static enum status jobs_flush_all_start(struct jobs *jobs, struct error *err)
 
 enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err)
 {
-    enum status status = jobs_flush_all_start(jobs, err);
     struct timespec until;
     int waited = 0;
 
     CHECK(timeout_ms >= 0);
+    atomic_store(&jobs->closing, true);
+    enum status status = jobs_flush_all_start(jobs, err);
     if (status != STATUS_OK)
         return status;
     until = clock_deadline(timeout_ms);
     pthread_mutex_lock(&jobs->mutex);
-    while (jobs->first != NULL && waited != ETIMEDOUT)
+    while (jobs_any_flush(jobs) && waited != ETIMEDOUT)
         waited = pthread_cond_timedwait(&jobs->changed, &jobs->mutex, &until);
-    bool done = jobs->first == NULL;
+    bool done = !jobs_any_flush(jobs);
     pthread_mutex_unlock(&jobs->mutex);
     if (!done)
         return error_set(err, STATUS_CANCELLED, "not all flushes finished within %d ms",

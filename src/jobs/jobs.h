@@ -11,16 +11,20 @@
 #define JOBS_JOBS_H
 
 #include "base/error.h"
+#include "store/backup.h"
 #include "store/store.h"
 
 struct jobs;
 
 struct jobs_options {
     struct store *store;
-    unsigned flush_threads;  /* flush.max_concurrent_jobs */
-    struct str node;         /* name of this server */
-    unsigned retention_days; /* jobs.retention_days; rows of finished jobs older than this go, 0 =
-                                never */
+    unsigned flush_threads;   /* flush.max_concurrent_jobs */
+    struct str node;          /* name of this server */
+    struct str version;       /* of this server, for backups */
+    unsigned retention_days;  /* jobs.retention_days; rows of finished jobs older than this go, 0 =
+                                 never */
+    unsigned user_grace_days; /* users.deletion_grace_period_days */
+    struct str cleanup_schedule; /* jobs.cleanup_schedule, valid; empty = never */
 };
 
 /* Recovers jobs of the last run, starts the threads. */
@@ -44,6 +48,22 @@ void jobs_flush_post(struct jobs *jobs, struct table_id table, struct str user);
  * durable. */
 enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str space,
                             struct str name, struct job_id *id, struct error *err) MUST_CHECK;
+/* BACKUP and RESTORE of a namespace. Returns when the job row is durable or, with `wait`, when the
+ * job has ended, with its failure. `cancelled` (may be NULL) ends the waiting, not the job. */
+struct jobs_backup {
+    bool restore, wait;
+    struct str space, path;
+    const atomic_bool *cancelled;
+};
+struct jobs_backup_result {
+    struct job_id id;
+    struct backup_result figures; /* of an awaited one */
+    int64_t duration_ms;
+};
+enum status jobs_backup(struct jobs *jobs, const struct jobs_backup *request,
+                        struct jobs_backup_result *result, struct error *err) MUST_CHECK;
+/* Asks for one of the daily jobs now: job_cleanup, user_cleanup. Does not wait. */
+void jobs_clean(struct jobs *jobs);
 /* Shutdown: flushes every table with buffered rows, waits at most `timeout_ms`. */
 enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err) MUST_CHECK;
 /* Blocks until no flush of the table runs (DROP). */

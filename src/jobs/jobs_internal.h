@@ -6,22 +6,42 @@
  *       │            └─ killed ──────► gone
  *       └─ row could not be written ─► gone
  *
- * A table has at most one RUNNING job (FLUSH_ALONE); jobs start in the order they came.
+ * A table has at most one RUNNING job (FLUSH_ALONE), or one that holds its slot for a while; jobs
+ * start in the order they came.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef JOBS_JOBS_INTERNAL_H
 #define JOBS_JOBS_INTERNAL_H
 
 #include "base/map.h"
+#include "base/schedule.h"
 #include "base/thread.h"
 #include "jobs/jobs.h"
 #include "store/flush.h"
 
-/* JOB_OTHER: a row of a kind this folder does not run (backup, restore); it can only be ended. */
-enum job_type { JOB_FLUSH, JOB_TABLE_DELETION, JOB_CLEANUP, JOB_STREAM_EVICTION, JOB_OTHER };
+/* JOB_OTHER: a row of a kind this folder does not run; it can only be ended. */
+enum job_type {
+    JOB_FLUSH,
+    JOB_TABLE_DELETION,
+    JOB_CLEANUP,
+    JOB_USER_CLEANUP,
+    JOB_COMPACT,
+    JOB_STREAM_EVICTION,
+    JOB_BACKUP,
+    JOB_RESTORE,
+    JOB_OTHER
+};
 enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
 
 enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };
+
+/* Somebody who waits for the end of a job; jobs->mutex. */
+struct job_waiter {
+    bool done;
+    enum status status;
+    struct error err;
+    struct backup_result figures;
+};
 
 /* Names are copied, so that a job survives its table. */
 struct job {
@@ -33,10 +53,17 @@ struct job {
     char type_name[32]; /* as in the row */
     enum job_state state;
     struct table_id table;
+    struct table_id held; /* another table it has the slot of just now; jobs->mutex */
     char space[JOB_NAME_BYTES], name[JOB_NAME_BYTES], user[JOB_USER_BYTES];
     bool all_users, with_shadows;
-    bool resumed;     /* left over from the last run */
-    bool row_written; /* the row in system.jobs exists */
+    char *path;                /* BACKUP, RESTORE; owned */
+    struct job_waiter *waiter; /* borrowed, NULL; jobs->mutex */
+    struct backup_result figures;
+    enum status status; /* of its work */
+    struct error err;
+    bool compaction_due; /* its flush left an instance with many segments */
+    bool resumed;        /* left over from the last run */
+    bool row_written;    /* the row in system.jobs exists */
     atomic_bool cancelled;
     bool killed; /* by KILL JOB or DROP, not by a stop; jobs->mutex */
     /* figures and texts of the row */
@@ -50,8 +77,9 @@ struct job {
 
 struct jobs {
     struct store *store;
-    char node[JOB_NAME_BYTES];
-    unsigned threads, retention_days;
+    char node[JOB_NAME_BYTES], version[JOB_NAME_BYTES];
+    unsigned threads, retention_days, user_grace_days;
+    struct schedule cleanup_schedule;
     struct worker_pool *pool;
     pthread_t timer;
     pthread_mutex_t mutex;  /* guards what follows */
@@ -59,14 +87,17 @@ struct jobs {
     struct job *first;
     unsigned running;
     bool stopping;
-    struct map timers;  /* jobs_timer.c, its thread's own */
-    struct map streams; /* jobs_stream.c, the same thread's */
+    atomic_bool closing;         /* the last flush before the stop: nothing else begins */
+    struct map timers;           /* jobs_timer.c */
+    pthread_mutex_t timer_mutex; /* guards `timers` */
+    struct map streams;          /* jobs_stream.c, the timer thread's own */
 };
 
 /* job.c */
 const char *job_type_name(enum job_type type);
 struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table, struct str space,
                     struct str name);
+void job_free(struct job *job);
 /* Runs on a worker: the row, the work, the row again. */
 void job_run(struct job *job);
 
@@ -86,13 +117,29 @@ enum status job_row_status(struct jobs *jobs, struct str id, char out[16],
 enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows,
                             struct error *err) MUST_CHECK;
 
+/* jobs_clean.c: the work of the daily jobs. */
+enum status job_cleanup(struct job *job, struct error *err) MUST_CHECK;
+enum status job_user_cleanup(struct job *job, struct error *err) MUST_CHECK;
+
 /* jobs_stream.c: on the timer's thread */
 void jobs_stream_tables(struct jobs *jobs, uint64_t tick);
 void jobs_stream_clear(struct jobs *jobs);
 
+/* job_backup.c */
+enum status job_backup(struct job *job, struct error *err) MUST_CHECK;
+
 /* jobs.c */
+/* Enters a new job, makes its row durable, lets it start; takes the job. `existing`: a flush that
+ * does the same is there already, `id` is its. */
+enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, bool *existing,
+                        struct error *err) MUST_CHECK;
+/* Takes the slot of a table for a running job: waits until no other job of it runs. CANCELLED. */
+enum status jobs_hold_table(struct job *job, struct table_id table, struct error *err) MUST_CHECK;
+void jobs_release_table(struct job *job);
 void jobs_enqueue(struct jobs *jobs, struct job *job); /* takes the job; drops it when stopping */
 /* jobs_timer.c */
+/* All of the table was flushed just now: its interval starts anew. */
+void jobs_timer_reset(struct jobs *jobs, struct table_id table);
 void *jobs_timer_main(void *argument);
 void jobs_timer_clear(struct jobs *jobs);
 

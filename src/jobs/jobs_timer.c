@@ -1,10 +1,10 @@
-/* jobs_timer.c — flushes by time (spec §4.4) and the daily clean-up, on one thread that mostly
- * sleeps.
+/* jobs_timer.c — flushes by time (spec §4.4) and the daily jobs, on one thread that mostly sleeps.
  *
  * Twice a second it compares the tables of the newest catalogue with when their interval ends. Due
- * times advance by whole intervals, so nothing drifts. A table seen for the first time (start,
- * CREATE, ALTER) counts from its last flush, or its creation: what is overdue at start runs at
- * once. A flush of a shared table by its row policy starts the interval anew.
+ * times advance by whole intervals, so nothing drifts. A flush of the whole table starts the
+ * interval anew; one of a single user does not, because the others still wait for theirs. A table
+ * seen for the first time (start, CREATE, ALTER) counts from the last flush of the instance that
+ * has waited longest: what is overdue at start runs at once.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -26,7 +26,8 @@ struct jobs_table_timer {
 
 struct jobs_table_figures {
     bool buffered;
-    int64_t last_flush_us;
+    int64_t waits_since_us; /* of the instance with rows that was flushed longest ago */
+    int64_t created_us;
 };
 
 static bool jobs_timer_visit(void *context, struct str user,
@@ -36,10 +37,12 @@ static bool jobs_timer_visit(void *context, struct str user,
 
     (void)user;
     CHECK(counters->buffered_rows >= 0);
-    if (counters->buffered_rows > 0)
-        figures->buffered = true;
-    if (counters->last_flush_us > figures->last_flush_us)
-        figures->last_flush_us = counters->last_flush_us;
+    if (counters->buffered_rows == 0)
+        return true;
+    int64_t since = counters->last_flush_us > 0 ? counters->last_flush_us : figures->created_us;
+    if (!figures->buffered || since < figures->waits_since_us)
+        figures->waits_since_us = since;
+    figures->buffered = true;
     return true;
 }
 
@@ -48,7 +51,7 @@ static bool jobs_timer_figures(struct jobs *jobs, const struct view *view,
 {
     struct error err;
 
-    *figures = (struct jobs_table_figures){.buffered = false};
+    *figures = (struct jobs_table_figures){.created_us = table->created_at};
     enum status status = instance_each(jobs->store, view, table, jobs_timer_visit, figures, &err);
     CHECK(table->flush_interval_seconds > 0);
     if (status != STATUS_OK)
@@ -57,53 +60,76 @@ static bool jobs_timer_figures(struct jobs *jobs, const struct view *view,
     return status == STATUS_OK;
 }
 
-static struct jobs_table_timer *jobs_timer_of(struct jobs *jobs, const struct view *view,
-                                              const struct table *table)
+static struct str jobs_timer_key(const struct table_id *id)
 {
-    struct str key = str_from((const char *)&table->id.value, sizeof(table->id.value));
-    struct jobs_table_timer *timer = map_get(&jobs->timers, key);
+    CHECK(id->value > 0);
+    return str_from((const char *)&id->value, sizeof(id->value));
+}
+
+void jobs_timer_reset(struct jobs *jobs, struct table_id table)
+{
+    struct jobs_table_timer *timer;
+
+    pthread_mutex_lock(&jobs->timer_mutex);
+    timer = map_get(&jobs->timers, jobs_timer_key(&table));
+    CHECK(timer == NULL || timer->interval_seconds > 0);
+    if (timer != NULL)
+        timer->started_ms = clock_monotonic_ms();
+    pthread_mutex_unlock(&jobs->timer_mutex);
+}
+
+/* When the interval of a table that is seen for the first time began. */
+static bool jobs_timer_first(struct jobs *jobs, const struct view *view, const struct table *table,
+                             int64_t *started_ms)
+{
     struct jobs_table_figures figures;
 
+    if (!jobs_timer_figures(jobs, view, table, &figures))
+        return false;
+    int64_t since_us = figures.buffered ? figures.waits_since_us : clock_now_us();
+    int64_t age_ms = (clock_now_us() - since_us) / 1000;
+    *started_ms = clock_monotonic_ms() - (age_ms > 0 ? age_ms : 0);
+    CHECK(*started_ms <= clock_monotonic_ms());
+    return true;
+}
+
+/* Is the interval of the table over? Then the next one begins. */
+static bool jobs_timer_is_due(struct jobs *jobs, const struct view *view, const struct table *table,
+                              uint64_t tick)
+{
+    struct str key = jobs_timer_key(&table->id);
+    int64_t now_ms = clock_monotonic_ms(), first_ms = 0;
+    int64_t interval_ms = (int64_t)table->flush_interval_seconds * 1000;
+    struct jobs_table_timer *timer = map_get(&jobs->timers, key); /* only this thread enters */
+
+    if (timer == NULL && !jobs_timer_first(jobs, view, table, &first_ms))
+        return false;
+    pthread_mutex_lock(&jobs->timer_mutex);
     if (timer == NULL) {
-        if (!jobs_timer_figures(jobs, view, table, &figures))
-            return NULL;
         timer = mem_zalloc(sizeof(*timer));
-        int64_t last_us = figures.last_flush_us > 0 ? figures.last_flush_us : table->created_at;
-        int64_t age_ms = (clock_now_us() - last_us) / 1000;
-        timer->started_ms = clock_monotonic_ms() - (age_ms > 0 ? age_ms : 0);
-        void *former = map_put(&jobs->timers, key, timer);
-        CHECK(former == NULL);
+        timer->started_ms = first_ms;
+        (void)map_put(&jobs->timers, key, timer);
     }
     timer->interval_seconds = table->flush_interval_seconds;
-    return timer;
+    timer->seen = tick;
+    bool due = now_ms >= timer->started_ms + interval_ms;
+    if (due)
+        timer->started_ms += (now_ms - timer->started_ms) / interval_ms * interval_ms;
+    pthread_mutex_unlock(&jobs->timer_mutex);
+    CHECK(interval_ms > 0);
+    return due;
 }
 
 static void jobs_timer_table(struct jobs *jobs, const struct view *view, const struct table *table,
                              uint64_t tick)
 {
-    struct jobs_table_timer *timer = jobs_timer_of(jobs, view, table);
-    int64_t now_ms = clock_monotonic_ms();
     struct jobs_table_figures figures;
 
-    if (timer == NULL)
+    if (!jobs_timer_is_due(jobs, view, table, tick) ||
+        !jobs_timer_figures(jobs, view, table, &figures) || !figures.buffered)
         return;
-    timer->seen = tick;
-    int64_t interval_ms = (int64_t)timer->interval_seconds * 1000;
-    CHECK(interval_ms > 0);
-    if (now_ms < timer->started_ms + interval_ms)
-        return;
-    timer->started_ms += (now_ms - timer->started_ms) / interval_ms * interval_ms;
-    if (!jobs_timer_figures(jobs, view, table, &figures) || !figures.buffered)
-        return;
-    /* Somebody else flushed the table meanwhile: the interval counts from then. */
-    int64_t since_ms = figures.last_flush_us > 0 && !table_has_user_instances(table)
-                           ? (clock_now_us() - figures.last_flush_us) / 1000
-                           : interval_ms;
-    if (since_ms >= 0 && since_ms < interval_ms) {
-        timer->started_ms = now_ms - since_ms;
-        return;
-    }
     struct job *job = job_new(jobs, JOB_FLUSH, table->id, table->space, table->name);
+    CHECK(job->state == JOB_PREPARING);
     job->all_users = table_has_user_instances(table);
     jobs_enqueue(jobs, job);
 }
@@ -122,6 +148,7 @@ static void jobs_timer_tables(struct jobs *jobs, uint64_t tick)
             jobs_timer_table(jobs, view, table, tick);
     }
     view_release(view);
+    pthread_mutex_lock(&jobs->timer_mutex);
     while (map_next(&jobs->timers, &cursor, &key, &value)) {
         struct jobs_table_timer *timer = value;
         CHECK(timer->seen <= tick);
@@ -130,20 +157,18 @@ static void jobs_timer_tables(struct jobs *jobs, uint64_t tick)
             mem_free(timer);
         }
     }
+    pthread_mutex_unlock(&jobs->timer_mutex);
 }
 
-/* Once per day (UTC), at the first tick of it. */
-static void jobs_timer_day(struct jobs *jobs, int64_t *day)
+/* When the schedule fits a minute since the last look. */
+static void jobs_timer_clean(struct jobs *jobs, int64_t *looked_s)
 {
-    int64_t today = clock_now_us() / INT64_C(86400000000);
+    int64_t now_s = clock_now_us() / 1000000;
 
-    CHECK(day != NULL);
-    if (today == *day || jobs->retention_days == 0)
-        return;
-    bool first = *day == 0;
-    *day = today;
-    if (!first)
-        jobs_enqueue(jobs, job_new(jobs, JOB_CLEANUP, (struct table_id){0}, STR_EMPTY, STR_EMPTY));
+    CHECK(looked_s != NULL);
+    if (now_s > *looked_s && schedule_fits(&jobs->cleanup_schedule, *looked_s, now_s))
+        jobs_clean(jobs);
+    *looked_s = now_s;
 }
 
 /* False when the jobs stop. */
@@ -164,14 +189,14 @@ static bool jobs_timer_sleep(struct jobs *jobs)
 void *jobs_timer_main(void *argument)
 {
     struct jobs *jobs = argument;
-    int64_t day = 0;
+    int64_t looked_s = clock_now_us() / 1000000;
     uint64_t tick = 0;
 
     CHECK(jobs->store != NULL);
     do {
         jobs_timer_tables(jobs, ++tick);
         jobs_stream_tables(jobs, tick);
-        jobs_timer_day(jobs, &day);
+        jobs_timer_clean(jobs, &looked_s);
     } while (jobs_timer_sleep(jobs));
     return NULL;
 }

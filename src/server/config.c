@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/schedule.h"
 #include "server/toml.h"
 #include "storage/files.h"
 
@@ -173,6 +174,7 @@ static enum status config_parse(struct config *config, const struct config_key_i
                                 struct config_value *value, struct error *err)
 {
     struct str text = value->text;
+    struct schedule schedule;
 
     CHECK(text.data != NULL);
     switch (info->type) {
@@ -201,6 +203,10 @@ static enum status config_parse(struct config *config, const struct config_key_i
     case CONFIG_TYPE_LIST:
         config_split_list(config, value);
         return STATUS_OK;
+    case CONFIG_TYPE_SCHEDULE:
+        return schedule_parse(text, &schedule)
+                   ? STATUS_OK
+                   : config_bad(info, err, "must be a schedule such as \"0 0 * * *\"");
     case CONFIG_TYPE_CHOICE:
         if (config_is_word(info->words, text))
             return STATUS_OK;
@@ -291,7 +297,8 @@ static bool config_entry_text(struct config *config, const struct toml_entry *en
                               enum config_type type, struct str *out)
 {
     bool takes_text = type == CONFIG_TYPE_TEXT || type == CONFIG_TYPE_CHOICE ||
-                      type == CONFIG_TYPE_BYTES || type == CONFIG_TYPE_SECONDS;
+                      type == CONFIG_TYPE_SCHEDULE || type == CONFIG_TYPE_BYTES ||
+                      type == CONFIG_TYPE_SECONDS;
     bool takes_integer =
         type == CONFIG_TYPE_INTEGER || type == CONFIG_TYPE_BYTES || type == CONFIG_TYPE_SECONDS;
     struct buf list;
@@ -332,6 +339,7 @@ static enum status config_apply(struct config *config, const char *name,
         [CONFIG_TYPE_SECONDS] = "must be a duration such as \"30s\"",
         [CONFIG_TYPE_LIST] = "must be an array of strings",
         [CONFIG_TYPE_CHOICE] = "must be a string",
+        [CONFIG_TYPE_SCHEDULE] = "must be a string",
     };
     struct config_key_info info;
     struct str text = STR_EMPTY;

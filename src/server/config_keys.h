@@ -7,9 +7,10 @@
 
 /* X(NAME, "section.key", TYPE, "default", least, most, "short environment name without KALAMDB_",
  *   STATE, "meaning")
- * TYPE: TEXT, INTEGER, BOOLEAN, BYTES (64MiB), SECONDS (30s), LIST, or CHOICE, whose words stand in
- * front of the meaning up to a colon. STATE: USED; SECRET = used, shown as ***; LATER = accepted
- * with a warning, without effect; REFUSED = any other value than the default stops the start. */
+ * TYPE: TEXT, INTEGER, BOOLEAN, BYTES (64MiB), SECONDS (30s), LIST, SCHEDULE (as in a crontab), or
+ * CHOICE, whose words stand in front of the meaning up to a colon. STATE: USED; SECRET = used,
+ * shown as ***; LATER = accepted with a warning, without effect; REFUSED = any other value than the
+ * default stops the start. */
 #define CONFIG_KEY_LIST(X) \
     X(SERVER_HOST, "server.host", TEXT, "127.0.0.1", 1, 255, "HOST", USED, "address to listen on") \
     X(SERVER_PORT, "server.port", INTEGER, "8080", 0, 65535, "PORT", USED, \
@@ -86,8 +87,8 @@
       "", USED, "time for flushing at shutdown; afterwards rows stay hot") \
     X(JOBS_RETENTION_DAYS, "jobs.retention_days", INTEGER, "30", 1, 3650, "", USED, \
       "age at which job rows are removed") \
-    X(JOBS_CLEANUP_SCHEDULE, "jobs.cleanup_schedule", TEXT, "0 0 * * *", 1, 64, "", LATER, \
-      "when old job rows are removed") \
+    X(JOBS_CLEANUP_SCHEDULE, "jobs.cleanup_schedule", SCHEDULE, "0 0 * * *", 0, 0, "", USED, \
+      "when old job rows and deleted users are removed: minute hour day month weekday, UTC") \
     X(SHARDING_DEFAULT_STRATEGY, "sharding.default_strategy", CHOICE, "none", 0, 0, "", USED, \
       "none alphabetic numeric hash: what {shard} in the folders of user files stands for") \
     X(SHARDING_HASH_SHARDS, "sharding.hash_shards", INTEGER, "16", 1, 65536, "", USED, \
@@ -95,7 +96,7 @@
     X(RETENTION_DELETED_HOURS, "retention.default_deleted_retention_hours", INTEGER, "168", 0, \
       1000000, "", LATER, "stored with tables; nothing is purged") \
     X(USERS_DELETION_GRACE_DAYS, "users.deletion_grace_period_days", INTEGER, "30", 0, 3650, "", \
-      LATER, "time until a dropped user's data is removed") \
+      USED, "time until a deleted user's data is removed") \
     X(STREAM_DEFAULT_TTL_SECONDS, "stream.default_ttl_seconds", SECONDS, "10", 1, 31536000, "", \
       USED, "life of stream rows without TTL") \
     X(STREAM_DEFAULT_MAX_BUFFER, "stream.default_max_buffer", INTEGER, "10000", 1, 100000000, "", \
@@ -218,6 +219,7 @@ enum config_type {
     CONFIG_TYPE_SECONDS,
     CONFIG_TYPE_LIST,
     CONFIG_TYPE_CHOICE,
+    CONFIG_TYPE_SCHEDULE,
 };
 
 enum config_state {

@@ -345,7 +345,10 @@ static enum status server_open_jobs(struct server *server, struct error *err)
         .store = server->store,
         .flush_threads = server_number(server->config, CONFIG_FLUSH_MAX_CONCURRENT_JOBS),
         .node = server_text(server->config, CONFIG_SERVER_NODE),
+        .version = STR_LIT(BUILD_VERSION),
         .retention_days = server_number(server->config, CONFIG_JOBS_RETENTION_DAYS),
+        .user_grace_days = server_number(server->config, CONFIG_USERS_DELETION_GRACE_DAYS),
+        .cleanup_schedule = server_text(server->config, CONFIG_JOBS_CLEANUP_SCHEDULE),
     };
     struct jobs *jobs = NULL;
     enum status status = jobs_start(&options, &jobs, err);

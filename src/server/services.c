@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "catalog/manifest.h"
 #include "server/server_internal.h"
 
 #include <string.h>
@@ -27,6 +28,66 @@ static enum status services_flush_table(void *context, struct table_id table, ch
         status = jobs_flush(jobs, table, STR_EMPTY, true, true, &job, existing, err);
     if (status == STATUS_OK)
         memcpy(id, job.text, sizeof(job.text));
+    return status;
+}
+
+static enum status services_backup(void *context, const struct sql_backup *backup,
+                                   struct sql_backup_result *result, struct error *err)
+{
+    struct jobs_backup request = {.restore = backup->restore,
+                                  .wait = !backup->async,
+                                  .space = backup->space,
+                                  .path = backup->path,
+                                  .cancelled = backup->cancelled};
+    struct jobs_backup_result made;
+    struct jobs *jobs;
+    enum status status = services_need_jobs(context, &jobs, err);
+
+    CHECK(result != NULL);
+    if (status == STATUS_OK)
+        status = jobs_backup(jobs, &request, &made, err);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(result->job_id, made.id.text, sizeof(result->job_id));
+    result->files = made.figures.files;
+    result->rows = made.figures.rows;
+    result->bytes = made.figures.bytes;
+    result->duration_ms = made.duration_ms;
+    return STATUS_OK;
+}
+
+static enum status services_backup_contents(void *context, struct str path, struct arena *arena,
+                                            struct sql_backup_contents *out, struct error *err)
+{
+    struct manifest manifest;
+    const struct server *server = context;
+    enum status status = backup_read_manifest(server->store, path, &manifest, err);
+    size_t count = 0;
+
+    CHECK(out != NULL);
+    for (const struct manifest_table *table = manifest.tables; table != NULL; table = table->next)
+        count++;
+    *out = (struct sql_backup_contents){
+        .space = arena_copy(arena, manifest.space),
+        .server_version = arena_copy(arena, manifest.server_version),
+        .created_at = manifest.created_at,
+        .as_of_seq = manifest.as_of_seq,
+        .tables = arena_array(arena, count + 1, sizeof(*out->tables)),
+    };
+    for (const struct manifest_table *table = manifest.tables; table != NULL; table = table->next) {
+        struct sql_backup_table *made = &out->tables[out->table_count++];
+        *made = (struct sql_backup_table){
+            .name = arena_copy(arena, table->table->name),
+            .kind = table->table->kind,
+            .files = table->files,
+            .rows = table->rows,
+            .bytes = table->bytes,
+            .schema_version = table->table->schema_count,
+        };
+        for (const struct manifest_instance *i = table->instances; i != NULL; i = i->next)
+            made->users++;
+    }
+    manifest_clear(&manifest);
     return status;
 }
 
@@ -165,6 +226,8 @@ void server_fill_services(struct server *server, struct sql_services *out)
     *out = (struct sql_services){
         .context = server,
         .flush_table = services_flush_table,
+        .backup = services_backup,
+        .backup_contents = services_backup_contents,
         .kill_job = services_kill_job,
         .cancel_table_jobs = services_cancel_table_jobs,
         .drop_table_files = services_drop_table_files,

@@ -160,8 +160,9 @@ enum ast_statement_kind {
     AST_BEGIN,
     AST_COMMIT,
     AST_ROLLBACK,
-    AST_FLUSH, /* STORAGE FLUSH TABLE t | ALL [IN ns], FLUSH TABLE … */
-    AST_SHOW,  /* NAMESPACES, TABLES, USERS, JOBS, … */
+    AST_BACKUP, /* BACKUP, RESTORE DATABASE */
+    AST_FLUSH,  /* STORAGE FLUSH TABLE t | ALL [IN ns], FLUSH TABLE … */
+    AST_SHOW,   /* NAMESPACES, TABLES, USERS, JOBS, … */
     AST_DESCRIBE,
     AST_CREATE_USER,
     AST_ALTER_USER,
@@ -320,7 +321,9 @@ enum ast_show {
     AST_SHOW_JOBS,
     AST_SHOW_STORAGES,
     AST_SHOW_COLUMNS,
-    AST_SHOW_STATS
+    AST_SHOW_STATS,
+    AST_SHOW_BACKUP, /* 'path' */
+    AST_SHOW_BACKUPS /* FOR DATABASE ns */
 };
 
 struct ast_statement {
@@ -354,8 +357,13 @@ struct ast_statement {
             struct str space;
         } flush;
         struct {
+            bool restore, conditional, async; /* conditional: IF [NOT] EXISTS */
+            struct str space, path;
+            uint32_t start; /* of the namespace */
+        } backup;
+        struct {
             enum ast_show what;
-            struct str space;
+            struct str space, path;
             struct ast_name table;
             struct str user;
         } show;

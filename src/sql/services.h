@@ -10,6 +10,8 @@
 #include "base/metric.h"
 #include "catalog/catalog.h"
 
+#include <stdatomic.h>
+
 struct sql_live_entry { /* one subscription, for system.live_queries and refusals of DROP */
     struct str live_id, connection_id, query_id, user, query, options, status;
     struct table_id table;
@@ -18,10 +20,38 @@ struct sql_live_entry { /* one subscription, for system.live_queries and refusal
     int64_t lag; /* change messages that its socket has not taken yet, or that are held */
 };
 
+struct sql_backup {
+    bool restore, async;
+    struct str space, path;
+    const atomic_bool *cancelled;
+};
+struct sql_backup_result {
+    char job_id[96];
+    uint64_t files, rows, bytes;
+    int64_t duration_ms;
+};
+struct sql_backup_contents {
+    struct str space, server_version;
+    int64_t created_at, as_of_seq;
+    struct sql_backup_table {
+        struct str name;
+        enum table_kind kind;
+        uint64_t users, files, rows, bytes;
+        uint32_t schema_version;
+    } * tables;
+    size_t table_count;
+};
+
 struct sql_services {
     void *context;
     enum status (*flush_table)(void *context, struct table_id table, char id[96], bool *existing,
                                struct error *err);
+    /* BACKUP, RESTORE; returns when it is done, or with `async` when the job is durable. */
+    enum status (*backup)(void *context, const struct sql_backup *backup,
+                          struct sql_backup_result *result, struct error *err);
+    /* What a backup holds, without restoring it. */
+    enum status (*backup_contents)(void *context, struct str path, struct arena *arena,
+                                   struct sql_backup_contents *out, struct error *err);
     enum status (*kill_job)(void *context, struct str id, struct error *err);
     /* DROP TABLE: stop flushes first; later delete the files as a job. */
     void (*cancel_table_jobs)(void *context, struct table_id table);

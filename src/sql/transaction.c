@@ -100,6 +100,8 @@ static const char *transaction_statement_name(enum ast_statement_kind kind)
         return "DROP TABLE";
     case AST_ALTER_TABLE:
         return "ALTER TABLE";
+    case AST_BACKUP:
+        return "BACKUP and RESTORE";
     case AST_FLUSH:
         return "STORAGE FLUSH";
     case AST_SHOW:

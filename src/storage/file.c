@@ -164,6 +164,35 @@ enum status file_read_all(const char *path, size_t size_max, struct buf *out, st
     return status;
 }
 
+static enum status file_write_content(int fd, struct str content, const char *shown,
+                                      struct error *err)
+{
+    CHECK(fd >= 0);
+    while (content.size > 0) {
+        ssize_t put = write(fd, content.data, content.size);
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return file_error(put < 0 ? errno : EIO, "write", shown, err);
+        content = str_from(content.data + put, content.size - (size_t)put);
+    }
+    return STATUS_OK;
+}
+
+enum status file_put(const char *path, struct str content, const char *shown, struct error *err)
+{
+    int fd = file_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0640);
+    enum status status;
+
+    CHECK(shown != NULL);
+    if (fd < 0)
+        return file_error(errno, "write", shown, err);
+    status = file_write_content(fd, content, shown, err);
+    if (close(fd) != 0 && status == STATUS_OK)
+        status = file_error(errno, "write", shown, err);
+    return status;
+}
+
 enum status file_read_range(const char *path, const char *shown, uint64_t offset, size_t size,
                             struct buf *out, struct error *err)
 {
@@ -195,14 +224,9 @@ static enum status file_write_fd(int fd, struct str content, unsigned mode, cons
     CHECK(fd >= 0);
     if (fchmod(fd, mode) != 0) /* the umask and an older file's mode do not count */
         return file_error(errno, "write", path, err);
-    while (content.size > 0) {
-        ssize_t put = write(fd, content.data, content.size);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return file_error(put < 0 ? errno : EIO, "write", path, err);
-        content = str_from(content.data + put, content.size - (size_t)put);
-    }
+    enum status status = file_write_content(fd, content, path, err);
+    if (status != STATUS_OK)
+        return status;
     return file_fsync(fd) == 0 ? STATUS_OK : file_error(errno, "write", path, err);
 }
 

@@ -65,6 +65,15 @@ enum status files_stage(struct files *files, const char *path, char **out, struc
     return status == STATUS_OK ? files->driver->stage(files, path, out, err) : status;
 }
 
+enum status files_staged_path(struct files *files, const char *path, char **out, struct error *err)
+{
+    enum status status = files_check(files, path, err);
+
+    CHECK(out != NULL);
+    *out = NULL;
+    return status == STATUS_OK ? files->driver->staged_path(files, path, out, err) : status;
+}
+
 enum status files_publish(struct files *files, const char *path, struct error *err)
 {
     CHECK(files != NULL && files->driver->publish != NULL);
@@ -72,6 +81,69 @@ enum status files_publish(struct files *files, const char *path, struct error *e
     enum status status = files_check(files, path, err);
 
     return status == STATUS_OK ? files->driver->publish(files, path, err) : status;
+}
+
+/* All of them are valid; else the statuses say which is not. */
+static bool files_check_many(const struct files *files, const char *const *paths, size_t count,
+                             enum status *statuses, struct error *err)
+{
+    bool valid = true;
+
+    CHECK(count == 0 || (paths != NULL && statuses != NULL));
+    for (size_t i = 0; i < count; i++) {
+        statuses[i] = files_check(files, paths[i], err);
+        valid = valid && statuses[i] == STATUS_OK;
+    }
+    return valid;
+}
+
+static enum status files_first_failure(const enum status *statuses, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (statuses[i] != STATUS_OK)
+            return statuses[i];
+    return STATUS_OK;
+}
+
+typedef enum status files_one(struct files *files, const char *path, struct error *err);
+typedef void files_many(struct files *files, const char *const *paths, size_t count,
+                        enum status *statuses, struct error *err);
+
+static enum status files_each(struct files *files, files_many *many, files_one *one,
+                              const char *const *paths, size_t count, enum status *statuses,
+                              struct error *err)
+{
+    struct error local, *first = err != NULL ? err : &local;
+
+    CHECK(one != NULL);
+    if (!files_check_many(files, paths, count, statuses, first))
+        return STATUS_INVALID_INPUT;
+    if (many != NULL) {
+        many(files, paths, count, statuses, first);
+        return files_first_failure(statuses, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        statuses[i] = one(files, paths[i], first);
+        if (statuses[i] != STATUS_OK)
+            first = &local; /* the caller hears of the first */
+    }
+    return files_first_failure(statuses, count);
+}
+
+enum status files_publish_many(struct files *files, const char *const *paths, size_t count,
+                               enum status *statuses, struct error *err)
+{
+    CHECK(files != NULL);
+    return files_each(files, files->driver->publish_many, files->driver->publish, paths, count,
+                      statuses, err);
+}
+
+enum status files_delete_many(struct files *files, const char *const *paths, size_t count,
+                              enum status *statuses, struct error *err)
+{
+    CHECK(files != NULL);
+    return files_each(files, files->driver->remove_many, files->driver->remove, paths, count,
+                      statuses, err);
 }
 
 void files_abandon(struct files *files, const char *path)

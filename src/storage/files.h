@@ -42,8 +42,15 @@ bool files_address_split(struct str path, struct str *place, struct str *rest);
  * (mem_free). */
 enum status files_stage(struct files *files, const char *path, char **out,
                         struct error *err) MUST_CHECK;
+/* Where a staged file lies now, to be read before it is published. mem_free. */
+enum status files_staged_path(struct files *files, const char *path, char **out,
+                              struct error *err) MUST_CHECK;
 /* Makes the staged file durable and visible. IO_FAILED: nothing visible. */
 enum status files_publish(struct files *files, const char *path, struct error *err) MUST_CHECK;
+/* As files_publish for each of them, but the disk is waited for together. `statuses` holds one per
+ * path; the result is the first that is not OK, told in `err`. */
+enum status files_publish_many(struct files *files, const char *const *paths, size_t count,
+                               enum status *statuses, struct error *err) MUST_CHECK;
 /* Deletes the staged file if there is one, and what an upload cut short has left. */
 void files_abandon(struct files *files, const char *path);
 
@@ -65,6 +72,9 @@ enum status files_size(struct files *files, const char *path, uint64_t *size,
                        struct error *err) MUST_CHECK; /* ABSENT if missing */
 /* Deletes the file and folders that became empty; a missing file is no error. */
 enum status files_delete(struct files *files, const char *path, struct error *err) MUST_CHECK;
+/* As files_publish_many. */
+enum status files_delete_many(struct files *files, const char *const *paths, size_t count,
+                              enum status *statuses, struct error *err) MUST_CHECK;
 /* XXH3-64 of the whole content. */
 enum status files_checksum(struct files *files, const char *path, uint64_t *checksum,
                            struct error *err) MUST_CHECK;
@@ -81,6 +91,9 @@ enum status file_read_all(const char *path, size_t size_max, struct buf *out,
 /* Writes durably through a temporary file; `mode` like 0600. */
 enum status file_write_all(const char *path, struct str content, unsigned mode,
                            struct error *err) MUST_CHECK;
+/* Writes a file that need not be durable yet (a staged one); errors name `shown`. */
+enum status file_put(const char *path, struct str content, const char *shown,
+                     struct error *err) MUST_CHECK;
 enum status file_make_folders(const char *path,
                               struct error *err) MUST_CHECK; /* like mkdir -p, durable */
 

@@ -17,7 +17,14 @@ struct files_driver {
     bool hands_on;
     void (*close)(struct files *files);
     enum status (*stage)(struct files *files, const char *path, char **out, struct error *err);
+    enum status (*staged_path)(struct files *files, const char *path, char **out,
+                               struct error *err);
     enum status (*publish)(struct files *files, const char *path, struct error *err);
+    /* May be NULL: one after the other. The first failure is told in `err`, which is never NULL. */
+    void (*publish_many)(struct files *files, const char *const *paths, size_t count,
+                         enum status *statuses, struct error *err);
+    void (*remove_many)(struct files *files, const char *const *paths, size_t count,
+                        enum status *statuses, struct error *err);
     void (*abandon)(struct files *files, const char *path);
     enum status (*local_path)(struct files *files, const char *path, char **out, struct error *err);
     void (*release)(struct files *files, const char *path);
@@ -52,5 +59,8 @@ enum status file_error(int error_number, const char *what, const char *shown, st
 enum status file_sync(const char *path, const char *shown, struct error *err) MUST_CHECK;
 /* fsync of the folder that holds `path`. */
 enum status file_sync_parent(const char *path, const char *shown, struct error *err) MUST_CHECK;
+
+/* file_sync.c: fsync of many files or folders together; errno of each, 0 = durable. */
+void file_sync_many(const char *const *paths, size_t count, int *errors);
 
 #endif

@@ -1,13 +1,15 @@
 /* files_local.c — files of a local folder.
  *
  * Staging makes the folders and an empty temporary file, so that a folder in use is never empty:
- * deletion removes empty folders, and a mutex keeps the two apart. Errors name the relative path
- * only.
+ * deletion removes empty folders, and a mutex keeps the two apart. A folder just made is not
+ * durable by itself: it is remembered in `fresh`, and whoever publishes below it makes it so first.
+ * Errors name the relative path only.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/files_internal.h"
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -24,7 +26,9 @@
 struct local_files {
     struct files base;
     char *root;
-    pthread_mutex_t folders; /* held while folders appear or vanish */
+    pthread_mutex_t folders; /* held while folders appear or vanish; guards what follows */
+    struct map fresh; /* full paths of folders with entries that are not durable yet → `made` */
+    uint64_t made;    /* folders made so far */
 };
 
 static struct local_files *local_files(struct files *files)
@@ -60,15 +64,29 @@ static void local_close(struct files *base)
     struct local_files *files = local_files(base);
 
     CHECK(pthread_mutex_destroy(&files->folders) == 0);
+    map_clear(&files->fresh);
     mem_free(files->root);
     mem_free(files);
 }
 
-/* Makes the folders between the root and the last part; durable at once. */
-static enum status local_make_folders(struct files *files, const char *path, struct error *err)
+/* The folder above has an entry that is not durable yet. The mutex is held. */
+static void local_remember_fresh(struct local_files *files, const char *made)
 {
-    char *full = local_full(files, path);
-    char *at = full + strlen(local_files(files)->root) + 1;
+    const char *slash = strrchr(made, '/');
+
+    CHECK(slash != NULL);
+    files->made++;
+    (void)map_put(&files->fresh, str_from(made, (size_t)(slash - made)),
+                  (void *)(uintptr_t)files->made);
+}
+
+/* Makes the folders between the root and the last part; durable with what is published in them. The
+ * mutex is held. */
+static enum status local_make_folders(struct files *base, const char *path, struct error *err)
+{
+    struct local_files *files = local_files(base);
+    char *full = local_full(base, path);
+    char *at = full + strlen(files->root) + 1;
     enum status status = STATUS_OK;
 
     for (; status == STATUS_OK && *at != '\0'; at++) {
@@ -76,7 +94,7 @@ static enum status local_make_folders(struct files *files, const char *path, str
             continue;
         *at = '\0';
         if (mkdir(full, 0750) == 0)
-            status = file_sync_parent(full, path, err);
+            local_remember_fresh(files, full);
         else if (errno != EEXIST)
             status = file_error(errno, "make folders of", path, err);
         *at = '/';
@@ -117,26 +135,211 @@ static enum status local_stage(struct files *base, const char *path, char **out,
     return status;
 }
 
-static enum status local_publish(struct files *base, const char *path, struct error *err)
-{
-    char *temporary = local_temporary(base, path), *full = local_full(base, path);
-    enum status status = file_sync(temporary, path, err);
+/* ---- folders of several files -----------------------------------------------------------------
+ */
 
-    CHECK(temporary != NULL && full != NULL);
-    if (status != STATUS_OK)
-        goto out;
-    if (rename(temporary, full) != 0) {
-        status = file_error(errno, "publish", path, err);
-        goto out;
+/* Each once, with the errno of its sync. */
+struct local_folders {
+    struct map index; /* full path → position + 1 */
+    char **paths;
+    uintptr_t *made; /* what `fresh` said when it was listed; 0 = nothing */
+    int *errors;
+    size_t count, capacity;
+};
+
+static void local_folders_init(struct local_folders *list)
+{
+    *list = (struct local_folders){.count = 0};
+    map_init(&list->index);
+    CHECK(list->paths == NULL);
+}
+
+static void local_folders_clear(struct local_folders *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        mem_free(list->paths[i]);
+    CHECK(list->count <= list->capacity);
+    mem_free(list->paths);
+    mem_free(list->made);
+    mem_free(list->errors);
+    map_clear(&list->index);
+}
+
+static void local_folders_add(struct local_folders *list, struct str folder, uintptr_t made)
+{
+    if (map_get(&list->index, folder) != NULL)
+        return;
+    if (list->count == list->capacity) {
+        list->capacity = 2 * list->capacity + 16;
+        list->paths = mem_realloc(list->paths, list->capacity * sizeof(*list->paths));
+        list->made = mem_realloc(list->made, list->capacity * sizeof(*list->made));
+        list->errors = mem_realloc(list->errors, list->capacity * sizeof(*list->errors));
     }
-    status = file_sync_parent(full, path, err);
-    if (status != STATUS_OK)
-        (void)unlink(full);
-out:
-    mem_free(temporary);
-    mem_free(full);
+    list->paths[list->count] = mem_strdup(folder);
+    list->made[list->count] = made;
+    list->errors[list->count] = 0;
+    list->count++;
+    CHECK(list->count <= list->capacity);
+    (void)map_put(&list->index, folder, (void *)(uintptr_t)list->count);
+}
+
+/* The next folder above, up to the root; false when there is none. */
+static bool local_above(const struct local_files *files, struct str *path)
+{
+    size_t root = strlen(files->root);
+
+    CHECK(path->size >= root);
+    if (path->size == root)
+        return false;
+    while (path->data[path->size - 1] != '/')
+        path->size--;
+    path->size--;
+    return true;
+}
+
+/* The folder of `full` and, when it is to appear in it, the fresh ones above. */
+static void local_folders_of(struct local_files *files, struct local_folders *list,
+                             const char *full, bool appears)
+{
+    struct str folder = str_from_c(full);
+    bool leaf = true;
+
+    CHECK(full[0] != '\0');
+    pthread_mutex_lock(&files->folders);
+    while (local_above(files, &folder)) {
+        uintptr_t made = appears ? (uintptr_t)map_get(&files->fresh, folder) : 0;
+        if (leaf || made != 0)
+            local_folders_add(list, folder, made);
+        leaf = false;
+    }
+    pthread_mutex_unlock(&files->folders);
+}
+
+static void local_folders_sync(struct local_files *files, struct local_folders *list)
+{
+    file_sync_many((const char *const *)list->paths, list->count, list->errors);
+    pthread_mutex_lock(&files->folders);
+    for (size_t i = 0; i < list->count; i++) {
+        struct str path = str_from_c(list->paths[i]);
+        /* Not when another folder was made in it meanwhile. */
+        if (list->errors[i] == 0 && list->made[i] != 0 &&
+            (uintptr_t)map_get(&files->fresh, path) == list->made[i])
+            (void)map_remove(&files->fresh, path);
+    }
+    CHECK(list->count == list->index.count);
+    pthread_mutex_unlock(&files->folders);
+}
+
+/* errno of the first folder above `full` that is not durable, 0 if all are. */
+static int local_folders_error(const struct local_files *files, const struct local_folders *list,
+                               const char *full)
+{
+    struct str folder = str_from_c(full);
+    int error = 0;
+
+    CHECK(list->count > 0);
+    while (error == 0 && local_above(files, &folder)) {
+        uintptr_t position = (uintptr_t)map_get(&list->index, folder);
+        if (position != 0)
+            error = list->errors[position - 1];
+    }
+    return error;
+}
+
+static enum status local_fail(int error_number, const char *what, const char *path,
+                              struct error *err)
+{
+    enum status status = file_error(error_number, what, path, err->code == STATUS_OK ? err : NULL);
+
+    CHECK(status != STATUS_OK);
     return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
 }
+
+/* ---- publishing -------------------------------------------------------------------------------
+ */
+
+struct local_pair {
+    char *temporary, *full;
+    bool renamed;
+};
+
+static void local_publish_renames(struct local_pair *pairs, const int *errors,
+                                  const char *const *paths, size_t count, enum status *statuses,
+                                  struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        CHECK(pairs[i].full != NULL);
+        statuses[i] = STATUS_OK;
+        if (errors[i] != 0)
+            statuses[i] = local_fail(errors[i], "sync", paths[i], err);
+        else if (rename(pairs[i].temporary, pairs[i].full) != 0)
+            statuses[i] = local_fail(errno, "publish", paths[i], err);
+        pairs[i].renamed = statuses[i] == STATUS_OK;
+        if (i == 0 && count > 1 && FAULT(files_between_renames))
+            statuses[i] = error_set(err, STATUS_IO_FAILED, "fault files_between_renames");
+    }
+}
+
+static void local_publish_folders(struct local_files *files, const struct local_pair *pairs,
+                                  const char *const *paths, size_t count, enum status *statuses,
+                                  struct error *err)
+{
+    struct local_folders folders;
+
+    CHECK(count > 0);
+    local_folders_init(&folders);
+    for (size_t i = 0; i < count; i++)
+        local_folders_of(files, &folders, pairs[i].full, true);
+    local_folders_sync(files, &folders);
+    for (size_t i = 0; i < count; i++) {
+        int error = local_folders_error(files, &folders, pairs[i].full);
+        if (statuses[i] == STATUS_OK && error != 0)
+            statuses[i] = local_fail(error, "sync the folder of", paths[i], err);
+        if (statuses[i] != STATUS_OK && pairs[i].renamed)
+            (void)unlink(pairs[i].full);
+    }
+    local_folders_clear(&folders);
+}
+
+static void local_publish_many(struct files *base, const char *const *paths, size_t count,
+                               enum status *statuses, struct error *err)
+{
+    struct local_pair *pairs = mem_calloc(count + 1, sizeof(*pairs));
+    const char **temporaries = mem_calloc(count + 1, sizeof(*temporaries));
+    int *errors = mem_calloc(count + 1, sizeof(*errors));
+
+    CHECK(statuses != NULL);
+    error_clear(err);
+    for (size_t i = 0; i < count; i++) {
+        pairs[i].full = local_full(base, paths[i]);
+        pairs[i].temporary = local_temporary(base, paths[i]);
+        temporaries[i] = pairs[i].temporary;
+    }
+    file_sync_many(temporaries, count, errors);
+    local_publish_renames(pairs, errors, paths, count, statuses, err);
+    if (count > 0)
+        local_publish_folders(local_files(base), pairs, paths, count, statuses, err);
+    for (size_t i = 0; i < count; i++) {
+        mem_free(pairs[i].full);
+        mem_free(pairs[i].temporary);
+    }
+    mem_free(errors);
+    mem_free(temporaries);
+    mem_free(pairs);
+}
+
+static enum status local_publish(struct files *base, const char *path, struct error *err)
+{
+    enum status status = STATUS_OK;
+    struct error local;
+
+    CHECK(path != NULL);
+    local_publish_many(base, &path, 1, &status, err != NULL ? err : &local);
+    return status;
+}
+
+/* ---- deleting ---------------------------------------------------------------------------------
+ */
 
 /* Removes the folders above `full` that are empty, up to the root. */
 static void local_remove_folders(struct local_files *files, char *full)
@@ -150,6 +353,7 @@ static void local_remove_folders(struct local_files *files, char *full)
         *slash = '\0';
         if (strlen(full) <= root_size || rmdir(full) != 0)
             break;
+        (void)map_remove(&files->fresh, str_from_c(full));
     }
     pthread_mutex_unlock(&files->folders);
 }
@@ -162,6 +366,15 @@ static void local_abandon(struct files *base, const char *path)
     if (unlink(temporary) == 0)
         local_remove_folders(local_files(base), temporary);
     mem_free(temporary);
+}
+
+static enum status local_staged_path(struct files *files, const char *path, char **out,
+                                     struct error *err)
+{
+    CHECK(out != NULL);
+    (void)err;
+    *out = local_temporary(files, path);
+    return STATUS_OK;
 }
 
 static enum status local_local_path(struct files *files, const char *path, char **out,
@@ -285,19 +498,44 @@ static enum status local_size(struct files *files, const char *path, uint64_t *s
     return status;
 }
 
+static void local_remove_many(struct files *base, const char *const *paths, size_t count,
+                              enum status *statuses, struct error *err)
+{
+    char **full = mem_calloc(count + 1, sizeof(*full));
+    struct local_files *files = local_files(base);
+    struct local_folders folders;
+
+    CHECK(statuses != NULL);
+    error_clear(err);
+    local_folders_init(&folders);
+    for (size_t i = 0; i < count; i++) {
+        full[i] = local_full(base, paths[i]);
+        statuses[i] = STATUS_OK;
+        if (unlink(full[i]) == 0)
+            local_folders_of(files, &folders, full[i], false);
+        else if (errno != ENOENT && errno != ENOTDIR)
+            statuses[i] = local_fail(errno, "delete", paths[i], err);
+    }
+    local_folders_sync(files, &folders);
+    for (size_t i = 0; i < count; i++) {
+        int error = folders.count > 0 ? local_folders_error(files, &folders, full[i]) : 0;
+        if (statuses[i] == STATUS_OK && error != 0 && error != ENOENT) /* gone with its folder */
+            statuses[i] = local_fail(error, "delete", paths[i], err);
+        if (statuses[i] == STATUS_OK)
+            local_remove_folders(files, full[i]);
+        mem_free(full[i]);
+    }
+    local_folders_clear(&folders);
+    mem_free(full);
+}
+
 static enum status local_remove(struct files *base, const char *path, struct error *err)
 {
     enum status status = STATUS_OK;
-    char *full = local_full(base, path);
+    struct error local;
 
-    CHECK(full[0] != '\0');
-    if (unlink(full) == 0)
-        status = file_sync_parent(full, path, err);
-    else if (errno != ENOENT && errno != ENOTDIR)
-        status = file_error(errno, "delete", path, err);
-    if (status == STATUS_OK)
-        local_remove_folders(local_files(base), full);
-    mem_free(full);
+    CHECK(path != NULL);
+    local_remove_many(base, &path, 1, &status, err != NULL ? err : &local);
     return status;
 }
 
@@ -360,7 +598,10 @@ static enum status local_checksum(struct files *files, const char *path, uint64_
 static const struct files_driver local_driver = {
     .close = local_close,
     .stage = local_stage,
+    .staged_path = local_staged_path,
     .publish = local_publish,
+    .publish_many = local_publish_many,
+    .remove_many = local_remove_many,
     .abandon = local_abandon,
     .local_path = local_local_path,
     .read = local_read,
@@ -387,6 +628,7 @@ enum status files_open_local(const char *root, struct files **out, struct error 
     files->base.driver = &local_driver;
     files->root = mem_strdup(trimmed);
     CHECK(pthread_mutex_init(&files->folders, NULL) == 0);
+    map_init(&files->fresh);
     *out = &files->base;
     return STATUS_OK;
 }

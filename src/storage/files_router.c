@@ -72,6 +72,20 @@ static enum status router_stage(struct files *base, const char *path, char **out
     return status;
 }
 
+static enum status router_staged_path(struct files *base, const char *path, char **out,
+                                      struct error *err)
+{
+    struct router_call call;
+    enum status status = router_begin(base, path, &call, err);
+
+    CHECK(out != NULL);
+    if (status != STATUS_OK)
+        return status;
+    status = files_staged_path(call.files, call.path, out, err);
+    router_end(&call);
+    return status;
+}
+
 static enum status router_publish(struct files *base, const char *path, struct error *err)
 {
     struct router_call call;
@@ -83,6 +97,87 @@ static enum status router_publish(struct files *base, const char *path, struct e
     status = files_publish(call.files, call.path, err);
     router_end(&call);
     return status;
+}
+
+/* ---- many files: together, place by place ------------------------------------------------------
+ */
+
+typedef enum status router_many(struct files *files, const char *const *paths, size_t count,
+                                enum status *statuses, struct error *err);
+
+static bool router_same_place(const char *a, const char *b)
+{
+    struct str place_a = STR_EMPTY, place_b = STR_EMPTY, rest;
+    bool is_address = files_address_split(str_from_c(a), &place_a, &rest);
+
+    CHECK(a != NULL && b != NULL);
+    return files_address_split(str_from_c(b), &place_b, &rest) == is_address &&
+           str_equal(place_a, place_b);
+}
+
+/* Those of `paths` that lie where `paths[first]` does and have no status yet (STATUS_COUNT). */
+static void router_many_place(struct files *base, router_many *many, const char *const *paths,
+                              size_t count, size_t first, enum status *statuses, struct error *err)
+{
+    const char **inner = mem_calloc(count, sizeof(*inner));
+    enum status *results = mem_calloc(count, sizeof(*results));
+    size_t *indices = mem_calloc(count, sizeof(*indices));
+    struct router_call call;
+    struct str place, rest;
+    size_t found = 0;
+    enum status status = router_begin(base, paths[first], &call, err);
+
+    for (size_t i = first; i < count; i++) {
+        if (statuses[i] != STATUS_COUNT || !router_same_place(paths[i], paths[first]))
+            continue;
+        inner[found] =
+            files_address_split(str_from_c(paths[i]), &place, &rest) ? rest.data : paths[i];
+        results[found] = status;
+        indices[found++] = i;
+    }
+    CHECK(found > 0);
+    if (status == STATUS_OK) {
+        (void)many(call.files, inner, found, results, err);
+        router_end(&call);
+    }
+    for (size_t i = 0; i < found; i++)
+        statuses[indices[i]] = results[i];
+    mem_free(indices);
+    mem_free(results);
+    mem_free(inner);
+}
+
+static void router_many_places(struct files *base, router_many *many, const char *const *paths,
+                               size_t count, enum status *statuses, struct error *err)
+{
+    struct error local, *told = err;
+
+    CHECK(err != NULL);
+    error_clear(err);
+    error_clear(&local);
+    for (size_t i = 0; i < count; i++)
+        statuses[i] = STATUS_COUNT;
+    for (size_t i = 0; i < count; i++) {
+        if (statuses[i] != STATUS_COUNT)
+            continue;
+        router_many_place(base, many, paths, count, i, statuses, told);
+        if (told->code != STATUS_OK)
+            told = &local; /* the caller hears of the first */
+    }
+}
+
+static void router_publish_many(struct files *base, const char *const *paths, size_t count,
+                                enum status *statuses, struct error *err)
+{
+    CHECK(statuses != NULL);
+    router_many_places(base, files_publish_many, paths, count, statuses, err);
+}
+
+static void router_remove_many(struct files *base, const char *const *paths, size_t count,
+                               enum status *statuses, struct error *err)
+{
+    CHECK(statuses != NULL);
+    router_many_places(base, files_delete_many, paths, count, statuses, err);
 }
 
 static void router_abandon(struct files *base, const char *path)
@@ -212,7 +307,10 @@ static const struct files_driver router_driver = {
     .hands_on = true,
     .close = router_close,
     .stage = router_stage,
+    .staged_path = router_staged_path,
     .publish = router_publish,
+    .publish_many = router_publish_many,
+    .remove_many = router_remove_many,
     .abandon = router_abandon,
     .local_path = router_local_path,
     .release = router_release,

@@ -55,6 +55,12 @@ struct drop_result {
 enum status ddl_drop_table_files(struct store *store, struct table_id id,
                                  const atomic_bool *cancelled, struct drop_result *result,
                                  struct error *err) MUST_CHECK;
+/* Removes one user's instance of a USER table for good: rows, counters, segments; its files go when
+ * their last reader is gone. Subscribers are not told. Nobody else may flush the table meanwhile
+ * (the caller's job slot). A missing instance is no error. */
+enum status ddl_drop_instance(struct store *store, struct table_id id, struct str user,
+                              struct drop_result *result, uint64_t *rows,
+                              struct error *err) MUST_CHECK;
 /* Inserts or replaces a user; takes the reference. `must_be_new`: ALREADY_EXISTS when the id is
  * taken, a deleted user included. */
 enum status ddl_put_user(struct store *store, struct user *user, bool must_be_new,
@@ -113,7 +119,9 @@ struct change_event {
     int64_t position; /* highest _seq of the commit: applying it twice is told by that */
 };
 
-/* Removes a user for good (clean-up after the grace period). USER_NOT_FOUND. */
-enum status ddl_remove_user(struct store *store, struct str id, struct error *err) MUST_CHECK;
+/* Removes a user for good who was deleted before `before_us` (clean-up after the grace period).
+ * USER_NOT_FOUND, also when he is not deleted, or later. */
+enum status ddl_remove_user(struct store *store, struct str id, int64_t before_us,
+                            struct error *err) MUST_CHECK;
 
 #endif

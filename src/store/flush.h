@@ -27,12 +27,26 @@ struct flush_options {
 struct flush_result {
     uint64_t rows, users, files, bytes, users_failed;
     uint64_t memory_bytes; /* most that one file needed in our own buffers */
-    char location[512];    /* folder of the first file */
+    uint32_t segments_max; /* most that an instance has now */
+    /* of segments that were written anew, or merged: */
+    uint64_t instances, replaced_files, rewritten_rows;
+    bool more;          /* compact_table: call it again */
+    char location[512]; /* folder of the first file */
     struct error first_error;
 };
 
 /* OK even when some users failed (see users_failed); CANCELLED keeps what is done. */
 enum status flush_table(struct store *store, const struct flush_options *options,
                         struct flush_result *result, struct error *err) MUST_CHECK;
+
+/* From so many small segments of an instance on some of them are merged. */
+enum { COMPACT_SEGMENTS = 6 };
+/* Is there something to merge: in one instance, or (user empty) in any of the table? */
+enum status compact_is_due(struct store *store, struct table_id table, struct str user, bool *due,
+                           struct error *err) MUST_CHECK;
+/* Merges small segments of the table's instances, a bounded share of the work; result->rows counts
+ * the hot versions that went along. As flush_table otherwise; user and all_users do not matter. */
+enum status compact_table(struct store *store, const struct flush_options *options,
+                          struct flush_result *result, struct error *err) MUST_CHECK;
 
 #endif

@@ -22,6 +22,8 @@
 
 #include <endian.h>
 
+enum { RECOVERY_FILES_MAX = 128 }; /* deleted together */
+
 struct recovery_file {
     struct recovery_file *next;
     int64_t position; /* 0 = nobody reads it */
@@ -70,13 +72,55 @@ static struct recovery_file *recovery_take_due(struct recovery *recovery)
     return due;
 }
 
-/* A storage that does not answer must not keep the server from stopping. */
-static bool recovery_gives_up(struct recovery *recovery, const char *path)
+static bool recovery_is_elsewhere(const char *path)
 {
     struct str place, rest;
 
     CHECK(path != NULL);
-    return atomic_load(&recovery->stopping) && files_address_split(str_from_c(path), &place, &rest);
+    return files_address_split(str_from_c(path), &place, &rest);
+}
+
+/* One file of another storage. Such a storage may not answer: it must not keep the server from
+ * stopping. */
+static void recovery_delete_elsewhere(struct store *store, const struct recovery_file *file,
+                                      struct kv_batch *batch)
+{
+    struct error err;
+
+    CHECK(recovery_is_elsewhere(file->path));
+    if (atomic_load(&store->recovery->stopping))
+        return;
+    if (file->abandon)
+        files_abandon(store->files, file->path);
+    if (files_delete(store->files, file->path, &err) == STATUS_OK)
+        pending_remove(batch, store, str_from_c(file->path));
+    else
+        log_warn("file %s stays until the next start: %s", file->path, err.message);
+}
+
+/* Deletes the files; the records of those that are gone are removed in `batch`. */
+static void recovery_delete_files(struct store *store, const struct recovery_file *due,
+                                  struct kv_batch *batch)
+{
+    const char *paths[RECOVERY_FILES_MAX];
+    enum status statuses[RECOVERY_FILES_MAX];
+    struct error err;
+
+    CHECK(due != NULL);
+    while (due != NULL) {
+        size_t count = 0;
+        for (; due != NULL && count < RECOVERY_FILES_MAX; due = due->next) {
+            if (recovery_is_elsewhere(due->path))
+                recovery_delete_elsewhere(store, due, batch);
+            else
+                paths[count++] = due->path;
+        }
+        if (files_delete_many(store->files, paths, count, statuses, &err) != STATUS_OK)
+            log_warn("replaced files stay until the next start: %s", err.message);
+        for (size_t i = 0; i < count; i++)
+            if (statuses[i] == STATUS_OK)
+                pending_remove(batch, store, str_from_c(paths[i]));
+    }
 }
 
 static void recovery_delete(struct store *store, struct recovery_file *due)
@@ -90,18 +134,11 @@ static void recovery_delete(struct store *store, struct recovery_file *due)
     error_clear(&err);
     if (!skip && store->options.durability == KV_ASYNC)
         status = kv_sync(store->kv, &err);
+    if (!skip && status == STATUS_OK)
+        recovery_delete_files(store, due, batch);
     while (due != NULL) {
         struct recovery_file *file = due;
         due = file->next;
-        if (!skip && status == STATUS_OK && !recovery_gives_up(store->recovery, file->path)) {
-            if (file->abandon)
-                files_abandon(store->files, file->path);
-            enum status gone = files_delete(store->files, file->path, &err);
-            if (gone == STATUS_OK)
-                pending_remove(batch, store, str_from_c(file->path));
-            else
-                log_warn("file %s stays until the next start: %s", file->path, err.message);
-        }
         recovery_file_free(file);
     }
     if (status == STATUS_OK)

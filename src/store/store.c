@@ -88,45 +88,6 @@ static enum status store_check_format(struct store *store, struct error *err)
     return STATUS_OK;
 }
 
-/* Spaces of tables that are not in the catalogue: a DROP or CREATE that a crash cut in two. */
-struct store_orphans {
-    const struct catalog *catalog;
-    struct kv_space **spaces;
-    size_t count, capacity;
-};
-
-static void store_orphans_visit(struct kv_space *space, struct str name, void *context)
-{
-    struct store_orphans *orphans = context;
-    struct table_id id;
-
-    CHECK(space != NULL);
-    if (!table_space_parse(name, &id) || catalog_find_table_id(orphans->catalog, id) != NULL)
-        return;
-    if (orphans->count == orphans->capacity) {
-        orphans->capacity = orphans->capacity * 2 + 8;
-        orphans->spaces =
-            mem_realloc(orphans->spaces, orphans->capacity * sizeof(struct kv_space *));
-    }
-    orphans->spaces[orphans->count++] = space;
-}
-
-static enum status store_drop_orphans(struct store *store, const struct catalog *catalog,
-                                      struct error *err)
-{
-    struct store_orphans orphans = {.catalog = catalog};
-    enum status status = STATUS_OK;
-
-    CHECK(catalog != NULL);
-    kv_space_each(store->kv, store_orphans_visit, &orphans);
-    for (size_t i = 0; status == STATUS_OK && i < orphans.count; i++)
-        status = kv_space_drop(store->kv, orphans.spaces[i], err);
-    if (orphans.count > 0)
-        log_info("removed what was left of %zu dropped tables", orphans.count);
-    mem_free(orphans.spaces);
-    return status;
-}
-
 /* The first view, the pipeline (its thread not yet running) and the feed. `catalog` moves. */
 static enum status store_open_pipeline(struct store *store, struct catalog *catalog,
                                        struct error *err)

@@ -111,13 +111,23 @@ const struct catalog *commit_catalog(const struct commit_request *request);
 /* The position this batch will have when it is visible (new segment lists take it as their
  * version); takes a number of its own from the counter. */
 int64_t commit_take_position(struct commit_request *request);
+/* No later number is at or below `position` (rows that came from elsewhere have it). */
+void commit_raise_position(struct commit_request *request, int64_t position);
 /* A table is gone: forget its cached instances. */
 void commit_forget_table(struct commit_request *request, struct table_id table);
+/* One instance is gone: its record is removed with the batch. */
+void commit_forget_instance(struct commit_request *request, struct kv_batch *batch,
+                            struct table_id table, struct str user);
 /* Keys of one instance that were written after `position` (newest group included): needed to put
  * back what the file does not hold. flush_install scans the hot range at the newest state instead
  * if this is NULL. */
 
 /* store_open helpers */
+/* store_orphans.c: removes key spaces, counters and segment records of tables that are not in the
+ * catalogue: a DROP, CREATE or RESTORE that a crash cut in two. Their files become pending
+ * deletions, so it comes before recovery_run. */
+enum status store_drop_orphans(struct store *store, const struct catalog *catalog,
+                               struct error *err) MUST_CHECK;
 /* After the first view is published and before the commit thread starts: deletes what pending
  * records name (not those of dropped tables: their job does) and starts the thread that deletes
  * replaced files. */

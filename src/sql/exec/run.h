@@ -218,6 +218,9 @@ enum status show_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status describe_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status explain_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status flush_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status backup_statement_run(struct sql_run *run, struct error *err) MUST_CHECK;
+enum status show_backup_run(struct sql_run *run, struct str path, struct error *err) MUST_CHECK;
+enum status show_backups_run(struct sql_run *run, struct str space, struct error *err) MUST_CHECK;
 enum status kill_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status subscribe_run(struct sql_run *run, struct error *err) MUST_CHECK;
 /* Drops one table with all checks of spec §2.6; also for DROP NAMESPACE … CASCADE. */

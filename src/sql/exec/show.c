@@ -284,6 +284,10 @@ enum status show_run(struct sql_run *run, struct error *err)
         return show_columns(run, &tree->show.table, err);
     case AST_SHOW_STATS:
         return show_stats(run, &tree->show.table, tree->show.user, err);
+    case AST_SHOW_BACKUP:
+        return show_backup_run(run, tree->show.path, err);
+    case AST_SHOW_BACKUPS:
+        return show_backups_run(run, tree->show.space, err);
     }
     UNREACHABLE("what to show");
 }

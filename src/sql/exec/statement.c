@@ -133,6 +133,8 @@ static enum status statement_on_worker(struct sql_run *run, struct error *err)
         return alter_table_run(run, err);
     case AST_EXPLAIN:
         return explain_run(run, err);
+    case AST_BACKUP:
+        return backup_statement_run(run, err);
     case AST_FLUSH:
         return flush_run(run, err);
     case AST_SHOW:

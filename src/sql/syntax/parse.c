@@ -119,8 +119,6 @@ static const struct refused refused_words[] = {
     {"notify", "NOTIFY", "use a live query"},
     {"declare", "DECLARE", NULL},
     {"reindex", "REINDEX", NULL},
-    {"backup", "BACKUP", NULL},
-    {"restore", "RESTORE", NULL},
     {"cluster", "CLUSTER", NULL},
 };
 
@@ -485,6 +483,8 @@ static const struct statement_word {
     {KEYWORD_COMMIT, false, parse_commit},
     {KEYWORD_END, false, parse_commit},
     {KEYWORD_ROLLBACK, false, parse_rollback},
+    {KEYWORD_BACKUP, false, parse_backup},
+    {KEYWORD_RESTORE, false, parse_restore},
     {KEYWORD_FLUSH, false, parse_flush},
     {KEYWORD_STORAGE, false, parse_storage_word},
     {KEYWORD_SHOW, false, parse_show},

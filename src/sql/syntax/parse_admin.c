@@ -322,8 +322,8 @@ enum status parse_show(struct parser *parser)
             status = parser_expect(parser, KEYWORD_TABLE);
         return status != STATUS_OK ? status : admin_show_stats(parser);
     }
-    if (parser_is(parser, KEYWORD_BACKUP) || parser_is_word(parser, "backups"))
-        return parser_not_supported(parser, "SHOW BACKUP", NULL);
+    if (parser_take(parser, KEYWORD_BACKUP) || parser_take_word(parser, "backups"))
+        return parse_show_backup(parser);
     return parser_syntax_error(parser);
 }
 

@@ -150,6 +150,9 @@ enum status parse_namespace(struct parser *parser, enum ast_statement_kind kind)
 enum status parse_user(struct parser *parser, enum ast_statement_kind kind) MUST_CHECK;
 enum status parse_storage(struct parser *parser, enum ast_statement_kind kind) MUST_CHECK;
 enum status parse_flush(struct parser *parser) MUST_CHECK;
+enum status parse_backup(struct parser *parser) MUST_CHECK;
+enum status parse_restore(struct parser *parser) MUST_CHECK;
+enum status parse_show_backup(struct parser *parser) MUST_CHECK;
 enum status parse_show(struct parser *parser) MUST_CHECK;
 enum status parse_describe(struct parser *parser) MUST_CHECK;
 enum status parse_kill(struct parser *parser) MUST_CHECK;

@@ -226,8 +226,36 @@ int64_t commit_take_position(struct commit_request *request)
     return ++request->store->pipeline->position;
 }
 
+void commit_raise_position(struct commit_request *request, int64_t position)
+{
+    struct commit_pipeline *pipeline = request->store->pipeline;
+
+    CHECK(request->extra != NULL && position >= 0);
+    if (pipeline->position < position)
+        pipeline->position = position;
+}
+
 void commit_forget_table(struct commit_request *request, struct table_id table)
 {
     CHECK(request->extra != NULL);
     commit_instance_forget(request->store->pipeline, table);
+}
+
+void commit_forget_instance(struct commit_request *request, struct kv_batch *batch,
+                            struct table_id table, struct str user)
+{
+    struct commit_pipeline *pipeline = request->store->pipeline;
+    struct commit_instance_entry *entry;
+
+    CHECK(request->extra != NULL && request->op_count == 0);
+    buf_reset(&pipeline->key);
+    instance_key(table, user, &pipeline->key);
+    kv_batch_delete(batch, pipeline->store->spaces.instances, buf_str(&pipeline->key));
+    entry = map_get(&pipeline->instances, buf_str(&pipeline->key));
+    if (entry == NULL)
+        return;
+    CHECK(!entry->dirty); /* it is alone in its group, and nobody touched it */
+    (void)map_remove(&pipeline->instances, buf_str(&pipeline->key));
+    buf_clear(&entry->low);
+    mem_free(entry);
 }

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { DDL_FILES_WAIT_MS = 100 };
+enum { DDL_FILES_WAIT_MS = 100, DDL_FILES_MAX = 128 /* deleted together */ };
 
 struct ddl_dropping {
     struct table *table; /* its space still exists */
@@ -135,27 +135,38 @@ static enum status ddl_files_list(struct store *store, struct table_id id, struc
     return status;
 }
 
-static enum status ddl_files_delete_one(struct store *store, const char *path,
-                                        struct drop_result *result, struct error *err)
+/* The next paths of the list, deleted together; *path moves on. A file that stays keeps its record:
+ * the next run tries again. */
+static enum status ddl_files_delete_some(struct store *store, struct ddl_path **path,
+                                         struct drop_result *result, struct error *err)
 {
-    uint64_t bytes = 0;
-    enum status status = files_size(store->files, path, &bytes, err);
-
-    CHECK(path != NULL);
-    if (status == STATUS_OK || status == STATUS_ABSENT)
-        status = files_delete(store->files, path, err);
-    if (status != STATUS_OK) {
-        log_warn("file %s of a dropped table cannot be deleted: %s", path, err->message);
-        result->failed++;
-        return STATUS_OK; /* its record stays; the next run tries again */
-    }
-    result->files++;
-    result->bytes += bytes;
+    const char *paths[DDL_FILES_MAX];
+    enum status statuses[DDL_FILES_MAX];
+    uint64_t bytes[DDL_FILES_MAX];
     struct kv_batch *batch = kv_batch_new(store->kv);
-    pending_remove(batch, store, str_from_c(path));
-    status =
-        kv_write(store->kv, batch,
-                 store->options.durability == KV_SYNC ? KV_ASYNC : store->options.durability, err);
+    enum kv_durability durability = store->options.durability;
+    size_t count = 0;
+
+    CHECK(*path != NULL);
+    for (; *path != NULL && count < DDL_FILES_MAX; *path = (*path)->next) {
+        bytes[count] = 0;
+        if (files_size(store->files, (*path)->path, &bytes[count], err) != STATUS_OK)
+            bytes[count] = 0;
+        paths[count++] = (*path)->path;
+    }
+    if (files_delete_many(store->files, paths, count, statuses, err) != STATUS_OK)
+        log_warn("files of a dropped table cannot be deleted: %s", err->message);
+    for (size_t i = 0; i < count; i++) {
+        if (statuses[i] != STATUS_OK) {
+            result->failed++;
+            continue;
+        }
+        result->files++;
+        result->bytes += bytes[i];
+        pending_remove(batch, store, str_from_c(paths[i]));
+    }
+    enum status status =
+        kv_write(store->kv, batch, durability == KV_SYNC ? KV_ASYNC : durability, err);
     kv_batch_free(batch);
     return status;
 }
@@ -176,11 +187,11 @@ enum status ddl_drop_table_files(struct store *store, struct table_id id,
     enum status status = ddl_files_free_space(store, id, cancelled, err);
     if (status == STATUS_OK)
         status = ddl_files_list(store, id, &arena, &path, err);
-    for (; status == STATUS_OK && path != NULL; path = path->next) {
+    while (status == STATUS_OK && path != NULL) {
         if (ddl_is_cancelled(cancelled))
             status = error_set(err, STATUS_CANCELLED, "cancelled");
         else
-            status = ddl_files_delete_one(store, path->path, result, err);
+            status = ddl_files_delete_some(store, &path, result, err);
     }
     arena_clear(&arena);
     return status;

@@ -41,6 +41,10 @@ enum status ddl_commit(struct ddl *ddl, struct error *err) MUST_CHECK;
 void ddl_put_table(struct ddl *ddl, const struct table *table);
 void ddl_put_schema(struct ddl *ddl, const struct table *table, const struct table_schema *schema,
                     bool dropped);
+/* Ids for `count` tables, never given again, also when nothing comes of them. A commit of its own
+ * under the catalogue lock that `ddl` holds. */
+enum status ddl_take_table_ids(struct ddl *ddl, size_t count, struct table_id *first,
+                               struct error *err) MUST_CHECK;
 enum status ddl_table_gone(const struct table *table, struct error *err);
 
 /* ddl_storage.c */

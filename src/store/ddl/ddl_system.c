@@ -282,14 +282,17 @@ out:
     return status;
 }
 
-enum status ddl_remove_user(struct store *store, struct str id, struct error *err)
+enum status ddl_remove_user(struct store *store, struct str id, int64_t before_us,
+                            struct error *err)
 {
     struct value key = value_text(VALUE_TEXT, id);
+    const struct user *user;
     struct ddl ddl;
     enum status status;
 
     ddl_begin(&ddl, store);
-    if (catalog_find_user(ddl.catalog, id) == NULL) {
+    user = catalog_find_user(ddl.catalog, id);
+    if (user == NULL || user->deleted_at == 0 || user->deleted_at >= before_us) {
         status = ddl_user_missing(id, err);
         goto out;
     }

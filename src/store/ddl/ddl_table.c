@@ -53,6 +53,39 @@ static enum status ddl_create_extra(struct ddl *ddl, struct kv_batch *batch, str
     return STATUS_OK;
 }
 
+struct ddl_ids {
+    struct store *store;
+    uint64_t next;
+};
+
+static enum status ddl_ids_extra(struct commit_request *request, struct kv_batch *batch,
+                                 struct catalog **next_catalog, struct error *err)
+{
+    const struct ddl_ids *ids = request->extra_context;
+
+    (void)next_catalog;
+    (void)err;
+    CHECK(ids->next > DDL_FIRST_TABLE);
+    kv_batch_put(batch, ids->store->spaces.meta, STR_LIT(META_NEXT_TABLE),
+                 str_from((const char *)&ids->next, sizeof(ids->next)));
+    return STATUS_OK;
+}
+
+enum status ddl_take_table_ids(struct ddl *ddl, size_t count, struct table_id *first,
+                               struct error *err)
+{
+    struct ddl_ids ids = {.store = ddl->store};
+    struct commit_request request = {
+        .extra = ddl_ids_extra, .extra_context = &ids, .arena = &ddl->arena, .view = ddl->view};
+    enum status status = ddl_table_next_id(ddl, first, err);
+
+    CHECK(first != NULL);
+    if (status != STATUS_OK || count == 0)
+        return status;
+    ids.next = first->value + count;
+    return commit_submit_wait(ddl->store, &request, err);
+}
+
 /* Version 1, column ids, key space. */
 static enum status ddl_table_complete(struct ddl *ddl, struct table *table, struct error *err)
 {

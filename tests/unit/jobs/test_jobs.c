@@ -29,7 +29,8 @@ static void jobs_begin(struct jobs_fixture *f)
     struct jobs_options options = {.store = f->cold.base.store,
                                    .flush_threads = 2,
                                    .node = STR_LIT("node1"),
-                                   .retention_days = 30};
+                                   .retention_days = 30,
+                                   .user_grace_days = 30};
     struct error err;
 
     if (jobs_start(&options, &f->jobs, &err) != STATUS_OK)
@@ -98,7 +99,7 @@ static void wait_status(struct jobs_fixture *f, const char *id, const char *want
 }
 
 /* Number of job rows of a type and status; the id of one of them. */
-static int count_jobs(struct jobs_fixture *f, const char *status, char id[96])
+static int count_jobs_of(struct jobs_fixture *f, const char *type, const char *status, char id[96])
 {
     struct view *view = view_acquire(f->cold.base.store);
     const struct table *table = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
@@ -116,6 +117,9 @@ static int count_jobs(struct jobs_fixture *f, const char *status, char id[96])
         row_column(&row, 2, &arena, &value);
         if (!str_equal(value.text, str_from_c(status)))
             continue;
+        row_column(&row, 1, &arena, &value);
+        if (type[0] != '\0' && !str_equal(value.text, str_from_c(type)))
+            continue;
         count++;
         row_column(&row, 0, &arena, &value);
         (void)snprintf(id, 96, "%.*s", STR_ARG(value.text));
@@ -124,6 +128,22 @@ static int count_jobs(struct jobs_fixture *f, const char *status, char id[96])
     arena_clear(&arena);
     view_release(view);
     return count;
+}
+
+static int count_jobs(struct jobs_fixture *f, const char *status, char id[96])
+{
+    return count_jobs_of(f, "", status, id);
+}
+
+/* The id of a job of a type; the job may be at work. */
+static bool find_job(struct jobs_fixture *f, const char *type, char id[96])
+{
+    static const char *const states[] = {"pending", "running", "completed", "failed", "cancelled"};
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+        if (count_jobs_of(f, type, states[i], id) > 0)
+            return true;
+    return false;
 }
 
 static void test_jobs__a_flush_leaves_a_complete_row(void **state)
@@ -406,6 +426,139 @@ static void test_jobs__dropped_table_loses_its_files(void **state)
     close_all(&f);
 }
 
+/* Flushes until the files of an instance are merged by a job of their own. */
+static void test_jobs__many_files_are_merged(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id;
+    struct error err;
+    char text[256];
+    bool existing;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < COMPACT_SEGMENTS; i++) {
+        (void)cold_write(&f.cold, table, "ann", i, i);
+        assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                         STATUS_OK);
+        wait_status(&f, id.text, "completed");
+    }
+    int64_t until = clock_monotonic_ms() + 20000;
+    while (fixture_counters(&f.cold.base, table, "ann").segments != 1 &&
+           clock_monotonic_ms() < until)
+        (void)sched_yield();
+    assert_int_equal(fixture_counters(&f.cold.base, table, "ann").segments, 1);
+    char last[96];
+    assert_true(find_job(&f, "compact", last));
+    wait_status(&f, last, "completed");
+    job_column(&f, last, "result", text);
+    assert_int_equal(strncmp(text, "6 rows, 1 users, 6 files merged into 1, ", 40), 0);
+    job_column(&f, last, "parameters", text);
+    assert_non_null(strstr(text, "default.t"));
+    close_all(&f);
+}
+
+static enum status delete_user(void *context, struct user *user, struct error *err)
+{
+    user->deleted_at = *(const int64_t *)context;
+    return STATUS_OK;
+}
+
+static void add_user(struct jobs_fixture *f, const char *name, int64_t deleted_at)
+{
+    struct user *user = user_new();
+    struct error err;
+
+    user->id = user->username = arena_copy(user->arena, str_from_c(name));
+    user->created_at = user->updated_at = 1;
+    assert_int_equal(ddl_put_user(f->cold.base.store, user, true, &err), STATUS_OK);
+    assert_int_equal(
+        ddl_change_user(f->cold.base.store, str_from_c(name), delete_user, &deleted_at, &err),
+        STATUS_OK);
+}
+
+/* The daily jobs: rows of old jobs go, and users whose grace period is over with all they own. */
+static void test_jobs__daily_cleaning(void **state)
+{
+    const int64_t day_us = INT64_C(86400000000);
+    struct jobs_fixture f;
+    struct job_id old;
+    struct error err;
+    char text[256], last[96];
+    bool existing;
+
+    open_all(&f);
+    struct table_id a = cold_table(&f.cold, TABLE_KIND_USER, "a", VALUE_BIGINT);
+    struct table_id b = cold_table(&f.cold, TABLE_KIND_USER, "b", VALUE_BIGINT);
+    add_user(&f, "gone", clock_now_us() - 31 * day_us);
+    add_user(&f, "recent", clock_now_us() - 29 * day_us);
+    add_user(&f, "there", 0);
+    static const char *const users[] = {"gone", "recent", "there"};
+    for (int i = 0; i < 3; i++) {
+        (void)cold_write(&f.cold, a, users[i], 1, 1);
+        (void)cold_write(&f.cold, b, users[i], 1, 1);
+    }
+    assert_int_equal(jobs_flush(f.jobs, a, STR_EMPTY, true, true, &old, &existing, &err),
+                     STATUS_OK);
+    wait_status(&f, old.text, "completed");
+    assert_int_equal(cold_file_count(&f.cold), 3);
+    jobs_clean(f.jobs);
+    int64_t until = clock_monotonic_ms() + 20000;
+    while (!find_job(&f, "user_cleanup", last) && clock_monotonic_ms() < until)
+        (void)sched_yield();
+    wait_status(&f, last, "completed");
+    job_column(&f, last, "result", text);
+    assert_int_equal(strncmp(text, "1 users, 2 rows, 1 files, ", 26), 0);
+    struct view *view = view_acquire(f.cold.base.store);
+    assert_null(catalog_find_user(view_catalog(view), STR_LIT("gone")));
+    assert_non_null(catalog_find_user(view_catalog(view), STR_LIT("recent")));
+    view_release(view);
+    assert_int_equal(fixture_counters(&f.cold.base, b, "gone").buffered_rows, 0);
+    assert_int_equal(fixture_counters(&f.cold.base, b, "recent").buffered_rows, 1);
+    assert_int_equal(fixture_counters(&f.cold.base, a, "there").segments, 1);
+    while (!find_job(&f, "job_cleanup", last) && clock_monotonic_ms() < until)
+        (void)sched_yield();
+    wait_status(&f, last, "completed");
+    job_column(&f, last, "result", text);
+    assert_string_equal(text, "0 job rows deleted");
+    job_column(&f, old.text, "status", text);
+    assert_string_equal(text, "completed");
+    close_all(&f);
+}
+
+/* A flush of the whole table starts its interval anew, one of a single user does not. */
+static void test_jobs__a_flush_restarts_the_interval(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id;
+    struct error err;
+    char last[96];
+    bool existing;
+
+    open_all(&f);
+    struct table *made = fixture_table(TABLE_KIND_USER, "t");
+    made->flush_interval_seconds = 3;
+    struct table_id table = fixture_create(&f.cold.base, made);
+    int64_t start = clock_monotonic_ms();
+    while (clock_monotonic_ms() < start + 1500)
+        usleep(10000);
+    (void)cold_write(&f.cold, table, "ann", 1, 1);
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                     STATUS_OK);
+    wait_status(&f, id.text, "completed");
+    int64_t flushed = clock_monotonic_ms();
+    (void)cold_write(&f.cold, table, "ann", 2, 2);
+    while (clock_monotonic_ms() < flushed + 2000)
+        usleep(10000);
+    assert_int_equal(count_jobs(&f, "completed", last), 1); /* 3 s after the start: not yet */
+    int64_t until = clock_monotonic_ms() + 20000;
+    while (count_jobs(&f, "completed", last) < 2 && clock_monotonic_ms() < until)
+        usleep(10000);
+    int64_t took = clock_monotonic_ms() - flushed;
+    assert_in_range(took, 2400, 8000);
+    close_all(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +567,9 @@ int main(void)
         cmocka_unit_test(test_jobs__one_flush_per_table),
         cmocka_unit_test(test_jobs__row_policy_flushes_one_user),
         cmocka_unit_test(test_jobs__interval_flushes_what_is_overdue),
+        cmocka_unit_test(test_jobs__a_flush_restarts_the_interval),
+        cmocka_unit_test(test_jobs__many_files_are_merged),
+        cmocka_unit_test(test_jobs__daily_cleaning),
         cmocka_unit_test(test_jobs__kill),
         cmocka_unit_test(test_jobs__goes_on_after_a_restart),
         cmocka_unit_test(test_jobs__shutdown_flushes_everything),

@@ -179,6 +179,47 @@ static void test_files__a_file_in_the_way_is_an_error(void **state)
     files_close(files);
 }
 
+static void test_files__many_at_once(void **state)
+{
+    enum { COUNT = 40 };
+    static char names[COUNT][32];
+    const char *paths[COUNT];
+    enum status statuses[COUNT];
+    struct files *files = open_files();
+    char *staged;
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "many/u%d/f", i / 2 * 2 + (i == COUNT - 1));
+        if (i % 2 == 1)
+            strcat(names[i], "2");
+        paths[i] = names[i];
+        assert_ok(files_stage(files, paths[i], &staged, &err));
+        write_text(staged, "x");
+        mem_free(staged);
+    }
+    files_abandon(files, paths[3]); /* one cannot be published, its neighbours can */
+    assert_status(files_publish_many(files, paths, COUNT, statuses, &err), STATUS_IO_FAILED);
+    assert_non_null(strstr(err.message, paths[3]));
+    for (int i = 0; i < COUNT; i++) {
+        char shown[64];
+        (void)snprintf(shown, sizeof(shown), "new/root/%s", paths[i]);
+        assert_int_equal(statuses[i], i == 3 ? STATUS_IO_FAILED : STATUS_OK);
+        assert_int_equal(exists(shown), i != 3);
+    }
+    /* Publishing again what is there harms nothing. */
+    assert_status(files_publish_many(files, paths, 1, statuses, &err), STATUS_IO_FAILED);
+    assert_true(exists("new/root/many/u0/f"));
+    assert_ok(files_delete_many(files, paths, COUNT, statuses, &err));
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(statuses[i], STATUS_OK);
+    assert_false(exists("new/root/many"));
+    paths[1] = "../x";
+    assert_status(files_delete_many(files, paths, 2, statuses, &err), STATUS_INVALID_INPUT);
+    assert_ok(files_publish_many(files, paths, 0, statuses, &err));
+    files_close(files);
+}
+
 static void test_file__write_and_read(void **state)
 {
     (void)state;
@@ -251,6 +292,7 @@ int main(void)
         test(test_files__refuses_paths_that_lead_out),
         test(test_files__folders_for_files_to_come),
         test(test_files__a_file_in_the_way_is_an_error),
+        test(test_files__many_at_once),
         test(test_file__write_and_read),
         test(test_file__failed_write_leaves_the_old),
         test(test_file__make_folders),

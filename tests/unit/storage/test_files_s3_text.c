@@ -3,7 +3,7 @@
  */
 #include "storage_fixture.h"
 
-#include "storage/files_s3_internal.h"
+#include "storage/s3/files_s3_internal.h"
 
 static void check_encoded(const char *text, bool keep_slash, const char *expected)
 {

@@ -221,6 +221,12 @@ static enum status promote(void *context, struct user *user, struct error *err)
     return STATUS_OK;
 }
 
+static enum status bury(void *context, struct user *user, struct error *err)
+{
+    user->deleted_at = 7;
+    return STATUS_OK;
+}
+
 static void ddl__users(void **state)
 {
     struct fixture f = {0};
@@ -251,8 +257,12 @@ static void ddl__users(void **state)
     assert_int_equal(ann->role, ROLE_DBA);
     assert_true(str_equal(ann->email, STR_LIT("ann@example.org")));
     view_release(view);
-    assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), &err), STATUS_OK);
-    assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), &err), STATUS_USER_NOT_FOUND);
+    assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), INT64_MAX, &err),
+                     STATUS_USER_NOT_FOUND); /* he is not deleted */
+    assert_int_equal(ddl_change_user(f.store, STR_LIT("ann"), bury, NULL, &err), STATUS_OK);
+    assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), 7, &err), STATUS_USER_NOT_FOUND);
+    assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), 8, &err), STATUS_OK);
+    assert_int_equal(ddl_remove_user(f.store, STR_LIT("ann"), 8, &err), STATUS_USER_NOT_FOUND);
     fixture_close(&f);
 }
 

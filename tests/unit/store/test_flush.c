@@ -6,7 +6,8 @@
 #include "cold_fixture.h"
 
 #include "base/clock.h"
-#include "store/flush_internal.h"
+#include "base/thread.h"
+#include "store/flush/flush_internal.h"
 
 static void test_flush__moves_all_rows(void **state)
 {
@@ -259,6 +260,7 @@ static void test_flush__changes_between_view_and_install_stay_hot(void **state)
     struct flush_file file = {.store = f.base.store,
                               .view = view,
                               .table = options.table,
+                              .place = options.table,
                               .user = STR_LIT("ann"),
                               .job_id = STR_LIT("j"),
                               .next = stepwise_next,
@@ -273,14 +275,15 @@ static void test_flush__changes_between_view_and_install_stay_hot(void **state)
     model_write(model, 11, 11);  /* new, inside the range */
     model_write(model, 50, 50);  /* new, outside */
     model_check_all(model);
-    struct flush_install install = {.store = f.base.store,
-                                    .table = id,
+    struct flush_install install = {.table = id,
                                     .user = STR_LIT("ann"),
                                     .file = &file,
                                     .last = true,
-                                    .buffered_at_view = 20,
-                                    .now_us = clock_now_us()};
-    assert_int_equal(flush_install(&install, &err), STATUS_OK);
+                                    .buffered_at_view = 20},
+                         *only = &install;
+    int64_t position = 0;
+    assert_int_equal(flush_install(f.base.store, &only, 1, &position, &err), STATUS_OK);
+    assert_true(position > 0);
     assert_int_equal(install.dropped, 18);
     flush_file_clear(&file);
     scan_close(steps.scan);
@@ -302,48 +305,213 @@ static void test_flush__changes_between_view_and_install_stay_hot(void **state)
     cold_close(&f);
 }
 
-struct second_user {
-    struct model *model;
-    bool done;
+/* ---- many users -----------------------------------------------------------------------------
+ */
+
+enum { MANY_USERS = 300, MANY_KEYS = 4 };
+
+struct many {
+    struct cold_fixture *f;
+    struct table_id id;
+    int64_t n[MANY_USERS][MANY_KEYS]; /* what the rows must show; -1 = deleted */
+    atomic_bool stop;
+    unsigned batches;
 };
 
-static void second_user_changes(void *context, uint64_t users, uint64_t rows, uint64_t bytes)
+static const char *many_user(int user, char name[16])
 {
-    struct second_user *second = context;
+    (void)snprintf(name, 16, "u%03d", user);
+    return name;
+}
 
-    if (!second->done)
-        model_write(second->model, 7, 4242);
-    second->done = true;
+static void many_write(struct many *many, int user, int key, int64_t n)
+{
+    char name[16];
+
+    (void)cold_write(many->f, many->id, many_user(user, name), key, n);
+    many->n[user][key] = n;
+}
+
+static struct many *many_open(struct cold_fixture *f, int users)
+{
+    struct many *many = test_calloc(1, sizeof(*many));
+
+    cold_open(f);
+    many->f = f;
+    many->id = cold_table(f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int user = 0; user < MANY_USERS; user++)
+        for (int key = 0; key < MANY_KEYS; key++)
+            many->n[user][key] = -1;
+    for (int user = 0; user < users; user++)
+        for (int key = 0; key < 2; key++)
+            many_write(many, user, key, user);
+    return many;
+}
+
+static void many_check_user(struct many *many, const struct view *view, int user)
+{
+    struct scan *scan = NULL;
+    struct arena arena;
+    struct error err;
+    struct row row;
+    char name[16];
+    int64_t found[MANY_KEYS] = {-1, -1, -1, -1};
+
+    arena_init(&arena, 0);
+    struct scan_options options = {.view = view,
+                                   .table = catalog_find_table_id(view_catalog(view), many->id),
+                                   .user = str_from_c(many_user(user, name)),
+                                   .seq_after = -1,
+                                   .arena = &arena};
+    assert_int_equal(scan_open(many->f->base.store, &options, &scan, &err), STATUS_OK);
+    while (scan_next(scan, &row, &err) == STATUS_OK) {
+        struct value key, n;
+        row_column(&row, 0, &arena, &key);
+        row_column(&row, 1, &arena, &n);
+        assert_int_equal(found[key.integer], -1);
+        found[key.integer] = n.integer;
+    }
+    for (int key = 0; key < MANY_KEYS; key++)
+        assert_int_equal(found[key], many->n[user][key]);
+    scan_close(scan);
+    arena_clear(&arena);
+}
+
+/* Rows as written, counters as the rows, a file for every segment. */
+static void many_check(struct many *many)
+{
+    struct view *view = view_acquire(many->f->base.store);
+    uint32_t segments = 0;
+    char name[16];
+
+    for (int user = 0; user < MANY_USERS; user++) {
+        many_check_user(many, view, user);
+        segments += fixture_counters(&many->f->base, many->id, many_user(user, name)).segments;
+    }
+    view_release(view);
+    view_wait_released(many->f->base.store, view_oldest_position(many->f->base.store), 1000);
+    for (int i = 0; i < 1000 && cold_file_count(many->f) != (int)segments; i++)
+        usleep(5000); /* replaced files go when their last reader is gone */
+    assert_int_equal(cold_file_count(many->f), segments);
+}
+
+static void many_close(struct many *many)
+{
+    struct cold_fixture *f = many->f;
+
+    test_free(many);
+    cold_close(f);
+}
+
+static void many_changes(void *context, uint64_t users, uint64_t rows, uint64_t bytes)
+{
+    struct many *many = context;
+
+    if (many->batches++ > 0)
+        return;
+    assert_true(users < MANY_USERS && rows == 2 * users && bytes > 0);
+    many_write(many, 0, 0, 4242);              /* flushed already: hides a cold row */
+    many_write(many, MANY_USERS - 1, 1, 4242); /* its batch comes yet, with a view of its own */
 }
 
 static void test_flush__change_before_its_own_view_is_flushed(void **state)
 {
     struct cold_fixture f = {.folder = ""};
-    struct model *models = test_calloc(2, sizeof(*models));
+    struct many *many = many_open(&f, MANY_USERS);
     struct flush_result result;
     struct error err;
 
-    cold_open(&f);
-    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
-    model_init(&models[0], &f, id, "a", VALUE_BIGINT, 9);
-    model_init(&models[1], &f, id, "b", VALUE_BIGINT, 9);
-    for (int64_t i = 0; i < 10; i++) {
-        model_write(&models[0], i, i);
-        model_write(&models[1], i, i);
-    }
-    struct second_user second = {.model = &models[1]};
-    struct flush_options options = {.table = id,
+    struct flush_options options = {.table = many->id,
                                     .all_users = true,
                                     .job_id = STR_LIT("j"),
-                                    .progress = second_user_changes,
-                                    .progress_context = &second};
+                                    .progress = many_changes,
+                                    .progress_context = many};
     assert_int_equal(flush_table(f.base.store, &options, &result, &err), STATUS_OK);
-    assert_int_equal(result.rows, 20);
-    assert_int_equal(fixture_counters(&f.base, id, "b").buffered_rows, 0);
-    model_check_all(&models[0]);
-    model_check_all(&models[1]);
-    test_free(models);
-    cold_close(&f);
+    assert_int_equal(many->batches, 2);
+    assert_int_equal(result.rows, 2 * MANY_USERS);
+    assert_int_equal(result.users, MANY_USERS);
+    assert_int_equal(result.files, MANY_USERS);
+    assert_int_equal(result.segments_max, 1);
+    assert_int_equal(fixture_counters(&f.base, many->id, "u299").buffered_rows, 0);
+    assert_int_equal(fixture_counters(&f.base, many->id, "u000").buffered_rows, 1);
+    many_check(many);
+    cold_reopen(&f);
+    many_check(many);
+    many_close(many);
+}
+
+static void *many_writer(void *argument)
+{
+    struct many *many = argument;
+    uint64_t random = 88172645463325252u;
+
+    while (!atomic_load(&many->stop)) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        int user = (int)(random % 40), key = (int)(random / 64 % MANY_KEYS);
+        bool deletes = random / 1024 % 4 == 0 && many->n[user][key] >= 0;
+        many_write(many, user, key, deletes ? -1 : (int64_t)(random / 4096 % 100000));
+    }
+    return NULL;
+}
+
+/* Batches of settled rows and of rewritten segments while their users write. */
+static void test_flush__many_users_while_they_write(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct many *many = many_open(&f, 40);
+    pthread_t writer;
+
+    thread_start(&writer, "writer", 0, many_writer, many);
+    for (int i = 0; i < 12; i++)
+        (void)cold_flush(&f, many->id, i % 3 == 2);
+    atomic_store(&many->stop, true);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    many_check(many);
+    (void)cold_flush(&f, many->id, true);
+    for (int user = 0; user < 40; user++) {
+        char name[16];
+        struct instance_counters counters =
+            fixture_counters(&f.base, many->id, many_user(user, name));
+        assert_int_equal(counters.buffered_rows, 0);
+        assert_true(counters.cold_rows <= MANY_KEYS); /* COLD_UNIQUE */
+    }
+    many_check(many);
+    cold_reopen(&f);
+    many_check(many);
+    many_close(many);
+}
+
+/* A user whose file cannot be made keeps its rows, the others are flushed. */
+static void test_flush__one_user_fails(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct many *many = many_open(&f, 5);
+    struct flush_options options = {.table = many->id, .all_users = true, .job_id = STR_LIT("j")};
+    struct flush_result result;
+    struct error err;
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "%s/storage/default", f.folder);
+    assert_int_equal(file_make_folders(path, &err), STATUS_OK);
+    (void)snprintf(path, sizeof(path), "%s/storage/default/users/t", f.folder);
+    assert_int_equal(file_make_folders(path, &err), STATUS_OK);
+    (void)snprintf(path, sizeof(path), "%s/storage/default/users/t/u002", f.folder);
+    assert_int_equal(file_write_all(path, STR_LIT("in the way"), 0600, &err), STATUS_OK);
+    assert_int_equal(flush_table(f.base.store, &options, &result, &err), STATUS_OK);
+    assert_int_equal(result.users_failed, 1);
+    assert_int_equal(result.users, 4);
+    assert_int_equal(result.rows, 8);
+    assert_non_null(strstr(result.first_error.message, "u002"));
+    assert_int_equal(fixture_counters(&f.base, many->id, "u002").buffered_rows, 2);
+    assert_int_equal(fixture_counters(&f.base, many->id, "u003").buffered_rows, 0);
+    assert_int_equal(unlink(path), 0);
+    many_check(many);
+    assert_int_equal(flush_table(f.base.store, &options, &result, &err), STATUS_OK);
+    assert_int_equal(result.rows, 2);
+    many_check(many);
+    many_close(many);
 }
 
 static void test_flush__cancelled_keeps_rows_hot(void **state)
@@ -437,6 +605,8 @@ int main(void)
         cmocka_unit_test(test_flush__writes_meanwhile_stay),
         cmocka_unit_test(test_flush__changes_between_view_and_install_stay_hot),
         cmocka_unit_test(test_flush__change_before_its_own_view_is_flushed),
+        cmocka_unit_test(test_flush__many_users_while_they_write),
+        cmocka_unit_test(test_flush__one_user_fails),
         cmocka_unit_test(test_flush__cancelled_keeps_rows_hot),
         cmocka_unit_test(test_flush__random_histories_user),
         cmocka_unit_test(test_flush__random_histories_shared),

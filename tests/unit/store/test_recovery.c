@@ -103,6 +103,76 @@ static void phase_check(void **state)
     cold_shut(&f);
 }
 
+/* ---- segments merged, instances removed
+ * ---------------------------------------------------------- */
+
+/* `ann` has files to merge and shadows, `bob` is to go. Whatever happens on the way, ann's rows are
+ * right and bob's are there as a whole or gone as a whole. */
+static void phase_merge(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct model *model = test_malloc(sizeof(*model));
+    struct flush_result result;
+    struct drop_result dropped = {0};
+    struct error err;
+    uint64_t rows = 0;
+
+    strcpy(f.folder, phase_folder);
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_TEXT);
+    model_init(model, &f, id, "ann", VALUE_TEXT, 17);
+    for (int64_t i = 0; i < 80; i++) {
+        model_write(model, i, i);
+        (void)cold_write(&f, id, "bob", i, i);
+        if (i % 10 == 9)
+            (void)cold_flush(&f, id, false);
+    }
+    for (int64_t i = 0; i < 60; i += 7)
+        model_write(model, i, i % 2 == 0 ? -1 : 1000 + i);
+    (void)cold_write(&f, id, "bob", 100, 1);
+    save_model(model);
+    struct flush_options options = {.table = id, .job_id = STR_LIT("j")};
+    assert_int_equal(compact_table(f.base.store, &options, &result, &err), STATUS_OK);
+    model_check_all(model);
+    model_check_counters(model);
+    enum status status = ddl_drop_instance(f.base.store, id, STR_LIT("bob"), &dropped, &rows, &err);
+    assert_true(status == STATUS_OK || rows == 0);
+    model_check_all(model);
+    test_free(model);
+    cold_shut(&f);
+}
+
+static void phase_merged(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct model *model = test_malloc(sizeof(*model));
+    struct instance_counters bob;
+
+    strcpy(f.folder, phase_folder);
+    cold_open(&f);
+    load_model(model, &f);
+    model_check_all(model);
+    model_check_counters(model);
+    bob = fixture_counters(&f.base, model->table, "bob");
+    assert_true(bob.buffered_rows + (int64_t)bob.cold_rows == 81 ||
+                bob.buffered_rows + (int64_t)bob.cold_rows == 0);
+    for (int i = 0; i < 2; i++) {
+        uint32_t segments = fixture_counters(&f.base, model->table, "ann").segments +
+                            fixture_counters(&f.base, model->table, "bob").segments;
+        for (int k = 0; k < 1000 && cold_file_count(&f) != (int)segments; k++)
+            usleep(5000);
+        assert_int_equal(cold_file_count(&f), segments);
+        struct flush_options options = {.table = model->table, .job_id = STR_LIT("j")};
+        struct flush_result result;
+        struct error err;
+        assert_int_equal(compact_table(f.base.store, &options, &result, &err), STATUS_OK);
+        model_check_all(model);
+        model_check_counters(model);
+    }
+    test_free(model);
+    cold_shut(&f);
+}
+
 /* ---- driving them
  * --------------------------------------------------------------------------------- */
 
@@ -122,20 +192,25 @@ static int run_phase(const char *phase, const char *folder, const char *fault)
     return status;
 }
 
-static void run_both(const char *fault, bool kills)
+static void run_two(const char *first, const char *second, const char *fault, bool kills)
 {
     char folder[64] = "/tmp/kalam_recovery_XXXXXX";
 
     print_message("%s\n", fault);
     assert_non_null(mkdtemp(folder));
-    int status = run_phase("write", folder, fault);
+    int status = run_phase(first, folder, fault);
     if (kills)
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     else
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    status = run_phase("check", folder, "");
+    status = run_phase(second, folder, "");
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     (void)nftw(folder, cold_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void run_both(const char *fault, bool kills)
+{
+    run_two("write", "check", fault, kills);
 }
 
 /* Pass 2 is the new segment of the second flush, pass 3 the rewritten one. */
@@ -170,6 +245,25 @@ static void test_recovery__failed_anywhere(void **state)
     run_both("flush_after_commit:error:2", false);
     run_both("flush_after_commit:error:3", false);
     run_both("flush_before_delete_replaced:error:1", false);
+#else
+    skip();
+#endif
+}
+
+static void test_recovery__merging_and_removing(void **state)
+{
+#ifdef KALAM_FAULTS
+    static const char *const points[] = {"compact_after_write", "compact_before_commit",
+                                         "compact_after_commit", "user_drop_before_commit",
+                                         "user_drop_after_commit"};
+    char fault[64];
+
+    for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
+        (void)snprintf(fault, sizeof(fault), "%s:kill:1", points[i]);
+        run_two("merge", "merged", fault, true);
+        (void)snprintf(fault, sizeof(fault), "%s:error:1", points[i]);
+        run_two("merge", "merged", fault, false);
+    }
 #else
     skip();
 #endif
@@ -250,17 +344,25 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recovery__killed_anywhere),
         cmocka_unit_test(test_recovery__failed_anywhere),
+        cmocka_unit_test(test_recovery__merging_and_removing),
         cmocka_unit_test(test_recovery__replaced_files_wait_for_views),
         cmocka_unit_test(test_recovery__strange_files_stay),
     };
-    const struct CMUnitTest write_half[] = {cmocka_unit_test(phase_write)};
-    const struct CMUnitTest check_half[] = {cmocka_unit_test(phase_check)};
+    const struct CMUnitTest halves[] = {
+        {.name = "write", .test_func = phase_write},
+        {.name = "check", .test_func = phase_check},
+        {.name = "merge", .test_func = phase_merge},
+        {.name = "merged", .test_func = phase_merged},
+    };
 
     if (argc == 3) {
         phase_folder = argv[2];
-        return strcmp(argv[1], "write") == 0
-                   ? cmocka_run_group_tests_name("write", write_half, NULL, NULL)
-                   : cmocka_run_group_tests_name("check", check_half, NULL, NULL);
+        for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+            const struct CMUnitTest half[] = {halves[i]};
+            if (strcmp(argv[1], half[0].name) == 0)
+                return cmocka_run_group_tests_name(half[0].name, half, NULL, NULL);
+        }
+        return 127;
     }
     return cmocka_run_group_tests_name("store/recovery", tests, NULL, NULL);
 }

@@ -7,7 +7,7 @@
  * files_delete.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/files_s3_internal.h"
+#include "storage/s3/files_s3_internal.h"
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -103,6 +103,18 @@ static enum status s3_stage(struct files *base, const char *path, char **out, st
     (void)close(fd);
     *out = staged;
     CHECK(staged[0] == '/' || staged[0] == '.');
+    return STATUS_OK;
+}
+
+static enum status s3_staged_path(struct files *base, const char *path, char **out,
+                                  struct error *err)
+{
+    struct s3_files *files = s3_files(base);
+    struct s3_name name;
+
+    CHECK(out != NULL);
+    (void)err;
+    *out = files_cache_stage(files->cache, s3_name(files, path, &name));
     return STATUS_OK;
 }
 
@@ -555,6 +567,7 @@ static void s3_remove_folder(struct files *base, const char *path)
 static const struct files_driver s3_driver = {
     .close = s3_close,
     .stage = s3_stage,
+    .staged_path = s3_staged_path,
     .publish = s3_publish,
     .abandon = s3_abandon,
     .local_path = s3_local_path,

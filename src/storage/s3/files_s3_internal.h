@@ -2,8 +2,8 @@
  * texts (files_s3_text.c). Private to them.
  * SPDX-License-Identifier: Apache-2.0
  */
-#ifndef STORAGE_FILES_S3_INTERNAL_H
-#define STORAGE_FILES_S3_INTERNAL_H
+#ifndef STORAGE_S3_FILES_S3_INTERNAL_H
+#define STORAGE_S3_FILES_S3_INTERNAL_H
 
 #include "storage/files_internal.h"
 #include "storage/files_s3.h"

@@ -6,7 +6,7 @@
  * matters, and an answer that differs finds nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/files_s3_internal.h"
+#include "storage/s3/files_s3_internal.h"
 
 #include "base/check.h"
 

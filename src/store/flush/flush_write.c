@@ -8,8 +8,8 @@
  * buffers.
  *
  * Order: pending record (durable) → stage → write → publish. A crash after any of these leaves a
- * file
- * that the pending record names.
+ * file that the pending record names. The steps are separate, so that many files can share the
+ * waiting (flush_batch.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -20,7 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/cells.h"
-#include "store/flush_internal.h"
+#include "store/flush/flush_internal.h"
 #include "store/path.h"
 #include "store/storages.h"
 
@@ -51,7 +51,6 @@ struct flush_writing {
     struct row_block_builder block;
     bool block_done;
     struct arena arena; /* texts that live until the file is written */
-    char *path;         /* relative, NUL-terminated */
 };
 
 /* ---- what the file looks like
@@ -312,19 +311,23 @@ static void flush_write_close(void *cursor)
 /* ---- the file
  * ------------------------------------------------------------------------------------- */
 
-static enum status flush_write_pending(struct flush_file *file, bool add, struct error *err)
+enum status flush_files_pending(struct store *store, struct flush_file *const *files, size_t count,
+                                struct error *err)
 {
-    struct store *store = file->store;
     struct kv_batch *batch = kv_batch_new(store->kv);
-    struct str path = str_from_c(file->writing->path);
+    enum status status = STATUS_OK;
+    bool any = false;
 
-    CHECK(path.size > 0);
-    if (add)
-        pending_put(batch, store, path, PENDING_WRITE, file->table->id);
-    else
-        pending_remove(batch, store, path);
-    enum status status = kv_write(
-        store->kv, batch, store->options.durability == KV_MEMORY ? KV_MEMORY : KV_SYNC, err);
+    for (size_t i = 0; i < count; i++) {
+        if (files[i]->path == NULL)
+            continue;
+        CHECK(files[i]->store == store);
+        pending_put(batch, store, str_from_c(files[i]->path), PENDING_WRITE, files[i]->table->id);
+        any = true;
+    }
+    if (any)
+        status = kv_write(store->kv, batch,
+                          store->options.durability == KV_MEMORY ? KV_MEMORY : KV_SYNC, err);
     kv_batch_free(batch);
     return status;
 }
@@ -353,7 +356,7 @@ static enum status flush_write_is_free(struct flush_file *file, struct str path,
     return *is_free ? STATUS_OK : status;
 }
 
-static enum status flush_write_name(struct flush_file *file, struct error *err)
+enum status flush_file_name(struct flush_file *file, struct error *err)
 {
     enum { ATTEMPTS_MAX = 100000 };
     int64_t now_us = clock_now_us();
@@ -362,10 +365,11 @@ static enum status flush_write_name(struct flush_file *file, struct error *err)
     bool is_free = false;
     enum status status = STATUS_OK;
 
+    CHECK(file->path == NULL);
     buf_init(&path);
     for (unsigned attempt = 0; !is_free && status == STATUS_OK; attempt++) {
         buf_reset(&path);
-        status = place_of_instance(file->store, view_catalog(file->view), file->table, file->user,
+        status = place_of_instance(file->store, view_catalog(file->view), file->place, file->user,
                                    &path, &storage_id, err);
         if (status == STATUS_OK && attempt >= ATTEMPTS_MAX)
             status = error_set(err, STATUS_INTERNAL_ERROR, "no file name is free");
@@ -381,8 +385,8 @@ static enum status flush_write_name(struct flush_file *file, struct error *err)
     if (status != STATUS_OK)
         return status;
     file->segment->storage_id = arena_copy(file->segment->arena, storage_id);
-    file->writing->path = mem_strdup(file->segment->path);
-    CHECK(file->writing->path[0] != '/');
+    file->path = mem_strdup(file->segment->path);
+    CHECK(file->path[0] != '/');
     return STATUS_OK;
 }
 
@@ -410,7 +414,7 @@ static enum status flush_write_parquet(struct flush_file *file, struct error *er
 
     CHECK(file->group_rows > 0 && file->group_rows % FLUSH_ROW_GROUP_STEP == 0);
     flush_write_meta(file, meta);
-    enum status status = files_stage(file->store->files, writing->path, &local, err);
+    enum status status = files_stage(file->store->files, file->path, &local, err);
     if (status == STATUS_OK)
         status =
             columnar_write_parquet(file->store->columnar, local, &source, &options, &rows, err);
@@ -447,33 +451,43 @@ static void flush_write_describe(struct flush_file *file)
     file->memory_bytes = writing->hashes.capacity + writing->groups.capacity +
                          file->entries.capacity + writing->block.data.capacity +
                          writing->block.ends.capacity + segment->arena->used_bytes;
+    file->kept_bytes =
+        file->entries.capacity + writing->block.data.capacity + segment->arena->used_bytes;
     file->newest = row_block_builder_finish(&writing->block, segment->id, 0);
     CHECK(file->newest == NULL || file->newest->rows == segment->groups[0].rows);
 }
 
-static enum status flush_write_publish(struct flush_file *file, struct error *err)
+/* From the staged file: a storage that stops answering cannot come in between. */
+static enum status flush_file_measure(struct flush_file *file, struct error *err)
 {
-    struct files *files = file->store->files;
-    const char *path = file->writing->path;
     struct segment *segment = file->segment;
+    char *staged = NULL;
+    struct buf content;
 
-    CHECK(path != NULL);
-    enum status status = files_publish(files, path, err);
-    if (status == STATUS_OK && FAULT(flush_after_rename))
-        status = error_set(err, STATUS_IO_FAILED, "fault flush_after_rename");
+    CHECK(file->path != NULL);
+    buf_init(&content);
+    enum status status = files_staged_path(file->store->files, file->path, &staged, err);
     if (status == STATUS_OK)
-        status = files_size(files, path, &segment->bytes, err);
-    if (status == STATUS_OK)
-        status = files_checksum(files, path, &segment->checksum, err);
-    return status;
+        status = file_read_all(staged, SIZE_MAX, &content, err);
+    if (status == STATUS_OK) {
+        segment->bytes = content.size;
+        segment->checksum = hash_bytes(buf_str(&content));
+    }
+    buf_clear(&content);
+    mem_free(staged);
+    return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
 }
 
-static void flush_write_begin(struct flush_file *file)
+void flush_file_begin(struct flush_file *file)
 {
     struct flush_writing *writing = file->writing = mem_zalloc(sizeof(*writing));
     struct segment *segment = file->segment = segment_new();
 
     CHECK(file->next != NULL && file->rows_max > 0 && file->bytes_max > 0);
+    file->ended = false;
+    file->entry_count = 0;
+    file->newest = NULL;
+    file->path = NULL;
     arena_init(&writing->arena, 0);
     arena_init(&writing->scratch, 0);
     buf_init(&writing->bytes);
@@ -493,71 +507,7 @@ static void flush_write_begin(struct flush_file *file)
     segment->created_at = clock_now_us();
 }
 
-static enum status flush_write_make(struct flush_file *file, struct error *err)
-{
-    enum status status = flush_write_name(file, err);
-
-    CHECK(file->writing->has_row);
-    if (status != STATUS_OK)
-        return status;
-    flush_write_columns(file);
-    status = flush_write_pending(file, true, err);
-    if (status == STATUS_OK && FAULT(flush_after_pending))
-        status = error_set(err, STATUS_IO_FAILED, "fault flush_after_pending");
-    if (status == STATUS_OK)
-        status = flush_write_parquet(file, err);
-    if (status == STATUS_OK) {
-        flush_write_describe(file);
-        status = flush_write_publish(file, err);
-    }
-    return status;
-}
-
-enum status flush_file_write(struct flush_file *file, bool *made, struct error *err)
-{
-    *made = false;
-    file->ended = false;
-    file->entry_count = 0;
-    file->newest = NULL;
-    flush_write_begin(file);
-    /* A file must not exist before it is known that it has a row. */
-    enum status status = flush_write_next(file, err);
-    if (status == STATUS_END)
-        return STATUS_OK;
-    if (status == STATUS_OK)
-        status = flush_write_make(file, err);
-    if (status != STATUS_OK) {
-        if (file->writing->path != NULL)
-            flush_file_discard(file);
-        return status;
-    }
-    CHECK(file->segment->rows > 0);
-    *made = true;
-    return STATUS_OK;
-}
-
-void flush_file_discard(struct flush_file *file)
-{
-    struct files *files = file->store->files;
-    const char *path = file->writing->path;
-    struct error err;
-
-    CHECK(path != NULL);
-    error_clear(&err);
-    /* When the kv store takes no writes any more, nobody knows whether the install is on the disk:
-     * the file stays, and the next start finds a segment record or the pending one. */
-    enum status status = flush_write_pending(file, true, &err);
-    if (status == STATUS_OK) {
-        files_abandon(files, path);
-        status = files_delete(files, path, &err);
-    }
-    if (status == STATUS_OK)
-        status = flush_write_pending(file, false, &err);
-    if (status != STATUS_OK)
-        log_warn("file %s stays until the next start: %s", path, err.message);
-}
-
-void flush_file_clear(struct flush_file *file)
+static void flush_write_end(struct flush_file *file)
 {
     struct flush_writing *writing = file->writing;
 
@@ -571,9 +521,120 @@ void flush_file_clear(struct flush_file *file)
     buf_clear(&writing->hashes);
     buf_clear(&writing->groups);
     row_block_builder_clear(&writing->block);
-    mem_free(writing->path);
     mem_free(writing);
     file->writing = NULL;
+}
+
+enum status flush_file_fill(struct flush_file *file, bool *made, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(file->path != NULL && file->writing != NULL);
+    *made = false;
+    /* A file must not exist before it is known that it has a row. */
+    if (!file->writing->has_row)
+        status = flush_write_next(file, err);
+    if (status == STATUS_OK) {
+        flush_write_columns(file);
+        status = flush_write_parquet(file, err);
+    }
+    if (status == STATUS_OK)
+        status = flush_file_measure(file, err);
+    if (status == STATUS_OK) {
+        flush_write_describe(file);
+        CHECK(file->segment->rows > 0);
+        *made = true;
+    }
+    flush_write_end(file);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static enum status flush_write_one(struct flush_file *file, bool *made, struct error *err)
+{
+    enum status status = flush_file_name(file, err);
+
+    CHECK(file->writing->has_row);
+    if (status == STATUS_OK)
+        status = flush_files_pending(file->store, &file, 1, err);
+    if (status == STATUS_OK && FAULT(flush_after_pending))
+        status = error_set(err, STATUS_IO_FAILED, "fault flush_after_pending");
+    if (status == STATUS_OK)
+        status = flush_file_fill(file, made, err);
+    if (status == STATUS_OK)
+        status = files_publish(file->store->files, file->path, err);
+    if (status == STATUS_OK && FAULT(flush_after_rename))
+        status = error_set(err, STATUS_IO_FAILED, "fault flush_after_rename");
+    return status;
+}
+
+enum status flush_file_write(struct flush_file *file, bool *made, struct error *err)
+{
+    *made = false;
+    flush_file_begin(file);
+    enum status status = flush_write_next(file, err);
+    if (status == STATUS_END)
+        return STATUS_OK;
+    if (status == STATUS_OK)
+        status = flush_write_one(file, made, err);
+    if (status != STATUS_OK) {
+        *made = false;
+        flush_files_discard(file->store, &file, 1);
+        return status;
+    }
+    CHECK(*made);
+    return STATUS_OK;
+}
+
+/* Deletes published files; those that are gone lose their record in `batch`. */
+static void flush_discard_files(struct store *store, struct flush_file *const *files, size_t count,
+                                struct kv_batch *batch)
+{
+    const char **paths = mem_calloc(count + 1, sizeof(*paths));
+    enum status *statuses = mem_calloc(count + 1, sizeof(*statuses));
+    struct error err;
+    size_t named = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (files[i]->path == NULL)
+            continue;
+        files_abandon(store->files, files[i]->path);
+        paths[named++] = files[i]->path;
+    }
+    if (files_delete_many(store->files, paths, named, statuses, &err) != STATUS_OK)
+        log_warn("files of a flush stay until the next start: %s", err.message);
+    for (size_t i = 0; i < named; i++)
+        if (statuses[i] == STATUS_OK)
+            pending_remove(batch, store, str_from_c(paths[i]));
+    CHECK(named <= count);
+    mem_free(statuses);
+    mem_free(paths);
+}
+
+void flush_files_discard(struct store *store, struct flush_file *const *files, size_t count)
+{
+    struct kv_batch *batch = kv_batch_new(store->kv);
+    struct error err;
+    enum status status = flush_files_pending(store, files, count, &err);
+
+    CHECK(status != STATUS_END);
+    if (status == STATUS_OK) {
+        flush_discard_files(store, files, count, batch);
+        status = kv_write(store->kv, batch,
+                          store->options.durability == KV_MEMORY ? KV_MEMORY : KV_SYNC, &err);
+    }
+    if (status != STATUS_OK)
+        log_warn("files of a flush stay until the next start: %s", err.message);
+    kv_batch_free(batch);
+}
+
+void flush_file_clear(struct flush_file *file)
+{
+    if (file->segment == NULL)
+        return;
+    flush_write_end(file);
+    CHECK(file->writing == NULL);
+    mem_free(file->path);
+    file->path = NULL;
     buf_clear(&file->entries);
     buf_clear(&file->hot_max);
     buf_clear(&file->hot_min);

@@ -9,7 +9,7 @@
  * statement that needs a hundred files fails at once, not after a hundred times five attempts.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/files_s3_internal.h"
+#include "storage/s3/files_s3_internal.h"
 
 #include "base/check.h"
 #include "base/clock.h"

@@ -14,16 +14,22 @@
  * time (FLUSH_ALONE). The walk is bounded by the rows per segment. Hashes carry a random seed, so
  * nobody can prepare keys that collide.
  *
+ * Many small instances share one batch and so one fsync; each of them stands in it once, because
+ * the walk sees the store as it was before the batch. How much one batch may hold, and so how long
+ * writers can wait for it, is the caller's business (flush_batch.c).
+ *
  * Thread: commit thread inside `extra`.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/hash.h"
 #include "catalog/storage.h"
-#include "store/flush_internal.h"
+#include "store/flush/flush_internal.h"
 
 struct flush_walk {
+    struct store *store;
     struct flush_install *install;
     const struct table *table;
     struct kv_batch *batch;
@@ -79,7 +85,7 @@ static enum status flush_walk_range(struct flush_walk *walk, struct error *err)
         .prefix_same = walk->table->kind == TABLE_KIND_USER,
         .fill_cache = true,
     };
-    struct store *store = walk->install->store;
+    struct store *store = walk->store;
     enum status status = STATUS_OK;
 
     kv_batch_delete_range(walk->batch, walk->table->rows, options.lower, options.upper);
@@ -100,11 +106,13 @@ static enum status flush_walk_range(struct flush_walk *walk, struct error *err)
     return status;
 }
 
-static enum status flush_install_rows(struct flush_install *install, const struct table *table,
-                                      struct kv_batch *batch, struct error *err)
+static enum status flush_install_rows(struct store *store, struct flush_install *install,
+                                      const struct table *table, struct kv_batch *batch,
+                                      struct error *err)
 {
     struct flush_file *file = install->file;
     struct flush_walk walk = {
+        .store = store,
         .install = install,
         .table = table,
         .batch = batch,
@@ -129,14 +137,34 @@ static enum status flush_install_rows(struct flush_install *install, const struc
     return status;
 }
 
-static void flush_install_segment(struct flush_install *install, struct kv_batch *batch,
+static void flush_install_replaced(struct store *store, const struct flush_install *install,
+                                   struct kv_batch *batch, struct instance_record *instance)
+{
+    struct buf key;
+
+    buf_init(&key);
+    for (size_t i = 0; i < install->replaced_count; i++) {
+        const struct segment *replaced = install->replaced[i];
+        CHECK(instance->segments > 1 && instance->cold_rows >= replaced->rows);
+        buf_reset(&key);
+        segment_key(replaced, &key);
+        kv_batch_delete(batch, store->spaces.segments, buf_str(&key));
+        pending_put(batch, store, replaced->path, PENDING_DELETE, replaced->table);
+        instance->segments--;
+        instance->cold_rows -= replaced->rows;
+        instance->cold_bytes -= replaced->bytes;
+    }
+    buf_clear(&key);
+}
+
+static void flush_install_segment(struct store *store, const struct flush_install *install,
+                                  int64_t position, struct kv_batch *batch,
                                   struct instance_record *instance)
 {
-    struct store *store = install->store;
     const struct segment *made = install->file->segment;
-    const struct segment *replaced = install->replaced;
     struct buf key, value;
 
+    CHECK(made->rows > 0);
     buf_init(&key);
     buf_init(&value);
     segment_key(made, &key);
@@ -146,17 +174,8 @@ static void flush_install_segment(struct flush_install *install, struct kv_batch
     instance->segments++;
     instance->cold_rows += made->rows;
     instance->cold_bytes += made->bytes;
-    if (replaced != NULL) {
-        CHECK(instance->segments > 1 && instance->cold_rows >= replaced->rows);
-        buf_reset(&key);
-        segment_key(replaced, &key);
-        kv_batch_delete(batch, store->spaces.segments, buf_str(&key));
-        pending_put(batch, store, replaced->path, PENDING_DELETE, made->table);
-        instance->segments--;
-        instance->cold_rows -= replaced->rows;
-        instance->cold_bytes -= replaced->bytes;
-    }
-    instance->segments_version = (uint64_t)install->position;
+    flush_install_replaced(store, install, batch, instance);
+    instance->segments_version = (uint64_t)position;
     buf_clear(&key);
     buf_clear(&value);
 }
@@ -171,59 +190,87 @@ static void flush_install_counters(const struct flush_install *install,
         since = instance->buffered_rows + install->dropped_before - install->buffered_at_view;
     instance->rows_since_flush = since > 0 ? since : 0;
     instance->buffered_rows -= install->dropped;
-    instance->last_flush_us = install->now_us;
+    if (!install->compacts)
+        instance->last_flush_us = clock_now_us();
+}
+
+struct flush_installs {
+    struct flush_install *const *installs;
+    size_t count;
+    int64_t position;
+};
+
+static enum status flush_install_one(struct commit_request *request, struct flush_install *install,
+                                     const struct table *table, int64_t position,
+                                     struct kv_batch *batch, struct error *err)
+{
+    struct store *store = request->store;
+    bool has_file = install->file != NULL && !install->drop_pending;
+    enum status status = STATUS_OK;
+
+    CHECK(install->table.value == table->id.value);
+    install->dropped = 0;
+    if (has_file &&
+        catalog_find_storage(commit_catalog(request), install->file->segment->storage_id) == NULL)
+        return error_set(err, STATUS_STORAGE_NOT_FOUND, "the storage was dropped meanwhile");
+    if (has_file)
+        status = flush_install_rows(store, install, table, batch, err);
+    if (status != STATUS_OK)
+        return hot_translate(status, table, err);
+    struct instance_record *instance = commit_instance(request, table->id, install->user, err);
+    if (instance == NULL)
+        return err->code;
+    if (has_file)
+        flush_install_segment(store, install, position, batch, instance);
+    else if (install->file != NULL)
+        pending_remove(batch, store, str_from_c(install->file->path));
+    flush_install_counters(install, instance);
+    if (has_file)
+        segment_cache_invalidate(store->segment_cache, table->id, install->user, position);
+    return STATUS_OK;
 }
 
 static enum status flush_install_extra(struct commit_request *request, struct kv_batch *batch,
                                        struct catalog **next_catalog, struct error *err)
 {
-    struct flush_install *install = request->extra_context;
-    const struct table *table = catalog_find_table_id(commit_catalog(request), install->table);
+    struct flush_installs *group = request->extra_context;
+    const struct table *table =
+        catalog_find_table_id(commit_catalog(request), group->installs[0]->table);
     enum status status = STATUS_OK;
 
     (void)next_catalog;
-    install->dropped = 0;
     if (table == NULL)
         return error_set(err, STATUS_TABLE_NOT_FOUND, "the table was dropped during its flush");
-    if (install->file != NULL &&
-        catalog_find_storage(commit_catalog(request), install->file->segment->storage_id) == NULL)
-        return error_set(err, STATUS_STORAGE_NOT_FOUND, "the storage was dropped meanwhile");
-    if (FAULT(flush_before_commit))
-        return error_set(err, STATUS_IO_FAILED, "fault flush_before_commit");
-    if (install->file != NULL)
-        status = flush_install_rows(install, table, batch, err);
-    if (status != STATUS_OK)
-        return hot_translate(status, table, err);
-    struct instance_record *instance = commit_instance(request, install->table, install->user, err);
-    if (instance == NULL)
-        return err->code;
-    install->position = commit_take_position(request);
-    CHECK(install->position > 0);
-    if (install->file != NULL)
-        flush_install_segment(install, batch, instance);
-    flush_install_counters(install, instance);
-    if (install->file != NULL)
-        segment_cache_invalidate(install->store->segment_cache, install->table, install->user,
-                                 install->position);
-    return STATUS_OK;
+    if (group->installs[0]->compacts ? FAULT(compact_before_commit) : FAULT(flush_before_commit))
+        return error_set(err, STATUS_IO_FAILED, "fault before the commit");
+    int64_t position = commit_take_position(request);
+    for (size_t i = 0; status == STATUS_OK && i < group->count; i++)
+        status = flush_install_one(request, group->installs[i], table, position, batch, err);
+    CHECK(position > 0);
+    group->position = status == STATUS_OK ? position : 0;
+    return status;
 }
 
-enum status flush_install(struct flush_install *install, struct error *err)
+enum status flush_install(struct store *store, struct flush_install *const *installs, size_t count,
+                          int64_t *position, struct error *err)
 {
+    struct flush_installs group = {.installs = installs, .count = count};
     struct commit_request request = {
         .extra = flush_install_extra,
-        .extra_context = install,
+        .extra_context = &group,
     };
     struct arena arena;
 
-    CHECK(install->file == NULL || install->file->segment != NULL);
+    CHECK(count > 0);
     arena_init(&arena, 0);
     request.arena = &arena;
-    request.view = view_acquire(install->store);
-    enum status status = commit_submit_wait(install->store, &request, err);
+    request.view = view_acquire(store);
+    enum status status = commit_submit_wait(store, &request, err);
     view_release(request.view);
     arena_clear(&arena);
-    if (status == STATUS_OK && FAULT(flush_after_commit))
-        return error_set(err, STATUS_IO_FAILED, "fault flush_after_commit");
+    *position = group.position;
+    if (status == STATUS_OK &&
+        (installs[0]->compacts ? FAULT(compact_after_commit) : FAULT(flush_after_commit)))
+        return error_set(err, STATUS_IO_FAILED, "fault after the commit");
     return status;
 }

@@ -1,0 +1,305 @@
+"""BACKUP and RESTORE: everything comes back, one moment under load, damage is noticed, failures leave nothing."""
+import json
+import random
+import threading
+
+import kalam
+import pytest
+import s3
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "backup"
+
+
+def fill(server, db, space):
+    """Rows hot, cold, changed and deleted after a flush, of several schema versions."""
+    db.batch(f"""CREATE USER TABLE {space}.own (id BIGINT PRIMARY KEY, n INT, t TEXT) FLUSH POLICY ROWS 5000;
+        CREATE SHARED TABLE {space}.all (k TEXT, part INT, v DECIMAL(12, 2), at TIMESTAMP, j JSON, b BYTES, u UUID,
+            PRIMARY KEY (k, part)) ACCESS PUBLIC;
+        CREATE SHARED TABLE {space}.empty (id BIGINT PRIMARY KEY);
+        CREATE STREAM TABLE {space}.events (id BIGINT PRIMARY KEY, x INT) TTL '1 hour'""")
+    for user in ("ann", "bob", "o.neil-7@example.org"):
+        client = server.client(user)
+        client.sql(f"INSERT INTO {space}.own VALUES " + ",".join(f"({i}, {i * 7}, 'text {i} of {user}')" for i in range(300)))
+    for i in range(50):
+        db.sql(f"INSERT INTO {space}.all VALUES ($1, $2, 12.34, NOW(), '{{\"a\": [1, null]}}', 'Ynl0ZXM=', "
+               "'0190f3a0-0000-7000-8000-000000000000')", [f"key {i % 7}:", i])
+    server.flush(f"{space}.own", db)
+    server.flush(f"{space}.all", db)
+    db.sql(f"ALTER TABLE {space}.own ADD COLUMN extra INT DEFAULT 5")
+    ann = server.client("ann")
+    ann.sql(f"UPDATE {space}.own SET n = -1, extra = 9 WHERE id < 10")
+    ann.sql(f"DELETE FROM {space}.own WHERE id BETWEEN 20 AND 29")
+    ann.sql(f"INSERT INTO {space}.own VALUES (1000, 1, 'new', NULL)")
+    db.sql(f"DELETE FROM {space}.all WHERE part = 3")
+    db.sql(f"INSERT INTO {space}.events VALUES (1, 1)")
+
+
+def content(server, space):
+    rows = {}
+    for user in ("ann", "bob", "o.neil-7@example.org", "root"):
+        client = server.client(user)
+        rows[user] = client.rows(f"SELECT *, _seq, _updated, _deleted FROM {space}.own "
+                                 "WHERE _deleted IN (true, false) ORDER BY id")
+    db = server.client()
+    rows["all"] = db.rows(f"SELECT *, _seq, _updated, _deleted FROM {space}.all "
+                          "WHERE _deleted IN (true, false) ORDER BY k, part")
+    return rows
+
+
+def describe(db, space):
+    return [(table, db.sql(f"DESCRIBE {space}.{table}").rows, db.sql(f"DESCRIBE {space}.{table} HISTORY").rows)
+            for table in ("own", "all", "empty", "events")]
+
+
+def files_of(server, space):
+    return [path for path in server.parquet_files() if f"/{space}/" in str(path)]
+
+
+def scratch(server):
+    return [path for path in server.data_dir.rglob("*") if ".backup" in path.parts or ".restore" in path.parts]
+
+
+def test_everything_comes_back(server, db, space, folder):
+    fill(server, db, space)
+    before, shape = content(server, space), describe(db, space)
+    stats = db.sql(f"SHOW TABLE STATS {space}.own").dicts()[0]
+    answer = db.sql(f"BACKUP DATABASE {space} TO '{folder}'").dicts()[0]
+    assert answer["status"] == "completed" and int(answer["rows"]) > 950 and int(answer["bytes"]) > 0
+    job = db.sql("SELECT * FROM system.jobs WHERE job_id = $1", [answer["job_id"]]).dicts()[0]
+    assert job["job_type"] == "backup" and job["namespace_id"] == space and job["status"] == "completed"
+    assert f"path:{folder}" in job["parameters"] and "4 tables, " in job["result"]
+    assert int(job["memory_used"]) > 0 and int(job["cpu_used"]) > 0
+    manifest = json.loads((folder / "manifest.json").read_text())
+    listed = {f["path"] for t in manifest["tables"] for i in t["instances"] for f in i["files"]}
+    assert listed == {str(p.relative_to(folder)) for p in folder.rglob("*.parquet")}
+    assert scratch(server) == []
+
+    copy = space + "copy"
+    answer = db.sql(f"RESTORE DATABASE {copy} FROM 'file://{folder}'").dicts()[0]
+    assert int(answer["files"]) == len(listed)
+    assert content(server, copy) == before
+    assert describe(db, copy) == [(t, r, [[v, *_] for v, *_ in h] and h) for t, r, h in shape]
+    again = db.sql(f"SHOW TABLE STATS {copy}.own").dicts()[0]
+    for figure in ("buffered_rows", "flushed_rows", "total_rows", "parquet_files"):
+        assert again[figure] == stats[figure]
+    assert db.rows(f"SELECT * FROM {copy}.events") == []
+    assert scratch(server) == []
+
+    # It lives on: writes, flushes, both namespaces apart.
+    ann = server.client("ann")
+    ann.sql(f"UPDATE {copy}.own SET n = 77 WHERE id = 5")
+    ann.sql(f"INSERT INTO {copy}.own (id, n) VALUES (21, 21)")
+    assert server.flush(f"{copy}.own", db)["status"] == "completed"
+    assert ann.rows(f"SELECT n FROM {copy}.own WHERE id IN (5, 21) ORDER BY id") == [[77], [21]]
+    assert content(server, space) == before
+    server.kill()
+    server.start()
+    db = server.client()
+    assert server.client("ann").rows(f"SELECT n FROM {copy}.own WHERE id IN (5, 21) ORDER BY id") == [[77], [21]]
+    assert content(server, space) == before
+    db.sql(f"DROP NAMESPACE {copy} CASCADE")
+    kalam.wait_until(lambda: not files_of(server, copy), 10, "files of the copy gone")
+
+
+def test_into_another_server(server, db, space, folder):
+    fill(server, db, space)
+    before = content(server, space)
+    highest = int(db.value(f"SELECT max(_seq) FROM {space}.all"))
+    db.sql(f"BACKUP DATABASE {space} TO '{folder}'")
+    with kalam.Server() as other:
+        fresh = other.client()
+        fresh.sql(f"RESTORE DATABASE {space} FROM '{folder}'")
+        assert content(other, space) == before
+        (seq,) = fresh.rows(f"INSERT INTO {space}.empty VALUES (1) RETURNING _seq")[0]
+        assert int(seq) > highest
+        other.kill()
+        other.start()
+        assert content(other, space) == before
+        other.stop()
+
+
+def test_one_moment_under_load(server, db, space, folder):
+    """Writers move amounts between rows of two tables in one transaction: in a backup the sums fit."""
+    db.batch(f"CREATE SHARED TABLE {space}.a (id BIGINT PRIMARY KEY, v BIGINT);"
+             f"CREATE SHARED TABLE {space}.b (id BIGINT PRIMARY KEY, v BIGINT)")
+    for table in "ab":
+        db.sql(f"INSERT INTO {space}.{table} VALUES " + ",".join(f"({i}, 1000)" for i in range(40)))
+    stop, failures, done = threading.Event(), [], [0]
+
+    def work(number):
+        client, rng = server.client(), random.Random(number)
+        while not stop.is_set():
+            amount, row = rng.randrange(100), rng.randrange(40)
+            status, body = client.post(f"BEGIN; UPDATE {space}.a SET v = v - {amount} WHERE id = {row};"
+                                       f"UPDATE {space}.b SET v = v + {amount} WHERE id = {rng.randrange(40)}; COMMIT")
+            if body.get("status") != "success" and body["error"]["code"] != "TRANSACTION_CONFLICT":
+                failures.append(body)
+            done[0] += 1
+
+    def flush():
+        client = server.client()
+        while not stop.is_set():
+            for table in "ab":
+                server.flush(f"{space}.{table}", client)
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)] + [threading.Thread(target=flush)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(5):
+            wanted = done[0] + 20
+            kalam.wait_until(lambda: done[0] >= wanted, 20, "load")
+            db.sql(f"BACKUP DATABASE {space} TO '{folder}{number}'")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures[:2]
+    for number in range(5):
+        copy = f"{space}r{number}"
+        db.sql(f"RESTORE DATABASE {copy} FROM '{folder}{number}'")
+        assert int(db.value(f"SELECT (SELECT sum(v) FROM {copy}.a) + (SELECT sum(v) FROM {copy}.b)")) == 80_000
+        as_of = int(db.sql(f"SHOW BACKUP '{folder}{number}'").dicts()[0]["as_of_seq"])
+        assert int(db.value(f"SELECT max(_seq) FROM {copy}.a")) <= as_of
+        assert db.value(f"SELECT count(*) FROM {copy}.a") == "40"
+
+
+def test_show(server, db, space, folder):
+    fill(server, db, space)
+    answer = db.sql(f"BACKUP DATABASE {space} TO '{folder}'").dicts()[0]
+    rows = {row["table_name"]: row for row in db.sql(f"SHOW BACKUP '{folder}'").dicts()}
+    assert set(rows) == {"own", "all", "empty", "events"}
+    assert rows["own"]["table_type"] == "USER" and int(rows["own"]["users"]) == 3
+    assert int(rows["own"]["schema_version"]) == 2 and int(rows["empty"]["files"]) == 0
+    assert sum(int(row["rows"]) for row in rows.values()) == int(answer["rows"])
+    for sql in (f"SHOW BACKUPS FOR DATABASE {space}", f"SHOW BACKUP FOR DATABASE {space}"):
+        (row,) = db.sql(sql).dicts()
+        assert row["job_id"] == answer["job_id"] and row["path"] == str(folder) and row["status"] == "completed"
+
+
+def test_async(server, db, space, folder):
+    fill(server, db, space)
+    answer = db.sql(f"BACKUP DATABASE {space} TO '{folder}' ASYNC").dicts()[0]
+    assert answer["status"] == "pending" and answer["rows"] is None
+    assert kalam.wait_job(db, answer["job_id"])["status"] == "completed"
+    answer = db.sql(f"RESTORE DATABASE {space}x FROM '{folder}' ASYNC").dicts()[0]
+    assert kalam.wait_job(db, answer["job_id"])["status"] == "completed"
+    assert content(server, space + "x") == content(server, space)
+
+
+def code(db, sql):
+    return db.post(sql)[1]["error"]["code"]
+
+
+def test_errors(server, db, space, folder):
+    db.sql(f"CREATE SHARED TABLE {space}.t (id BIGINT PRIMARY KEY)")
+    assert code(db, f"BACKUP DATABASE nowhere TO '{folder}'") == "NAMESPACE_NOT_FOUND"
+    assert "nothing was done" in db.sql(f"BACKUP DATABASE IF EXISTS nowhere TO '{folder}'").raw["message"]
+    assert not folder.exists()
+    assert code(db, f"BACKUP DATABASE {space} TO 'relative/path'") == "INVALID_INPUT"
+    assert code(db, f"BACKUP DATABASE {space} TO '/proc/nothing/here'") == "INVALID_INPUT"
+    assert code(db, f"BACKUP DATABASE {space} TO '{folder}' MODE INCREMENTAL") == "NOT_SUPPORTED"
+    assert code(db, f"BACKUP DATABASE TO '{folder}'") == "NOT_SUPPORTED"
+    assert code(db, f"RESTORE DATABASE {space}2 FROM '{folder}'") == "INVALID_INPUT"
+    assert not folder.exists()
+    db.sql(f"BACKUP DATABASE {space} TO '{folder}'")
+    assert code(db, f"BACKUP DATABASE {space} TO '{folder}'") == "ALREADY_EXISTS"
+    assert code(db, f"RESTORE DATABASE {space} FROM '{folder}'") == "ALREADY_EXISTS"
+    assert "nothing was done" in db.sql(f"RESTORE DATABASE IF NOT EXISTS {space} FROM '{folder}'").raw["message"]
+
+
+def test_damage_is_noticed(server, db, space, folder):
+    fill(server, db, space)
+    db.sql(f"BACKUP DATABASE {space} TO '{folder}'")
+    files = sorted(folder.rglob("*.parquet")) + [folder / "manifest.json"]
+    known = files_of(server, "")
+
+    def refused(name):
+        body = db.post(f"RESTORE DATABASE broken FROM '{folder}'")[1]
+        assert body["status"] == "error" and body["error"]["code"] == "INVALID_INPUT", body
+        assert code(db, "SELECT * FROM broken.own") in ("TABLE_NOT_FOUND", "NAMESPACE_NOT_FOUND"), name
+        assert db.rows("SELECT * FROM system.namespaces WHERE namespace_id = 'broken'") == []
+        assert files_of(server, "") == known
+    for path in random.sample(files[:-1], 3) + files[-1:]:
+        whole = path.read_bytes()
+        at = random.randrange(len(whole))
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+        refused(path)
+        path.write_bytes(whole[:-3])
+        refused(path)
+        path.unlink()
+        refused(path)
+        path.write_bytes(whole)
+    assert db.sql(f"RESTORE DATABASE broken FROM '{folder}'").dicts()[0]["status"] == "completed"
+
+
+needs_faults = pytest.mark.skipif(kalam.BUILD.name not in ("asan", "tsan"), reason="needs fault points")
+
+
+@needs_faults
+@pytest.mark.parametrize("point", ["backup_after_copies", "backup_before_manifest"])
+def test_a_failed_backup_leaves_nothing(point, folder):
+    with kalam.Server(env={"KALAM_FAULT": f"{point}:error:1"}) as server:
+        db = server.client()
+        db.sql("CREATE NAMESPACE f")
+        fill(server, db, "f")
+        before = content(server, "f")
+        assert db.post(f"BACKUP DATABASE f TO '{folder}'")[1]["status"] == "error"
+        assert [p for p in folder.rglob("*") if p.is_file()] == []
+        assert scratch(server) == []
+        db.sql(f"BACKUP DATABASE f TO '{folder}'")
+        db.sql(f"RESTORE DATABASE g FROM '{folder}'")
+        assert content(server, "g") == content(server, "f") == before
+        server.stop()
+
+
+@needs_faults
+@pytest.mark.parametrize("point", ["restore_after_copies", "restore_after_rows", "restore_before_commit"])
+def test_a_failed_restore_leaves_nothing(point, folder):
+    with kalam.Server(env={"KALAM_FAULT": f"{point}:error:1"}) as server:
+        db = server.client()
+        db.sql("CREATE NAMESPACE f")
+        fill(server, db, "f")
+        db.sql(f"BACKUP DATABASE f TO '{folder}'")
+        known = server.parquet_files()
+        assert db.post(f"RESTORE DATABASE g FROM '{folder}'")[1]["status"] == "error"
+        assert server.parquet_files() == known and scratch(server) == []
+        assert code(db, "SELECT * FROM g.own") in ("TABLE_NOT_FOUND", "NAMESPACE_NOT_FOUND")
+        db.sql(f"RESTORE DATABASE g FROM '{folder}'")
+        assert content(server, "g") == content(server, "f")
+        server.stop()
+
+
+@pytest.mark.skipif(not s3.available(), reason="python3-swift is not installed")
+def test_buckets(own_server, folder):
+    """To and from a bucket; tables whose files lie in one."""
+    server, db = own_server, own_server.client()
+    with s3.Swift() as swift:
+        bucket = swift.make_bucket("b-backups")
+        secret = json.dumps({"access_key_id": s3.ACCESS_KEY, "secret_access_key": s3.SECRET_KEY,
+                             "endpoint": swift.endpoint, "region": "us-east-1", "path_style": True})
+        db.sql(f"CREATE STORAGE remote TYPE s3 URI 's3://{bucket}/data' CREDENTIALS '{secret}'")
+        db.sql("CREATE NAMESPACE f")
+        fill(server, db, "f")
+        db.sql("CREATE USER TABLE f.far (id BIGINT PRIMARY KEY, v TEXT) STORAGE remote")
+        ann = server.client("ann")
+        ann.sql("INSERT INTO f.far VALUES (1, 'a'), (2, 'b')")
+        assert server.flush("f.far", db)["status"] == "completed"
+        ann.sql("UPDATE f.far SET v = 'c' WHERE id = 2")
+        before = content(server, "f")
+        for number, target in enumerate((f"s3://{bucket}/data/backups/one", str(folder))):
+            answer = db.sql(f"BACKUP DATABASE f TO '{target}'").dicts()[0]
+            assert answer["status"] == "completed"
+            assert {row["table_name"] for row in db.sql(f"SHOW BACKUP '{target}'").dicts()} == \
+                {"own", "all", "empty", "events", "far"}
+            assert code(db, f"BACKUP DATABASE f TO '{target}'") == "ALREADY_EXISTS"
+            copy = f"g{number}"
+            db.sql(f"RESTORE DATABASE {copy} FROM '{target}'")
+            assert content(server, copy) == before
+            assert server.client("ann").rows(f"SELECT v FROM {copy}.far ORDER BY id") == [["a"], ["c"]]
+            job = db.sql("SELECT * FROM system.jobs WHERE job_id = $1", [answer["job_id"]]).dicts()[0]
+            assert s3.SECRET_KEY not in json.dumps(job)
+        assert code(db, f"BACKUP DATABASE f TO 's3://{bucket}-other/x'") in ("INVALID_INPUT", "STORAGE_UNAVAILABLE")
+        assert code(db, "SHOW BACKUP 's3://nowhere/x'") == "INVALID_INPUT"

@@ -1,0 +1,248 @@
+"""Flush policies, duplicates, jobs of several tables at once, cancelling, shutdown, what a job says."""
+import re
+import signal
+import threading
+import time
+
+import kalam
+import pytest
+
+
+def jobs(db, table, kind="flush"):
+    return db.sql("SELECT * FROM system.jobs WHERE job_type = $1 AND table_name = $2 ORDER BY created_at, job_id",
+                  [kind, table]).dicts()
+
+
+def wait_jobs(db, table, count, limit_s=15):
+    return kalam.wait_until(
+        lambda: (done := [j for j in jobs(db, table) if j["status"] == "completed"]) and len(done) >= count and done,
+        limit_s, f"{count} flushes of {table}")
+
+
+def buffered(db, table, user):
+    return int(db.value("SELECT coalesce(sum(buffered_rows), 0)::BIGINT FROM system.user_table_counters "
+                        "WHERE user_id = $1 AND namespace_id || '.' || table_name = $2", [user, table]))
+
+
+def insert(client, table, start, count):
+    client.sql(f"INSERT INTO {table} (id) VALUES " + ", ".join(f"({i})" for i in range(start, start + count)))
+
+
+def test_row_policy_is_per_user(server, db, space):
+    db.sql(f"CREATE USER TABLE {space}.t (id BIGINT PRIMARY KEY) FLUSH POLICY ROWS 10")
+    ann, bob = server.client("ann"), server.client("bob")
+    insert(bob, f"{space}.t", 0, 9)
+    insert(ann, f"{space}.t", 0, 9)
+    assert jobs(db, "t") == [] or jobs(db, "t")[-1]["namespace_id"] != space
+    insert(ann, f"{space}.t", 9, 1)
+    job = kalam.wait_until(lambda: [j for j in jobs(db, "t") if j["namespace_id"] == space
+                                    and j["status"] == "completed"], 10, "row policy")[0]
+    assert job["user_id"] == "ann"
+    assert re.match(r"10 rows, 1 users, 1 files, \d+ bytes, location ", job["result"])
+    assert f"{space}/users/t/ann/" in job["result"]
+    assert buffered(db, f"{space}.t", "ann") == 0
+    assert buffered(db, f"{space}.t", "bob") == 9
+    assert bob.value(f"SELECT count(*) FROM {space}.t") == "9"
+
+
+@pytest.mark.parametrize("clause", ["FLUSH POLICY INTERVAL '1 second'", "FLUSH SECONDS 1",
+                                    "FLUSH POLICY ROWS 100000 INTERVAL '1s'",
+                                    "FLUSH POLICY COMBINED ROW_LIMIT 100000 TIME_INTERVAL 1"])
+def test_interval(server, db, space, clause):
+    db.sql(f"CREATE USER TABLE {space}.t (id BIGINT PRIMARY KEY) {clause}")
+    for user in ("ann", "bob"):
+        insert(server.client(user), f"{space}.t", 0, 3)
+    begin = time.monotonic()
+    kalam.wait_until(lambda: buffered(db, f"{space}.t", "ann") + buffered(db, f"{space}.t", "bob") == 0, 10, clause)
+    assert time.monotonic() - begin < 4  # a second, the tick, and a slow machine
+
+
+def test_combined_flushes_by_rows_first(server, db, space):
+    db.sql(f"CREATE SHARED TABLE {space}.combined (id BIGINT PRIMARY KEY) FLUSH POLICY ROWS 5 INTERVAL '1 hour'")
+    insert(db, f"{space}.combined", 0, 5)
+    (job,) = wait_jobs(db, "combined", 1)
+    assert job["result"].startswith("5 rows")
+
+
+def test_overdue_interval_runs_at_start(own_server):
+    server = own_server
+    db = server.client()
+    db.batch("CREATE NAMESPACE f; CREATE USER TABLE f.late (id BIGINT PRIMARY KEY) FLUSH SECONDS 5")
+    insert(server.client("ann"), "f.late", 0, 3)
+    server.kill()
+    time.sleep(5)  # the interval itself, not a condition
+    server.start()
+    begin = time.monotonic()
+    wait_jobs(server.client(), "late", 1)
+    assert time.monotonic() - begin < 4
+    assert buffered(server.client(), "f.late", "ann") == 0
+
+
+def test_nothing_buffered_and_streams(db, space):
+    db.sql(f"CREATE USER TABLE {space}.idle (id BIGINT PRIMARY KEY)")
+    row = db.sql(f"STORAGE FLUSH TABLE {space}.idle").dicts()[0]
+    job = kalam.wait_job(db, row["job_id"])
+    assert job["status"] == "completed" and job["result"].startswith("0 rows, 0 users, 0 files")
+    db.sql(f"CREATE STREAM TABLE {space}.s (id BIGINT PRIMARY KEY) TTL '10s'")
+    assert db.post(f"STORAGE FLUSH TABLE {space}.s")[1]["error"]["code"] == "INVALID_OPERATION"
+
+
+def test_the_row_of_a_job(server, db, space):
+    db.sql(f"CREATE USER TABLE {space}.told (id BIGINT PRIMARY KEY, body TEXT)")
+    for user in range(5):
+        insert(server.client(f"u{user}"), f"{space}.told", 0, 20)
+    answer = db.sql(f"FLUSH TABLE {space}.told").dicts()[0]
+    job = kalam.wait_job(db, answer["job_id"])
+    assert answer["table"] == f"{space}.told"
+    assert re.fullmatch(r"flush-told-\d{13}-[0-9a-f]{8}", job["job_id"])
+    assert job["status"] == "completed" and job["error_message"] is None
+    assert job["result"].startswith("100 rows, 5 users, 5 files, ")
+    assert job["progress"].startswith("100 rows, 5 users, ")
+    assert int(job["cpu_used"]) > 0 and int(job["memory_used"]) > 0
+    assert re.match(r".+:job-\d+:\d+$", job["trace"])
+    assert f"{space}.told" in job["parameters"]
+    assert job["created_at"] <= job["started_at"] <= job["completed_at"]
+    assert "all_users" in job["parameters"] and "with_shadows" in job["parameters"]
+
+
+class Slow:
+    """A server whose flushes stop for two seconds after their files are named."""
+
+    def __enter__(self):
+        self.server = kalam.Server(env={"KALAM_FAULT": "flush_after_pending:delay=2000:1"})
+        self.server.start()
+        db = self.server.client()
+        db.batch("CREATE NAMESPACE f; CREATE USER TABLE f.a (id BIGINT PRIMARY KEY);"
+                 "CREATE SHARED TABLE f.b (id BIGINT PRIMARY KEY)")
+        return self.server, db
+
+    def __exit__(self, *_):
+        self.server.stop(check=False)
+
+
+needs_faults = pytest.mark.skipif(kalam.BUILD.name not in ("asan", "tsan"), reason="needs fault points")
+
+
+def status(db, job_id):
+    return db.value("SELECT status FROM system.jobs WHERE job_id = $1", [job_id])
+
+
+@needs_faults
+def test_asking_twice_gives_the_running_job():
+    with Slow() as (server, db):
+        insert(db, "f.a", 0, 5)
+        first = db.sql("STORAGE FLUSH TABLE f.a").dicts()[0]
+        begin = time.monotonic()
+        second = db.sql("STORAGE FLUSH TABLE f.a").dicts()[0]
+        assert time.monotonic() - begin < 1  # it does not wait for the other
+        assert second["job_id"] == first["job_id"] and second["status"] == "running"
+        assert kalam.wait_job(db, first["job_id"])["status"] == "completed"
+        assert len(jobs(db, "a")) == 1
+        server.stop()
+
+
+@needs_faults
+def test_tables_are_flushed_at_the_same_time():
+    with Slow() as (server, db):
+        insert(db, "f.a", 0, 5)
+        insert(db, "f.b", 0, 5)
+        slow = db.sql("STORAGE FLUSH TABLE f.a").dicts()[0]["job_id"]
+        kalam.wait_until(lambda: status(db, slow) == "running", 5, "first job runs")
+        quick = db.sql("STORAGE FLUSH TABLE f.b").dicts()[0]["job_id"]
+        assert kalam.wait_job(db, quick)["status"] == "completed"
+        assert status(db, slow) == "running"
+        assert kalam.wait_job(db, slow)["status"] == "completed"
+        server.stop()
+
+
+@needs_faults
+def test_cancelling_keeps_rows():
+    with Slow() as (server, db):
+        insert(db, "f.a", 0, 5)
+        job_id = db.sql("STORAGE FLUSH TABLE f.a").dicts()[0]["job_id"]
+        kalam.wait_until(lambda: status(db, job_id) == "running", 5, "job runs")
+        db.sql(f"KILL JOB '{job_id}'")
+        job = kalam.wait_job(db, job_id)
+        assert job["status"] == "cancelled" and job["completed_at"] is not None
+        assert job["result"].startswith("0 rows")
+        assert db.post(f"KILL JOB '{job_id}'")[1]["error"]["code"] == "INVALID_OPERATION"
+        assert buffered(db, "f.a", "root") == 5
+        assert db.value("SELECT count(*) FROM f.a") == "5"
+        assert server.flush("f.a", db)["result"].startswith("5 rows")
+        kalam.wait_until(lambda: len(server.parquet_files()) == 1, 5, "one file")
+        server.stop()
+
+
+@needs_faults
+def test_shutdown_waits_no_longer_than_allowed():
+    config = "[flush]\nshutdown_timeout_seconds = 1\n"
+    with kalam.Server(config=config, env={"KALAM_FAULT": "flush_after_pending:delay=3000:1"}) as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE f; CREATE USER TABLE f.a (id BIGINT PRIMARY KEY)")
+        insert(db, "f.a", 0, 5)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        server.env = {}
+        server.start()
+        db = server.client()
+        assert db.value("SELECT count(*) FROM f.a") == "5"
+        assert buffered(db, "f.a", "root") == 5  # cancelled: they stay hot
+        server.stop()
+
+
+def test_shutdown_flushes_every_table(own_server):
+    server = own_server
+    db = server.client()
+    db.batch("CREATE NAMESPACE f; CREATE USER TABLE f.a (id BIGINT PRIMARY KEY);"
+             "CREATE SHARED TABLE f.b (id BIGINT PRIMARY KEY)")
+    for user in range(40):
+        insert(server.client(f"u{user}"), "f.a", 0, 2)
+    insert(db, "f.b", 0, 7)
+    server.stop()
+    assert len(server.parquet_files()) == 41
+    server.start()
+    db = server.client()
+    assert int(db.value("SELECT coalesce(sum(buffered_rows), 0)::BIGINT FROM system.user_table_counters")) == 0
+    assert server.client("u7").value("SELECT count(*) FROM f.a") == "2"
+
+
+def test_many_users_while_they_write(server, db, space):
+    """Users write and change rows while all of them are flushed again and again; each sees its own."""
+    db.sql(f"CREATE USER TABLE {space}.busy (id BIGINT PRIMARY KEY, v INT)")
+    table, users, failures, stop = f"{space}.busy", 12, [], threading.Event()
+    wanted = [{} for _ in range(users)]
+
+    def work(number):
+        client = server.client(f"u{number}")
+        step = 0
+        try:
+            while not stop.is_set() or step < 30:
+                step += 1
+                key = step * 7 % 40
+                if key in wanted[number] and step % 5 == 0:
+                    client.sql(f"DELETE FROM {table} WHERE id = $1", [key])
+                    del wanted[number][key]
+                else:
+                    client.sql(f"INSERT INTO {table} VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET v = EXCLUDED.v",
+                               [key, step])
+                    wanted[number][key] = step
+                rows = {int(i): int(v) for i, v in client.rows(f"SELECT id, v FROM {table}")}
+                assert rows == wanted[number], (number, step)
+        except kalam.SqlError as error:
+            if error.code != "TRANSACTION_CONFLICT":
+                failures.append(repr(error))
+        except Exception as error:  # told below
+            failures.append(repr(error))
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(users)]
+    for thread in threads:
+        thread.start()
+    for _ in range(8):
+        assert server.flush(table, db)["status"] == "completed"
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[:3]
+    assert server.flush(table, db)["status"] == "completed"
+    for number in range(users):
+        rows = {int(i): int(v) for i, v in server.client(f"u{number}").rows(f"SELECT id, v FROM {table}")}
+        assert rows == wanted[number]
