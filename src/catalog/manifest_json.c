@@ -327,12 +327,35 @@ static bool manifest_read_row(struct json_object *object, const struct table *sy
     return true;
 }
 
+/* Names and ids are there and differ; key positions are 0, 1, … */
+static bool manifest_columns_are_valid(const struct table *table, const struct table_schema *schema)
+{
+    uint32_t keys = 0, positions = 0;
+
+    CHECK(schema->column_count > 0);
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        const struct table_column *column = &schema->columns[i];
+        if (column->name.size == 0)
+            return false;
+        if (column->key_position >= 0) {
+            keys++;
+            positions |= UINT32_C(1) << column->key_position;
+        }
+        for (uint32_t k = 0; k < i; k++)
+            if (schema->columns[k].id == column->id ||
+                str_equal(schema->columns[k].name, column->name))
+                return false;
+    }
+    if (keys == 0)
+        return table->kind == TABLE_KIND_STREAM;
+    return positions == (UINT32_C(1) << keys) - 1;
+}
+
 static bool manifest_read_schema(struct manifest_reading *reading, struct json_object *object,
                                  struct table *table, struct error *err)
 {
     struct value values[SYSTEM_TABLE_COLUMNS_MAX];
     struct table_schema *schema = NULL;
-    bool has_key = table->kind == TABLE_KIND_STREAM;
 
     if (!json_object_is_type(object, json_type_object) ||
         !manifest_read_row(object, reading->schemas, values) ||
@@ -347,9 +370,7 @@ static bool manifest_read_schema(struct manifest_reading *reading, struct json_o
         values[SCHEMAS_CREATED_AT].is_null ? 0 : values[SCHEMAS_CREATED_AT].integer;
     if (!values[SCHEMAS_CHANGES].is_null)
         schema->changes = arena_copy(schema->arena, values[SCHEMAS_CHANGES].text);
-    for (uint32_t i = 0; i < schema->column_count; i++)
-        has_key = has_key || schema->columns[i].key_position >= 0;
-    return has_key && schema->version == table->schema_count;
+    return manifest_columns_are_valid(table, schema) && schema->version == table->schema_count;
 }
 
 static bool manifest_read_file(struct manifest_reading *reading, struct json_object *object,

@@ -60,7 +60,7 @@ enum status file_sync(const char *path, const char *shown, struct error *err) MU
 /* fsync of the folder that holds `path`. */
 enum status file_sync_parent(const char *path, const char *shown, struct error *err) MUST_CHECK;
 
-/* file_sync.c: fsync of many files or folders together; errno of each, 0 = durable. */
+/* fsync of many files or folders together; errno of each, 0 = durable. */
 void file_sync_many(const char *const *paths, size_t count, int *errors);
 
 #endif

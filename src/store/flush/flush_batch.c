@@ -25,7 +25,7 @@
 
 enum {
     FLUSH_INSTALL_PIECES = 64,
-    FLUSH_INSTALL_ROWS = 8192,
+    FLUSH_INSTALL_ROWS = 2048,
 };
 
 struct flush_span { /* pieces [first, end) */

@@ -241,7 +241,9 @@ static enum status flush_install_extra(struct commit_request *request, struct kv
     (void)next_catalog;
     if (table == NULL)
         return error_set(err, STATUS_TABLE_NOT_FOUND, "the table was dropped during its flush");
-    if (group->installs[0]->compacts ? FAULT(compact_before_commit) : FAULT(flush_before_commit))
+    bool fault = group->installs[0]->compacts && FAULT(compact_before_commit);
+    fault = fault || (!group->installs[0]->compacts && FAULT(flush_before_commit));
+    if (fault)
         return error_set(err, STATUS_IO_FAILED, "fault before the commit");
     int64_t position = commit_take_position(request);
     for (size_t i = 0; status == STATUS_OK && i < group->count; i++)
@@ -269,8 +271,9 @@ enum status flush_install(struct store *store, struct flush_install *const *inst
     view_release(request.view);
     arena_clear(&arena);
     *position = group.position;
-    if (status == STATUS_OK &&
-        (installs[0]->compacts ? FAULT(compact_after_commit) : FAULT(flush_after_commit)))
-        return error_set(err, STATUS_IO_FAILED, "fault after the commit");
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    bool fault = installs[0]->compacts && FAULT(compact_after_commit);
+    fault = fault || (!installs[0]->compacts && FAULT(flush_after_commit));
+    return fault ? error_set(err, STATUS_IO_FAILED, "fault after the commit") : STATUS_OK;
 }
