@@ -1,7 +1,7 @@
 /* kv.h — an ordered key-value store with atomic batches, snapshots and range deletes.
  *
- * Two implementations behind one table of callbacks: RocksDB (kv_rocksdb.c, the only file that
- * includes rocksdb/c.h) and memory (kv_memory.c, for unit tests, same test suite). A `kv_space` is
+ * Two implementations behind one table of callbacks: RocksDB (kv_rocksdb*.c, the only files that
+ * include rocksdb/c.h) and memory (kv_memory.c, for unit tests, same test suite). A `kv_space` is
  * an ordered set of keys of its own: a column family, or, once `column_families_max` families
  * exist, a shared pooled family under a prefix that is never reused; nobody above this header knows
  * which. Keys compare as unsigned bytes.
