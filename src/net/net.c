@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "net/listen.h"
 #include "net/net_internal.h"
+#include "net/static_files.h"
 #include "net/ws_conn.h"
 
 #include <stdio.h>
@@ -58,6 +59,18 @@ static enum status net_start_shard(struct net *net, unsigned index, int listener
     return status;
 }
 
+/* A console that cannot be read is no reason not to serve. */
+static void net_open_console(struct net *net)
+{
+    struct error err;
+
+    CHECK(net->console == NULL);
+    error_clear(&err);
+    if (net->options.console_dir != NULL &&
+        static_files_open(net->options.console_dir, &net->console, &err) != STATUS_OK)
+        log_warn("no web console: %s", err.message);
+}
+
 enum status net_open(const struct net_options *options, struct net **out, struct error *err)
 {
     struct net *net = mem_zalloc(sizeof(*net));
@@ -74,6 +87,7 @@ enum status net_open(const struct net_options *options, struct net **out, struct
                                        .body_bytes = options->body_bytes_max};
     atomic_init(&net->phase, NET_STARTING);
     net->shards = mem_calloc(options->loops, sizeof(net->shards[0]));
+    net_open_console(net);
     status = listen_open(options->host, options->port, options->loops, &listening, err);
     if (status != STATUS_OK)
         goto out;
@@ -246,6 +260,7 @@ void net_close(struct net *net)
     }
     if (net->lock >= 0)
         close(net->lock);
+    static_files_close(net->console);
     mem_free(net->shards);
     mem_free(net);
 }

@@ -29,6 +29,8 @@ struct net_options { /* strings and lists live as long as the net */
     const struct str *cors_origins; /* "*" = every one */
     size_t cors_origin_count;
     bool public_health, allow_token_in_url;
+    const char *console_dir; /* files of /ui; NULL = none, and then /ui answers 404 with this: */
+    const char *console_missing; /* a line of text */
     struct str version, git_branch, git_commit, build_date;
     /* Figures of what lies below net. Any thread; may be NULL. */
     void (*metrics)(void *context, metric_visit visit, void *visit_context);

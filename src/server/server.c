@@ -98,6 +98,7 @@ static enum status server_open_net(struct server *server, struct error *err)
     CHECK(server->net == NULL);
     options.cors_origins =
         config_list(config, CONFIG_SERVER_CORS_ORIGINS, &options.cors_origin_count);
+    server_find_console(server, &options);
     return net_open(&options, &server->net, err);
 }
 
