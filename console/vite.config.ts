@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
@@ -25,6 +26,8 @@ function precompress(): Plugin {
 export default defineConfig({
   base: "/ui/",
   plugins: [precompress()],
+  // The SDK as it lies in this repository.
+  resolve: { alias: { kalamdb: fileURLToPath(new URL("../sdk/typescript/src/index.ts", import.meta.url)) } },
   esbuild: { jsx: "automatic", jsxImportSource: "preact" },
   build: {
     target: "es2022",

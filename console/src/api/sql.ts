@@ -63,7 +63,7 @@ export function literal(text: string | null, type: string): string {
 }
 
 /** Statement of what the console changes; the same text is shown before it runs. */
-export function whereKey(columns: readonly Column[], row: Cells, text: (value: Value, column: Column) => string): string {
+export function whereKey(columns: readonly Column[], row: Cells, text: (value: Value, column: Column) => string | null): string {
   return columns
     .map((column, i) => ({ column, value: row[i] ?? null }))
     .filter(({ column }) => column.primaryKey)

@@ -3,6 +3,7 @@
 import type { Column, Value } from "kalamdb";
 import type { JSX } from "preact";
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Icon } from "../ui/icons";
 import { cellText, columnWidths, fullText, isNumeric, typeName } from "./cells";
 
 export const ROW_PX = 28;
@@ -17,6 +18,7 @@ export interface GridProps {
   columns: readonly Column[];
   rows: readonly (readonly Value[])[];
   onOpen?: (row: number, column: number) => void;
+  onActive?: (row: number) => void;
   /** Heads are buttons: sorting is the caller's. */
   onHead?: (column: number) => void;
   order?: { column: string; down: boolean } | undefined;
@@ -69,7 +71,7 @@ function Head({ column, width, index, order, onHead, onResize }: {
   };
   const text = (
     <>
-      <span class="name">{column.primaryKey ? "🔑︎ " : ""}{column.name}{sort === "ascending" ? " ↑" : sort ? " ↓" : ""}</span>
+      <span class="name">{column.primaryKey && <><Icon name="key" /><span class="hidden-text">Key </span></>}{column.name}{sort === "ascending" ? " ↑" : sort ? " ↓" : ""}</span>
       <span class="type">{typeName(column)}</span>
     </>
   );
@@ -107,6 +109,7 @@ export function Grid(props: GridProps): JSX.Element {
     element.addEventListener("scroll", measure, { passive: true });
     return () => { watch.disconnect(); element.removeEventListener("scroll", measure); };
   }, []);
+  useEffect(() => props.onActive?.(active.row), [active.row]);
   useEffect(() => {
     setResized({});
     setActive({ row: 0, column: 0 });

@@ -13,11 +13,13 @@ interface DialogProps {
   onClose: () => void;
   children: ComponentChildren;
   foot?: ComponentChildren;
+  /** Stays in sight below what scrolls. */
+  sql?: string | undefined;
   wide?: boolean;
   onSubmit?: () => void;
 }
 
-export function Dialog({ title, onClose, children, foot, wide, onSubmit }: DialogProps): JSX.Element {
+export function Dialog({ title, onClose, children, foot, sql, wide, onSubmit }: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     element.current?.showModal();
@@ -31,6 +33,7 @@ export function Dialog({ title, onClose, children, foot, wide, onSubmit }: Dialo
           <Button kind="plain" small icon="close" label="Close" onClick={onClose} />
         </div>
         <div class="dialog-body">{children}</div>
+        {sql !== undefined && <div class="dialog-sql"><SqlPreview sql={sql} /></div>}
         {foot && <div class="dialog-foot">{foot}</div>}
       </form>
     </dialog>
