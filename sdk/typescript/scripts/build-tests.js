@@ -17,3 +17,8 @@ await build({
   outdir: 'build/tests', bundle: true, packages: 'external', platform: 'node', format: 'esm', target: 'node18',
   sourcemap: 'inline', logLevel: 'warning',
 });
+// In the page an import map says where `kalamdb` is.
+await build({
+  entryPoints: [`${folder}/page.ts`], outfile: 'build/tests/page.js', bundle: true, external: ['kalamdb'],
+  platform: 'browser', format: 'esm', target: 'es2022', sourcemap: 'inline', logLevel: 'warning',
+});
