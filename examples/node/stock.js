@@ -20,32 +20,36 @@ async function prepare() {
       ON CONFLICT (id) DO UPDATE SET left_over = EXCLUDED.left_over`);
 }
 
-/** Resolves with the first row that runs low. */
-async function watch() {
-  // Live queries name their namespace. Without lastRows: only what changes from now on.
-  const low = client.subscribe('SELECT id, name, left_over FROM stock.items WHERE left_over < $1', { params: [5] });
-  await low.ready;
-  return (async () => {
-    for await (const event of low) {
-      if (event.type === 'insert') return event.row; // it entered the filter; leaving the loop unsubscribes
-    }
-    return undefined;
-  })();
+/** The first row that enters the filter. Leaving the loop unsubscribes. */
+async function firstInsert(subscription) {
+  for await (const event of subscription) {
+    if (event.type === 'insert') return event.row;
+  }
+  return undefined;
 }
 
 async function sell(id) {
-  const { rows } = await client.query('UPDATE items SET left_over = left_over - 1 WHERE id = $1 RETURNING name, left_over', [id]);
+  const { rows } = await client.query(
+    'UPDATE items SET left_over = left_over - 1 WHERE id = $1 RETURNING name, left_over',
+    [id],
+  );
   console.log(`sold one ${rows[0].name}, ${rows[0].left_over} left`);
 }
 
 try {
   await prepare();
-  const low = await watch();
+  // Live queries name their namespace. Without lastRows: only what changes from now on.
+  const low = client.subscribe('SELECT id, name, left_over FROM stock.items WHERE left_over < $1', {
+    params: [5],
+  });
+  await low.ready;
   await sell(1);
   await sell(1);
-  const row = await low;
+  const row = await firstInsert(low);
   console.log(`running low: ${row.name} (${row.left_over})`);
-  const { rows } = await client.query('SELECT name, price * left_over AS worth FROM items ORDER BY id');
+  const { rows } = await client.query(
+    'SELECT name, price * left_over AS worth FROM items ORDER BY id',
+  );
   console.table(rows);
 } catch (error) {
   console.error(error instanceof KalamError ? `${error.code}: ${error.message}` : error);

@@ -50,9 +50,18 @@ for (const file of readdirSync(FOLDER).sort()) {
   const scenario = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Scenario;
   test(`scenario ${scenario.name}`, async () => {
     const page = await openBlank();
-    const run = { direct: server.url, relayed: relay.url, auth: ROOT, namespace: `page_${file.replace(/\W.*/, '')}`, scenario };
+    const run = {
+      direct: server.url,
+      relayed: relay.url,
+      auth: ROOT,
+      namespace: `page_${file.replace(/\W.*/, '')}`,
+      scenario,
+    };
     try {
-      await page.evaluate((given) => (globalThis as unknown as PageGlobals).runScenario(JSON.parse(given) as PageRun), JSON.stringify(run));
+      await page.evaluate(
+        (given) => (globalThis as unknown as PageGlobals).runScenario(JSON.parse(given) as PageRun),
+        JSON.stringify(run),
+      );
     } finally {
       relay.link(true);
       await page.context().close();
@@ -63,8 +72,14 @@ for (const file of readdirSync(FOLDER).sort()) {
 test('an API key is refused for live queries, with what to do instead', async () => {
   const page = await openBlank();
   const message = await page.evaluate(async (url) => {
-    const client = (globalThis as unknown as PageGlobals).createClient({ url, auth: { apiKey: 'k' } });
-    return client.subscribe('SELECT 1').ready.then(() => 'ready', (error: Error) => error.message);
+    const client = (globalThis as unknown as PageGlobals).createClient({
+      url,
+      auth: { apiKey: 'k' },
+    });
+    return client.subscribe('SELECT 1').ready.then(
+      () => 'ready',
+      (error: Error) => error.message,
+    );
   }, server.url);
   assert.match(message, /a browser cannot send an API key/);
   await page.context().close();
@@ -79,12 +94,14 @@ async function logIn(user: string): Promise<Page> {
   return page;
 }
 
-const lines = (page: Page): Promise<string[]> => page.locator('#messages li span').allTextContents();
+const lines = (page: Page): Promise<string[]> =>
+  page.locator('#messages li span').allTextContents();
 
 test('chat: two people write, one is offline meanwhile, one deletes', async () => {
   const admin = createClient({ url: server.url, auth: ROOT });
   await admin.batch(readFileSync('examples/chat/schema.sql', 'utf8'));
-  for (const user of ['lena', 'omar']) await admin.query(`CREATE USER ${user} WITH PASSWORD 'a password for chatting'`);
+  for (const user of ['lena', 'omar'])
+    await admin.query(`CREATE USER ${user} WITH PASSWORD 'a password for chatting'`);
   const [lena, omar] = [await logIn('lena'), await logIn('omar')];
 
   await lena.getByLabel('Message').pressSequentially('Hallo 👋 <b>Omar</b>');
@@ -97,7 +114,10 @@ test('chat: two people write, one is offline meanwhile, one deletes', async () =
   await omar.locator('#state[data-online=false]').waitFor();
   await admin.query("INSERT INTO chat.messages (author, body) VALUES ('root', 'nobody hears me')");
   relay.link(true);
-  await until(async () => (await lines(omar)).length === 2 && (await lines(lena)).length === 2, 'message after the pause');
+  await until(
+    async () => (await lines(omar)).length === 2 && (await lines(lena)).length === 2,
+    'message after the pause',
+  );
 
   await lena.getByTitle('delete').click();
   await until(async () => (await lines(omar)).length === 1, 'deletion at omar');

@@ -27,7 +27,12 @@ page.runScenario = async ({ direct, relayed, auth, namespace, scenario }) => {
   const live = createClient({ ...options, url: relayed });
   const control: World['control'] = (command) => page.control(command);
   try {
-    await new ScenarioRun({ direct: createClient({ ...options, url: direct }), relayed: live, namespace, control }).run(scenario);
+    await new ScenarioRun({
+      direct: createClient({ ...options, url: direct }),
+      relayed: live,
+      namespace,
+      control,
+    }).run(scenario);
   } finally {
     await live.close();
   }

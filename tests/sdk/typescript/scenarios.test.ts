@@ -31,7 +31,12 @@ for (const file of readdirSync(FOLDER).sort()) {
     const relayed = createClient({ ...options, url: relay.url });
     const namespace = `node_${file.replace(/\W.*/, '')}`;
     try {
-      await new ScenarioRun({ direct, relayed, namespace, control: worldControl(server, relay) }).run(scenario);
+      await new ScenarioRun({
+        direct,
+        relayed,
+        namespace,
+        control: worldControl(server, relay),
+      }).run(scenario);
     } finally {
       relay.link(true);
       await relayed.close();

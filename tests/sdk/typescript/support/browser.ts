@@ -5,7 +5,11 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import { extname, join, normalize, resolve } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
-const TYPES: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.map': 'application/json' };
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.map': 'application/json',
+};
 
 export function launchBrowser(): Promise<Browser> {
   // The tests may run as root, in a container without a sandbox and with a small /dev/shm.
@@ -23,7 +27,10 @@ export class Files {
     this.#server = createServer((request, response) => {
       const path = normalize(new URL(request.url ?? '/', 'http://files').pathname);
       readFile(join(root, path)).then(
-        (bytes) => response.writeHead(200, { 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream' }).end(bytes),
+        (bytes) =>
+          response
+            .writeHead(200, { 'Content-Type': TYPES[extname(path)] ?? 'application/octet-stream' })
+            .end(bytes),
         () => response.writeHead(404).end(),
       );
     });

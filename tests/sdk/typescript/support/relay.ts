@@ -49,7 +49,10 @@ export class Relay {
       return;
     }
     const far = connect(target, '127.0.0.1');
-    for (const [one, other] of [[near, far], [far, near]] as const) {
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       this.#sockets.add(one);
       one.pipe(other);
       one.on('error', () => other.destroy());

@@ -20,7 +20,11 @@ function freePort(): Promise<number> {
     probe.once('error', reject);
     probe.listen(0, '127.0.0.1', () => {
       const address = probe.address();
-      probe.close(() => (typeof address === 'object' && address ? resolvePort(address.port) : reject(new Error('no port'))));
+      probe.close(() =>
+        typeof address === 'object' && address
+          ? resolvePort(address.port)
+          : reject(new Error('no port')),
+      );
     });
   });
 }
@@ -63,20 +67,38 @@ export class Server {
     const config = join(this.#dir, 'config.toml');
     writeFileSync(config, this.#options.config ?? '');
     const log = openSync(join(this.#dir, 'log'), 'a');
-    const args = [config, '--data-dir', join(this.#dir, 'data'), '--port', String(this.port), ...(this.#options.dev ? ['--dev'] : [])];
+    const args = [
+      config,
+      '--data-dir',
+      join(this.#dir, 'data'),
+      '--port',
+      String(this.port),
+      ...(this.#options.dev ? ['--dev'] : []),
+    ];
     const env: NodeJS.ProcessEnv = {
       ...process.env,
-      KALAMDB_LOG_TO_CONSOLE: 'true', KALAMDB_LOG_FILE: '', KALAMDB_JWT_SECRET: SECRET,
+      KALAMDB_LOG_TO_CONSOLE: 'true',
+      KALAMDB_LOG_FILE: '',
+      KALAMDB_JWT_SECRET: SECRET,
       KALAMDB_RATE_LIMIT_AUTH_REQUESTS_PER_IP_PER_SEC: '0',
     };
-    if (this.#options.rootPassword !== undefined) env['KALAMDB_ROOT_PASSWORD'] = this.#options.rootPassword;
+    if (this.#options.rootPassword !== undefined)
+      env['KALAMDB_ROOT_PASSWORD'] = this.#options.rootPassword;
     const child = spawn(join(BUILD, 'kalamd'), args, { env, stdio: ['ignore', log, log] });
     closeSync(log);
     this.#process = child;
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error(`kalamd ended with ${child.exitCode}:\n${this.log}`);
-      return fetch(`${this.url}/health`).then((answer) => answer.status === 200, () => false);
-    }, 'health of kalamd', 30_000);
+    await until(
+      async () => {
+        if (child.exitCode !== null)
+          throw new Error(`kalamd ended with ${child.exitCode}:\n${this.log}`);
+        return fetch(`${this.url}/health`).then(
+          (answer) => answer.status === 200,
+          () => false,
+        );
+      },
+      'health of kalamd',
+      30_000,
+    );
   }
 
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
@@ -93,11 +115,23 @@ export class Server {
   }
 }
 
-/** A token as the server signs it. It counts for 60 s longer than `lifetimeS` says: the server's leeway. */
+/**
+ * A token as the server signs it. It counts for 60 s longer than `lifetimeS` says: the server's
+ * leeway.
+ */
 export function signToken(user: string, role: string, lifetimeS: number): string {
   const now = Math.floor(Date.now() / 1000);
-  const encode = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const claims = { sub: user, iss: 'kalamdb', iat: now, exp: now + lifetimeS, role, email: '', token_type: 'access' };
+  const encode = (value: object): string =>
+    Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = {
+    sub: user,
+    iss: 'kalamdb',
+    iat: now,
+    exp: now + lifetimeS,
+    role,
+    email: '',
+    token_type: 'access',
+  };
   const text = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode(claims)}`;
   return `${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}`;
 }
