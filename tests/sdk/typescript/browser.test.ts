@@ -19,10 +19,15 @@ let server: Server;
 let relay: Relay;
 let files: Files;
 let browser: Browser;
+/** Of all scenarios: what one leaves behind is no matter of the next. */
+let page: Page;
 
 before(async () => {
   [server, files, browser] = await Promise.all([Server.start(), Files.open(), launchBrowser()]);
   relay = await Relay.open(server.port);
+  page = await openPage('/tests/sdk/typescript/page.html');
+  await page.exposeFunction('control', worldControl(server, relay));
+  await page.waitForFunction(() => 'runScenario' in globalThis);
 });
 after(async () => {
   await browser?.close();
@@ -33,23 +38,15 @@ after(async () => {
 
 async function openPage(path: string): Promise<Page> {
   const context = await browser.newContext();
-  const page = await context.newPage();
-  page.on('pageerror', (error) => assert.fail(`error in the page: ${error.message}`));
-  await page.goto(files.url + path);
-  return page;
-}
-
-async function openBlank(): Promise<Page> {
-  const page = await openPage('/tests/sdk/typescript/page.html');
-  await page.exposeFunction('control', worldControl(server, relay));
-  await page.waitForFunction(() => 'runScenario' in globalThis);
-  return page;
+  const opened = await context.newPage();
+  opened.on('pageerror', (error) => assert.fail(`error in the page: ${error.message}`));
+  await opened.goto(files.url + path);
+  return opened;
 }
 
 for (const file of readdirSync(FOLDER).sort()) {
   const scenario = JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as Scenario;
   test(`scenario ${scenario.name}`, async () => {
-    const page = await openBlank();
     const run = {
       direct: server.url,
       relayed: relay.url,
@@ -64,13 +61,11 @@ for (const file of readdirSync(FOLDER).sort()) {
       );
     } finally {
       relay.link(true);
-      await page.context().close();
     }
   });
 }
 
 test('an API key is refused for live queries, with what to do instead', async () => {
-  const page = await openBlank();
   const message = await page.evaluate(async (url) => {
     const client = (globalThis as unknown as PageGlobals).createClient({
       url,
@@ -82,20 +77,19 @@ test('an API key is refused for live queries, with what to do instead', async ()
     );
   }, server.url);
   assert.match(message, /a browser cannot send an API key/);
-  await page.context().close();
 });
 
 async function logIn(user: string): Promise<Page> {
-  const page = await openPage(`/examples/chat/index.html?server=${encodeURIComponent(relay.url)}`);
-  await page.getByLabel('User').fill(user);
-  await page.getByLabel('Password').fill('a password for chatting');
-  await page.getByRole('button', { name: 'Log in' }).click();
-  await page.locator('#state[data-online=true]').waitFor();
-  return page;
+  const chat = await openPage(`/examples/chat/index.html?server=${encodeURIComponent(relay.url)}`);
+  await chat.getByLabel('User').fill(user);
+  await chat.getByLabel('Password').fill('a password for chatting');
+  await chat.getByRole('button', { name: 'Log in' }).click();
+  await chat.locator('#state[data-online=true]').waitFor();
+  return chat;
 }
 
-const lines = (page: Page): Promise<string[]> =>
-  page.locator('#messages li span').allTextContents();
+const lines = (chat: Page): Promise<string[]> =>
+  chat.locator('#messages li span').allTextContents();
 
 test('chat: two people write, one is offline meanwhile, one deletes', async () => {
   const admin = createClient({ url: server.url, auth: ROOT });
