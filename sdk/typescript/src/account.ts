@@ -5,16 +5,25 @@ import type { Http, HttpAnswer, HttpRequest } from './http.js';
 import type { Account, Health, Json, Session, SetupOptions } from './types.js';
 import { type Fields, isFields, number, text } from './wire.js';
 
-/** These routes answer `{"error":"…","message":"…"}`; their codes become upper case as all others. */
+/**
+ * These routes answer `{"error":"…","message":"…"}`; their codes become upper case as all others.
+ */
 function failure(answer: HttpAnswer): KalamError {
   const raw = isFields(answer.json) ? answer.json : {};
   const error = raw['error'];
   if (isFields(error)) {
-    return new KalamError(text(error['code'], 'error code'), text(error['message'], 'error message'), { httpStatus: answer.status });
+    return new KalamError(
+      text(error['code'], 'error code'),
+      text(error['message'], 'error message'),
+      { httpStatus: answer.status },
+    );
   }
-  const code = typeof error === 'string' && /^\w+$/.test(error) ? error.toUpperCase() : 'INVALID_RESPONSE';
+  const code =
+    typeof error === 'string' && /^\w+$/.test(error) ? error.toUpperCase() : 'INVALID_RESPONSE';
   const message = raw['message'] ?? error;
-  return new KalamError(code, typeof message === 'string' ? message : `HTTP ${answer.status}`, { httpStatus: answer.status });
+  return new KalamError(code, typeof message === 'string' ? message : `HTTP ${answer.status}`, {
+    httpStatus: answer.status,
+  });
 }
 
 async function call(http: Http, request: HttpRequest): Promise<Fields> {
@@ -81,7 +90,9 @@ export async function needsSetup(http: Http): Promise<boolean> {
 }
 
 function metricsOf(json: Json | undefined): Record<string, number> {
-  const numbers = Object.entries(isFields(json) ? json : {}).filter(([, value]) => typeof value === 'number');
+  const numbers = Object.entries(isFields(json) ? json : {}).filter(
+    ([, value]) => typeof value === 'number',
+  );
   return Object.fromEntries(numbers) as Record<string, number>;
 }
 

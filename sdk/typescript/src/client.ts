@@ -10,8 +10,24 @@ import { RowSet } from './live.js';
 import { checkSocket } from './socket.js';
 import { execute, type StatementContext } from './statements.js';
 import type {
-  Account, ClientEvents, ClientOptions, Health, LiveHandler, LiveOptions, LiveRows, Param, QueryOptions, QueryResult,
-  RequestOptions, Row, Session, SetupOptions, SubscribeOptions, Subscription, Value, ValueOptions,
+  Account,
+  ClientEvents,
+  ClientOptions,
+  Health,
+  LiveHandler,
+  LiveOptions,
+  LiveRows,
+  Param,
+  QueryOptions,
+  QueryResult,
+  RequestOptions,
+  Row,
+  Session,
+  SetupOptions,
+  SubscribeOptions,
+  Subscription,
+  Value,
+  ValueOptions,
 } from './types.js';
 import { encodeParams } from './values.js';
 
@@ -29,13 +45,30 @@ export class KalamClient {
     this.#http = new Http(options.url, options.fetch, options.timeoutMs);
     this.#credentials = new Credentials(this.#http, options.auth);
     this.#values = options;
-    this.#hub = new Hub({ base: this.#http.base, WebSocket: options.WebSocket, credentials: this.#credentials }, this.#events);
+    this.#hub = new Hub(
+      { base: this.#http.base, WebSocket: options.WebSocket, credentials: this.#credentials },
+      this.#events,
+    );
   }
 
-  /** Runs one statement, with parameters for `$1` …. Of several statements the result of the last. */
-  query<T = Row>(sql: string, params?: readonly Param[], options?: QueryOptions & { rows?: 'object' }): Promise<QueryResult<T>>;
-  query<T extends readonly unknown[] = Value[]>(sql: string, params: readonly Param[] | undefined, options: QueryOptions & { rows: 'array' }): Promise<QueryResult<T>>;
-  async query(sql: string, params?: readonly Param[], options: QueryOptions = {}): Promise<QueryResult<unknown>> {
+  /**
+   * Runs one statement, with parameters for `$1` …. Of several statements the result of the last.
+   */
+  query<T = Row>(
+    sql: string,
+    params?: readonly Param[],
+    options?: QueryOptions & { rows?: 'object' },
+  ): Promise<QueryResult<T>>;
+  query<T extends readonly unknown[] = Value[]>(
+    sql: string,
+    params: readonly Param[] | undefined,
+    options: QueryOptions & { rows: 'array' },
+  ): Promise<QueryResult<T>>;
+  async query(
+    sql: string,
+    params?: readonly Param[],
+    options: QueryOptions = {},
+  ): Promise<QueryResult<unknown>> {
     const encoded = params === undefined || params.length === 0 ? undefined : encodeParams(params);
     const results = await execute(this.#context(), sql, encoded, options);
     const last = results.at(-1);
@@ -49,15 +82,31 @@ export class KalamClient {
   }
 
   /** A live query: its events go to `handler`, or to `for await (const event of subscription)`. */
-  subscribe<T = Row>(sql: string, options: SubscribeOptions = {}, handler?: LiveHandler<T>): Subscription<T> {
+  subscribe<T = Row>(
+    sql: string,
+    options: SubscribeOptions = {},
+    handler?: LiveHandler<T>,
+  ): Subscription<T> {
     this.#check();
     checkSocket(this.#options.WebSocket);
     return this.#hub.subscribe(sql, options, this.#values, handler);
   }
 
-  /** A live query that keeps its current rows; `onRows` gets them when they are complete and after every change. */
-  live<T = Row>(sql: string, options: LiveOptions<T> = {}, onRows?: (rows: T[]) => void): LiveRows<T> {
-    return new RowSet<T>((text, wanted, handler) => this.subscribe<T>(text, wanted, handler), sql, options, onRows);
+  /**
+   * A live query that keeps its current rows; `onRows` gets them when they are complete and after
+   * every change.
+   */
+  live<T = Row>(
+    sql: string,
+    options: LiveOptions<T> = {},
+    onRows?: (rows: T[]) => void,
+  ): LiveRows<T> {
+    return new RowSet<T>(
+      (text, wanted, handler) => this.subscribe<T>(text, wanted, handler),
+      sql,
+      options,
+      onRows,
+    );
   }
 
   /** From now on the client is this user. Live queries of whoever it was before end. */
@@ -68,7 +117,10 @@ export class KalamClient {
     return session;
   }
 
-  /** A new access token, by the refresh token at hand or, in browsers, by the cookie of an earlier log-in. */
+  /**
+   * A new access token, by the refresh token at hand or, in browsers, by the cookie of an earlier
+   * log-in.
+   */
   async refresh(): Promise<Session> {
     const session = await account.refresh(this.#http, this.#credentials.refreshToken);
     this.#credentials.replace(session);
@@ -98,7 +150,10 @@ export class KalamClient {
   }
 
   /** Returns what takes the listener off again. */
-  on<Name extends keyof ClientEvents>(name: Name, listener: (event: ClientEvents[Name]) => void): () => void {
+  on<Name extends keyof ClientEvents>(
+    name: Name,
+    listener: (event: ClientEvents[Name]) => void,
+  ): () => void {
     return this.#events.on(name, listener);
   }
 
@@ -119,7 +174,12 @@ export class KalamClient {
 
   #context(): StatementContext {
     this.#check();
-    return { http: this.#http, credentials: this.#credentials, values: this.#values, namespace: this.#options.namespace };
+    return {
+      http: this.#http,
+      credentials: this.#credentials,
+      values: this.#values,
+      namespace: this.#options.namespace,
+    };
   }
 }
 

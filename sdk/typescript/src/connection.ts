@@ -1,4 +1,5 @@
-// connection.ts — the one WebSocket of a client: opens, authenticates, pings, and comes back when lost.
+// connection.ts — the one WebSocket of a client: opens, authenticates, pings, and comes back when
+// lost.
 //
 //            start                socket open, auth_success
 //   idle ───────────► connecting ──────────────────────────► online
@@ -7,8 +8,8 @@
 //    └──────────── waiting ◄───────────────────────────────────┘
 //                  1, 2, 4 … 30 s, jittered
 //
-// A refused token is renewed once and tried at once; refused again, or not renewable, ends in idle with
-// refused(). What is subscribed is no matter of this file.
+// A refused token is renewed once and tried at once; refused again, or not renewable, ends in idle
+// with refused(). What is subscribed is no matter of this file.
 // SPDX-License-Identifier: Apache-2.0
 import type { Credentials } from './credentials.js';
 import { KalamError, toKalamError } from './error.js';
@@ -141,7 +142,8 @@ export class Connection {
     this.#probedAt = undefined;
     let message: ServerMessage | undefined;
     try {
-      if (typeof data !== 'string') throw new KalamError('INVALID_RESPONSE', 'a binary message, though JSON was agreed on');
+      if (typeof data !== 'string')
+        throw new KalamError('INVALID_RESPONSE', 'a binary message, though JSON was agreed on');
       message = readMessage(parseJson(data));
     } catch (thrown) {
       this.#lost(toKalamError(thrown, 'INVALID_RESPONSE'));
@@ -159,7 +161,8 @@ export class Connection {
       this.#reason = new KalamError(message.code, message.message);
       if (message.code === 'TOKEN_EXPIRED') void this.#renew(this.#reason);
     } else if (message.type === 'error' && message.code === 'RATE_LIMIT_EXCEEDED') {
-      this.#lost(new KalamError(message.code, message.message)); // one was dropped, nobody knows which
+      // One was dropped, nobody knows which.
+      this.#lost(new KalamError(message.code, message.message));
     } else if (message.type !== 'error' || message.id !== PROBE_ID) {
       this.#owner.message(message);
     }
@@ -180,16 +183,24 @@ export class Connection {
       this.#lost(new KalamError('TIMEOUT', 'the server does not answer any more'));
     } else if (this.#probedAt === undefined && now - this.#heardAt >= SILENCE_MS) {
       this.#probedAt = now;
-      this.send({ type: 'unsubscribe', subscription_id: PROBE_ID }); // unknown to the server, which says so
+      // Unknown to the server, which says so.
+      this.send({ type: 'unsubscribe', subscription_id: PROBE_ID });
     } else {
       this.send({ type: 'ping' });
     }
   }
 
   #closed(code: number, reason: string): void {
-    const error = this.#reason ?? new KalamError('CONNECTION_FAILED', `the connection was closed: ${code}${reason === '' ? '' : ` ${reason}`}`);
+    const error =
+      this.#reason ??
+      new KalamError(
+        'CONNECTION_FAILED',
+        `the connection was closed: ${code}${reason === '' ? '' : ` ${reason}`}`,
+      );
     if (code === CLOSE_POLICY || code === CLOSE_TOKEN_EXPIRED) {
-      void this.#renew(code === CLOSE_POLICY ? new KalamError('INVALID_CREDENTIALS', error.message) : error);
+      void this.#renew(
+        code === CLOSE_POLICY ? new KalamError('INVALID_CREDENTIALS', error.message) : error,
+      );
     } else {
       this.#lost(error);
     }
@@ -219,7 +230,10 @@ export class Connection {
 
   /** The attempt failed before there was a socket. */
   #failed(error: KalamError): void {
-    const passing = error.code === 'CONNECTION_FAILED' || error.code === 'TIMEOUT' || (error.httpStatus ?? 0) >= 429;
+    const passing =
+      error.code === 'CONNECTION_FAILED' ||
+      error.code === 'TIMEOUT' ||
+      (error.httpStatus ?? 0) >= 429;
     if (passing) this.#lost(error);
     else this.#refuse(error);
   }
@@ -233,7 +247,7 @@ export class Connection {
     this.#leave('waiting');
     const base = Math.min(BACKOFF_FIRST_MS * 2 ** this.#failures, BACKOFF_MAX_MS);
     this.#failures++;
-    // Between 75 % and 125 %: a thousand clients of a restarted server shall not come in one moment.
+    // 75 % to 125 % of it: not all clients of a restarted server shall come in one moment.
     this.#timer = setTimeout(() => void this.#connect(), base * (0.75 + Math.random() / 2));
     this.#owner.offline(error);
   }

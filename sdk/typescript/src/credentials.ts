@@ -1,4 +1,5 @@
-// credentials.ts — who calls: holds the current token, logs in on first use, renews what has expired.
+// credentials.ts — who calls: holds the current token, logs in on first use, renews what has
+// expired.
 //
 // Requests and the live connection share one Credentials. When a token has expired many of them
 // notice at once: renew() is told which token failed, and does its work once for all of them.
@@ -12,7 +13,10 @@ function checkAuth(auth: Auth): void {
   if (auth === 'none') return;
   const kinds = ['token', 'user', 'apiKey'].filter((kind) => kind in auth);
   if (kinds.length !== 1) {
-    throw new KalamError('INVALID_OPTIONS', "auth must be {token}, {user, password}, {apiKey} or 'none'");
+    throw new KalamError(
+      'INVALID_OPTIONS',
+      "auth must be {token}, {user, password}, {apiKey} or 'none'",
+    );
   }
 }
 
@@ -51,11 +55,16 @@ export class Credentials {
     return { headers: token === undefined ? {} : { Authorization: `Bearer ${token}` }, token };
   }
 
-  /** Replaces `stale`. False if there is no other token to be had; throws if the server cannot be reached. */
+  /**
+   * Replaces `stale`. False if there is no other token to be had; throws if the server cannot be
+   * reached.
+   */
   async renew(stale: string | undefined): Promise<boolean> {
-    if (this.#token !== stale && this.#token !== undefined) return true; // somebody else has done it
+    // Somebody else has done it.
+    if (this.#token !== stale && this.#token !== undefined) return true;
     return this.#once(async () => {
-      if (this.#refreshToken !== undefined && (await this.#tryRefresh(this.#refreshToken))) return true;
+      if (this.#refreshToken !== undefined && (await this.#tryRefresh(this.#refreshToken)))
+        return true;
       return this.#canObtain() && (await this.#obtain()) && this.#token !== stale;
     });
   }
@@ -88,7 +97,9 @@ export class Credentials {
 
   #canObtain(): boolean {
     if (this.#auth === 'none') return false;
-    return 'user' in this.#auth || ('token' in this.#auth && typeof this.#auth.token === 'function');
+    return (
+      'user' in this.#auth || ('token' in this.#auth && typeof this.#auth.token === 'function')
+    );
   }
 
   async #obtain(): Promise<boolean> {

@@ -1,7 +1,7 @@
 // delivery.ts — hands the events of one subscription to its handler, or to whoever iterates.
 //
-// A handler that returns nothing is called at once. One that returns a promise, and an iterator, make
-// events wait here; `drained` tells the subscription when it may ask the server for more.
+// A handler that returns nothing is called at once. One that returns a promise, and an iterator,
+// make events wait here; `drained` tells the subscription when it may ask the server for more.
 // SPDX-License-Identifier: Apache-2.0
 import { KalamError, throwLater } from './error.js';
 import type { LiveEvent, LiveHandler } from './types.js';

@@ -28,7 +28,11 @@ export class KalamError extends Error {
   readonly httpStatus: number | undefined;
   readonly results: QueryResult<Row>[];
 
-  constructor(code: ClientErrorCode | (string & {}), message: string, details: KalamErrorDetails = {}) {
+  constructor(
+    code: ClientErrorCode | (string & {}),
+    message: string,
+    details: KalamErrorDetails = {},
+  ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.statementIndex = details.statementIndex;

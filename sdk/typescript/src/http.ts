@@ -30,7 +30,10 @@ export function checkUrl(url: string): string {
     throw new KalamError('INVALID_OPTIONS', `url is not valid: ${url}`, { cause });
   }
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
-    throw new KalamError('INVALID_OPTIONS', `url must be http:// or https://, not ${parsed.protocol}`);
+    throw new KalamError(
+      'INVALID_OPTIONS',
+      `url must be http:// or https://, not ${parsed.protocol}`,
+    );
   }
   if (parsed.username !== '' || parsed.password !== '') {
     throw new KalamError('INVALID_OPTIONS', 'url must not hold credentials: use auth');
@@ -53,7 +56,10 @@ export class Http {
   async exchange(request: HttpRequest): Promise<HttpAnswer> {
     const timeoutMs = request.timeoutMs ?? this.#timeoutMs;
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(new KalamError('TIMEOUT', `no answer within ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => abort.abort(new KalamError('TIMEOUT', `no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     const onAbort = (): void => abort.abort(new KalamError('ABORTED', 'the request was aborted'));
     request.signal?.addEventListener('abort', onAbort);
     try {
@@ -62,7 +68,9 @@ export class Http {
     } catch (thrown) {
       if (thrown instanceof KalamError) throw thrown;
       if (abort.signal.reason instanceof KalamError) throw abort.signal.reason;
-      throw new KalamError('CONNECTION_FAILED', `cannot reach ${this.base}: ${reasonOf(thrown)}`, { cause: thrown });
+      throw new KalamError('CONNECTION_FAILED', `cannot reach ${this.base}: ${reasonOf(thrown)}`, {
+        cause: thrown,
+      });
     } finally {
       clearTimeout(timer);
       request.signal?.removeEventListener('abort', onAbort);
@@ -88,9 +96,11 @@ export class Http {
     try {
       return { status: answer.status, json: parseJson(body) };
     } catch (cause) {
-      throw new KalamError('INVALID_RESPONSE', `HTTP ${answer.status} with an answer that is no JSON, or ended in the middle`, {
-        httpStatus: answer.status, cause,
-      });
+      throw new KalamError(
+        'INVALID_RESPONSE',
+        `HTTP ${answer.status} with an answer that is no JSON, or ended in the middle`,
+        { httpStatus: answer.status, cause },
+      );
     }
   }
 }
@@ -98,5 +108,7 @@ export class Http {
 /** Node's fetch hides why it failed in `cause`. */
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
-  return thrown.cause instanceof Error && thrown.cause.message !== '' ? thrown.cause.message : thrown.message;
+  return thrown.cause instanceof Error && thrown.cause.message !== ''
+    ? thrown.cause.message
+    : thrown.message;
 }

@@ -1,12 +1,13 @@
-// hub.ts — the subscriptions of a client on its one connection: routes messages, opens the connection
-// with the first subscription and closes it a moment after the last.
+// hub.ts — the subscriptions of a client on its one connection: routes messages, opens the
+// connection with the first subscription and closes it a moment after the last.
 // SPDX-License-Identifier: Apache-2.0
 import { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.js';
 import type { Emitter } from './emitter.js';
 import { KalamError } from './error.js';
+import { Requests } from './requests.js';
 import { LiveSubscription, type Member, type SubscriptionOwner } from './subscription.js';
-import type { ClientEvents, Json, LiveHandler, SubscribeOptions, ValueOptions } from './types.js';
-import type { ServerMessage } from './wire.js';
+import type { ClientEvents, LiveHandler, SubscribeOptions, ValueOptions } from './types.js';
+import type { Fields, ServerMessage } from './wire.js';
 
 /** A page that closes one view and opens the next keeps the connection. */
 const LINGER_MS = 500;
@@ -18,6 +19,7 @@ interface NetworkEvents {
 
 export class Hub implements ConnectionOwner, SubscriptionOwner {
   readonly #connection: Connection;
+  readonly #requests: Requests;
   readonly #events: Emitter<ClientEvents>;
   readonly #all = new Set<Member>();
   readonly #byWireId = new Map<string, Member>();
@@ -28,13 +30,26 @@ export class Hub implements ConnectionOwner, SubscriptionOwner {
 
   constructor(options: ConnectionOptions, events: Emitter<ClientEvents>) {
     this.#connection = new Connection(options, this);
+    this.#requests = new Requests((message) => this.#connection.send(message));
     this.#events = events;
     (globalThis as NetworkEvents).addEventListener?.('online', this.#networkIsBack);
   }
 
-  subscribe<T>(sql: string, options: SubscribeOptions, values: ValueOptions, handler: LiveHandler<T> | undefined): LiveSubscription<T> {
+  subscribe<T>(
+    sql: string,
+    options: SubscribeOptions,
+    values: ValueOptions,
+    handler: LiveHandler<T> | undefined,
+  ): LiveSubscription<T> {
     this.#count++;
-    const subscription = new LiveSubscription<T>(this, `s${this.#count}`, sql, options, values, handler);
+    const subscription = new LiveSubscription<T>(
+      this,
+      `s${this.#count}`,
+      sql,
+      options,
+      values,
+      handler,
+    );
     this.#all.add(subscription);
     clearTimeout(this.#linger);
     // Not at once: the caller shall hold the subscription before its first event comes.
@@ -69,6 +84,7 @@ export class Hub implements ConnectionOwner, SubscriptionOwner {
   }
 
   offline(error: KalamError): void {
+    this.#requests.clear();
     for (const subscription of [...this.#all]) subscription.offline();
     if (this.#toldOffline) return; // one event for many failed attempts
     this.#toldOffline = true;
@@ -89,12 +105,17 @@ export class Hub implements ConnectionOwner, SubscriptionOwner {
     return this.#connection.isOnline;
   }
 
-  send(message: Json): void {
-    this.#connection.send(message);
+  request(wireId: string, request: Fields, subscription: Member): void {
+    this.#byWireId.set(wireId, subscription);
+    this.#requests.subscribe({ id: wireId, ...request });
   }
 
-  register(wireId: string, subscription: Member): void {
-    this.#byWireId.set(wireId, subscription);
+  nextBatch(wireId: string): void {
+    this.#connection.send({ type: 'next_batch', subscription_id: wireId });
+  }
+
+  unsubscribe(wireId: string): void {
+    this.#requests.unsubscribe(wireId);
   }
 
   unregister(wireId: string): void {

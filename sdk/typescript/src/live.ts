@@ -4,9 +4,21 @@
 // ones are complete.
 // SPDX-License-Identifier: Apache-2.0
 import { KalamError, throwLater } from './error.js';
-import type { LiveEvent, LiveHandler, LiveOptions, LiveRows, Row, SubscribeOptions, Subscription } from './types.js';
+import type {
+  LiveEvent,
+  LiveHandler,
+  LiveOptions,
+  LiveRows,
+  Row,
+  SubscribeOptions,
+  Subscription,
+} from './types.js';
 
-type Subscribe<T> = (sql: string, options: SubscribeOptions, handler: LiveHandler<T>) => Subscription<T>;
+type Subscribe<T> = (
+  sql: string,
+  options: SubscribeOptions,
+  handler: LiveHandler<T>,
+) => Subscription<T>;
 
 export class RowSet<T = Row> implements LiveRows<T> {
   readonly subscription: Subscription<T>;
@@ -16,7 +28,12 @@ export class RowSet<T = Row> implements LiveRows<T> {
   #isReady = false;
   #shown: T[] = [];
 
-  constructor(subscribe: Subscribe<T>, sql: string, options: LiveOptions<T>, onRows: ((rows: T[]) => void) | undefined) {
+  constructor(
+    subscribe: Subscribe<T>,
+    sql: string,
+    options: LiveOptions<T>,
+    onRows: ((rows: T[]) => void) | undefined,
+  ) {
     this.#options = options;
     this.#onRows = onRows;
     const { params, lastRows, batchSize, queueRows } = options;
@@ -25,7 +42,8 @@ export class RowSet<T = Row> implements LiveRows<T> {
     if (batchSize !== undefined) wanted.batchSize = batchSize;
     if (queueRows !== undefined) wanted.queueRows = queueRows;
     if (lastRows !== undefined) wanted.lastRows = lastRows;
-    else if (!/^\s*SUBSCRIBE\b/i.test(sql)) wanted.lastRows = 'all'; // a SUBSCRIBE says LAST n itself
+    // A SUBSCRIBE says LAST n itself.
+    else if (!/^\s*SUBSCRIBE\b/i.test(sql)) wanted.lastRows = 'all';
     this.subscription = subscribe(sql, wanted, (event) => this.#handle(event));
   }
 

@@ -1,7 +1,7 @@
 // pacer.ts — sends at most so many messages in any second, the rest in order a little later.
 //
-// The server drops messages beyond 50 per second and says only that it did: a hundred subscriptions
-// that come back after a lost connection must not run into that.
+// The server drops messages beyond 50 per second and says only that it did: the next_batch of many
+// snapshots at once must not run into that.
 // SPDX-License-Identifier: Apache-2.0
 
 const MESSAGES_PER_SECOND = 40;

@@ -15,7 +15,10 @@ const IDLE = { rows: [], status: 'idle', error: undefined } as const;
 
 /** Parameters of one render are other objects than those of the last: their text is compared. */
 function identity(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part)) ?? '';
+  return (
+    JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part)) ??
+    ''
+  );
 }
 
 /**
@@ -23,7 +26,9 @@ function identity(value: unknown): string {
  * `sql` null: nothing is subscribed. Other options count from the moment of subscription.
  */
 export function useLiveQuery<T = Row>(
-  client: KalamClient, sql: string | null, options: Omit<LiveOptions<T>, 'onError'> = {},
+  client: KalamClient,
+  sql: string | null,
+  options: Omit<LiveOptions<T>, 'onError'> = {},
 ): LiveQueryState<T> {
   const [state, setState] = useState<LiveQueryState<T>>(sql === null ? IDLE : LOADING);
   const wanted = identity([options.params, options.lastRows, options.batchSize, options.maxRows]);
@@ -36,7 +41,9 @@ export function useLiveQuery<T = Row>(
       if (mounted) setState(next);
     };
     const onError = (error: KalamError): void => show({ rows: live.rows, status: 'error', error });
-    const live = client.live<T>(sql, { ...options, onError }, (rows) => show({ rows, status: 'ready', error: undefined }));
+    const live = client.live<T>(sql, { ...options, onError }, (rows) =>
+      show({ rows, status: 'ready', error: undefined }),
+    );
     return () => {
       mounted = false;
       void live.close();

@@ -19,7 +19,11 @@ export interface Socket {
 
 export const SOCKET_OPEN = 1;
 
-type SocketConstructor = new (url: string, protocols: string[] | object, options?: object) => Socket;
+type SocketConstructor = new (
+  url: string,
+  protocols: string[] | object,
+  options?: object,
+) => Socket;
 
 interface NodeGlobals {
   process?: { versions?: { node?: string } };
@@ -61,9 +65,14 @@ export function openSocket(
   const url = socketUrl(base);
   if (apiKey === undefined) return new Constructor(url, protocols);
   if (!isNode()) {
-    throw new KalamError('INVALID_OPTIONS', 'a browser cannot send an API key with a WebSocket: log in for live queries');
+    throw new KalamError(
+      'INVALID_OPTIONS',
+      'a browser cannot send an API key with a WebSocket: log in for live queries',
+    );
   }
   const headers = { 'X-API-Key': apiKey };
   // npm ws takes headers as third argument, Node's own WebSocket inside the second.
-  return option === undefined ? new Constructor(url, { protocols, headers }) : new Constructor(url, protocols, { headers });
+  return option === undefined
+    ? new Constructor(url, { protocols, headers })
+    : new Constructor(url, protocols, { headers });
 }

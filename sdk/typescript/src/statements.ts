@@ -14,15 +14,29 @@ export interface StatementContext {
   namespace: string | undefined;
 }
 
-async function post(context: StatementContext, body: Json, options: QueryOptions): Promise<{ answer: WireAnswer; status: number; token: string | undefined }> {
+async function post(
+  context: StatementContext,
+  body: Json,
+  options: QueryOptions,
+): Promise<{ answer: WireAnswer; status: number; token: string | undefined }> {
   const { headers, token } = await context.credentials.headers();
   const { status, json } = await context.http.exchange({
-    method: 'POST', path: '/v1/api/sql', headers, body, signal: options.signal, timeoutMs: options.timeoutMs,
+    method: 'POST',
+    path: '/v1/api/sql',
+    headers,
+    body,
+    signal: options.signal,
+    timeoutMs: options.timeoutMs,
   });
   return { answer: readAnswer(json), status, token };
 }
 
-function toResult(raw: WireResult, took: number, context: StatementContext, options: QueryOptions): QueryResult<Row | Value[]> {
+function toResult(
+  raw: WireResult,
+  took: number,
+  context: StatementContext,
+  options: QueryOptions,
+): QueryResult<Row | Value[]> {
   const decoder = new RowDecoder(raw.columns, context.values);
   const asArrays = options.rows === 'array';
   if (!asArrays) decoder.checkNames();
@@ -39,7 +53,12 @@ function toResult(raw: WireResult, took: number, context: StatementContext, opti
 }
 
 /** Sends `sql`; a refused token has run nothing, so the one repetition is safe. */
-export async function execute(context: StatementContext, sql: string, params: Json[] | undefined, options: QueryOptions): Promise<QueryResult<Row | Value[]>[]> {
+export async function execute(
+  context: StatementContext,
+  sql: string,
+  params: Json[] | undefined,
+  options: QueryOptions,
+): Promise<QueryResult<Row | Value[]>[]> {
   const namespace = options.namespace ?? context.namespace;
   const body: Json = {
     sql,
@@ -47,7 +66,10 @@ export async function execute(context: StatementContext, sql: string, params: Js
     ...(namespace === undefined ? {} : { namespace_id: namespace }),
   };
   let sent = await post(context, body, options);
-  if (sent.answer.error?.code === 'TOKEN_EXPIRED' && (await context.credentials.renew(sent.token))) {
+  if (
+    sent.answer.error?.code === 'TOKEN_EXPIRED' &&
+    (await context.credentials.renew(sent.token))
+  ) {
     sent = await post(context, body, options);
   }
   const { answer, status } = sent;

@@ -1,18 +1,26 @@
-// subscription.ts — one live query: keeps its place in the stream of changes across lost connections.
+// subscription.ts — one live query: keeps its place in the stream of changes across lost
+// connections.
 //
 //   idle ──subscribe──► subscribing ──ack──► loading ──batch with `ready`──► ready ──► ended
 //    ▲                      │                   │                              │
 //    └──────────────────────┴───────────────────┴──── connection lost, ────────┘
 //                                                     paused by a slow consumer, told to start again
 //
-// `position` moves only with `ready` and the changes after it. Starting again asks for everything after
-// it (`from`); without a position what was handed out so far is void, which `resync` says. Each attempt
-// has an id of its own on the wire, so that late messages of the one before are not taken for its own.
+// `position` moves only with `ready` and the changes after it. Starting again asks for everything
+// after it (`from`); without a position what was handed out so far is void, which `resync` says.
+// Each attempt has an id of its own on the wire, so that late messages of the one before are not
+// taken for its own.
 // SPDX-License-Identifier: Apache-2.0
 import { Delivery } from './delivery.js';
 import { KalamError } from './error.js';
 import type {
-  Json, LiveEvent, LiveHandler, Row, SubscribeOptions, Subscription, ValueOptions,
+  Json,
+  LiveEvent,
+  LiveHandler,
+  Row,
+  SubscribeOptions,
+  Subscription,
+  ValueOptions,
 } from './types.js';
 import { encodeParams, RowDecoder } from './values.js';
 import type { Fields, ServerMessage } from './wire.js';
@@ -30,9 +38,10 @@ export interface Member {
 
 export interface SubscriptionOwner {
   isOnline(): boolean;
-  send(message: Json): void;
-  /** From now on messages of this wire id are ours. */
-  register(wireId: string, subscription: Member): void;
+  /** Subscribes; from now on messages of this wire id go to `subscription`. */
+  request(wireId: string, request: Fields, subscription: Member): void;
+  nextBatch(wireId: string): void;
+  unsubscribe(wireId: string): void;
   unregister(wireId: string): void;
   resynced(id: string, sql: string): void;
   ended(subscription: Member): void;
@@ -71,7 +80,11 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
-    owner: SubscriptionOwner, id: string, sql: string, options: SubscribeOptions, values: ValueOptions,
+    owner: SubscriptionOwner,
+    id: string,
+    sql: string,
+    options: SubscribeOptions,
+    values: ValueOptions,
     handler: LiveHandler<T> | undefined,
   ) {
     this.id = id;
@@ -97,7 +110,11 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<LiveEvent<T>, undefined> {
-    if (this.#delivery.hasHandler) throw new KalamError('INVALID_OPTIONS', 'this subscription has a handler: it cannot be iterated');
+    if (this.#delivery.hasHandler)
+      throw new KalamError(
+        'INVALID_OPTIONS',
+        'this subscription has a handler: it cannot be iterated',
+      );
     return {
       next: () => this.#delivery.next(),
       return: async () => {
@@ -116,8 +133,11 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     if (this.#phase === 'idle' || this.#phase === 'ended' || !this.#owner.isOnline()) {
       this.#finish(new KalamError('CLOSED', 'the subscription was closed'));
     } else {
-      this.#owner.send({ type: 'unsubscribe', subscription_id: this.#wireId });
-      this.#timer = setTimeout(() => this.#finish(new KalamError('CLOSED', 'the subscription was closed')), CLOSE_LIMIT_MS);
+      this.#owner.unsubscribe(this.#wireId);
+      this.#timer = setTimeout(
+        () => this.#finish(new KalamError('CLOSED', 'the subscription was closed')),
+        CLOSE_LIMIT_MS,
+      );
     }
     return promise;
   }
@@ -130,7 +150,8 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
 
   offline(): void {
     if (this.#phase === 'ended') return;
-    if (this.#closing !== undefined) this.#finish(new KalamError('CLOSED', 'the subscription was closed'));
+    if (this.#closing !== undefined)
+      this.#finish(new KalamError('CLOSED', 'the subscription was closed'));
     else this.#toIdle();
   }
 
@@ -143,7 +164,8 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
 
   message(message: ServerMessage): void {
     if (this.#closing !== undefined) {
-      if (message.type === 'unsubscribed' || message.type === 'error') this.#finish(new KalamError('CLOSED', 'the subscription was closed'));
+      if (message.type === 'unsubscribed' || message.type === 'error')
+        this.#finish(new KalamError('CLOSED', 'the subscription was closed'));
       return;
     }
     switch (message.type) {
@@ -178,12 +200,11 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     this.#wireId = this.#attempts === 1 ? this.id : `${this.id}.${this.#attempts}`;
     this.#from = this.#position;
     this.#phase = 'subscribing';
-    this.#owner.register(this.#wireId, this);
-    const subscription: Fields = { id: this.#wireId, sql: this.sql };
-    if (this.#params !== undefined) subscription['params'] = this.#params;
+    const request: Fields = { sql: this.sql };
+    if (this.#params !== undefined) request['params'] = this.#params;
     const options = this.#wireOptions();
-    if (options !== undefined) subscription['options'] = options;
-    this.#owner.send({ type: 'subscribe', subscription });
+    if (options !== undefined) request['options'] = options;
+    this.#owner.request(this.#wireId, request, this);
   }
 
   /** Absent options mean: changes only, or what the text says. */
@@ -192,7 +213,9 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     const options: Fields = batchSize === undefined ? {} : { batch_size: batchSize };
     if (this.#from !== undefined) return { ...options, from: this.#from.toString() };
     if (typeof lastRows === 'number') return { ...options, last_rows: lastRows };
-    return lastRows === 'all' || batchSize !== undefined || from !== undefined ? options : undefined;
+    return lastRows === 'all' || batchSize !== undefined || from !== undefined
+      ? options
+      : undefined;
   }
 
   #toIdle(): void {
@@ -202,7 +225,10 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     this.#phase = 'idle';
   }
 
-  /** The server has ended this attempt, or is told to: another one, as soon as the consumer has room. */
+  /**
+   * The server has ended this attempt, or is told to: another one, as soon as the consumer has
+   * room.
+   */
   #startAgain(delayMs = 0): void {
     this.#toIdle();
     const start = (): void => this.#whenRoom(() => this.#tryStart());
@@ -243,13 +269,17 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     if (message.rows.length > 0) {
       this.#handedOut = true;
       const rows = message.rows.map((row) => this.#decoder.record(row) as T);
-      this.#delivery.push({ type: 'rows', rows, keys: message.rows.map((row) => this.#decoder.key(row)) });
+      this.#delivery.push({
+        type: 'rows',
+        rows,
+        keys: message.rows.map((row) => this.#decoder.key(row)),
+      });
     }
     if (message.control.ready) {
       this.#becomeReady(message.control.lastSeq);
     } else if (message.control.hasMore) {
       const id = this.#wireId;
-      this.#whenRoom(() => this.#owner.send({ type: 'next_batch', subscription_id: id }));
+      this.#whenRoom(() => this.#owner.nextBatch(id));
     }
   }
 
@@ -263,7 +293,8 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   }
 
   #moveTo(seq: bigint | undefined): void {
-    if (seq !== undefined && (this.#position === undefined || seq > this.#position)) this.#position = seq;
+    if (seq !== undefined && (this.#position === undefined || seq > this.#position))
+      this.#position = seq;
   }
 
   #onChange(message: Message<'change'>): void {
@@ -274,31 +305,56 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
       if (seq !== undefined && this.#from !== undefined && seq <= this.#from) return;
       if (this.#phase === 'ready') this.#moveTo(seq);
       this.#handedOut = true;
-      this.#delivery.push(this.#event(message.change, row, message.old[i] ?? {}, seq?.toString() ?? ''));
+      this.#delivery.push(
+        this.#event(message.change, row, message.old[i] ?? {}, seq?.toString() ?? ''),
+      );
     });
     if (this.#phase === 'ready' && this.#delivery.isFull) this.#pause();
   }
 
-  #event(change: 'insert' | 'update' | 'delete', row: Fields, old: Fields, seq: string): LiveEvent<T> {
+  #event(
+    change: 'insert' | 'update' | 'delete',
+    row: Fields,
+    old: Fields,
+    seq: string,
+  ): LiveEvent<T> {
     const key = this.#decoder.key(row);
     const decoded = this.#decoder.record(row);
     if (change === 'insert') return { type: 'insert', row: decoded as T, key, seq };
-    if (change === 'update') return { type: 'update', row: decoded as T, old: this.#decoder.record(old) as Partial<T>, key, seq };
+    if (change === 'update')
+      return {
+        type: 'update',
+        row: decoded as T,
+        old: this.#decoder.record(old) as Partial<T>,
+        key,
+        seq,
+      };
     // Events of streams come without `_deleted`: what leaves a stream is gone.
-    return { type: 'delete', old: decoded as Partial<T>, key, seq, deleted: row['_deleted'] !== false };
+    return {
+      type: 'delete',
+      old: decoded as Partial<T>,
+      key,
+      seq,
+      deleted: row['_deleted'] !== false,
+    };
   }
 
-  /** A row of a newer schema: subscribed again from here, the columns come anew and nothing is lost. */
+  /**
+   * A row of a newer schema: subscribed again from here, the columns come anew and nothing is lost.
+   */
   #knows(rows: Fields[]): boolean {
     if (rows.every((row) => this.#decoder.knows(row))) return true;
-    this.#owner.send({ type: 'unsubscribe', subscription_id: this.#wireId });
+    this.#owner.unsubscribe(this.#wireId);
     this.#startAgain();
     return false;
   }
 
-  /** The consumer does not keep up: the server is asked to stop, and for the rest once there is room. */
+  /**
+   * The consumer does not keep up: the server is asked to stop, and for the rest once there is
+   * room.
+   */
   #pause(): void {
-    this.#owner.send({ type: 'unsubscribe', subscription_id: this.#wireId });
+    this.#owner.unsubscribe(this.#wireId);
     this.#startAgain();
   }
 

@@ -28,7 +28,9 @@ export interface ClientOptions extends ValueOptions {
   /** `http://host:port`, perhaps with a path in front of the routes. */
   url: string;
   auth?: Auth;
-  /** For unqualified tables of query() and batch(). Live queries name their namespace themselves. */
+  /**
+   * For unqualified tables of query() and batch(). Live queries name their namespace themselves.
+   */
   namespace?: string;
   fetch?: typeof fetch;
   WebSocket?: WebSocketConstructor;
@@ -41,11 +43,32 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 export type Value = null | boolean | number | string | bigint | Date | Uint8Array | Json;
 export type Row = Record<string, Value>;
 /** Objects and arrays are sent as JSON text, Dates as ISO 8601, Uint8Arrays as hex. */
-export type Param = null | boolean | number | string | bigint | Date | Uint8Array | readonly unknown[] | object;
+export type Param =
+  | null
+  | boolean
+  | number
+  | string
+  | bigint
+  | Date
+  | Uint8Array
+  | readonly unknown[]
+  | object;
 
 export type ColumnType =
-  | 'Boolean' | 'SmallInt' | 'Int' | 'BigInt' | 'Float' | 'Double' | 'Decimal' | 'Text' | 'Uuid' | 'Json'
-  | 'Timestamp' | 'Date' | 'Time' | 'Bytes';
+  | 'Boolean'
+  | 'SmallInt'
+  | 'Int'
+  | 'BigInt'
+  | 'Float'
+  | 'Double'
+  | 'Decimal'
+  | 'Text'
+  | 'Uuid'
+  | 'Json'
+  | 'Timestamp'
+  | 'Date'
+  | 'Time'
+  | 'Bytes';
 
 export interface Column {
   name: string;
@@ -81,13 +104,18 @@ export interface RequestOptions {
 }
 
 export interface QueryOptions extends RequestOptions {
-  /** `object` (default) or `array`, in the order of `columns`. Arrays are needed when names repeat. */
+  /**
+   * `object` (default) or `array`, in the order of `columns`. Arrays are needed when names repeat.
+   */
   rows?: 'object' | 'array';
 }
 
 export interface SubscribeOptions {
   params?: readonly Param[];
-  /** Snapshot first: the n newest rows, or `all`. Left out: changes only, or what a SUBSCRIBE text says. */
+  /**
+   * Snapshot first: the n newest rows, or `all`. Left out: changes only, or what a SUBSCRIBE text
+   * says.
+   */
   lastRows?: number | 'all';
   /** Rows per batch of the snapshot; default 1000. */
   batchSize?: number;
@@ -100,7 +128,10 @@ export interface SubscribeOptions {
 /** What a subscription tells, in this order: ack, rows …, ready, then changes. */
 export type LiveEvent<T = Row> =
   | { type: 'ack'; columns: Column[]; totalRows: number }
-  /** Snapshot, or after a lost connection the rows that changed meanwhile: they replace those of the same key. */
+  /**
+   * Snapshot, or after a lost connection the rows that changed meanwhile: they replace those of the
+   * same key.
+   */
   | { type: 'rows'; rows: T[]; keys: string[] }
   | { type: 'ready' }
   | { type: 'insert'; row: T; key: string; seq: string }
@@ -119,7 +150,10 @@ export interface Subscription<T = Row> extends AsyncIterable<LiveEvent<T>> {
   readonly id: string;
   readonly sql: string;
   readonly active: boolean;
-  /** Everything up to here is known: `from` of another subscription. Undefined until the first `ready`. */
+  /**
+   * Everything up to here is known: `from` of another subscription. Undefined until the first
+   * `ready`.
+   */
   readonly position: string | undefined;
   /** The first `ready`; rejects if the subscription ends before. */
   readonly ready: Promise<void>;
@@ -183,6 +217,9 @@ export interface ClientEvents {
   online: { user: string; role: string };
   /** It is lost; the client connects again by itself. */
   offline: { error: KalamError };
-  /** The rows of this live query are loaded anew, since the server could not go on from where it was. */
+  /**
+   * The rows of this live query are loaded anew, since the server could not go on from where it
+   * was.
+   */
   resync: { id: string; sql: string };
 }

@@ -21,8 +21,12 @@ function dateText(days: number): string {
 /** Microseconds since midnight → `HH:MM:SS[.ffffff]`. */
 function timeText(micros: number): string {
   const seconds = Math.floor(micros / 1_000_000);
-  const text = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(':');
-  const fraction = String(micros % 1_000_000).padStart(6, '0').replace(/0+$/, '');
+  const text = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
+    .map(two)
+    .join(':');
+  const fraction = String(micros % 1_000_000)
+    .padStart(6, '0')
+    .replace(/0+$/, '');
   return fraction === '' ? text : `${text}.${fraction}`;
 }
 
@@ -72,7 +76,12 @@ export function decoderOf(column: Column, options: ValueOptions): Decoder {
 /** A column called `__proto__` must become a property, not a prototype. */
 function setProperty(row: Row, name: string, value: Value): void {
   if (name === '__proto__') {
-    Object.defineProperty(row, name, { value, enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(row, name, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   } else {
     row[name] = value;
   }
@@ -98,7 +107,9 @@ export class RowDecoder {
 
   object(raw: Json[]): Row {
     const row: Row = {};
-    this.array(raw).forEach((value, i) => setProperty(row, this.#columns[i]?.name ?? String(i), value));
+    this.array(raw).forEach((value, i) =>
+      setProperty(row, this.#columns[i]?.name ?? String(i), value),
+    );
     return row;
   }
 
@@ -107,7 +118,10 @@ export class RowDecoder {
     if (this.#byName.size === this.#columns.length) return;
     const names = this.#columns.map((column) => column.name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);
-    throw new KalamError('INVALID_OPTIONS', `column "${twice}" occurs twice: name it with AS, or ask for {rows: 'array'}`);
+    throw new KalamError(
+      'INVALID_OPTIONS',
+      `column "${twice}" occurs twice: name it with AS, or ask for {rows: 'array'}`,
+    );
   }
 
   /** A row of a live query. */
@@ -161,7 +175,8 @@ function encodeParam(param: unknown, position: number): Json {
     case 'bigint': // the text keeps all digits; the server converts it to the column's type
       return param.toString();
     case 'number':
-      if (!Number.isFinite(param)) throw invalidParam(position, `is ${param}: such numbers cannot be stored`);
+      if (!Number.isFinite(param))
+        throw invalidParam(position, `is ${param}: such numbers cannot be stored`);
       return param;
     case 'object':
       return param === null ? null : encodeObject(param, position);

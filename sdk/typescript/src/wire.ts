@@ -36,9 +36,21 @@ interface BatchControl {
 export type ServerMessage =
   | { type: 'auth_success'; user: string; role: string }
   | { type: 'auth_error'; message: string }
-  | { type: 'subscription_ack'; id: string; totalRows: number; control: BatchControl; columns: Column[] }
+  | {
+      type: 'subscription_ack';
+      id: string;
+      totalRows: number;
+      control: BatchControl;
+      columns: Column[];
+    }
   | { type: 'initial_data_batch'; id: string; rows: Fields[]; control: BatchControl }
-  | { type: 'change'; id: string; change: 'insert' | 'update' | 'delete'; rows: Fields[]; old: Fields[] }
+  | {
+      type: 'change';
+      id: string;
+      change: 'insert' | 'update' | 'delete';
+      rows: Fields[];
+      old: Fields[];
+    }
   | { type: 'unsubscribed'; id: string }
   | { type: 'error'; id: string; code: string; message: string; lastSeq: bigint | undefined };
 
@@ -50,7 +62,11 @@ export function parseJson(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
-    throw new KalamError('INVALID_RESPONSE', 'the server\'s answer is no JSON, or ended in the middle', { cause });
+    throw new KalamError(
+      'INVALID_RESPONSE',
+      "the server's answer is no JSON, or ended in the middle",
+      { cause },
+    );
   }
 }
 
@@ -99,7 +115,11 @@ function readColumn(json: Json): Column {
   };
   if (typeof type === 'string') return column;
   const decimal = fields(fields(type, 'data_type')['Decimal'], 'data_type');
-  return { ...column, precision: number(decimal['precision'], 'precision'), scale: number(decimal['scale'], 'scale') };
+  return {
+    ...column,
+    precision: number(decimal['precision'], 'precision'),
+    scale: number(decimal['scale'], 'scale'),
+  };
 }
 
 function readResult(json: Json): WireResult {
@@ -153,9 +173,17 @@ function rows(json: Json | undefined): Fields[] {
 
 function readChange(raw: Fields, id: string): ServerMessage {
   const change = raw['change_type'];
-  if (change !== 'insert' && change !== 'update' && change !== 'delete') throw malformed('change_type');
-  const message = { type: 'change', id, change, rows: rows(raw['rows']), old: rows(raw['old_values']) } as const;
-  if (change === 'update' && message.rows.length !== message.old.length) throw malformed('old_values');
+  if (change !== 'insert' && change !== 'update' && change !== 'delete')
+    throw malformed('change_type');
+  const message = {
+    type: 'change',
+    id,
+    change,
+    rows: rows(raw['rows']),
+    old: rows(raw['old_values']),
+  } as const;
+  if (change === 'update' && message.rows.length !== message.old.length)
+    throw malformed('old_values');
   return message;
 }
 
@@ -165,23 +193,38 @@ export function readMessage(json: Json): ServerMessage | undefined {
   const id = optionalText(raw['subscription_id']) ?? '';
   switch (raw['type']) {
     case 'auth_success':
-      return { type: 'auth_success', user: text(raw['user'], 'user'), role: text(raw['role'], 'role') };
+      return {
+        type: 'auth_success',
+        user: text(raw['user'], 'user'),
+        role: text(raw['role'], 'role'),
+      };
     case 'auth_error':
       return { type: 'auth_error', message: text(raw['message'], 'message') };
     case 'subscription_ack':
       return {
-        type: 'subscription_ack', id, totalRows: number(raw['total_rows'], 'total_rows'),
-        control: readControl(raw['batch_control']), columns: list(raw['schema'], 'schema').map(readColumn),
+        type: 'subscription_ack',
+        id,
+        totalRows: number(raw['total_rows'], 'total_rows'),
+        control: readControl(raw['batch_control']),
+        columns: list(raw['schema'], 'schema').map(readColumn),
       };
     case 'initial_data_batch':
-      return { type: 'initial_data_batch', id, rows: rows(raw['rows']), control: readControl(raw['batch_control']) };
+      return {
+        type: 'initial_data_batch',
+        id,
+        rows: rows(raw['rows']),
+        control: readControl(raw['batch_control']),
+      };
     case 'change':
       return readChange(raw, id);
     case 'unsubscribed':
       return { type: 'unsubscribed', id };
     case 'error':
       return {
-        type: 'error', id, code: text(raw['code'], 'code'), message: text(raw['message'], 'message'),
+        type: 'error',
+        id,
+        code: text(raw['code'], 'code'),
+        message: text(raw['message'], 'message'),
         lastSeq: position(raw['last_seq_id']),
       };
     default:
