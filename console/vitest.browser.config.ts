@@ -7,12 +7,14 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 export default defineConfig({
   root: at("../tests/console"),
   // The tests lie outside of the folder that has their packages.
-  resolve: { alias: { "playwright-core": at("node_modules/playwright-core/index.mjs"), "axe-core": at("node_modules/axe-core/axe.js") } },
+  resolve: { alias: { "playwright-core": at("node_modules/playwright-core/index.mjs"), "axe-core": at("node_modules/axe-core/axe.js"), vitest: at("node_modules/vitest/dist/index.js") } },
   server: { fs: { strict: false } },
   test: {
     include: ["*.test.ts"],
+    globalSetup: ["browser.ts"],
     // Two cores have to do for server, browser and tests.
     fileParallelism: false,
+    isolate: false,
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },

@@ -75,7 +75,7 @@ test("on a phone the menu opens and leads on", async () => {
 test("everything together is less than 300 KB compressed", () => {
   const sizes = readdirSync(DIST, { recursive: true }).map(String).filter((name) => name.endsWith(".gz")).map((name) => statSync(join(DIST, name)).size);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  console.log(`console: ${sizes.length} files, ${(total / 1024).toFixed(0)} KiB compressed`);
+  console.log(`share: ${sizes.length} files, ${(total / 1024).toFixed(0)} KiB compressed`);
   expect(sizes.length).toBeGreaterThan(3);
   expect(total).toBeLessThan(300_000);
 });

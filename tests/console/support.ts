@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
 import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { inject } from "vitest";
 
 const ROOT = resolve(import.meta.dirname ?? ".", "../..");
 export const BUILD = process.env["KALAM_BUILD"] ?? join(ROOT, "build/release");
@@ -88,9 +89,8 @@ export class Server {
 
 let browser: Browser | null = null;
 
-/** Closed with the worker. */
-export async function launch(): Promise<Browser> {
-  browser ??= await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+async function connect(): Promise<Browser> {
+  browser ??= await chromium.connect(inject("browser"));
   return browser;
 }
 
@@ -103,7 +103,7 @@ export interface Watched { page: Page; problems: string[]; foreign: string[]; cl
 
 /** `problems`: exceptions, blocked by policy; refused statements (4xx) are what some tests are about and no problem. */
 export async function open(server: Server, path = "", options: BrowserContextOptions = {}): Promise<Watched> {
-  const context = await (await launch()).newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const context = await (await connect()).newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   const problems: string[] = [], foreign: string[] = [];
   page.setDefaultTimeout(10_000);
