@@ -57,6 +57,8 @@
       "in memory only") \
     X(STORAGE_ROW_CACHE_BYTES, "storage.row_cache_bytes", BYTES, "256MiB", 1 << 20, 1LL << 40, "", \
       USED, "memory for decoded rows of cold files") \
+    X(STORAGE_CHECK_FILES, "storage.check_files", BOOLEAN, "true", 0, 0, "", USED, \
+      "compare cold files with their checksums before they are read for the first time") \
     X(STORAGE_S3_CACHE_BYTES, "storage.s3_cache_bytes", BYTES, "10GiB", 1 << 20, 1LL << 50, "", \
       USED, "disk for copies of files of s3 storages") \
     X(ROCKSDB_WRITE_BUFFER_SIZE, "storage.rocksdb.write_buffer_size", BYTES, "64MiB", 1 << 20, \
@@ -71,6 +73,8 @@
       10000, "", USED, "column families; later tables share pooled ones") \
     X(ROCKSDB_KEEP_WAL_FILES, "storage.rocksdb.keep_wal_files", INTEGER, "3", 0, 1000, "", USED, \
       "log files kept for reuse") \
+    X(ROCKSDB_ACCEPT_DAMAGED_LOG, "storage.rocksdb.accept_damaged_log", BOOLEAN, "false", 0, 0, \
+      "", USED, "start even if damage in the log means that acknowledged writes are lost") \
     X(ROCKSDB_KEEP_LOG_FILES, "storage.rocksdb.keep_log_files", INTEGER, "3", 1, 1000, "", USED, \
       "information logs of RocksDB kept") \
     X(PARQUET_COMPRESSION, "storage.parquet.compression", CHOICE, "zstd", 0, 0, "", USED, \

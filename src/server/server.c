@@ -174,6 +174,8 @@ static enum status server_open_kv(struct server *server, struct error *err)
         .column_families_max = server_number(config, CONFIG_ROCKSDB_MAX_COLUMN_FAMILIES),
         .keep_log_files = server_number(config, CONFIG_ROCKSDB_KEEP_LOG_FILES),
         .keep_wal_files = server_number(config, CONFIG_ROCKSDB_KEEP_WAL_FILES),
+        .refuse_damaged_log = strcmp(config_text(config, CONFIG_STORAGE_DURABILITY), "sync") == 0 &&
+                              !config_boolean(config, CONFIG_ROCKSDB_ACCEPT_DAMAGED_LOG),
     };
 
     CHECK(server->kv == NULL);
@@ -289,6 +291,7 @@ static enum status server_open_store(struct server *server, struct error *err)
         .durability = strcmp(durability, "sync") == 0    ? KV_SYNC
                       : strcmp(durability, "async") == 0 ? KV_ASYNC
                                                          : KV_MEMORY,
+        .check_files = config_boolean(config, CONFIG_STORAGE_CHECK_FILES),
         .row_cache_bytes = server_size(config, CONFIG_STORAGE_ROW_CACHE_BYTES),
         .feed_bytes = server_size(config, CONFIG_LIVE_FEED_BYTES),
         .statement_write_bytes_max = server_size(config, CONFIG_LIMITS_MAX_STATEMENT_WRITE_BYTES),

@@ -94,6 +94,9 @@ enum status file_write_all(const char *path, struct str content, unsigned mode,
 /* Writes a file that need not be durable yet (a staged one); errors name `shown`. */
 enum status file_put(const char *path, struct str content, const char *shown,
                      struct error *err) MUST_CHECK;
+/* Bytes and XXH3-64 of the content; errors name `shown`. */
+enum status file_checksum(const char *path, const char *shown, uint64_t *size, uint64_t *checksum,
+                          struct error *err) MUST_CHECK;
 enum status file_make_folders(const char *path,
                               struct error *err) MUST_CHECK; /* like mkdir -p, durable */
 

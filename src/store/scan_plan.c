@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "store/cold.h"
+#include "store/segment_file.h"
 #include "store/store_internal.h"
 #include "store/transaction/changes.h"
 
@@ -122,7 +123,7 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
         if (!cold_may_contribute(segment, &options->range, options->seq_after))
             continue;
         struct str path = arena_copy(options->arena, segment->path);
-        enum status status = files_local_path(store->files, path.data, &local, err);
+        enum status status = segment_file_open(store, segment, path.data, &local, err);
         if (status != STATUS_OK)
             return cold_translate(status, options->table, err);
         out->versions[out->count] = segment->schema_version;

@@ -17,6 +17,7 @@
 #include "store/ddl.h"
 #include "store/feed_internal.h"
 #include "store/row_cache.h"
+#include "store/segment_file.h"
 #include "store/storages.h"
 #include "store/store_internal.h"
 #include "store/stream.h"
@@ -188,6 +189,8 @@ static struct store *store_new(const struct store_options *options)
         store->files = storages_files(store->storages);
     store->segment_cache = segment_cache_new(STORE_SEGMENT_CACHE_BYTES);
     store->row_cache = row_cache_new(options->row_cache_bytes);
+    if (options->check_files)
+        store->segment_checks = segment_checks_new();
     store->streams = streams_new();
     if (store->options.stream_eviction_interval_ms == 0)
         store->options.stream_eviction_interval_ms = STORE_EVICTION_INTERVAL_MS;
@@ -203,6 +206,7 @@ static void store_free(struct store *store)
     commit_free(store->pipeline);
     streams_free(store->streams);
     row_cache_free(store->row_cache);
+    segment_checks_free(store->segment_checks);
     storages_free(store->storages);
     segment_cache_free(store->segment_cache);
     CHECK(store->view_oldest == NULL);

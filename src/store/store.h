@@ -41,6 +41,7 @@ struct store_options {
     struct columnar *columnar; /* borrowed */
     enum kv_durability durability;
     size_t row_cache_bytes;
+    bool check_files; /* cold files are compared with their checksums at first use */
     size_t feed_bytes;
     size_t statement_write_bytes_max;
     const char *parquet_compression;

@@ -16,6 +16,7 @@
 
 struct commit_pipeline; /* commit.c */
 struct row_cache;       /* row_cache.h; store_open makes it with row_cache_new(row_cache_bytes) */
+struct segment_checks;  /* segment_file.h */
 struct recovery;        /* recovery.c: files that wait to be deleted */
 struct storages;        /* storages.h */
 struct path_names;      /* path.h: file names given out */
@@ -54,9 +55,10 @@ struct store {
     struct feed *feed;
     struct segment_cache *segment_cache;
     struct row_cache *row_cache;
-    struct streams *streams;       /* stream.c */
-    struct recovery *recovery;     /* made by recovery_run, gone with recovery_stop */
-    struct path_names *path_names; /* likewise */
+    struct segment_checks *segment_checks; /* NULL: files are not checked */
+    struct streams *streams;               /* stream.c */
+    struct recovery *recovery;             /* made by recovery_run, gone with recovery_stop */
+    struct path_names *path_names;         /* likewise */
     struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */
     int64_t recovered_position;    /* highest _seq known to be on the disk at start */
     int64_t start_position;        /* numbering went on above this */

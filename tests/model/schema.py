@@ -5,7 +5,7 @@
 import copy
 import dataclasses
 
-from world import WIDER, Column, Table, literal
+from world import WIDER, Column, Table, fits, literal
 
 
 INVALID = "INVALID_SCHEMA_EVOLUTION"
@@ -180,7 +180,8 @@ class SetDefault(OfColumn):
         return ("",)
 
     def fits(self, table):
-        return super().fits(table) and self.identity not in table.keys
+        return (super().fits(table) and self.identity not in table.keys and
+                fits(table.by_id(self.identity).kind, self.value))
 
     def action(self, table):
         column = table.by_id(self.identity)
