@@ -51,7 +51,8 @@ enum status files_publish(struct files *files, const char *path, struct error *e
  * path; the result is the first that is not OK, told in `err`. */
 enum status files_publish_many(struct files *files, const char *const *paths, size_t count,
                                enum status *statuses, struct error *err) MUST_CHECK;
-/* Deletes the staged file if there is one, and what an upload cut short has left. */
+/* Deletes the staged file if there is one, and what an upload cut short has left. Its folder stays,
+ * and nothing is durable, until files_delete of the same path. */
 void files_abandon(struct files *files, const char *path);
 
 /* A local path DuckDB can read for a published file (S3: of the cached copy, fetched if need be).
@@ -70,7 +71,7 @@ enum status files_list(struct files *files, const char *folder,
                        struct error *err) MUST_CHECK;
 enum status files_size(struct files *files, const char *path, uint64_t *size,
                        struct error *err) MUST_CHECK; /* ABSENT if missing */
-/* Deletes the file and folders that became empty; a missing file is no error. */
+/* Deletes the file, durably, and folders that became empty; a missing file is no error. */
 enum status files_delete(struct files *files, const char *path, struct error *err) MUST_CHECK;
 /* As files_publish_many. */
 enum status files_delete_many(struct files *files, const char *const *paths, size_t count,
