@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -319,6 +320,7 @@ static void matcher_group(struct matcher *matcher, const struct change_group *gr
 
     CHECK(matcher->doomed_count == 0);
     CHECK(group->last >= atomic_load(&live->matched_position));
+    (void)FAULT(live_before_match);
     pthread_mutex_lock(&live->mutex);
     for (size_t i = 0; live->buckets.count > 0 && i < group->count; i++) {
         const struct change *change = &group->changes[i];

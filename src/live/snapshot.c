@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "store/stream.h"
 
@@ -279,6 +280,7 @@ static void snapshot_finish(struct subscription *subscription, struct snapshot *
             status = snapshot_catch_up(subscription, snapshot, &error);
     }
     if (!keeps_up || status == STATUS_WOULD_BLOCK) {
+        (void)FAULT(live_before_slow_end);
         atomic_fetch_add(&subscription->peer->live->slow_consumers, 1);
         subscription_close(subscription, "SLOW_CONSUMER",
                            "the connection does not take changes fast enough");
