@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 enum { PEER_MAGIC = 0x9ee21127 };
 
@@ -192,7 +193,7 @@ static void peer_reject(struct live_peer *peer, const struct wire_subscription *
 static bool peer_check_request(struct live_peer *peer, const struct wire_subscription *request)
 {
     CHECK(request);
-    if (str_is_empty(request->id) || request->id.size > LIMIT_SUBSCRIPTION_ID_BYTES) {
+    if (str_is_empty(request->id) || utf8_length(request->id) > LIMIT_SUBSCRIPTION_ID_CHARACTERS) {
         struct wire_subscription anonymous = {.uses_query_id = request->uses_query_id};
         peer_reject(peer, &anonymous, "INVALID_SUBSCRIPTION_ID",
                     STR_LIT("a subscription id has 1 to 128 characters"));
