@@ -197,13 +197,7 @@ static void live_socket_pause(struct live_socket *socket, int64_t ms)
     CHECK(ms >= 0 && ms <= BACKOFF_MAX_MS);
     id_random(&jitter, sizeof jitter);
     ms += ms * jitter / 1024;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    until = clock_deadline(ms);
     pthread_mutex_lock(&socket->mutex);
     while (!atomic_load(&socket->stopping) &&
            pthread_cond_timedwait(&socket->changed, &socket->mutex, &until) == 0)
@@ -280,7 +274,7 @@ kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kal
         socket = mem_zalloc(sizeof *socket);
         socket->client = client;
         pthread_mutex_init(&socket->mutex, NULL);
-        pthread_cond_init(&socket->changed, NULL);
+        clock_cond_init(&socket->changed);
         status = live_socket_connect(socket, error);
         if (status == KALAM_AUTHENTICATION) {
             pthread_mutex_lock(&client->mutex);
@@ -358,8 +352,7 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
     bool connected, was_active;
 
     CHECK(socket);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += timeout_ms / 1000 + 1;
+    until = clock_deadline((timeout_ms < 0 ? 0 : (int64_t)timeout_ms) + 1000);
     /* First of all let the reader go: it may wait for room while it holds socket->mutex. */
     pthread_mutex_lock(&subscription->mutex);
     was_active = subscription->active;

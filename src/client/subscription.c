@@ -238,7 +238,7 @@ kalam_status kalam_subscribe(kalam_client *client, const char *sql,
     arena_init(&subscription->arena, 0);
     arena_init(&subscription->schema_arena, 0);
     pthread_mutex_init(&subscription->mutex, NULL);
-    pthread_cond_init(&subscription->arrived, NULL);
+    clock_cond_init(&subscription->arrived);
     pthread_cond_init(&subscription->taken, NULL);
     subscription->queue_tail = &subscription->queue;
     subscription->active = true;
@@ -255,10 +255,7 @@ static kalam_status subscription_wait(kalam_subscription *subscription, int time
     int waited = 0;
 
     CHECK(subscription->queue || subscription->queued == 0);
-    clock_gettime(CLOCK_REALTIME, &until);
-    int64_t nanoseconds = until.tv_nsec + (int64_t)(timeout_ms % 1000) * 1000000;
-    until.tv_sec += timeout_ms / 1000 + nanoseconds / 1000000000;
-    until.tv_nsec = (long)(nanoseconds % 1000000000);
+    until = clock_deadline(timeout_ms < 0 ? 0 : timeout_ms);
     while (!subscription->queue && subscription->active && waited == 0) {
         if (timeout_ms < 0)
             pthread_cond_wait(&subscription->arrived, &subscription->mutex);

@@ -11,7 +11,7 @@
 #define LIVE_LIVE_H
 
 #include "base/thread.h"
-#include "sql/sql.h"
+#include "sql/live_plan.h"
 #include "wire/messages.h"
 #include "wire/ws_frame.h"
 

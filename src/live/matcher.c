@@ -3,7 +3,7 @@
  * Per group of the feed: changes are sorted into the buckets of the routing index (those without
  * subscriptions cost one hash look-up), then each bucket is worked off under live->mutex: the
  * values of old and new rows find who asks for them (router.c), the others get all changes; equal
- * subscriptions (same plan text, parameters and id: the fingerprint) share one evaluation and one
+ * subscriptions (same plan and id) share one evaluation and one
  * encoded message, which goes by reference to all their connections. The writer never waits for
  * this thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
  * SPDX-License-Identifier: Apache-2.0
@@ -12,12 +12,13 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum { MATCHER_TICK_MS = 500, SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000, MEMO_SLOTS = 64 };
 
-/* The messages a fingerprint got from the bucket's changes. */
+/* The messages that equal subscriptions get for the bucket's changes. */
 struct matched_message {
     struct matched_message *next;
     struct wire_message *message;
@@ -25,9 +26,9 @@ struct matched_message {
     uint32_t rows;
 };
 struct memo {
-    uint64_t fingerprint;
     bool used;
-    const char *failure; /* code for the subscriptions; NULL = none */
+    const struct subscription *subscription; /* the first of them */
+    const char *failure;                     /* code for the subscriptions; NULL = none */
     struct matched_message *first, **tail;
 };
 
@@ -89,12 +90,11 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct chang
     struct error error;
 
     CHECK(list->count > 0 && subscription->plan);
-    if (memo->used && memo->fingerprint == subscription->fingerprint)
+    if (memo->used && subscription_is_equal(memo->subscription, subscription))
         return memo;
     if (memo->used)
         matcher_memo_clear(memo);
-    *memo =
-        (struct memo){.fingerprint = subscription->fingerprint, .used = true, .tail = &memo->first};
+    *memo = (struct memo){.subscription = subscription, .used = true, .tail = &memo->first};
     matcher->current = memo;
     matcher->subscription = subscription;
     change_writer_init(&writer, subscription->plan, &matcher->arena);
@@ -106,7 +106,7 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct chang
         enum status status = change_writer_add(&writer, change->key, change->old_bytes,
                                                change->new_bytes, change->seq, &error);
         if (status != STATUS_OK) {
-            log_debug("live query %.*s: %s", STR_ARG(subscription->live_id), error.message);
+            log_debug("live query %.*s: %s", STR_ARG(subscription->id), error.message);
             memo->failure =
                 status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
         }
@@ -137,7 +137,7 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
 {
     bool keeps_up = true;
 
-    CHECK(subscription->live == matcher->live && memo->used);
+    CHECK(subscription->peer->live == matcher->live && memo->used);
     pthread_mutex_lock(&subscription->mutex);
     for (const struct matched_message *matched = memo->first; matched && keeps_up;
          matched = matched->next)
@@ -223,7 +223,7 @@ struct hit_list {
 };
 
 static void hit_list_add(struct hit_list *hits, struct subscription *subscription,
-                         const struct change *change)
+                         const struct change *change, struct arena *arena)
 {
     CHECK(subscription->hit_count <= subscription->hit_capacity);
     if (subscription->hit_count == 0) {
@@ -234,9 +234,10 @@ static void hit_list_add(struct hit_list *hits, struct subscription *subscriptio
         return; /* by the other row, or another value of an IN */
     }
     if (subscription->hit_count == subscription->hit_capacity) {
+        size_t size = subscription->hit_count * sizeof(struct change *);
         subscription->hit_capacity = subscription->hit_capacity * 2 + 2;
-        subscription->hits =
-            mem_realloc(subscription->hits, subscription->hit_capacity * sizeof(struct change *));
+        subscription->hits = arena_grow(arena, subscription->hits, size,
+                                        subscription->hit_capacity * sizeof(struct change *));
     }
     subscription->hits[subscription->hit_count++] = change;
 }
@@ -275,7 +276,7 @@ static void matcher_route_row(struct matcher *matcher, const struct bucket *buck
             continue;
         const struct route *route = router_find_route(bucket, id, live_route_hash(&value));
         for (size_t k = 0; route && k < route->count; k++)
-            hit_list_add(hits, route->entries[k].subscription, change);
+            hit_list_add(hits, route->entries[k].subscription, change, &matcher->arena);
     }
 }
 
@@ -303,7 +304,8 @@ static void matcher_bucket(struct matcher *matcher, struct bucket *bucket)
          subscription = subscription->hit_next) {
         struct change_list some = {subscription->hits, subscription->hit_count};
         matcher_subscription(matcher, subscription, table, &some);
-        subscription->hit_count = 0;
+        subscription->hit_count = subscription->hit_capacity = 0;
+        subscription->hits = NULL;
     }
     for (size_t i = 0; i < bucket->everything.count; i++)
         matcher_subscription(matcher, bucket->everything.entries[i].subscription, table, &all);
@@ -318,6 +320,7 @@ static void matcher_group(struct matcher *matcher, const struct change_group *gr
 
     CHECK(matcher->doomed_count == 0);
     CHECK(group->last >= atomic_load(&live->matched_position));
+    (void)FAULT(live_before_match);
     pthread_mutex_lock(&live->mutex);
     for (size_t i = 0; live->buckets.count > 0 && i < group->count; i++) {
         const struct change *change = &group->changes[i];
@@ -346,12 +349,13 @@ static void matcher_check_loading(struct matcher *matcher)
 
     CHECK(matcher->doomed_count == 0);
     pthread_mutex_lock(&live->mutex);
-    for (struct subscription *s = live->loading; s; s = s->loading_next) {
-        pthread_mutex_lock(&s->mutex);
-        bool late = s->waiting_since_ms != 0 && now - s->waiting_since_ms > SNAPSHOT_FETCH_LIMIT_MS;
-        pthread_mutex_unlock(&s->mutex);
-        if (late)
-            matcher_doom(matcher, s, "BATCH_FETCH_FAILED");
+    for (struct loading *loading = live->loading; loading; loading = loading->next) {
+        struct subscription *subscription = loading->subscription;
+        pthread_mutex_lock(&subscription->mutex);
+        int64_t since = loading->waiting_since_ms;
+        pthread_mutex_unlock(&subscription->mutex);
+        if (since != 0 && now - since > SNAPSHOT_FETCH_LIMIT_MS)
+            matcher_doom(matcher, subscription, "BATCH_FETCH_FAILED");
     }
     pthread_mutex_unlock(&live->mutex);
     matcher_close_doomed(matcher);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 enum { PEER_MAGIC = 0x9ee21127 };
 
@@ -192,7 +193,7 @@ static void peer_reject(struct live_peer *peer, const struct wire_subscription *
 static bool peer_check_request(struct live_peer *peer, const struct wire_subscription *request)
 {
     CHECK(request);
-    if (str_is_empty(request->id) || request->id.size > LIMIT_SUBSCRIPTION_ID_BYTES) {
+    if (str_is_empty(request->id) || utf8_length(request->id) > LIMIT_SUBSCRIPTION_ID_CHARACTERS) {
         struct wire_subscription anonymous = {.uses_query_id = request->uses_query_id};
         peer_reject(peer, &anonymous, "INVALID_SUBSCRIPTION_ID",
                     STR_LIT("a subscription id has 1 to 128 characters"));
@@ -289,12 +290,13 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
         return;
     }
     subscription = subscription_new(peer, request);
-    subscription->task_running = true;
-    subscription->task.run = snapshot_task;
+    struct loading *loading = subscription->loading;
+    loading->task_running = true;
+    loading->task.run = snapshot_task;
     pthread_mutex_lock(&peer->mutex);
     map_put(&peer->subscriptions, subscription->id, subscription_ref(subscription));
     pthread_mutex_unlock(&peer->mutex);
-    worker_pool_post(live->options.workers, &subscription->task); /* the first reference moves */
+    worker_pool_post(live->options.workers, &loading->task); /* the first reference moves */
 }
 
 static void peer_unknown(struct live_peer *peer, struct str id)
@@ -313,7 +315,7 @@ static void peer_unknown(struct live_peer *peer, struct str id)
 void live_peer_next_batch(struct live_peer *peer, struct str id)
 {
     struct subscription *subscription = peer_find(peer, id);
-    bool start = false;
+    struct loading *loading = NULL;
 
     CHECK(!subscription || subscription->peer == peer);
     if (!subscription) {
@@ -323,15 +325,16 @@ void live_peer_next_batch(struct live_peer *peer, struct str id)
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->state == SUBSCRIPTION_HOLDING ||
         subscription->state == SUBSCRIPTION_COMPILING) {
-        subscription->batches_asked++;
-        subscription->waiting_since_ms = 0;
-        start = !subscription->task_running;
-        subscription->task_running = true;
+        CHECK(subscription->loading);
+        subscription->loading->batches_asked++;
+        subscription->loading->waiting_since_ms = 0;
+        if (!subscription->loading->task_running)
+            loading = subscription->loading;
+        subscription->loading->task_running = true;
     }
     pthread_mutex_unlock(&subscription->mutex);
-    if (start)
-        worker_pool_post(peer->live->options.workers,
-                         &subscription->task); /* the reference moves */
+    if (loading)
+        worker_pool_post(peer->live->options.workers, &loading->task); /* the reference moves */
     else
         subscription_unref(subscription);
 }

@@ -22,18 +22,18 @@ enum { RESUME_ARENA_ROWS = 256 };
 enum status resume_problem(struct subscription *subscription, const struct snapshot *snapshot,
                            const char **problem, struct error *err)
 {
-    struct store *store = subscription->live->options.store;
-    int64_t from = subscription->from, created = 0;
+    struct store *store = subscription->peer->live->options.store;
+    int64_t from = subscription->loading->from, created = 0;
     enum status status;
 
-    CHECK(subscription->has_from && from >= 0);
+    CHECK(subscription->loading->has_from && from >= 0);
     *problem = NULL;
     status = ddl_created_position(store, snapshot->view, snapshot->plan->table, &created, err);
     if (status != STATUS_OK)
         return status;
     if (from > view_position(snapshot->view))
         *problem = "from is above the newest change of this server: subscribe again without it";
-    else if (from > store_recovered_position(store) && from < store_start_position(store))
+    else if (store_has_lost(store, from))
         *problem = "changes up to from were lost when the server stopped: subscribe again "
                    "without it";
     else if (from < created)
@@ -166,18 +166,18 @@ static enum status resume_ring_take(struct resume_ring *ring, struct snapshot *s
 static enum status resume_from_ring(struct subscription *subscription, struct snapshot *snapshot,
                                     struct error *err)
 {
-    struct feed *feed = store_feed(subscription->live->options.store);
+    struct feed *feed = store_feed(subscription->peer->live->options.store);
     struct resume_ring ring = {.group_count = 0};
     enum status status;
 
     map_init(&ring.newest);
-    status = feed_range(feed, subscription->from, view_position(snapshot->view), &ring.groups,
-                        &ring.group_count);
+    status = feed_range(feed, subscription->loading->from, view_position(snapshot->view),
+                        &ring.groups, &ring.group_count);
     CHECK(status == STATUS_OK || ring.group_count == 0);
     if (status == STATUS_END)
         status = error_set(err, STATUS_SHUTTING_DOWN, "the server is stopping");
     if (status == STATUS_OK) {
-        resume_ring_collect(&ring, snapshot->plan, subscription->from);
+        resume_ring_collect(&ring, snapshot->plan, subscription->loading->from);
         status = resume_ring_take(&ring, snapshot, err);
     }
     resume_ring_clear(&ring);
@@ -202,8 +202,8 @@ static enum status resume_from_scan(struct subscription *subscription, struct sn
     arena_init(&scratch, 0);
     options = snapshot_scan_options(subscription, snapshot->plan, snapshot->view, &arena);
     options.with_deleted = true;
-    options.seq_after = subscription->from;
-    status = scan_open(subscription->live->options.store, &options, &scan, err);
+    options.seq_after = subscription->loading->from;
+    status = scan_open(subscription->peer->live->options.store, &options, &scan, err);
     while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
         status = resume_take(snapshot->plan, snapshot, &row, &scratch, err);
         if (++seen % RESUME_ARENA_ROWS == 0)
@@ -223,7 +223,7 @@ enum status resume_read(struct subscription *subscription, struct snapshot *snap
                              ? STATUS_ABSENT
                              : resume_from_ring(subscription, snapshot, err);
 
-    CHECK(subscription->from <= view_position(snapshot->view));
+    CHECK(subscription->loading->from <= view_position(snapshot->view));
     if (status == STATUS_ABSENT && snapshot->plan->table->kind == TABLE_KIND_SYSTEM) {
         subscription_close(subscription, "RESUME_FAILED",
                            "deleted rows of a system table are not kept: subscribe again without "

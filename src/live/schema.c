@@ -30,9 +30,9 @@ struct schema_fence {
 static bool schema_names_one(const struct live_plan *plan, const uint32_t *columns, size_t count)
 {
     CHECK(plan->table != NULL);
-    for (uint32_t i = 0; i < plan->named_count; i++)
+    for (uint32_t i = 0; i < plan->shape->named_count; i++)
         for (size_t k = 0; k < count; k++)
-            if (plan->named[i] == columns[k])
+            if (plan->shape->named[i] == columns[k])
                 return true;
     return false;
 }
@@ -65,7 +65,8 @@ enum status schema_rebind(const struct subscription *subscription, const struct 
         .user = peer->user, .actor = peer->actor, .role = peer->role, .space = peer->space};
 
     CHECK(table->id.value == plan->table->id.value);
-    return sql_live_rebind(subscription->live->options.engine, &caller, plan, table, out, err);
+    return sql_live_rebind(subscription->peer->live->options.engine, &caller, plan, table, out,
+                           err);
 }
 
 void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
@@ -77,8 +78,7 @@ void schema_put_plan(struct subscription *subscription, const struct live_plan *
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->plan == from && subscription->state != SUBSCRIPTION_CLOSED) {
         former = subscription->plan;
-        subscription->plan = plan;
-        subscription->fingerprint = snapshot_fingerprint(subscription, plan);
+        subscription_set_plan(subscription, plan);
     }
     pthread_mutex_unlock(&subscription->mutex);
     live_plan_unref(former);
@@ -182,7 +182,7 @@ static struct subscription **schema_subscriptions(struct live *live, struct tabl
 
 static void schema_refresh(struct subscription *subscription, const struct table *table)
 {
-    struct live *live = subscription->live;
+    struct live *live = subscription->peer->live;
     struct live_plan *plan, *next = NULL;
     struct error error;
 

@@ -18,6 +18,7 @@ struct sql_engine *sql_engine_new(const struct sql_engine_options *options)
     engine->store = options->store;
     engine->columnar = options->columnar;
     engine->plans = plan_cache_new(options->plans_max);
+    engine->live_shapes = live_shapes_new();
     return engine;
 }
 
@@ -25,6 +26,7 @@ void sql_engine_free(struct sql_engine *engine)
 {
     if (engine == NULL)
         return;
+    live_shapes_free(engine->live_shapes);
     plan_cache_free(engine->plans);
     mem_free(engine);
 }

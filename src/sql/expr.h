@@ -51,6 +51,8 @@ const struct data_type *expr_type(const struct expr_program *program);
 /* Which columns it reads: bit i of a bitmap with `column_count` bits. */
 bool expr_uses_column(const struct expr_program *program, size_t index);
 bool expr_is_constant(const struct expr_program *program); /* no columns, parameters allowed */
+/* Does it ask for NOW(), CURRENT_USER or the like? */
+bool expr_uses_caller(const struct expr_program *program);
 /* For EXPLAIN: SQL-like text. */
 void expr_describe(const struct expr_program *program, struct buf *out);
 

@@ -6,7 +6,7 @@
  * unless the WHERE names deleted_at.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/sql_internal.h"
+#include "sql/live_internal.h"
 
 #include "base/check.h"
 #include "catalog/system_tables.h"
@@ -124,7 +124,7 @@ bool live_system_hides(const struct live_plan *plan, const struct row *row, stru
 {
     struct value deleted_at;
 
-    if (system_table_of(plan->table) != SYSTEM_TABLE_USERS || plan->names_deleted)
+    if (system_table_of(plan->table) != SYSTEM_TABLE_USERS || plan->shape->names_deleted)
         return false;
     int column = table_find_column(plan->table, STR_LIT("deleted_at"));
     CHECK(column >= 0);

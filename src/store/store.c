@@ -105,6 +105,11 @@ static enum status store_open_pipeline(struct store *store, struct catalog *cata
     /* One more, so that a number that was given out before a crash is never the first view's. */
     store->start_position =
         place.seq_reserved > place.position ? place.seq_reserved + 1 : place.position;
+    status = lost_open(store, place.seq_reserved <= place.position, err);
+    if (status != STATUS_OK) {
+        catalog_unref(catalog);
+        return status;
+    }
     if (place.id_reserved_ms > 0)
         id_floor(place.id_reserved_ms);
     /* Snowflakes leave room for 4 million segments per millisecond and never come again. */
@@ -216,6 +221,7 @@ static void store_free(struct store *store)
     (void)pthread_mutex_destroy(&store->catalog_mutex);
     (void)pthread_cond_destroy(&store->view_freed);
     (void)pthread_mutex_destroy(&store->view_mutex);
+    mem_free(store->lost);
     mem_free(store);
 }
 

@@ -64,10 +64,12 @@ enum status store_open(const struct store_options *options, struct store **out,
 /* Stops the commit thread after what is queued; all views must be released. */
 void store_close(struct store *store);
 
-/* Positions above the first and below the second were given out before a crash but did not survive
- * it: a resume from one of them is not possible. Equal after a clean stop. */
+/* What was on the disk at the last start, and where numbering went on: equal after a clean stop. */
 int64_t store_recovered_position(const struct store *store);
 int64_t store_start_position(const struct store *store);
+/* Was this position given out before a crash that it did not survive (durability `async` and
+ * `memory`)? A resume from there is not possible. */
+bool store_has_lost(const struct store *store, int64_t position);
 
 /* ---- views: any thread
  * --------------------------------------------------------------------------- */

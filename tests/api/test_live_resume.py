@@ -240,6 +240,29 @@ def test_across_restart_and_kill(resumed):
     socket.close()
 
 
+def test_where_a_start_began_stays_good(resumed):
+    """Killed before its first write is on the disk: the position that clients got meanwhile is no loss."""
+    server, client = resumed
+    sql = "SELECT id, v, n FROM r.s"
+    client.sql("INSERT INTO r.s VALUES (1, 'a', 1)")
+    client.close()
+    server.kill()
+    server.env = {"KALAM_FAULT": "commit_before_write:kill:1"}
+    server.start()
+    socket = server.websocket()
+    view = View(sql).load(socket, {})
+    with pytest.raises((OSError, kalam.http.client.HTTPException)):  # its numbers are reserved, nothing else
+        client.sql("INSERT INTO r.s VALUES (2, 'b', 1)")
+    socket.close()
+    client.close()
+    server.env = {}
+    server.start()
+    socket = server.websocket()
+    again = View(sql).load(socket, {"from": view.position})
+    assert again.position > view.position and again.batch_rows == [] and again.deletes == []
+    socket.close()
+
+
 def test_numbers_lost_by_a_kill_fail():
     """With durability async a kill may take back what was delivered: a resume from there is refused."""
     with kalam.Server(config='[storage]\ndurability = "memory"\n') as server:
@@ -263,6 +286,21 @@ def test_numbers_lost_by_a_kill_fail():
             View(sql).load(socket, {"from": lost})
         assert failure.value.code == "RESUME_FAILED"
         assert View(sql).load(socket, {"from": kept}, "kept").batch_rows == []
+        socket.close()
+        # whatever happens afterwards, what is lost stays lost
+        client.sql("INSERT INTO r.s VALUES (3, 'c', 1)")
+        client.close()
+        server.stop()
+        server.start()
+        client.sql("INSERT INTO r.s VALUES (4, 'd', 1)")
+        client.close()
+        server.kill()
+        server.start()
+        socket = server.websocket()
+        with pytest.raises(kalam.SqlError) as failure:
+            View(sql).load(socket, {"from": lost})
+        assert failure.value.code == "RESUME_FAILED"
+        assert [r["id"] for r in View(sql).load(socket, {"from": kept}, "kept").batch_rows] == ["3"]
         socket.close()
 
 

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "sql/binder.h"
+#include "sql/live_plan.h"
 
 static void explain_path(const struct plan *plan, const struct access_keys *keys, struct buf *out)
 {

@@ -219,6 +219,7 @@ struct expr_program {
     int32_t result;
     uint32_t registers, param_count, bound_count, column_words;
     bool relabel; /* the result's integer type becomes type.kind */
+    bool uses_caller;
 };
 
 /* emit.c: `root` is bound. */

@@ -32,6 +32,8 @@ enum {
 #define META_POSITION "position"         /* i64 position, i64 newest _updated */
 #define META_SEQ_RESERVED "seq_reserved" /* i64: no _seq above it was ever used */
 #define META_ID_RESERVED "id_reserved"   /* i64: ms since 1970, likewise for snowflakes */
+#define META_DURABILITY "durability"     /* u32: enum kv_durability the server runs with */
+#define META_LOST "lost"                 /* pairs of i64, see lost.c */
 #define META_NEXT_TABLE "next_table"     /* u64: id of the next table */
 
 /* What deciding about rows needs; the group has one, and so has every transaction. */
