@@ -26,7 +26,6 @@ enum { MESSAGE_ENVELOPE_BYTES = 4096 };
 
 struct bucket;
 struct route;
-struct schema_fence;
 struct snapshot;
 
 enum subscription_state {
@@ -134,7 +133,7 @@ struct live {
     struct map user_counts; /* user → count + 1 as pointer */
     struct live_peer *peers;
     struct loading *loading;
-    struct schema_fence *fences; /* ALTERs between check and end */
+    struct sql_live_fence *fences; /* ALTERs and DROPs between check and end */
     pthread_cond_t fence_gone;
     pthread_t matcher;
     struct feed_cursor *cursor;

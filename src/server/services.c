@@ -134,28 +134,24 @@ static void services_live_entries(void *context, struct table_id table, struct a
         live_entries(live, table, arena, entries, count);
 }
 
-static void services_alter_begin(void *context, struct table_id table, const uint32_t *column_ids,
-                                 size_t column_count, struct arena *arena,
-                                 struct sql_live_entry **entries, size_t *count)
+static void services_live_fence_begin(void *context, struct sql_live_fence *fence)
 {
     const struct server *server = context;
     struct live *live = atomic_load(&server->live);
 
-    CHECK(entries != NULL && count != NULL);
-    *entries = NULL;
-    *count = 0;
+    CHECK(!fence->stands);
+    fence->count = 0;
     if (live != NULL)
-        live_alter_begin(live, table, column_ids, column_count, arena, entries, count);
+        live_fence_begin(live, fence);
 }
 
-static void services_alter_end(void *context, struct table_id table)
+static void services_live_fence_end(void *context, struct sql_live_fence *fence)
 {
     const struct server *server = context;
-    struct live *live = atomic_load(&server->live);
 
-    CHECK(table.value > 0);
-    if (live != NULL)
-        live_alter_end(live, table);
+    CHECK(fence->table.value > 0);
+    if (fence->stands)
+        live_fence_end(atomic_load(&server->live), fence);
 }
 
 static void services_table_changed(void *context, struct table_id table)
@@ -232,8 +228,8 @@ void server_fill_services(struct server *server, struct sql_services *out)
         .cancel_table_jobs = services_cancel_table_jobs,
         .drop_table_files = services_drop_table_files,
         .live_entries = services_live_entries,
-        .alter_begin = services_alter_begin,
-        .alter_end = services_alter_end,
+        .live_fence_begin = services_live_fence_begin,
+        .live_fence_end = services_live_fence_end,
         .table_changed = services_table_changed,
         .kill_live_query = services_kill_live_query,
         .hash_password = services_hash_password,
