@@ -12,25 +12,35 @@ enum { USERS_HASH_MAX = 256, USERS_KEY_BYTES = 32 };
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static enum status users_password(struct sql_run *run, struct user *user, struct str password,
-                                  struct error *err)
+/* PASSWORD of the options as a hash; empty if there is none. Slow: never under the catalogue lock.
+ */
+static enum status users_hash(struct sql_run *run, const struct ast_user *tree,
+                              char hash[USERS_HASH_MAX], struct error *err)
 {
     const struct sql_services *services = &run->engine->services;
-    char hash[USERS_HASH_MAX];
-    enum status status;
 
-    CHECK(user->arena != NULL);
-    if (services->hash_password == NULL)
-        return error_set(err, STATUS_INVALID_OPERATION, "passwords are not available here");
-    status = services->hash_password(services->context, password, hash, err);
-    if (status != STATUS_OK)
-        return status;
-    user->password_hash = arena_copy(user->arena, str_from_c(hash));
-    user->credentials_changed = run->now_us;
+    hash[0] = 0;
+    for (size_t i = 0; i < tree->option_count; i++) {
+        if (!str_equal(tree->options[i].key, STR_LIT("password")))
+            continue;
+        CHECK(tree->options[i].value.type == VALUE_TEXT);
+        if (services->hash_password == NULL)
+            return error_set(err, STATUS_INVALID_OPERATION, "passwords are not available here");
+        return services->hash_password(services->context, tree->options[i].value.text, hash, err);
+    }
     return STATUS_OK;
 }
 
-static enum status users_options(struct sql_run *run, const struct ast_user *tree,
+/* A new password ends a lock-out, too. */
+static void users_set_password(const struct sql_run *run, struct user *user, const char *hash)
+{
+    CHECK(hash[0] != 0);
+    user->password_hash = arena_copy(user->arena, str_from_c(hash));
+    user->failed_login_attempts = user->locked_until = 0;
+    system_user_changed(run, user);
+}
+
+static enum status users_options(struct sql_run *run, const struct ast_user *tree, const char *hash,
                                  struct user *user, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -39,7 +49,7 @@ static enum status users_options(struct sql_run *run, const struct ast_user *tre
     for (size_t i = 0; i < tree->option_count && status == STATUS_OK; i++) {
         const struct ast_option *option = &tree->options[i];
         if (str_equal(option->key, STR_LIT("password")))
-            status = users_password(run, user, option->value.text, err);
+            users_set_password(run, user, hash);
         else if (!str_equal(option->key, STR_LIT("internal")))
             status =
                 system_user_set(run, user, option->key, option->value.text, option->start, err);
@@ -52,6 +62,7 @@ static enum status users_options(struct sql_run *run, const struct ast_user *tre
 static enum status users_create(struct sql_run *run, const struct ast_user *tree, struct error *err)
 {
     const struct user *there = catalog_find_user(view_catalog(run->view), tree->name);
+    char hash[USERS_HASH_MAX];
     enum status status;
 
     CHECK(tree->name.size > 0);
@@ -62,11 +73,15 @@ static enum status users_create(struct sql_run *run, const struct ast_user *tree
     if (there != NULL)
         return error_set_at(err, STATUS_ALREADY_EXISTS, tree->start,
                             "User with user_id '%.*s' already exists", STR_ARG(tree->name));
+    status = users_hash(run, tree, hash, err);
+    if (status != STATUS_OK)
+        return status;
     struct user *user = user_new();
     user->id = arena_copy(user->arena, tree->name);
     user->username = user->id;
-    user->created_at = user->updated_at = user->credentials_changed = run->now_us;
-    status = users_options(run, tree, user, err);
+    user->created_at = user->updated_at = run->now_us;
+    status = users_options(run, tree, hash, user, err);
+    user->credentials_changed = run->now_us;
     if (status == STATUS_OK) {
         status = ddl_put_user(run->engine->store, user, true, err);
         user = NULL; /* moved */
@@ -139,7 +154,8 @@ static enum status users_send_key(struct sql_run *run, struct str key, struct er
 struct users_edit {
     struct sql_run *run;
     const struct ast_user *tree;
-    struct str key; /* GENERATE API KEY: shown this once */
+    const char *hash; /* of the new password, empty = none */
+    struct str key;   /* GENERATE API KEY: shown this once */
 };
 
 static enum status users_alter_edit(void *context, struct user *user, struct error *err)
@@ -150,7 +166,7 @@ static enum status users_alter_edit(void *context, struct user *user, struct err
     if (users_has_option(edit->tree, "generate_api_key"))
         return users_make_key(edit->run, user, &edit->key, err);
     if (!users_has_option(edit->tree, "drop_api_key"))
-        return users_options(edit->run, edit->tree, user, err);
+        return users_options(edit->run, edit->tree, edit->hash, user, err);
     user->api_key_hash = STR_EMPTY;
     return STATUS_OK;
 }
@@ -158,9 +174,12 @@ static enum status users_alter_edit(void *context, struct user *user, struct err
 static enum status users_alter(struct sql_run *run, const struct ast_user *tree, struct error *err)
 {
     const struct user *there = NULL;
-    struct users_edit edit = {.run = run, .tree = tree, .key = STR_EMPTY};
+    char hash[USERS_HASH_MAX];
+    struct users_edit edit = {.run = run, .tree = tree, .hash = hash, .key = STR_EMPTY};
     enum status status = users_find(run, tree, &there, err);
 
+    if (status == STATUS_OK)
+        status = users_hash(run, tree, hash, err);
     if (status == STATUS_OK)
         status = ddl_change_user(run->engine->store, tree->name, users_alter_edit, &edit, err);
     if (status != STATUS_OK)
@@ -177,7 +196,8 @@ static enum status users_drop_edit(void *context, struct user *user, struct erro
     if (user->deleted_at != 0)
         return error_set(err, STATUS_USER_NOT_FOUND, "User with user_id '%.*s' not found",
                          STR_ARG(user->id));
-    user->deleted_at = user->credentials_changed = run->now_us;
+    user->deleted_at = run->now_us;
+    system_user_changed(run, user);
     return STATUS_OK;
 }
 
