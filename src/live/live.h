@@ -62,6 +62,8 @@ void live_peer_touched(struct live_peer *peer); /* a frame came in: last_ping_at
 void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription *request);
 void live_peer_next_batch(struct live_peer *peer, struct str id);
 void live_peer_unsubscribe(struct live_peer *peer, struct str id);
+/* Ends every subscription with an `error` of this code. */
+void live_peer_end(struct live_peer *peer, const char *code, const char *message);
 /* Messages and bytes sent but not yet written. Any thread. */
 void live_peer_queued(const struct live_peer *peer, size_t *messages, size_t *bytes);
 

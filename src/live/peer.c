@@ -358,11 +358,33 @@ void live_peer_unsubscribe(struct live_peer *peer, struct str id)
     subscription_unref(subscription);
 }
 
+/* Mutex held; let go of meanwhile. */
+static void peer_close_all(struct live_peer *peer, const char *code, const char *message)
+{
+    size_t cursor = 0;
+    void *value;
+
+    CHECK(!code == !message);
+    while (map_next(&peer->subscriptions, &cursor, NULL, &value)) {
+        struct subscription *subscription = subscription_ref(value);
+        pthread_mutex_unlock(&peer->mutex);
+        subscription_close(subscription, code, message);
+        subscription_unref(subscription);
+        pthread_mutex_lock(&peer->mutex);
+    }
+}
+
+void live_peer_end(struct live_peer *peer, const char *code, const char *message)
+{
+    CHECK(peer->magic == PEER_MAGIC && code != NULL);
+    pthread_mutex_lock(&peer->mutex);
+    peer_close_all(peer, code, message);
+    pthread_mutex_unlock(&peer->mutex);
+}
+
 void live_peer_close(struct live_peer *peer)
 {
     struct live *live = peer->live;
-    size_t cursor = 0;
-    void *value;
 
     CHECK(peer->magic == PEER_MAGIC && !peer->closed);
     pthread_mutex_lock(&live->mutex);
@@ -372,13 +394,7 @@ void live_peer_close(struct live_peer *peer)
     pthread_mutex_unlock(&live->mutex);
     pthread_mutex_lock(&peer->mutex);
     peer->closed = true; /* from here on nothing is sent */
-    while (map_next(&peer->subscriptions, &cursor, NULL, &value)) {
-        struct subscription *subscription = subscription_ref(value);
-        pthread_mutex_unlock(&peer->mutex);
-        subscription_close(subscription, NULL, NULL);
-        subscription_unref(subscription);
-        pthread_mutex_lock(&peer->mutex);
-    }
+    peer_close_all(peer, NULL, NULL);
     while (peer->fifo_count > 0) {
         struct subscription *waiting = peer_fifo_pop(peer);
         pthread_mutex_unlock(&peer->mutex);

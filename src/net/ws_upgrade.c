@@ -204,7 +204,8 @@ void ws_upgrade(struct http_conn *conn, const struct http_request *request)
     struct ws_conn_options options = {.shard = conn->shard,
                                       .sock = conn->sock,
                                       .protocol = offer.protocol,
-                                      .no_gzip = offer.no_gzip};
+                                      .no_gzip = offer.no_gzip,
+                                      .local = http_is_local(conn, request)};
     if (verdict == WS_REFUSED)
         options.refusal = str_from_c(err.message);
     else if (offer.problem != NULL)

@@ -154,7 +154,7 @@
     X(AUTH_ALLOW_REMOTE_SETUP, "auth.allow_remote_setup", BOOLEAN, "false", 0, 0, \
       "ALLOW_REMOTE_SETUP", USED, "set-up from other machines") \
     X(AUTH_ROOT_REMOTE, "auth.root_remote", BOOLEAN, "false", 0, 0, "", USED, \
-      "root logs in from other machines") \
+      "root works from other machines") \
     X(AUTH_COOKIE_SECURE, "auth.cookie_secure", BOOLEAN, "false", 0, 0, "COOKIE_SECURE", USED, \
       "cookies go over HTTPS only") \
     X(AUTH_ALLOW_TOKEN_IN_URL, "auth.allow_token_in_url", BOOLEAN, "false", 0, 0, "", USED, \
@@ -173,6 +173,8 @@
       "failed log-ins that lock a name") \
     X(AUTH_LOCKOUT_MINUTES, "auth.lockout_minutes", INTEGER, "15", 1, 10080, "", USED, \
       "how long it is locked") \
+    X(AUTH_MAX_WAITING_LOGINS, "auth.max_waiting_logins", INTEGER, "200", 1, 100000, "", USED, \
+      "log-ins that may wait for a thread that hashes; more get 429") \
     X(SECURITY_MASK_ERRORS, "security.mask_errors", BOOLEAN, "true", 0, 0, "", USED, \
       "roles user and service get fixed texts for some errors; --dev switches it off") \
     X(LIVE_ALLOW_SHARED, "live.allow_shared_subscriptions", BOOLEAN, "true", 0, 0, "", USED, \

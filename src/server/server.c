@@ -406,6 +406,7 @@ static enum status server_open_session(struct server *server, struct error *err)
         .enforce_roles = config_boolean(config, CONFIG_AUTH_ENFORCE_ROLES),
         .cookie_secure = config_boolean(config, CONFIG_AUTH_COOKIE_SECURE),
         .logins_per_second_max = server_number(config, CONFIG_RATE_AUTH_REQUESTS_PER_IP_PER_SEC),
+        .logins_waiting_max = server_number(config, CONFIG_AUTH_MAX_WAITING_LOGINS),
         .queries_per_second_max = server_number(config, CONFIG_RATE_MAX_QUERIES_PER_SEC),
         .password_memory_kib = server_number(config, CONFIG_AUTH_PASSWORD_MEMORY_KIB),
         .password_iterations = server_number(config, CONFIG_AUTH_PASSWORD_ITERATIONS),

@@ -16,7 +16,9 @@ static enum status auth_user_password_edit(void *context, struct user *user, str
     CHECK(hash[0] != 0);
     (void)err;
     user->password_hash = arena_copy(user->arena, str_from_c(hash));
-    user->credentials_changed = clock_now_us();
+    int64_t now_us = clock_now_us();
+    user->credentials_changed =
+        now_us > user->credentials_changed ? now_us : user->credentials_changed + 1;
     user->failed_login_attempts = user->locked_until = 0;
     return STATUS_OK;
 }

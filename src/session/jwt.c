@@ -8,6 +8,7 @@
 #include "session/jwt.h"
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -35,62 +36,6 @@ static enum status jwt_invalid(struct error *err, const char *why)
     return error_set(err, STATUS_INVALID_CREDENTIALS, "invalid token: %s", why);
 }
 
-/* ---- base64url ------------------------------------------------------------------------------- */
-
-static int jwt_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* Strict: no padding, no other characters, no bits behind the last byte. */
-static bool jwt_decode_part(struct str text, struct arena *arena, struct str *out)
-{
-    uint8_t *bytes = arena_alloc(arena, text.size + 1);
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t size = 0;
-
-    CHECK(text.size <= JWT_TOKEN_BYTES);
-    if (text.size % 4 == 1)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        int digit = jwt_digit(text.data[i]);
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            bytes[size++] = (uint8_t)(bits >> count);
-            bits &= (1U << count) - 1;
-        }
-    }
-    *out = str_from((const char *)bytes, size);
-    return bits == 0;
-}
-
-static void jwt_encode_part(struct str bytes, struct buf *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned count = 0;
-
-    CHECK(bytes.size == 0 || bytes.data != NULL);
-    for (size_t i = 0; i < bytes.size; i++) {
-        bits = bits << 8 | (uint8_t)bytes.data[i];
-        for (count += 8; count >= 6; count -= 6)
-            buf_append_byte(out, (uint8_t)digits[bits >> (count - 6) & 63]);
-    }
-    if (count > 0)
-        buf_append_byte(out, (uint8_t)digits[bits << (6 - count) & 63]);
-}
-
 static void jwt_mac(struct str secret, struct str text, uint8_t out[EVP_MAX_MD_SIZE])
 {
     unsigned size = 0;
@@ -102,6 +47,18 @@ static void jwt_mac(struct str secret, struct str text, uint8_t out[EVP_MAX_MD_S
 }
 
 /* ---- verifying ------------------------------------------------------------------------------- */
+
+static bool jwt_decode_part(struct str text, struct arena *arena, struct str *out)
+{
+    char *bytes = arena_alloc(arena, BASE64_BYTES_MAX(text.size));
+    size_t size = 0;
+
+    CHECK(text.size <= JWT_TOKEN_BYTES);
+    if (!base64_decode(BASE64_URL, text, bytes, &size))
+        return false;
+    *out = str_from(bytes, size);
+    return true;
+}
 
 struct jwt_parts {
     struct str header, claims, signature; /* decoded */
@@ -204,6 +161,9 @@ static enum status jwt_read_claims(struct str text, int64_t now_s, struct arena 
     const struct json *nbf = json_get_present(claims, "nbf");
     if (nbf != NULL && (!json_integer(nbf, &not_before) || not_before - JWT_LEEWAY_S > now_s))
         return jwt_invalid(err, "not valid yet");
+    const struct json *generation = json_get_present(claims, "generation");
+    if (generation != NULL && (!json_integer(generation, &out->generation) || out->generation <= 0))
+        return jwt_invalid(err, "malformed generation");
     return STATUS_OK;
 }
 
@@ -267,18 +227,20 @@ void jwt_sign(struct str secret, const struct jwt_claims *claims, struct str ema
     json_member_string(&json, STR_LIT("iss"), STR_LIT(jwt_issuer));
     json_member_integer(&json, STR_LIT("exp"), claims->expires_at);
     json_member_integer(&json, STR_LIT("iat"), claims->issued_at);
+    if (claims->generation > 0)
+        json_member_integer(&json, STR_LIT("generation"), claims->generation);
     json_member_string(&json, STR_LIT("role"), str_from_c(claims->role));
     if (email.size > 0)
         json_member_string(&json, STR_LIT("email"), email);
     json_member_string(&json, STR_LIT("token_type"),
                        claims->type == JWT_REFRESH ? STR_LIT("refresh") : STR_LIT("access"));
     json_object_end(&json);
-    jwt_encode_part(STR_LIT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), out);
+    base64_append(BASE64_URL, STR_LIT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), out);
     buf_append_byte(out, '.');
-    jwt_encode_part(buf_str(&json), out);
+    base64_append(BASE64_URL, buf_str(&json), out);
     jwt_mac(secret, str_from(out->data + start, out->size - start), mac);
     buf_append_byte(out, '.');
-    jwt_encode_part(str_from((const char *)mac, JWT_MAC_BYTES), out);
+    base64_append(BASE64_URL, str_from((const char *)mac, JWT_MAC_BYTES), out);
     buf_clear(&json);
 }
 

@@ -188,6 +188,13 @@ enum status binder_authorize(const struct sql_engine *engine, const struct sql_c
                             "%s table \"%.*s.%.*s\" cannot be used inside a transaction",
                             table->kind == TABLE_KIND_STREAM ? "stream" : "system",
                             STR_ARG(table->space), STR_ARG(table->name));
+    if (caller->executes_as &&
+        (table->kind == TABLE_KIND_SHARED || table->kind == TABLE_KIND_SYSTEM))
+        return error_set_at(err, STATUS_INVALID_OPERATION, position,
+                            "%s table \"%.*s.%.*s\" cannot be used by EXECUTE AS: it reaches user "
+                            "and stream tables only",
+                            table->kind == TABLE_KIND_SHARED ? "shared" : "system",
+                            STR_ARG(table->space), STR_ARG(table->name));
     if (table->kind == TABLE_KIND_USER)
         return binder_authorize_user(caller, table, qualifier, position, instance, err);
     if (!str_is_empty(qualifier))

@@ -52,6 +52,7 @@ struct sql_caller {
     enum role role;
     struct str space;    /* default namespace; never empty */
     bool in_transaction; /* set by the run */
+    bool executes_as;    /* set by EXECUTE AS: user and stream tables only */
 };
 
 struct sql_column {

@@ -74,7 +74,7 @@ enum status backup_statement_run(struct sql_run *run, struct error *err)
         .path = tree->backup.path,
         .cancelled = &run->cancelled,
     };
-    enum status status = run_require_role(run, ROLE_DBA, name, err);
+    enum status status = run_require_role(run, backup.restore ? ROLE_DBA : ROLE_SERVICE, name, err);
     bool idle = false;
 
     CHECK(tree->kind == AST_BACKUP);
@@ -104,7 +104,7 @@ enum status show_backup_run(struct sql_run *run, struct str path, struct error *
     };
     const struct sql_services *services = &run->engine->services;
     struct sql_backup_contents contents = {.table_count = 0};
-    enum status status = run_require_role(run, ROLE_DBA, "SHOW BACKUP", err);
+    enum status status = run_require_role(run, ROLE_SERVICE, "SHOW BACKUP", err);
 
     if (status != STATUS_OK)
         return status;
@@ -137,7 +137,7 @@ enum status show_backup_run(struct sql_run *run, struct str path, struct error *
 
 enum status show_backups_run(struct sql_run *run, struct str space, struct error *err)
 {
-    enum status status = run_require_role(run, ROLE_DBA, "SHOW BACKUPS", err);
+    enum status status = run_require_role(run, ROLE_SERVICE, "SHOW BACKUPS", err);
     struct buf quoted;
 
     if (status != STATUS_OK)

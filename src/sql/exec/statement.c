@@ -89,6 +89,7 @@ static enum status execute_as_run(struct sql_run *run, bool may_block, struct er
     log_info("%.*s executes as %.*s", STR_ARG(run->caller.actor), STR_ARG(name));
     run->caller.user = arena_copy(&run->arena, name);
     run->caller.role = ROLE_USER;
+    run->caller.executes_as = true;
     run->outcome.as_user = run->caller.user;
     run->text = arena_copy(&run->arena, tree->execute_as.inner->text);
     return run_again(run, may_block, err);

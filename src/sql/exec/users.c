@@ -50,6 +50,15 @@ static enum status users_hash_password(struct users_change *change, struct error
     return status;
 }
 
+/* A new password ends a lock-out, too. */
+static void users_set_password(const struct users_change *change, struct user *user)
+{
+    CHECK(change->hash.size > 0);
+    user->password_hash = arena_copy(user->arena, change->hash);
+    user->failed_login_attempts = user->locked_until = 0;
+    system_user_changed(change->run, user);
+}
+
 static enum status users_options(struct users_change *change, struct user *user, struct error *err)
 {
     const struct ast_user *tree = change->tree;
@@ -58,13 +67,11 @@ static enum status users_options(struct users_change *change, struct user *user,
     CHECK(user->id.size > 0);
     for (size_t i = 0; i < tree->option_count && status == STATUS_OK; i++) {
         const struct ast_option *option = &tree->options[i];
-        if (str_equal(option->key, STR_LIT("password"))) {
-            user->password_hash = arena_copy(user->arena, change->hash);
-            user->credentials_changed = change->run->now_us;
-        } else if (!str_equal(option->key, STR_LIT("internal"))) {
+        if (str_equal(option->key, STR_LIT("password")))
+            users_set_password(change, user);
+        else if (!str_equal(option->key, STR_LIT("internal")))
             status = system_user_set(change->run, user, option->key, option->value.text,
                                      option->start, err);
-        }
     }
     return status;
 }
@@ -143,8 +150,9 @@ static enum status users_create(struct sql_run *run, const struct ast_user *tree
     struct user *user = change.user = user_new();
     user->id = arena_copy(user->arena, tree->name);
     user->username = user->id;
-    user->created_at = user->updated_at = user->credentials_changed = run->now_us;
+    user->created_at = user->updated_at = run->now_us;
     status = users_options(&change, user, err);
+    user->credentials_changed = run->now_us; /* no token is older */
     if (status == STATUS_OK)
         status = users_commit(&change, err);
     if (status == STATUS_OK)
@@ -221,7 +229,8 @@ static enum status users_drop_edit(struct users_change *change, struct user *use
 {
     (void)err;
     CHECK(user->deleted_at == 0);
-    user->deleted_at = user->credentials_changed = change->run->now_us;
+    user->deleted_at = change->run->now_us;
+    system_user_changed(change->run, user);
     return STATUS_OK;
 }
 

@@ -130,7 +130,7 @@ enum status session_authenticate(struct session_service *service,
 }
 
 enum status session_authenticate_token(struct session_service *service, struct str token,
-                                       struct session_identity *out, struct error *err)
+                                       bool local, struct session_identity *out, struct error *err)
 {
     struct session_credentials credentials = {.authorization = STR_LIT("Bearer bad")};
 
@@ -185,6 +185,10 @@ struct live_peer *live_peer_new(struct live *live, const struct live_peer_option
     *peer = *options;
     atomic_store(&last_peer, peer);
     return (struct live_peer *)peer;
+}
+
+void live_peer_end(struct live_peer *peer, const char *code, const char *message)
+{
 }
 
 void live_peer_close(struct live_peer *peer)
