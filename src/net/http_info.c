@@ -22,6 +22,14 @@ void net_stats(struct net *net, struct net_stats *out)
     *out = (struct net_stats){0};
     for (unsigned i = 0; i < net->shard_count; i++) {
         struct net_shard *shard = &net->shards[i];
+        struct loop_stats sockets;
+        loop_stats(shard->loop, &sockets);
+        out->accepted += sockets.accepted;
+        out->refused += sockets.refused;
+        out->bytes_in += sockets.bytes_in;
+        out->bytes_out += sockets.bytes_out;
+        out->handshakes += sockets.handshakes;
+        out->handshake_failures += sockets.handshake_failures;
         out->connections += loop_sock_count(shard->loop);
         out->websockets += atomic_load_explicit(&shard->websockets, memory_order_relaxed);
         for (int route = 0; route < NET_ROUTE_COUNT; route++)
@@ -184,6 +192,8 @@ void net_metrics(struct net *net, metric_visit visit, void *context)
     const struct metric metrics[] = {
         {"uptime_seconds", METRIC_GAUGE, (double)(clock_now_us() - net->started_us) / 1e6, {{0}}},
         {"connections", METRIC_GAUGE, (double)stats.connections, {{0}}},
+        {"tls_handshakes_total", METRIC_COUNTER, (double)stats.handshakes, {{0}}},
+        {"tls_handshake_failures_total", METRIC_COUNTER, (double)stats.handshake_failures, {{0}}},
         {"websockets", METRIC_GAUGE, (double)stats.websockets, {{0}}},
         {"subscriptions", METRIC_GAUGE, (double)live.subscriptions, {{0}}},
         {"changes_delivered_total", METRIC_COUNTER, (double)live.changes_delivered, {{0}}},

@@ -175,7 +175,9 @@ void http_sql(struct http_conn *conn, const struct http_request *request)
     }
     http_credentials(conn, request, &credentials);
     if (session_authenticate(net->session, &credentials, &options.identity, &err) != STATUS_OK) {
-        log_info("request of %s refused: %s", sock_peer(conn->sock), status_name(err.code));
+        char client[ADDRESS_TEXT_BYTES];
+        http_client_address(conn, request, client);
+        log_info("request of %s refused: %s", client, status_name(err.code));
         http_answer_status(conn, &err);
         return;
     }

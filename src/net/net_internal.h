@@ -6,6 +6,7 @@
 #ifndef NET_NET_INTERNAL_H
 #define NET_NET_INTERNAL_H
 
+#include "net/address.h"
 #include "net/http_parser.h"
 #include "net/loop.h"
 #include "net/net.h"
@@ -71,6 +72,8 @@ struct net {
     unsigned shard_count;
     uint16_t port;
     int lock;
+    struct tls *tls;               /* NULL = plain text */
+    struct address_range *trusted; /* options.trusted_proxy_count */
     int64_t started_us;
     _Atomic enum net_phase phase;
     atomic_uint in_flight; /* requests that wait for session/ */
@@ -101,6 +104,7 @@ struct http_conn {
     bool ended;      /* answered with Connection: close */
     int64_t started_ns;
     struct session_request *sql;
+    char client[ADDRESS_TEXT_BYTES]; /* address, while /api/auth works on a request of it */
     struct http_stream stream;
 };
 
@@ -137,6 +141,9 @@ void http_credentials(const struct http_conn *conn, const struct http_request *r
                       struct session_credentials *out);
 /* Loopback on the socket and not forwarded. */
 bool http_is_local(const struct http_conn *conn, const struct http_request *request);
+/* Address of the client, be it behind trusted proxies: for limits and the log. */
+void http_client_address(const struct http_conn *conn, const struct http_request *request,
+                         char out[ADDRESS_TEXT_BYTES]);
 
 /* http_sql.c, http_auth.c, http_info.c */
 void http_sql(struct http_conn *conn, const struct http_request *request);

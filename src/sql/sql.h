@@ -39,6 +39,8 @@ struct sql_engine_options {
     uint32_t flush_rows_default, flush_interval_default;
     uint32_t stream_ttl_default, stream_max_buffer_default; /* seconds, events; 0 = no limit */
     uint32_t user_grace_days;                               /* users.deletion_grace_period_days */
+    uint32_t deleted_retention_hours_default;
+    enum table_access shared_access_default; /* sql.default_shared_access */
     const char *node;
 };
 

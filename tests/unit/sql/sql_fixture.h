@@ -192,6 +192,7 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         fixture->options.stream_ttl_default = 10;
         fixture->options.stream_max_buffer_default = 10000;
         fixture->options.user_grace_days = 30;
+        fixture->options.deleted_retention_hours_default = 168;
     }
     fixture->engine = sql_engine_new(&fixture->options);
 }
