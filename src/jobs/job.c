@@ -273,6 +273,7 @@ void job_run(struct job *job)
         return;
     }
     job->row_written = true;
+    log_debug("job %s begins", job->id.text);
     job->status = job_run_work(job);
     const char *outcome = job_end(job, job->status, &job->err);
     log_info("job %s %s: %s%s%s", job->id.text, outcome, job->result,

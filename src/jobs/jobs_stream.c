@@ -60,6 +60,7 @@ static struct job *jobs_stream_table(struct jobs *jobs, const struct table *tabl
     job->completed_at = clock_now_us();
     (void)snprintf(job->result, sizeof(job->result), "%llu events expired, %llu above max_buffer",
                    (unsigned long long)expired, (unsigned long long)displaced);
+    log_debug("stream %.*s.%.*s: %s", STR_ARG(table->space), STR_ARG(table->name), job->result);
     (void)snprintf(job->trace, sizeof(job->trace), "%s:commit", jobs->node);
     *stream = (struct jobs_stream){.expired = figures.expired,
                                    .displaced = figures.displaced,

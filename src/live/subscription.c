@@ -214,6 +214,9 @@ void subscription_close(struct subscription *subscription, const char *code, con
         subscription->snapshot = NULL;
     }
     pthread_mutex_unlock(&subscription->mutex);
+    if (open)
+        log_debug("live query %.*s ends%s%s", STR_ARG(subscription->live_id),
+                  code != NULL ? ": " : "", code != NULL ? code : "");
     pthread_mutex_lock(&live->mutex);
     router_remove(live, subscription);
     router_loading_remove(subscription);

@@ -104,7 +104,8 @@ struct http_conn {
     bool ended;      /* answered with Connection: close */
     int64_t started_ns;
     struct session_request *sql;
-    char client[ADDRESS_TEXT_BYTES]; /* address, while /api/auth works on a request of it */
+    char client[ADDRESS_TEXT_BYTES]; /* its address, while session/ works on a request of it */
+    struct buf form;                 /* body that came as multipart, as JSON */
     struct http_stream stream;
 };
 

@@ -13,12 +13,14 @@
 #include "server/server.h"
 
 #include <build_info.h>
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
@@ -243,13 +245,16 @@ static void main_reload(const struct config *config, const struct arguments *arg
 static void main_wait(const sigset_t *waited, const struct config *config,
                       const struct arguments *arguments, struct server *server)
 {
+    struct timespec hour = {.tv_sec = 3600};
     int number = 0;
 
-    for (;;) {
-        CHECK(sigwait(waited, &number) == 0);
-        if (number != SIGHUP)
-            break;
-        main_reload(config, arguments, server);
+    while (number != SIGTERM && number != SIGINT) {
+        number = sigtimedwait(waited, NULL, &hour);
+        CHECK(number > 0 || errno == EAGAIN || errno == EINTR);
+        if (number == SIGHUP)
+            main_reload(config, arguments, server);
+        else if (number < 0 && errno == EAGAIN)
+            server_log_figures(server);
     }
     log_info("signal %s: stopping; a second one stops at once", strsignal(number));
     CHECK(signal(SIGHUP, SIG_IGN) != SIG_ERR);

@@ -517,7 +517,7 @@ static void server_close(struct server *server)
     mem_free(server);
 }
 
-static void server_log_size(struct server *server)
+void server_log_figures(struct server *server)
 {
     struct kv_stats stats;
 
@@ -542,7 +542,7 @@ enum status server_start(const struct config *config, struct server **out, struc
         server_close(server);
         return status;
     }
-    server_log_size(server);
+    server_log_figures(server);
     net_serve(server->net, server->session, atomic_load(&server->live));
     server_tell(server, server->net);
     log_info("serving on %s:%u%s, %u loops, ready after %lld ms",
