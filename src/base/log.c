@@ -57,6 +57,7 @@ static _Thread_local char log_name[LOG_NAME_BYTES];
 
 /* Line number n lies in slot n % LOG_RECENT_LINES; the memory is touched as it fills. */
 static struct log_line log_ring[LOG_RECENT_LINES];
+static atomic_uint_fast64_t log_counts[LOG_TRACE + 1];
 static uint64_t log_ring_count; /* lines ever written; guarded by log_state.mutex */
 
 static const struct {
@@ -100,6 +101,12 @@ void log_set_level(enum log_level level)
 {
     CHECK((unsigned)level < ARRAY_COUNT(log_levels));
     atomic_store(&log_threshold, level);
+}
+
+uint64_t log_count(enum log_level level)
+{
+    CHECK((unsigned)level < ARRAY_COUNT(log_counts));
+    return atomic_load_explicit(&log_counts[level], memory_order_relaxed);
 }
 
 enum log_level log_get_level(void)
@@ -435,6 +442,7 @@ void log_write(enum log_level level, const char *file, int line, const char *for
     va_list args;
 
     CHECK((unsigned)level < ARRAY_COUNT(log_levels));
+    atomic_fetch_add_explicit(&log_counts[level], 1, memory_order_relaxed);
     if (log_name[0] == '\0')
         (void)pthread_getname_np(pthread_self(), log_name, sizeof(log_name));
     va_start(args, format);

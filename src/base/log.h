@@ -35,6 +35,7 @@ void log_close(void);
 enum status log_reopen(struct error *err) MUST_CHECK;
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
+uint64_t log_count(enum log_level level); /* lines written since the start */
 void log_thread_name(
     const char *name); /* name of the calling thread in lines and in ps; ≤ 15 bytes */
 bool log_level_parse(const char *text, enum log_level *level);

@@ -75,6 +75,7 @@ static void jobs_stream_save(struct jobs *jobs, struct job *const *rows, size_t 
 
     if (count > 0 && job_row_save_all(jobs, rows, count, "completed", &err) != STATUS_OK)
         log_warn("rows about evicted events: %s", err.message);
+    atomic_fetch_add(&jobs->counts.completed[JOB_STREAM_EVICTION], count);
     for (size_t i = 0; i < count; i++) {
         CHECK(rows[i]->type == JOB_STREAM_EVICTION);
         mem_free(rows[i]);

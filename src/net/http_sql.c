@@ -136,6 +136,9 @@ static void http_sql_done(void *context, enum status status, struct buf *respons
 
     CHECK(conn->busy && response != NULL);
     CHECK(atomic_fetch_sub(&conn->shard->net->in_flight, 1) > 0);
+    histogram_add(&conn->shard->net->sql_seconds, clock_monotonic_ns() - conn->started_ns);
+    if (status != STATUS_OK)
+        net_count_error(conn->shard->net, status);
     if (status == STATUS_RATE_LIMIT_EXCEEDED)
         reply.headers = STR_LIT("Retry-After: 1\r\n");
     if (conn->stream.begun)

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/metric.h"
 #include "catalog/catalog.h"
 #include "sql/services.h"
 #include "store/store.h"
@@ -117,6 +118,8 @@ struct sql_engine_stats {
     size_t plans;
 };
 void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out);
+/* Durations and failures of statements by kind. Any thread. */
+void sql_engine_metrics(struct sql_engine *engine, metric_visit visit, void *context);
 
 /* ---- system tables: one statement, self-contained
  * ------------------------------------------------ */

@@ -159,13 +159,16 @@ def test_no_renegotiation(server):
     assert server.client().value("SELECT 1") == 1
 
 
-@pytest.mark.parametrize("bytes_sent", [
+@pytest.mark.parametrize("bytes_sent", ids=["http", "zeros", "length", "short hello", "ssl2", "alert"], argvalues=[
     b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x00" * 100, b"\x16\x03\x01\xff\xff" + b"A" * 300,
     b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b"\x80\x2e\x01\x00\x02", b"\x15\x03\x03\x00\x02\x02\x28"])
 def test_garbage_instead_of_a_handshake(server, bytes_sent):
     with raw(server) as connection:
         connection.sendall(bytes_sent)
-        connection.shutdown(socket.SHUT_WR)
+        try:
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the server was quicker
         answer = read_to_end(connection)
     assert b"HTTP" not in answer and b"healthy" not in answer  # at most a TLS alert
     assert server.client().value("SELECT 1") == 1

@@ -199,10 +199,11 @@ static bool statement_is_logged(enum ast_statement_kind kind)
 
 static enum status statement_on_worker(struct sql_run *run, struct error *err)
 {
+    enum ast_statement_kind kind = run->plan->tree->kind; /* EXPLAIN goes on with another plan */
     enum status status = statement_dispatch(run, err);
 
-    CHECK(run->plan != NULL);
-    if (status == STATUS_OK && statement_is_logged(run->plan->tree->kind))
+    CHECK(run->state != RUN_ENDED);
+    if (status == STATUS_OK && statement_is_logged(kind))
         log_info("by %.*s: %s", STR_ARG(run->caller.actor),
                  run->outcome.message[0] != 0 ? run->outcome.message : "done");
     return status;

@@ -134,6 +134,7 @@ static struct str fixture_ws_url(void *context, struct arena *arena)
 static void fixture_metrics(void *context, metric_visit visit, void *visit_context)
 {
     const struct metric requests = {.name = "http_requests_total",
+                                    .help = "Requests.",
                                     .kind = METRIC_COUNTER,
                                     .value = 7,
                                     .labels = {{"route", "sql"}, {"status", "2xx"}}};
