@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -296,6 +297,8 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
     pthread_mutex_lock(&peer->mutex);
     map_put(&peer->subscriptions, subscription->id, subscription_ref(subscription));
     pthread_mutex_unlock(&peer->mutex);
+    log_debug("live query %.*s of %.*s begins", STR_ARG(subscription->live_id),
+              STR_ARG(peer->options.user));
     worker_pool_post(live->options.workers, &loading->task); /* the first reference moves */
 }
 

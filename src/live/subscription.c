@@ -297,6 +297,9 @@ void subscription_close(struct subscription *subscription, const char *code, con
     else
         subscription->loading = NULL;
     pthread_mutex_unlock(&subscription->mutex);
+    if (open)
+        log_debug("live query %.*s ends%s%s", STR_ARG(subscription->live_id),
+                  code != NULL ? ": " : "", code != NULL ? code : "");
     pthread_mutex_lock(&live->mutex);
     router_remove(live, subscription);
     pthread_mutex_unlock(&live->mutex);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/net_internal.h"
+#include "wire/multipart.h"
 
 #include <stdio.h>
 
@@ -135,6 +136,9 @@ static void http_sql_done(void *context, enum status status, struct buf *respons
 
     CHECK(conn->busy && response != NULL);
     CHECK(atomic_fetch_sub(&conn->shard->net->in_flight, 1) > 0);
+    histogram_add(&conn->shard->net->sql_seconds, clock_monotonic_ns() - conn->started_ns);
+    if (status != STATUS_OK)
+        net_count_error(conn->shard->net, status);
     if (status == STATUS_RATE_LIMIT_EXCEEDED)
         reply.headers = STR_LIT("Retry-After: 1\r\n");
     if (conn->stream.begun)
@@ -156,29 +160,51 @@ static bool http_is_json(struct str content_type)
     return rest.size == 0 || rest.data[0] == ';';
 }
 
+/* The body as JSON: as it came, or made of a form. False if the request was answered. */
+static bool http_sql_body(struct http_conn *conn, const struct http_request *request,
+                          struct str *body)
+{
+    struct str content_type = request->headers[HTTP_HEADER_CONTENT_TYPE];
+    struct error err;
+
+    CHECK(conn->form.size == 0);
+    *body = request->body;
+    if (http_is_json(content_type))
+        return true;
+    if (!multipart_is(content_type)) {
+        http_answer_error(conn, 415, "UNSUPPORTED_MEDIA_TYPE",
+                          "the body must be application/json or multipart/form-data");
+        return false;
+    }
+    error_clear(&err);
+    if (multipart_to_json(content_type, request->body, &conn->form, &err) != STATUS_OK) {
+        http_answer_status(conn, &err);
+        return false;
+    }
+    *body = buf_str(&conn->form);
+    return true;
+}
+
 void http_sql(struct http_conn *conn, const struct http_request *request)
 {
     struct net *net = conn->shard->net;
     struct session_credentials credentials;
-    struct session_request_options options = {.body = request->body,
-                                              .post = http_sql_post,
-                                              .send_part = http_sql_part,
-                                              .done = http_sql_done,
-                                              .context = conn};
+    struct session_request_options options = {
+        .post = http_sql_post, .send_part = http_sql_part, .done = http_sql_done, .context = conn};
     struct error err;
 
     CHECK(conn->busy && conn->sql == NULL);
     error_clear(&err);
-    if (!http_is_json(request->headers[HTTP_HEADER_CONTENT_TYPE])) {
-        http_answer_error(conn, 415, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json");
-        return;
-    }
+    http_client_address(conn, request, conn->client);
+    options.peer = conn->client;
     http_credentials(conn, request, &credentials);
     if (session_authenticate(net->session, &credentials, &options.identity, &err) != STATUS_OK) {
-        log_info("request of %s refused: %s", sock_peer(conn->sock), status_name(err.code));
+        log_info("request of %s refused: %s", conn->client, status_name(err.code));
         http_answer_status(conn, &err);
         return;
     }
+    if (!http_sql_body(conn, request, &options.body))
+        return;
     atomic_fetch_add(&net->in_flight, 1);
     sock_timer(conn->sock, 0);
     struct session_request *started = session_request_start(net->session, &options);

@@ -142,7 +142,8 @@ static void ws_put(struct ws_conn *ws, const struct wire_server_message *message
     struct wire_protocol plain = {.gzip = false};
     struct wire_message *framed = wire_message_new_text(buf_str(&text));
     struct wire_message *form = wire_message_form(framed, is_auth ? plain : ws->protocol);
-    sock_put(ws->sock, wire_message_frame(form)); /* not counted: it is not live/'s */
+    sock_put(ws->sock, wire_message_frame(form)); /* not counted as written: it is not live/'s */
+    atomic_fetch_add_explicit(&ws->shard->ws_sent, 1, memory_order_relaxed);
     wire_message_unref(form);
     wire_message_unref(framed);
     buf_clear(&text);
@@ -331,6 +332,7 @@ static bool ws_within_rate(struct ws_conn *ws)
         ws->window_count = 0;
     }
     ws->window_count++;
+    atomic_fetch_add_explicit(&ws->shard->ws_received, 1, memory_order_relaxed);
     return rate == 0 || ws->window_count <= rate;
 }
 
@@ -447,6 +449,8 @@ static void ws_written(void *context, size_t messages, size_t bytes)
     struct ws_conn *ws = context;
 
     CHECK(messages > 0 || bytes == 0);
+    if (messages > 0)
+        atomic_fetch_add_explicit(&ws->shard->ws_sent, messages, memory_order_relaxed);
     ws->last_progress_ms = loop_now_ms(ws->shard->loop);
     if (messages > 0 && ws->peer != NULL)
         live_peer_written(ws->peer, messages, bytes);

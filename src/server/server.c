@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "catalog/system_tables.h"
+#include "net/tls.h"
 #include "server/server_internal.h"
 #include "sql/analytic.h"
 #include "store/ddl.h"
@@ -64,6 +65,12 @@ static struct str server_text(const struct config *config, enum config_key key)
     return str_from_c(config_text(config, key));
 }
 
+static bool server_has_tls(const struct config *config)
+{
+    CHECK(config != NULL);
+    return config_text(config, CONFIG_SERVER_TLS_CERT)[0] != 0;
+}
+
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 static enum status server_open_net(struct server *server, struct error *err)
@@ -87,6 +94,9 @@ static enum status server_open_net(struct server *server, struct error *err)
         .node_id = server_number(config, CONFIG_SERVER_NODE_ID),
         .public_health = config_boolean(config, CONFIG_SERVER_PUBLIC_HEALTH),
         .allow_token_in_url = config_boolean(config, CONFIG_AUTH_ALLOW_TOKEN_IN_URL),
+        .tls_cert = config_text(config, CONFIG_SERVER_TLS_CERT),
+        .tls_key = config_text(config, CONFIG_SERVER_TLS_KEY),
+        .tls_handshake_timeout_s = server_number(config, CONFIG_SERVER_TLS_HANDSHAKE_TIMEOUT),
         .version = STR_LIT(BUILD_VERSION),
         .git_branch = STR_LIT(BUILD_GIT_BRANCH),
         .git_commit = STR_LIT(BUILD_GIT_COMMIT),
@@ -98,6 +108,8 @@ static enum status server_open_net(struct server *server, struct error *err)
     CHECK(server->net == NULL);
     options.cors_origins =
         config_list(config, CONFIG_SERVER_CORS_ORIGINS, &options.cors_origin_count);
+    options.trusted_proxies =
+        config_list(config, CONFIG_SERVER_TRUSTED_PROXY_RANGES, &options.trusted_proxy_count);
     return net_open(&options, &server->net, err);
 }
 
@@ -115,8 +127,9 @@ static void server_set_public_url(struct server *server)
         size = snprintf(server->public_url, sizeof(server->public_url), "ws%s/%s/ws", origin + 4,
                         version);
     else
-        size = snprintf(server->public_url, sizeof(server->public_url), "ws://%s:%u/%s/ws",
-                        everywhere ? "localhost" : host, net_port(server->net), version);
+        size = snprintf(server->public_url, sizeof(server->public_url), "ws%s://%s:%u/%s/ws",
+                        server_has_tls(config) ? "s" : "", everywhere ? "localhost" : host,
+                        net_port(server->net), version);
     CHECK(size > 0 && (size_t)size < sizeof(server->public_url));
 }
 
@@ -310,6 +323,20 @@ static enum status server_open_store(struct server *server, struct error *err)
     return store_open(&options, &server->store, err);
 }
 
+static enum table_access server_shared_access(const struct config *config)
+{
+    static const char *const words[] = {[TABLE_ACCESS_UNSET] = "unset",
+                                        [TABLE_ACCESS_PUBLIC] = "public",
+                                        [TABLE_ACCESS_PRIVATE] = "private",
+                                        [TABLE_ACCESS_RESTRICTED] = "restricted"};
+    const char *word = config_text(config, CONFIG_SQL_DEFAULT_SHARED_ACCESS);
+
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        if (strcmp(word, words[i]) == 0)
+            return (enum table_access)i;
+    UNREACHABLE("checked with the configuration");
+}
+
 static void server_open_engine(struct server *server)
 {
     const struct config *config = server->config;
@@ -332,6 +359,8 @@ static void server_open_engine(struct server *server)
         .stream_ttl_default = server_number(config, CONFIG_STREAM_DEFAULT_TTL_SECONDS),
         .stream_max_buffer_default = server_number(config, CONFIG_STREAM_DEFAULT_MAX_BUFFER),
         .user_grace_days = server_number(config, CONFIG_USERS_DELETION_GRACE_DAYS),
+        .deleted_retention_hours_default = server_number(config, CONFIG_RETENTION_DELETED_HOURS),
+        .shared_access_default = server_shared_access(config),
         .node = config_text(config, CONFIG_SERVER_NODE),
     };
 
@@ -404,7 +433,8 @@ static enum status server_open_session(struct server *server, struct error *err)
         .allow_remote_setup = config_boolean(config, CONFIG_AUTH_ALLOW_REMOTE_SETUP),
         .root_remote = config_boolean(config, CONFIG_AUTH_ROOT_REMOTE),
         .enforce_roles = config_boolean(config, CONFIG_AUTH_ENFORCE_ROLES),
-        .cookie_secure = config_boolean(config, CONFIG_AUTH_COOKIE_SECURE),
+        .cookie_secure =
+            config_boolean(config, CONFIG_AUTH_COOKIE_SECURE) || server_has_tls(config),
         .logins_per_second_max = server_number(config, CONFIG_RATE_AUTH_REQUESTS_PER_IP_PER_SEC),
         .logins_waiting_max = server_number(config, CONFIG_AUTH_MAX_WAITING_LOGINS),
         .queries_per_second_max = server_number(config, CONFIG_RATE_MAX_QUERIES_PER_SEC),
@@ -491,7 +521,7 @@ static void server_close(struct server *server)
     mem_free(server);
 }
 
-static void server_log_size(struct server *server)
+void server_log_figures(struct server *server)
 {
     struct kv_stats stats;
 
@@ -516,15 +546,35 @@ enum status server_start(const struct config *config, struct server **out, struc
         server_close(server);
         return status;
     }
-    server_log_size(server);
+    server_log_figures(server);
     net_serve(server->net, server->session, atomic_load(&server->live));
     server_tell(server, server->net);
-    log_info("serving on %s:%u, %u loops, ready after %lld ms",
+    log_info("serving on %s:%u%s, %u loops, ready after %lld ms",
              config_text(config, CONFIG_SERVER_HOST), net_port(server->net),
+             server_has_tls(config) ? " with TLS" : "",
              server_count(config, CONFIG_SERVER_WORKERS, server_cores()),
              (long long)(clock_monotonic_ms() - started_ms));
     *out = server;
     return STATUS_OK;
+}
+
+enum status server_check(const struct config *config, struct error *err)
+{
+    struct tls *tls = NULL;
+    enum status status = STATUS_OK;
+
+    CHECK(config != NULL);
+    if (server_has_tls(config))
+        status = tls_open(config_text(config, CONFIG_SERVER_TLS_CERT),
+                          config_text(config, CONFIG_SERVER_TLS_KEY), &tls, err);
+    tls_close(tls);
+    return status;
+}
+
+enum status server_reload(struct server *server, struct error *err)
+{
+    CHECK(server->net != NULL);
+    return net_reload_tls(server->net, err);
 }
 
 uint16_t server_port(const struct server *server)

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "base/log.h"
 #include "catalog/manifest.h"
 #include "server/server_internal.h"
 
@@ -197,7 +198,11 @@ static bool services_setting_at(void *context, size_t index, struct str out[5])
     const struct server *server = context;
 
     CHECK(server->config != NULL);
-    return config_setting_at(server->config, index, out);
+    if (!config_setting_at(server->config, index, out))
+        return false;
+    if (index == CONFIG_LOGGING_LEVEL) /* the one that changes while the server runs */
+        out[1] = str_from_c(log_level_name(log_get_level()));
+    return true;
 }
 
 static void services_metrics(void *context, metric_visit visit, void *visit_context)

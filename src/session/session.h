@@ -88,7 +88,8 @@ bool session_loopback_allows(struct session_service *service,
 
 struct session_request_options {
     struct session_identity identity;
-    struct str body; /* JSON of spec §3.2; lives until done */
+    struct str body;  /* JSON of spec §3.2; lives until done */
+    const char *peer; /* address of the client, for the log; lives until done */
     /* Runs `task` on the loop thread of this request; any thread. */
     void (*post)(void *context, struct task *task);
     /* A part of a response too large to hold: sent with chunked encoding. Worker thread; blocks

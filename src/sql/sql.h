@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/metric.h"
 #include "catalog/catalog.h"
 #include "sql/services.h"
 #include "store/store.h"
@@ -39,6 +40,8 @@ struct sql_engine_options {
     uint32_t flush_rows_default, flush_interval_default;
     uint32_t stream_ttl_default, stream_max_buffer_default; /* seconds, events; 0 = no limit */
     uint32_t user_grace_days;                               /* users.deletion_grace_period_days */
+    uint32_t deleted_retention_hours_default;
+    enum table_access shared_access_default; /* sql.default_shared_access */
     const char *node;
 };
 
@@ -116,6 +119,8 @@ struct sql_engine_stats {
     size_t plans;
 };
 void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out);
+/* Durations and failures of statements by kind. Any thread. */
+void sql_engine_metrics(struct sql_engine *engine, metric_visit visit, void *context);
 
 /* ---- system tables: one statement, self-contained
  * ------------------------------------------------ */

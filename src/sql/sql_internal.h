@@ -15,6 +15,17 @@
 struct live_shapes;
 struct plan_cache;
 
+/* What statements are counted by. */
+enum sql_kind {
+    SQL_KIND_SELECT,
+    SQL_KIND_INSERT,
+    SQL_KIND_UPDATE,
+    SQL_KIND_DELETE,
+    SQL_KIND_OTHER,
+    SQL_KIND_INVALID, /* failed before it was known what it is */
+    SQL_KIND_COUNT
+};
+
 struct sql_engine {
     struct sql_engine_options options;
     struct sql_services services;
@@ -23,6 +34,10 @@ struct sql_engine {
     struct plan_cache *plans;
     struct live_shapes *live_shapes;
     atomic_uint_fast64_t statements, plan_hits, plan_misses;
+    struct sql_kind_figures {
+        struct histogram seconds;
+        atomic_uint_fast64_t errors;
+    } kinds[SQL_KIND_COUNT];
 };
 
 /* live_shapes.c: what equal live queries share. */

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/macros.h"
+#include "base/metric.h"
 #include "catalog/catalog.h"
 #include "storage/columnar.h"
 #include "storage/files.h"
@@ -183,6 +184,8 @@ struct store_stats {
     uint64_t feed_bytes;
 };
 void store_stats(struct store *store, struct store_stats *out);
+/* Durations of writes. Any thread. */
+void store_metrics(struct store *store, metric_visit visit, void *context);
 
 /* Counters of one instance (user empty for shared tables), at a view. */
 struct instance_counters {

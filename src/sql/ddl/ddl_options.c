@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "catalog/storage.h"
 
-enum { OPTIONS_RETENTION_HOURS = 168 };
 enum { OPTION_USER = 1, OPTION_SHARED = 2, OPTION_STREAM = 4 };
 
 static const struct {
@@ -205,7 +204,9 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
     CHECK(table->kind != TABLE_KIND_SYSTEM);
     if (table->kind != TABLE_KIND_STREAM)
         table->storage_id = STR_LIT("local");
-    table->deleted_retention_hours = OPTIONS_RETENTION_HOURS;
+    table->deleted_retention_hours = defaults->deleted_retention_hours_default;
+    if (table->kind == TABLE_KIND_SHARED)
+        table->access = defaults->shared_access_default;
     if (table->kind == TABLE_KIND_STREAM) {
         table->ttl_seconds = defaults->stream_ttl_default;
         table->max_buffer = defaults->stream_max_buffer_default;

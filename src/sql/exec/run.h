@@ -33,6 +33,7 @@ struct sql_run {
     struct sql_outcome outcome;
     atomic_bool cancelled;
     int64_t now_us;      /* NOW() of the statement */
+    int64_t begun_ns;    /* monotonic */
     int64_t deadline_ns; /* monotonic; 0 = none */
     struct view *view;
     struct plan *plan;

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
+#include "base/metric.h"
 #include "store/commit.h"
 #include "store/commit/overlay.h"
 #include "store/feed.h"
@@ -123,6 +124,7 @@ struct commit_pipeline {
     struct commit_evict evict;
 
     atomic_uint_fast64_t commits, groups, group_size_max, rows_written, fsync_us;
+    struct histogram write_seconds; /* of groups, their wait for the disk included */
 };
 
 /* Where the last run ended: all zero on first start. */

@@ -164,6 +164,7 @@ static struct str fixture_ws_url(void *context, struct arena *arena)
 static void fixture_metrics(void *context, metric_visit visit, void *visit_context)
 {
     const struct metric requests = {.name = "http_requests_total",
+                                    .help = "Requests.",
                                     .kind = METRIC_COUNTER,
                                     .value = 7,
                                     .labels = {{"route", "sql"}, {"status", "2xx"}}};
@@ -225,6 +226,7 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         fixture->options.stream_ttl_default = 10;
         fixture->options.stream_max_buffer_default = 10000;
         fixture->options.user_grace_days = 30;
+        fixture->options.deleted_retention_hours_default = 168;
     }
     fixture->engine = sql_engine_new(&fixture->options);
 }
