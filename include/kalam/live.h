@@ -105,6 +105,8 @@ KALAM_API bool kalam_live_is_ready(const kalam_live *live);
 KALAM_API size_t kalam_live_count(const kalam_live *live); /* rows, in order of arrival */
 KALAM_API size_t kalam_live_columns(const kalam_live *live, size_t row);
 KALAM_API const char *kalam_live_name(const kalam_live *live, size_t row, size_t column);
+/* "BigInt" …; "Text" for one that is none of the query's columns. */
+KALAM_API const char *kalam_live_type(const kalam_live *live, size_t row, size_t column);
 KALAM_API const char *kalam_live_text(const kalam_live *live, size_t row, size_t column);
 /* The text of a column by its name; NULL if it is NULL or not there. */
 KALAM_API const char *kalam_live_get(const kalam_live *live, size_t row, const char *name);

@@ -342,6 +342,15 @@ const char *kalam_live_name(const kalam_live *live, size_t row, size_t column)
     return at && column < at->object->count ? at->object->keys[column].data : "";
 }
 
+const char *kalam_live_type(const kalam_live *live, size_t row, size_t column)
+{
+    const struct live_row *at = live_row_at(live, row);
+
+    if (!at || column >= at->object->count)
+        return "";
+    return value_type_wire_name(subscription_type(live->subscription, at->object->keys[column]));
+}
+
 const char *kalam_live_text(const kalam_live *live, size_t row, size_t column)
 {
     struct live_row *at = live_row_at(live, row);

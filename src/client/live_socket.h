@@ -77,6 +77,8 @@ enum subscription_need subscription_take(struct kalam_subscription *subscription
 struct wire_subscription subscription_request(struct kalam_subscription *subscription);
 /* A last ERROR event, whatever the queue holds. Not under socket->mutex. */
 void subscription_end(struct kalam_subscription *subscription, const kalam_error *error);
+/* Type of a column of the last acknowledgement; TEXT for another name. */
+enum value_type subscription_type(struct kalam_subscription *subscription, struct str name);
 /* Text of a row's column by the type of the acknowledgement; as client_text. */
 const char *subscription_text(struct kalam_subscription *subscription, const struct json *object,
                               size_t column, struct arena *arena);

@@ -585,19 +585,26 @@ void kalam_sub_close(kalam_subscription *subscription)
     subscription_free(subscription);
 }
 
-const char *subscription_text(kalam_subscription *subscription, const struct json *object,
-                              size_t column, struct arena *arena)
+enum value_type subscription_type(kalam_subscription *subscription, struct str name)
 {
     enum value_type type = VALUE_TEXT;
 
-    CHECK(column < object->count);
+    CHECK(name.size == 0 || name.data);
     pthread_mutex_lock(&subscription->mutex);
     for (size_t i = 0; i < subscription->column_count; i++) {
-        if (str_equal(subscription->columns[i].name, object->keys[column]))
+        if (str_equal(subscription->columns[i].name, name))
             type = subscription->columns[i].type.kind;
     }
     pthread_mutex_unlock(&subscription->mutex);
-    return client_text(&object->items[column], type, arena);
+    return type;
+}
+
+const char *subscription_text(kalam_subscription *subscription, const struct json *object,
+                              size_t column, struct arena *arena)
+{
+    CHECK(column < object->count);
+    return client_text(&object->items[column],
+                       subscription_type(subscription, object->keys[column]), arena);
 }
 
 /* ---- reading an event
