@@ -21,11 +21,17 @@ struct http_request {
     int timeout_ms;
     bool once; /* repeating it changes something: never sent a second time, not even by libcurl */
     const atomic_bool *cancelled;
+    /* Takes the body of an answer with status 200 instead of `answer`; false ends the exchange with
+     * KALAM_CLOSED. */
+    bool (*sink)(void *context, struct str bytes);
+    void *sink_context;
 };
-/* KALAM_OK with any HTTP status; KALAM_CONNECTION, KALAM_TIMEOUT. Redirects are not followed.
- * `sent` tells whether the request may have reached the server. */
+/* KALAM_OK with any HTTP status; KALAM_CONNECTION, KALAM_TIMEOUT, KALAM_NO_MEMORY. Redirects are
+ * not followed. `sent` tells whether the request may have reached the server. */
 kalam_status http_perform(struct http *http, const struct http_request *request, int *http_status,
                           struct buf *answer, bool *sent, kalam_error *error);
+/* The last exchange has given bytes to the sink. */
+bool http_has_delivered(const struct http *http);
 
 struct websocket;
 struct websocket_options {
@@ -38,7 +44,7 @@ struct websocket_options {
 kalam_status websocket_open(const struct websocket_options *options, struct websocket **out,
                             kalam_error *error);
 void websocket_close(struct websocket *socket);
-/* Queues a text message; any thread. */
+/* Queues a text message; any thread. False when memory is short. */
 bool websocket_send(struct websocket *socket, struct str text);
 /* Waits at most timeout_ms for traffic; calls `message` for each whole text message. KALAM_OK, or
  * KALAM_WEBSOCKET when the connection is gone. One thread. */

@@ -161,6 +161,8 @@ static bool websocket_read_head(struct websocket *socket, int64_t end, const ato
         if (websocket_await(socket->fd, POLLIN, end, cancelled) != 0)
             return false;
         char *room = buf_reserve(head, 4096);
+        if (!room)
+            return false;
         ssize_t got = recv(socket->fd, room, 4096, 0);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
@@ -171,7 +173,7 @@ static bool websocket_read_head(struct websocket *socket, int64_t end, const ato
         if (at != SIZE_MAX) {
             buf_append(&socket->early, head->data + at + 4, head->size - at - 4);
             head->size = at;
-            return true;
+            return !socket->early.failed;
         }
     }
     return false;
@@ -201,8 +203,8 @@ static kalam_status websocket_upgrade(struct websocket *socket,
     int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
     CHECK(socket);
-    buf_init(&request);
-    buf_init(&head);
+    buf_init_fallible(&request);
+    buf_init_fallible(&head);
     id_random(random, sizeof random);
     EVP_EncodeBlock((unsigned char *)key, random, sizeof random);
     websocket_accept_for(key, accept);
@@ -217,13 +219,19 @@ static kalam_status websocket_upgrade(struct websocket *socket,
         line += size + (line[size] == '\n');
     }
     buf_append_str(&request, STR_LIT("\r\n"));
-    if (!websocket_write_all(socket->fd, buf_str(&request), end, options->cancelled) ||
-        !websocket_read_head(socket, end, options->cancelled, &head)) {
-        status = client_fail(error, KALAM_CONNECTION,
-                             "the server closed the connection during the upgrade");
+    if (request.failed) {
+        status = client_no_memory(error);
+    } else if (!websocket_write_all(socket->fd, buf_str(&request), end, options->cancelled) ||
+               !websocket_read_head(socket, end, options->cancelled, &head)) {
+        status = head.failed || socket->early.failed
+                     ? client_no_memory(error)
+                     : client_fail(error, KALAM_CONNECTION,
+                                   "the server closed the connection during the upgrade");
     } else {
         buf_append_byte(&head, 0);
-        if (sscanf(head.data, "HTTP/1.1 %d", &code) != 1 || code != 101)
+        if (head.failed)
+            status = client_no_memory(error);
+        else if (sscanf(head.data, "HTTP/1.1 %d", &code) != 1 || code != 101)
             status = client_fail(
                 error, code == 401 || code == 403 ? KALAM_AUTHENTICATION : KALAM_WEBSOCKET,
                 "the server refused the WebSocket (HTTP %d)", code);
@@ -330,9 +338,9 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
                            options->url);
     socket = mem_try_alloc(sizeof *socket);
     if (!socket)
-        return client_fail(error, KALAM_NO_MEMORY, "out of memory");
+        return client_no_memory(error);
     *socket = (struct websocket){.fd = -1, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    buf_init(&socket->early);
+    buf_init_fallible(&socket->early);
     pthread_mutex_init(&socket->mutex, NULL);
     socket->outbox_tail = &socket->outbox;
     socket->fd = websocket_connect(host, port, options, error);
@@ -340,7 +348,7 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
         socket->fd < 0 ? KALAM_CONNECTION : websocket_upgrade(socket, options, host, port, error);
     if (status == KALAM_OK &&
         wslay_event_context_client_init(&socket->context, &websocket_callbacks, socket) != 0)
-        status = client_fail(error, KALAM_NO_MEMORY, "out of memory");
+        status = client_no_memory(error);
     if (status != KALAM_OK) {
         websocket_close(socket);
         return status;

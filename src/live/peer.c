@@ -297,8 +297,8 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
     pthread_mutex_lock(&peer->mutex);
     map_put(&peer->subscriptions, subscription->id, subscription_ref(subscription));
     pthread_mutex_unlock(&peer->mutex);
-    log_debug("live query %.*s of %.*s begins", STR_ARG(subscription->live_id),
-              STR_ARG(peer->options.user));
+    log_debug("live query %.*s-%.*s of %.*s begins", STR_ARG(peer->options.connection_id),
+              STR_ARG(subscription->id), STR_ARG(peer->options.user));
     worker_pool_post(live->options.workers, &loading->task); /* the first reference moves */
 }
 

@@ -298,7 +298,8 @@ void subscription_close(struct subscription *subscription, const char *code, con
         subscription->loading = NULL;
     pthread_mutex_unlock(&subscription->mutex);
     if (open)
-        log_debug("live query %.*s ends%s%s", STR_ARG(subscription->live_id),
+        log_debug("live query %.*s-%.*s ends%s%s",
+                  STR_ARG(subscription->peer->options.connection_id), STR_ARG(subscription->id),
                   code != NULL ? ": " : "", code != NULL ? code : "");
     pthread_mutex_lock(&live->mutex);
     router_remove(live, subscription);
