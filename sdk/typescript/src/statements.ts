@@ -1,0 +1,83 @@
+// statements.ts — statements over HTTP: sends SQL, turns the answer into results or a KalamError.
+// SPDX-License-Identifier: Apache-2.0
+import type { Credentials } from './credentials.js';
+import { KalamError } from './error.js';
+import type { Http } from './http.js';
+import type { Json, QueryOptions, QueryResult, Row, Value, ValueOptions } from './types.js';
+import { RowDecoder } from './values.js';
+import { readAnswer, type WireAnswer, type WireResult } from './wire.js';
+
+export interface StatementContext {
+  http: Http;
+  credentials: Credentials;
+  values: ValueOptions;
+  namespace: string | undefined;
+}
+
+async function post(
+  context: StatementContext,
+  body: Json,
+  options: QueryOptions,
+): Promise<{ answer: WireAnswer; status: number; token: string | undefined }> {
+  const { headers, token } = await context.credentials.headers();
+  const { status, json } = await context.http.exchange({
+    method: 'POST',
+    path: '/v1/api/sql',
+    headers,
+    body,
+    signal: options.signal,
+    timeoutMs: options.timeoutMs,
+  });
+  return { answer: readAnswer(json), status, token };
+}
+
+function toResult(
+  raw: WireResult,
+  took: number,
+  context: StatementContext,
+  options: QueryOptions,
+): QueryResult<Row | Value[]> {
+  const decoder = new RowDecoder(raw.columns, context.values);
+  const asArrays = options.rows === 'array';
+  if (!asArrays) decoder.checkNames();
+  const result: QueryResult<Row | Value[]> = {
+    rows: raw.rows.map((row) => (asArrays ? decoder.array(row) : decoder.object(row))),
+    columns: raw.columns,
+    rowCount: raw.rowCount,
+    message: raw.message,
+    asUser: raw.asUser,
+    took,
+  };
+  if (raw.table !== undefined) result.table = raw.table;
+  return result;
+}
+
+/** Sends `sql`; a refused token has run nothing, so the one repetition is safe. */
+export async function execute(
+  context: StatementContext,
+  sql: string,
+  params: Json[] | undefined,
+  options: QueryOptions,
+): Promise<QueryResult<Row | Value[]>[]> {
+  const namespace = options.namespace ?? context.namespace;
+  const body: Json = {
+    sql,
+    ...(params === undefined ? {} : { params }),
+    ...(namespace === undefined ? {} : { namespace_id: namespace }),
+  };
+  let sent = await post(context, body, options);
+  if (
+    sent.answer.error?.code === 'TOKEN_EXPIRED' &&
+    (await context.credentials.renew(sent.token))
+  ) {
+    sent = await post(context, body, options);
+  }
+  const { answer, status } = sent;
+  const results = answer.results.map((raw) => toResult(raw, answer.took, context, options));
+  if (answer.error === undefined) return results;
+  throw new KalamError(answer.error.code, answer.error.message, {
+    statementIndex: answer.error.statementIndex,
+    httpStatus: status,
+    results: results as QueryResult<Row>[],
+  });
+}

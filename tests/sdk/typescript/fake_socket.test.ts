@@ -1,0 +1,277 @@
+// fake_socket.test.ts — what no real server can be brought to do in a test's time: silence,
+// nonsense, late answers.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { createClient, type KalamClient, type LiveEvent } from 'kalamdb';
+import { until } from './support/wait.js';
+
+/** Does what the test tells it to. */
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  readyState = 1;
+  sent: Record<string, unknown>[] = [];
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number; reason: string }) => void) | null = null;
+
+  constructor() {
+    FakeSocket.all.push(this);
+    queueMicrotask(() =>
+      this.say({ type: 'auth_success', user: 'root', role: 'system', protocol: {} }),
+    );
+  }
+
+  static get last(): FakeSocket {
+    return FakeSocket.all.at(-1) as FakeSocket;
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as Record<string, unknown>);
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+
+  say(message: unknown): void {
+    this.onmessage?.({ data: typeof message === 'string' ? message : JSON.stringify(message) });
+  }
+
+  subscribed(): { id: string; options?: Record<string, unknown> }[] {
+    return this.sent
+      .filter((message) => message['type'] === 'subscribe')
+      .map((message) => message['subscription'] as { id: string });
+  }
+}
+
+const realInterval = globalThis.setInterval;
+const realTimeout = globalThis.setTimeout;
+const realNow = Date.now;
+let tick = (): void => undefined;
+let client: KalamClient;
+
+beforeEach(() => {
+  FakeSocket.all = [];
+  globalThis.setInterval = ((callback: () => void) => {
+    tick = callback;
+    return 0;
+  }) as unknown as typeof setInterval;
+  client = createClient({ url: 'http://127.0.0.1:1', WebSocket: FakeSocket });
+});
+afterEach(async () => {
+  globalThis.setInterval = realInterval;
+  globalThis.setTimeout = realTimeout;
+  Date.now = realNow;
+  await client.close();
+});
+
+async function subscribed(
+  options = {},
+): Promise<{ events: LiveEvent[]; socket: FakeSocket; id: string }> {
+  const events: LiveEvent[] = [];
+  client.subscribe('SELECT * FROM a.t', options, (event) => void events.push(event));
+  await until(() => FakeSocket.all.at(-1)?.subscribed().length === 1, 'subscribe');
+  return { events, socket: FakeSocket.last, id: FakeSocket.last.subscribed()[0]?.id ?? '' };
+}
+
+const SCHEMA = [
+  { name: 'id', data_type: 'BigInt', index: 0, flags: ['pk'] },
+  { name: '_seq', data_type: 'BigInt', index: 1 },
+];
+const control = (status: string, last: number | null): object => ({
+  batch_num: 0,
+  has_more: status !== 'ready',
+  status,
+  last_seq_id: last,
+});
+const ack = (id: string, status: string, last: number | null): object => ({
+  type: 'subscription_ack',
+  subscription_id: id,
+  total_rows: 0,
+  schema: SCHEMA,
+  batch_control: control(status, last),
+});
+const batch = (id: string, ids: string[], status: string, last: number | null): object => ({
+  type: 'initial_data_batch',
+  subscription_id: id,
+  rows: ids.map((row) => ({ id: row, _seq: row })),
+  batch_control: control(status, last),
+});
+const change = (id: string, seq: number): object => ({
+  type: 'change',
+  subscription_id: id,
+  change_type: 'insert',
+  rows: [{ id: String(seq), _seq: String(seq) }],
+});
+
+test('a connection that is dead without a word is noticed, and replaced', async () => {
+  let now = realNow();
+  Date.now = () => now;
+  const { socket, id } = await subscribed();
+  socket.say(ack(id, 'ready', 5));
+  const errors: string[] = [];
+  client.on('offline', ({ error }) => errors.push(error.code));
+  const pass = (ms: number): void => {
+    now += ms;
+    tick();
+  };
+  pass(5_000);
+  assert.equal(socket.sent.at(-1)?.['type'], 'ping');
+  pass(10_000);
+  assert.deepEqual(socket.sent.at(-1), { type: 'unsubscribe', subscription_id: 'life-sign' });
+  socket.say({
+    type: 'error',
+    subscription_id: 'life-sign',
+    code: 'INVALID_SUBSCRIPTION_ID',
+    message: 'no subscription of this id',
+  });
+  pass(5_000);
+  pass(10_000);
+  pass(5_000);
+  assert.deepEqual(errors, []);
+  pass(5_000);
+  assert.deepEqual(errors, ['TIMEOUT']);
+  Date.now = realNow;
+  await until(
+    () => FakeSocket.all.length === 2 && FakeSocket.last.subscribed().length === 1,
+    'another connection',
+  );
+  assert.deepEqual(FakeSocket.last.subscribed()[0]?.options, { from: '5' });
+});
+
+test('the resume point does not move before ready; what a second attempt repeats replaces rows', async () => {
+  const { events, socket, id } = await subscribed({ from: '10' });
+  assert.deepEqual(socket.subscribed()[0]?.options, { from: '10' });
+  socket.say(ack(id, 'loading', null));
+  socket.say(batch(id, ['11', '12'], 'loading_batch', 12));
+  assert.equal(socket.sent.at(-1)?.['type'], 'next_batch');
+  socket.onclose?.({ code: 1006, reason: '' });
+  await until(
+    () => FakeSocket.all.length === 2 && FakeSocket.last.subscribed().length === 1,
+    'another connection',
+  );
+  assert.deepEqual(FakeSocket.last.subscribed()[0]?.options, { from: '10' });
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['ack', 'rows'],
+  );
+});
+
+test('a lost connection in the first snapshot makes what was told void', async () => {
+  const { events, socket, id } = await subscribed({ lastRows: 'all' });
+  socket.say(ack(id, 'loading', null));
+  socket.say(batch(id, ['1'], 'loading_batch', 1));
+  socket.onclose?.({ code: 1006, reason: '' });
+  await until(
+    () => FakeSocket.all.length === 2 && FakeSocket.last.subscribed().length === 1,
+    'another connection',
+  );
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['ack', 'rows', 'resync'],
+  );
+  assert.deepEqual(FakeSocket.last.subscribed()[0]?.options, {});
+});
+
+test('changes up to the resume point are dropped, late messages of an earlier attempt too', async () => {
+  const { events, socket, id } = await subscribed({ from: '10' });
+  socket.say(ack(id, 'ready', 12));
+  for (const seq of [9, 10, 13, 14]) socket.say(change(id, seq));
+  assert.deepEqual(
+    events.map((event) => (event.type === 'insert' ? event.seq : event.type)),
+    ['ack', 'ready', '13', '14'],
+  );
+  socket.say({
+    type: 'error',
+    subscription_id: id,
+    code: 'SLOW_CONSUMER',
+    message: 'slow',
+    last_seq_id: 14,
+  });
+  await until(() => socket.subscribed().length === 2, 'another attempt');
+  const second = socket.subscribed()[1];
+  assert.deepEqual(second?.options, { from: '14' });
+  assert.notEqual(second?.id, id);
+  socket.say(change(id, 15)); // of the attempt that is over
+  assert.equal(events.length, 4);
+});
+
+test('SLOW_CONSUMER while loading starts the snapshot again', async () => {
+  const { events, socket, id } = await subscribed({ lastRows: 2 });
+  socket.say(ack(id, 'loading', null));
+  socket.say(batch(id, ['1'], 'loading_batch', 1));
+  socket.say({ type: 'error', subscription_id: id, code: 'SLOW_CONSUMER', message: 'slow' });
+  await until(() => socket.subscribed().length === 2, 'another attempt');
+  assert.deepEqual(socket.subscribed()[1]?.options, { last_rows: 2 });
+  assert.equal(events.at(-1)?.type, 'resync');
+});
+
+test('RESUME_FAILED: resync is told to the subscription and to the client', async () => {
+  const { events, socket, id } = await subscribed({ from: 99n, lastRows: 7 });
+  const told: string[] = [];
+  client.on('resync', ({ sql }) => told.push(sql));
+  socket.say({ type: 'error', subscription_id: id, code: 'RESUME_FAILED', message: 'no' });
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['resync'],
+  );
+  await until(() => socket.subscribed().length === 2, 'another attempt');
+  assert.deepEqual(socket.subscribed()[1]?.options, { last_rows: 7 });
+  assert.deepEqual(told, ['SELECT * FROM a.t']);
+});
+
+test('nonsense from the server ends the connection, not the program', async () => {
+  const errors: string[] = [];
+  client.on('offline', ({ error }) => errors.push(error.code));
+  for (const nonsense of [
+    '{',
+    '[]',
+    '{"type":"change","subscription_id":"s1","change_type":"?"}',
+    '{"type":"error","subscription_id":"x"}',
+  ]) {
+    const { socket } = await subscribed();
+    socket.say(nonsense);
+    assert.equal(socket.readyState, 3);
+    await client.close();
+    client = createClient({ url: 'http://127.0.0.1:1', WebSocket: FakeSocket });
+    client.on('offline', ({ error }) => errors.push(error.code));
+  }
+  assert.deepEqual(errors, Array(4).fill('INVALID_RESPONSE'));
+});
+
+test('messages of a type that is not known are passed over', async () => {
+  const { socket, events, id } = await subscribed();
+  socket.say({ type: 'news', subscription_id: id });
+  socket.say(ack(id, 'ready', 1));
+  assert.deepEqual(
+    events.map((event) => event.type),
+    ['ack', 'ready'],
+  );
+});
+
+test('attempts wait 1, 2, 4 … 30 s, each a quarter more or less', async () => {
+  class Refused extends FakeSocket {
+    constructor() {
+      super();
+      this.onmessage = null;
+    }
+    override say(): void {
+      this.onclose?.({ code: 1006, reason: '' });
+    }
+  }
+  const waits: number[] = [];
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    if (ms === 10_000) return 0; // the limit of an attempt
+    waits.push(ms);
+    return realTimeout(callback, 0);
+  }) as unknown as typeof setTimeout;
+  const refused = createClient({ url: 'http://127.0.0.1:1', WebSocket: Refused });
+  refused.subscribe('SELECT 1', {}, () => undefined);
+  while (waits.length < 8) await new Promise((resolve) => setImmediate(resolve));
+  globalThis.setTimeout = realTimeout;
+  await refused.close();
+  waits.slice(0, 8).forEach((ms, i) => {
+    const base = Math.min(1000 * 2 ** i, 30_000);
+    assert.ok(ms >= base * 0.75 && ms <= base * 1.25, `wait ${i}: ${ms}`);
+  });
+});
