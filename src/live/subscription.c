@@ -8,6 +8,7 @@
 #include "live/live_internal.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -285,8 +286,9 @@ void subscription_close(struct subscription *subscription, const char *code, con
     subscription_ref(subscription);
     atomic_store(&subscription->cancelled, true);
     pthread_mutex_lock(&subscription->mutex);
+    bool was_open = subscription->state != SUBSCRIPTION_CLOSED;
     /* Before anybody can see it closed: its id may belong to another one right after. */
-    if (subscription->state != SUBSCRIPTION_CLOSED && code)
+    if (was_open && code)
         subscription_send_error(subscription, code, message);
     subscription->state = SUBSCRIPTION_CLOSED;
     loading = subscription->loading;
@@ -297,7 +299,7 @@ void subscription_close(struct subscription *subscription, const char *code, con
     else
         subscription->loading = NULL;
     pthread_mutex_unlock(&subscription->mutex);
-    if (open)
+    if (was_open)
         log_debug("live query %.*s-%.*s ends%s%s",
                   STR_ARG(subscription->peer->options.connection_id), STR_ARG(subscription->id),
                   code != NULL ? ": " : "", code != NULL ? code : "");

@@ -86,6 +86,8 @@ static const char *http_reason(int status)
     } reasons[] = {
         {200, "OK"},
         {204, "No Content"},
+        {304, "Not Modified"},
+        {308, "Permanent Redirect"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -245,7 +247,7 @@ static void http_put_head(struct http_conn *conn, const struct http_reply *reply
         conn->ended || reply->close || request == NULL || !request->keep_alive ||
         atomic_load_explicit(&conn->shard->net->phase, memory_order_relaxed) == NET_DRAINING;
     struct buf *head = http_head(conn, reply, request);
-    if (reply->status != 204) {
+    if (reply->status != 204 && reply->status != 304) {
         buf_append_str(head, STR_LIT("Content-Length: "));
         http_append_unsigned(head, body_size);
         buf_append_str(head, STR_LIT("\r\n"));

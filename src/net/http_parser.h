@@ -29,6 +29,8 @@ enum http_method { HTTP_GET_METHOD, HTTP_POST_METHOD, HTTP_OPTIONS_METHOD, HTTP_
     X(FORWARDED_FOR, "x-forwarded-for", true) \
     X(EXPECT, "expect", false) \
     X(UPGRADE, "upgrade", false) \
+    X(ACCEPT_ENCODING, "accept-encoding", true) \
+    X(IF_NONE_MATCH, "if-none-match", true) \
     X(WS_KEY, "sec-websocket-key", false) \
     X(WS_VERSION, "sec-websocket-version", false) \
     X(WS_PROTOCOL, "sec-websocket-protocol", true)

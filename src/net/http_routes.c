@@ -206,6 +206,8 @@ static void http_run_route(struct http_conn *conn, const struct http_request *re
                           "this route is not supported in this version");
         return;
     case NET_ROUTE_CONSOLE:
+        http_console(conn, request);
+        return;
     case NET_ROUTE_NONE:
         http_answer_error(conn, 404, "NOT_FOUND", "no such route");
         return;

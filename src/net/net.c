@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "net/listen.h"
 #include "net/net_internal.h"
+#include "net/static_files.h"
 #include "net/tls.h"
 #include "net/ws_conn.h"
 
@@ -91,6 +92,18 @@ enum status net_reload_tls(struct net *net, struct error *err)
     return net->tls != NULL ? tls_reload(net->tls, err) : STATUS_OK;
 }
 
+/* A console that cannot be read is no reason not to serve. */
+static void net_open_console(struct net *net)
+{
+    struct error err;
+
+    CHECK(net->console == NULL);
+    error_clear(&err);
+    if (net->options.console_dir != NULL &&
+        static_files_open(net->options.console_dir, &net->console, &err) != STATUS_OK)
+        log_warn("no web console: %s", err.message);
+}
+
 enum status net_open(const struct net_options *options, struct net **out, struct error *err)
 {
     struct net *net = mem_zalloc(sizeof(*net));
@@ -112,6 +125,7 @@ enum status net_open(const struct net_options *options, struct net **out, struct
         status = net_open_tls(net, err);
     if (status != STATUS_OK)
         goto out;
+    net_open_console(net);
     status = listen_open(options->host, options->port, options->loops, &listening, err);
     if (status != STATUS_OK)
         goto out;
@@ -286,6 +300,7 @@ void net_close(struct net *net)
         close(net->lock);
     tls_close(net->tls);
     mem_free(net->trusted);
+    static_files_close(net->console);
     mem_free(net->shards);
     mem_free(net);
 }

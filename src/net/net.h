@@ -34,6 +34,8 @@ struct net_options { /* strings and lists live as long as the net */
     /* Files of TLS; both empty = plain text. */
     const char *tls_cert, *tls_key;
     uint32_t tls_handshake_timeout_s;
+    const char *console_dir; /* files of /ui; NULL = none, and then /ui answers 404 with this: */
+    const char *console_missing; /* a line of text */
     struct str version, git_branch, git_commit, build_date;
     /* Figures of what lies below net. Any thread; may be NULL. */
     void (*metrics)(void *context, metric_visit visit, void *visit_context);

@@ -83,6 +83,7 @@ struct net {
     /* Valid from NET_SERVING on. */
     struct session_service *session;
     struct live *live;
+    struct static_files *console; /* NULL when there is none */
 };
 
 /* A part of an answer that a worker hands over waits for the client by these. */
@@ -159,6 +160,9 @@ void http_cluster_health(struct http_conn *conn, const struct http_request *requ
 
 /* net_metrics.c */
 void net_count_error(struct net *net, enum status code);
+/* http_console.c */
+void http_console(struct http_conn *conn, const struct http_request *request);
+bool http_accepts_gzip(struct str accepted); /* of a header's value */
 
 /* ws_upgrade.c: takes the socket over when it answers with 101. */
 void ws_upgrade(struct http_conn *conn, const struct http_request *request);

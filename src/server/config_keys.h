@@ -38,6 +38,10 @@
       "address and the log; a forwarded request is never local") \
     X(SERVER_PUBLIC_HEALTH, "server.public_health", BOOLEAN, "false", 0, 0, "", USED, \
       "health and metrics answer everybody, not only this machine") \
+    X(SERVER_UI_ENABLED, "server.ui_enabled", BOOLEAN, "true", 0, 0, "", USED, \
+      "the web console is served at /ui") \
+    X(SERVER_UI_DIR, "server.ui_dir", TEXT, "", 0, 4000, "", USED, \
+      "folder of the web console; empty = ui beside the program, or ../share/kalamdb/ui") \
     X(SERVER_TLS_CERT, "server.tls_cert", TEXT, "", 0, 4000, "", USED, \
       "PEM file with the certificate chain; empty = no TLS; read again on SIGHUP") \
     X(SERVER_TLS_KEY, "server.tls_key", TEXT, "", 0, 4000, "", USED, \

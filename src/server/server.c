@@ -110,6 +110,7 @@ static enum status server_open_net(struct server *server, struct error *err)
         config_list(config, CONFIG_SERVER_CORS_ORIGINS, &options.cors_origin_count);
     options.trusted_proxies =
         config_list(config, CONFIG_SERVER_TRUSTED_PROXY_RANGES, &options.trusted_proxy_count);
+    server_find_console(server, &options);
     return net_open(&options, &server->net, err);
 }
 

@@ -51,13 +51,16 @@ struct server {
     int64_t totals_at_ms;
     bool totals_busy;
     struct task totals_task;
-    char public_url[300];
+    char public_url[300], console_dir[SERVER_PATH_BYTES];
 };
 
 /* services.c: callbacks for sql/; context is the server. */
 void server_fill_services(struct server *server, struct sql_services *out);
 /* metrics.c: net_options.metrics */
 void server_metrics(void *context, metric_visit visit, void *visit_context);
+
+/* console_dir.c: tells `net` where the console's files are, or why there are none. */
+void server_find_console(struct server *server, struct net_options *net);
 
 /* data_dir.c */
 /* Makes the folder and locks it: CONFLICT if another kalamd holds it. */
