@@ -8,9 +8,9 @@
 #include "live/live_internal.h"
 
 #include "base/check.h"
-#include "base/log.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 enum { SUBSCRIPTION_MAGIC = 0x5b5c21be };
