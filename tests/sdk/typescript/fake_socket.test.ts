@@ -157,6 +157,18 @@ test('the resume point does not move before ready; what a second attempt repeats
   );
 });
 
+test('each change after ready moves the resume point', async () => {
+  const { socket, id } = await subscribed();
+  socket.say(ack(id, 'ready', 5));
+  socket.say(change(id, 8));
+  socket.onclose?.({ code: 1006, reason: '' });
+  await until(
+    () => FakeSocket.all.length === 2 && FakeSocket.last.subscribed().length === 1,
+    'another connection',
+  );
+  assert.deepEqual(FakeSocket.last.subscribed()[0]?.options, { from: '8' });
+});
+
 test('a lost connection in the first snapshot makes what was told void', async () => {
   const { events, socket, id } = await subscribed({ lastRows: 'all' });
   socket.say(ack(id, 'loading', null));
