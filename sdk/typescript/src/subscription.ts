@@ -391,6 +391,12 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
         if (this.#wasReady) this.#startAgain(LIMIT_RETRY_MS);
         else this.fail(error);
         return;
+      case 'UNAUTHORIZED':
+        // Rights have changed, or the user: then the connection is closed too, and a new log-in may
+        // go on. Refused before its ack, the live query is not allowed.
+        if (this.#phase === 'subscribing') this.fail(error);
+        else this.#startAgain();
+        return;
       default:
         this.fail(error);
     }
