@@ -7,6 +7,7 @@
  *             long either takes
  *   storm     loads, closes every socket, sends ROUNDS × INSERT; then all come back at once and
  *             resume: time from the first connect until each is `ready`
+ *   resume    the same from a known position, given in place of INSERT
  *   hold      subscribes, prints one line, keeps the sockets alive until standard input ends
  *   snapshot  one socket subscribes ROUNDS times with {} options: time until `ready`
  * In USER and SQL {c} is the number of the socket, {s} of the subscription on it; in INSERT {i} is
@@ -17,6 +18,7 @@
 #include "ws.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
@@ -220,11 +222,15 @@ static void run_storm(int rounds, const char *user, const char *sql, const char 
     struct samples samples = {0};
     struct epoll_event events[256];
     char text[4096], message[4200];
-    long position = storm_position(sql), base = bench_fresh();
+    char *end;
+    long position = strtol(template, &end, 10), base = bench_fresh();
+    bool known = end != template;
+    if (!known)
+        position = storm_position(sql);
     int http = ws_open(port);
     for (int i = 0; i < client_count; i++)
         close(clients[i].fd);
-    for (int i = 0; i < rounds; i++)
+    for (int i = 0; i < rounds && !known; i++)
         insert(http, template, base + i);
     int64_t start = bench_now_ns();
     for (int i = 0; i < client_count; i++)
@@ -302,7 +308,7 @@ int main(int argc, char **argv)
         run_setup(subscriptions, argv[7], argc > 8 ? argv[8] : "", bench_now_ns() - start);
         return 0;
     }
-    if (strcmp(argv[2], "storm") == 0) {
+    if (strcmp(argv[2], "storm") == 0 || strcmp(argv[2], "resume") == 0) {
         run_storm(rounds, argv[6], argv[7], argc > 8 ? argv[8] : "");
         return 0;
     }

@@ -25,6 +25,7 @@
 enum { MESSAGE_ENVELOPE_BYTES = 4096 };
 
 struct bucket;
+struct resume_scan;
 struct route;
 struct snapshot;
 
@@ -135,6 +136,8 @@ struct live {
     struct loading *loading;
     struct sql_live_fence *fences; /* ALTERs and DROPs between check and end */
     pthread_cond_t fence_gone;
+    pthread_mutex_t scans_mutex; /* a leaf */
+    struct resume_scan *scans;   /* resume_scan.c */
     pthread_t matcher;
     struct feed_cursor *cursor;
     atomic_bool stopping;

@@ -8,7 +8,7 @@
  * this thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "live/live_internal.h"
+#include "live/resume_scan.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -400,6 +400,7 @@ void *matcher_main(void *argument)
         }
         if (clock_monotonic_ms() >= next_check) {
             matcher_check_loading(matcher);
+            resume_scans_expire(matcher->live, false);
             next_check = clock_monotonic_ms() + MATCHER_TICK_MS;
         }
     } while (status != STATUS_END && !atomic_load(&matcher->live->stopping));
