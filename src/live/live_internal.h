@@ -2,7 +2,7 @@
  * them. Private to live/.
  *
  * Lock order: live->mutex (routing index, all peers) → subscription.mutex (state, held changes) →
- * peer.mutex (queue, id map). The matcher holds live->mutex for one bucket at a time.
+ * peer.mutex (queue, id map). The matcher holds live->mutex to find who is concerned, not to match.
  *
  *   COMPILING ──► HOLDING ──────────────► LIVE ──► CLOSED
  *      worker      registered; snapshot     matcher sends changes directly
@@ -195,8 +195,8 @@ void loading_list(struct live *live, struct loading *loading);
 /* What system.live_queries shows. */
 struct str subscription_options(const struct subscription *subscription);
 bool subscription_has_live_id(const struct subscription *subscription, struct str live_id);
-/* Do both get the same messages for the same changes? */
-bool subscription_is_equal(const struct subscription *a, const struct subscription *b);
+/* With equal plans, do both get the same messages? */
+bool subscription_is_alike(const struct subscription *a, const struct subscription *b);
 /* Its mutex held, and live->mutex unless it is not in the index: takes over the reference. */
 void subscription_set_plan(struct subscription *subscription, struct live_plan *plan);
 struct subscription *subscription_ref(struct subscription *subscription);
