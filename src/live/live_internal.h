@@ -85,10 +85,9 @@ struct subscription {
     /* live->mutex */
     uint32_t route_column; /* id of the column it is routed by; 0 = everything */
     struct bucket *bucket;
-    size_t bucket_index;
     struct route_slot *slots; /* where it stands in the bucket's routes: `slot` if that is enough */
     struct route_slot slot;
-    uint32_t slot_count;
+    uint32_t bucket_index, slot_count;
     /* matcher's scratch: the changes of the group at hand that its route lets through */
     uint32_t hit_count, hit_capacity;
     const struct change **hits; /* in the matcher's arena */
