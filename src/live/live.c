@@ -1,7 +1,7 @@
 /* live.c — start, stop and what others may ask about subscriptions.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "live/live_internal.h"
+#include "live/resume_scan.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -20,6 +20,7 @@ enum status live_start(const struct live_options *options, struct live **out, st
     }
     live->options = *options;
     pthread_mutex_init(&live->mutex, NULL);
+    pthread_mutex_init(&live->scans_mutex, NULL);
     pthread_cond_init(&live->fence_gone, NULL);
     map_init(&live->buckets);
     map_init(&live->user_counts);
@@ -45,6 +46,8 @@ void live_stop(struct live *live)
     map_clear(&live->buckets);
     map_clear(&live->user_counts);
     CHECK(!live->fences);
+    resume_scans_expire(live, true);
+    pthread_mutex_destroy(&live->scans_mutex);
     pthread_cond_destroy(&live->fence_gone);
     pthread_mutex_destroy(&live->mutex);
     mem_free(live);

@@ -2,7 +2,7 @@
  * them. Private to live/.
  *
  * Lock order: live->mutex (routing index, all peers) → subscription.mutex (state, held changes) →
- * peer.mutex (queue, id map). The matcher holds live->mutex for one bucket at a time.
+ * peer.mutex (queue, id map). The matcher holds live->mutex to find who is concerned, not to match.
  *
  *   COMPILING ──► HOLDING ──────────────► LIVE ──► CLOSED
  *      worker      registered; snapshot     matcher sends changes directly
@@ -25,6 +25,7 @@
 enum { MESSAGE_ENVELOPE_BYTES = 4096 };
 
 struct bucket;
+struct resume_scan;
 struct route;
 struct snapshot;
 
@@ -84,10 +85,9 @@ struct subscription {
     /* live->mutex */
     uint32_t route_column; /* id of the column it is routed by; 0 = everything */
     struct bucket *bucket;
-    size_t bucket_index;
     struct route_slot *slots; /* where it stands in the bucket's routes: `slot` if that is enough */
     struct route_slot slot;
-    uint32_t slot_count;
+    uint32_t bucket_index, slot_count;
     /* matcher's scratch: the changes of the group at hand that its route lets through */
     uint32_t hit_count, hit_capacity;
     const struct change **hits; /* in the matcher's arena */
@@ -135,6 +135,8 @@ struct live {
     struct loading *loading;
     struct sql_live_fence *fences; /* ALTERs and DROPs between check and end */
     pthread_cond_t fence_gone;
+    pthread_mutex_t scans_mutex; /* a leaf */
+    struct resume_scan *scans;   /* resume_scan.c */
     pthread_t matcher;
     struct feed_cursor *cursor;
     atomic_bool stopping;
@@ -192,8 +194,8 @@ void loading_list(struct live *live, struct loading *loading);
 /* What system.live_queries shows. */
 struct str subscription_options(const struct subscription *subscription);
 bool subscription_has_live_id(const struct subscription *subscription, struct str live_id);
-/* Do both get the same messages for the same changes? */
-bool subscription_is_equal(const struct subscription *a, const struct subscription *b);
+/* With equal plans, do both get the same messages? */
+bool subscription_is_alike(const struct subscription *a, const struct subscription *b);
 /* Its mutex held, and live->mutex unless it is not in the index: takes over the reference. */
 void subscription_set_plan(struct subscription *subscription, struct live_plan *plan);
 struct subscription *subscription_ref(struct subscription *subscription);

@@ -185,7 +185,8 @@ void router_add(struct live *live, struct subscription *subscription)
             mem_realloc(bucket->subscriptions, bucket->capacity * sizeof(struct subscription *));
     }
     subscription->bucket = bucket;
-    subscription->bucket_index = bucket->count;
+    CHECK(bucket->count < UINT32_MAX);
+    subscription->bucket_index = (uint32_t)bucket->count;
     bucket->subscriptions[bucket->count++] = subscription_ref(subscription);
     if (plan->table->kind == TABLE_KIND_STREAM)
         stream_subscribe(live->options.store, plan->table->id);

@@ -1,5 +1,7 @@
 """What happens when the matcher or the end of loading takes its time: nothing twice, nothing past a gap. Needs a build with
 fault points."""
+import time
+
 import kalam
 from wire import Wire
 
@@ -68,3 +70,28 @@ def test_nothing_comes_past_a_gap():
         rows = messages(wire, "initial_data_batch")[-1]["rows"]
         assert [(row["id"], row["v"]) for row in rows] == [("3", "held"), ("99", "later")]
         wire.close()
+
+
+def test_a_busy_matcher_keeps_nobody_waiting():
+    """While a large group is matched others subscribe, load, unsubscribe and leave: no lock is held meanwhile."""
+    with kalam.Server(env={"KALAM_FAULT": "live_while_matching:delay=5000:1"}) as server:
+        db = server.client("ann")
+        db.batch("CREATE NAMESPACE d; CREATE SHARED TABLE d.t (id BIGINT PRIMARY KEY, n INT)")
+        first, leaving = Wire(server.port, "ann"), Wire(server.port, "bob")
+        for wire in (first, leaving):
+            subscribe(wire, "SELECT id FROM d.t")
+            messages(wire, "initial_data_batch")
+        db.sql("INSERT INTO d.t VALUES (1, 1)")
+        started = time.monotonic()
+        leaving.drop()
+        other = Wire(server.port, "carl")
+        subscribe(other, "SELECT id FROM d.t WHERE n = 1")
+        assert [row["id"] for row in messages(other, "initial_data_batch")[-1]["rows"]] == ["1"]
+        other.send({"type": "unsubscribe", "subscription_id": "s"})
+        messages(other, "unsubscribed")
+        kalam.wait_until(lambda: db.value("SELECT count(*) FROM system.live_queries") == "1", 4, "bob is gone")
+        assert time.monotonic() - started < 4.5 and first.next(0) is None
+        assert [row["id"] for row in messages(first, "change")[-1]["rows"]] == ["1"]
+        assert time.monotonic() - started > 4.5, "the matcher was not busy"
+        first.close()
+        other.close()

@@ -100,6 +100,21 @@ def test_a_byte_at_a_time(server, witness):
     slow.close()
 
 
+@pytest.mark.parametrize("what, data, code", [
+    ("not masked", b"\x81\x02{}", 1002), ("reserved bit", b"\xf1\x82\0\0\0\0{}", 1002),
+    ("reserved opcode", b"\x83\x80\0\0\0\0", 1002),
+    ("long ping", b"\x89\xfe\x00\x80\0\0\0\0" + b"x" * 128, 1002),
+    ("not UTF-8", b"\x81\x81\0\0\0\0\xff", 1007), ("not JSON", b"\x81\x81\0\0\0\0{", 1011)])
+def test_close_codes_of_broken_frames(server, what, data, code):
+    wire = Wire(server.port)
+    assert wire.next()["type"] == "auth_success"
+    wire.socket.sendall(data)
+    with pytest.raises(Gone) as end:
+        wire.next()
+    assert end.value.args[0] == code
+    wire.close()
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_garbage(server, witness, seed):
     """Random frames and bytes behind a good handshake: an error or a close, never a crash."""
