@@ -146,6 +146,7 @@ static void live_fill_scope(struct live_builder *builder)
         .columns = columns,
         .column_count = total,
         .qualifier = str_is_empty(builder->tree->alias) ? table->name : builder->tree->alias,
+        .space = str_is_empty(builder->tree->alias) ? table->space : STR_EMPTY,
         .param_types = types,
         .param_count = builder->plan->param_count,
     };

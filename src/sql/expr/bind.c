@@ -266,7 +266,8 @@ static enum status bind_column(struct expr_binder *binder, const struct ast_expr
     struct str name = utf8_cut(tree->name, LIMIT_IDENTIFIER_BYTES);
 
     CHECK(tree->kind == AST_COLUMN);
-    if (!excluded && tree->qualifier.size > 0 && !str_equal(tree->qualifier, scope->qualifier)) {
+    if ((!excluded && tree->qualifier.size > 0 && !str_equal(tree->qualifier, scope->qualifier)) ||
+        (tree->space.size > 0 && !str_equal(tree->space, scope->space))) {
         struct str qualifier = utf8_cut(tree->qualifier, LIMIT_IDENTIFIER_BYTES);
         return expr_error(binder, STATUS_COLUMN_NOT_FOUND, tree->start,
                           "column not found: column \"%.*s.%.*s\" does not exist",
