@@ -38,7 +38,8 @@ struct str tree_text(const struct tree *object, const char *key); /* empty when 
 bool tree_is(const struct tree *object, const char *key, const char *text);
 int64_t tree_location(const struct tree *object); /* byte offset, -1 = unknown */
 
-/* ---- allow.c: what may be called ----------------------------------------------------------- */
+/* ---- allow.c, allow_name.c: what may be called and named
+ * ----------------------------------------------------------- */
 
 enum allow_kind {
     ALLOW_NONE,
