@@ -27,6 +27,7 @@ struct expr_scope {
     const struct expr_column *columns; /* their names outlive the program */
     size_t column_count;
     struct str qualifier; /* table name or alias that may stand before a column; empty = none */
+    struct str space;     /* namespace that may stand before the qualifier; empty = none */
     const struct expr_column
         *excluded; /* ON CONFLICT: columns of EXCLUDED, indices follow column_count; NULL */
     size_t excluded_count;

@@ -109,6 +109,7 @@ static void shape_fill_scope(struct shape_builder *builder)
         .columns = columns,
         .column_count = total,
         .qualifier = str_is_empty(builder->tree->alias) ? table->name : builder->tree->alias,
+        .space = str_is_empty(builder->tree->alias) ? table->space : STR_EMPTY,
         .param_types = types,
         .param_count = builder->request->param_count,
     };

@@ -38,7 +38,8 @@ struct str tree_text(const struct tree *object, const char *key); /* empty when 
 bool tree_is(const struct tree *object, const char *key, const char *text);
 int64_t tree_location(const struct tree *object); /* byte offset, -1 = unknown */
 
-/* ---- allow.c: what may be called ----------------------------------------------------------- */
+/* ---- allow.c, allow_name.c: what may be called and named
+ * ----------------------------------------------------------- */
 
 enum allow_kind {
     ALLOW_NONE,
@@ -79,7 +80,8 @@ struct analytic_table {           /* one reference in the text */
     struct str alias;             /* to add; empty when the text has its own */
     struct str columns;           /* "a", "b", … that the text may see */
     bool with_deleted, hide_system;
-    bool show_hidden; /* a hidden column of a system table is named */
+    bool show_hidden;         /* a hidden column of a system table is named */
+    struct str using_aliases; /* `,"column" AS "alias"` …: alias columns that USING joins on */
     struct analytic_bound bounds[4];
     uint32_t bound_count;
 };

@@ -214,6 +214,7 @@ static enum status check_table_function(struct check *check, const struct tree *
 static enum status check_join(struct check *check, const struct tree *node)
 {
     struct str kind = tree_text(node, "ref_type");
+    const struct check_item *before = check->level ? check->level->items : NULL;
 
     CHECK(check->level);
     if (str_equal(kind, STR_LIT("NATURAL")))
@@ -222,7 +223,10 @@ static enum status check_join(struct check *check, const struct tree *node)
         check->level->positional = true;
     else if (!str_equal(kind, STR_LIT("REGULAR")) && !str_equal(kind, STR_LIT("CROSS")))
         return check_refuse(check, node, "join", kind);
-    return check_members(check, node, NULL);
+    enum status status = check_members(check, node, NULL);
+    if (status == STATUS_OK && !check->draft->verify)
+        check_system_using(check, node, before);
+    return status;
 }
 
 enum status check_table_ref(struct check *check, const struct tree *node, struct str type,
