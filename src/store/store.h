@@ -101,17 +101,25 @@ struct key_range {    /* of row_ids; empty bytes = unbounded */
     struct str upper; /* exclusive */
 };
 
+/* Only rows with min ≤ column ≤ max are wanted, none with NULL. */
+struct column_bounds {
+    uint32_t column_id; /* of a TIMESTAMP column, COLUMN_ID_SEQ or COLUMN_ID_UPDATED */
+    int64_t min, max;
+};
+
 struct scan_options {
     const struct view *view;
     const struct table *table;
     struct str user; /* USER tables: whose instance */
     struct key_range range;
     bool descending;
-    bool with_deleted;            /* rows with _deleted too */
-    bool hot_only;                /* flush, counts */
-    bool whole;                   /* all rows of the range will be read: quicker when descending */
-    int64_t now_us;               /* STREAM: which events have expired; 0 = the clock's */
-    int64_t seq_after;            /* only rows with _seq > this (-1 = all); prunes segments */
+    bool with_deleted; /* rows with _deleted too */
+    bool hot_only;     /* flush, counts */
+    bool whole;        /* all rows of the range will be read: quicker when descending */
+    int64_t now_us;    /* STREAM: which events have expired; 0 = the clock's */
+    int64_t seq_after; /* only rows with _seq > this (-1 = all); prunes segments */
+    const struct column_bounds *bounds; /* prune segments; rows are not filtered */
+    uint32_t bound_count;
     bool cached_only;             /* loop threads: WOULD_BLOCK instead of touching disk or DuckDB */
     const atomic_bool *cancelled; /* may be NULL */
     struct arena *arena;          /* for projections; lives as long as the scan */

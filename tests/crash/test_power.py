@@ -282,6 +282,7 @@ class World:
             server.restart()  # makes everything durable, `async` too
             self.first = notes.position
         self.load(server, notes, history, rng)
+        notes.thaw()
         server.start()  # after a kill, on a disk that has lost nothing yet
         check = Check(server, history, notes.position)
         found = check.state()
@@ -292,8 +293,12 @@ class World:
         return notes, history
 
     def load(self, server, notes, history, rng):
+        def wait():
+            time.sleep(RUN_S)  # the length of the load, not a condition
+            notes.freeze()
+        notes.thaw()
         load = Load(server, notes, history, rng, self.disk / "backups")
-        load.run(wait=lambda: time.sleep(RUN_S))  # the length of the load, not a condition
+        load.run(wait=wait)
         assert not load.unexpected, load.unexpected
 
     def lose(self, notes, history, position, seed):
@@ -314,6 +319,7 @@ class World:
             server.stop()
         except BaseException:
             kept = pathlib.Path(tempfile.mkdtemp(prefix="kalam-power-"))
+            notes.keep(kept)
             print(f"seed {seed}, position {position} of {notes.position}; the state is kept in {power.keep(kept, state)}")
             print(server.log()[-3000:])
             raise

@@ -34,6 +34,7 @@ struct head {
     uint64_t capacity;
     _Atomic uint64_t overflowed;
     uint64_t handle_last; /* goes on from one process to the next */
+    _Atomic uint64_t busy, frozen;
 };
 
 struct note {
@@ -95,7 +96,26 @@ static uint64_t handle_of(int fd)
     return head && fd >= 0 && fd < FD_MAX ? handles[fd] : 0;
 }
 
-/* With the mutex held. */
+/* A kill between a change and its note would leave the notes wrong. Who sets `frozen` and then sees
+ * `busy` 0 may kill: no change begins any more. */
+static void change_begin(void)
+{
+    pthread_mutex_lock(&mutex);
+    atomic_store(&head->busy, 1);
+    if (atomic_load(&head->frozen)) {
+        atomic_store(&head->busy, 0);
+        for (;;)
+            pause();
+    }
+}
+
+static void change_end(void)
+{
+    atomic_store(&head->busy, 0);
+    pthread_mutex_unlock(&mutex);
+}
+
+/* Between change_begin and change_end. */
 static void note(enum kind kind, uint64_t handle, int64_t number, const struct iovec *parts,
                  int count)
 {
@@ -135,7 +155,7 @@ static int opened(int (*real)(const char *, int, ...), const char *path, int fla
             handles[fd] = 0;
         return fd;
     }
-    pthread_mutex_lock(&mutex);
+    change_begin();
     int fd = real(path, flags, mode), error = errno;
     if (fd >= FD_MAX)
         abort();
@@ -144,7 +164,7 @@ static int opened(int (*real)(const char *, int, ...), const char *path, int fla
         handles[fd] = ++head->handle_last;
         note(OPEN, head->handle_last, flags & (O_CREAT | O_TRUNC), &part, 1);
     }
-    pthread_mutex_unlock(&mutex);
+    change_end();
     errno = error;
     return fd;
 }
@@ -176,14 +196,14 @@ ssize_t write(int fd, const void *data, size_t size)
     uint64_t handle = handle_of(fd);
     if (!handle)
         return real(fd, data, size);
-    pthread_mutex_lock(&mutex);
+    change_begin();
     ssize_t put = real(fd, data, size);
     int error = errno;
     if (put > 0) {
         struct iovec part = {(void *)data, (size_t)put};
         note(WRITE, handle, lseek(fd, 0, SEEK_CUR) - put, &part, 1);
     }
-    pthread_mutex_unlock(&mutex);
+    change_end();
     errno = error;
     return put;
 }
@@ -195,14 +215,14 @@ ssize_t write(int fd, const void *data, size_t size)
         uint64_t handle = handle_of(fd); \
         if (!handle) \
             return real(fd, data, size, offset); \
-        pthread_mutex_lock(&mutex); \
+        change_begin(); \
         ssize_t put = real(fd, data, size, offset); \
         int error = errno; \
         if (put > 0) { \
             struct iovec part = {(void *)data, (size_t)put}; \
             note(WRITE, handle, offset, &part, 1); \
         } \
-        pthread_mutex_unlock(&mutex); \
+        change_end(); \
         errno = error; \
         return put; \
     }
@@ -225,11 +245,11 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
         uint64_t handle = handle_of(fd); \
         if (!handle) \
             return real(fd, size); \
-        pthread_mutex_lock(&mutex); \
+        change_begin(); \
         int result = real(fd, size), error = errno; \
         if (result == 0) \
             note(TRUNCATE, handle, size, NULL, 0); \
-        pthread_mutex_unlock(&mutex); \
+        change_end(); \
         errno = error; \
         return result; \
     }
@@ -262,9 +282,9 @@ int posix_fallocate(int fd, off_t offset, off_t size)
             return real(fd); \
         int64_t began = (int64_t)atomic_load(&head->position); \
         usleep(SYNC_US); \
-        pthread_mutex_lock(&mutex); \
+        change_begin(); \
         note(SYNC, handle, began, NULL, 0); \
-        pthread_mutex_unlock(&mutex); \
+        change_end(); \
         return 0; \
     }
 WRAP_SYNC(fsync)
@@ -284,11 +304,11 @@ int sync_file_range(int fd, off64_t offset, off64_t size, unsigned flags)
         REAL(int, #name, const char *, const char *); \
         if (!ours(to)) \
             return real(from, to); \
-        pthread_mutex_lock(&mutex); \
+        change_begin(); \
         int result = real(from, to), error = errno; \
         if (result == 0) \
             note_paths(kind, from, to); \
-        pthread_mutex_unlock(&mutex); \
+        change_end(); \
         errno = error; \
         return result; \
     }
@@ -301,11 +321,11 @@ WRAP_NAMES(link, LINK)
         REAL(int, #name, const char *); \
         if (!ours(path)) \
             return real(path); \
-        pthread_mutex_lock(&mutex); \
+        change_begin(); \
         int result = real(path), error = errno; \
         if (result == 0) \
             note_paths(kind, path, NULL); \
-        pthread_mutex_unlock(&mutex); \
+        change_end(); \
         errno = error; \
         return result; \
     }
@@ -325,11 +345,11 @@ int mkdir(const char *path, mode_t mode)
     REAL(int, "mkdir", const char *, mode_t);
     if (!ours(path))
         return real(path, mode);
-    pthread_mutex_lock(&mutex);
+    change_begin();
     int result = real(path, mode), error = errno;
     if (result == 0)
         note_paths(MKDIR, path, NULL);
-    pthread_mutex_unlock(&mutex);
+    change_end();
     errno = error;
     return result;
 }

@@ -23,9 +23,10 @@ import shutil
 import struct
 import subprocess
 import sys
+import time
 
 OPEN, WRITE, TRUNCATE, RENAME, LINK, UNLINK, MKDIR, RMDIR, SYNC = range(1, 10)
-HEAD_BYTES, NOTE = 32, struct.Struct("<IIQqQ")
+HEAD_BYTES, NOTE = 48, struct.Struct("<IIQqQ")
 CREATE, CUT = os.O_CREAT, os.O_TRUNC
 PAGE = 4096
 NOTES_BYTES = 1 << 30
@@ -48,11 +49,22 @@ class Notes:
             file.truncate(NOTES_BYTES)
         with open(self.path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), NOTES_BYTES)
-        self.head = (ctypes.c_uint64 * 4).from_buffer(self.map)
+        self.head = (ctypes.c_uint64 * 6).from_buffer(self.map)
 
     @property
     def position(self):
         return max(self.head[0], HEAD_BYTES)
+
+    def freeze(self):
+        """No change of the running server begins any more, and none is half noted: it may be killed."""
+        self.head[5] = 1
+        end = time.monotonic() + 30
+        time.sleep(0.001)
+        while self.head[4]:
+            assert time.monotonic() < end, "a change of a file does not end"
+
+    def thaw(self):
+        self.head[5] = 0
 
     @property
     def overflowed(self):
@@ -69,6 +81,9 @@ class Notes:
             start = at + NOTE.size
             at += size
             yield at, kind, handle, number, self.map[start:start + payload]
+
+    def keep(self, folder):
+        (pathlib.Path(folder) / "notes").write_bytes(self.map[:self.position])
 
     def close(self):
         del self.head

@@ -130,7 +130,9 @@ struct access_keys {
     struct str *points; /* ascending, each once */
     size_t point_count;
     struct key_range range;
-    int64_t seq_after; /* -1 = all */
+    int64_t seq_after;            /* -1 = all */
+    struct column_bounds *bounds; /* on columns that segments have ranges of */
+    uint32_t bound_count;
 };
 enum status access_resolve(struct sql_run *run, struct access_keys *out,
                            struct error *err) MUST_CHECK;
