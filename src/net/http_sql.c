@@ -13,6 +13,7 @@
 #include "wire/multipart.h"
 
 #include <stdio.h>
+#include <time.h>
 
 struct http_part {
     struct task task;
@@ -65,6 +66,28 @@ static void http_part_run(struct task *task)
     mem_free(part);
 }
 
+static bool http_stream_is_full(const struct http_stream *stream)
+{
+    CHECK(stream != NULL);
+    return stream->outstanding > HTTP_STREAM_BYTES && !stream->gone;
+}
+
+/* Worker thread, holding the mutex: waits until the client has taken enough. When too many workers
+ * wait like this it does so for a moment only: a few slow readers must not hold all workers. */
+static void http_stream_wait(struct net *net, struct http_stream *stream)
+{
+    bool crowded = atomic_fetch_add(&net->stalled, 1) >= net->options.stalled_answers_max;
+    struct timespec end;
+    int result = 0;
+
+    CHECK(clock_gettime(CLOCK_REALTIME, &end) == 0);
+    end.tv_sec += HTTP_CROWD_MS / 1000;
+    while (http_stream_is_full(stream) && result == 0)
+        result = crowded ? pthread_cond_timedwait(&stream->room, &stream->mutex, &end)
+                         : pthread_cond_wait(&stream->room, &stream->mutex);
+    atomic_fetch_sub(&net->stalled, 1);
+}
+
 /* Worker thread. */
 static enum status http_sql_part(void *context, struct buf *buf)
 {
@@ -74,14 +97,16 @@ static enum status http_sql_part(void *context, struct buf *buf)
 
     CHECK(buf->size > 0);
     pthread_mutex_lock(&stream->mutex);
-    while (stream->outstanding > HTTP_STREAM_BYTES && !stream->gone)
-        pthread_cond_wait(&stream->room, &stream->mutex);
-    bool gone = stream->gone;
-    if (!gone)
+    if (http_stream_is_full(stream))
+        http_stream_wait(conn->shard->net, stream);
+    bool gone = stream->gone, full = http_stream_is_full(stream);
+    if (!gone && !full)
         stream->outstanding += buf->size;
     pthread_mutex_unlock(&stream->mutex);
     if (gone)
         return STATUS_CANCELLED;
+    if (full)
+        return STATUS_RATE_LIMIT_EXCEEDED;
     struct http_part *part = mem_alloc(sizeof(*part));
     *part = (struct http_part){.task = {.run = http_part_run}, .conn = conn};
     part->data = buf_take(buf, &size);

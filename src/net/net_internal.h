@@ -22,6 +22,7 @@ enum {
     HTTP_QUEUE_BYTES = 1 << 20,     /* unsent answers above which no further request is looked at */
     HTTP_COPY_BYTES = 16 * 1024,    /* larger bodies are handed over instead of copied */
     HTTP_STREAM_BYTES = 2 << 20,    /* unsent parts above which the worker waits */
+    HTTP_CROWD_MS = 1000,           /* patience with a slow reader when too many workers wait */
     HTTP_STALL_MS = 30 * 1000,      /* a client that takes nothing for so long is gone */
     NET_SEND_BUFFER_BYTES = 256 * 1024,
 };
@@ -80,6 +81,7 @@ struct net {
     atomic_uint_fast64_t errors[STATUS_COUNT];
     _Atomic enum net_phase phase;
     atomic_uint in_flight; /* requests that wait for session/ */
+    atomic_uint stalled;   /* workers that wait for slow readers */
     /* Valid from NET_SERVING on. */
     struct session_service *session;
     struct live *live;

@@ -142,6 +142,9 @@
       "rows of a result; 0 = no limit") \
     X(LIMITS_MAX_STATEMENT_WRITE_BYTES, "limits.max_statement_write_bytes", BYTES, "64MiB", \
       1 << 20, 1LL << 32, "", USED, "bytes one statement, or one transaction, may write") \
+    X(LIMITS_MAX_STALLED_ANSWERS, "limits.max_stalled_answers", INTEGER, "0", 0, 1024, "", USED, \
+      "workers that may wait for clients which read slowly; further ones end their statement " \
+      "after a second; 0 = half of the worker threads") \
     X(RATE_MAX_QUERIES_PER_SEC, "rate_limit.max_queries_per_sec", INTEGER, "0", 0, 10000000, "", \
       USED, "SQL requests of one user per second; 0 = no limit") \
     X(RATE_MAX_MESSAGES_PER_SEC, "rate_limit.max_messages_per_sec", INTEGER, "50", 0, 1000000, "", \

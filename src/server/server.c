@@ -73,6 +73,12 @@ static bool server_has_tls(const struct config *config)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
+static unsigned server_workers(const struct config *config)
+{
+    CHECK(config != NULL);
+    return server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores());
+}
+
 static enum status server_open_net(struct server *server, struct error *err)
 {
     const struct config *config = server->config;
@@ -85,6 +91,9 @@ static enum status server_open_net(struct server *server, struct error *err)
         .message_bytes_max = server_size(config, CONFIG_LIMITS_MAX_MESSAGE_SIZE),
         .request_timeout_s = server_number(config, CONFIG_PERFORMANCE_REQUEST_TIMEOUT),
         .keepalive_timeout_s = server_number(config, CONFIG_PERFORMANCE_KEEPALIVE_TIMEOUT),
+        .stalled_answers_max =
+            server_count(config, CONFIG_LIMITS_MAX_STALLED_ANSWERS,
+                         server_workers(config) > 1 ? server_workers(config) / 2 : 1),
         .ws_auth_timeout_s = server_number(config, CONFIG_LIVE_AUTH_TIMEOUT_SECONDS),
         .ws_ping_interval_s = server_number(config, CONFIG_LIVE_PING_INTERVAL_SECONDS),
         .ws_client_timeout_s = server_number(config, CONFIG_LIVE_CLIENT_TIMEOUT_SECONDS),
@@ -368,8 +377,8 @@ static void server_open_engine(struct server *server)
     CHECK(server->store != NULL);
     server_fill_services(server, &services);
     server->engine = sql_engine_new(&options);
-    unsigned threads = server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores());
-    server->workers = worker_pool_start("worker", threads, LIMIT_WORKER_STACK_BYTES, 0);
+    server->workers =
+        worker_pool_start("worker", server_workers(config), LIMIT_WORKER_STACK_BYTES, 0);
 }
 
 static enum status server_open_jobs(struct server *server, struct error *err)

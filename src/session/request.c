@@ -87,6 +87,8 @@ static enum status request_send_part(struct session_request *request, struct err
     wire_response_sent(&request->response);
     enum status status = request->options.send_part(request->options.context, &request->out);
     buf_reset(&request->out);
+    if (status == STATUS_RATE_LIMIT_EXCEEDED)
+        return error_set(err, status, "the answer is read too slowly while others wait");
     if (status != STATUS_OK)
         return error_set(err, status, "the client is gone");
     return STATUS_OK;

@@ -93,7 +93,8 @@ struct session_request_options {
     /* Runs `task` on the loop thread of this request; any thread. */
     void (*post)(void *context, struct task *task);
     /* A part of a response too large to hold: sent with chunked encoding. Worker thread; blocks
-     * while the client is slow; CANCELLED when it is gone. `buf` is emptied. */
+     * while the client is slow; CANCELLED when it is gone, RATE_LIMIT_EXCEEDED when it is too
+     * slow and others wait. `buf` is emptied. */
     enum status (*send_part)(void *context, struct buf *part);
     /* Loop thread, once: the (rest of the) response. `status` maps to the HTTP number; if parts
      * were sent it is the tail. */

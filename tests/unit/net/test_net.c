@@ -236,6 +236,7 @@ static const struct net_options standard = {
     .host = {"127.0.0.1", 9},
     .loops = 2,
     .connections_max = 100,
+    .stalled_answers_max = 2,
     .body_bytes_max = 1000,
     .message_bytes_max = 1000,
     .request_timeout_s = 1,
