@@ -13,6 +13,7 @@
 #include "cli/width.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum { FILE_DEPTH_MAX = 16 };
@@ -135,6 +136,33 @@ static struct output_style execute_style(const struct cli *cli)
         .more = execute_more};
 }
 
+/* A result taller than the terminal goes through the pager of the configuration; without one it
+ * stops after every page. */
+static void execute_show_rows(struct cli *cli, const kalam_results *results, size_t s,
+                              struct output_style *style)
+{
+    bool tall = style->page_rows > 0 && cli->options->pager &&
+                kalam_row_count(results, s) + 5 > terminal_height();
+    FILE *pager = NULL;
+
+    CHECK(style != NULL);
+    fflush(cli->out);
+    if (tall)
+        pager = popen(cli->options->pager, "we");
+    if (!pager) {
+        (void)output_rows(cli->out, results, s, style); /* ferror is looked at by main */
+        return;
+    }
+    struct output_style whole = *style;
+    whole.page_rows = 0;
+    (void)signal(SIGPIPE, SIG_IGN); /* it may be left before the end */
+    (void)output_rows(pager, results, s, &whole);
+    if (pclose(pager) == -1)
+        fprintf(stderr, "ERROR: the pager %s failed\n", cli->options->pager);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)interrupt_take();
+}
+
 void execute_show(struct cli *cli, const kalam_results *results, size_t number)
 {
     struct output_style style = execute_style(cli);
@@ -151,7 +179,7 @@ void execute_show(struct cli *cli, const kalam_results *results, size_t number)
             struct output_stream stream = {.out = cli->out, .format = cli->format};
             (void)output_stream_batch(&stream, results, true);
         } else if (kalam_column_count(results, s) > 0) {
-            (void)output_rows(cli->out, results, s, &style); /* ferror is looked at by main */
+            execute_show_rows(cli, results, s, &style);
         } else if (words) {
             buf_reset(&message);
             output_message(&message, kalam_message(results, s));
@@ -247,6 +275,20 @@ static enum cli_exit execute_shown(struct cli *cli, const char *sql, size_t numb
     return code;
 }
 
+/* STORAGE FLUSH starts jobs by itself; they are waited for all the same. */
+static bool execute_is_flush(struct str unit)
+{
+    struct str word = split_first_word(unit), rest;
+    size_t at;
+
+    CHECK(word.size <= unit.size);
+    if (!execute_is_word(word, "storage"))
+        return false;
+    at = (size_t)(word.data - unit.data) + word.size;
+    rest = str_from(unit.data + at, unit.size - at);
+    return execute_is_word(split_first_word(rest), "flush");
+}
+
 enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
 {
     bool job = execute_needs_job(unit);
@@ -257,6 +299,7 @@ enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
     CHECK(unit.size > 0);
     buf_init(&sql);
     buf_printf(&sql, "%.*s%s%c", STR_ARG(unit), job ? " ASYNC" : "", 0);
+    job = job || execute_is_flush(unit);
     cli->running = unit;
     if (execute_is_word(split_first_word(unit), "subscribe"))
         code = live_run(cli, sql.data);
