@@ -176,6 +176,9 @@ KALAM_API kalam_status kalam_refresh(kalam_client *client, const char *refresh_t
 KALAM_API kalam_status kalam_setup(kalam_client *client, const char *root_password,
                                    const char *user, const char *password, const char *email,
                                    kalam_error *error);
+/* The tokens in use now, which renewals have changed; user and role stay NULL, and what there is
+ * not. */
+KALAM_API kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error *error);
 KALAM_API void kalam_session_clear(kalam_session *session);
 /* KALAM_OK when healthy; `version` (may be NULL) takes at most `size` bytes. */
 KALAM_API kalam_status kalam_health(kalam_client *client, char *version, size_t size,

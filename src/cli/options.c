@@ -92,7 +92,7 @@ void options_clear(struct options *options)
                       &options->token,       &options->refresh_token, &options->password,
                       &options->api_key,     &options->command,       &options->file,
                       &options->config_path, &options->from,          &options->to,
-                      &options->file_format, &options->pager};
+                      &options->file_format, &options->stored_user,   &options->pager};
 
     CHECK(options);
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)

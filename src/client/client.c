@@ -440,6 +440,25 @@ kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kala
     return status;
 }
 
+kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error *error)
+{
+    bool copied;
+
+    client_error_clear(error);
+    if (!client || !out)
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "a client and a session are needed");
+    CHECK(client->http && client->url);
+    *out = (kalam_session){0};
+    pthread_mutex_lock(&client->mutex);
+    copied = client_copy(&out->access_token, client->token) &&
+             client_copy(&out->refresh_token, client->refresh_token);
+    pthread_mutex_unlock(&client->mutex);
+    if (copied)
+        return KALAM_OK;
+    kalam_session_clear(out);
+    return client_no_memory(error);
+}
+
 kalam_status client_renew(kalam_client *client, kalam_error *error)
 {
     kalam_session session = {0};
