@@ -4,13 +4,13 @@ _kalam() {
   COMPREPLY=()
   case $prev in
     --format) mapfile -t COMPREPLY < <(compgen -W 'table expanded json jsonl csv markdown html' -- "$cur"); return ;;
-    -f | --file | --config | import | to) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+    -f | --file | --config | --ca-file | import | to) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
     -h | --host | -p | --port | -u | --user | --password | --token | --apikey | -n | --namespace | -c | --command | --max-events | export | into)
       return ;;
   esac
   case $cur in
     --color=*) mapfile -t COMPREPLY < <(compgen -W 'true false auto' -- "${cur#*=}") ;;
-    -*) mapfile -t COMPREPLY < <(compgen -W '--host --port --user --password --token --apikey --namespace --command --file
+    -*) mapfile -t COMPREPLY < <(compgen -W '--host --port --ca-file --user --password --token --apikey --namespace --command --file
       --format --json --csv --color --no-color --no-progress --max-events --config --version --help' -- "$cur") ;;
     *)
       if [[ " ${COMP_WORDS[*]} " == *' import '* ]]; then

@@ -1,6 +1,7 @@
 # fish completion of kalam. SPDX-License-Identifier: Apache-2.0
 complete -c kalam -s h -l host -x -d 'server'
 complete -c kalam -s p -l port -x -d 'its port'
+complete -c kalam -l ca-file -r -d 'certificate authorities'
 complete -c kalam -s u -l user -x -d 'log in as this user'
 complete -c kalam -l password -x -d 'his password'
 complete -c kalam -l token -x -d 'access token'
