@@ -81,11 +81,21 @@ static bool tls_is_address(const char *host)
     return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
+/* Whose certificate it must be; names are told to the server (SNI), addresses cannot. */
+static bool tls_set_host(SSL *ssl, const char *host)
+{
+    CHECK(ssl && host);
+    if (tls_is_address(host))
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1;
+    return SSL_set1_host(ssl, host) == 1 &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    (void *)(uintptr_t)host) == 1;
+}
+
 static bool tls_set_up(struct tls *tls, const char *host, const char *ca_file)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     BIO *bio;
-    bool named;
 
     CHECK(tls && host);
     pthread_once(&once, tls_make_method);
@@ -106,11 +116,7 @@ static bool tls_set_up(struct tls *tls, const char *host, const char *ca_file)
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_connect_state(tls->ssl);
-    named =
-        tls_is_address(host)
-            ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls->ssl), host) == 1
-            : SSL_set1_host(tls->ssl, host) == 1 && SSL_set_tlsext_host_name(tls->ssl, host) == 1;
-    return named;
+    return tls_set_host(tls->ssl, host);
 }
 
 static kalam_status tls_fail(const struct tls *tls, kalam_error *error)
