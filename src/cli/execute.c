@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/split.h"
 #include "cli/terminal.h"
 #include "cli/width.h"
@@ -211,6 +212,8 @@ static bool execute_needs_job(struct str unit)
 struct execute_stream {
     struct output_stream stream;
     struct spinner *spinner;
+    struct progress progress; /* while the rows go to a file */
+    uint64_t rows;
 };
 
 static bool execute_take(void *context, const kalam_results *batch, size_t statement, bool last)
@@ -221,6 +224,8 @@ static bool execute_take(void *context, const kalam_results *batch, size_t state
     (void)statement;
     spinner_stop(execute->spinner); /* the first rows are there */
     execute->spinner = NULL;
+    execute->rows += kalam_row_count(batch, 0);
+    progress_show(&execute->progress, execute->rows, 0, 0);
     return output_stream_batch(&execute->stream, batch, last);
 }
 
@@ -232,11 +237,14 @@ static kalam_status execute_streaming(struct cli *cli, const char *sql, kalam_er
     kalam_status status;
 
     CHECK(output_can_stream(cli->format));
+    progress_start(&execute.progress,
+                   cli->options->progress && !(cli->terminal && cli->out == stdout));
     do {
         execute.spinner = spin ? spinner_start() : NULL;
         status = kalam_query_each(cli->client, sql, NULL, 0, 0, execute_take, &execute, error);
         spinner_stop(execute.spinner);
     } while (status == KALAM_AUTHENTICATION && connect_ask_password(cli, error));
+    progress_end(&execute.progress);
     cli->online = status != KALAM_CONNECTION && (status != KALAM_TIMEOUT || cli->online);
     if (execute.stream.begun && execute.stream.format == FORMAT_JSON)
         fputc('\n', cli->out); /* the array stays open: the error says why */

@@ -63,6 +63,7 @@ static void test_by_place(void **state)
     expect(world, "\\d or", "OR ORDER orders orphans");
     expect(world, "\\format js", "json jsonl");
     expect(world, "\\tim", "\\timing");
+    expect(world, "\\con", "\\config \\connect \\continue");
     expect(world, "SELECT zzz", "");
     expect(world, "", "");
     assert_int_equal(world->fake->requests, 1); /* asked once */
