@@ -60,7 +60,7 @@ typedef struct kalam_results kalam_results;
 typedef struct kalam_subscription kalam_subscription;
 
 struct kalam_options {
-    const char *url;             /* http://host:port; default http://localhost:8080 */
+    const char *url;             /* http(s)://host:port; default http://localhost:8080 */
     const char *token;           /* access token, or */
     const char *user, *password; /* log-in on first use; user alone: X-User-Id (development mode) */
     const char *api_key;
@@ -68,6 +68,7 @@ struct kalam_options {
     int timeout_ms;    /* per request; 0 = 30000 */
     int retries_max;   /* of idempotent statements after connection failures; 0 = 3, -1 = none */
     const char *refresh_token; /* used when `token` has expired */
+    const char *ca_file; /* https: PEM file of the authorities to trust; NULL = the system's */
 };
 
 /* Checks URL and token shape; does not connect. */
@@ -176,6 +177,9 @@ KALAM_API kalam_status kalam_refresh(kalam_client *client, const char *refresh_t
 KALAM_API kalam_status kalam_setup(kalam_client *client, const char *root_password,
                                    const char *user, const char *password, const char *email,
                                    kalam_error *error);
+/* The tokens in use now, which renewals have changed; user and role stay NULL, and what there is
+ * not. */
+KALAM_API kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error *error);
 KALAM_API void kalam_session_clear(kalam_session *session);
 /* KALAM_OK when healthy; `version` (may be NULL) takes at most `size` bytes. */
 KALAM_API kalam_status kalam_health(kalam_client *client, char *version, size_t size,

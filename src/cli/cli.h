@@ -56,6 +56,8 @@ enum cli_exit credentials_login(struct cli *cli);
 enum cli_exit credentials_logout(struct cli *cli);
 /* Takes the stored tokens of the host if nothing else was given. */
 void credentials_use(struct options *options);
+/* Stores the tokens again if they came from there and a renewal has changed them. */
+void credentials_keep(struct cli *cli);
 
 /* ---- execute.c ---- */
 

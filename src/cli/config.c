@@ -92,6 +92,7 @@ static const char *config_take_connection(struct options *options, const struct 
     } texts[] = {{"user", &options->user},
                  {"token", &options->token},
                  {"apikey", &options->api_key},
+                 {"ca_file", &options->ca_file},
                  {"namespace", &options->space}};
 
     CHECK(options);

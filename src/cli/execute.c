@@ -8,11 +8,13 @@
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/split.h"
 #include "cli/terminal.h"
 #include "cli/width.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum { FILE_DEPTH_MAX = 16 };
@@ -135,6 +137,33 @@ static struct output_style execute_style(const struct cli *cli)
         .more = execute_more};
 }
 
+/* A result taller than the terminal goes through the pager of the configuration; without one it
+ * stops after every page. */
+static void execute_show_rows(struct cli *cli, const kalam_results *results, size_t s,
+                              struct output_style *style)
+{
+    bool tall = style->page_rows > 0 && cli->options->pager &&
+                kalam_row_count(results, s) + 5 > terminal_height();
+    FILE *pager = NULL;
+
+    CHECK(style != NULL);
+    fflush(cli->out);
+    if (tall)
+        pager = popen(cli->options->pager, "we");
+    if (!pager) {
+        (void)output_rows(cli->out, results, s, style); /* ferror is looked at by main */
+        return;
+    }
+    struct output_style whole = *style;
+    whole.page_rows = 0;
+    (void)signal(SIGPIPE, SIG_IGN); /* it may be left before the end */
+    (void)output_rows(pager, results, s, &whole);
+    if (pclose(pager) == -1)
+        fprintf(stderr, "ERROR: the pager %s failed\n", cli->options->pager);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)interrupt_take();
+}
+
 void execute_show(struct cli *cli, const kalam_results *results, size_t number)
 {
     struct output_style style = execute_style(cli);
@@ -151,7 +180,7 @@ void execute_show(struct cli *cli, const kalam_results *results, size_t number)
             struct output_stream stream = {.out = cli->out, .format = cli->format};
             (void)output_stream_batch(&stream, results, true);
         } else if (kalam_column_count(results, s) > 0) {
-            (void)output_rows(cli->out, results, s, &style); /* ferror is looked at by main */
+            execute_show_rows(cli, results, s, &style);
         } else if (words) {
             buf_reset(&message);
             output_message(&message, kalam_message(results, s));
@@ -183,6 +212,8 @@ static bool execute_needs_job(struct str unit)
 struct execute_stream {
     struct output_stream stream;
     struct spinner *spinner;
+    struct progress progress; /* while the rows go to a file */
+    uint64_t rows;
 };
 
 static bool execute_take(void *context, const kalam_results *batch, size_t statement, bool last)
@@ -193,6 +224,8 @@ static bool execute_take(void *context, const kalam_results *batch, size_t state
     (void)statement;
     spinner_stop(execute->spinner); /* the first rows are there */
     execute->spinner = NULL;
+    execute->rows += kalam_row_count(batch, 0);
+    progress_show(&execute->progress, execute->rows, 0, 0);
     return output_stream_batch(&execute->stream, batch, last);
 }
 
@@ -204,11 +237,14 @@ static kalam_status execute_streaming(struct cli *cli, const char *sql, kalam_er
     kalam_status status;
 
     CHECK(output_can_stream(cli->format));
+    progress_start(&execute.progress,
+                   cli->options->progress && !(cli->terminal && cli->out == stdout));
     do {
         execute.spinner = spin ? spinner_start() : NULL;
         status = kalam_query_each(cli->client, sql, NULL, 0, 0, execute_take, &execute, error);
         spinner_stop(execute.spinner);
     } while (status == KALAM_AUTHENTICATION && connect_ask_password(cli, error));
+    progress_end(&execute.progress);
     cli->online = status != KALAM_CONNECTION && (status != KALAM_TIMEOUT || cli->online);
     if (execute.stream.begun && execute.stream.format == FORMAT_JSON)
         fputc('\n', cli->out); /* the array stays open: the error says why */
@@ -247,6 +283,20 @@ static enum cli_exit execute_shown(struct cli *cli, const char *sql, size_t numb
     return code;
 }
 
+/* STORAGE FLUSH starts jobs by itself; they are waited for all the same. */
+static bool execute_is_flush(struct str unit)
+{
+    struct str word = split_first_word(unit), rest;
+    size_t at;
+
+    CHECK(word.size <= unit.size);
+    if (!execute_is_word(word, "storage"))
+        return false;
+    at = (size_t)(word.data - unit.data) + word.size;
+    rest = str_from(unit.data + at, unit.size - at);
+    return execute_is_word(split_first_word(rest), "flush");
+}
+
 enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
 {
     bool job = execute_needs_job(unit);
@@ -257,6 +307,7 @@ enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
     CHECK(unit.size > 0);
     buf_init(&sql);
     buf_printf(&sql, "%.*s%s%c", STR_ARG(unit), job ? " ASYNC" : "", 0);
+    job = job || execute_is_flush(unit);
     cli->running = unit;
     if (execute_is_word(split_first_word(unit), "subscribe"))
         code = live_run(cli, sql.data);

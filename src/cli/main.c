@@ -99,6 +99,7 @@ int main(int argc, char **argv)
         code = code == CLI_OK ? CLI_USAGE : code;
     }
     interrupt_watch(NULL);
+    credentials_keep(&cli);
     kalam_client_free(cli.client);
     mem_free(cli.last);
     mem_free(cli.typed);

@@ -22,12 +22,14 @@ enum {
     FLAG_NO_PROGRESS,
     FLAG_CONFIG,
     FLAG_HELP,
-    FLAG_MAX_EVENTS
+    FLAG_MAX_EVENTS,
+    FLAG_CA_FILE
 };
 
 static const struct option options_flags[] = {
     {"host", required_argument, NULL, 'h'},
     {"port", required_argument, NULL, 'p'},
+    {"ca-file", required_argument, NULL, FLAG_CA_FILE},
     {"user", required_argument, NULL, 'u'},
     {"password", required_argument, NULL, FLAG_PASSWORD},
     {"token", required_argument, NULL, FLAG_TOKEN},
@@ -57,6 +59,7 @@ const char *options_usage(void)
            "\n"
            "  -h, --host URL        server (default http://localhost:8080)\n"
            "  -p, --port N          its port\n"
+           "      --ca-file PATH    https: certificate authorities instead of the system's\n"
            "  -u, --user ID         log in as this user; the password is asked for\n"
            "      --password TEXT   or environment KALAM_PASSWORD\n"
            "      --token JWT       or environment KALAM_TOKEN\n"
@@ -88,11 +91,11 @@ void options_init(struct options *options)
 
 void options_clear(struct options *options)
 {
-    char **texts[] = {&options->url,         &options->space,         &options->user,
-                      &options->token,       &options->refresh_token, &options->password,
-                      &options->api_key,     &options->command,       &options->file,
-                      &options->config_path, &options->from,          &options->to,
-                      &options->file_format, &options->pager};
+    char **texts[] = {
+        &options->url,           &options->space,       &options->user,        &options->token,
+        &options->refresh_token, &options->password,    &options->api_key,     &options->command,
+        &options->file,          &options->config_path, &options->from,        &options->to,
+        &options->file_format,   &options->ca_file,     &options->stored_user, &options->pager};
 
     CHECK(options);
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
@@ -214,6 +217,8 @@ static char **options_text_slot(struct options_line *line, int flag)
         return &line->given.api_key;
     case FLAG_CONFIG:
         return &line->given.config_path;
+    case FLAG_CA_FILE:
+        return &line->given.ca_file;
     default:
         return NULL;
     }
@@ -390,6 +395,7 @@ static void options_take_line(struct options *options, struct options_line *line
     options_move(&options->space, &given->space);
     options_move(&options->command, &given->command);
     options_move(&options->file, &given->file);
+    options_move(&options->ca_file, &given->ca_file);
     options_move(&options->from, &given->from);
     options_move(&options->to, &given->to);
     options_move(&options->file_format, &given->file_format);

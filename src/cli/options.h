@@ -38,8 +38,10 @@ struct options {
     enum action action;
     char *url, *space;
     char *user, *password, *token, *refresh_token, *api_key;
+    char *ca_file; /* NULL = the system's authorities */
     char *command, *file, *config_path;
     char *from, *to;   /* import FILE into TABLE; export TABLE|SELECT to FILE */
+    char *stored_user; /* of the tokens taken from credentials.toml; NULL = none were taken */
     char *file_format; /* --format of these two */
     char *pager;       /* a command for results taller than the terminal; NULL = none */
     enum format format;

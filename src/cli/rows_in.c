@@ -87,6 +87,17 @@ static void rows_give_back(struct rows_in *rows, int c)
     rows->line -= c == '\n';
 }
 
+/* The next bytes are these. */
+static bool rows_take_bytes(struct rows_in *rows, const char *bytes)
+{
+    CHECK(bytes && *bytes);
+    for (; *bytes; bytes++) {
+        if (rows_take(rows) != (unsigned char)*bytes)
+            return false;
+    }
+    return true;
+}
+
 static int rows_skip_blanks(struct rows_in *rows)
 {
     int c;
@@ -239,8 +250,8 @@ static bool rows_take_escape(struct rows_in *rows)
     if (c != 'u' || !rows_take_hex(rows, &code) || code == 0)
         return false;
     if (code >= 0xd800 && code < 0xdc00) {
-        if (rows_take(rows) != '\\' || rows_take(rows) != 'u' || !rows_take_hex(rows, &low) ||
-            low < 0xdc00 || low > 0xdfff)
+        if (!rows_take_bytes(rows, "\\u") || !rows_take_hex(rows, &low) || low < 0xdc00 ||
+            low > 0xdfff)
             return false;
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     } else if (code >= 0xdc00 && code <= 0xdfff) {
@@ -461,7 +472,7 @@ struct rows_in *rows_in_open(const char *path, enum file_kind kind, struct buf *
     if (kind != FILE_CSV)
         return rows;
     int c = rows_take(rows); /* a byte order mark of a spreadsheet is none of the name */
-    if (c == 0xef && (rows_take(rows) != 0xbb || rows_take(rows) != 0xbf)) {
+    if (c == 0xef && !rows_take_bytes(rows, "\xbb\xbf")) {
         rows_fail(rows, problem, "not UTF-8 text");
         goto fail;
     }

@@ -9,69 +9,14 @@
 #include "cli/transfer.h"
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 
 #include <errno.h>
-#include <unistd.h>
 
-enum { IMPORT_ROWS = 1000, IMPORT_BYTES = 768 << 10, PROGRESS_MS = 100, BAR_CELLS = 30 };
-
-/* ---- progress ---- */
-
-struct progress {
-    bool draw, drawn;
-    int64_t start_ms, next_ms;
-};
-
-static void progress_start(struct progress *progress, const struct cli *cli)
-{
-    CHECK(progress && cli);
-    *progress = (struct progress){.draw = cli->options->progress && isatty(STDERR_FILENO),
-                                  .start_ms = clock_monotonic_ms()};
-    progress->next_ms = progress->start_ms + 2 * PROGRESS_MS;
-}
-
-static double progress_rate(const struct progress *progress, uint64_t rows)
-{
-    int64_t ms = clock_monotonic_ms() - progress->start_ms;
-
-    CHECK(progress->start_ms > 0);
-    return (double)rows * 1000 / (double)(ms > 0 ? ms : 1);
-}
-
-/* `done` of `size`, in the same unit; size 0 = unknown. */
-static void progress_show(struct progress *progress, uint64_t rows, uint64_t done, uint64_t size)
-{
-    int64_t now = clock_monotonic_ms();
-    char bar[BAR_CELLS + 1];
-
-    CHECK(progress);
-    if (!progress->draw || now < progress->next_ms)
-        return;
-    progress->next_ms = now + PROGRESS_MS;
-    progress->drawn = true;
-    fprintf(stderr, "\r\033[K");
-    if (size > 0) {
-        uint64_t filled = done >= size ? BAR_CELLS : done * BAR_CELLS / size;
-        for (size_t i = 0; i < BAR_CELLS; i++)
-            bar[i] = i < filled ? '#' : '.';
-        bar[BAR_CELLS] = 0;
-        fprintf(stderr, "[%s] %3d%% ", bar, (int)(done >= size ? 100 : done * 100 / size));
-    }
-    fprintf(stderr, "%llu rows, %.0f rows/s", (unsigned long long)rows,
-            progress_rate(progress, rows));
-    fflush(stderr);
-}
-
-static void progress_end(struct progress *progress)
-{
-    CHECK(progress);
-    if (progress->drawn)
-        fprintf(stderr, "\r\033[K");
-}
+enum { IMPORT_ROWS = 1000, IMPORT_BYTES = 768 << 10 };
 
 static enum cli_exit transfer_usage(const char *text)
 {
@@ -243,7 +188,7 @@ enum cli_exit transfer_import(struct cli *cli, const char *path, const char *tab
     }
     buf_init(&import.head);
     buf_init(&import.values);
-    progress_start(&import.progress, cli);
+    progress_start(&import.progress, cli->options->progress);
     code = import_rows(&import, table);
     fprintf(cli->out, "%llu row%s imported into %s (%.0f rows/s).\n",
             (unsigned long long)import.done, import.done == 1 ? "" : "s", table,
@@ -374,7 +319,7 @@ enum cli_exit transfer_export(struct cli *cli, const char *source, const char *p
         fprintf(stderr, "ERROR: %s: %s\n", path, strerror(errno));
         code = CLI_USAGE;
     }
-    progress_start(&export.progress, cli);
+    progress_start(&export.progress, cli->options->progress);
     if (code == CLI_OK)
         code = export_run(&export, is_table ? sql.data : source);
     if (export.file && !standard && fclose(export.file) != 0 && code == CLI_OK)

@@ -157,7 +157,8 @@ static bool client_copy_options(kalam_client *client, const struct kalam_options
            client_copy(&client->password, options->password) &&
            client_copy(&client->api_key, options->api_key) &&
            client_copy(&client->space, options->space) &&
-           client_copy(&client->refresh_token, options->refresh_token);
+           client_copy(&client->refresh_token, options->refresh_token) &&
+           client_copy(&client->ca_file, options->ca_file);
 }
 
 kalam_status kalam_client_new(const struct kalam_options *options, kalam_client **out,
@@ -209,6 +210,7 @@ void kalam_client_free(kalam_client *client)
     mem_free(client->url);
     mem_free(client->space);
     mem_free(client->user);
+    mem_free(client->ca_file);
     client_forget(client->token);
     client_forget(client->password);
     client_forget(client->api_key);
@@ -250,6 +252,7 @@ static kalam_status client_auth_call(kalam_client *client, const char *method, c
                                    .url = url.data,
                                    .headers = headers.data,
                                    .body = body,
+                                   .ca_file = client->ca_file,
                                    .timeout_ms = client->timeout_ms,
                                    .cancelled = &client->cancelled};
     if (url.failed || headers.failed)
@@ -438,6 +441,25 @@ kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kala
     status = client_refresh(client, refresh_token, out, error);
     pthread_mutex_unlock(&client->mutex);
     return status;
+}
+
+kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error *error)
+{
+    bool copied;
+
+    client_error_clear(error);
+    if (!client || !out)
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "a client and a session are needed");
+    CHECK(client->http && client->url);
+    *out = (kalam_session){0};
+    pthread_mutex_lock(&client->mutex);
+    copied = client_copy(&out->access_token, client->token) &&
+             client_copy(&out->refresh_token, client->refresh_token);
+    pthread_mutex_unlock(&client->mutex);
+    if (copied)
+        return KALAM_OK;
+    kalam_session_clear(out);
+    return client_no_memory(error);
 }
 
 kalam_status client_renew(kalam_client *client, kalam_error *error)

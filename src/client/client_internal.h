@@ -21,6 +21,7 @@ struct kalam_client {
     char *space; /* NULL = the server's default */
     char *token, *user, *password, *api_key;
     char *refresh_token;
+    char *ca_file; /* NULL = the system's */
     int timeout_ms, retries_max;
     pthread_mutex_t mutex; /* one request at a time; credentials */
     struct http *http;

@@ -232,6 +232,7 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
         status = client_no_memory(error);
     struct websocket_options options = {.url = client->url,
                                         .headers = headers.data,
+                                        .ca_file = client->ca_file,
                                         .timeout_ms = client->timeout_ms,
                                         .cancelled = &socket->stopping};
     if (status == KALAM_OK)

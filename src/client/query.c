@@ -114,6 +114,7 @@ static kalam_status query_exchange(kalam_client *client, struct str body, struct
                                    .url = url.data,
                                    .headers = headers.data,
                                    .body = body,
+                                   .ca_file = client->ca_file,
                                    .timeout_ms = client->timeout_ms,
                                    .once = !query_is_idempotent(str_from_c(call->sql)),
                                    .cancelled = &client->cancelled,

@@ -73,6 +73,18 @@ def test_exports_are_the_headers(installed):
         assert len(header.read_text().splitlines()) <= 200
 
 
+def test_the_document_compiles(installed, tmp_path):
+    """The first program of docs/client-c.md, and the loop over events within a function."""
+    blocks = re.findall(r"```c\n(.*?)```", (kalam.ROOT / "docs" / "client-c.md").read_text(), re.S)
+    assert len(blocks) == 2
+    (tmp_path / "first.c").write_text(blocks[0])
+    (tmp_path / "second.c").write_text("#include <kalam/kalam.h>\n#include <stdio.h>\n"
+                                       "void f(kalam_client *client)\n{\nkalam_error error;\n" + blocks[1] + "}\n")
+    words = flags(installed, "--cflags", "--libs")
+    run("gcc", "-Wall", "-Wextra", "-Werror", "-Wno-switch", tmp_path / "first.c", *words, "-o", tmp_path / "first")
+    run("gcc", "-Wall", "-Wextra", "-Werror", "-Wno-switch", "-c", tmp_path / "second.c", *words, "-o", tmp_path / "second.o")
+
+
 def test_every_call_is_documented():
     """docs/client-c.md names every function."""
     headers = "".join(p.read_text() for p in (kalam.ROOT / "include" / "kalam").glob("*.h"))

@@ -432,3 +432,16 @@ def test_the_server_restarts_meanwhile(tmp_path):
         terminal.line("\\q")
         assert terminal.wait() == 0
         terminal.close()
+
+
+def test_the_own_pager(cli, tmp_path):
+    (tmp_path / ".kalam").mkdir()
+    (tmp_path / ".kalam" / "config.toml").write_text(f'[output]\npager = "cat >{tmp_path}/paged; echo pager was here"\n')
+    terminal = cli.terminal("--no-color")
+    terminal.expect("kalam> ")
+    terminal.line("SELECT 1 AS small;")
+    terminal.expect(r"\| small \|.*kalam> ")
+    terminal.line("SELECT generate_series AS id FROM generate_series(1, 100);")
+    terminal.expect(r"pager was here.*kalam> ")
+    assert "|  99 |" in (tmp_path / "paged").read_text() and "|  99 |" not in terminal.text
+    terminal.close()

@@ -13,7 +13,7 @@ class Error(c.Structure):
 class Options(c.Structure):
     _fields_ = [("url", c.c_char_p), ("token", c.c_char_p), ("user", c.c_char_p), ("password", c.c_char_p),
                 ("api_key", c.c_char_p), ("space", c.c_char_p), ("timeout_ms", c.c_int), ("retries_max", c.c_int),
-                ("refresh_token", c.c_char_p)]
+                ("refresh_token", c.c_char_p), ("ca_file", c.c_char_p)]
 
 
 class Param(c.Structure):
@@ -84,9 +84,10 @@ def make_params(values):
 
 
 class Client:
-    def __init__(self, url, user=None, password=None):
+    def __init__(self, url, user=None, password=None, ca_file=None):
         self.pointer, error = P(), Error()
-        options = Options(url=url.encode(), user=user and user.encode(), password=password and password.encode())
+        options = Options(url=url.encode(), user=user and user.encode(), password=password and password.encode(),
+                          ca_file=ca_file and ca_file.encode())
         status = lib.kalam_client_new(options, c.byref(self.pointer), c.byref(error))
         if status:
             raise Failure(status, error)

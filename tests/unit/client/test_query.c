@@ -412,6 +412,12 @@ static bool see_batch(void *context, const kalam_results *batch, size_t statemen
     return ++seen->calls != seen->calls_max;
 }
 
+static bool count_rows(void *context, const kalam_results *batch, size_t statement, bool last)
+{
+    *(size_t *)context += kalam_row_count(batch, 0);
+    return statement < 100;
+}
+
 static void test_large_results_come_in_batches(void **state)
 {
     struct fake *fake = fake_start(handle_stream);
@@ -441,6 +447,48 @@ static void test_large_results_come_in_batches(void **state)
     assert_string_equal(kalam_status_name((kalam_status)99), "unknown");
     kalam_client_free(client);
     fake_stop(fake);
+}
+
+/* The answer with some bytes changed, another one for each request. */
+static void handle_mutated(struct fake_request *request)
+{
+    static const char bytes[] = "\",[]{}:\\0n\xff 1t";
+    char whole[4096];
+    unsigned random = (unsigned)(request->number + atomic_load(&request->fake->flag));
+    size_t size = (size_t)snprintf(whole, sizeof whole, "%s,\"status\":\"success\",\"took\":1}",
+                                   STREAM_ANSWER);
+
+    for (int i = 0; i < 1 + request->number % 4; i++) {
+        random = random * 1103515245 + 12345;
+        whole[random / 65536 % size] = bytes[random / 256 % (sizeof bytes - 1)];
+    }
+    fake_answer(request, 200, whole);
+}
+
+static void test_mutated_answers_do_no_harm(void **state)
+{
+    int refused = 0;
+
+    for (int round = 0; round < 10; round++) { /* a refused transfer costs a connection */
+        struct fake *fake = fake_start(handle_mutated);
+        kalam_client *client = open_client(fake, (struct kalam_options){.retries_max = -1});
+        atomic_store(&fake->flag, round * 1000);
+        for (int i = 0; i < 40; i++) {
+            kalam_results *results = NULL;
+            kalam_error error;
+            size_t rows = 0;
+            kalam_status status =
+                i % 2 ? kalam_query_each(client, "SELECT 1", NULL, 0, 1, count_rows, &rows, &error)
+                      : kalam_query(client, "SELECT 1", &results, &error);
+            for (size_t s = 0; s < kalam_results_count(results); s++)
+                kalam_text_free(kalam_to_csv(results, s));
+            kalam_results_free(results);
+            refused += status == KALAM_SERIALIZATION;
+        }
+        kalam_client_free(client);
+        fake_stop(fake);
+    }
+    assert_in_range(refused, 100, 400);
 }
 
 static void handle_any(struct fake_request *request)
@@ -478,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_cancel_from_another_thread),
         cmocka_unit_test(test_threads_share_a_client),
         cmocka_unit_test(test_large_results_come_in_batches),
+        cmocka_unit_test(test_mutated_answers_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
