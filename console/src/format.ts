@@ -6,6 +6,11 @@ export function formatCount(value: number | string | bigint | null | undefined):
   return counts.format(typeof value === "string" ? BigInt(value) : value);
 }
 
+/** "1 file", "2 files". */
+export function counted(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
 export function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let unit = 0;

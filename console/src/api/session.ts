@@ -56,8 +56,16 @@ function connect(as?: typeof fetch, session?: Session): KalamClient {
   });
 }
 
+/** The live connection says by itself when it is lost; statements only when there are some. */
+function connectAndWatch(): KalamClient {
+  const connected = connect();
+  connected.on("offline", () => { if (phase.peek() === "ready") offline.value = true; });
+  connected.on("online", () => { offline.value = false; });
+  return connected;
+}
+
 /** As the signed-in user. */
-export let client = connect();
+export let client = connectAndWatch();
 /** As the user of `actAs`; the same tokens. */
 export let actingClient = connect(actingFetch);
 
@@ -75,11 +83,12 @@ function enter(user: Me, session?: Session): void {
 function toSignIn(why: string): void {
   client.close().catch(() => undefined);
   actingClient.close().catch(() => undefined);
-  client = connect();
+  client = connectAndWatch();
   actingClient = connect(actingFetch);
   batch(() => {
     me.value = null;
     actAs.value = null;
+    offline.value = false;
     reason.value = why;
     phase.value = "signIn";
   });

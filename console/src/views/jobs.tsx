@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useLive } from "../api/live";
 import { quoteText } from "../api/sql";
-import { formatAgo, formatBytes, formatCount, formatMs, formatTimestamp } from "../format";
+import { counted, formatAgo, formatBytes, formatMs, formatTimestamp } from "../format";
 import { go, route } from "../router";
 import { Button, Search, Select } from "../ui/controls";
 import { askSql } from "../ui/dialog";
@@ -94,7 +94,7 @@ export function Jobs(): JSX.Element {
       <div class="toolbar">
         <Search label="Find a job or table" value={text} onInput={setText} />
         <span><Select hideLabel label="Status" value={status} options={STATUSES} onChange={setStatus} /></span>
-        <span class="muted small grow">{formatCount(rows.length)} jobs{rows.length > SHOWN ? `, the newest ${SHOWN} shown` : ""}</span>
+        <span class="muted small grow">{counted(rows.length, "job", "jobs")}{rows.length > SHOWN ? `, the newest ${SHOWN} shown` : ""}</span>
       </div>
       <div class="result-body">
         <div class="grow" style={{ overflow: "auto" }} tabIndex={0} role="region" aria-label="Jobs">

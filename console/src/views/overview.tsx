@@ -3,8 +3,8 @@ import type { Health } from "kalamdb";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useLive, usePoll } from "../api/live";
-import { client } from "../api/session";
-import { formatAgo, formatBytes, formatCount, formatDuration, formatMs, formatRate } from "../format";
+import { client, offline } from "../api/session";
+import { counted, formatAgo, formatBytes, formatCount, formatDuration, formatMs, formatRate } from "../format";
 import { href } from "../router";
 import { Spark } from "../ui/chart";
 import { Badge, Empty } from "../ui/feedback";
@@ -35,7 +35,8 @@ function useSamples(): readonly Sample[] {
 /** Health is for this machine unless the server says otherwise: then null. */
 function useHealth(): Health | null {
   const [health, setHealth] = useState<Health | null>(null);
-  useEffect(() => { client.health().then(setHealth, () => undefined); }, []);
+  const gone = offline.value;
+  useEffect(() => { if (!gone) client.health().then(setHealth, () => undefined); }, [gone]);
   return health;
 }
 
@@ -57,6 +58,8 @@ function Activity({ samples }: { samples: readonly Sample[] }): JSX.Element {
   const fsync = ratios(samples, "fsync_microseconds_total", "commit_groups_total").map((us) => us / 1000);
   const changes = rates(samples, "changes_delivered_total");
   const hits = ratios(samples, "plan_cache_hits_total", "statements_total");
+  const lag = usePoll<{ lag: string | null }>("SELECT MAX(lag) AS lag FROM system.live_queries", 5000);
+  const waiting = Number(wholeNumber(lag.rows[0]?.lag));
   const memory = gauges(samples, "memory_resident_bytes");
   const per = <small> /s</small>;
   return (
@@ -64,12 +67,17 @@ function Activity({ samples }: { samples: readonly Sample[] }): JSX.Element {
       <Tile label="Requests" value={<>{formatRate(last(requests))}{per}</>} note={`${formatRate(last(statements))} statements /s`} values={requests} chart="Requests per second" />
       <Tile label="Commits" value={<>{formatRate(last(commits))}{per}</>} note={`${formatRate(last(written))} rows written /s`} values={commits} chart="Commits per second" />
       <Tile label="Fsync" value={last(fsync) === 0 ? "–" : formatMs(last(fsync))} note="for each group of commits" values={fsync} chart="Milliseconds per fsync" />
-      <Tile label="Live changes" value={<>{formatRate(last(changes))}{per}</>} note={`${formatCount(latest(samples, "subscriptions"))} live queries, ${formatCount(latest(samples, "slow_consumers_total"))} slow consumers`} values={changes} chart="Changes delivered per second" />
+      <Tile label="Live changes" value={<>{formatRate(last(changes))}{per}</>} note={`${counted(latest(samples, "subscriptions"), "live query", "live queries")}, ${waiting > 0 ? `the slowest lags by ${counted(waiting, "message", "messages")}` : "nobody lags"}`} values={changes} chart="Changes delivered per second" />
       <Tile label="Plan cache" value={<>{Math.round(100 * Math.min(1, last(hits)))}<small> %</small></>} note={`hits; ${formatCount(latest(samples, "plan_cache_plans"))} plans`} values={hits} chart="Share of plan cache hits" />
       <Tile label="Memory" value={formatBytes(last(memory))} note={`${formatBytes(last(gauges(samples, "row_cache_bytes")))} row cache`} values={memory} chart="Resident memory" />
     </div>
   );
 }
+
+interface Levels { hot: number; cold: number; flushes: number }
+
+/** Rows of both tiers and finished flushes, one entry per poll; outlives the view as well. */
+let levels: Levels[] = [];
 
 interface Sums { rows: string | null; bytes?: string | null; files?: string }
 
@@ -78,17 +86,22 @@ function Storage({ samples }: { samples: readonly Sample[] }): JSX.Element {
   const cold = usePoll<Sums>("SELECT COALESCE(SUM(rows), 0) AS rows, COALESCE(SUM(bytes), 0) AS bytes, COUNT(*) AS files FROM system.segments", 5000);
   const flushes = usePoll<{ status: string; jobs: string; last: number | null }>(
     "SELECT status, COUNT(*) AS jobs, MAX(completed_at) AS last FROM system.jobs WHERE job_type = 'flush' GROUP BY status", 5000);
-  const lag = usePoll<{ lag: string | null }>("SELECT MAX(lag) AS lag FROM system.live_queries", 5000);
   const [coldSums] = cold.rows;
   const jobs = (status: string): number => Number(flushes.rows.find((row) => row.status === status)?.jobs ?? 0);
   const lastFlush = Math.max(0, ...flushes.rows.map((row) => row.last ?? 0));
+  const seen = useRef(cold.rows);
+  if (cold.rows !== seen.current) {
+    seen.current = cold.rows;
+    const now = { hot: Number(wholeNumber(hot.rows[0]?.rows)), cold: Number(wholeNumber(coldSums?.rows)), flushes: jobs("completed") };
+    levels = [...levels, now].slice(-SAMPLES);
+  }
+  const flushed = levels.slice(1).map((level, i) => Math.max(0, level.flushes - (levels[i]?.flushes ?? 0)));
   const hotBytes = ["hot_memtable_bytes", "hot_file_bytes"].reduce((sum, name) => sum + latest(samples, name), 0);
   return (
-    <div class="tiles">
-      <Tile label="Hot rows" value={formatCount(wholeNumber(hot.rows[0]?.rows))} note={`${formatBytes(hotBytes)} in RocksDB`} />
-      <Tile label="Cold rows" value={formatCount(wholeNumber(coldSums?.rows))} note={`${formatBytes(Number(coldSums?.bytes ?? 0))} in ${formatCount(coldSums?.files ?? 0)} Parquet files`} />
-      <Tile label="Flushes" value={formatCount(jobs("completed"))} note={`${jobs("running") + jobs("pending")} running, ${jobs("failed")} failed · last ${formatAgo(lastFlush || null)}`} />
-      <Tile label="Change lag" value={formatCount(wholeNumber(lag.rows[0]?.lag))} note="messages waiting for the slowest client" />
+    <div class="tiles charts">
+      <Tile label="Hot rows" value={formatCount(wholeNumber(hot.rows[0]?.rows))} note={`${formatBytes(hotBytes)} in RocksDB`} values={levels.map((level) => level.hot)} chart="Hot rows" />
+      <Tile label="Cold rows" value={formatCount(wholeNumber(coldSums?.rows))} note={`${formatBytes(Number(coldSums?.bytes ?? 0))} in ${counted(Number(coldSums?.files ?? 0), "Parquet file", "Parquet files")}`} values={levels.map((level) => level.cold)} chart="Cold rows" />
+      <Tile label="Flushes" value={formatCount(jobs("completed"))} note={`${jobs("running") + jobs("pending")} running, ${jobs("failed")} failed · last ${formatAgo(lastFlush || null)}`} values={flushed} chart="Flushes finished" />
     </div>
   );
 }
@@ -125,7 +138,7 @@ export function Overview(): JSX.Element {
   return (
     <Page title="Overview" actions={
       <>
-        {health && <Badge tone={health.status === "healthy" ? "ok" : "danger"} dot>{health.status}</Badge>}
+        {offline.value ? <Badge tone="danger" dot>unreachable</Badge> : health && <Badge tone={health.status === "healthy" ? "ok" : "danger"} dot>{health.status}</Badge>}
         {health && <span class="muted small">kalamd {health.version}</span>}
         {uptime > 0 && <span class="muted small">up {formatDuration(uptime)}</span>}
       </>

@@ -1,7 +1,7 @@
 // livePane.tsx — the rows of a live query as they change, and the log of changes beside them.
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { formatCount, formatMs } from "../../format";
+import { counted, formatMs } from "../../format";
 import { CellDetail } from "../../grid/detail";
 import { Grid } from "../../grid/grid";
 import { Button } from "../../ui/controls";
@@ -36,7 +36,7 @@ export function LivePane({ run, onStop }: { run: LiveRun; onStop: () => void }):
         <Badge dot pulse={state === "live" && !paused} tone={state === "live" ? (paused ? "warn" : "ok") : state === "ended" ? "danger" : "info"}>
           {paused ? "Paused" : STATES[state]}
         </Badge>
-        <strong>{formatCount(run.count)} {run.count === 1 ? "row" : "rows"}</strong>
+        <strong>{counted(run.count, "row", "rows")}</strong>
         <span class="muted grow">
           {`+${run.counts.insert} ~${run.counts.update} −${run.counts.delete}`}
           {median !== null && ` · ${formatMs(median)} from commit to here`}

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Rows } from "../../api/sql";
-import { formatCount, formatMs } from "../../format";
+import { counted, formatMs } from "../../format";
 import { CellDetail } from "../../grid/detail";
 import { save, toCsv, toJson } from "../../grid/export";
 import { Grid } from "../../grid/grid";
@@ -17,7 +17,7 @@ function isPlan(result: Rows): boolean {
 function summary(result: Rows): string {
   if (result.columns.length === 0) return result.message ?? "Done";
   if (isPlan(result)) return "Plan";
-  return `${formatCount(result.rowCount)} ${result.rowCount === 1 ? "row" : "rows"}`;
+  return counted(result.rowCount, "row", "rows");
 }
 
 /** "Path: point lookup" with the word before the colon set apart. */

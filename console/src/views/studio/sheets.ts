@@ -57,7 +57,7 @@ export function update(id: string, change: Partial<Sheet>): void {
 
 /** Its title, or the beginning of what it says. */
 export function titleOf(sheet: Sheet): string {
-  return sheet.title || sheet.sql.trim().replace(/\s+/g, " ").slice(0, 28) || "New query";
+  return sheet.title || sheet.sql.trim().replace(/^--\s*/, "").replace(/\s+/g, " ").slice(0, 28) || "New query";
 }
 
 export function open(sql = "", title = ""): void {

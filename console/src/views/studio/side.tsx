@@ -1,6 +1,6 @@
 // side.tsx — history and saved queries beside the editor.
 import type { JSX } from "preact";
-import { formatAgo, formatCount, formatMs } from "../../format";
+import { counted, formatAgo, formatMs } from "../../format";
 import { Button } from "../../ui/controls";
 import { Empty } from "../../ui/feedback";
 import { clearHistory, forgetSaved, history, open, saved } from "./sheets";
@@ -17,7 +17,7 @@ function History(): JSX.Element {
           <button type="button" class="pick" onClick={() => open(ran.sql)} title={ran.sql}>
             <code>{ran.sql.trim().replace(/\s+/g, " ")}</code>
             <span class={ran.error ? "small error-text" : "small muted"}>
-              {formatAgo(ran.at * 1000)} · {ran.error ? "failed" : `${formatCount(ran.rows)} rows · ${formatMs(ran.ms)}`}
+              {formatAgo(ran.at * 1000)} · {ran.error ? "failed" : `${counted(ran.rows, "row", "rows")} · ${formatMs(ran.ms)}`}
             </span>
           </button>
         </li>

@@ -22,12 +22,12 @@ import type { SideKind } from "./side";
 function SheetTabs(): JSX.Element {
   return (
     <div class="sheet-tabs">
-      <div class="list" role="tablist" aria-label="Queries">
+      <div class="list" role="group" aria-label="Queries">
         {sheets.value.map((sheet) => {
           const isCurrent = sheet.id === current.value.id;
           return (
-            <div key={sheet.id} role="presentation" class={isCurrent ? "sheet current" : "sheet"}>
-              <button type="button" role="tab" aria-selected={isCurrent} title={titleOf(sheet)} onClick={() => { currentId.value = sheet.id; }}>{titleOf(sheet)}</button>
+            <div key={sheet.id} class={isCurrent ? "sheet current" : "sheet"}>
+              <button type="button" class="pick" aria-current={isCurrent ? "true" : undefined} title={titleOf(sheet)} onClick={() => { currentId.value = sheet.id; }}>{titleOf(sheet)}</button>
               <Button kind="plain" small icon="close" label={`Close ${titleOf(sheet)}`} onClick={() => close(sheet.id)} />
             </div>
           );

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { usePoll } from "../../api/live";
 import { errorText } from "../../api/session";
-import { formatAgo, formatBytes, formatCount, formatTimestamp } from "../../format";
+import { counted, formatAgo, formatBytes, formatCount, formatTimestamp } from "../../format";
 import { Badge, Empty, Loading, Notice } from "../../ui/feedback";
 import type { Tone } from "../../ui/feedback";
 import { Await, Table } from "../../ui/table";
@@ -48,7 +48,7 @@ function Figures({ stats }: { stats: Stats }): JSX.Element {
   const tiles: [string, string, string][] = [
     ["Hot rows", formatCount(stats.buffered_rows), "in RocksDB, not flushed yet"],
     ["Cold rows", formatCount(stats.flushed_rows), "in Parquet files"],
-    ["Cold size", formatBytes(Number(stats.storage_size)), `${formatCount(stats.parquet_files)} files`],
+    ["Cold size", formatBytes(Number(stats.storage_size)), counted(Number(stats.parquet_files), "file", "files")],
     ["Last flush", formatAgo(stats.last_flush), stats.flush_config ?? ""],
   ];
   return <div class="tiles">{tiles.map(([label, value, note]) => <div key={label} class="card tile"><span class="label">{label}</span><span class="value">{value}</span><span class="note">{note}</span></div>)}</div>;
