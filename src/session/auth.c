@@ -14,21 +14,6 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-bool session_user_id_is_valid(struct str id)
-{
-    CHECK(id.size == 0 || id.data != NULL);
-    if (id.size == 0 || id.size > LIMIT_USER_ID_BYTES || str_find(id, STR_LIT("..")) != SIZE_MAX)
-        return false;
-    for (size_t i = 0; i < id.size; i++) {
-        char c = id.data[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    (c != 0 && strchr("_.@+-", c) != NULL);
-        if (!good)
-            return false;
-    }
-    return true;
-}
-
 struct user *session_find_user(struct session_service *service, struct str id)
 {
     struct view *view = view_acquire(service->options.store);
@@ -175,7 +160,7 @@ static enum status session_apply_user_header(struct session_identity *identity, 
     CHECK(identity->actor[0] != 0);
     if (user.size == 0 || str_equal(user, str_from_c(identity->user)))
         return STATUS_OK;
-    if (!session_user_id_is_valid(user))
+    if (!user_id_is_valid(user))
         return error_set(err, STATUS_INVALID_INPUT, "X-User-Id is not a user id");
     if (identity->role == ROLE_USER)
         return error_set(err, STATUS_PERMISSION_DENIED, "X-User-Id names another user");
@@ -234,7 +219,7 @@ static enum status session_authenticate_loopback(struct session_service *service
     struct view *view;
     enum status status = STATUS_OK;
 
-    if (named.size > 0 && !session_user_id_is_valid(named))
+    if (named.size > 0 && !user_id_is_valid(named))
         return error_set(err, STATUS_INVALID_INPUT, "X-User-Id is not a user id");
     view = view_acquire(service->options.store);
     const struct catalog *catalog = view_catalog(view);

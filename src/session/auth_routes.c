@@ -455,7 +455,7 @@ static bool auth_setup_check(struct auth_call *call, const struct auth_setup *se
         auth_fail(call, 409, "already_configured", "root has a password already");
         return false;
     }
-    if (!session_user_id_is_valid(setup->user) || str_equal(setup->user, SESSION_ROOT)) {
+    if (!user_id_is_valid(setup->user) || str_equal(setup->user, SESSION_ROOT)) {
         auth_fail(call, 400, "invalid_user", "user is not a user id, or root");
         return false;
     }

@@ -41,7 +41,7 @@ enum status auth_user_create(struct session_service *service, struct str id, enu
     char hash[PASSWORD_HASH_BYTES];
     enum status status = password_hash(&service->cost, password, hash, err);
 
-    CHECK(session_user_id_is_valid(id));
+    CHECK(user_id_is_valid(id));
     if (status != STATUS_OK)
         return status;
     struct user *user = user_new();

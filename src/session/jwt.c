@@ -24,6 +24,7 @@
 enum {
     JWT_LEEWAY_S = 60,
     JWT_MAC_BYTES = 32,
+    JWT_MEMBERS_MAX = 64,
     JWT_CACHE_SLOTS = 1024,
     JWT_CACHE_TOKEN_BYTES = 2048, /* longer ones are verified every time */
 };
@@ -83,13 +84,27 @@ static bool jwt_split(struct str token, struct arena *arena, struct jwt_parts *p
                            &parts->signature);
 }
 
+/* Readers disagree which one counts of a member that is there twice, so a token has none; and few
+ * members, since this is asked before the signature. */
+static bool jwt_is_object(const struct json *json)
+{
+    if (!json_is(json, JSON_OBJECT) || json->count > JWT_MEMBERS_MAX)
+        return false;
+    CHECK(json->count == 0 || json->keys != NULL);
+    for (size_t i = 0; i < json->count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (str_equal(json->keys[i], json->keys[k]))
+                return false;
+    return true;
+}
+
 static enum status jwt_check_header(struct str text, struct arena *arena, struct error *err)
 {
     const struct json *header = NULL;
     struct str algorithm = STR_EMPTY;
 
     CHECK(arena != NULL);
-    if (json_parse(text, arena, &header, NULL) != STATUS_OK || !json_is(header, JSON_OBJECT))
+    if (json_parse(text, arena, &header, NULL) != STATUS_OK || !jwt_is_object(header))
         return jwt_invalid(err, "malformed header");
     if (!json_string(json_get(header, "alg"), &algorithm) ||
         !str_equal(algorithm, STR_LIT("HS256")))
@@ -144,7 +159,7 @@ static enum status jwt_read_claims(struct str text, int64_t now_s, struct arena 
     int64_t not_before;
 
     CHECK(now_s > 0);
-    if (json_parse(text, arena, &claims, NULL) != STATUS_OK || !json_is(claims, JSON_OBJECT))
+    if (json_parse(text, arena, &claims, NULL) != STATUS_OK || !jwt_is_object(claims))
         return jwt_invalid(err, "malformed claims");
     if (!json_string(json_get(claims, "iss"), &issuer) || !str_equal(issuer, STR_LIT(jwt_issuer)))
         return jwt_invalid(err, "foreign issuer");

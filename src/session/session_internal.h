@@ -29,7 +29,6 @@ struct session_service {
 };
 
 /* auth.c */
-bool session_user_id_is_valid(struct str id);
 /* The newest version; NULL if unknown. user_unref. */
 struct user *session_find_user(struct session_service *service, struct str id);
 bool session_needs_setup(struct session_service *service);

@@ -80,14 +80,12 @@ static enum status options_check_variable(struct str name, bool *is_user, struct
 
 static enum status options_check_path(struct str text, struct error *err)
 {
-    if (text.size == 0 || str_find(text, STR_LIT("..")) != SIZE_MAX || text.data[0] == '/' ||
-        str_find(text, STR_LIT("\\")) != SIZE_MAX || str_find(text, STR_LIT("://")) != SIZE_MAX)
-        return error_set(err, STATUS_INVALID_OPERATION,
-                         "LOCATION must be a path below the storage, without \"..\"");
-    CHECK(text.data != NULL);
-    if (str_find(text, STR_LIT("//")) != SIZE_MAX)
-        return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: empty component");
-    return STATUS_OK;
+    const char *problem = storage_path_problem(text);
+
+    if (problem == NULL)
+        return STATUS_OK;
+    CHECK(problem[0] != 0);
+    return error_set(err, STATUS_INVALID_OPERATION, "invalid LOCATION: %s", problem);
 }
 
 /* All `${name}` and `{name}`; any other `$`, `{` or `}` is a mistake. */

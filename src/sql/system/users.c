@@ -162,7 +162,7 @@ static enum status users_check_new(const struct system_row *row, struct error *e
                              required[i]);
     }
     const struct value *id = system_row_given(row, "user_id");
-    if (!binder_user_id_is_valid(id->text))
+    if (!user_id_is_valid(id->text))
         return error_set(err, STATUS_CONSTRAINT_VIOLATION,
                          "column \"user_id\": 1 to %d letters, digits and _ . @ + - are allowed",
                          LIMIT_USER_ID_BYTES);

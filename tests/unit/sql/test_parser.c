@@ -581,8 +581,8 @@ static void test_parser__reads_namespaces_and_users(void **state)
     refuse("CREATE USER bob WITH PASSWORD 'p' INTERNAL", STATUS_INVALID_SQL, "either");
     refuse("CREATE USER bob WITH OAUTH", STATUS_NOT_SUPPORTED, "OAUTH");
     refuse("CREATE USER bob WITH OWNER_ID 'x'", STATUS_INVALID_SQL, "OWNER_ID");
-    refuse("CREATE USER 'a/b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user name");
-    refuse("CREATE USER 'a..b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user name");
+    refuse("CREATE USER 'a/b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user id");
+    refuse("CREATE USER 'a..b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user id");
     refuse("ALTER USER bob SET", STATUS_INVALID_SQL, NULL);
 }
 
