@@ -65,7 +65,7 @@ struct kalam_options {
     const char *user, *password; /* log-in on first use; user alone: X-User-Id (development mode) */
     const char *api_key;
     const char *space; /* default namespace; NULL = default */
-    int timeout_ms;    /* per request; 0 = 30000 */
+    int timeout_ms;    /* per request (kalam_query_each: silence, in whole seconds); 0 = 30000 */
     int retries_max;   /* of idempotent statements after connection failures; 0 = 3, -1 = none */
     const char *refresh_token; /* used when `token` has expired */
     const char *ca_file; /* https: PEM file of the authorities to trust; NULL = the system's */

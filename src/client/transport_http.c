@@ -143,7 +143,13 @@ static void http_set_up(struct http *http, const struct http_request *request,
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    if (request->sink) { /* a transfer may take as long as it likes, but not be silent that long */
+        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)(request->timeout_ms + 999) / 1000);
+    } else {
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    }
     if (request->ca_file)
         curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

@@ -32,8 +32,8 @@ def flags(prefix, *args):
     return [word.replace("\\ ", " ") for word in re.split(r"(?<!\\)\s+", out.strip())]
 
 
-@pytest.mark.parametrize("compiler,standard", [("gcc", "-std=c11"), ("g++", "-std=c++17")])
-@pytest.mark.parametrize("link", ["shared", "static"])
+@pytest.mark.parametrize("compiler,standard,link", [("gcc", "-std=c11", "shared"), ("g++", "-std=c++17", "shared"),
+                                                    ("gcc", "-std=c11", "static")])
 def test_examples(installed, server, tmp_path, compiler, standard, link):
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler}")

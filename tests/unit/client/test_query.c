@@ -449,6 +449,48 @@ static void test_large_results_come_in_batches(void **state)
     fake_stop(fake);
 }
 
+/* Rows that come slowly: 15 of them in a second and a half; then silence, if the test wants it. */
+static void handle_slow_rows(struct fake_request *request)
+{
+    char head[512];
+    bool stall = atomic_load(&request->fake->flag);
+    int size =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 X\r\nConnection: close\r\n\r\n{\"results\":[{\"schema\":[{\"name\":"
+                 "\"id\",\"data_type\":\"Int\",\"index\":0}],\"rows\":[[0]");
+
+    fake_write(request->fd, head, (size_t)size);
+    for (int i = 0; i < 15; i++) {
+        (void)poll(NULL, 0, 100);
+        fake_write(request->fd, ",[1]", 4);
+    }
+    for (int i = 0; stall && i < 100 && !atomic_load(&request->fake->stopping); i++)
+        (void)poll(NULL, 0, 100);
+    static const char end[] =
+        "],\"row_count\":16,\"as_user\":\"\"}],\"status\":\"success\",\"took\":1}";
+    fake_write(request->fd, end, sizeof end - 1);
+    request->drop = true;
+}
+
+static void test_a_transfer_may_be_long_but_not_silent(void **state)
+{
+    struct fake *fake = fake_start(handle_slow_rows);
+    kalam_client *client =
+        open_client(fake, (struct kalam_options){.retries_max = -1, .timeout_ms = 1000});
+    size_t rows = 0;
+    kalam_error error;
+
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 1, count_rows, &rows, &error),
+                     KALAM_OK);
+    assert_int_equal(rows, 16);
+    atomic_store(&fake->flag, 1);
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 1, count_rows, &rows, &error),
+                     KALAM_TIMEOUT);
+    assert_int_equal(rows, 32);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 /* The answer with some bytes changed, another one for each request. */
 static void handle_mutated(struct fake_request *request)
 {
@@ -527,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_threads_share_a_client),
         cmocka_unit_test(test_large_results_come_in_batches),
         cmocka_unit_test(test_mutated_answers_do_no_harm),
+        cmocka_unit_test(test_a_transfer_may_be_long_but_not_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

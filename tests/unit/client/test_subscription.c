@@ -332,6 +332,85 @@ static void test_callback_and_slow_consumer(void **state)
     fake_stop(fake);
 }
 
+/* Some changes for each subscription; every tenth one loses the connection. */
+static void handle_busy(struct fake_request *request)
+{
+    char message[4096], id[64];
+    bool lost = false;
+
+    fake_ws_upgrade(request);
+    while (!lost && fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        send_ack(request, id, 0, "ready");
+        for (int i = 0; i < 20; i++)
+            send_change(request, id, "insert", "\"rows\":[{\"id\":\"1\",\"_seq\":\"7\"}]");
+        lost = request->connection <= 3 && atomic_fetch_add(&request->fake->flag, 1) % 10 == 9;
+    }
+    request->drop = true;
+}
+
+struct subscriber {
+    kalam_client *client;
+    pthread_t thread;
+    bool by_callback;
+    atomic_int seen;
+};
+
+static void count_event(void *context, kalam_subscription *subscription, const kalam_event *event)
+{
+    struct subscriber *subscriber = context;
+
+    if (event->type == KALAM_EVENT_INSERT && kalam_event_text(event, 0, false, 0) &&
+        atomic_fetch_add(&subscriber->seen, 1) % 30 == 29)
+        kalam_sub_close(subscription); /* some by themselves */
+}
+
+static void *subscribe_and_close(void *argument)
+{
+    struct subscriber *subscriber = argument;
+    struct kalam_subscribe_options options = {.last_rows = 0, .context = subscriber};
+    kalam_subscription *subscription = NULL;
+    const kalam_event *event;
+
+    for (int i = 0; i < 15; i++) {
+        options.on_event = subscriber->by_callback ? count_event : NULL;
+        if (kalam_subscribe(subscriber->client, "SELECT * FROM t", &options, &subscription, NULL) !=
+            KALAM_OK)
+            return subscriber;
+        if (subscriber->by_callback)
+            continue; /* closed by its callback, or by the client's end */
+        for (int events = 0; events < 5; events++) {
+            if (kalam_sub_next(subscription, WAIT_MS, &event) != KALAM_OK)
+                return subscriber;
+        }
+        (void)kalam_is_online(subscriber->client);
+        (void)kalam_sub_position(subscription);
+        kalam_sub_close(subscription);
+    }
+    return NULL;
+}
+
+static void test_threads_subscribe_and_close(void **state)
+{
+    struct fake *fake = fake_start(handle_busy);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct subscriber subscribers[4];
+    void *failed;
+
+    for (size_t i = 0; i < 4; i++) {
+        subscribers[i] = (struct subscriber){.client = client, .by_callback = i % 2};
+        pthread_create(&subscribers[i].thread, NULL, subscribe_and_close, &subscribers[i]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(subscribers[i].thread, &failed);
+        assert_null(failed);
+    }
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 /* A row set: two rows, one changed, one deleted, one unknown deleted; then a loss without resuming.
  */
 static void handle_row_set(struct fake_request *request)
@@ -555,6 +634,7 @@ int main(void)
         cmocka_unit_test(test_it_goes_on_where_it_was),
         cmocka_unit_test(test_callback_and_slow_consumer),
         cmocka_unit_test(test_row_set_follows),
+        cmocka_unit_test(test_threads_subscribe_and_close),
         cmocka_unit_test(test_refused_credentials_end_it),
         cmocka_unit_test(test_no_websocket_there),
     };
