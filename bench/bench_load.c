@@ -4,8 +4,8 @@
  * bench_load PORT CONNECTIONS SECONDS BODY [USER]
  * BODY is the JSON body with {i} = counter unique over the whole run (starts at BENCH_START), {rN}
  * = random below N, {c} = number of the connection, {i*K+J} = counter times K plus J (for multi-row
- * statements). USER may hold {c}. One thread, epoll, plain sockets: the client must not be the
- * limit.
+ * statements). USER may hold {c}. BENCH_TLS=1: over TLS, certificates are not checked. One thread,
+ * epoll, plain sockets: the client must not be the limit.
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@ enum { REQUEST_MAX = 1 << 20, ANSWER_MAX = 1 << 22 };
 
 struct connection {
     int fd, number;
+    SSL *ssl; /* NULL = plain */
     int64_t sent_at;
     char *answer;
     size_t got, expected; /* expected 0 = head not complete */
@@ -33,6 +35,7 @@ struct connection {
 static uint64_t counter, random_state = 88172645463325252u;
 static char *request, *body;
 static const char *body_template, *user_template;
+static SSL_CTX *tls; /* NULL = plain */
 
 static uint64_t next_random(void)
 {
@@ -85,8 +88,12 @@ static void send_request(struct connection *connection)
     connection->sent_at = bench_now_ns();
     connection->got = connection->expected = 0;
     for (size_t done = 0; done < size;) {
-        ssize_t wrote = write(connection->fd, request + done, size - done);
-        if (wrote < 0 && errno != EAGAIN)
+        ssize_t wrote = connection->ssl
+                            ? SSL_write(connection->ssl, request + done, (int)(size - done))
+                            : write(connection->fd, request + done, size - done);
+        if (wrote < 0 &&
+            (connection->ssl ? SSL_get_error(connection->ssl, (int)wrote) != SSL_ERROR_WANT_WRITE
+                             : errno != EAGAIN))
             bench_die("write", strerror(errno));
         if (wrote > 0)
             done += (size_t)wrote;
@@ -123,9 +130,30 @@ static void open_connection(struct connection *connection, int number, int port,
     if (connect(connection->fd, (struct sockaddr *)&address, sizeof address))
         bench_die("connect", strerror(errno));
     setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    if (tls) {
+        connection->ssl = SSL_new(tls);
+        SSL_set_fd(connection->ssl, connection->fd);
+        if (SSL_connect(connection->ssl) != 1)
+            bench_die("TLS handshake", NULL);
+    }
     fcntl(connection->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
     epoll_ctl(epoll, EPOLL_CTL_ADD, connection->fd, &event);
+}
+
+/* Bytes of the answer; 0 = none yet. */
+static ssize_t receive(struct connection *connection)
+{
+    char *to = connection->answer + connection->got;
+    size_t room = ANSWER_MAX - connection->got;
+    if (!connection->ssl) {
+        ssize_t got = read(connection->fd, to, room);
+        return got == 0 ? -1 : got;
+    }
+    int got = SSL_read(connection->ssl, to, (int)room);
+    if (got <= 0 && SSL_get_error(connection->ssl, got) == SSL_ERROR_WANT_READ)
+        return 0; /* a ticket, or half a record */
+    return got > 0 ? got : -1;
 }
 
 int main(int argc, char **argv)
@@ -137,6 +165,10 @@ int main(int argc, char **argv)
     body_template = argv[4];
     user_template = argc > 5 ? argv[5] : NULL;
     counter = getenv("BENCH_START") ? strtoull(getenv("BENCH_START"), NULL, 10) : 1;
+    if (getenv("BENCH_TLS")) {
+        tls = SSL_CTX_new(TLS_client_method());
+        SSL_CTX_set_mode(tls, SSL_MODE_AUTO_RETRY | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    }
     request = malloc(REQUEST_MAX + 4096);
     body = malloc(REQUEST_MAX);
     struct connection *connections = calloc((size_t)count, sizeof *connections);
@@ -156,10 +188,11 @@ int main(int argc, char **argv)
             bench_die("no answer for 10 s", NULL);
         for (int i = 0; i < n; i++) {
             struct connection *connection = events[i].data.ptr;
-            ssize_t got = read(connection->fd, connection->answer + connection->got,
-                               ANSWER_MAX - connection->got);
-            if (got <= 0)
-                bench_die("read", got ? strerror(errno) : "closed");
+            ssize_t got = receive(connection);
+            if (got == 0)
+                continue;
+            if (got < 0)
+                bench_die("read", strerror(errno));
             connection->got += (size_t)got;
             if (!answer_complete(connection))
                 continue;

@@ -8,18 +8,12 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
-#include "common.h"
+#include "ws.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { CONNECTIONS_MAX = 256, ANSWER_MAX = 1 << 16, INBOX_MAX = 1 << 20, LATE_NS = 2000000000 };
 
@@ -34,45 +28,7 @@ static struct samples samples;
 static atomic_long sent, received;
 static atomic_bool finished;
 
-static int open_socket(int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address))
-        bench_die("connect", strerror(errno));
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    return fd;
-}
-
-static void send_frame(int fd, const char *text)
-{
-    unsigned char frame[1024] = {0x81};
-    size_t size = strlen(text), head = size < 126 ? 2 : 4;
-    frame[1] = 0x80 | (unsigned char)(size < 126 ? size : 126);
-    if (size >= 126) {
-        frame[2] = (unsigned char)(size >> 8);
-        frame[3] = (unsigned char)size;
-    }
-    memcpy(frame + head + 4, text, size); /* the mask is zeros */
-    if (write(fd, frame, head + 4 + size) < 0)
-        bench_die("write", strerror(errno));
-}
-
 /* ---- the subscriber -------------------------------------------------------------------------- */
-
-static void read_until(int fd, const char *needle)
-{
-    static char data[1 << 16];
-    size_t got = 0;
-    do {
-        ssize_t n = read(fd, data + got, sizeof data - 1 - got);
-        if (n <= 0)
-            bench_die("read", n ? strerror(errno) : "closed");
-        got += (size_t)n;
-    } while (!memmem(data, got, needle, strlen(needle)));
-}
 
 /* Takes the ids out of what came; returns how much is to be kept for later. */
 static size_t take_ids(char *data, size_t size)
@@ -108,7 +64,7 @@ static void *subscriber(void *argument)
             size = take_ids(data, size + (size_t)n);
         }
         if (bench_now_ns() - pinged > 1000000000) {
-            send_frame(fd, "{\"type\":\"ping\"}");
+            ws_send(fd, 1, "{\"type\":\"ping\"}");
             pinged = bench_now_ns();
         }
     }
@@ -128,11 +84,7 @@ static void send_event(struct writer *writer, const char *table)
                         "\"params\":[%ld]}",
                         table, (long)last);
     writer->got = 0;
-    if (dprintf(writer->fd,
-                "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                "Content-Length: %d\r\n\r\n%s",
-                size, body) < 0)
-        bench_die("write", strerror(errno));
+    ws_post(writer->fd, body, (size_t)size);
     atomic_fetch_add(&sent, 1);
 }
 
@@ -186,23 +138,20 @@ int main(int argc, char **argv)
     double rate = strtod(argv[3], NULL), seconds = strtod(argv[4], NULL);
     char text[512];
     pthread_t thread;
-    int ws = open_socket(port);
+    int ws = ws_open(port);
     if (count < 1 || count > CONNECTIONS_MAX)
         bench_die("usage", "1 to 256 connections");
-    dprintf(
-        ws,
-        "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
-    read_until(ws, "auth_success");
+    ws_upgrade(ws, NULL);
+    ws_read_until(ws, "auth_success");
     snprintf(
         text, sizeof text,
         "{\"type\":\"subscribe\",\"subscription\":{\"id\":\"b\",\"sql\":\"SELECT id FROM %s\"}}",
         argv[2]);
-    send_frame(ws, text);
-    read_until(ws, "subscription_ack");
+    ws_send(ws, 1, text);
+    ws_read_until(ws, "subscription_ack");
     pthread_create(&thread, NULL, subscriber, &ws);
     for (int i = 0; i < count; i++)
-        writers[i].fd = open_socket(port);
+        writers[i].fd = ws_open(port);
     int64_t start = bench_now_ns();
     write_events(argv[2], rate, seconds, count);
     int64_t end = bench_now_ns();

@@ -18,6 +18,14 @@ static inline int64_t bench_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* Numbers from here on were used by no earlier run. */
+static inline int64_t bench_fresh(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static inline void bench_die(const char *what, const char *why)
 {
     fprintf(stderr, "%s: %s\n", what, why ? why : "failed");

@@ -29,6 +29,12 @@ void arena_init(struct arena *arena, size_t limit_bytes)
     *arena = (struct arena){.limit_bytes = limit_bytes};
 }
 
+void arena_init_fallible(struct arena *arena)
+{
+    CHECK(arena != NULL);
+    *arena = (struct arena){.fallible = true};
+}
+
 void arena_clear(struct arena *arena)
 {
     struct arena_block *block = arena->blocks;
@@ -42,13 +48,28 @@ void arena_clear(struct arena *arena)
     arena->blocks = NULL;
     arena->next = arena->end = NULL;
     arena->used_bytes = 0;
+    arena->failed = false;
+}
+
+/* A block with room for `size` bytes; NULL only in a fallible arena. */
+static struct arena_block *arena_new_block(struct arena *arena, size_t size)
+{
+    struct arena_block *block;
+
+    if (LIKELY(!arena->fallible))
+        return mem_alloc(sizeof(*block) + size);
+    block = arena->failed ? NULL : mem_try_alloc(sizeof(*block) + size);
+    arena->failed = block == NULL;
+    return block;
 }
 
 /* A block that holds exactly this allocation; the newest block stays the one that is filled. */
 static void *arena_alloc_own_block(struct arena *arena, size_t size)
 {
-    struct arena_block *block = mem_alloc(sizeof(*block) + size);
+    struct arena_block *block = arena_new_block(arena, size);
 
+    if (UNLIKELY(block == NULL))
+        return NULL;
     block->size = size;
     if (arena->blocks != NULL) {
         block->previous = arena->blocks->previous;
@@ -74,7 +95,9 @@ static void *arena_alloc_slow(struct arena *arena, size_t size)
         return arena_alloc_own_block(arena, size);
 
     CHECK(block_size >= size && block_size <= ARENA_BLOCK_MAX);
-    struct arena_block *block = mem_alloc(sizeof(*block) + block_size);
+    struct arena_block *block = arena_new_block(arena, block_size);
+    if (UNLIKELY(block == NULL))
+        return NULL;
     block->previous = arena->blocks;
     block->size = block_size;
     arena->blocks = block;
@@ -105,7 +128,8 @@ void *arena_zalloc(struct arena *arena, size_t size)
 {
     void *memory = arena_alloc(arena, size);
 
-    memset(memory, 0, size);
+    if (LIKELY(memory != NULL))
+        memset(memory, 0, size);
     return memory;
 }
 
@@ -122,7 +146,7 @@ void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t new_siz
     CHECK(new_size >= old_size);
     CHECK(old != NULL || old_size == 0);
     void *grown = arena_alloc(arena, new_size);
-    if (old_size > 0)
+    if (old_size > 0 && LIKELY(grown != NULL))
         memcpy(grown, old, old_size);
     return grown;
 }
@@ -131,6 +155,8 @@ struct str arena_copy(struct arena *arena, struct str bytes)
 {
     CHECK(bytes.size < SIZE_MAX / 2);
     char *copy = arena_alloc(arena, bytes.size + 1);
+    if (UNLIKELY(copy == NULL))
+        return STR_EMPTY;
     if (bytes.size > 0)
         memcpy(copy, bytes.data, bytes.size);
     copy[bytes.size] = '\0';
@@ -147,14 +173,19 @@ struct str arena_printf(struct arena *arena, const char *format, ...)
     va_end(args);
     CHECK(length >= 0);
     char *text = arena_alloc(arena, (size_t)length + 1);
-    (void)vsnprintf(text, (size_t)length + 1, format, again);
+    if (LIKELY(text != NULL))
+        (void)vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
+    if (UNLIKELY(text == NULL))
+        return STR_EMPTY;
     return str_from(text, (size_t)length);
 }
 
 enum status arena_check(const struct arena *arena, struct error *err)
 {
     CHECK(arena != NULL);
+    if (UNLIKELY(arena->failed))
+        return error_set(err, STATUS_RESULT_TOO_LARGE, "out of memory");
     if (LIKELY(arena->limit_bytes == 0 || arena->used_bytes <= arena->limit_bytes))
         return STATUS_OK;
     return error_set(err, STATUS_RESULT_TOO_LARGE,

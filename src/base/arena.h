@@ -4,6 +4,11 @@
  * so that overflows are seen. It has a limit: allocation never fails, but arena_check reports
  * RESULT_TOO_LARGE once more than the limit is in use; every loop whose length a user decides calls
  * it once per row. One arena belongs to one thread at a time.
+ *
+ * libkalam lives in a foreign process and must not stop it: its arenas are *fallible*. There
+ * arena_alloc and its like return NULL (arena_copy and arena_printf an empty text) when the heap is
+ * exhausted, `failed` is set and stays, and arena_check reports it. What decodes into an arena of
+ * the caller (wire/) checks for both kinds.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_ARENA_H
@@ -13,6 +18,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena_block;
@@ -22,13 +28,15 @@ struct arena {
     char *next, *end;           /* free space of the newest block */
     size_t used_bytes;          /* handed out plus block overhead */
     size_t limit_bytes;         /* 0 = none */
+    bool fallible, failed;
 };
 
 /* The caller owns the struct. */
 void arena_init(struct arena *arena, size_t limit_bytes);
+void arena_init_fallible(struct arena *arena);
 /* Frees everything; the arena may be used again. */
 void arena_clear(struct arena *arena);
-/* Aligned for any type, never NULL, not zeroed. */
+/* Aligned for any type, not zeroed; NULL only from a fallible arena. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_zalloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t count, size_t size); /* zeroed, overflow checked */

@@ -18,14 +18,21 @@ void buf_init(struct buf *buf)
     *buf = (struct buf){0};
 }
 
+void buf_init_fallible(struct buf *buf)
+{
+    CHECK(buf != NULL);
+    *buf = (struct buf){.fallible = true};
+}
+
 void buf_clear(struct buf *buf)
 {
     CHECK(buf->size <= buf->capacity);
     mem_free(buf->data);
-    *buf = (struct buf){0};
+    *buf = (struct buf){.fallible = buf->fallible};
 }
 
-static void buf_grow(struct buf *buf, size_t size)
+/* False only for a fallible buffer. */
+static bool buf_grow(struct buf *buf, size_t size)
 {
     size_t needed = 0;
 
@@ -34,14 +41,25 @@ static void buf_grow(struct buf *buf, size_t size)
     size_t capacity = buf->capacity > 0 ? buf->capacity * 2 : BUF_CAPACITY_MIN;
     if (capacity < needed)
         capacity = needed;
-    buf->data = mem_realloc(buf->data, capacity);
+    if (LIKELY(!buf->fallible)) {
+        buf->data = mem_realloc(buf->data, capacity);
+    } else {
+        char *data = buf->failed ? NULL : mem_try_realloc(buf->data, capacity);
+        buf->failed = data == NULL;
+        if (buf->failed)
+            return false;
+        buf->data = data;
+    }
     buf->capacity = capacity;
+    return true;
 }
 
 char *buf_reserve(struct buf *buf, size_t size)
 {
-    if (UNLIKELY(size > buf->capacity - buf->size || buf->data == NULL))
-        buf_grow(buf, size);
+    if (UNLIKELY(size > buf->capacity - buf->size || buf->data == NULL || buf->failed)) {
+        if (!buf_grow(buf, size))
+            return NULL;
+    }
     return buf->data + buf->size;
 }
 
@@ -50,7 +68,10 @@ void buf_append(struct buf *buf, const void *data, size_t size)
     if (size == 0)
         return;
     CHECK(data != NULL);
-    memcpy(buf_reserve(buf, size), data, size);
+    char *place = buf_reserve(buf, size);
+    if (UNLIKELY(place == NULL))
+        return;
+    memcpy(place, data, size);
     buf->size += size;
 }
 
@@ -61,7 +82,11 @@ void buf_append_str(struct buf *buf, struct str text)
 
 void buf_append_byte(struct buf *buf, uint8_t byte)
 {
-    *buf_reserve(buf, 1) = (char)byte;
+    char *place = buf_reserve(buf, 1);
+
+    if (UNLIKELY(place == NULL))
+        return;
+    *place = (char)byte;
     buf->size++;
 }
 
@@ -73,22 +98,30 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_copy(again, args);
     CHECK(buf->size <= buf->capacity);
     char *place = buf_reserve(buf, 1);
-    int length = vsnprintf(place, buf->capacity - buf->size, format, args);
+    int length = vsnprintf(place, place != NULL ? buf->capacity - buf->size : 0, format, args);
     va_end(args);
     CHECK(length >= 0);
-    if ((size_t)length >= buf->capacity - buf->size) {
+    if (place != NULL && (size_t)length >= buf->capacity - buf->size) {
         place = buf_reserve(buf, (size_t)length + 1);
-        (void)vsnprintf(place, (size_t)length + 1, format, again);
+        if (place != NULL)
+            (void)vsnprintf(place, (size_t)length + 1, format, again);
     }
     va_end(again);
-    buf->size += (size_t)length;
+    if (LIKELY(place != NULL))
+        buf->size += (size_t)length;
 }
 
 char *buf_take(struct buf *buf, size_t *size)
 {
     CHECK(size != NULL);
-    char *data = buf->data != NULL ? buf->data : mem_alloc(1);
+    char *data = buf->data;
     *size = buf->size;
-    *buf = (struct buf){0};
+    if (UNLIKELY(buf->failed)) {
+        mem_free(data);
+        data = NULL;
+    } else if (data == NULL) {
+        data = buf->fallible ? mem_try_alloc(1) : mem_alloc(1);
+    }
+    *buf = (struct buf){.fallible = buf->fallible};
     return data;
 }

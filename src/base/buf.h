@@ -1,4 +1,8 @@
 /* buf.h — a growing run of bytes on the heap that its owner reuses. Not thread-safe.
+ *
+ * A *fallible* buffer (libkalam's: it must not stop a foreign process) takes nothing more once it
+ * could not grow: buf_reserve returns NULL, what is appended is dropped, and `failed` stays set
+ * until buf_clear. Whoever fills one looks at `failed` at the end.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_BUF_H
@@ -7,21 +11,25 @@
 #include "base/macros.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct buf {
     char *data;
     size_t size, capacity;
+    bool fallible, failed;
 };
 
 void buf_init(struct buf *buf);
+void buf_init_fallible(struct buf *buf);
 void buf_clear(struct buf *buf); /* frees; may be used again */
 static inline void buf_reset(struct buf *buf)
 {
     buf->size = 0;
 }
-/* Makes room for `size` more bytes and returns where they go; buf->size is unchanged. */
+/* Makes room for `size` more bytes and returns where they go; buf->size is unchanged. NULL
+ * only from a fallible buffer. */
 char *buf_reserve(struct buf *buf, size_t size);
 void buf_append(struct buf *buf, const void *data, size_t size);
 void buf_append_str(struct buf *buf, struct str text);
@@ -31,7 +39,8 @@ static inline struct str buf_str(const struct buf *buf)
 {
     return (struct str){buf->data, buf->size};
 }
-/* Moves the bytes out (free with mem_free) and leaves the buffer empty. */
+/* Moves the bytes out (free with mem_free) and leaves the buffer empty. NULL if a fallible buffer
+ * has failed. */
 char *buf_take(struct buf *buf, size_t *size);
 
 #endif

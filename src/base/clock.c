@@ -53,6 +53,16 @@ struct timespec clock_deadline(int64_t in_ms)
                              .tv_nsec = (long)(at_ns % 1000000000)};
 }
 
+void clock_cond_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    CHECK(pthread_condattr_init(&attributes) == 0);
+    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(condition, &attributes) == 0);
+    (void)pthread_condattr_destroy(&attributes);
+}
+
 void clock_fake(int64_t now_us)
 {
     CHECK(now_us >= -1);

@@ -29,6 +29,9 @@
     X(flush_after_write) \
     X(flush_before_commit) \
     X(flush_before_delete_replaced) \
+    X(live_before_match) \
+    X(live_before_slow_end) \
+    X(live_while_matching) \
     X(restore_after_commit) \
     X(restore_after_copies) \
     X(restore_after_rows) \

@@ -19,3 +19,24 @@ uint64_t hash_bytes_seeded(struct str bytes, uint64_t seed)
     CHECK(bytes.data != NULL || bytes.size == 0);
     return XXH3_64bits_withSeed(bytes.data, bytes.size, seed);
 }
+
+struct hash_stream *hash_stream_new(void)
+{
+    XXH3_state_t *state = XXH3_createState();
+
+    CHECK(state != NULL && XXH3_64bits_reset(state) == XXH_OK);
+    return (struct hash_stream *)state;
+}
+
+void hash_stream_add(struct hash_stream *stream, struct str bytes)
+{
+    CHECK(XXH3_64bits_update((XXH3_state_t *)stream, bytes.data, bytes.size) == XXH_OK);
+}
+
+uint64_t hash_stream_end(struct hash_stream *stream)
+{
+    uint64_t hash = XXH3_64bits_digest((XXH3_state_t *)stream);
+
+    CHECK(XXH3_freeState((XXH3_state_t *)stream) == XXH_OK);
+    return hash;
+}

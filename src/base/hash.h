@@ -10,6 +10,12 @@
 
 uint64_t hash_bytes(struct str bytes); /* stable across runs and machines */
 uint64_t hash_bytes_seeded(struct str bytes, uint64_t seed);
+/* The same number as hash_bytes of all pieces together. hash_stream_end frees the stream. */
+struct hash_stream;
+struct hash_stream *hash_stream_new(void);
+void hash_stream_add(struct hash_stream *stream, struct str bytes);
+uint64_t hash_stream_end(struct hash_stream *stream);
+
 static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {
     return (a ^ (b + 0x9e3779b97f4a7c15u + (a << 6) + (a >> 2))) * 0xff51afd7ed558ccdu;

@@ -13,10 +13,10 @@ enum {
     LIMIT_KEY_BYTES = 8192,
     LIMIT_TABLE_COLUMNS = 1000,
     LIMIT_PARAM_BYTES = 512 * 1024,
-    LIMIT_EXPRESSION_DEPTH = 200,          /* nesting of parentheses, calls, subqueries */
-    LIMIT_ANALYTIC_SQL_BYTES = 256 * 1024, /* text handed to DuckDB */
-    LIMIT_SERVER_MESSAGE_BYTES = 8 << 20,  /* one WebSocket message, spec §3.8 */
-    LIMIT_SUBSCRIPTION_ID_BYTES = 128,
+    LIMIT_EXPRESSION_DEPTH = 200,           /* nesting of parentheses, calls, subqueries */
+    LIMIT_ANALYTIC_SQL_BYTES = 256 * 1024,  /* text handed to DuckDB */
+    LIMIT_SERVER_MESSAGE_BYTES = 8 << 20,   /* one WebSocket message, spec §3.8 */
+    LIMIT_SUBSCRIPTION_ID_CHARACTERS = 128, /* spec §3.10 */
     LIMIT_WORKER_STACK_BYTES = 8 << 20,
 };
 

@@ -1,5 +1,6 @@
-/* log.h — log lines `[2025-10-14 16:48:54.208] [INFO ] [thread - module:line] - message` to console
- * and file with rotation by size. Any thread. Secrets are never handed to it.
+/* log.h — log lines `[2025-10-14 16:48:54.208] [INFO ] [thread - module:line] - message`, or one of
+ * the other forms, to console and file with rotation by size and age. Any thread. Secrets are never
+ * handed to it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_LOG_H
@@ -14,8 +15,11 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
+enum log_format { LOG_COMPACT, LOG_PRETTY, LOG_JSON };
+
 struct log_options {
     enum log_level level;
+    enum log_format format;
     bool console;          /* stderr, coloured on a terminal */
     const char *file_path; /* NULL or "" = none; folders are made */
     size_t file_bytes_max; /* rotates to .1 … .keep */
@@ -26,12 +30,20 @@ struct log_options {
 /* Before it is called lines go to stderr at level info. */
 enum status log_init(const struct log_options *options, struct error *err) MUST_CHECK;
 void log_close(void);
+/* Goes on in a new file under the same path, for whoever has moved the old one away. On failure the
+ * old one stays. Nothing to do without a file. */
+enum status log_reopen(struct error *err) MUST_CHECK;
+void log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+uint64_t log_count(enum log_level level); /* lines written since the start */
 void log_thread_name(
     const char *name); /* name of the calling thread in lines and in ps; ≤ 15 bytes */
 bool log_level_parse(const char *text, enum log_level *level);
+bool log_format_parse(const char *text, enum log_format *format);
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
     PRINTF_LIKE(4, 5);
-extern enum log_level log_threshold;
+/* Read everywhere, changed by log_init and log_set_level only. */
+extern _Atomic enum log_level log_threshold;
 
 /* One of the last LOG_RECENT_LINES lines, kept in memory for whoever looks into a running process.
  */

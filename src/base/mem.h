@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Never NULL; size 0 gives a unique pointer. Free with mem_free. */
@@ -20,6 +21,12 @@ void mem_free(void *memory);       /* NULL is fine */
 char *mem_strdup(struct str text); /* copy with a NUL behind it */
 /* NULL when memory is short. */
 void *mem_try_alloc(size_t size);
+void *mem_try_zalloc(size_t size);
 void *mem_try_realloc(void *old, size_t size);
+char *mem_try_strdup(struct str text);
+/* Lets the n-th mem_try_… call from now on fail (1 = the next one) and, with `all`, every later one
+ * too; 0 = none. Only where fault points are compiled in (base/fault.h): elsewhere without effect.
+ * True if the n-th call of the last setting was reached. */
+bool mem_try_fail_at(unsigned n, bool all);
 
 #endif

@@ -72,14 +72,16 @@ static void *thread_run(void *argument)
     return begin.main(begin.argument);
 }
 
-void thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*main)(void *),
-                  void *argument)
+bool thread_try_start(pthread_t *thread, const char *name, size_t stack_bytes,
+                      void *(*main)(void *), void *argument)
 {
     pthread_attr_t attributes;
     sigset_t all, before;
 
     CHECK(strlen(name) < THREAD_NAME_BYTES);
-    struct thread_begin *begin = mem_zalloc(sizeof(*begin));
+    struct thread_begin *begin = mem_try_zalloc(sizeof(*begin));
+    if (begin == NULL)
+        return false;
     begin->main = main;
     begin->argument = argument;
     memcpy(begin->name, name, strlen(name));
@@ -93,8 +95,17 @@ void thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void 
     CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     int failed = pthread_create(thread, &attributes, thread_run, begin);
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    CHECK(failed == 0);
-    (void)pthread_attr_destroy(&attributes);
+    CHECK(pthread_attr_destroy(&attributes) == 0);
+    if (failed)
+        mem_free(begin);
+    return !failed;
+}
+
+void thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*main)(void *),
+                  void *argument)
+{
+    CHECK(main != NULL);
+    CHECK(thread_try_start(thread, name, stack_bytes, main, argument));
 }
 
 struct worker_pool {

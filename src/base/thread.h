@@ -33,6 +33,10 @@ struct task *task_queue_take(struct task_queue *queue); /* whole list in order, 
 void thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void *(*main)(void *),
                   void *argument);
 
+/* The same; false when there is no room for another thread. */
+bool thread_try_start(pthread_t *thread, const char *name, size_t stack_bytes,
+                      void *(*main)(void *), void *argument);
+
 /* Fixed set of threads that run tasks in order of posting. */
 struct worker_pool;
 struct worker_pool *worker_pool_start(const char *name, unsigned threads, size_t stack_bytes,

@@ -141,6 +141,10 @@ struct catalog_namespace {
     int64_t created_at, updated_at;
 };
 
+/* 1 to LIMIT_USER_ID_BYTES of letters, digits and `_ . @ + -`, without `..` and not `.`: an id is
+ * part of keys and a folder's name. Asked before either is built. */
+bool user_id_is_valid(struct str id);
+
 /* One immutable state of the catalogue. */
 struct catalog;
 

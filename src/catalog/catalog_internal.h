@@ -24,6 +24,11 @@ enum status schema_json_read(struct str json, struct table *table, struct table_
 /* A text as a JSON string with quotes. */
 void json_write_text(struct str text, struct buf *out);
 
+/* ---- schema_id.c: key of a schema version, as stored
+ * ----------------------------------------------- */
+
+struct str schema_id_of(const struct table *table, uint32_t version, struct arena *arena);
+
 /* ---- options_json.c: options of a table
  * ----------------------------------------------------------- */
 

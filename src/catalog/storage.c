@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 /* ---- the object ------------------------------------------------------------------------------ */
@@ -140,13 +141,18 @@ static enum status storage_uri_path(struct str rest, struct buf *out, struct err
 static enum status storage_uri_folder(struct str text, struct buf *out, struct error *err)
 {
     char folder[STORAGE_URI_MAX];
+    bool scheme = true;
     enum status status;
 
     CHECK(out->size == 0);
     if (str_starts_with(text, STR_LIT("file://")))
         text = str_from(text.data + 7, text.size - 7);
+    else
+        scheme = false;
     if (text.size == 0)
         return storage_uri_refuse("it is empty", err);
+    if (scheme && text.data[0] != '/')
+        return storage_uri_refuse("file:// names a host, file:///… is a path", err);
     if (str_find(text, STR_LIT("://")) != SIZE_MAX)
         return storage_uri_refuse("a filesystem storage takes a path or file://…", err);
     if (text.data[0] != '/') {
@@ -312,21 +318,44 @@ static bool storage_template_variables(struct storage_template *check, struct st
     return true;
 }
 
-static bool storage_template_shape(struct storage_template *check, struct str text)
+const char *storage_path_problem(struct str text)
 {
-    static const char *const bad[] = {"//", "..", "\\", "://"};
+    static const char *const bad[][2] = {{"//", "it must not hold //"},
+                                         {"..", "it must not hold \"..\""},
+                                         {"\\", "it must not hold \\"},
+                                         {"://", "it must not hold ://"}};
+    struct str rest = text;
 
-    CHECK(check->problem[0] == '\0');
-    if (text.size == 0 || text.size > STORAGE_URI_MAX || text.data[0] == '/')
-        return storage_template_problem(check, "it must be a path below the uri, not", text);
+    CHECK(text.size == 0 || text.data != NULL);
+    if (text.size == 0 || text.data[0] == '/')
+        return "it must be a path below the storage, neither empty nor absolute";
+    if (text.size > STORAGE_URI_MAX)
+        return "it is too long";
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
-        if (str_find(text, str_from_c(bad[i])) != SIZE_MAX)
-            return storage_template_problem(check, "it must not hold", str_from_c(bad[i]));
+        if (str_find(text, str_from_c(bad[i][0])) != SIZE_MAX)
+            return bad[i][1];
     for (size_t i = 0; i < text.size; i++)
         if ((unsigned char)text.data[i] < ' ' || text.data[i] == 0x7f)
-            return storage_template_problem(check, "it must not hold",
-                                            STR_LIT("control characters"));
-    return true;
+            return "it must not hold control characters";
+    while (rest.size > 0) {
+        size_t slash = str_find(rest, STR_LIT("/"));
+        size_t size = slash == SIZE_MAX ? rest.size : slash;
+        if (str_equal(str_from(rest.data, size), STR_LIT(".")))
+            return "it must not hold the component \".\"";
+        size += slash == SIZE_MAX ? 0 : 1;
+        rest = str_from(rest.data + size, rest.size - size);
+    }
+    return NULL;
+}
+
+static bool storage_template_shape(struct storage_template *check, struct str text)
+{
+    const char *problem = storage_path_problem(text);
+
+    CHECK(check->problem[0] == '\0');
+    if (problem != NULL)
+        (void)snprintf(check->problem, sizeof(check->problem), "%s", problem);
+    return problem == NULL;
 }
 
 enum status storage_template_check(struct str text, bool is_user, struct error *err)

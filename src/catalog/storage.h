@@ -55,6 +55,8 @@ enum status storage_type_parse(struct str text, enum storage_type *type,
  * the working folder. s3: `s3://bucket[/prefix]/`. INVALID_OPERATION. */
 enum status storage_uri_check(enum storage_type type, struct str text, struct arena *arena,
                               struct str *out, struct error *err) MUST_CHECK;
+/* Why this is no path below a storage, variables and all; NULL if it is one. */
+const char *storage_path_problem(struct str text);
 /* Known variables in the order namespace, tableName, shard, userId; relative; no ".."; with userId
  * for user tables, without userId and shard for shared ones. INVALID_OPERATION with an example. */
 enum status storage_template_check(struct str text, bool is_user, struct error *err) MUST_CHECK;

@@ -349,8 +349,7 @@ void system_row_table_schema(const struct table *table, const struct table_schem
     CHECK(schema->version > 0);
     buf_init(&json);
     schema_json_write(table, schema, &json);
-    values[SCHEMAS_SCHEMA_ID] = system_row_text(arena_printf(
-        arena, "%.*s:%.*s:%010u", STR_ARG(table->space), STR_ARG(table->name), schema->version));
+    values[SCHEMAS_SCHEMA_ID] = system_row_text(schema_id_of(table, schema->version, arena));
     values[SCHEMAS_TABLE_ID] = system_row_text(system_row_table_id(table, arena));
     values[SCHEMAS_NAMESPACE_ID] = system_row_text(table->space);
     values[SCHEMAS_TABLE_NAME] = system_row_text(table->name);

@@ -75,6 +75,13 @@ void system_row_storage(const struct storage *storage, struct value *values);
 void system_row_table(const struct table *table, struct arena *arena, struct value *values);
 void system_row_table_schema(const struct table *table, const struct table_schema *schema,
                              bool dropped, struct arena *arena, struct value *values);
+/* Gives the row of a dropped table's schema version a schema_id of its own, so that a table of the
+ * same name can take the former. */
+void system_row_set_schema_aside(struct value *values, struct arena *arena);
+/* schema_id as it is shown, `ns:t:7`, and as it is stored and ordered, see schema_id.c. In the
+ * arena, or the text itself when it is no schema_id. */
+struct str schema_id_show(struct str stored, struct arena *arena);
+struct str schema_id_stored(struct str shown, struct arena *arena);
 /* `values` must have room for this many entries. */
 enum { SYSTEM_TABLE_COLUMNS_MAX = 32 };
 

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "catalog/catalog.h"
 
@@ -33,6 +34,20 @@ bool role_parse(struct str text, enum role *role)
         }
     }
     return false;
+}
+
+bool user_id_is_valid(struct str id)
+{
+    bool good = id.size > 0 && id.size <= LIMIT_USER_ID_BYTES && !str_equal(id, STR_LIT(".")) &&
+                str_find(id, STR_LIT("..")) == SIZE_MAX;
+
+    CHECK(id.size == 0 || id.data != NULL);
+    for (size_t i = 0; i < id.size && good; i++) {
+        char c = id.data[i];
+        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               memchr("_.@+-", c, 5) != NULL;
+    }
+    return good;
 }
 
 struct user *user_new(void)

@@ -26,7 +26,9 @@ struct cli {
     enum choice expanded; /* ON, OFF, or AUTO: when too wide */
     bool timing;
     int depth;               /* of \i */
-    char *last;              /* last statement, for \watch; owned */
+    struct str running;      /* text of the statement that runs, for the caret of errors */
+    char *last;              /* last statement, for \watch and \e; owned */
+    char *typed;             /* \e leaves its text here for the prompt; owned */
     char *user;              /* as the server knows it; owned, NULL while unknown */
     struct history *history; /* NULL without a prompt */
     struct names *names;     /* for TAB; NULL without a prompt */
@@ -54,6 +56,8 @@ enum cli_exit credentials_login(struct cli *cli);
 enum cli_exit credentials_logout(struct cli *cli);
 /* Takes the stored tokens of the host if nothing else was given. */
 void credentials_use(struct options *options);
+/* Stores the tokens again if they came from there and a renewal has changed them. */
+void credentials_keep(struct cli *cli);
 
 /* ---- execute.c ---- */
 
@@ -79,7 +83,19 @@ enum cli_exit jobs_await(struct cli *cli, const kalam_results *results);
 
 enum cli_exit live_run(struct cli *cli, const char *sql);
 
+/* ---- view.c ---- */
+
+/* Shows the rows that match now, anew after every change, until Ctrl+C. */
+enum cli_exit view_live(struct cli *cli, const char *sql);
+/* Runs the statement again whenever its rows have changed, until Ctrl+C. False when the server
+ * cannot follow it (it is none for live queries); then nothing was shown. */
+bool view_watch(struct cli *cli, const char *sql, enum cli_exit *code);
+enum cli_exit view_latency(struct cli *cli, int64_t count);
+
 /* ---- command.c ---- */
+
+/* \e: the text in $VISUAL or $EDITOR; what comes back is left in cli->typed. */
+enum cli_exit edit_run(struct cli *cli, const char *text);
 
 /* A line that starts with a backslash. */
 enum cli_exit command_run(struct cli *cli, const char *line);

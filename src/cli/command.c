@@ -7,12 +7,20 @@
 #include "cli/cli.h"
 #include "cli/complete.h"
 #include "cli/history.h"
+#include "cli/split.h"
 #include "cli/terminal.h"
+#include "cli/transfer.h"
 
 #include <errno.h>
 #include <time.h>
 
-enum { ARGUMENTS_MAX = 8, WATCH_SECONDS = 2, WATCH_SECONDS_MAX = 86400 };
+enum {
+    ARGUMENTS_MAX = 8,
+    WATCH_SECONDS = 2,
+    LATENCY_COUNT = 100,
+    WHOLE = 1000,
+    WATCH_SECONDS_MAX = 86400
+};
 
 struct command_line {
     struct cli *cli;
@@ -22,7 +30,7 @@ struct command_line {
 
 struct command {
     const char *name;
-    size_t count_min, count_max;
+    size_t count_min, count_max; /* WHOLE: everything behind the name is one argument */
     enum cli_exit (*run)(struct command_line *line);
 };
 
@@ -64,9 +72,16 @@ const char *command_help(void)
            "  \\d [table]              columns of a table, or all tables\n"
            "  \\du                     users\n"
            "  \\x [on|off|auto]        one line per value\n"
-           "  \\format table|json|csv|markdown\n"
+           "  \\format F               table, expanded, json, jsonl, csv, markdown or html\n"
            "  \\timing [on|off]        show how long statements take\n"
-           "  \\watch [seconds]        repeat the last statement until Ctrl+C\n"
+           "  \\watch [seconds]        the last statement again after every change, or every so\n"
+           "                          many seconds where the server cannot follow it; until "
+           "Ctrl+C\n"
+           "  \\live [SELECT …]        the rows that match now, shown anew after every change\n"
+           "  \\latency [n]            measure n round trips\n"
+           "  \\e                      edit the statement in $VISUAL or $EDITOR\n"
+           "  \\copy t from FILE       rows of a CSV, JSON or JSON-lines file into a table\n"
+           "  \\copy t|(SELECT …) to FILE\n"
            "  \\i file                 run a file\n"
            "  \\o [file]               write results to a file; back without one\n"
            "  \\flush                  move hot rows of all tables to cold files, and wait\n"
@@ -122,7 +137,7 @@ static enum cli_exit command_format(struct command_line *line)
 {
     CHECK(line);
     if (!format_from_name(line->arguments[0], &line->cli->format))
-        return command_fail("\\format table|json|csv|markdown");
+        return command_fail("\\format table, expanded, json, jsonl, csv, markdown or html");
     return CLI_OK;
 }
 
@@ -194,6 +209,13 @@ static bool command_pause(int64_t seconds)
     return !interrupt_is_set();
 }
 
+/* Only a SELECT can be a live query. */
+static bool command_may_follow(const char *sql)
+{
+    CHECK(sql != NULL);
+    return str_equal_nocase(split_first_word(str_from_c(sql)), STR_LIT("select"));
+}
+
 static enum cli_exit command_watch(struct command_line *line)
 {
     struct cli *cli = line->cli;
@@ -208,7 +230,8 @@ static enum cli_exit command_watch(struct command_line *line)
     if (!cli->last)
         return command_fail("there is no statement to repeat yet");
     sql = mem_strdup(str_from_c(cli->last));
-    while (code == CLI_OK) {
+    bool followed = line->count == 0 && command_may_follow(sql) && view_watch(cli, sql, &code);
+    while (!followed && code == CLI_OK) {
         code = execute_unit(cli, str_from_c(sql), 0);
         if (code == CLI_OK && !command_pause(seconds))
             break;
@@ -217,6 +240,97 @@ static enum cli_exit command_watch(struct command_line *line)
     if (interrupt_take())
         fputs("\n", cli->out);
     return code;
+}
+
+static enum cli_exit command_live(struct command_line *line)
+{
+    struct cli *cli = line->cli;
+    const char *text = command_argument(line, 0);
+    enum cli_exit code;
+    char *sql;
+
+    CHECK(line);
+    if (!text && !cli->last)
+        return command_fail("\\live SELECT …, or after a SELECT");
+    sql = mem_strdup(str_from_c(text ? text : cli->last));
+    code = view_live(cli, sql);
+    mem_free(sql);
+    return code;
+}
+
+static enum cli_exit command_latency(struct command_line *line)
+{
+    int64_t count = LATENCY_COUNT;
+
+    CHECK(line);
+    if (line->count > 0 && (!str_to_int64(str_from_c(line->arguments[0]), &count) || count < 1))
+        return command_fail("\\latency [n]: a whole number of at least 1");
+    return view_latency(line->cli, count);
+}
+
+static enum cli_exit command_edit(struct command_line *line)
+{
+    CHECK(line && line->cli); /* the prompt takes it before */
+    (void)line;
+    return command_fail("\\e needs a prompt");
+}
+
+/* Cuts the last word off, without its quotes; NULL if there is none. */
+static char *command_cut_word(char *text)
+{
+    size_t size = strlen(text), start;
+
+    CHECK(text);
+    while (size > 0 && strchr(" \t", text[size - 1]))
+        text[--size] = 0;
+    if (size == 0)
+        return NULL;
+    if (text[size - 1] == '\'' && size > 1) {
+        text[--size] = 0;
+        start = size;
+        while (start > 0 && text[start - 1] != '\'')
+            start--;
+        if (start == 0)
+            return NULL;
+        text[start - 1] = 0;
+        return text + start;
+    }
+    start = size;
+    while (start > 0 && !strchr(" \t", text[start - 1]))
+        start--;
+    if (start == 0)
+        return NULL;
+    text[start - 1] = 0;
+    return text + start;
+}
+
+static enum cli_exit command_copy(struct command_line *line)
+{
+    static const char usage[] =
+        "\\copy table from FILE [csv|json|jsonl], \\copy table|(SELECT …) to FILE [csv|json|jsonl]";
+    char *text = line->arguments[0], *path, *word, *format = NULL;
+    enum file_kind kind;
+
+    CHECK(line);
+    path = command_cut_word(text);
+    if (path && file_kind_from_name(path, &kind)) {
+        format = path;
+        path = command_cut_word(text);
+    }
+    word = path ? command_cut_word(text) : NULL;
+    text += strspn(text, " \t");
+    size_t size = strlen(text);
+    if (!word || size == 0 || (strcmp(word, "from") != 0 && strcmp(word, "to") != 0))
+        return command_fail(usage);
+    while (size > 0 && strchr(" \t", text[size - 1]))
+        text[--size] = 0;
+    if (strcmp(word, "from") == 0)
+        return transfer_import(line->cli, path, text, format);
+    if (*text == '(' && text[size - 1] == ')') {
+        text[size - 1] = 0;
+        text++;
+    }
+    return transfer_export(line->cli, text, path, format);
 }
 
 static enum cli_exit command_include(struct command_line *line)
@@ -382,15 +496,19 @@ static const struct command commands[] = {
     {"\\config", 0, 0, command_config},
     {"\\connect", 1, 6, command_connect},
     {"\\continue", 0, 0, command_no_subscription},
+    {"\\copy", 1, WHOLE, command_copy},
     {"\\d", 0, 1, command_describe},
     {"\\dt", 0, 0, command_tables},
     {"\\du", 0, 0, command_users},
+    {"\\e", 0, 0, command_edit},
     {"\\flush", 0, 0, command_flush},
     {"\\format", 1, 1, command_format},
     {"\\health", 0, 0, command_health},
     {"\\help", 0, 0, command_show_help},
     {"\\history", 0, 1, command_history},
     {"\\i", 1, 1, command_include},
+    {"\\latency", 0, 1, command_latency},
+    {"\\live", 0, WHOLE, command_live},
     {"\\login", 0, 1, command_login},
     {"\\logout", 0, 0, command_logout},
     {"\\o", 0, 1, command_output},
@@ -408,54 +526,55 @@ const char *command_name(size_t i)
     return i < ARRAY_COUNT(commands) ? commands[i].name : NULL;
 }
 
-/* Cuts `text` at blanks; false when there are too many words. */
-static bool command_split(char *text, char **name, struct command_line *line)
+/* The name of the command at the start of `text`, which is cut behind it; the rest. */
+static char *command_cut_name(char *text)
 {
-    size_t count = 0;
-    char *words[ARGUMENTS_MAX + 1];
+    size_t size = strlen(text);
 
-    for (char *at = text; *at;) {
-        at += strspn(at, " \t\r\n");
-        if (!*at)
-            break;
-        if (count == ARRAY_COUNT(words))
+    CHECK(*text == '\\');
+    while (size > 1 && strchr(" \t\r\n;", text[size - 1]))
+        text[--size] = 0; /* \dt; is meant as \dt */
+    text += strcspn(text, " \t\r\n");
+    if (*text)
+        *text++ = 0;
+    return text + strspn(text, " \t\r\n");
+}
+
+/* Cuts the rest at blanks; false when there are too many words. */
+static bool command_split(char *rest, bool whole, struct command_line *line)
+{
+    CHECK(line->count == 0);
+    if (whole && *rest)
+        line->arguments[line->count++] = rest;
+    while (!whole && *rest) {
+        if (line->count == ARGUMENTS_MAX)
             return false;
-        words[count++] = at;
-        at += strcspn(at, " \t\r\n");
-        if (*at)
-            *at++ = 0;
+        line->arguments[line->count++] = rest;
+        rest += strcspn(rest, " \t\r\n");
+        if (*rest)
+            *rest++ = 0;
+        rest += strspn(rest, " \t\r\n");
     }
-    CHECK(count > 0);
-    *name = words[0];
-    size_t size = strlen(*name);
-    if (size > 1 && words[count - 1][strlen(words[count - 1]) - 1] == ';')
-        words[count - 1][strlen(words[count - 1]) - 1] = 0; /* \dt; is meant as \dt */
-    line->count = count - 1;
-    for (size_t i = 1; i < count; i++)
-        line->arguments[i - 1] = words[i];
     return true;
 }
 
 enum cli_exit command_run(struct cli *cli, const char *text)
 {
-    char *copy = mem_strdup(str_from_c(text)), *name = copy;
+    char *copy = mem_strdup(str_from_c(text)), *rest = command_cut_name(copy);
     struct command_line line = {.cli = cli};
     const struct command *found = NULL;
     enum cli_exit code = CLI_USAGE;
 
     CHECK(*text == '\\');
-    if (!command_split(copy, &name, &line)) {
-        mem_free(copy);
-        return command_fail("too many words");
-    }
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0)
+        if (strcmp(commands[i].name, copy) == 0)
             found = &commands[i];
     }
     if (!found)
-        fprintf(stderr, "ERROR: unknown command %s; \\? lists them\n", name);
-    else if (line.count < found->count_min || line.count > found->count_max)
-        fprintf(stderr, "ERROR: %s: wrong number of arguments; \\? tells\n", name);
+        fprintf(stderr, "ERROR: unknown command %s; \\? lists them\n", copy);
+    else if (!command_split(rest, found->count_max == WHOLE, &line) ||
+             line.count < found->count_min || line.count > found->count_max)
+        fprintf(stderr, "ERROR: %s: wrong number of arguments; \\? tells\n", copy);
     else
         code = found->run(&line);
     mem_free(copy);

@@ -4,15 +4,20 @@
  */
 #include "cli/complete.h"
 
+#include "base/buf.h"
 #include "base/check.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 
 #include <stdlib.h>
 
+struct name {
+    char *space, *table, *column;
+};
+
 struct names {
-    struct map words; /* tables as `t` and `ns.t`, and columns; the value is not used */
+    struct name *all; /* one per column */
+    size_t count;
     bool fetched;
 };
 
@@ -29,17 +34,27 @@ static const char *const complete_keywords[] = {
 
 struct names *names_new(void)
 {
-    struct names *names = mem_zalloc(sizeof *names);
+    return mem_zalloc(sizeof(struct names));
+}
 
-    map_init(&names->words);
-    return names;
+static void names_drop(struct names *names)
+{
+    CHECK(names->count == 0 || names->all);
+    for (size_t i = 0; i < names->count; i++) {
+        mem_free(names->all[i].space);
+        mem_free(names->all[i].table);
+        mem_free(names->all[i].column);
+    }
+    mem_free(names->all);
+    names->all = NULL;
+    names->count = 0;
 }
 
 void names_free(struct names *names)
 {
     if (!names)
         return;
-    map_clear(&names->words);
+    names_drop(names);
     mem_free(names);
 }
 
@@ -49,38 +64,24 @@ void names_forget(struct names *names)
         names->fetched = false;
 }
 
-static void names_add(struct names *names, const char *text)
-{
-    CHECK(names != NULL);
-    if (text && *text)
-        (void)map_put(&names->words, str_from_c(text), names); /* a known one stays */
-}
-
 static void names_fetch(struct names *names, kalam_client *client)
 {
     static const char sql[] =
         "SELECT table_schema, table_name, column_name FROM information_schema.columns";
     kalam_results *results = NULL;
-    struct buf full;
 
     CHECK(names && !names->fetched);
     names->fetched = true; /* a server that refuses is not asked at every TAB */
-    if (!client || kalam_query(client, sql, &results, NULL) != KALAM_OK) {
-        kalam_results_free(results);
-        return;
+    if (client && kalam_query(client, sql, &results, NULL) == KALAM_OK) {
+        names_drop(names);
+        names->count = kalam_row_count(results, 0);
+        names->all = mem_calloc(names->count + 1, sizeof *names->all);
+        for (size_t row = 0; row < names->count; row++) {
+            names->all[row].space = mem_strdup(str_from_c(kalam_text(results, 0, row, 0)));
+            names->all[row].table = mem_strdup(str_from_c(kalam_text(results, 0, row, 1)));
+            names->all[row].column = mem_strdup(str_from_c(kalam_text(results, 0, row, 2)));
+        }
     }
-    map_clear(&names->words);
-    map_init(&names->words);
-    buf_init(&full);
-    for (size_t row = 0; row < kalam_row_count(results, 0); row++) {
-        const char *space = kalam_text(results, 0, row, 0), *table = kalam_text(results, 0, row, 1);
-        buf_reset(&full);
-        buf_printf(&full, "%s.%s%c", space ? space : "", table ? table : "", 0);
-        names_add(names, full.data);
-        names_add(names, table);
-        names_add(names, kalam_text(results, 0, row, 2));
-    }
-    buf_clear(&full);
     kalam_results_free(results);
 }
 
@@ -93,10 +94,132 @@ static bool complete_is_word_byte(char c)
 static void complete_add(struct completion *out, struct str word, struct str prefix)
 {
     CHECK(out);
-    if (word.size < prefix.size || !str_equal_nocase(str_from(word.data, prefix.size), prefix))
+    if (word.size < prefix.size || word.size == 0 ||
+        !str_equal_nocase(str_from(word.data, prefix.size), prefix))
         return;
     out->candidates = mem_realloc(out->candidates, (out->count + 1) * sizeof *out->candidates);
     out->candidates[out->count++] = mem_strdup(word);
+}
+
+/* ---- where in the statement ---- */
+
+enum place { PLACE_START, PLACE_TABLE, PLACE_COLUMN, PLACE_VALUE };
+
+struct place_word {
+    const char *word;
+    enum place place;
+};
+
+/* What stands behind a word; the last such word before the cursor counts. */
+static const struct place_word complete_places[] = {
+    {"from", PLACE_TABLE},       {"join", PLACE_TABLE},    {"into", PLACE_TABLE},
+    {"update", PLACE_TABLE},     {"table", PLACE_TABLE},   {"to", PLACE_TABLE},
+    {"describe", PLACE_TABLE},   {"desc", PLACE_TABLE},    {"\\d", PLACE_TABLE},
+    {"\\copy", PLACE_TABLE},     {"select", PLACE_COLUMN}, {"where", PLACE_COLUMN},
+    {"on", PLACE_COLUMN},        {"by", PLACE_COLUMN},     {"set", PLACE_COLUMN},
+    {"having", PLACE_COLUMN},    {"and", PLACE_COLUMN},    {"or", PLACE_COLUMN},
+    {"returning", PLACE_COLUMN}, {"values", PLACE_VALUE},  {"\\format", PLACE_VALUE},
+};
+
+/* The word that begins at `*at` or behind; false at the end. Quoted texts are skipped. */
+static bool complete_word(struct str text, size_t *at, struct str *word)
+{
+    size_t start = *at;
+
+    CHECK(word != NULL);
+    while (start < text.size && !complete_is_word_byte(text.data[start])) {
+        char c = text.data[start++];
+        while (c == '\'' && start < text.size && text.data[start++] != '\'')
+            continue;
+    }
+    for (*at = start; *at < text.size && complete_is_word_byte(text.data[*at]);)
+        ++*at;
+    *word = str_from(text.data + start, *at - start);
+    return word->size > 0;
+}
+
+static enum place complete_place(struct str text)
+{
+    enum place place = PLACE_START;
+    struct str word;
+
+    CHECK(text.size == 0 || text.data);
+    for (size_t at = 0; complete_word(text, &at, &word);) {
+        for (size_t i = 0; i < ARRAY_COUNT(complete_places); i++) {
+            if (str_equal_nocase(word, str_from_c(complete_places[i].word)))
+                place = complete_places[i].place;
+        }
+    }
+    return place;
+}
+
+/* The statement names the table, as `t` or `ns.t`. */
+static bool complete_names_table(struct str text, const struct name *name)
+{
+    struct str word, table = str_from_c(name->table);
+
+    CHECK(name->table);
+    for (size_t at = 0; complete_word(text, &at, &word);) {
+        if (str_equal_nocase(word, table) ||
+            (word.size > table.size && word.data[word.size - table.size - 1] == '.' &&
+             str_equal_nocase(str_from(word.data + word.size - table.size, table.size), table)))
+            return true;
+    }
+    return false;
+}
+
+static void complete_add_tables(const struct names *names, struct str prefix,
+                                struct completion *out)
+{
+    bool qualified = prefix.size > 0 && memchr(prefix.data, '.', prefix.size);
+    struct buf full;
+
+    CHECK(names && out);
+    buf_init(&full);
+    for (size_t i = 0; i < names->count; i++) {
+        const struct name *name = &names->all[i];
+        if (i > 0 && strcmp(name[-1].table, name->table) == 0 &&
+            strcmp(name[-1].space, name->space) == 0)
+            continue; /* one row per column */
+        buf_reset(&full);
+        buf_printf(&full, "%s.%s", name->space, name->table);
+        complete_add(out, buf_str(&full), prefix);
+        if (!qualified)
+            complete_add(out, str_from_c(name->table), prefix);
+    }
+    buf_clear(&full);
+}
+
+/* Columns of the tables that the statement names; of all tables if it names none. */
+static void complete_add_columns(const struct names *names, struct str text, struct str prefix,
+                                 struct completion *out)
+{
+    size_t dot = prefix.size, before = out->count;
+
+    CHECK(names && out);
+    while (dot > 0 && prefix.data[dot - 1] != '.')
+        dot--;
+    for (int all = 0; all < 2 && out->count == before; all++) {
+        for (size_t i = 0; i < names->count; i++) {
+            const struct name *name = &names->all[i];
+            struct buf full;
+            if (!all && !complete_names_table(text, name))
+                continue;
+            buf_init(&full); /* an alias or a table may stand before the column */
+            buf_append(&full, prefix.data, dot);
+            buf_append_str(&full, str_from_c(name->column));
+            complete_add(out, buf_str(&full), prefix);
+            buf_clear(&full);
+        }
+    }
+}
+
+static void complete_add_list(const char *const *words, size_t count, struct str prefix,
+                              struct completion *out)
+{
+    CHECK(words && out);
+    for (size_t i = 0; i < count && words[i]; i++)
+        complete_add(out, str_from_c(words[i]), prefix);
 }
 
 static int complete_compare(const void *a, const void *b)
@@ -124,12 +247,54 @@ static size_t complete_common(const struct completion *completion)
     return common;
 }
 
+static void complete_sql(struct names *names, kalam_client *client, struct str before,
+                         struct str prefix, struct completion *out)
+{
+    static const char *const formats[] = {"csv",   "expanded", "html", "json",
+                                          "jsonl", "markdown", "table"};
+    enum place place = complete_place(before);
+
+    CHECK(names && out);
+    if (!names->fetched)
+        names_fetch(names, client);
+    if (place == PLACE_VALUE && before.size > 7 && *before.data == '\\') {
+        complete_add_list(formats, ARRAY_COUNT(formats), prefix, out);
+        return;
+    }
+    if (place == PLACE_TABLE)
+        complete_add_tables(names, prefix, out);
+    if (place == PLACE_COLUMN)
+        complete_add_columns(names, before, prefix, out);
+    if (prefix.size == 0)
+        return; /* not the whole language */
+    if (place == PLACE_COLUMN || place == PLACE_VALUE)
+        complete_add_list(complete_functions, SIZE_MAX, prefix, out);
+    if (place == PLACE_COLUMN || place == PLACE_START)
+        complete_add_tables(names, prefix, out);
+    complete_add_list(complete_keywords, ARRAY_COUNT(complete_keywords), prefix, out);
+}
+
+/* Sorts, and drops what stands there twice. */
+static void complete_sort(struct completion *out)
+{
+    size_t kept = 0;
+
+    CHECK(out->count > 0);
+    qsort(out->candidates, out->count, sizeof *out->candidates, complete_compare);
+    for (size_t i = 0; i < out->count; i++) {
+        if (kept > 0 && strcmp(out->candidates[kept - 1], out->candidates[i]) == 0)
+            mem_free(out->candidates[i]);
+        else
+            out->candidates[kept++] = out->candidates[i];
+    }
+    out->count = kept;
+}
+
 void complete_line(struct names *names, kalam_client *client, struct str line,
                    struct completion *out)
 {
-    size_t start = line.size, cursor = 0;
-    struct str prefix, key;
-    void *value;
+    size_t start = line.size;
+    struct str prefix;
 
     CHECK(names && out);
     *out = (struct completion){0};
@@ -137,22 +302,15 @@ void complete_line(struct names *names, kalam_client *client, struct str line,
         start--;
     prefix = str_from(line.data + start, line.size - start);
     out->word_size = out->common = prefix.size;
-    if (prefix.size == 0)
-        return;
-    if (*prefix.data == '\\') {
+    if (prefix.size > 0 && *prefix.data == '\\') {
         for (size_t i = 0; command_name(i); i++)
             complete_add(out, str_from_c(command_name(i)), prefix);
     } else {
-        if (!names->fetched)
-            names_fetch(names, client);
-        for (size_t i = 0; i < ARRAY_COUNT(complete_keywords); i++)
-            complete_add(out, str_from_c(complete_keywords[i]), prefix);
-        while (map_next(&names->words, &cursor, &key, &value))
-            complete_add(out, key, prefix);
+        complete_sql(names, client, str_from(line.data, start), prefix, out);
     }
     if (out->count == 0)
         return;
-    qsort(out->candidates, out->count, sizeof *out->candidates, complete_compare);
+    complete_sort(out);
     out->common = complete_common(out);
 }
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct names;
+extern const char *const complete_functions[]; /* sorted, NULL at the end */
 
 struct names *names_new(void);
 void names_free(struct names *names); /* NULL is fine */
@@ -24,7 +25,8 @@ struct completion {
     size_t common; /* bytes that all candidates share, ≥ word_size */
 };
 
-/* Candidates for the word before the end of `line`. May ask the server once. */
+/* Candidates for the word before the end of `line`, which is the statement so far: tables where a
+ * table must stand, columns of the named tables elsewhere. May ask the server once. */
 void complete_line(struct names *names, kalam_client *client, struct str line,
                    struct completion *out);
 void completion_clear(struct completion *completion);

@@ -92,6 +92,7 @@ static const char *config_take_connection(struct options *options, const struct 
     } texts[] = {{"user", &options->user},
                  {"token", &options->token},
                  {"apikey", &options->api_key},
+                 {"ca_file", &options->ca_file},
                  {"namespace", &options->space}};
 
     CHECK(options);
@@ -140,7 +141,13 @@ static const char *config_take(void *context, const struct toml_entry *entry)
     if (strcmp(entry->key, "format") == 0)
         return entry->kind == TOML_TEXT && format_from_name(entry->text, &options->format)
                    ? NULL
-                   : "format is \"table\", \"json\", \"csv\" or \"markdown\"";
+                   : "format is table, expanded, json, jsonl, csv, markdown or html, in quotes";
+    if (strcmp(entry->key, "pager") == 0) {
+        if (entry->kind != TOML_TEXT)
+            return "pager is a command in double quotes";
+        options_set(&options->pager, *entry->text ? entry->text : NULL);
+        return NULL;
+    }
     if (strcmp(entry->key, "color") == 0)
         return config_take_color(options, entry);
     if (strcmp(entry->key, "max_rows") != 0)

@@ -63,6 +63,7 @@ static kalam_status connect_new(const struct options *options, int timeout_ms, k
                                  .password = options->password,
                                  .api_key = options->api_key,
                                  .space = options->space,
+                                 .ca_file = options->ca_file,
                                  .timeout_ms = timeout_ms};
 
     CHECK(options->url);

@@ -77,6 +77,7 @@ void credentials_use(struct options *options)
     if (ok && wanted) {
         options_set(&options->token, found.token);
         options_set(&options->refresh_token, found.refresh_token);
+        options_set(&options->stored_user, found.user ? found.user : "");
     }
     options_clear(&found);
 }
@@ -111,6 +112,23 @@ static bool credentials_store(const char *url, const kalam_session *session)
     buf_clear(&scan.section);
     mem_free(path);
     return ok;
+}
+
+void credentials_keep(struct cli *cli)
+{
+    struct options *options = cli->options;
+    kalam_session session = {0};
+
+    CHECK(options);
+    if (!options->stored_user || !options->token || !cli->client ||
+        kalam_tokens(cli->client, &session, NULL) != KALAM_OK)
+        return;
+    if (session.access_token && strcmp(session.access_token, options->token) != 0) {
+        session.user = mem_strdup(str_from_c(options->stored_user));
+        (void)credentials_store(options->url, &session); /* else it is renewed again next time */
+        options_set(&options->token, session.access_token);
+    }
+    kalam_session_clear(&session);
 }
 
 enum cli_exit credentials_login(struct cli *cli)

@@ -5,15 +5,76 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/split.h"
 #include "cli/terminal.h"
+#include "cli/width.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 enum { FILE_DEPTH_MAX = 16 };
+
+/* Appends the part of a line that shows the character `column` within `width` cells; the cell where
+ * it stands. */
+static size_t execute_cut_line(struct str line, size_t column, size_t width, struct buf *out)
+{
+    size_t start = 0, at = 0, cells = 0;
+    uint32_t codepoint;
+
+    CHECK(out && width > 0);
+    while (column > 0 && at < line.size) {
+        size_t size = utf8_decode(str_from(line.data + at, line.size - at), &codepoint);
+        at += size > 0 ? size : 1;
+        column--;
+    }
+    while (at - start > width / 2 &&
+           width_of(str_from(line.data + start, at - start)) > width / 2) {
+        size_t size = utf8_decode(str_from(line.data + start, line.size - start), &codepoint);
+        start += size > 0 ? size : 1;
+    }
+    struct str before = str_from(line.data + start, at - start);
+    struct str behind = str_from(line.data + at, line.size - at);
+    struct buf clean;
+    buf_init(&clean);
+    width_append_clean(&clean, before);
+    cells = width_of(buf_str(&clean));
+    width_append_clean(&clean, behind);
+    size_t all = width_of(buf_str(&clean));
+    width_append(out, buf_str(&clean), all < width ? all : width, false);
+    buf_clear(&clean);
+    return cells;
+}
+
+/* `at line L, column C` of a message: the line of the statement and a caret below the place. */
+static void execute_point(struct cli *cli, const char *message)
+{
+    const char *at = strstr(message, " at line ");
+    unsigned line, column;
+    struct str text = cli->running;
+    struct buf shown;
+
+    CHECK(message != NULL);
+    if (!at || sscanf(at, " at line %u, column %u", &line, &column) != 2 || column == 0 ||
+        text.size == 0)
+        return;
+    for (; line > 1; line--) {
+        size_t end = str_find(text, STR_LIT("\n"));
+        if (end == SIZE_MAX)
+            return;
+        text = str_from(text.data + end + 1, text.size - end - 1);
+    }
+    size_t size = str_find(text, STR_LIT("\n"));
+    text.size = size == SIZE_MAX ? text.size : size;
+    buf_init(&shown);
+    size_t caret = execute_cut_line(text, column - 1, terminal_width() - 2, &shown);
+    fprintf(stderr, "  %.*s\n  %*s\n", STR_ARG(buf_str(&shown)), (int)caret + 1, "^");
+    buf_clear(&shown);
+}
 
 void execute_report(struct cli *cli, const kalam_error *error, size_t number)
 {
@@ -28,6 +89,7 @@ void execute_report(struct cli *cli, const kalam_error *error, size_t number)
     if (number > 0)
         fprintf(stderr, "Statement %zu failed: ", number);
     fprintf(stderr, "%s\n", *text ? text : error->code);
+    execute_point(cli, text);
 }
 
 kalam_results *execute_quietly(struct cli *cli, const char *sql, kalam_error *error)
@@ -75,10 +137,37 @@ static struct output_style execute_style(const struct cli *cli)
         .more = execute_more};
 }
 
+/* A result taller than the terminal goes through the pager of the configuration; without one it
+ * stops after every page. */
+static void execute_show_rows(struct cli *cli, const kalam_results *results, size_t s,
+                              struct output_style *style)
+{
+    bool tall = style->page_rows > 0 && cli->options->pager &&
+                kalam_row_count(results, s) + 5 > terminal_height();
+    FILE *pager = NULL;
+
+    CHECK(style != NULL);
+    fflush(cli->out);
+    if (tall)
+        pager = popen(cli->options->pager, "we");
+    if (!pager) {
+        (void)output_rows(cli->out, results, s, style); /* ferror is looked at by main */
+        return;
+    }
+    struct output_style whole = *style;
+    whole.page_rows = 0;
+    (void)signal(SIGPIPE, SIG_IGN); /* it may be left before the end */
+    (void)output_rows(pager, results, s, &whole);
+    if (pclose(pager) == -1)
+        fprintf(stderr, "ERROR: the pager %s failed\n", cli->options->pager);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)interrupt_take();
+}
+
 void execute_show(struct cli *cli, const kalam_results *results, size_t number)
 {
     struct output_style style = execute_style(cli);
-    bool words = cli->format == FORMAT_TABLE || cli->format == FORMAT_MARKDOWN;
+    bool words = !output_can_stream(cli->format) && cli->format != FORMAT_HTML;
     struct buf message;
 
     CHECK(cli);
@@ -87,8 +176,11 @@ void execute_show(struct cli *cli, const kalam_results *results, size_t number)
         if (words && number > 0)
             fprintf(cli->out, "Statement %zu:%s", number,
                     kalam_column_count(results, s) > 0 ? "\n" : " ");
-        if (kalam_column_count(results, s) > 0) {
-            (void)output_rows(cli->out, results, s, &style); /* ferror is looked at by main */
+        if (kalam_column_count(results, s) > 0 && output_can_stream(cli->format)) {
+            struct output_stream stream = {.out = cli->out, .format = cli->format};
+            (void)output_stream_batch(&stream, results, true);
+        } else if (kalam_column_count(results, s) > 0) {
+            execute_show_rows(cli, results, s, &style);
         } else if (words) {
             buf_reset(&message);
             output_message(&message, kalam_message(results, s));
@@ -117,42 +209,115 @@ static bool execute_needs_job(struct str unit)
     return size < 6 || !execute_is_word(str_from(unit.data + size - 6, 6), " async");
 }
 
+struct execute_stream {
+    struct output_stream stream;
+    struct spinner *spinner;
+    struct progress progress; /* while the rows go to a file */
+    uint64_t rows;
+};
+
+static bool execute_take(void *context, const kalam_results *batch, size_t statement, bool last)
+{
+    struct execute_stream *execute = context;
+
+    CHECK(execute && batch);
+    (void)statement;
+    spinner_stop(execute->spinner); /* the first rows are there */
+    execute->spinner = NULL;
+    execute->rows += kalam_row_count(batch, 0);
+    progress_show(&execute->progress, execute->rows, 0, 0);
+    return output_stream_batch(&execute->stream, batch, last);
+}
+
+/* Rows go out while they arrive: JSON and CSV of any size take the memory of one batch. */
+static kalam_status execute_streaming(struct cli *cli, const char *sql, kalam_error *error)
+{
+    bool spin = cli->options->progress && cli->interactive && isatty(STDERR_FILENO);
+    struct execute_stream execute = {.stream = {.out = cli->out, .format = cli->format}};
+    kalam_status status;
+
+    CHECK(output_can_stream(cli->format));
+    progress_start(&execute.progress,
+                   cli->options->progress && !(cli->terminal && cli->out == stdout));
+    do {
+        execute.spinner = spin ? spinner_start() : NULL;
+        status = kalam_query_each(cli->client, sql, NULL, 0, 0, execute_take, &execute, error);
+        spinner_stop(execute.spinner);
+    } while (status == KALAM_AUTHENTICATION && connect_ask_password(cli, error));
+    progress_end(&execute.progress);
+    cli->online = status != KALAM_CONNECTION && (status != KALAM_TIMEOUT || cli->online);
+    if (execute.stream.begun && execute.stream.format == FORMAT_JSON)
+        fputc('\n', cli->out); /* the array stays open: the error says why */
+    return status;
+}
+
+static enum cli_exit execute_failed(struct cli *cli, const kalam_error *error, size_t number)
+{
+    bool cancelled = error->status == KALAM_TIMEOUT && interrupt_take();
+
+    CHECK(cli && error);
+    execute_report(cli, error, number);
+    return cancelled ? CLI_SQL : connect_exit_code(error);
+}
+
+/* One request whose results are shown as a table. */
+static enum cli_exit execute_shown(struct cli *cli, const char *sql, size_t number, bool job)
+{
+    int64_t start = clock_monotonic_ns();
+    kalam_error error;
+    kalam_results *results = execute_quietly(cli, sql, &error);
+    enum cli_exit code = CLI_OK;
+
+    CHECK(sql && *sql);
+    if (!results)
+        return execute_failed(cli, &error, number);
+    double ms = (double)(clock_monotonic_ns() - start) / 1e6;
+    execute_show(cli, results, number);
+    if (cli->timing && (cli->format == FORMAT_TABLE || cli->format == FORMAT_EXPANDED))
+        fprintf(cli->out, "Time: %.3f ms\n", ms);
+    if (kalam_results_count(results) > 0)
+        options_set(&cli->user, kalam_as_user(results, 0));
+    if (job)
+        code = jobs_await(cli, results);
+    kalam_results_free(results);
+    return code;
+}
+
+/* STORAGE FLUSH starts jobs by itself; they are waited for all the same. */
+static bool execute_is_flush(struct str unit)
+{
+    struct str word = split_first_word(unit), rest;
+    size_t at;
+
+    CHECK(word.size <= unit.size);
+    if (!execute_is_word(word, "storage"))
+        return false;
+    at = (size_t)(word.data - unit.data) + word.size;
+    rest = str_from(unit.data + at, unit.size - at);
+    return execute_is_word(split_first_word(rest), "flush");
+}
+
 enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
 {
     bool job = execute_needs_job(unit);
-    kalam_results *results;
-    kalam_error error;
     enum cli_exit code = CLI_OK;
+    kalam_error error;
     struct buf sql;
-    int64_t start;
 
     CHECK(unit.size > 0);
     buf_init(&sql);
     buf_printf(&sql, "%.*s%s%c", STR_ARG(unit), job ? " ASYNC" : "", 0);
-    if (execute_is_word(split_first_word(unit), "subscribe")) {
+    job = job || execute_is_flush(unit);
+    cli->running = unit;
+    if (execute_is_word(split_first_word(unit), "subscribe"))
         code = live_run(cli, sql.data);
-        buf_clear(&sql);
-        return code;
-    }
-    start = clock_monotonic_ns();
-    results = execute_quietly(cli, sql.data, &error);
-    if (results) {
-        double ms = (double)(clock_monotonic_ns() - start) / 1e6;
-        execute_show(cli, results, number);
-        if (cli->timing && cli->format == FORMAT_TABLE)
-            fprintf(cli->out, "Time: %.3f ms\n", ms);
-        if (kalam_results_count(results) > 0)
-            options_set(&cli->user, kalam_as_user(results, 0));
-        if (job)
-            code = jobs_await(cli, results);
-    } else {
-        bool cancelled = error.status == KALAM_TIMEOUT && interrupt_take();
-        execute_report(cli, &error, number);
-        code = cancelled ? CLI_SQL : connect_exit_code(&error);
-    }
+    else if (job || !output_can_stream(cli->format))
+        code = execute_shown(cli, sql.data, number, job);
+    else if (execute_streaming(cli, sql.data, &error) != KALAM_OK && !ferror(cli->out))
+        code = execute_failed(cli, &error, number);
+    cli->running = STR_EMPTY;
     fflush(cli->out);
     options_set(&cli->last, sql.data);
-    kalam_results_free(results);
     buf_clear(&sql);
     return code;
 }

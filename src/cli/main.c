@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/terminal.h"
+#include "cli/transfer.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -30,6 +31,10 @@ static enum cli_exit main_run(struct cli *cli)
     CHECK(options && cli->client);
     if (code != CLI_OK)
         return code;
+    if (options->action == ACTION_IMPORT)
+        return transfer_import(cli, options->from, options->to, options->file_format);
+    if (options->action == ACTION_EXPORT)
+        return transfer_export(cli, options->from, options->to, options->file_format);
     if (options->command)
         return execute_text(cli, str_from_c(options->command), true);
     if (options->file || !cli->interactive)
@@ -56,6 +61,8 @@ static enum cli_exit main_act(struct cli *cli)
     case ACTION_LOGOUT:
         return credentials_logout(cli);
     case ACTION_RUN:
+    case ACTION_IMPORT:
+    case ACTION_EXPORT:
         break;
     }
     credentials_use(cli->options);
@@ -78,7 +85,8 @@ int main(int argc, char **argv)
     code = options_read(&options, argc, argv, &problem);
     if (code == CLI_OK) {
         cli.terminal = isatty(STDOUT_FILENO);
-        cli.interactive = isatty(STDIN_FILENO) && cli.terminal && !options.command && !options.file;
+        cli.interactive = options.action == ACTION_RUN && isatty(STDIN_FILENO) && cli.terminal &&
+                          !options.command && !options.file;
         cli.color = main_wants_color(&options, cli.terminal);
         cli.format = options.format;
         code = main_act(&cli);
@@ -91,8 +99,10 @@ int main(int argc, char **argv)
         code = code == CLI_OK ? CLI_USAGE : code;
     }
     interrupt_watch(NULL);
+    credentials_keep(&cli);
     kalam_client_free(cli.client);
     mem_free(cli.last);
+    mem_free(cli.typed);
     mem_free(cli.user);
     options_clear(&options);
     buf_clear(&problem);

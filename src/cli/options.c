@@ -22,12 +22,14 @@ enum {
     FLAG_NO_PROGRESS,
     FLAG_CONFIG,
     FLAG_HELP,
-    FLAG_MAX_EVENTS
+    FLAG_MAX_EVENTS,
+    FLAG_CA_FILE
 };
 
 static const struct option options_flags[] = {
     {"host", required_argument, NULL, 'h'},
     {"port", required_argument, NULL, 'p'},
+    {"ca-file", required_argument, NULL, FLAG_CA_FILE},
     {"user", required_argument, NULL, 'u'},
     {"password", required_argument, NULL, FLAG_PASSWORD},
     {"token", required_argument, NULL, FLAG_TOKEN},
@@ -50,10 +52,14 @@ static const struct option options_flags[] = {
 
 const char *options_usage(void)
 {
-    return "usage: kalam [options] | kalam login [options] | kalam logout [options]\n"
+    return "usage: kalam [options]\n"
+           "       kalam login [options] | kalam logout [options]\n"
+           "       kalam import FILE into TABLE [options]\n"
+           "       kalam export TABLE|SELECT to FILE [options]\n"
            "\n"
            "  -h, --host URL        server (default http://localhost:8080)\n"
            "  -p, --port N          its port\n"
+           "      --ca-file PATH    https: certificate authorities instead of the system's\n"
            "  -u, --user ID         log in as this user; the password is asked for\n"
            "      --password TEXT   or environment KALAM_PASSWORD\n"
            "      --token JWT       or environment KALAM_TOKEN\n"
@@ -61,9 +67,14 @@ const char *options_usage(void)
            "  -n, --namespace NS    default namespace\n"
            "  -c, --command SQL     run and leave\n"
            "  -f, --file PATH       run a file and leave (- is standard input)\n"
-           "      --format F        table, json, csv or markdown; --json, --csv\n"
-           "      --color[=true|false|auto], --no-color\n"
-           "      --no-progress     no spinner\n"
+           "      --format F        table, expanded, json, jsonl, csv, markdown or html\n"
+           "                        (import, export: csv, json or jsonl; else the file's name "
+           "says)\n"
+           "      --json            as --format json\n"
+           "      --csv             as --format csv\n"
+           "      --color[=WHEN]    true, false or auto (the default: on a terminal)\n"
+           "      --no-color        as --color=false\n"
+           "      --no-progress     no spinner, no progress line\n"
            "      --max-events N    end a subscription after N changes (with -c, -f)\n"
            "      --config PATH     instead of ~/.kalam/config.toml\n"
            "  -v, --version         show the version\n"
@@ -80,10 +91,11 @@ void options_init(struct options *options)
 
 void options_clear(struct options *options)
 {
-    char **texts[] = {&options->url,        &options->space,         &options->user,
-                      &options->token,      &options->refresh_token, &options->password,
-                      &options->api_key,    &options->command,       &options->file,
-                      &options->config_path};
+    char **texts[] = {
+        &options->url,           &options->space,       &options->user,        &options->token,
+        &options->refresh_token, &options->password,    &options->api_key,     &options->command,
+        &options->file,          &options->config_path, &options->from,        &options->to,
+        &options->file_format,   &options->ca_file,     &options->stored_user, &options->pager};
 
     CHECK(options);
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++)
@@ -109,7 +121,12 @@ void options_drop_credentials(struct options *options)
         options_set(texts[i], NULL);
 }
 
-static const char *const format_names[] = {"table", "json", "csv", "markdown"};
+static const char *const format_names[FORMAT_COUNT] = {
+    [FORMAT_TABLE] = "table", [FORMAT_EXPANDED] = "expanded", [FORMAT_JSON] = "json",
+    [FORMAT_JSONL] = "jsonl", [FORMAT_CSV] = "csv",           [FORMAT_MARKDOWN] = "markdown",
+    [FORMAT_HTML] = "html",
+};
+const char format_names_text[] = "table, expanded, json, jsonl, csv, markdown or html";
 
 bool format_from_name(const char *name, enum format *out)
 {
@@ -200,6 +217,8 @@ static char **options_text_slot(struct options_line *line, int flag)
         return &line->given.api_key;
     case FLAG_CONFIG:
         return &line->given.config_path;
+    case FLAG_CA_FILE:
+        return &line->given.ca_file;
     default:
         return NULL;
     }
@@ -224,14 +243,12 @@ static const char *options_take_flag(struct options_line *line, int flag, const 
                    ? NULL
                    : "--max-events is a whole number of at least 1";
     case FLAG_FORMAT:
-        given->has_format = true;
-        return format_from_name(text, &given->format) ? NULL
-                                                      : "--format is table, json, csv or markdown";
     case FLAG_JSON:
     case FLAG_CSV:
+        text = flag == FLAG_JSON ? "json" : flag == FLAG_CSV ? "csv" : text;
         given->has_format = true;
-        given->format = flag == FLAG_JSON ? FORMAT_JSON : FORMAT_CSV;
-        return NULL;
+        options_set(&given->file_format, text);
+        return NULL; /* looked at when the action is known */
     case FLAG_COLOR:
         return options_take_color(given, text) ? NULL : "--color is true, false or auto";
     case FLAG_NO_COLOR:
@@ -250,6 +267,57 @@ static const char *options_take_flag(struct options_line *line, int flag, const 
     default:
         return "";
     }
+}
+
+/* Is it an action that moves files? */
+static bool options_moves_files(const struct options *options)
+{
+    return options->action == ACTION_IMPORT || options->action == ACTION_EXPORT;
+}
+
+/* The words behind the flags: an action and what belongs to it. */
+static bool options_take_words(struct options_line *line, char **words, size_t count,
+                               struct buf *problem)
+{
+    static const struct {
+        const char *word;
+        enum action action;
+        const char *between; /* FILE into TABLE; NULL = nothing follows */
+        const char *usage;
+    } actions[] = {{"login", ACTION_LOGIN, NULL, NULL},
+                   {"logout", ACTION_LOGOUT, NULL, NULL},
+                   {"import", ACTION_IMPORT, "into", "kalam import FILE into TABLE"},
+                   {"export", ACTION_EXPORT, "to", "kalam export TABLE|SELECT to FILE"}};
+    struct options *given = &line->given;
+    const char *between = NULL;
+    size_t taken = 0;
+
+    CHECK(line);
+    for (size_t i = 0; count > 0 && i < ARRAY_COUNT(actions); i++) {
+        if (strcmp(words[0], actions[i].word) != 0 || given->action != ACTION_RUN)
+            continue;
+        given->action = actions[i].action;
+        between = actions[i].between;
+        taken = between ? 4 : 1;
+        if (between && (count != 4 || strcmp(words[2], between) != 0)) {
+            buf_printf(problem, "usage: %s", actions[i].usage);
+            return false;
+        }
+    }
+    if (between) {
+        options_set(&given->from, words[1]);
+        options_set(&given->to, words[3]);
+    }
+    if (taken < count) {
+        buf_printf(problem, "unexpected argument: %s", words[taken]);
+        return false;
+    }
+    if (!options_moves_files(given) && given->file_format &&
+        !format_from_name(given->file_format, &given->format)) {
+        buf_printf(problem, "--format is %s", format_names_text);
+        return false;
+    }
+    return true;
 }
 
 static enum cli_exit options_read_line(struct options_line *line, int argc, char **argv,
@@ -271,16 +339,8 @@ static enum cli_exit options_read_line(struct options_line *line, int argc, char
             return CLI_USAGE;
         }
     }
-    for (; optind < argc; optind++) {
-        if (strcmp(argv[optind], "login") == 0 && line->given.action == ACTION_RUN) {
-            line->given.action = ACTION_LOGIN;
-        } else if (strcmp(argv[optind], "logout") == 0 && line->given.action == ACTION_RUN) {
-            line->given.action = ACTION_LOGOUT;
-        } else {
-            buf_printf(problem, "unexpected argument: %s", argv[optind]);
-            return CLI_USAGE;
-        }
-    }
+    if (!options_take_words(line, argv + optind, (size_t)(argc - optind), problem))
+        return CLI_USAGE;
     if (line->given.command && line->given.file) {
         buf_printf(problem, "--command and --file exclude each other");
         return CLI_USAGE;
@@ -335,10 +395,14 @@ static void options_take_line(struct options *options, struct options_line *line
     options_move(&options->space, &given->space);
     options_move(&options->command, &given->command);
     options_move(&options->file, &given->file);
+    options_move(&options->ca_file, &given->ca_file);
+    options_move(&options->from, &given->from);
+    options_move(&options->to, &given->to);
+    options_move(&options->file_format, &given->file_format);
     options->action = given->action;
     options->progress = given->progress;
     options->events_max = given->events_max;
-    if (given->has_format)
+    if (given->has_format && !options_moves_files(given))
         options->format = given->format;
     if (given->has_color)
         options->color = given->color;

@@ -12,16 +12,38 @@
 /* Exit codes of kalam. */
 enum cli_exit { CLI_OK, CLI_SQL, CLI_USAGE, CLI_CONNECTION, CLI_AUTHENTICATION };
 
-enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV, FORMAT_MARKDOWN };
+enum format {
+    FORMAT_TABLE,
+    FORMAT_EXPANDED,
+    FORMAT_JSON,
+    FORMAT_JSONL,
+    FORMAT_CSV,
+    FORMAT_MARKDOWN,
+    FORMAT_HTML,
+    FORMAT_COUNT
+};
 enum choice { CHOICE_AUTO, CHOICE_ON, CHOICE_OFF };
-enum action { ACTION_RUN, ACTION_LOGIN, ACTION_LOGOUT, ACTION_HELP, ACTION_VERSION };
+enum action {
+    ACTION_RUN,
+    ACTION_LOGIN,
+    ACTION_LOGOUT,
+    ACTION_IMPORT,
+    ACTION_EXPORT,
+    ACTION_HELP,
+    ACTION_VERSION
+};
 
 /* Texts are owned. */
 struct options {
     enum action action;
     char *url, *space;
     char *user, *password, *token, *refresh_token, *api_key;
+    char *ca_file; /* NULL = the system's authorities */
     char *command, *file, *config_path;
+    char *from, *to;   /* import FILE into TABLE; export TABLE|SELECT to FILE */
+    char *stored_user; /* of the tokens taken from credentials.toml; NULL = none were taken */
+    char *file_format; /* --format of these two */
+    char *pager;       /* a command for results taller than the terminal; NULL = none */
     enum format format;
     bool has_format;
     enum choice color;
@@ -42,6 +64,7 @@ void options_set(char **slot, const char *text);
 void options_drop_credentials(struct options *options);
 bool format_from_name(const char *name, enum format *out);
 const char *format_name(enum format format);
+extern const char format_names_text[]; /* "table, expanded, json …" for messages */
 /* `localhost`, `localhost:80`, `http://…`; port 0 = as in `host`. A new text, free with mem_free.
  */
 char *options_make_url(const char *host, int port);

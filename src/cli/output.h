@@ -26,9 +26,25 @@ struct output_style {
     bool (*more)(void); /* asked between pages; false = enough */
 };
 
+/* Values of this type are aligned to the right. */
+bool output_type_is_number(const char *type);
 /* Rows of statement `s`, with `(n rows)` behind a table. False when writing failed. */
 bool output_rows(FILE *out, const kalam_results *results, size_t s,
                  const struct output_style *style);
+/* Appends the rows as RFC 4180 CSV; `header` with the names before them. */
+void output_csv(struct buf *out, const kalam_results *results, size_t s, bool header);
+/* Appends one row as a JSON object that can be imported again: numbers of at most 32 bits, DOUBLE
+ * and BOOLEAN plain, everything else as text for people. */
+void output_json_row(struct buf *out, const kalam_results *results, size_t s, size_t row);
+/* The format's answers can be written while they arrive, whatever their size. */
+bool output_can_stream(enum format format);
+struct output_stream {
+    FILE *out;
+    enum format format;
+    bool begun;
+};
+/* For kalam_query_each; false when writing failed. */
+bool output_stream_batch(struct output_stream *stream, const kalam_results *batch, bool last);
 /* "1 row inserted." of "Inserted 1 row(s)"; other messages as they are. */
 void output_message(struct buf *out, const char *message);
 
@@ -37,5 +53,6 @@ void output_message(struct buf *out, const char *message);
 bool table_print(FILE *out, const struct grid *grid, const struct output_style *style);
 bool table_print_expanded(FILE *out, const struct grid *grid, const struct output_style *style);
 bool table_print_markdown(FILE *out, const struct grid *grid);
+bool table_print_html(FILE *out, const struct grid *grid);
 
 #endif

@@ -15,6 +15,11 @@
 
 #include <errno.h>
 #include <histedit.h>
+#include <poll.h>
+#include <unistd.h>
+#include <wchar.h>
+
+enum { READ_STEP_MS = 100 };
 
 struct prompt {
     struct cli *cli;
@@ -41,6 +46,36 @@ static char *prompt_text(EditLine *edit)
     return prompt->text;
 }
 
+/* One character for libedit. Looks at Ctrl+C between short waits: a signal that comes while a key
+ * is worked on interrupts no read. */
+static int prompt_read(EditLine *edit, wchar_t *out)
+{
+    mbstate_t state = {0};
+    char byte;
+
+    (void)edit;
+    for (;;) {
+        struct pollfd wait = {.fd = STDIN_FILENO, .events = POLLIN};
+        int ready = poll(&wait, 1, READ_STEP_MS);
+        if (interrupt_is_set()) { /* what was typed behind it is for the next line */
+            errno = EINTR;
+            return -1;
+        }
+        if (ready <= 0)
+            continue;
+        ssize_t got = read(STDIN_FILENO, &byte, 1);
+        if (got <= 0)
+            return (int)got;
+        size_t size = mbrtowc(out, &byte, 1, &state);
+        if (size == (size_t)-1) { /* no UTF-8: dropped */
+            memset(&state, 0, sizeof state);
+        } else if (size != (size_t)-2) {
+            CHECK(size <= 1);
+            return 1;
+        }
+    }
+}
+
 static void prompt_list(const struct completion *found)
 {
     CHECK(found);
@@ -60,9 +95,11 @@ static unsigned char prompt_complete(EditLine *edit, int key)
 
     (void)key;
     CHECK(el_get(edit, EL_CLIENTDATA, &prompt) == 0 && prompt);
-    complete_line(prompt->cli->names, prompt->cli->client,
-                  str_from(line->buffer, (size_t)(line->cursor - line->buffer)), &found);
     buf_init(&insert);
+    buf_append_str(&insert, buf_str(&prompt->pending)); /* the statement so far */
+    buf_append(&insert, line->buffer, (size_t)(line->cursor - line->buffer));
+    complete_line(prompt->cli->names, prompt->cli->client, buf_str(&insert), &found);
+    buf_reset(&insert);
     if (found.count > 0) {
         /* The word is replaced, so that the candidate's case wins. */
         buf_append(&insert, found.candidates[0], found.common);
@@ -105,6 +142,7 @@ static void prompt_open(struct prompt *prompt)
         history(prompt->lines, &event, H_ENTER, history_at(before, i));
     el_set(prompt->edit, EL_CLIENTDATA, prompt);
     el_set(prompt->edit, EL_PROMPT_ESC, prompt_text, '\1');
+    el_set(prompt->edit, EL_GETCFN, prompt_read);
     el_set(prompt->edit, EL_EDITOR, "emacs");
     el_set(prompt->edit, EL_HIST, history, prompt->lines);
     el_set(prompt->edit, EL_ADDFN, "kalam-complete", "complete a name", prompt_complete);
@@ -163,11 +201,38 @@ static void prompt_run_pending(struct prompt *prompt)
     pending->size -= done;
 }
 
+/* \e: the statement begun, or the last one, in the editor; what comes back is run if it is whole.
+ */
+static void prompt_edit(struct prompt *prompt)
+{
+    struct cli *cli = prompt->cli;
+
+    CHECK(cli != NULL);
+    buf_append_byte(&prompt->pending, 0);
+    if (edit_run(cli, prompt->pending.size > 1 ? prompt->pending.data : cli->last) != CLI_OK) {
+        prompt->pending.size--;
+        return;
+    }
+    (void)interrupt_take();
+    buf_reset(&prompt->pending);
+    if (*cli->typed) {
+        printf("%s\n", cli->typed);
+        buf_append_str(&prompt->pending, str_from_c(cli->typed));
+        buf_append_byte(&prompt->pending, '\n');
+    }
+    options_set(&cli->typed, NULL);
+    prompt_run_pending(prompt);
+}
+
 static void prompt_take_line(struct prompt *prompt, struct str line)
 {
     struct str text = str_trim(line);
 
     CHECK(prompt);
+    if (str_equal(text, STR_LIT("\\e"))) {
+        prompt_edit(prompt);
+        return;
+    }
     if (prompt->pending.size == 0 && text.size > 0 && *text.data == '\\') {
         struct buf command;
         buf_init(&command);

@@ -180,6 +180,54 @@ bool table_print_expanded(FILE *out, const struct grid *grid, const struct outpu
     return ok;
 }
 
+static void table_html_cell(struct buf *text, const char *tag, const char *cell, bool right)
+{
+    CHECK(text && tag);
+    buf_printf(text, "<%s%s>", tag, right ? " align=\"right\"" : "");
+    if (!cell)
+        buf_append_str(text, STR_LIT("<i>NULL</i>"));
+    for (const char *at = cell ? cell : ""; *at; at++) {
+        if (*at == '<')
+            buf_append_str(text, STR_LIT("&lt;"));
+        else if (*at == '>')
+            buf_append_str(text, STR_LIT("&gt;"));
+        else if (*at == '&')
+            buf_append_str(text, STR_LIT("&amp;"));
+        else if (*at == '"')
+            buf_append_str(text, STR_LIT("&quot;"));
+        else if (*at == '\n')
+            buf_append_str(text, STR_LIT("<br>"));
+        else
+            buf_append_byte(text, (unsigned char)*at >= ' ' ? (uint8_t)*at : ' ');
+    }
+    buf_printf(text, "</%s>", tag);
+}
+
+bool table_print_html(FILE *out, const struct grid *grid)
+{
+    struct buf text;
+    bool ok = true;
+
+    CHECK(grid->column_count > 0);
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT("<table>\n<tr>"));
+    for (size_t c = 0; c < grid->column_count; c++)
+        table_html_cell(&text, "th", grid->names[c], false);
+    buf_append_str(&text, STR_LIT("</tr>\n"));
+    for (size_t r = 0; r < grid->row_count && ok; r++) {
+        buf_append_str(&text, STR_LIT("<tr>"));
+        for (size_t c = 0; c < grid->column_count; c++)
+            table_html_cell(&text, "td", grid->cells[r * grid->column_count + c], grid->right[c]);
+        buf_append_str(&text, STR_LIT("</tr>\n"));
+        if (text.size > 65536)
+            ok = table_write(out, &text);
+    }
+    buf_append_str(&text, STR_LIT("</table>\n"));
+    ok = ok && table_write(out, &text);
+    buf_clear(&text);
+    return ok;
+}
+
 static void table_markdown_cell(struct buf *text, const char *cell)
 {
     CHECK(text != NULL);

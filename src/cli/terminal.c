@@ -30,6 +30,15 @@ size_t terminal_width(void)
     return 80;
 }
 
+size_t terminal_height(void)
+{
+    struct winsize size;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row >= 2)
+        return size.ws_row;
+    return 24;
+}
+
 /* One line from `fd`, which is a terminal. */
 static char *terminal_read_line(int fd)
 {

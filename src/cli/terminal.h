@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-size_t terminal_width(void); /* columns of standard output; 80 if unknown */
+size_t terminal_height(void); /* lines; 24 if unknown */
+size_t terminal_width(void);  /* columns of standard output; 80 if unknown */
 /* Asks on the controlling terminal without echo; NULL without one or at its end. mem_free. */
 char *terminal_ask_secret(const char *prompt);
 /* Asks with echo. */

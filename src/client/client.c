@@ -12,6 +12,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* The secret of a password or token does not outlive its use in freed memory. */
+static void client_forget(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    mem_free(secret);
+}
+
 enum { TIMEOUT_MS_DEFAULT = 30000, RETRIES_DEFAULT = 3, TOKEN_BYTES_MAX = 8192 };
 
 kalam_status client_fail(kalam_error *error, kalam_status status, const char *format, ...)
@@ -43,9 +51,38 @@ const char *kalam_version(void)
     return "0.1.0";
 }
 
-static char *client_copy(const char *text)
+const char *kalam_status_name(kalam_status status)
 {
-    return text ? mem_strdup(str_from_c(text)) : NULL;
+    static const char *const names[] = {
+        [KALAM_OK] = "ok",
+        [KALAM_CONNECTION] = "connection",
+        [KALAM_AUTHENTICATION] = "authentication",
+        [KALAM_SQL] = "sql",
+        [KALAM_INVALID_TOKEN] = "invalid_token",
+        [KALAM_INVALID_URL] = "invalid_url",
+        [KALAM_INVALID_ARGUMENT] = "invalid_argument",
+        [KALAM_SUBSCRIPTION] = "subscription",
+        [KALAM_TIMEOUT] = "timeout",
+        [KALAM_HTTP] = "http",
+        [KALAM_WEBSOCKET] = "websocket",
+        [KALAM_SERIALIZATION] = "serialization",
+        [KALAM_NO_MEMORY] = "no_memory",
+        [KALAM_CLOSED] = "closed",
+    };
+
+    return (unsigned)status < ARRAY_COUNT(names) ? names[status] : "unknown";
+}
+
+kalam_status client_no_memory(kalam_error *error)
+{
+    return client_fail(error, KALAM_NO_MEMORY, "out of memory");
+}
+
+bool client_copy(char **slot, const char *text)
+{
+    CHECK(slot != NULL);
+    *slot = text ? mem_try_strdup(str_from_c(text)) : NULL;
+    return *slot || !text;
 }
 
 /* Of `host`, `host:80`, `[::1]:80`: no port, or 1 to 65535. */
@@ -112,6 +149,18 @@ static bool client_header_is_valid(const char *text)
     return true;
 }
 
+static bool client_copy_options(kalam_client *client, const struct kalam_options *options)
+{
+    CHECK(client && options);
+    return client_copy(&client->token, options->token) &&
+           client_copy(&client->user, options->user) &&
+           client_copy(&client->password, options->password) &&
+           client_copy(&client->api_key, options->api_key) &&
+           client_copy(&client->space, options->space) &&
+           client_copy(&client->refresh_token, options->refresh_token) &&
+           client_copy(&client->ca_file, options->ca_file);
+}
+
 kalam_status kalam_client_new(const struct kalam_options *options, kalam_client **out,
                               kalam_error *error)
 {
@@ -131,31 +180,22 @@ kalam_status kalam_client_new(const struct kalam_options *options, kalam_client 
         (!client_header_is_valid(options->user) || !client_header_is_valid(options->api_key)))
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "user and API key hold no control characters");
-    client = mem_try_alloc(sizeof *client);
+    client = mem_try_zalloc(sizeof *client);
     if (!client)
-        return client_fail(error, KALAM_NO_MEMORY, "out of memory");
-    memset(client, 0, sizeof *client);
+        return client_no_memory(error);
+    pthread_mutex_init(&client->mutex, NULL);
+    pthread_mutex_init(&client->live_mutex, NULL);
     client->http = http_new();
-    if (!client->http) {
-        mem_free(client);
-        return client_fail(error, KALAM_NO_MEMORY, "libcurl cannot start");
-    }
-    client->url = mem_strdup(str_from(url, url[size - 1] == '/' ? size - 1 : size));
+    client->url = mem_try_strdup(str_from(url, url[size - 1] == '/' ? size - 1 : size));
     client->timeout_ms =
         options && options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS_DEFAULT;
     client->retries_max = !options || options->retries_max == 0 ? RETRIES_DEFAULT
                           : options->retries_max < 0            ? 0
                                                                 : options->retries_max;
-    if (options) {
-        client->token = client_copy(options->token);
-        client->user = client_copy(options->user);
-        client->password = client_copy(options->password);
-        client->api_key = client_copy(options->api_key);
-        client->space = client_copy(options->space);
-        client->refresh_token = client_copy(options->refresh_token);
+    if (!client->http || !client->url || (options && !client_copy_options(client, options))) {
+        kalam_client_free(client);
+        return client_no_memory(error);
     }
-    pthread_mutex_init(&client->mutex, NULL);
-    pthread_mutex_init(&client->live_mutex, NULL);
     *out = client;
     return KALAM_OK;
 }
@@ -164,16 +204,17 @@ void kalam_client_free(kalam_client *client)
 {
     if (!client)
         return;
-    CHECK(client->http && client->url);
+    CHECK(!client->live || client->url);
     live_socket_free(client->live);
     http_free(client->http);
     mem_free(client->url);
     mem_free(client->space);
-    mem_free(client->token);
     mem_free(client->user);
-    mem_free(client->password);
-    mem_free(client->api_key);
-    mem_free(client->refresh_token);
+    mem_free(client->ca_file);
+    client_forget(client->token);
+    client_forget(client->password);
+    client_forget(client->api_key);
+    client_forget(client->refresh_token);
     pthread_mutex_destroy(&client->mutex);
     pthread_mutex_destroy(&client->live_mutex);
     mem_free(client);
@@ -201,9 +242,9 @@ static kalam_status client_auth_call(kalam_client *client, const char *method, c
     bool sent;
 
     CHECK(client);
-    buf_init(&url);
-    buf_init(&headers);
-    buf_init(&reply);
+    buf_init_fallible(&url);
+    buf_init_fallible(&headers);
+    buf_init_fallible(&reply);
     buf_printf(&url, "%s%s%c", client->url, path, 0);
     buf_printf(&headers, "Content-Type: application/json\n%s%s%s%c",
                bearer ? "Authorization: Bearer " : "", bearer ? bearer : "", bearer ? "\n" : "", 0);
@@ -211,12 +252,18 @@ static kalam_status client_auth_call(kalam_client *client, const char *method, c
                                    .url = url.data,
                                    .headers = headers.data,
                                    .body = body,
+                                   .ca_file = client->ca_file,
                                    .timeout_ms = client->timeout_ms,
                                    .cancelled = &client->cancelled};
-    status = http_perform(client->http, &request, &http_status, &reply, &sent, error);
+    if (url.failed || headers.failed)
+        status = client_no_memory(error);
+    else
+        status = http_perform(client->http, &request, &http_status, &reply, &sent, error);
     if (status == KALAM_OK && json_parse(buf_str(&reply), arena, answer, &parse) != STATUS_OK)
-        status = client_fail(error, http_status == 200 ? KALAM_SERIALIZATION : KALAM_HTTP,
-                             "the server's answer (HTTP %d) is no JSON", http_status);
+        status = arena->failed
+                     ? client_no_memory(error)
+                     : client_fail(error, http_status == 200 ? KALAM_SERIALIZATION : KALAM_HTTP,
+                                   "the server's answer (HTTP %d) is no JSON", http_status);
     if (status == KALAM_OK && http_status != 200) {
         text = STR_LIT("refused");
         (void)json_string(json_get(*answer, "message"), &text);
@@ -234,12 +281,16 @@ static kalam_status client_auth_call(kalam_client *client, const char *method, c
     return status;
 }
 
-static char *client_json_copy(const struct json *json, const char *key)
+/* *slot stays NULL when the member is missing; false when memory is short. */
+static bool client_json_copy(const struct json *json, const char *key, char **slot)
 {
     struct str text;
 
     CHECK(key && *key);
-    return json_string(json_get(json, key), &text) ? mem_strdup(text) : NULL;
+    if (!json_string(json_get(json, key), &text))
+        return true;
+    *slot = mem_try_strdup(text);
+    return *slot != NULL;
 }
 
 static kalam_status client_take_session(const struct json *answer, kalam_session *out,
@@ -248,13 +299,16 @@ static kalam_status client_take_session(const struct json *answer, kalam_session
     const struct json *user = json_get(answer, "user");
 
     CHECK(answer);
-    *out = (kalam_session){.access_token = client_json_copy(answer, "access_token"),
-                           .refresh_token = client_json_copy(answer, "refresh_token"),
-                           .user = client_json_copy(user, "id"),
-                           .role = client_json_copy(user, "role")};
-    if (out->access_token && out->user)
+    *out = (kalam_session){0};
+    bool copied = client_json_copy(answer, "access_token", &out->access_token) &&
+                  client_json_copy(answer, "refresh_token", &out->refresh_token) &&
+                  client_json_copy(user, "id", &out->user) &&
+                  client_json_copy(user, "role", &out->role);
+    if (copied && out->access_token && out->user)
         return KALAM_OK;
     kalam_session_clear(out);
+    if (!copied)
+        return client_no_memory(error);
     return client_fail(error, KALAM_SERIALIZATION, "the server's log-in answer holds no token");
 }
 
@@ -262,23 +316,55 @@ void kalam_session_clear(kalam_session *session)
 {
     if (!session)
         return;
-    mem_free(session->access_token);
-    mem_free(session->refresh_token);
+    client_forget(session->access_token);
+    client_forget(session->refresh_token);
     mem_free(session->user);
     mem_free(session->role);
     *session = (kalam_session){0};
 }
 
-/* The session becomes the client's. client->mutex held. */
-static void client_use_session(kalam_client *client, const kalam_session *session)
+/* The session becomes the client's; without memory nothing changes. client->mutex held. */
+static kalam_status client_use_session(kalam_client *client, kalam_session *session,
+                                       kalam_error *error)
 {
+    char *token = NULL, *refresh_token = NULL;
+
     CHECK(session->access_token);
-    mem_free(client->token);
-    client->token = client_copy(session->access_token);
-    if (session->refresh_token) {
-        mem_free(client->refresh_token);
-        client->refresh_token = client_copy(session->refresh_token);
+    if (!client_copy(&token, session->access_token) ||
+        !client_copy(&refresh_token, session->refresh_token)) {
+        client_forget(token);
+        kalam_session_clear(session);
+        return client_no_memory(error);
     }
+    client_forget(client->token);
+    client->token = token;
+    if (refresh_token) {
+        client_forget(client->refresh_token);
+        client->refresh_token = refresh_token;
+    }
+    return KALAM_OK;
+}
+
+/* Encodes a body of texts, `count` pairs of name and value; NULL values are left out. */
+static void client_encode(struct buf *out, const char *const *members, size_t count)
+{
+    CHECK(out != NULL);
+    buf_init_fallible(out);
+    json_object_begin(out);
+    for (size_t i = 0; i < count; i++) {
+        if (members[2 * i + 1])
+            json_member_string(out, str_from_c(members[2 * i]), str_from_c(members[2 * i + 1]));
+    }
+    json_object_end(out);
+}
+
+/* A buffer that held a password. */
+static void client_clear_secret(struct buf *buf)
+{
+    CHECK(buf->data || buf->capacity == 0);
+    if (buf->data)
+        explicit_bzero(buf->data, buf->capacity);
+    buf_clear(buf);
 }
 
 static kalam_status client_login(kalam_client *client, const char *user, const char *password,
@@ -289,20 +375,19 @@ static kalam_status client_login(kalam_client *client, const char *user, const c
     struct buf body;
     kalam_status status;
 
+    const char *members[] = {"user", user, "password", password};
+
     CHECK(client);
-    arena_init(&arena, 0);
-    buf_init(&body);
-    json_object_begin(&body);
-    json_member_string(&body, STR_LIT("user"), str_from_c(user));
-    json_member_string(&body, STR_LIT("password"), str_from_c(password));
-    json_object_end(&body);
-    status = client_auth_call(client, "POST", "/v1/api/auth/login", buf_str(&body), NULL, &arena,
-                              &answer, error);
+    arena_init_fallible(&arena);
+    client_encode(&body, members, 2);
+    status = body.failed ? client_no_memory(error)
+                         : client_auth_call(client, "POST", "/v1/api/auth/login", buf_str(&body),
+                                            NULL, &arena, &answer, error);
     if (status == KALAM_OK)
         status = client_take_session(answer, out, error);
     if (status == KALAM_OK)
-        client_use_session(client, out);
-    buf_clear(&body);
+        status = client_use_session(client, out, error);
+    client_clear_secret(&body);
     arena_clear(&arena);
     return status;
 }
@@ -331,13 +416,13 @@ static kalam_status client_refresh(kalam_client *client, const char *token, kala
     kalam_status status;
 
     CHECK(client);
-    arena_init(&arena, 0);
+    arena_init_fallible(&arena);
     status = client_auth_call(client, "POST", "/v1/api/auth/refresh", STR_EMPTY, token, &arena,
                               &answer, error);
     if (status == KALAM_OK)
         status = client_take_session(answer, out, error);
     if (status == KALAM_OK)
-        client_use_session(client, out);
+        status = client_use_session(client, out, error);
     arena_clear(&arena);
     return status;
 }
@@ -358,19 +443,40 @@ kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kala
     return status;
 }
 
+kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error *error)
+{
+    bool copied;
+
+    client_error_clear(error);
+    if (!client || !out)
+        return client_fail(error, KALAM_INVALID_ARGUMENT, "a client and a session are needed");
+    CHECK(client->http && client->url);
+    *out = (kalam_session){0};
+    pthread_mutex_lock(&client->mutex);
+    copied = client_copy(&out->access_token, client->token) &&
+             client_copy(&out->refresh_token, client->refresh_token);
+    pthread_mutex_unlock(&client->mutex);
+    if (copied)
+        return KALAM_OK;
+    kalam_session_clear(out);
+    return client_no_memory(error);
+}
+
 kalam_status client_renew(kalam_client *client, kalam_error *error)
 {
     kalam_session session = {0};
-    char *token = client_copy(client->refresh_token);
     kalam_status status = KALAM_AUTHENTICATION;
+    char *token;
 
     CHECK(client);
+    if (!client_copy(&token, client->refresh_token))
+        return client_no_memory(error);
     if (token)
         status = client_refresh(client, token, &session, error);
     if (status != KALAM_OK && client->user && client->password)
         status = client_login(client, client->user, client->password, &session, error);
     kalam_session_clear(&session);
-    mem_free(token);
+    client_forget(token);
     return status;
 }
 
@@ -415,22 +521,19 @@ kalam_status kalam_setup(kalam_client *client, const char *root_password, const 
     if (!client || !root_password || !user || !password)
         return client_fail(error, KALAM_INVALID_ARGUMENT,
                            "root_password, user and password are needed");
+    const char *members[] = {"user",          user,          "password", password,
+                             "root_password", root_password, "email",    email};
+
     CHECK(client->http && client->url);
-    arena_init(&arena, 0);
-    buf_init(&body);
-    json_object_begin(&body);
-    json_member_string(&body, STR_LIT("user"), str_from_c(user));
-    json_member_string(&body, STR_LIT("password"), str_from_c(password));
-    json_member_string(&body, STR_LIT("root_password"), str_from_c(root_password));
-    if (email)
-        json_member_string(&body, STR_LIT("email"), str_from_c(email));
-    json_object_end(&body);
+    arena_init_fallible(&arena);
+    client_encode(&body, members, 4);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false);
-    status = client_auth_call(client, "POST", "/v1/api/auth/setup", buf_str(&body), NULL, &arena,
-                              &answer, error);
+    status = body.failed ? client_no_memory(error)
+                         : client_auth_call(client, "POST", "/v1/api/auth/setup", buf_str(&body),
+                                            NULL, &arena, &answer, error);
     pthread_mutex_unlock(&client->mutex);
-    buf_clear(&body);
+    client_clear_secret(&body);
     arena_clear(&arena);
     return status;
 }
@@ -446,7 +549,7 @@ kalam_status kalam_health(kalam_client *client, char *version, size_t size, kala
     if (!client)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a client is needed");
     CHECK(client->http && client->url);
-    arena_init(&arena, 0);
+    arena_init_fallible(&arena);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false);
     status = client_auth_call(client, "GET", "/v1/health", STR_EMPTY, NULL, &arena, &answer, error);

@@ -23,42 +23,115 @@ struct live_socket {
     struct websocket *websocket; /* NULL while disconnected */
     struct kalam_subscription *subscriptions;
     bool authenticated, refused; /* while connecting */
+    bool expired;                /* the token has; reader only */
+    bool starved;                /* a message could not be read: no memory; reader only */
     char refusal[512];
 };
 
 /* ---- talking
  * ----------------------------------------------------------------------------------------- */
 
-static void live_socket_send(struct live_socket *socket, const struct wire_client_message *message)
+/* socket->mutex held. False when memory is short; without a connection nothing is sent: a new one
+ * subscribes anew. */
+static bool live_socket_send(struct live_socket *socket, const struct wire_client_message *message)
 {
     struct buf text;
+    bool sent;
 
-    buf_init(&text);
+    buf_init_fallible(&text);
     wire_client_message_encode(message, &text);
-    CHECK(text.size > 0);
-    if (socket->websocket)
-        (void)websocket_send(socket->websocket,
-                             buf_str(&text)); /* a lost connection subscribes anew */
+    CHECK(text.size > 0 || text.failed);
+    sent =
+        !text.failed && (!socket->websocket || websocket_send(socket->websocket, buf_str(&text)));
     buf_clear(&text);
+    return sent;
 }
 
-static void live_socket_send_subscribe(struct live_socket *socket,
+static bool live_socket_send_subscribe(struct live_socket *socket,
                                        struct kalam_subscription *subscription)
 {
+    struct wire_subscription request = subscription_request(subscription);
     struct wire_client_message message = {
-        .type = WIRE_SUBSCRIBE, .subscriptions = &subscription->request, .subscription_count = 1};
+        .type = WIRE_SUBSCRIBE, .subscriptions = &request, .subscription_count = 1};
 
     CHECK(socket);
-    live_socket_send(socket, &message);
+    return live_socket_send(socket, &message);
 }
 
-static void live_socket_send_id(struct live_socket *socket, enum wire_type type, const char *id)
+static bool live_socket_send_id(struct live_socket *socket, enum wire_type type, const char *id)
 {
     struct str text = str_from_c(id);
     struct wire_client_message message = {.type = type, .ids = &text, .id_count = 1};
 
     CHECK(socket);
-    live_socket_send(socket, &message);
+    return live_socket_send(socket, &message);
+}
+
+bool live_socket_is_reader(const struct live_socket *socket)
+{
+    CHECK(socket);
+    return pthread_equal(pthread_self(), socket->thread) != 0;
+}
+
+/* socket->mutex held. The reader is done with it for now; frees what its callback has closed. */
+static void live_socket_let_go(struct live_socket *socket, struct kalam_subscription *subscription)
+{
+    CHECK(subscription->busy > 0);
+    subscription->busy--;
+    pthread_cond_broadcast(&socket->changed);
+    if (subscription->busy > 0 || !subscription->abandoned)
+        return;
+    for (struct kalam_subscription **at = &socket->subscriptions; *at; at = &(*at)->next) {
+        if (*at == subscription) {
+            *at = subscription->next;
+            break;
+        }
+    }
+    subscription_free(subscription);
+}
+
+/* Nobody waits for an acknowledgement that does not come. socket->mutex held. */
+static void live_socket_release(struct live_socket *socket)
+{
+    CHECK(socket);
+    for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
+        pthread_mutex_lock(&at->mutex);
+        at->unsubscribed = at->unsubscribed || !at->active;
+        pthread_cond_broadcast(&at->arrived);
+        pthread_mutex_unlock(&at->mutex);
+    }
+}
+
+/* Every subscription ends with the error. Not under socket->mutex. */
+static void live_socket_give_up(struct live_socket *socket, const kalam_error *error)
+{
+    struct kalam_subscription *at;
+
+    CHECK(socket && error->status != KALAM_OK);
+    pthread_mutex_lock(&socket->mutex);
+    do {
+        for (at = socket->subscriptions; at && !kalam_sub_is_active(at);)
+            at = at->next;
+        if (!at)
+            break;
+        at->busy++;
+        pthread_mutex_unlock(&socket->mutex);
+        subscription_end(at, error);
+        pthread_mutex_lock(&socket->mutex);
+        live_socket_let_go(socket, at);
+    } while (true);
+    live_socket_release(socket);
+    pthread_mutex_unlock(&socket->mutex);
+}
+
+static void live_socket_out_of_memory(struct live_socket *socket)
+{
+    kalam_error error;
+
+    CHECK(socket);
+    socket->starved = true;
+    (void)client_no_memory(&error);
+    live_socket_give_up(socket, &error);
 }
 
 /* socket->mutex held. */
@@ -78,7 +151,9 @@ static void live_socket_route(struct live_socket *socket, struct event_item *ite
                               const struct wire_server_message *message)
 {
     struct kalam_subscription *subscription;
-    bool more;
+    enum subscription_need need;
+    kalam_error error;
+    bool sent = true;
 
     pthread_mutex_lock(&socket->mutex);
     subscription = live_socket_find(socket, message->subscription_id);
@@ -90,13 +165,19 @@ static void live_socket_route(struct live_socket *socket, struct event_item *ite
         return;
     }
     item->subscription = subscription;
-    more = subscription_take(subscription, item, message);
+    need = subscription_take(subscription, item, message);
     pthread_mutex_lock(&socket->mutex);
-    if (more)
-        live_socket_send_id(socket, WIRE_NEXT_BATCH, subscription->id);
-    CHECK(subscription->busy > 0);
-    subscription->busy--;
-    pthread_cond_broadcast(&socket->changed);
+    if (need == SUBSCRIPTION_NEXT_BATCH)
+        sent = live_socket_send_id(socket, WIRE_NEXT_BATCH, subscription->id);
+    else if (need == SUBSCRIPTION_SUBSCRIBE)
+        sent = live_socket_send_subscribe(socket, subscription);
+    pthread_mutex_unlock(&socket->mutex);
+    if (!sent) {
+        (void)client_no_memory(&error);
+        subscription_end(subscription, &error);
+    }
+    pthread_mutex_lock(&socket->mutex);
+    live_socket_let_go(socket, subscription);
     pthread_mutex_unlock(&socket->mutex);
 }
 
@@ -108,8 +189,13 @@ static void live_socket_message(void *context, struct str text)
     struct error error;
 
     CHECK(context);
-    if (wire_server_message_decode(text, &item->arena, &message, &error) != STATUS_OK) {
-        event_item_free(item); /* an unknown message of a newer server */
+    if (!item) {
+        live_socket_out_of_memory(socket);
+    } else if (wire_server_message_decode(text, &item->arena, &message, &error) != STATUS_OK) {
+        bool short_of_memory = item->arena.failed;
+        event_item_free(item); /* an unknown message of a newer server is skipped */
+        if (short_of_memory)
+            live_socket_out_of_memory(socket);
     } else if (message.type == WIRE_AUTH_SUCCESS) {
         socket->authenticated = true;
         event_item_free(item);
@@ -118,6 +204,8 @@ static void live_socket_message(void *context, struct str text)
         snprintf(socket->refusal, sizeof socket->refusal, "%.*s", STR_ARG(message.message));
         event_item_free(item);
     } else {
+        socket->expired |=
+            message.type == WIRE_ERROR && str_equal(message.code, STR_LIT("TOKEN_EXPIRED"));
         live_socket_route(socket, item, &message);
     }
 }
@@ -134,14 +222,17 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
     kalam_status status;
 
     CHECK(socket);
-    buf_init(&headers);
+    buf_init_fallible(&headers);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false); /* a former call's */
     status = client_auth_headers(client, &headers, error);
     pthread_mutex_unlock(&client->mutex);
     buf_append_byte(&headers, 0);
+    if (status == KALAM_OK && headers.failed)
+        status = client_no_memory(error);
     struct websocket_options options = {.url = client->url,
                                         .headers = headers.data,
+                                        .ca_file = client->ca_file,
                                         .timeout_ms = client->timeout_ms,
                                         .cancelled = &socket->stopping};
     if (status == KALAM_OK)
@@ -149,24 +240,29 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
     buf_clear(&headers);
     if (status != KALAM_OK)
         return status;
-    socket->authenticated = socket->refused = false;
+    socket->authenticated = socket->refused = socket->starved = false;
     int64_t end = clock_monotonic_ms() + client->timeout_ms;
-    while (status == KALAM_OK && !socket->authenticated && !socket->refused &&
+    while (status == KALAM_OK && !socket->authenticated && !socket->refused && !socket->starved &&
            clock_monotonic_ms() < end && !atomic_load(&socket->stopping))
         status = websocket_poll(websocket, POLL_MS, live_socket_message, socket);
     if (!socket->authenticated) {
         websocket_close(websocket);
+        if (socket->starved)
+            return client_no_memory(error);
         return client_fail(error, socket->refused ? KALAM_AUTHENTICATION : KALAM_WEBSOCKET, "%s",
                            socket->refused ? socket->refusal
                                            : "the server did not accept the WebSocket");
     }
     pthread_mutex_lock(&socket->mutex);
     socket->websocket = websocket;
-    for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
+    bool sent = true;
+    for (struct kalam_subscription *at = socket->subscriptions; at && sent; at = at->next) {
         if (kalam_sub_is_active(at))
-            live_socket_send_subscribe(socket, at);
+            sent = live_socket_send_subscribe(socket, at);
     }
     pthread_mutex_unlock(&socket->mutex);
+    if (!sent)
+        return client_no_memory(error); /* the next attempt disconnects first */
     return KALAM_OK;
 }
 
@@ -178,12 +274,7 @@ static void live_socket_disconnected(struct live_socket *socket)
     pthread_mutex_lock(&socket->mutex);
     websocket = socket->websocket;
     socket->websocket = NULL;
-    for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
-        pthread_mutex_lock(&at->mutex);
-        at->unsubscribed = at->unsubscribed || !at->active;
-        pthread_cond_broadcast(&at->arrived);
-        pthread_mutex_unlock(&at->mutex);
-    }
+    live_socket_release(socket);
     pthread_mutex_unlock(&socket->mutex);
     websocket_close(websocket);
 }
@@ -197,13 +288,7 @@ static void live_socket_pause(struct live_socket *socket, int64_t ms)
     CHECK(ms >= 0 && ms <= BACKOFF_MAX_MS);
     id_random(&jitter, sizeof jitter);
     ms += ms * jitter / 1024;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    until = clock_deadline(ms);
     pthread_mutex_lock(&socket->mutex);
     while (!atomic_load(&socket->stopping) &&
            pthread_cond_timedwait(&socket->changed, &socket->mutex, &until) == 0)
@@ -211,17 +296,15 @@ static void live_socket_pause(struct live_socket *socket, int64_t ms)
     pthread_mutex_unlock(&socket->mutex);
 }
 
-/* The credentials are refused for good: every subscription learns it instead of waiting. */
-static void live_socket_give_up(struct live_socket *socket, const kalam_error *error)
+static kalam_status live_socket_renew(struct live_socket *socket)
 {
+    kalam_status status;
+
     CHECK(socket);
-    pthread_mutex_lock(&socket->mutex);
-    for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
-        struct event_item *item = event_item_new(at, KALAM_EVENT_ERROR);
-        item->event.error = *error;
-        subscription_end(at, item);
-    }
-    pthread_mutex_unlock(&socket->mutex);
+    pthread_mutex_lock(&socket->client->mutex);
+    status = client_renew(socket->client, NULL);
+    pthread_mutex_unlock(&socket->client->mutex);
+    return status;
 }
 
 static void live_socket_reconnect(struct live_socket *socket)
@@ -229,22 +312,22 @@ static void live_socket_reconnect(struct live_socket *socket)
     int64_t backoff = 1000;
     kalam_error error;
     kalam_status status = KALAM_CONNECTION;
+    bool at_once = socket->expired && live_socket_renew(socket) == KALAM_OK;
 
     CHECK(socket);
-    live_socket_disconnected(socket);
+    socket->expired = false;
     while (status != KALAM_OK && !atomic_load(&socket->stopping)) {
-        live_socket_pause(socket, backoff);
-        backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
+        live_socket_disconnected(socket);
+        if (!at_once) {
+            live_socket_pause(socket, backoff);
+            backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
+        }
+        at_once = false;
         if (atomic_load(&socket->stopping))
             break;
         status = live_socket_connect(socket, &error);
-        if (status != KALAM_AUTHENTICATION)
-            continue;
-        pthread_mutex_lock(&socket->client->mutex);
-        kalam_status renewed = client_renew(socket->client, NULL);
-        pthread_mutex_unlock(&socket->client->mutex);
-        if (renewed == KALAM_AUTHENTICATION)
-            live_socket_give_up(socket, &error);
+        if (status == KALAM_AUTHENTICATION && live_socket_renew(socket) == KALAM_AUTHENTICATION)
+            live_socket_give_up(socket, &error); /* refused for good */
     }
 }
 
@@ -255,19 +338,34 @@ static void *live_socket_main(void *argument)
 
     CHECK(argument);
     while (!atomic_load(&socket->stopping)) {
-        if (websocket_poll(socket->websocket, POLL_MS, live_socket_message, socket) != KALAM_OK) {
+        if (!socket->websocket ||
+            websocket_poll(socket->websocket, POLL_MS, live_socket_message, socket) != KALAM_OK) {
             live_socket_reconnect(socket);
             continue;
         }
         if (clock_monotonic_ms() >= next_ping) {
             struct wire_client_message ping = {.type = WIRE_PING};
             pthread_mutex_lock(&socket->mutex);
-            live_socket_send(socket, &ping);
+            (void)live_socket_send(socket, &ping); /* the next one comes soon */
             pthread_mutex_unlock(&socket->mutex);
             next_ping = clock_monotonic_ms() + PING_MS;
         }
     }
     return NULL;
+}
+
+/* Connects and starts the reader. */
+static kalam_status live_socket_open(struct live_socket *socket, kalam_error *error)
+{
+    kalam_status status = live_socket_connect(socket, error);
+
+    CHECK(socket->client);
+    if (status == KALAM_AUTHENTICATION && live_socket_renew(socket) == KALAM_OK)
+        status = live_socket_connect(socket, error);
+    if (status == KALAM_OK &&
+        !thread_try_start(&socket->thread, "kalam-live", READER_STACK, live_socket_main, socket))
+        status = client_no_memory(error);
+    return status;
 }
 
 kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kalam_error *error)
@@ -277,37 +375,66 @@ kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kal
 
     CHECK(client);
     if (!socket) {
-        socket = mem_zalloc(sizeof *socket);
+        socket = mem_try_zalloc(sizeof *socket);
+        if (!socket)
+            return client_no_memory(error);
         socket->client = client;
         pthread_mutex_init(&socket->mutex, NULL);
-        pthread_cond_init(&socket->changed, NULL);
-        status = live_socket_connect(socket, error);
-        if (status == KALAM_AUTHENTICATION) {
-            pthread_mutex_lock(&client->mutex);
-            kalam_status renewed = client_renew(client, NULL);
-            pthread_mutex_unlock(&client->mutex);
-            if (renewed == KALAM_OK)
-                status = live_socket_connect(socket, error);
-        }
+        clock_cond_init(&socket->changed);
+        status = live_socket_open(socket, error);
         if (status != KALAM_OK) {
+            websocket_close(socket->websocket);
             pthread_mutex_destroy(&socket->mutex);
             pthread_cond_destroy(&socket->changed);
             mem_free(socket);
             return status;
         }
-        thread_start(&socket->thread, "kalam-live", READER_STACK, live_socket_main, socket);
         client->live = socket;
     }
     *out = socket;
     return KALAM_OK;
 }
 
+/* A subscription that its callback has not closed, and will not: it is the caller's to close. */
+static struct kalam_subscription *live_socket_any(struct live_socket *socket)
+{
+    struct kalam_subscription *at;
+
+    CHECK(socket);
+    pthread_mutex_lock(&socket->mutex);
+    for (at = socket->subscriptions; at && at->abandoned;)
+        at = at->next;
+    if (at)
+        at->claimed = true;
+    pthread_mutex_unlock(&socket->mutex);
+    return at;
+}
+
+bool kalam_is_online(kalam_client *client)
+{
+    bool online = false;
+
+    if (!client)
+        return false;
+    CHECK(client->http && client->url);
+    pthread_mutex_lock(&client->live_mutex);
+    if (client->live) {
+        pthread_mutex_lock(&client->live->mutex);
+        online = client->live->websocket != NULL;
+        pthread_mutex_unlock(&client->live->mutex);
+    }
+    pthread_mutex_unlock(&client->live_mutex);
+    return online;
+}
+
 void live_socket_free(struct live_socket *socket)
 {
     if (!socket)
         return;
-    while (socket->subscriptions) /* only the caller adds and removes, and he has let go of them */
-        kalam_sub_close(socket->subscriptions);
+    /* Only the caller adds and removes, and he has let go of them; but the reader frees what its
+     * callbacks have closed. */
+    for (struct kalam_subscription *at; (at = live_socket_any(socket));)
+        kalam_sub_close(at);
     atomic_store(&socket->stopping, true);
     pthread_mutex_lock(&socket->mutex);
     if (socket->websocket)
@@ -316,7 +443,12 @@ void live_socket_free(struct live_socket *socket)
     pthread_mutex_unlock(&socket->mutex);
     pthread_join(socket->thread, NULL);
     live_socket_disconnected(socket);
-    CHECK(!socket->subscriptions);
+    while (socket->subscriptions) {
+        struct kalam_subscription *next = socket->subscriptions->next;
+        CHECK(socket->subscriptions->abandoned);
+        subscription_free(socket->subscriptions);
+        socket->subscriptions = next;
+    }
     pthread_mutex_destroy(&socket->mutex);
     pthread_cond_destroy(&socket->changed);
     mem_free(socket);
@@ -325,15 +457,20 @@ void live_socket_free(struct live_socket *socket)
 /* ---- subscriptions
  * ------------------------------------------------------------------------------------- */
 
-void live_socket_add(struct live_socket *socket, struct kalam_subscription *subscription)
+kalam_status live_socket_add(struct live_socket *socket, struct kalam_subscription *subscription)
 {
+    bool sent;
+
     CHECK(socket);
     pthread_mutex_lock(&socket->mutex);
     subscription->socket = socket;
-    subscription->next = socket->subscriptions;
-    socket->subscriptions = subscription;
-    live_socket_send_subscribe(socket, subscription);
+    sent = live_socket_send_subscribe(socket, subscription);
+    if (sent) {
+        subscription->next = socket->subscriptions;
+        socket->subscriptions = subscription;
+    }
     pthread_mutex_unlock(&socket->mutex);
+    return sent ? KALAM_OK : KALAM_NO_MEMORY;
 }
 
 void live_socket_remove(struct live_socket *socket, struct kalam_subscription *subscription)
@@ -351,6 +488,26 @@ void live_socket_remove(struct live_socket *socket, struct kalam_subscription *s
     pthread_mutex_unlock(&socket->mutex);
 }
 
+void live_socket_abandon(struct live_socket *socket, struct kalam_subscription *subscription)
+{
+    bool was_active;
+
+    CHECK(live_socket_is_reader(socket));
+    pthread_mutex_lock(&socket->mutex);
+    if (subscription->claimed) {
+        pthread_mutex_unlock(&socket->mutex);
+        return;
+    }
+    pthread_mutex_lock(&subscription->mutex);
+    was_active = subscription->active;
+    subscription->active = false;
+    pthread_mutex_unlock(&subscription->mutex);
+    if (was_active) /* without memory the server sends on, to nobody */
+        (void)live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->id);
+    subscription->abandoned = true;
+    pthread_mutex_unlock(&socket->mutex);
+}
+
 void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscription *subscription,
                              int timeout_ms)
 {
@@ -358,8 +515,7 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
     bool connected, was_active;
 
     CHECK(socket);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += timeout_ms / 1000 + 1;
+    until = clock_deadline((timeout_ms < 0 ? 0 : (int64_t)timeout_ms) + 1000);
     /* First of all let the reader go: it may wait for room while it holds socket->mutex. */
     pthread_mutex_lock(&subscription->mutex);
     was_active = subscription->active;
@@ -368,8 +524,8 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
     pthread_mutex_unlock(&subscription->mutex);
     pthread_mutex_lock(&socket->mutex);
     connected = socket->websocket != NULL && was_active;
-    if (connected)
-        live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->id);
+    if (connected) /* without memory there is nothing to wait for */
+        connected = live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->id);
     pthread_mutex_unlock(&socket->mutex);
     pthread_mutex_lock(&subscription->mutex);
     while (connected && !subscription->unsubscribed &&

@@ -17,6 +17,7 @@ struct event_item {
     kalam_event event;
     const struct json *rows, *old_rows; /* arrays of objects */
     struct kalam_subscription *subscription;
+    int64_t position; /* resume point behind it; 0 = none */
 };
 
 struct kalam_subscription {
@@ -29,10 +30,19 @@ struct kalam_subscription {
     pthread_cond_t arrived, taken;
     struct event_item *queue, **queue_tail, *current;
     size_t queued;
-    bool active;          /* no final event yet */
-    bool unsubscribed;    /* the server has acknowledged, or the connection is gone */
-    bool subscribed_once; /* reader thread only */
-    unsigned busy;        /* the reader works on it without socket->mutex; socket->mutex */
+    bool active;             /* no final event yet */
+    int64_t position;        /* behind the events that were handed out; mutex */
+    bool unsubscribed;       /* the server has acknowledged, or the connection is gone */
+    unsigned busy;           /* the reader works on it without socket->mutex; socket->mutex */
+    kalam_event_fn on_event; /* NULL: the events wait in the queue */
+    void *context;
+    bool abandoned;           /* closed by its own callback: the reader frees it; socket->mutex */
+    bool claimed;             /* the end of the client closes it; socket->mutex */
+    struct event_item *final; /* for the last event: ending needs no memory; NULL once used */
+    /* Where to go on after a loss; what arrives moves it only behind `ready`. Reader thread only,
+     * but for the first subscribe message. */
+    bool subscribed_once, ready, can_resume, resuming;
+    int64_t resume_seq, resumed_from, seen_seq;
     /* schema of the last acknowledgement; mutex */
     struct arena schema_arena;
     struct wire_column *columns;
@@ -41,7 +51,12 @@ struct kalam_subscription {
 
 /* With client->live_mutex held: the open socket, connecting if there is none. */
 kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kalam_error *error);
-void live_socket_add(struct live_socket *socket, struct kalam_subscription *subscription);
+/* KALAM_NO_MEMORY: it was not added. */
+kalam_status live_socket_add(struct live_socket *socket, struct kalam_subscription *subscription);
+/* The caller is the reader, within a callback. */
+bool live_socket_is_reader(const struct live_socket *socket);
+/* Closed within its own callback: unsubscribes, and the reader frees it. */
+void live_socket_abandon(struct live_socket *socket, struct kalam_subscription *subscription);
 /* Returns when the reader has let go of it. */
 void live_socket_remove(struct live_socket *socket, struct kalam_subscription *subscription);
 /* Sends unsubscribe, if it is still active, and waits at most `timeout_ms` for the acknowledgement.
@@ -52,12 +67,23 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
 /* ---- subscription.c
  * -------------------------------------------------------------------------------- */
 
-/* Reader thread: turns a server message into events. True when a next batch is to be asked for. */
-bool subscription_take(struct kalam_subscription *subscription, struct event_item *item,
-                       const struct wire_server_message *message);
-void subscription_push(struct kalam_subscription *subscription, struct event_item *item);
-/* A last ERROR event, whatever the queue holds. */
-void subscription_end(struct kalam_subscription *subscription, struct event_item *item);
+enum subscription_need { SUBSCRIPTION_NOTHING, SUBSCRIPTION_NEXT_BATCH, SUBSCRIPTION_SUBSCRIBE };
+
+/* Reader thread: turns a server message into events; what is to be sent then. */
+enum subscription_need subscription_take(struct kalam_subscription *subscription,
+                                         struct event_item *item,
+                                         const struct wire_server_message *message);
+/* The subscribe message that is right now: with `from` if it can go on where it was. */
+struct wire_subscription subscription_request(struct kalam_subscription *subscription);
+/* A last ERROR event, whatever the queue holds. Not under socket->mutex. */
+void subscription_end(struct kalam_subscription *subscription, const kalam_error *error);
+/* Type of a column of the last acknowledgement; TEXT for another name. */
+enum value_type subscription_type(struct kalam_subscription *subscription, struct str name);
+/* Text of a row's column by the type of the acknowledgement; as client_text. */
+const char *subscription_text(struct kalam_subscription *subscription, const struct json *object,
+                              size_t column, struct arena *arena);
+void subscription_free(struct kalam_subscription *subscription);
+/* NULL when memory is short. */
 struct event_item *event_item_new(struct kalam_subscription *subscription, kalam_event_type type);
 void event_item_free(struct event_item *item);
 

@@ -20,6 +20,8 @@ struct value *client_params(const kalam_param *params, size_t count, struct aren
     struct value *values = arena_array(arena, count + 1, sizeof *values);
 
     CHECK(params || count == 0);
+    if (!values)
+        return NULL;
     for (size_t i = 0; i < count; i++) {
         switch (params[i].type) {
         case KALAM_NULL:
@@ -92,32 +94,38 @@ static void query_wait(int ms)
 }
 
 /* One HTTP exchange with retries of connection failures. client->mutex held. */
-static kalam_status query_exchange(kalam_client *client, struct str sql, struct str body,
-                                   int *http_status, struct buf *answer, kalam_error *error)
+static kalam_status query_exchange(kalam_client *client, struct str body, struct query_call *call,
+                                   kalam_error *error)
 {
     struct buf url, headers;
     kalam_status status;
     bool sent = false;
 
     CHECK(client);
-    buf_init(&url);
-    buf_init(&headers);
+    buf_init_fallible(&url);
+    buf_init_fallible(&headers);
     buf_printf(&url, "%s/v1/api/sql%c", client->url, 0);
     buf_printf(&headers, "Content-Type: application/json\n");
     status = client_auth_headers(client, &headers, error);
     buf_append_byte(&headers, 0);
+    if (status == KALAM_OK && (url.failed || headers.failed))
+        status = client_no_memory(error);
     struct http_request request = {.method = "POST",
                                    .url = url.data,
                                    .headers = headers.data,
                                    .body = body,
+                                   .ca_file = client->ca_file,
                                    .timeout_ms = client->timeout_ms,
-                                   .once = !query_is_idempotent(sql),
-                                   .cancelled = &client->cancelled};
+                                   .once = !query_is_idempotent(str_from_c(call->sql)),
+                                   .cancelled = &client->cancelled,
+                                   .sink = call->sink,
+                                   .sink_context = call->context};
     for (int attempt = 0; status == KALAM_OK; attempt++) {
         kalam_status outcome =
-            http_perform(client->http, &request, http_status, answer, &sent, error);
+            http_perform(client->http, &request, &call->http_status, &call->answer, &sent, error);
         bool repeat = outcome == KALAM_CONNECTION && attempt < client->retries_max &&
-                      (!sent || !request.once) && !atomic_load(&client->cancelled);
+                      (!sent || !request.once) && !http_has_delivered(client->http) &&
+                      !atomic_load(&client->cancelled);
         if (!repeat) {
             status = outcome;
             break;
@@ -146,13 +154,15 @@ static kalam_status query_error(const struct wire_reply *reply, int http_status,
     return status;
 }
 
-/* Puts a NUL behind the texts that the caller gets as they are. */
-static void query_end_texts(kalam_results *results)
+/* Puts a NUL behind the texts that the caller gets as they are; false when memory is short. */
+static bool query_end_texts(kalam_results *results)
 {
     struct arena *arena = &results->arena;
 
     CHECK(results);
     results->texts = arena_array(arena, results->reply.result_count + 1, sizeof *results->texts);
+    if (!results->texts)
+        return false;
     for (size_t s = 0; s < results->reply.result_count; s++) {
         struct wire_result *result = &results->reply.results[s];
         result->message = arena_copy(arena, result->message);
@@ -160,29 +170,34 @@ static void query_end_texts(kalam_results *results)
         for (size_t c = 0; c < result->column_count; c++)
             result->columns[c].name = arena_copy(arena, result->columns[c].name);
     }
+    return !arena->failed;
 }
 
-/* Decodes into new results; they are handed over even when the reply is an error that has earlier
- * results. */
-static kalam_status query_decode(struct str answer, int http_status, kalam_results **out,
-                                 kalam_error *error)
+kalam_status query_decode(struct str answer, int http_status, kalam_results **out,
+                          kalam_error *error)
 {
-    kalam_results *results = mem_try_alloc(sizeof *results);
+    kalam_results *results = mem_try_zalloc(sizeof *results);
     struct error parse;
     kalam_status status = KALAM_OK;
 
     CHECK(out);
     if (!results)
         return client_fail(error, KALAM_NO_MEMORY, "out of memory");
-    memset(results, 0, sizeof *results);
-    arena_init(&results->arena, 0);
+    arena_init_fallible(&results->arena);
     error_clear(&parse);
     if (wire_reply_decode(answer, &results->arena, &results->reply, &parse) != STATUS_OK) {
+        bool short_of_memory = results->arena.failed;
+        results->reply.result_count = 0;
         kalam_results_free(results);
+        if (short_of_memory)
+            return client_no_memory(error);
         return client_fail(error, http_status == 200 ? KALAM_SERIALIZATION : KALAM_HTTP,
                            "no KalamDB answer (HTTP %d): %s", http_status, parse.message);
     }
-    query_end_texts(results);
+    if (!query_end_texts(results)) {
+        kalam_results_free(results);
+        return client_no_memory(error);
+    }
     if (!results->reply.success)
         status = query_error(&results->reply, http_status, error);
     if (status != KALAM_OK && results->reply.result_count == 0) {
@@ -193,12 +208,59 @@ static kalam_status query_decode(struct str answer, int http_status, kalam_resul
     return status;
 }
 
+/* client->mutex held. */
+static kalam_status query_send_locked(kalam_client *client, struct str body,
+                                      struct query_call *call, kalam_error *error)
+{
+    kalam_status status;
+
+    CHECK(client && call);
+    atomic_store(&client->cancelled, false);
+    status = query_exchange(client, body, call, error);
+    if (status != KALAM_OK || call->http_status != 401 ||
+        str_find(buf_str(&call->answer), STR_LIT("\"TOKEN_EXPIRED\"")) == SIZE_MAX)
+        return status;
+    status = client_renew(client, error);
+    if (status == KALAM_OK)
+        return query_exchange(client, body, call, error);
+    /* The first answer is told; no memory, no connection are not the token's fault. */
+    return status == KALAM_AUTHENTICATION ? KALAM_OK : status;
+}
+
+kalam_status query_send(kalam_client *client, struct query_call *call, kalam_error *error)
+{
+    struct arena arena;
+    struct buf body;
+    kalam_status status;
+
+    client_error_clear(error);
+    if (client_check_text(call->sql, call->params, call->count, error) != KALAM_OK)
+        return KALAM_INVALID_ARGUMENT;
+    CHECK(client->http && client->url);
+    arena_init_fallible(&arena);
+    buf_init_fallible(&body);
+    struct wire_request request = {.sql = str_from_c(call->sql),
+                                   .namespace_id = str_from_c(client->space),
+                                   .params = client_params(call->params, call->count, &arena),
+                                   .param_count = call->count};
+    if (request.params)
+        wire_request_encode(&request, &body);
+    if (!request.params || body.failed) {
+        status = client_no_memory(error);
+    } else {
+        pthread_mutex_lock(&client->mutex);
+        status = query_send_locked(client, buf_str(&body), call, error);
+        pthread_mutex_unlock(&client->mutex);
+    }
+    buf_clear(&body);
+    arena_clear(&arena);
+    return status;
+}
+
 kalam_status kalam_query_params(kalam_client *client, const char *sql, const kalam_param *params,
                                 size_t count, kalam_results **out, kalam_error *error)
 {
-    struct arena arena;
-    struct buf body, answer;
-    int http_status = 0;
+    struct query_call call = {.sql = sql, .params = params, .count = count};
     kalam_status status;
 
     client_error_clear(error);
@@ -207,33 +269,21 @@ kalam_status kalam_query_params(kalam_client *client, const char *sql, const kal
                            "client, statement and a place for results are needed");
     CHECK(client->http && client->url);
     *out = NULL;
-    if (client_check_text(sql, params, count, error) != KALAM_OK)
-        return KALAM_INVALID_ARGUMENT;
-    arena_init(&arena, 0);
-    buf_init(&body);
-    buf_init(&answer);
-    struct wire_request request = {.sql = str_from_c(sql),
-                                   .namespace_id = str_from_c(client->space),
-                                   .params = client_params(params, count, &arena),
-                                   .param_count = count};
-    wire_request_encode(&request, &body);
-    pthread_mutex_lock(&client->mutex);
-    atomic_store(&client->cancelled, false);
-    status = query_exchange(client, request.sql, buf_str(&body), &http_status, &answer, error);
-    if (status == KALAM_OK && http_status == 401 &&
-        str_find(buf_str(&answer), STR_LIT("\"TOKEN_EXPIRED\"")) != SIZE_MAX &&
-        client_renew(client, error) == KALAM_OK)
-        status = query_exchange(client, request.sql, buf_str(&body), &http_status, &answer, error);
-    pthread_mutex_unlock(&client->mutex);
+    buf_init_fallible(&call.answer);
+    status = query_send(client, &call, error);
     if (status == KALAM_OK)
-        status = query_decode(buf_str(&answer), http_status, out, error);
-    buf_clear(&body);
-    buf_clear(&answer);
-    arena_clear(&arena);
+        status = query_decode(buf_str(&call.answer), call.http_status, out, error);
+    buf_clear(&call.answer);
     return status;
 }
 
 kalam_status kalam_query(kalam_client *client, const char *sql, kalam_results **out,
+                         kalam_error *error)
+{
+    return kalam_query_params(client, sql, NULL, 0, out, error);
+}
+
+kalam_status kalam_batch(kalam_client *client, const char *sql, kalam_results **out,
                          kalam_error *error)
 {
     return kalam_query_params(client, sql, NULL, 0, out, error);

@@ -83,11 +83,30 @@ const char *kalam_column_type(const kalam_results *results, size_t s, size_t col
     return found ? value_type_wire_name(found->type.kind) : "";
 }
 
+bool kalam_column_decimal(const kalam_results *results, size_t s, size_t column, int *precision,
+                          int *scale)
+{
+    const struct wire_column *found = results_column(results, s, column);
+
+    if (!found || found->type.kind != VALUE_DECIMAL || !precision || !scale)
+        return false;
+    *precision = found->type.precision;
+    *scale = found->type.scale;
+    return true;
+}
+
 bool kalam_column_is_key(const kalam_results *results, size_t s, size_t column)
 {
     const struct wire_column *found = results_column(results, s, column);
 
     return found && found->primary_key;
+}
+
+bool kalam_column_not_null(const kalam_results *results, size_t s, size_t column)
+{
+    const struct wire_column *found = results_column(results, s, column);
+
+    return found && (found->not_null || found->primary_key);
 }
 
 size_t kalam_row_count(const kalam_results *results, size_t s)
@@ -118,7 +137,7 @@ const char *kalam_as_user(const kalam_results *results, size_t s)
     return result ? results_c_text(result->as_user) : "";
 }
 
-/* Where the text of a value is kept once it was asked for. */
+/* Where the text of a value is kept once it was asked for; NULL when memory is short. */
 static const char **results_text_slot(kalam_results *results, size_t s, size_t row, size_t column)
 {
     size_t columns = results->reply.results[s].column_count;
@@ -127,6 +146,8 @@ static const char **results_text_slot(kalam_results *results, size_t s, size_t r
     if (!results->texts[s])
         results->texts[s] = arena_array(&results->arena, kalam_row_count(results, s),
                                         columns * sizeof *results->texts[s]);
+    if (!results->texts[s])
+        return NULL;
     return &results->texts[s][row * columns + column];
 }
 
@@ -140,10 +161,11 @@ const char *kalam_text(const kalam_results *results, size_t s, size_t row, size_
     CHECK(!cell || results);
     if (!cell || !of || cell->kind == JSON_NULL)
         return NULL;
+    cache->arena.failed = false; /* it may be there again */
     slot = results_text_slot(cache, s, row, column);
-    if (!*slot)
+    if (slot && !*slot)
         *slot = client_text(cell, of->type.kind, &cache->arena);
-    return *slot;
+    return slot ? *slot : NULL;
 }
 
 bool kalam_is_null(const kalam_results *results, size_t s, size_t row, size_t column)
@@ -151,6 +173,31 @@ bool kalam_is_null(const kalam_results *results, size_t s, size_t row, size_t co
     const struct json *cell = results_cell(results, s, row, column);
 
     return !cell || cell->kind == JSON_NULL;
+}
+
+bool kalam_bool(const kalam_results *results, size_t s, size_t row, size_t column, bool *out)
+{
+    const struct json *cell = results_cell(results, s, row, column);
+
+    if (!out || !json_is(cell, JSON_BOOLEAN))
+        return false;
+    *out = cell->boolean;
+    return true;
+}
+
+bool kalam_bytes(const kalam_results *results, size_t s, size_t row, size_t column, uint8_t *out,
+                 size_t size, size_t *length)
+{
+    const struct json *cell = results_cell(results, s, row, column);
+    const struct wire_column *of = results_column(results, s, column);
+
+    if (!length || !of || of->type.kind != VALUE_BYTES || !json_is(cell, JSON_ARRAY) ||
+        (size > 0 && !out))
+        return false;
+    for (size_t i = 0; i < cell->count && i < size; i++)
+        out[i] = (uint8_t)cell->items[i].integer;
+    *length = cell->count;
+    return true;
 }
 
 bool kalam_int64(const kalam_results *results, size_t s, size_t row, size_t column, int64_t *out)
@@ -194,7 +241,7 @@ char *kalam_value_json(const kalam_results *results, size_t s, size_t row, size_
     const struct json *cell = results_cell(results, s, row, column);
     struct buf text;
 
-    buf_init(&text);
+    buf_init_fallible(&text);
     if (cell)
         client_json_write(cell, &text);
     else
@@ -207,7 +254,7 @@ char *kalam_to_json(const kalam_results *results, size_t s)
     struct buf text;
     size_t columns = kalam_column_count(results, s);
 
-    buf_init(&text);
+    buf_init_fallible(&text);
     json_array_begin(&text);
     for (size_t row = 0; row < kalam_row_count(results, s); row++) {
         json_object_begin(&text);
@@ -250,7 +297,7 @@ char *kalam_to_csv(const kalam_results *results, size_t s)
     size_t columns = kalam_column_count(results, s);
     struct buf text;
 
-    buf_init(&text);
+    buf_init_fallible(&text);
     for (size_t c = 0; c < columns; c++) {
         if (c > 0)
             buf_append_byte(&text, ',');
@@ -261,7 +308,9 @@ char *kalam_to_csv(const kalam_results *results, size_t s)
         for (size_t c = 0; c < columns; c++) {
             if (c > 0)
                 buf_append_byte(&text, ',');
-            results_csv_field(&text, kalam_text(results, s, row, c));
+            const char *value = kalam_text(results, s, row, c);
+            text.failed |= !value && !kalam_is_null(results, s, row, c);
+            results_csv_field(&text, value);
         }
         buf_append_str(&text, STR_LIT("\r\n"));
     }

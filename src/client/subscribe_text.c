@@ -179,7 +179,7 @@ static struct str subscribe_cut_options(struct str sql, struct wire_subscription
     return str_trim(str_from(sql.data, start));
 }
 
-void subscribe_text_take(const char *sql, const char *space, struct arena *arena,
+bool subscribe_text_take(const char *sql, const char *space, struct arena *arena,
                          struct wire_subscription *request)
 {
     struct str text = str_from_c(sql);
@@ -191,13 +191,15 @@ void subscribe_text_take(const char *sql, const char *space, struct arena *arena
     if (subscribe_next(text, &at, &first) && subscribe_is(&first, "subscribe"))
         text = subscribe_cut_options(text, request);
     table = space && *space ? subscribe_bare_table(text) : SIZE_MAX;
-    buf_init(&whole);
+    buf_init_fallible(&whole);
     if (table != SIZE_MAX) {
         buf_append(&whole, text.data, table);
         buf_printf(&whole, "%s.", space);
         text = str_from(text.data + table, text.size - table);
     }
     buf_append_str(&whole, text);
+    arena->failed |= whole.failed;
     request->sql = arena_copy(arena, buf_str(&whole));
     buf_clear(&whole);
+    return !arena->failed;
 }

@@ -10,7 +10,8 @@
 
 /* Fills request->sql from `sql`, in the arena. `LAST n` and `OPTIONS (…)` at the end move into the
  * request's options; what is not understood stays for the server to refuse. `space` may be NULL. */
-void subscribe_text_take(const char *sql, const char *space, struct arena *arena,
+/* False when memory is short. */
+bool subscribe_text_take(const char *sql, const char *space, struct arena *arena,
                          struct wire_subscription *request);
 
 #endif

@@ -18,10 +18,12 @@ enum { QUEUE_MAX = 10000, UNSUBSCRIBE_WAIT_MS = 2000 };
 
 struct event_item *event_item_new(struct kalam_subscription *subscription, kalam_event_type type)
 {
-    struct event_item *item = mem_zalloc(sizeof *item);
+    struct event_item *item = mem_try_zalloc(sizeof *item);
 
     CHECK(type <= KALAM_EVENT_ERROR);
-    arena_init(&item->arena, 0);
+    if (!item)
+        return NULL;
+    arena_init_fallible(&item->arena);
     item->subscription = subscription;
     item->event.type = type;
     item->event.internal = item;
@@ -36,13 +38,37 @@ void event_item_free(struct event_item *item)
     mem_free(item);
 }
 
-void subscription_push(struct kalam_subscription *subscription, struct event_item *item)
+/* The caller gets the event: it could go on from there. mutex held. */
+static void subscription_move(struct kalam_subscription *subscription,
+                              const struct event_item *item)
 {
+    CHECK(item->position >= 0);
+    if (item->position > 0 || (item->event.type == KALAM_EVENT_RECONNECTED && !item->event.resumed))
+        subscription->position = item->position;
+}
+
+/* Hands an event to the callback, outside of all locks. */
+static void subscription_call(struct kalam_subscription *subscription, struct event_item *item)
+{
+    CHECK(subscription->on_event && item);
+    subscription->on_event(subscription->context, subscription, &item->event);
+    event_item_free(item);
+}
+
+/* Reader thread. */
+static void subscription_push(struct kalam_subscription *subscription, struct event_item *item)
+{
+    bool call = subscription->on_event != NULL;
+
     CHECK(item->subscription == subscription);
+    item->position = subscription->ready && subscription->can_resume ? subscription->resume_seq : 0;
     pthread_mutex_lock(&subscription->mutex);
     while (subscription->queued >= QUEUE_MAX && subscription->active)
         pthread_cond_wait(&subscription->taken, &subscription->mutex);
-    if (subscription->active) {
+    call = call && subscription->active;
+    if (call)
+        subscription_move(subscription, item);
+    if (subscription->active && !call) {
         *subscription->queue_tail = item;
         subscription->queue_tail = &item->next;
         subscription->queued++;
@@ -50,166 +76,322 @@ void subscription_push(struct kalam_subscription *subscription, struct event_ite
     }
     pthread_cond_broadcast(&subscription->arrived);
     pthread_mutex_unlock(&subscription->mutex);
-    event_item_free(item);
+    if (call)
+        subscription_call(subscription, item);
+    else
+        event_item_free(item);
 }
 
-void subscription_end(struct kalam_subscription *subscription, struct event_item *item)
+void subscription_end(struct kalam_subscription *subscription, const kalam_error *error)
 {
-    CHECK(item->subscription == subscription && item->event.type == KALAM_EVENT_ERROR);
+    struct event_item *item = NULL;
+
+    CHECK(error->status != KALAM_OK);
     pthread_mutex_lock(&subscription->mutex);
-    if (subscription->active) {
-        *subscription->queue_tail = item;
-        subscription->queue_tail = &item->next;
-        subscription->queued++;
-        item = NULL;
+    if (subscription->active && subscription->final) {
+        item = subscription->final;
+        subscription->final = NULL;
+        item->event.error = *error;
+        if (!subscription->on_event) {
+            *subscription->queue_tail = item;
+            subscription->queue_tail = &item->next;
+            subscription->queued++;
+            item = NULL;
+        }
     }
     subscription->active = false;
     subscription->unsubscribed = true;
     pthread_cond_broadcast(&subscription->arrived);
     pthread_cond_broadcast(&subscription->taken);
     pthread_mutex_unlock(&subscription->mutex);
-    event_item_free(item);
+    if (item)
+        subscription_call(subscription, item);
 }
 
-static void subscription_push_plain(struct kalam_subscription *subscription, kalam_event_type type)
+static void subscription_starve(struct kalam_subscription *subscription)
 {
+    kalam_error error;
+
     CHECK(subscription != NULL);
-    subscription_push(subscription, event_item_new(subscription, type));
+    (void)client_no_memory(&error);
+    subscription_end(subscription, &error);
 }
 
-static void subscription_keep_schema(struct kalam_subscription *subscription,
+static void subscription_push_plain(struct kalam_subscription *subscription, kalam_event_type type,
+                                    bool resumed)
+{
+    struct event_item *item = event_item_new(subscription, type);
+
+    CHECK(subscription != NULL);
+    if (!item) {
+        subscription_starve(subscription);
+        return;
+    }
+    item->event.resumed = resumed;
+    subscription_push(subscription, item);
+}
+
+/* ---- where to go on after a loss ---- */
+
+struct wire_subscription subscription_request(struct kalam_subscription *subscription)
+{
+    struct wire_subscription request = subscription->request;
+
+    CHECK(subscription->id != NULL);
+    subscription->ready = false;
+    subscription->seen_seq = 0;
+    subscription->resuming = subscription->can_resume;
+    subscription->resumed_from = subscription->can_resume ? subscription->resume_seq : 0;
+    if (subscription->resuming) {
+        request.has_options = request.has_from = true;
+        request.from = subscription->resume_seq;
+        request.has_last_rows = false;
+    }
+    return request;
+}
+
+/* Highest _seq of some rows; 0 = they have none. */
+static int64_t subscription_last_seq(const struct json *rows)
+{
+    int64_t last = 0, seq;
+
+    CHECK(!rows || rows->count == 0 || rows->items);
+    for (size_t i = 0; rows && i < rows->count; i++) {
+        if (json_integer_any(json_get(&rows->items[i], "_seq"), &seq) && seq > last)
+            last = seq;
+    }
+    return last;
+}
+
+static void subscription_saw(struct kalam_subscription *subscription, int64_t seq)
+{
+    CHECK(subscription->seen_seq >= 0);
+    subscription->seen_seq = seq > subscription->seen_seq ? seq : subscription->seen_seq;
+    if (!subscription->ready || subscription->seen_seq <= subscription->resume_seq)
+        return;
+    subscription->resume_seq = subscription->seen_seq;
+    subscription->can_resume = true;
+}
+
+static void subscription_become_ready(struct kalam_subscription *subscription,
+                                      const struct wire_batch_control *batch)
+{
+    CHECK(batch != NULL);
+    subscription->ready = true;
+    subscription_saw(subscription, batch->has_last_seq ? batch->last_seq : 0);
+    subscription_push_plain(subscription, KALAM_EVENT_READY, false);
+}
+
+/* ---- messages into events ---- */
+
+static bool subscription_keep_schema(struct kalam_subscription *subscription,
                                      const struct wire_server_message *ack)
 {
+    struct arena *arena = &subscription->schema_arena;
+    struct wire_column *columns;
+    bool kept;
+
     CHECK(subscription);
     pthread_mutex_lock(&subscription->mutex);
-    arena_clear(&subscription->schema_arena);
-    subscription->columns = arena_array(&subscription->schema_arena, ack->column_count + 1,
-                                        sizeof *subscription->columns);
-    for (size_t i = 0; i < ack->column_count; i++) {
-        subscription->columns[i] = ack->columns[i];
-        subscription->columns[i].name =
-            arena_copy(&subscription->schema_arena, ack->columns[i].name);
+    subscription->column_count = 0;
+    arena_clear(arena);
+    columns = arena_array(arena, ack->column_count + 1, sizeof *columns);
+    for (size_t i = 0; columns && i < ack->column_count; i++) {
+        columns[i] = ack->columns[i];
+        columns[i].name = arena_copy(arena, ack->columns[i].name);
     }
-    subscription->column_count = ack->column_count;
+    kept = columns && !arena->failed;
+    subscription->columns = columns;
+    subscription->column_count = kept ? ack->column_count : 0;
     pthread_mutex_unlock(&subscription->mutex);
+    return kept;
 }
 
 static void subscription_take_ack(struct kalam_subscription *subscription, struct event_item *item,
                                   const struct wire_server_message *message)
 {
     CHECK(subscription);
-    subscription_keep_schema(subscription, message);
+    if (!subscription_keep_schema(subscription, message)) {
+        event_item_free(item);
+        subscription_starve(subscription);
+        return;
+    }
     if (subscription->subscribed_once)
-        subscription_push_plain(subscription, KALAM_EVENT_RECONNECTED);
+        subscription_push_plain(subscription, KALAM_EVENT_RECONNECTED, subscription->resuming);
     subscription->subscribed_once = true;
     item->event.type = KALAM_EVENT_ACK;
     item->event.total_rows = message->total_rows;
     subscription_push(subscription, item);
     if (message->batch.status == WIRE_BATCH_READY)
-        subscription_push_plain(subscription, KALAM_EVENT_READY);
+        subscription_become_ready(subscription, &message->batch);
+}
+
+static void subscription_take_batch(struct kalam_subscription *subscription,
+                                    struct event_item *item,
+                                    const struct wire_server_message *message)
+{
+    CHECK(subscription);
+    item->event.type = KALAM_EVENT_ROWS;
+    item->rows = message->row_list;
+    item->event.row_count = item->rows ? item->rows->count : 0;
+    subscription_saw(subscription, subscription_last_seq(item->rows));
+    subscription_push(subscription, item);
+    if (!message->batch.has_more)
+        subscription_become_ready(subscription, &message->batch);
 }
 
 static void subscription_take_change(struct kalam_subscription *subscription,
                                      struct event_item *item,
                                      const struct wire_server_message *message)
 {
-    CHECK(subscription);
+    static const kalam_event_type types[] = {[WIRE_CHANGE_INSERT] = KALAM_EVENT_INSERT,
+                                             [WIRE_CHANGE_UPDATE] = KALAM_EVENT_UPDATE,
+                                             [WIRE_CHANGE_DELETE] = KALAM_EVENT_DELETE};
+    int64_t last;
+
+    CHECK(subscription && (unsigned)message->change_type < ARRAY_COUNT(types));
     item->rows = message->row_list;
     item->old_rows = message->old_value_list;
-    switch (message->change_type) {
-    case WIRE_CHANGE_INSERT:
-        item->event.type = KALAM_EVENT_INSERT;
-        break;
-    case WIRE_CHANGE_UPDATE:
-        item->event.type = KALAM_EVENT_UPDATE;
-        break;
-    case WIRE_CHANGE_DELETE:
-        item->event.type = KALAM_EVENT_DELETE;
-        break;
-    }
+    item->event.type = types[message->change_type];
     const struct json *list = item->event.type == KALAM_EVENT_DELETE ? item->old_rows : item->rows;
     item->event.row_count = list ? list->count : 0;
+    last = subscription_last_seq(list);
+    if (last > 0 && last <= subscription->resumed_from) {
+        event_item_free(item); /* told before the loss */
+        return;
+    }
+    subscription_saw(subscription, last);
     subscription_push(subscription, item);
 }
 
-static void subscription_take_error(struct kalam_subscription *subscription,
-                                    struct event_item *item,
-                                    const struct wire_server_message *message)
+/* SUBSCRIPTION_SUBSCRIBE when the error is one to go on after. */
+static enum subscription_need subscription_take_error(struct kalam_subscription *subscription,
+                                                      const struct wire_server_message *message)
 {
+    kalam_error error;
+
     CHECK(subscription);
-    item->event.type = KALAM_EVENT_ERROR;
-    client_fail(&item->event.error, KALAM_SUBSCRIPTION, "%.*s", STR_ARG(message->message));
-    snprintf(item->event.error.code, sizeof item->event.error.code, "%.*s", STR_ARG(message->code));
-    subscription_end(subscription, item);
+    if (str_equal(message->code, STR_LIT("RESUME_FAILED")) &&
+        (subscription->resuming || subscription->request.has_from)) {
+        subscription->request.has_from = false; /* a snapshot by the other options */
+        subscription->can_resume = false;
+        subscription->resume_seq = 0;
+        subscription->subscribed_once = true; /* the next acknowledgement says: anew */
+        return SUBSCRIPTION_SUBSCRIBE;
+    }
+    if (str_equal(message->code, STR_LIT("SLOW_CONSUMER"))) {
+        if (message->has_last_seq) {
+            subscription->can_resume = true;
+            subscription->resume_seq = message->last_seq;
+        }
+        return SUBSCRIPTION_SUBSCRIBE;
+    }
+    client_fail(&error, KALAM_SUBSCRIPTION, "%.*s", STR_ARG(message->message));
+    snprintf(error.code, sizeof error.code, "%.*s", STR_ARG(message->code));
+    subscription_end(subscription, &error);
+    return SUBSCRIPTION_NOTHING;
 }
 
-bool subscription_take(struct kalam_subscription *subscription, struct event_item *item,
-                       const struct wire_server_message *message)
+enum subscription_need subscription_take(struct kalam_subscription *subscription,
+                                         struct event_item *item,
+                                         const struct wire_server_message *message)
 {
-    bool more = message->type == WIRE_INITIAL_DATA_BATCH && message->batch.has_more;
+    enum subscription_need need = SUBSCRIPTION_NOTHING;
 
     CHECK(subscription);
     switch (message->type) {
     case WIRE_SUBSCRIPTION_ACK:
         subscription_take_ack(subscription, item, message);
-        return false;
+        return need;
     case WIRE_INITIAL_DATA_BATCH:
-        item->event.type = KALAM_EVENT_ROWS;
-        item->rows = message->row_list;
-        item->event.row_count = item->rows ? item->rows->count : 0;
-        subscription_push(subscription, item);
-        if (!more)
-            subscription_push_plain(subscription, KALAM_EVENT_READY);
-        return more;
+        need = message->batch.has_more ? SUBSCRIPTION_NEXT_BATCH : need;
+        subscription_take_batch(subscription, item, message);
+        return need;
     case WIRE_CHANGE:
         subscription_take_change(subscription, item, message);
-        return false;
+        return need;
     case WIRE_ERROR:
-        subscription_take_error(subscription, item, message);
-        return false;
-    default:
+        need = subscription_take_error(subscription, message);
         break;
-    }
-    if (message->type == WIRE_UNSUBSCRIBED) {
+    case WIRE_UNSUBSCRIBED:
         pthread_mutex_lock(&subscription->mutex);
         subscription->unsubscribed = true;
         pthread_cond_broadcast(&subscription->arrived);
         pthread_mutex_unlock(&subscription->mutex);
+        break;
+    default:
+        break;
     }
     event_item_free(item);
-    return false;
+    return need;
 }
 
 /* ---- the public calls
  * -------------------------------------------------------------------------------- */
 
-static void subscription_fill_request(kalam_client *client, kalam_subscription *subscription,
-                                      const char *sql,
+static bool subscription_fill_options(kalam_subscription *subscription,
                                       const struct kalam_subscribe_options *options)
 {
     struct wire_subscription *request = &subscription->request;
+    struct value *params =
+        client_params(options->params, options->param_count, &subscription->arena);
 
-    CHECK(sql);
-    subscription->id = mem_strdup(arena_printf(
-        &subscription->arena, "kalam-%u", atomic_fetch_add(&client->next_subscription, 1) + 1));
-    request->id = str_from_c(subscription->id);
-    subscribe_text_take(sql, client->space, &subscription->arena, request);
-    if (!options)
-        return;
     CHECK(options->params || options->param_count == 0);
     request->has_options = true; /* the caller's own win over those of the text */
-    request->has_last_rows = options->last_rows >= 0;
+    request->has_last_rows = options->last_rows >= 0 && options->from <= 0;
     request->last_rows = options->last_rows;
     request->has_batch_size = options->batch_size > 0;
     request->batch_size = options->batch_size;
-    struct value *params =
-        client_params(options->params, options->param_count, &subscription->arena);
-    for (size_t i = 0; i < options->param_count; i++) {
+    request->has_from = options->from > 0;
+    request->from = options->from;
+    for (size_t i = 0; params && i < options->param_count; i++) {
         if (params[i].type == VALUE_TEXT && !params[i].is_null)
             params[i].text = arena_copy(&subscription->arena, params[i].text);
     }
     request->params = params;
     request->param_count = options->param_count;
+    subscription->on_event = options->on_event;
+    subscription->context = options->context;
+    return !subscription->arena.failed;
+}
+
+static bool subscription_fill_request(kalam_client *client, kalam_subscription *subscription,
+                                      const char *sql,
+                                      const struct kalam_subscribe_options *options)
+{
+    struct str id = arena_printf(&subscription->arena, "kalam-%u",
+                                 atomic_fetch_add(&client->next_subscription, 1) + 1);
+
+    CHECK(sql);
+    subscription->id = subscription->arena.failed ? NULL : mem_try_strdup(id);
+    subscription->final = event_item_new(subscription, KALAM_EVENT_ERROR);
+    if (!subscription->id || !subscription->final ||
+        !subscribe_text_take(sql, client->space, &subscription->arena, &subscription->request))
+        return false;
+    subscription->request.id = str_from_c(subscription->id);
+    return !options || subscription_fill_options(subscription, options);
+}
+
+/* NULL when memory is short. */
+static kalam_subscription *subscription_new(kalam_client *client, const char *sql,
+                                            const struct kalam_subscribe_options *options)
+{
+    kalam_subscription *subscription = mem_try_zalloc(sizeof *subscription);
+
+    CHECK(client && sql);
+    if (!subscription)
+        return NULL;
+    arena_init_fallible(&subscription->arena);
+    arena_init_fallible(&subscription->schema_arena);
+    pthread_mutex_init(&subscription->mutex, NULL);
+    clock_cond_init(&subscription->arrived);
+    pthread_cond_init(&subscription->taken, NULL);
+    subscription->queue_tail = &subscription->queue;
+    subscription->active = true;
+    if (subscription_fill_request(client, subscription, sql, options))
+        return subscription;
+    subscription_free(subscription);
+    return NULL;
 }
 
 kalam_status kalam_subscribe(kalam_client *client, const char *sql,
@@ -234,18 +416,15 @@ kalam_status kalam_subscribe(kalam_client *client, const char *sql,
     pthread_mutex_unlock(&client->live_mutex);
     if (status != KALAM_OK)
         return status;
-    subscription = mem_zalloc(sizeof *subscription);
-    arena_init(&subscription->arena, 0);
-    arena_init(&subscription->schema_arena, 0);
-    pthread_mutex_init(&subscription->mutex, NULL);
-    pthread_cond_init(&subscription->arrived, NULL);
-    pthread_cond_init(&subscription->taken, NULL);
-    subscription->queue_tail = &subscription->queue;
-    subscription->active = true;
-    subscription_fill_request(client, subscription, sql, options);
-    live_socket_add(socket, subscription);
-    *out = subscription;
-    return KALAM_OK;
+    subscription = subscription_new(client, sql, options);
+    if (!subscription)
+        return client_no_memory(error);
+    *out = subscription; /* before the first callback */
+    if (live_socket_add(socket, subscription) == KALAM_OK)
+        return KALAM_OK;
+    *out = NULL;
+    subscription_free(subscription);
+    return client_no_memory(error);
 }
 
 /* Waits for an event; mutex held. */
@@ -255,10 +434,7 @@ static kalam_status subscription_wait(kalam_subscription *subscription, int time
     int waited = 0;
 
     CHECK(subscription->queue || subscription->queued == 0);
-    clock_gettime(CLOCK_REALTIME, &until);
-    int64_t nanoseconds = until.tv_nsec + (int64_t)(timeout_ms % 1000) * 1000000;
-    until.tv_sec += timeout_ms / 1000 + nanoseconds / 1000000000;
-    until.tv_nsec = (long)(nanoseconds % 1000000000);
+    until = clock_deadline(timeout_ms < 0 ? 0 : timeout_ms);
     while (!subscription->queue && subscription->active && waited == 0) {
         if (timeout_ms < 0)
             pthread_cond_wait(&subscription->arrived, &subscription->mutex);
@@ -275,7 +451,7 @@ kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms,
 {
     kalam_status status;
 
-    if (!subscription || !out)
+    if (!subscription || !out || subscription->on_event)
         return KALAM_INVALID_ARGUMENT;
     CHECK(subscription->socket != NULL);
     pthread_mutex_lock(&subscription->mutex);
@@ -290,6 +466,7 @@ kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms,
             subscription->queue_tail = &subscription->queue;
         subscription->queued--;
         subscription->current = item;
+        subscription_move(subscription, item);
         *out = &item->event;
         pthread_cond_broadcast(&subscription->taken);
     }
@@ -300,6 +477,62 @@ kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms,
 const char *kalam_sub_id(const kalam_subscription *subscription)
 {
     return subscription ? subscription->id : "";
+}
+
+int64_t kalam_sub_position(const kalam_subscription *subscription)
+{
+    kalam_subscription *locked = (kalam_subscription *)(uintptr_t)subscription;
+    int64_t position;
+
+    if (!subscription)
+        return 0;
+    CHECK(subscription->socket != NULL);
+    pthread_mutex_lock(&locked->mutex);
+    position = locked->position;
+    pthread_mutex_unlock(&locked->mutex);
+    return position;
+}
+
+/* Calls for a column of the last acknowledgement: its name or the name of its type. */
+static const char *subscription_column(const kalam_subscription *subscription, size_t column,
+                                       bool type)
+{
+    kalam_subscription *locked = (kalam_subscription *)(uintptr_t)subscription;
+    const char *text = "";
+
+    if (!subscription)
+        return text;
+    CHECK(subscription->socket != NULL);
+    pthread_mutex_lock(&locked->mutex);
+    if (column < locked->column_count)
+        text = type ? value_type_wire_name(locked->columns[column].type.kind)
+                    : locked->columns[column].name.data;
+    pthread_mutex_unlock(&locked->mutex);
+    return text;
+}
+
+size_t kalam_sub_columns(const kalam_subscription *subscription)
+{
+    kalam_subscription *locked = (kalam_subscription *)(uintptr_t)subscription;
+    size_t count;
+
+    if (!subscription)
+        return 0;
+    CHECK(subscription->socket != NULL);
+    pthread_mutex_lock(&locked->mutex);
+    count = locked->column_count;
+    pthread_mutex_unlock(&locked->mutex);
+    return count;
+}
+
+const char *kalam_sub_column_name(const kalam_subscription *subscription, size_t column)
+{
+    return subscription_column(subscription, column, false);
+}
+
+const char *kalam_sub_column_type(const kalam_subscription *subscription, size_t column)
+{
+    return subscription_column(subscription, column, true);
 }
 
 bool kalam_sub_is_active(const kalam_subscription *subscription)
@@ -316,13 +549,10 @@ bool kalam_sub_is_active(const kalam_subscription *subscription)
     return active;
 }
 
-void kalam_sub_close(kalam_subscription *subscription)
+void subscription_free(struct kalam_subscription *subscription)
 {
-    if (!subscription)
-        return;
-    CHECK(subscription->socket != NULL);
-    live_socket_unsubscribe(subscription->socket, subscription, UNSUBSCRIBE_WAIT_MS);
-    live_socket_remove(subscription->socket, subscription);
+    CHECK(subscription->busy == 0);
+    event_item_free(subscription->final);
     event_item_free(subscription->current);
     while (subscription->queue) {
         struct event_item *next = subscription->queue->next;
@@ -336,6 +566,42 @@ void kalam_sub_close(kalam_subscription *subscription)
     arena_clear(&subscription->schema_arena);
     mem_free(subscription->id);
     mem_free(subscription);
+}
+
+void kalam_sub_close(kalam_subscription *subscription)
+{
+    if (!subscription)
+        return;
+    CHECK(subscription->socket != NULL);
+    if (live_socket_is_reader(subscription->socket)) {
+        live_socket_abandon(subscription->socket, subscription);
+        return;
+    }
+    live_socket_unsubscribe(subscription->socket, subscription, UNSUBSCRIBE_WAIT_MS);
+    live_socket_remove(subscription->socket, subscription);
+    subscription_free(subscription);
+}
+
+enum value_type subscription_type(kalam_subscription *subscription, struct str name)
+{
+    enum value_type type = VALUE_TEXT;
+
+    CHECK(name.size == 0 || name.data);
+    pthread_mutex_lock(&subscription->mutex);
+    for (size_t i = 0; i < subscription->column_count; i++) {
+        if (str_equal(subscription->columns[i].name, name))
+            type = subscription->columns[i].type.kind;
+    }
+    pthread_mutex_unlock(&subscription->mutex);
+    return type;
+}
+
+const char *subscription_text(kalam_subscription *subscription, const struct json *object,
+                              size_t column, struct arena *arena)
+{
+    CHECK(column < object->count);
+    return client_text(&object->items[column],
+                       subscription_type(subscription, object->keys[column]), arena);
 }
 
 /* ---- reading an event
@@ -356,20 +622,12 @@ size_t kalam_event_columns(const kalam_event *event, size_t row, bool old)
     return object ? object->count : 0;
 }
 
-static struct arena *event_arena(const kalam_event *event)
-{
-    CHECK(event && event->internal);
-    return &((struct event_item *)(uintptr_t)event->internal)->arena;
-}
-
 const char *kalam_event_name(const kalam_event *event, size_t row, bool old, size_t column)
 {
     const struct json *object = event_row(event, row, old);
 
     CHECK(!object || (event && event->internal));
-    return object && column < object->count
-               ? arena_copy(event_arena(event), object->keys[column]).data
-               : "";
+    return object && column < object->count ? object->keys[column].data : "";
 }
 
 char *kalam_event_json(const kalam_event *event, size_t row, bool old)
@@ -378,7 +636,7 @@ char *kalam_event_json(const kalam_event *event, size_t row, bool old)
     struct buf text;
     size_t size;
 
-    buf_init(&text);
+    buf_init_fallible(&text);
     if (object)
         client_json_write(object, &text);
     else
@@ -390,17 +648,10 @@ char *kalam_event_json(const kalam_event *event, size_t row, bool old)
 const char *kalam_event_text(const kalam_event *event, size_t row, bool old, size_t column)
 {
     const struct json *object = event_row(event, row, old);
-    const struct event_item *item = event ? event->internal : NULL;
-    struct kalam_subscription *subscription = item ? item->subscription : NULL;
-    enum value_type type = VALUE_TEXT;
+    struct event_item *item = event ? (struct event_item *)(uintptr_t)event->internal : NULL;
 
-    if (!object || !subscription || column >= object->count)
+    if (!object || !item->subscription || column >= object->count)
         return NULL;
-    pthread_mutex_lock(&subscription->mutex);
-    for (size_t i = 0; i < subscription->column_count; i++) {
-        if (str_equal(subscription->columns[i].name, object->keys[column]))
-            type = subscription->columns[i].type.kind;
-    }
-    pthread_mutex_unlock(&subscription->mutex);
-    return client_text(&object->items[column], type, event_arena(event));
+    CHECK(item->event.internal == item);
+    return subscription_text(item->subscription, object, column, &item->arena);
 }

@@ -15,11 +15,12 @@ static const char *text_time(const struct json *json, enum value_type type, stru
 
     CHECK(json->kind == JSON_INTEGER);
     CHECK(type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME);
-    buf_init(&text);
+    buf_init_fallible(&text);
     value_format(&value, &text);
+    arena->failed |= text.failed;
     copy = arena_copy(arena, buf_str(&text));
     buf_clear(&text);
-    return copy.data;
+    return arena->failed ? NULL : copy.data;
 }
 
 static const char *text_bytes(const struct json *json, struct arena *arena)
@@ -27,6 +28,8 @@ static const char *text_bytes(const struct json *json, struct arena *arena)
     char *out = arena_alloc(arena, 2 * json->count + 3), *at = out;
 
     CHECK(json->kind == JSON_ARRAY);
+    if (!out)
+        return NULL;
     *at++ = '\\';
     *at++ = 'x';
     for (size_t i = 0; i < json->count; i++) {
@@ -47,8 +50,10 @@ const char *client_text(const struct json *json, enum value_type type, struct ar
     CHECK(arena != NULL);
     if (!json || json->kind == JSON_NULL)
         return NULL;
-    if (json->kind == JSON_STRING)
-        return json->text.size > 0 ? arena_copy(arena, json->text).data : "";
+    if (json->kind == JSON_STRING) {
+        copy = json->text.size > 0 ? arena_copy(arena, json->text) : STR_EMPTY;
+        return copy.size == json->text.size ? copy.data : NULL;
+    }
     if (json->kind == JSON_BOOLEAN)
         return json->boolean ? "true" : "false";
     if (json->kind == JSON_INTEGER &&
@@ -56,11 +61,12 @@ const char *client_text(const struct json *json, enum value_type type, struct ar
         return text_time(json, type, arena);
     if (json->kind == JSON_ARRAY && type == VALUE_BYTES)
         return text_bytes(json, arena);
-    buf_init(&text);
+    buf_init_fallible(&text);
     client_json_write(json, &text);
+    arena->failed |= text.failed;
     copy = arena_copy(arena, buf_str(&text));
     buf_clear(&text);
-    return copy.data;
+    return arena->failed ? NULL : copy.data;
 }
 
 static void client_json_write_at(const struct json *json, struct buf *out, int depth)

@@ -10,11 +10,18 @@
 struct http {
     CURL *curl;
     struct str unsent; /* of the body of a request that is sent at most once */
+    /* of the exchange that runs */
+    const struct http_request *request;
+    struct buf *answer;
+    bool delivered; /* the sink got something */
+    bool refused;   /* the sink wanted no more */
 };
+
+static CURLcode http_started;
 
 static void http_start_curl(void)
 {
-    CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+    http_started = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
 struct http *http_new(void)
@@ -24,6 +31,8 @@ struct http *http_new(void)
     CURL *curl;
 
     pthread_once(&once, http_start_curl);
+    if (http_started != CURLE_OK)
+        return NULL;
     curl = curl_easy_init();
     http = curl ? mem_try_alloc(sizeof *http) : NULL;
     if (!http) {
@@ -45,9 +54,19 @@ void http_free(struct http *http)
 
 static size_t http_take(char *data, size_t size, size_t count, void *context)
 {
-    CHECK(context);
-    buf_append(context, data, size * count);
-    return size * count;
+    struct http *http = context;
+    struct str bytes = str_from(data, size * count);
+    long status = 0;
+
+    CHECK(http && http->request);
+    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (!http->request->sink || status != 200) {
+        buf_append_str(http->answer, bytes);
+        return http->answer->failed ? 0 : bytes.size;
+    }
+    http->delivered = true;
+    http->refused = !http->request->sink(http->request->sink_context, bytes);
+    return http->refused ? 0 : bytes.size;
 }
 
 static int http_progress(void *context, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
@@ -59,24 +78,26 @@ static int http_progress(void *context, curl_off_t down_total, curl_off_t down, 
     return cancelled && atomic_load(cancelled);
 }
 
-/* "a: b\nc: d" as curl's list. */
+/* "a: b\nc: d" as curl's list; NULL when memory is short. */
 static struct curl_slist *http_headers(const char *lines)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:"), *longer = list;
     struct buf line;
 
-    buf_init(&line);
+    buf_init_fallible(&line);
     while (lines && *lines) {
         size_t size = strcspn(lines, "\n");
         buf_reset(&line);
         buf_append(&line, lines, size);
         buf_append_byte(&line, 0);
-        if (size > 0)
-            list = curl_slist_append(list, line.data);
+        if (size > 0 && longer)
+            longer = line.failed ? NULL : curl_slist_append(list, line.data);
         lines += size + (lines[size] == '\n');
     }
     buf_clear(&line);
-    return list;
+    if (!longer)
+        curl_slist_free_all(list);
+    return longer ? list : NULL;
 }
 
 static size_t http_give(char *out, size_t size, size_t count, void *context)
@@ -110,7 +131,7 @@ static void http_set_body(struct http *http, const struct http_request *request)
 }
 
 static void http_set_up(struct http *http, const struct http_request *request,
-                        struct curl_slist *headers, struct buf *answer)
+                        struct curl_slist *headers)
 {
     CURL *curl = http->curl;
 
@@ -122,15 +143,28 @@ static void http_set_up(struct http *http, const struct http_request *request,
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    if (request->sink) { /* a transfer may take as long as it likes, but not be silent that long */
+        curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)request->timeout_ms);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)(request->timeout_ms + 999) / 1000);
+    } else {
+        curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    }
+    if (request->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, http_take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, http_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, (void *)(uintptr_t)request->cancelled);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     if (strcmp(request->method, "POST") == 0)
         http_set_body(http, request);
+}
+
+bool http_has_delivered(const struct http *http)
+{
+    return http->delivered;
 }
 
 kalam_status http_perform(struct http *http, const struct http_request *request, int *http_status,
@@ -141,8 +175,14 @@ kalam_status http_perform(struct http *http, const struct http_request *request,
     CURLcode code;
 
     CHECK(http && http_status && answer && sent);
+    *sent = false;
+    if (!headers)
+        return client_no_memory(error);
     buf_reset(answer);
-    http_set_up(http, request, headers, answer);
+    http->request = request;
+    http->answer = answer;
+    http->refused = http->delivered = false;
+    http_set_up(http, request, headers);
     code = curl_easy_perform(http->curl);
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(http->curl, CURLINFO_REQUEST_SIZE, &uploaded);
@@ -158,6 +198,10 @@ kalam_status http_perform(struct http *http, const struct http_request *request,
     }
     if (code == CURLE_OK)
         return KALAM_OK;
+    if (http->refused)
+        return KALAM_CLOSED;
+    if (answer->failed || code == CURLE_OUT_OF_MEMORY)
+        return client_no_memory(error);
     if (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_ABORTED_BY_CALLBACK)
         return client_fail(error, KALAM_TIMEOUT, "%s",
                            code == CURLE_OPERATION_TIMEDOUT ? "the server did not answer in time"

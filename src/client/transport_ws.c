@@ -1,8 +1,8 @@
 /* transport_ws.c — one WebSocket over a plain socket: upgrade by hand (RFC 6455 §4), frames by
  * wslay.
  *
- * One thread polls; any thread may send: texts go to an outbox under a mutex and the poller is
- * woken through an eventfd.
+ * Over https:// the bytes go through transport_tls.c. One thread polls; any thread may send: texts
+ * go to an outbox under a mutex and the poller is woken through an eventfd.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -33,6 +33,7 @@ struct outgoing {
 
 struct websocket {
     int fd, wake;
+    struct tls *tls; /* NULL over http:// */
     bool broken;
     wslay_event_context_ptr context;
     struct buf early; /* bytes that came behind the upgrade answer */
@@ -47,8 +48,8 @@ struct websocket {
 /* ---- connecting
  * ------------------------------------------------------------------------------------ */
 
-/* Waits for `events` until `end` in short slices, so that giving up is noticed. 0 or an errno. */
-static int websocket_await(int fd, short events, int64_t end, const atomic_bool *cancelled)
+/* In short slices, so that giving up is noticed. */
+int websocket_await(int fd, short events, int64_t end, const atomic_bool *cancelled)
 {
     CHECK(fd >= 0 && events != 0);
     for (;;) {
@@ -111,15 +112,16 @@ static int websocket_connect(const char *host, const char *port,
     return fd;
 }
 
-/* host and port of http://host[:port]; false if it is no such URL. */
-static bool websocket_address(const char *url, char host[256], char port[8])
+/* host and port of http(s)://host[:port]; false if it is no such URL. */
+static bool websocket_address(const char *url, char host[256], char port[8], bool *secure)
 {
     const char *start, *end, *colon;
 
     CHECK(url);
-    if (strncmp(url, "http://", 7) != 0)
+    *secure = strncmp(url, "https://", 8) == 0;
+    if (!*secure && strncmp(url, "http://", 7) != 0)
         return false;
-    start = url + 7;
+    start = url + (*secure ? 8 : 7);
     end = start + strcspn(start, "/");
     if (*start == '[') {
         const char *bracket = memchr(start, ']', (size_t)(end - start));
@@ -131,17 +133,35 @@ static bool websocket_address(const char *url, char host[256], char port[8])
         colon = memchr(start, ':', (size_t)(end - start));
         snprintf(host, 256, "%.*s", (int)((colon ? colon : end) - start), start);
     }
-    snprintf(port, 8, "%.*s", colon ? (int)(end - colon - 1) : 2, colon ? colon + 1 : "80");
+    if (colon)
+        snprintf(port, 8, "%.*s", (int)(end - colon - 1), colon + 1);
+    else
+        snprintf(port, 8, "%s", *secure ? "443" : "80");
     return *host && *port;
 }
 
-static bool websocket_write_all(int fd, struct str bytes, int64_t end, const atomic_bool *cancelled)
+static ssize_t websocket_get(struct websocket *socket, void *out, size_t size)
 {
-    CHECK(fd >= 0);
+    CHECK(socket->fd >= 0);
+    return socket->tls ? tls_read(socket->tls, out, size)
+                       : recv(socket->fd, out, size, MSG_DONTWAIT);
+}
+
+static ssize_t websocket_put(struct websocket *socket, const void *data, size_t size)
+{
+    CHECK(socket->fd >= 0);
+    return socket->tls ? tls_write(socket->tls, data, size)
+                       : send(socket->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static bool websocket_write_all(struct websocket *socket, struct str bytes, int64_t end,
+                                const atomic_bool *cancelled)
+{
     CHECK(bytes.size == 0 || bytes.data);
     while (bytes.size > 0) {
-        ssize_t wrote = send(fd, bytes.data, bytes.size, MSG_NOSIGNAL);
-        if (wrote < 0 && errno == EAGAIN && websocket_await(fd, POLLOUT, end, cancelled) != 0)
+        ssize_t wrote = websocket_put(socket, bytes.data, bytes.size);
+        if (wrote < 0 && errno == EAGAIN &&
+            websocket_await(socket->fd, POLLOUT, end, cancelled) != 0)
             return false;
         if (wrote < 0 && errno != EINTR && errno != EAGAIN)
             return false;
@@ -158,10 +178,12 @@ static bool websocket_read_head(struct websocket *socket, int64_t end, const ato
 {
     CHECK(socket);
     while (head->size < HEAD_MAX) {
-        if (websocket_await(socket->fd, POLLIN, end, cancelled) != 0)
+        if (!tls_has_bytes(socket->tls) && websocket_await(socket->fd, POLLIN, end, cancelled) != 0)
             return false;
         char *room = buf_reserve(head, 4096);
-        ssize_t got = recv(socket->fd, room, 4096, 0);
+        if (!room)
+            return false;
+        ssize_t got = websocket_get(socket, room, 4096);
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
         if (got <= 0)
@@ -171,7 +193,7 @@ static bool websocket_read_head(struct websocket *socket, int64_t end, const ato
         if (at != SIZE_MAX) {
             buf_append(&socket->early, head->data + at + 4, head->size - at - 4);
             head->size = at;
-            return true;
+            return !socket->early.failed;
         }
     }
     return false;
@@ -201,8 +223,8 @@ static kalam_status websocket_upgrade(struct websocket *socket,
     int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
     CHECK(socket);
-    buf_init(&request);
-    buf_init(&head);
+    buf_init_fallible(&request);
+    buf_init_fallible(&head);
     id_random(random, sizeof random);
     EVP_EncodeBlock((unsigned char *)key, random, sizeof random);
     websocket_accept_for(key, accept);
@@ -217,13 +239,19 @@ static kalam_status websocket_upgrade(struct websocket *socket,
         line += size + (line[size] == '\n');
     }
     buf_append_str(&request, STR_LIT("\r\n"));
-    if (!websocket_write_all(socket->fd, buf_str(&request), end, options->cancelled) ||
-        !websocket_read_head(socket, end, options->cancelled, &head)) {
-        status = client_fail(error, KALAM_CONNECTION,
-                             "the server closed the connection during the upgrade");
+    if (request.failed) {
+        status = client_no_memory(error);
+    } else if (!websocket_write_all(socket, buf_str(&request), end, options->cancelled) ||
+               !websocket_read_head(socket, end, options->cancelled, &head)) {
+        status = head.failed || socket->early.failed
+                     ? client_no_memory(error)
+                     : client_fail(error, KALAM_CONNECTION,
+                                   "the server closed the connection during the upgrade");
     } else {
         buf_append_byte(&head, 0);
-        if (sscanf(head.data, "HTTP/1.1 %d", &code) != 1 || code != 101)
+        if (head.failed)
+            status = client_no_memory(error);
+        else if (sscanf(head.data, "HTTP/1.1 %d", &code) != 1 || code != 101)
             status = client_fail(
                 error, code == 401 || code == 403 ? KALAM_AUTHENTICATION : KALAM_WEBSOCKET,
                 "the server refused the WebSocket (HTTP %d)", code);
@@ -257,7 +285,7 @@ static ssize_t websocket_recv(wslay_event_context_ptr context, uint8_t *data, si
         wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
         return -1;
     }
-    got = recv(socket->fd, data, size < socket->budget ? size : socket->budget, MSG_DONTWAIT);
+    got = websocket_get(socket, data, size < socket->budget ? size : socket->budget);
     if (got > 0) {
         socket->budget -= (size_t)got;
         return got;
@@ -275,7 +303,7 @@ static ssize_t websocket_write(wslay_event_context_ptr context, const uint8_t *d
                                int flags, void *user)
 {
     struct websocket *socket = user;
-    ssize_t wrote = send(socket->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t wrote = websocket_put(socket, data, size);
 
     CHECK(user);
     (void)flags;
@@ -321,26 +349,31 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
                             kalam_error *error)
 {
     char host[256], port[8];
+    int64_t end = clock_monotonic_ms() + options->timeout_ms;
     struct websocket *socket;
     kalam_status status;
+    bool secure;
 
     CHECK(options);
-    if (!websocket_address(options->url, host, port))
-        return client_fail(error, KALAM_INVALID_URL, "a WebSocket needs an http:// URL: %s",
+    if (!websocket_address(options->url, host, port, &secure))
+        return client_fail(error, KALAM_INVALID_URL, "a WebSocket needs an http(s):// URL: %s",
                            options->url);
     socket = mem_try_alloc(sizeof *socket);
     if (!socket)
-        return client_fail(error, KALAM_NO_MEMORY, "out of memory");
+        return client_no_memory(error);
     *socket = (struct websocket){.fd = -1, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    buf_init(&socket->early);
+    buf_init_fallible(&socket->early);
     pthread_mutex_init(&socket->mutex, NULL);
     socket->outbox_tail = &socket->outbox;
     socket->fd = websocket_connect(host, port, options, error);
-    status =
-        socket->fd < 0 ? KALAM_CONNECTION : websocket_upgrade(socket, options, host, port, error);
+    status = socket->fd < 0 ? KALAM_CONNECTION : KALAM_OK;
+    if (status == KALAM_OK && secure)
+        status = tls_open(socket->fd, host, options, end, &socket->tls, error);
+    if (status == KALAM_OK)
+        status = websocket_upgrade(socket, options, host, port, error);
     if (status == KALAM_OK &&
         wslay_event_context_client_init(&socket->context, &websocket_callbacks, socket) != 0)
-        status = client_fail(error, KALAM_NO_MEMORY, "out of memory");
+        status = client_no_memory(error);
     if (status != KALAM_OK) {
         websocket_close(socket);
         return status;
@@ -367,6 +400,7 @@ void websocket_close(struct websocket *socket)
         mem_free(socket->outbox);
         socket->outbox = next;
     }
+    tls_close(socket->tls);
     if (socket->fd >= 0)
         close(socket->fd);
     if (socket->wake >= 0)
@@ -436,7 +470,7 @@ kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
     websocket_take_outbox(socket);
     if (wslay_event_want_write(socket->context))
         wait[0].events |= POLLOUT;
-    if (socket->early.size > socket->early_taken)
+    if (socket->early.size > socket->early_taken || tls_has_bytes(socket->tls))
         timeout_ms = 0;
     if (poll(wait, 2, timeout_ms) < 0 && errno != EINTR)
         socket->broken = true;

@@ -116,6 +116,15 @@ static void job_flush_progress(void *context, uint64_t users, uint64_t rows, uin
         log_warn("progress of job %s: %s", job->id.text, err.message);
 }
 
+static void job_count_flush(struct jobs *jobs, const struct flush_result *result)
+{
+    CHECK(result != NULL);
+    atomic_fetch_add(&jobs->counts.flush_rows, result->rows);
+    atomic_fetch_add(&jobs->counts.flush_files, result->files);
+    atomic_fetch_add(&jobs->counts.flush_bytes, result->bytes);
+    atomic_fetch_add(&jobs->counts.flush_user_failures, result->users_failed);
+}
+
 static enum status job_flush(struct job *job, struct error *err)
 {
     struct flush_options options = {
@@ -140,6 +149,7 @@ static enum status job_flush(struct job *job, struct error *err)
                    result.location[0] != '\0' ? ", location " : "", result.location,
                    (long long)(clock_monotonic_ms() - start_ms));
     job->memory_bytes = (int64_t)result.memory_bytes;
+    job_count_flush(job->jobs, &result);
     CHECK(status != STATUS_END);
     job->compaction_due = result.segments_max >= COMPACT_SEGMENTS;
     if (status == STATUS_OK && result.users_failed > 0) {
@@ -171,6 +181,7 @@ static enum status job_compact(struct job *job, struct error *err)
                    (unsigned long long)result.replaced_files, (unsigned long long)result.files,
                    (unsigned long long)result.bytes, (long long)(clock_monotonic_ms() - start_ms));
     job->memory_bytes = (int64_t)result.memory_bytes;
+    atomic_fetch_add(&job->jobs->counts.merged_files, result.replaced_files);
     CHECK(status != STATUS_END);
     job->compaction_due = status == STATUS_OK && result.users_failed == 0;
     if (status == STATUS_OK && result.users_failed > 0) {
@@ -273,8 +284,10 @@ void job_run(struct job *job)
         return;
     }
     job->row_written = true;
+    log_debug("job %s begins", job->id.text);
     job->status = job_run_work(job);
     const char *outcome = job_end(job, job->status, &job->err);
+    jobs_count_end(job);
     log_info("job %s %s: %s%s%s", job->id.text, outcome, job->result,
              job->error_message[0] != '\0' ? "; " : "", job->error_message);
     CHECK(job->completed_at > 0);

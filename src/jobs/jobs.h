@@ -68,6 +68,8 @@ void jobs_clean(struct jobs *jobs);
 enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err) MUST_CHECK;
 /* Blocks until no flush of the table runs (DROP). */
 void jobs_cancel_table(struct jobs *jobs, struct table_id table);
+/* Jobs by type and status, what flushes wrote. Any thread. */
+void jobs_metrics(struct jobs *jobs, metric_visit visit, void *context);
 /* JOB_NOT_FOUND, INVALID_OPERATION naming its status. */
 enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err) MUST_CHECK;
 

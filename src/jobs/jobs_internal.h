@@ -85,6 +85,11 @@ struct jobs {
     pthread_mutex_t mutex;  /* guards what follows */
     pthread_cond_t changed; /* a job went, or the jobs stop */
     struct job *first;
+    struct { /* since the start; jobs_metrics.c */
+        atomic_uint_fast64_t completed[JOB_OTHER], failed[JOB_OTHER], cancelled[JOB_OTHER];
+        atomic_uint_fast64_t flush_rows, flush_files, flush_bytes, flush_user_failures;
+        atomic_uint_fast64_t merged_files;
+    } counts;
     unsigned running;
     bool stopping;
     atomic_bool closing;         /* the last flush before the stop: nothing else begins */
@@ -100,6 +105,9 @@ struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table
 void job_free(struct job *job);
 /* Runs on a worker: the row, the work, the row again. */
 void job_run(struct job *job);
+
+/* jobs_metrics.c */
+void jobs_count_end(struct job *job); /* it has ended with job->status */
 
 /* job_row.c: the row of system.jobs. `status` is one of pending, running, completed, failed,
  * cancelled. */

@@ -60,6 +60,7 @@ static struct job *jobs_stream_table(struct jobs *jobs, const struct table *tabl
     job->completed_at = clock_now_us();
     (void)snprintf(job->result, sizeof(job->result), "%llu events expired, %llu above max_buffer",
                    (unsigned long long)expired, (unsigned long long)displaced);
+    log_debug("stream %.*s.%.*s: %s", STR_ARG(table->space), STR_ARG(table->name), job->result);
     (void)snprintf(job->trace, sizeof(job->trace), "%s:commit", jobs->node);
     *stream = (struct jobs_stream){.expired = figures.expired,
                                    .displaced = figures.displaced,
@@ -74,6 +75,7 @@ static void jobs_stream_save(struct jobs *jobs, struct job *const *rows, size_t 
 
     if (count > 0 && job_row_save_all(jobs, rows, count, "completed", &err) != STATUS_OK)
         log_warn("rows about evicted events: %s", err.message);
+    atomic_fetch_add(&jobs->counts.completed[JOB_STREAM_EVICTION], count);
     for (size_t i = 0; i < count; i++) {
         CHECK(rows[i]->type == JOB_STREAM_EVICTION);
         mem_free(rows[i]);

@@ -53,14 +53,14 @@ static enum status batch_encode(struct batch *batch, const struct snapshot_row *
         status = resume_encode_gone(snapshot->plan, &current, &batch->arena, &batch->row, err);
     else if (status == STATUS_OK)
         encode_row(snapshot->plan, &current, &batch->arena, &batch->row);
-    row_pin_release(batch->subscription->live->options.store, &pin);
+    row_pin_release(batch->subscription->peer->live->options.store, &pin);
     return status;
 }
 
 /* Collects rows from *next on. */
 static enum status batch_collect(struct batch *batch, size_t *next, struct error *err)
 {
-    size_t most = (size_t)batch->subscription->batch_size;
+    size_t most = (size_t)batch->subscription->loading->batch_size;
     enum status status = STATUS_OK;
 
     CHECK(most > 0 && *next <= batch->rows->count);
@@ -104,7 +104,7 @@ static enum status batch_send_gone(struct batch *batch, struct error *err)
         .old_values = buf_str(&batch->text),
     };
     atomic_fetch_add(&subscription->changes, (int64_t)batch->count);
-    atomic_fetch_add(&subscription->live->changes_delivered, batch->count);
+    atomic_fetch_add(&subscription->peer->live->changes_delivered, batch->count);
     subscription_tell(subscription, &message);
     return STATUS_OK;
 }
@@ -142,7 +142,7 @@ enum status batch_send(struct subscription *subscription, struct snapshot *snaps
     struct batch batch = {.subscription = subscription, .snapshot = snapshot};
     enum status status;
 
-    CHECK(subscription->batch_size > 0 && snapshot->view);
+    CHECK(subscription->loading->batch_size > 0 && snapshot->view);
     arena_init(&batch.arena, 0);
     buf_init(&batch.text);
     buf_init(&batch.row);

@@ -24,21 +24,21 @@ bool encode_row_view(const struct live_plan *plan, struct str key, struct str by
 static void encode_column(const struct live_plan *plan, uint32_t position, const struct row *row,
                           struct arena *arena, struct buf *out)
 {
-    CHECK(position < plan->column_count);
+    CHECK(position < plan->shape->column_count);
 
     struct value value;
 
-    live_plan_column(plan, row, plan->columns[position], arena, &value);
-    json_key(out, plan->column_specs[position].name);
+    live_plan_column(plan, row, plan->shape->columns[position], arena, &value);
+    json_key(out, plan->shape->column_specs[position].name);
     json_write_value(out, &value);
 }
 
 void encode_row(const struct live_plan *plan, const struct row *row, struct arena *arena,
                 struct buf *out)
 {
-    CHECK(plan->column_count > 0);
+    CHECK(plan->shape->column_count > 0);
     json_object_begin(out);
-    for (uint32_t i = 0; i < plan->column_count; i++)
+    for (uint32_t i = 0; i < plan->shape->column_count; i++)
         encode_column(plan, i, row, arena, out);
     json_object_end(out);
 }
@@ -58,11 +58,11 @@ void encode_old_changed(const struct live_plan *plan, const struct row *old_row,
 {
     CHECK(old_row && new_row);
     json_object_begin(out);
-    for (uint32_t i = 0; i < plan->column_count; i++) {
+    for (uint32_t i = 0; i < plan->shape->column_count; i++) {
         struct value before, after;
-        if (!encode_is_identity(plan, plan->columns[i])) {
-            live_plan_column(plan, old_row, plan->columns[i], arena, &before);
-            live_plan_column(plan, new_row, plan->columns[i], arena, &after);
+        if (!encode_is_identity(plan, plan->shape->columns[i])) {
+            live_plan_column(plan, old_row, plan->shape->columns[i], arena, &before);
+            live_plan_column(plan, new_row, plan->shape->columns[i], arena, &after);
             if (value_is_same(&before, &after))
                 continue;
         }
@@ -79,11 +79,11 @@ void encode_deleted(const struct live_plan *plan, const struct row *old_row,
 
     CHECK(old_row);
     json_object_begin(out);
-    for (uint32_t i = 0; i < plan->column_count; i++) {
-        uint32_t column = plan->columns[i];
+    for (uint32_t i = 0; i < plan->shape->column_count; i++) {
+        uint32_t column = plan->shape->columns[i];
         if (column == user_columns + SYSTEM_COLUMN_SEQ) {
             struct value value = value_integer(VALUE_BIGINT, how->seq);
-            json_key(out, plan->column_specs[i].name);
+            json_key(out, plan->shape->column_specs[i].name);
             json_write_value(out, &value);
         } else if (how->key_only && !encode_is_identity(plan, column)) {
             continue;

@@ -1,7 +1,7 @@
 /* live.c — start, stop and what others may ask about subscriptions.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "live/live_internal.h"
+#include "live/resume_scan.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -20,6 +20,7 @@ enum status live_start(const struct live_options *options, struct live **out, st
     }
     live->options = *options;
     pthread_mutex_init(&live->mutex, NULL);
+    pthread_mutex_init(&live->scans_mutex, NULL);
     pthread_cond_init(&live->fence_gone, NULL);
     map_init(&live->buckets);
     map_init(&live->user_counts);
@@ -45,6 +46,8 @@ void live_stop(struct live *live)
     map_clear(&live->buckets);
     map_clear(&live->user_counts);
     CHECK(!live->fences);
+    resume_scans_expire(live, true);
+    pthread_mutex_destroy(&live->scans_mutex);
     pthread_cond_destroy(&live->fence_gone);
     pthread_mutex_destroy(&live->mutex);
     mem_free(live);
@@ -61,15 +64,17 @@ void live_entry_fill(struct subscription *subscription, struct arena *arena,
 {
     const struct table *table = subscription->plan->table;
     const struct live_peer *peer = subscription->peer;
+    size_t held = subscription->loading ? subscription->loading->held_count : 0;
 
     CHECK(subscription->plan && subscription->peer);
     *entry = (struct sql_live_entry){
-        .live_id = live_copy(arena, subscription->live_id),
+        .live_id = arena_printf(arena, "%.*s-%.*s", STR_ARG(peer->options.connection_id),
+                                STR_ARG(subscription->id)),
         .connection_id = live_copy(arena, peer->options.connection_id),
         .query_id = live_copy(arena, subscription->id),
         .user = live_copy(arena, peer->options.user),
-        .query = live_copy(arena, subscription->sql),
-        .options = live_copy(arena, subscription->options_text),
+        .query = live_copy(arena, subscription->plan->shape->text),
+        .options = live_copy(arena, subscription_options(subscription)),
         .status = subscription->state == SUBSCRIPTION_LIVE ? STR_LIT("active") : STR_LIT("loading"),
         .table = table->id,
         .space = live_copy(arena, table->space),
@@ -78,7 +83,7 @@ void live_entry_fill(struct subscription *subscription, struct arena *arena,
         .created_at = subscription->created_at,
         .last_update = atomic_load(&subscription->last_update),
         .last_ping_at = atomic_load(&peer->last_ping_at),
-        .lag = (int64_t)(atomic_load(&subscription->queued) + subscription->held_count),
+        .lag = (int64_t)(atomic_load(&subscription->queued) + held),
     };
 }
 
@@ -122,7 +127,7 @@ static struct subscription *live_find(struct live *live, struct str live_id)
     while (!found && map_next(&live->buckets, &cursor, NULL, &value)) {
         struct bucket *bucket = value;
         for (size_t i = 0; i < bucket->count && !found; i++) {
-            if (str_equal(bucket->subscriptions[i]->live_id, live_id))
+            if (subscription_has_live_id(bucket->subscriptions[i], live_id))
                 found = subscription_ref(bucket->subscriptions[i]);
         }
     }
@@ -136,7 +141,7 @@ enum status live_kill(struct live *live, struct str live_id, struct str actor, e
     struct subscription *subscription = live_find(live, live_id);
     enum status status = STATUS_OK;
 
-    CHECK(!subscription || subscription->live == live);
+    CHECK(!subscription || subscription->peer->live == live);
     if (!subscription)
         return error_set(err, STATUS_LIVE_QUERY_NOT_FOUND, "live query not found: \"%.*s\"",
                          STR_ARG(live_id));

@@ -11,7 +11,7 @@
 #define LIVE_LIVE_H
 
 #include "base/thread.h"
-#include "sql/sql.h"
+#include "sql/live_plan.h"
 #include "wire/messages.h"
 #include "wire/ws_frame.h"
 
@@ -62,6 +62,8 @@ void live_peer_touched(struct live_peer *peer); /* a frame came in: last_ping_at
 void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription *request);
 void live_peer_next_batch(struct live_peer *peer, struct str id);
 void live_peer_unsubscribe(struct live_peer *peer, struct str id);
+/* Ends every subscription with an `error` of this code. */
+void live_peer_end(struct live_peer *peer, const char *code, const char *message);
 /* Messages and bytes sent but not yet written. Any thread. */
 void live_peer_queued(const struct live_peer *peer, size_t *messages, size_t *bytes);
 
@@ -71,11 +73,9 @@ void live_peer_queued(const struct live_peer *peer, size_t *messages, size_t *by
 /* Entries of sql_services.live_entries. */
 void live_entries(struct live *live, struct table_id table, struct arena *arena,
                   struct sql_live_entry **entries, size_t *count);
-/* sql_services.alter_begin, alter_end, table_changed. */
-void live_alter_begin(struct live *live, struct table_id table, const uint32_t *column_ids,
-                      size_t column_count, struct arena *arena, struct sql_live_entry **entries,
-                      size_t *count);
-void live_alter_end(struct live *live, struct table_id table);
+/* sql_services.live_fence_begin, live_fence_end, table_changed. */
+void live_fence_begin(struct live *live, struct sql_live_fence *fence);
+void live_fence_end(struct live *live, struct sql_live_fence *fence);
 void live_table_changed(struct live *live, struct table_id table);
 /* LIVE_QUERY_NOT_FOUND, PERMISSION_DENIED. */
 enum status live_kill(struct live *live, struct str live_id, struct str actor, enum role role,

@@ -2,7 +2,7 @@
  * them. Private to live/.
  *
  * Lock order: live->mutex (routing index, all peers) → subscription.mutex (state, held changes) →
- * peer.mutex (queue, id map). The matcher holds live->mutex for one bucket at a time.
+ * peer.mutex (queue, id map). The matcher holds live->mutex to find who is concerned, not to match.
  *
  *   COMPILING ──► HOLDING ──────────────► LIVE ──► CLOSED
  *      worker      registered; snapshot     matcher sends changes directly
@@ -25,7 +25,8 @@
 enum { MESSAGE_ENVELOPE_BYTES = 4096 };
 
 struct bucket;
-struct schema_fence;
+struct resume_scan;
+struct route;
 struct snapshot;
 
 enum subscription_state {
@@ -43,52 +44,69 @@ struct held_change {
     struct wire_message *message;
 };
 
-struct subscription {
+/* A place in a route (router.c). */
+struct route_slot {
+    struct route *route;
+    size_t index;
+};
+
+/* What a subscription needs until it is live, and no longer. Owned by the subscription, or by the
+ * task while that runs; whoever of the two ends last frees it. Under the subscription's mutex, but
+ * for what only the task touches. */
+struct loading {
     struct task task; /* worker: compile and first batch, then one batch per request */
-    atomic_uint refs; /* id map of the peer, routing index, running task */
-    uint32_t magic;
-    struct live_peer *peer; /* referenced */
-    struct live *live;
-    struct str id, live_id, sql, options_text; /* in arena */
-    bool uses_query_id, has_options, has_from;
-    int64_t batch_size, last_rows; /* last_rows -1 = all */
-    int64_t from;                  /* has_from: the client knows everything up to here */
-    const struct value *params;    /* in arena */
-    size_t param_count;
-    int64_t created_at;
-    struct arena arena;
-
-    /* live->mutex */
-    struct bucket *bucket;
-    size_t bucket_index;
-    struct route_slot *slots; /* where it stands in the bucket's routes */
-    size_t slot_count;
-    uint32_t route_column; /* id of the column it is routed by; 0 = everything */
-    /* matcher's scratch: the changes of the group at hand that its route lets through */
-    const struct change **hits;
-    size_t hit_count, hit_capacity;
-    struct subscription *hit_next;
-    struct subscription *loading_next, **loading_prev; /* list of those that load */
-
-    pthread_mutex_t mutex;
-    enum subscription_state state;
-    /* Exchanged by schema.c, under live->mutex too: whoever holds either may read them. */
-    struct live_plan *plan;
-    uint64_t fingerprint; /* equal plan and id: equal messages */
-    struct snapshot *snapshot;
-    bool opened; /* the task's: compiled, or tried */
+    struct subscription *subscription;
+    struct loading *next, **prev; /* live->mutex: those that load */
     bool task_running;
+    bool held_overflow;
     unsigned batches_asked;
     int64_t waiting_since_ms; /* the client owes a next_batch since; 0 = it does not */
     struct held_change *held, **held_tail;
     size_t held_bytes, held_count;
-    bool held_overflow;
-    bool behind;        /* a change could not be sent: none after it may be */
+    /* the task's */
+    bool opened; /* compiled, or tried */
+    bool has_options, has_from;
+    int64_t batch_size, last_rows; /* last_rows -1 = all */
+    int64_t from;                  /* has_from: the client knows everything up to here */
+    struct snapshot *snapshot;
+    struct str sql; /* behind the struct, the texts of the parameters too */
+    struct value *params;
+    size_t param_count;
+};
+
+/* A hundred thousand of them may wait for changes: about 250 bytes, in one block with its texts. */
+struct subscription {
+    atomic_uint refs; /* id map of the peer, routing index, running task */
+    uint32_t magic;
+    struct live_peer *peer; /* referenced */
+    struct str id;          /* behind the struct, as are the options */
+    uint32_t options_size;
+
+    /* live->mutex */
+    uint32_t route_column; /* id of the column it is routed by; 0 = everything */
+    struct bucket *bucket;
+    struct route_slot *slots; /* where it stands in the bucket's routes: `slot` if that is enough */
+    struct route_slot slot;
+    uint32_t bucket_index, slot_count;
+    /* matcher's scratch: the changes of the group at hand that its route lets through */
+    uint32_t hit_count, hit_capacity;
+    const struct change **hits; /* in the matcher's arena */
+    struct subscription *hit_next;
+
+    pthread_mutex_t mutex;
+    enum subscription_state state;
+    bool uses_query_id;
+    bool behind; /* a change could not be sent: none after it may be */
+    atomic_bool cancelled;
+    /* Exchanged by schema.c, under live->mutex too: whoever holds either may read them. */
+    struct live_plan *plan;
+    uint64_t fingerprint;    /* equal plan and id: equal messages */
+    struct loading *loading; /* NULL once it is live */
     int64_t live_after; /* the snapshot holds everything up to here: the matcher may be behind it */
 
-    atomic_bool cancelled;
-    atomic_size_t queued; /* change messages sent but not written */
+    atomic_uint queued; /* change messages sent but not written */
     atomic_int_fast64_t changes, last_update, last_seq_sent;
+    int64_t created_at;
 };
 
 struct live_peer {
@@ -114,9 +132,11 @@ struct live {
     struct map buckets;     /* table id + user → struct bucket */
     struct map user_counts; /* user → count + 1 as pointer */
     struct live_peer *peers;
-    struct subscription *loading;
-    struct schema_fence *fences; /* ALTERs between check and end */
+    struct loading *loading;
+    struct sql_live_fence *fences; /* ALTERs and DROPs between check and end */
     pthread_cond_t fence_gone;
+    pthread_mutex_t scans_mutex; /* a leaf */
+    struct resume_scan *scans;   /* resume_scan.c */
     pthread_t matcher;
     struct feed_cursor *cursor;
     atomic_bool stopping;
@@ -136,10 +156,6 @@ struct route {
         size_t slot; /* subscription->slots[slot] names this entry */
     } * entries;
     size_t count, capacity;
-};
-struct route_slot {
-    struct route *route;
-    size_t index;
 };
 /* A column that some filter of the bucket asks for. */
 struct route_column {
@@ -165,14 +181,23 @@ void router_remove(struct live *live, struct subscription *subscription); /* dro
 struct bucket *router_find(struct live *live, struct table_id table, struct str user);
 /* Those that ask for this value of this column; NULL if there is none. */
 const struct route *router_find_route(const struct bucket *bucket, uint32_t column, uint64_t hash);
-void router_loading_add(struct live *live, struct subscription *subscription);
-void router_loading_remove(struct subscription *subscription);
 
 /* ---- subscription.c
  * ------------------------------------------------------------------------------ */
 
 struct subscription *subscription_new(struct live_peer *peer,
                                       const struct wire_subscription *request);
+/* Frees what is not needed any more; NULL is fine. Not under any lock. */
+void loading_free(struct loading *loading);
+/* live->mutex held: from here on the matcher looks after it. */
+void loading_list(struct live *live, struct loading *loading);
+/* What system.live_queries shows. */
+struct str subscription_options(const struct subscription *subscription);
+bool subscription_has_live_id(const struct subscription *subscription, struct str live_id);
+/* With equal plans, do both get the same messages? */
+bool subscription_is_alike(const struct subscription *a, const struct subscription *b);
+/* Its mutex held, and live->mutex unless it is not in the index: takes over the reference. */
+void subscription_set_plan(struct subscription *subscription, struct live_plan *plan);
 struct subscription *subscription_ref(struct subscription *subscription);
 void subscription_unref(struct subscription *subscription);
 /* Takes it off index and peer, cancels its snapshot; `code` NULL = no error message. Not under any
@@ -194,7 +219,6 @@ bool subscription_send(struct subscription *subscription, struct wire_message *m
                        uint32_t rows);
 /* Mutex held: releases what was held above `position` and goes live; false when too slow. */
 bool subscription_go_live(struct subscription *subscription, int64_t position);
-void subscription_drop_held(struct subscription *subscription); /* mutex held */
 
 /* ---- peer.c
  * -------------------------------------------------------------------------------------- */
@@ -217,9 +241,6 @@ void peer_encode_and_send(struct live_peer *peer, struct subscription *subscript
 /* Worker: compile, register, read the snapshot, acknowledge, first batch. */
 void snapshot_task(struct task *task);
 void snapshot_free(struct snapshot *snapshot); /* NULL is fine */
-/* Equal fingerprints get equal messages for equal changes. */
-uint64_t snapshot_fingerprint(const struct subscription *subscription,
-                              const struct live_plan *plan);
 
 /* ---- schema.c
  * ------------------------------------------------------------------------------------ */

@@ -1,23 +1,45 @@
 /* matcher.c — the thread that follows the feed and tells subscriptions what concerns them.
  *
- * Per group of the feed: changes are sorted into the buckets of the routing index (those without
- * subscriptions cost one hash look-up), then each bucket is worked off under live->mutex: the
- * values of old and new rows find who asks for them (router.c), the others get all changes; equal
- * subscriptions (same plan text, parameters and id: the fingerprint) share one evaluation and one
- * encoded message, which goes by reference to all their connections. The writer never waits for
+ * Per group of the feed, two steps. Under live->mutex: changes are sorted into the buckets of the
+ * routing index (those without subscriptions cost one hash look-up), and the values of old and new
+ * rows find who asks for them (router.c), the others get all changes; what comes of it is a list of
+ * jobs, each a subscription, its plan and its changes, with references. Then without any lock but
+ * the subscription's own, so that a large group keeps no loop waiting: equal subscriptions (same
+ * plan and id) share one evaluation and one encoded message, which goes by reference to all their
+ * connections. Who subscribes meanwhile has the group in his snapshot. The writer never waits for
  * this thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "live/live_internal.h"
+#include "live/resume_scan.h"
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/mem.h"
 
-enum { MATCHER_TICK_MS = 500, SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000, MEMO_SLOTS = 64 };
+enum {
+    MATCHER_TICK_MS = 500,
+    SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000,
+    MEMO_SLOTS = 64,
+    SCRATCH_CHANGES = 256
+};
 
-/* The messages a fingerprint got from the bucket's changes. */
+/* Changes that may concern a subscription, in order. */
+struct change_list {
+    const struct change *const *changes;
+    size_t count;
+};
+struct matcher_job {
+    struct matcher_job *next;
+    struct subscription *subscription; /* referenced */
+    struct live_plan *plan;            /* referenced */
+    uint64_t fingerprint;              /* equal jobs have equal ones */
+    struct change_list list;
+    bool last_of_bucket;
+};
+
+/* The messages that equal subscriptions get for the bucket's changes. */
 struct matched_message {
     struct matched_message *next;
     struct wire_message *message;
@@ -25,15 +47,17 @@ struct matched_message {
     uint32_t rows;
 };
 struct memo {
-    uint64_t fingerprint;
     bool used;
-    const char *failure; /* code for the subscriptions; NULL = none */
+    const struct matcher_job *job; /* the first of them */
+    const char *failure;           /* code for the subscriptions; NULL = none */
     struct matched_message *first, **tail;
 };
 
 struct matcher {
     struct live *live;
-    struct arena arena; /* of one bucket's work */
+    struct arena arena;   /* of the group at hand */
+    struct arena scratch; /* of rows looked at */
+    struct matcher_job *jobs, **jobs_tail;
     struct memo memos[MEMO_SLOTS];
     struct memo *current;
     const struct subscription *subscription; /* whose id the messages carry */
@@ -70,46 +94,46 @@ static void matcher_clear_memos(struct matcher *matcher)
         if (matcher->memos[i].used)
             matcher_memo_clear(&matcher->memos[i]);
     }
-    arena_clear(&matcher->arena);
 }
 
-/* Changes that may concern a subscription, in order. */
-struct change_list {
-    const struct change *const *changes;
-    size_t count;
-};
-
-/* The messages of this subscription for the changes, evaluated once per fingerprint: equal queries
- * have equal routes, so equal changes. */
-static struct memo *matcher_evaluate(struct matcher *matcher, const struct change_list *list,
-                                     const struct subscription *subscription)
+static bool matcher_jobs_are_equal(const struct matcher_job *a, const struct matcher_job *b)
 {
-    struct memo *memo = &matcher->memos[subscription->fingerprint % MEMO_SLOTS];
+    CHECK(a && b);
+    return subscription_is_alike(a->subscription, b->subscription) &&
+           live_plan_is_equal(a->plan, b->plan);
+}
+
+/* The messages of this job, evaluated once for all that are equal: equal queries have equal routes,
+ * so equal changes. */
+static struct memo *matcher_evaluate(struct matcher *matcher, const struct matcher_job *job)
+{
+    struct memo *memo = &matcher->memos[job->fingerprint % MEMO_SLOTS];
     struct change_writer writer;
     struct error error;
 
-    CHECK(list->count > 0 && subscription->plan);
-    if (memo->used && memo->fingerprint == subscription->fingerprint)
+    CHECK(job->list.count > 0 && job->plan);
+    if (memo->used && matcher_jobs_are_equal(memo->job, job))
         return memo;
     if (memo->used)
         matcher_memo_clear(memo);
-    *memo =
-        (struct memo){.fingerprint = subscription->fingerprint, .used = true, .tail = &memo->first};
+    *memo = (struct memo){.job = job, .used = true, .tail = &memo->first};
     matcher->current = memo;
-    matcher->subscription = subscription;
-    change_writer_init(&writer, subscription->plan, &matcher->arena);
+    matcher->subscription = job->subscription;
+    change_writer_init(&writer, job->plan, &matcher->scratch);
     writer.emit = matcher_emit;
     writer.context = matcher;
-    for (size_t i = 0; i < list->count && !memo->failure; i++) {
-        const struct change *change = list->changes[i];
+    for (size_t i = 0; i < job->list.count && !memo->failure; i++) {
+        const struct change *change = job->list.changes[i];
         error_clear(&error);
         enum status status = change_writer_add(&writer, change->key, change->old_bytes,
                                                change->new_bytes, change->seq, &error);
         if (status != STATUS_OK) {
-            log_debug("live query %.*s: %s", STR_ARG(subscription->live_id), error.message);
+            log_debug("live query %.*s: %s", STR_ARG(job->subscription->id), error.message);
             memo->failure =
                 status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
         }
+        if (i % SCRATCH_CHANGES == SCRATCH_CHANGES - 1)
+            arena_clear(&matcher->scratch);
     }
     change_writer_flush(&writer);
     change_writer_clear(&writer);
@@ -137,7 +161,7 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
 {
     bool keeps_up = true;
 
-    CHECK(subscription->live == matcher->live && memo->used);
+    CHECK(subscription->peer->live == matcher->live && memo->used);
     pthread_mutex_lock(&subscription->mutex);
     for (const struct matched_message *matched = memo->first; matched && keeps_up;
          matched = matched->next)
@@ -203,15 +227,45 @@ static bool matcher_follow(struct matcher *matcher, struct subscription *subscri
     return status == STATUS_OK;
 }
 
-static void matcher_subscription(struct matcher *matcher, struct subscription *subscription,
-                                 const struct table *table, const struct change_list *list)
+/* live->mutex held. */
+static void matcher_add_job(struct matcher *matcher, struct subscription *subscription,
+                            const struct table *table, const struct change_list *list)
 {
-    CHECK(table != NULL);
+    CHECK(table != NULL && list->count > 0);
     if (!matcher_follow(matcher, subscription, table))
         return;
-    struct memo *memo = matcher_evaluate(matcher, list, subscription);
-    if (memo->first || memo->failure)
-        matcher_deliver(matcher, subscription, memo);
+    struct matcher_job *job = arena_alloc(&matcher->arena, sizeof *job);
+    *job = (struct matcher_job){.subscription = subscription_ref(subscription),
+                                .plan = live_plan_ref(subscription->plan),
+                                .fingerprint = subscription->fingerprint,
+                                .list = *list};
+    *matcher->jobs_tail = job;
+    matcher->jobs_tail = &job->next;
+}
+
+/* No lock held. */
+static void matcher_run_jobs(struct matcher *matcher)
+{
+    if (matcher->jobs)
+        (void)FAULT(live_while_matching);
+    for (struct matcher_job *job = matcher->jobs; job; job = job->next) {
+        CHECK(job->subscription != NULL);
+        if (!atomic_load(&job->subscription->cancelled)) {
+            struct memo *memo = matcher_evaluate(matcher, job);
+            if (memo->first || memo->failure)
+                matcher_deliver(matcher, job->subscription, memo);
+        }
+        if (job->last_of_bucket)
+            matcher_clear_memos(matcher);
+        arena_clear(&matcher->scratch);
+    }
+    for (struct matcher_job *job = matcher->jobs; job; job = job->next) {
+        live_plan_unref(job->plan);
+        subscription_unref(job->subscription);
+    }
+    matcher->jobs = NULL;
+    matcher->jobs_tail = &matcher->jobs;
+    arena_clear(&matcher->arena);
 }
 
 /* ---- who asks for the values of a change ------------------------------------------------------
@@ -223,7 +277,7 @@ struct hit_list {
 };
 
 static void hit_list_add(struct hit_list *hits, struct subscription *subscription,
-                         const struct change *change)
+                         const struct change *change, struct arena *arena)
 {
     CHECK(subscription->hit_count <= subscription->hit_capacity);
     if (subscription->hit_count == 0) {
@@ -234,9 +288,10 @@ static void hit_list_add(struct hit_list *hits, struct subscription *subscriptio
         return; /* by the other row, or another value of an IN */
     }
     if (subscription->hit_count == subscription->hit_capacity) {
+        size_t size = subscription->hit_count * sizeof(struct change *);
         subscription->hit_capacity = subscription->hit_capacity * 2 + 2;
-        subscription->hits =
-            mem_realloc(subscription->hits, subscription->hit_capacity * sizeof(struct change *));
+        subscription->hits = arena_grow(arena, subscription->hits, size,
+                                        subscription->hit_capacity * sizeof(struct change *));
     }
     subscription->hits[subscription->hit_count++] = change;
 }
@@ -262,7 +317,7 @@ static void matcher_route_row(struct matcher *matcher, const struct bucket *buck
         return;
     const struct table_schema *written = table_schema_version(table, row_layout_version(bytes));
     CHECK(written != NULL);
-    row_projection_init(&projection, &written->layout, &table->schema->layout, &matcher->arena);
+    row_projection_init(&projection, &written->layout, &table->schema->layout, &matcher->scratch);
     struct row row = {
         .table = table, .key = change->key, .bytes = bytes, .projection = &projection};
     for (size_t i = 0; i < bucket->column_count; i++) {
@@ -270,12 +325,12 @@ static void matcher_route_row(struct matcher *matcher, const struct bucket *buck
         int position = route_position(table, id);
         if (position < 0)
             continue;
-        row_column(&row, (uint32_t)position, &matcher->arena, &value);
+        row_column(&row, (uint32_t)position, &matcher->scratch, &value);
         if (value.is_null)
             continue;
         const struct route *route = router_find_route(bucket, id, live_route_hash(&value));
         for (size_t k = 0; route && k < route->count; k++)
-            hit_list_add(hits, route->entries[k].subscription, change);
+            hit_list_add(hits, route->entries[k].subscription, change, &matcher->arena);
     }
 }
 
@@ -286,6 +341,7 @@ static void matcher_routes(struct matcher *matcher, struct bucket *bucket, struc
         const struct change *change = bucket->changes[i];
         matcher_route_row(matcher, bucket, change, change->old_bytes, hits);
         matcher_route_row(matcher, bucket, change, change->new_bytes, hits);
+        arena_clear(&matcher->scratch);
     }
 }
 
@@ -293,22 +349,27 @@ static void matcher_routes(struct matcher *matcher, struct bucket *bucket, struc
 static void matcher_bucket(struct matcher *matcher, struct bucket *bucket)
 {
     const struct table *table = bucket->changes[bucket->change_count - 1]->table;
-    struct change_list all = {bucket->changes, bucket->change_count};
+    size_t size = bucket->change_count * sizeof(struct change *);
+    const struct change **changes = arena_alloc(&matcher->arena, size);
+    struct change_list all = {changes, bucket->change_count};
     struct hit_list hits = {.tail = &hits.first};
 
     CHECK(bucket->change_count > 0);
+    memcpy(changes, bucket->changes, size); /* the bucket may be gone when they are looked at */
     if (bucket->column_count > 0)
         matcher_routes(matcher, bucket, &hits);
     for (struct subscription *subscription = hits.first; subscription;
          subscription = subscription->hit_next) {
         struct change_list some = {subscription->hits, subscription->hit_count};
-        matcher_subscription(matcher, subscription, table, &some);
-        subscription->hit_count = 0;
+        matcher_add_job(matcher, subscription, table, &some);
+        subscription->hit_count = subscription->hit_capacity = 0;
+        subscription->hits = NULL;
     }
     for (size_t i = 0; i < bucket->everything.count; i++)
-        matcher_subscription(matcher, bucket->everything.entries[i].subscription, table, &all);
+        matcher_add_job(matcher, bucket->everything.entries[i].subscription, table, &all);
+    if (matcher->jobs)
+        CONTAINER_OF(matcher->jobs_tail, struct matcher_job, next)->last_of_bucket = true;
     bucket->change_count = 0;
-    matcher_clear_memos(matcher);
 }
 
 static void matcher_group(struct matcher *matcher, const struct change_group *group)
@@ -318,6 +379,7 @@ static void matcher_group(struct matcher *matcher, const struct change_group *gr
 
     CHECK(matcher->doomed_count == 0);
     CHECK(group->last >= atomic_load(&live->matched_position));
+    (void)FAULT(live_before_match);
     pthread_mutex_lock(&live->mutex);
     for (size_t i = 0; live->buckets.count > 0 && i < group->count; i++) {
         const struct change *change = &group->changes[i];
@@ -333,8 +395,9 @@ static void matcher_group(struct matcher *matcher, const struct change_group *gr
     }
     for (struct bucket *bucket = touched; bucket; bucket = bucket->touched_next)
         matcher_bucket(matcher, bucket);
-    atomic_store(&live->matched_position, group->last);
     pthread_mutex_unlock(&live->mutex);
+    matcher_run_jobs(matcher);
+    atomic_store(&live->matched_position, group->last);
     matcher_close_doomed(matcher);
 }
 
@@ -346,12 +409,13 @@ static void matcher_check_loading(struct matcher *matcher)
 
     CHECK(matcher->doomed_count == 0);
     pthread_mutex_lock(&live->mutex);
-    for (struct subscription *s = live->loading; s; s = s->loading_next) {
-        pthread_mutex_lock(&s->mutex);
-        bool late = s->waiting_since_ms != 0 && now - s->waiting_since_ms > SNAPSHOT_FETCH_LIMIT_MS;
-        pthread_mutex_unlock(&s->mutex);
-        if (late)
-            matcher_doom(matcher, s, "BATCH_FETCH_FAILED");
+    for (struct loading *loading = live->loading; loading; loading = loading->next) {
+        struct subscription *subscription = loading->subscription;
+        pthread_mutex_lock(&subscription->mutex);
+        int64_t since = loading->waiting_since_ms;
+        pthread_mutex_unlock(&subscription->mutex);
+        if (since != 0 && now - since > SNAPSHOT_FETCH_LIMIT_MS)
+            matcher_doom(matcher, subscription, "BATCH_FETCH_FAILED");
     }
     pthread_mutex_unlock(&live->mutex);
     matcher_close_doomed(matcher);
@@ -385,7 +449,9 @@ void *matcher_main(void *argument)
     enum status status;
 
     matcher->live = argument;
+    matcher->jobs_tail = &matcher->jobs;
     arena_init(&matcher->arena, 0);
+    arena_init(&matcher->scratch, 0);
     do {
         status = feed_next(matcher->live->cursor, MATCHER_TICK_MS, &group);
         if (status == STATUS_OK) {
@@ -396,6 +462,7 @@ void *matcher_main(void *argument)
         }
         if (clock_monotonic_ms() >= next_check) {
             matcher_check_loading(matcher);
+            resume_scans_expire(matcher->live, false);
             next_check = clock_monotonic_ms() + MATCHER_TICK_MS;
         }
     } while (status != STATUS_END && !atomic_load(&matcher->live->stopping));
@@ -403,6 +470,7 @@ void *matcher_main(void *argument)
     mem_free(matcher->doomed);
     mem_free(matcher->doomed_codes);
     arena_clear(&matcher->arena);
+    arena_clear(&matcher->scratch);
     mem_free(matcher);
     return NULL;
 }

@@ -10,7 +10,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 enum { PEER_MAGIC = 0x9ee21127 };
 
@@ -192,7 +194,7 @@ static void peer_reject(struct live_peer *peer, const struct wire_subscription *
 static bool peer_check_request(struct live_peer *peer, const struct wire_subscription *request)
 {
     CHECK(request);
-    if (str_is_empty(request->id) || request->id.size > LIMIT_SUBSCRIPTION_ID_BYTES) {
+    if (str_is_empty(request->id) || utf8_length(request->id) > LIMIT_SUBSCRIPTION_ID_CHARACTERS) {
         struct wire_subscription anonymous = {.uses_query_id = request->uses_query_id};
         peer_reject(peer, &anonymous, "INVALID_SUBSCRIPTION_ID",
                     STR_LIT("a subscription id has 1 to 128 characters"));
@@ -289,12 +291,15 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
         return;
     }
     subscription = subscription_new(peer, request);
-    subscription->task_running = true;
-    subscription->task.run = snapshot_task;
+    struct loading *loading = subscription->loading;
+    loading->task_running = true;
+    loading->task.run = snapshot_task;
     pthread_mutex_lock(&peer->mutex);
     map_put(&peer->subscriptions, subscription->id, subscription_ref(subscription));
     pthread_mutex_unlock(&peer->mutex);
-    worker_pool_post(live->options.workers, &subscription->task); /* the first reference moves */
+    log_debug("live query %.*s-%.*s of %.*s begins", STR_ARG(peer->options.connection_id),
+              STR_ARG(subscription->id), STR_ARG(peer->options.user));
+    worker_pool_post(live->options.workers, &loading->task); /* the first reference moves */
 }
 
 static void peer_unknown(struct live_peer *peer, struct str id)
@@ -313,7 +318,7 @@ static void peer_unknown(struct live_peer *peer, struct str id)
 void live_peer_next_batch(struct live_peer *peer, struct str id)
 {
     struct subscription *subscription = peer_find(peer, id);
-    bool start = false;
+    struct loading *loading = NULL;
 
     CHECK(!subscription || subscription->peer == peer);
     if (!subscription) {
@@ -323,15 +328,16 @@ void live_peer_next_batch(struct live_peer *peer, struct str id)
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->state == SUBSCRIPTION_HOLDING ||
         subscription->state == SUBSCRIPTION_COMPILING) {
-        subscription->batches_asked++;
-        subscription->waiting_since_ms = 0;
-        start = !subscription->task_running;
-        subscription->task_running = true;
+        CHECK(subscription->loading);
+        subscription->loading->batches_asked++;
+        subscription->loading->waiting_since_ms = 0;
+        if (!subscription->loading->task_running)
+            loading = subscription->loading;
+        subscription->loading->task_running = true;
     }
     pthread_mutex_unlock(&subscription->mutex);
-    if (start)
-        worker_pool_post(peer->live->options.workers,
-                         &subscription->task); /* the reference moves */
+    if (loading)
+        worker_pool_post(peer->live->options.workers, &loading->task); /* the reference moves */
     else
         subscription_unref(subscription);
 }
@@ -355,11 +361,33 @@ void live_peer_unsubscribe(struct live_peer *peer, struct str id)
     subscription_unref(subscription);
 }
 
+/* Mutex held; let go of meanwhile. */
+static void peer_close_all(struct live_peer *peer, const char *code, const char *message)
+{
+    size_t cursor = 0;
+    void *value;
+
+    CHECK(!code == !message);
+    while (map_next(&peer->subscriptions, &cursor, NULL, &value)) {
+        struct subscription *subscription = subscription_ref(value);
+        pthread_mutex_unlock(&peer->mutex);
+        subscription_close(subscription, code, message);
+        subscription_unref(subscription);
+        pthread_mutex_lock(&peer->mutex);
+    }
+}
+
+void live_peer_end(struct live_peer *peer, const char *code, const char *message)
+{
+    CHECK(peer->magic == PEER_MAGIC && code != NULL);
+    pthread_mutex_lock(&peer->mutex);
+    peer_close_all(peer, code, message);
+    pthread_mutex_unlock(&peer->mutex);
+}
+
 void live_peer_close(struct live_peer *peer)
 {
     struct live *live = peer->live;
-    size_t cursor = 0;
-    void *value;
 
     CHECK(peer->magic == PEER_MAGIC && !peer->closed);
     pthread_mutex_lock(&live->mutex);
@@ -369,13 +397,7 @@ void live_peer_close(struct live_peer *peer)
     pthread_mutex_unlock(&live->mutex);
     pthread_mutex_lock(&peer->mutex);
     peer->closed = true; /* from here on nothing is sent */
-    while (map_next(&peer->subscriptions, &cursor, NULL, &value)) {
-        struct subscription *subscription = subscription_ref(value);
-        pthread_mutex_unlock(&peer->mutex);
-        subscription_close(subscription, NULL, NULL);
-        subscription_unref(subscription);
-        pthread_mutex_lock(&peer->mutex);
-    }
+    peer_close_all(peer, NULL, NULL);
     while (peer->fifo_count > 0) {
         struct subscription *waiting = peer_fifo_pop(peer);
         pthread_mutex_unlock(&peer->mutex);

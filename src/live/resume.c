@@ -3,7 +3,8 @@
  * Every key whose newest version, at the snapshot's view, is above `from` is told exactly once: as
  * a row of a batch if it matches, else as a delete. Which keys those are is read from the feed's
  * ring while that reaches back, so that a thousand clients that come back at once cost no scan;
- * else from a scan of both tiers, where the records of segments prune. Either way only the newest
+ * else from a scan of both tiers, where the records of segments prune, or from what such a scan has
+ * just found for somebody else (resume_scan.c). Either way only the newest
  * version of a key counts, so both give the same answer. Streams are always scanned: what is
  * buffered no more is not replayed, and a deleted event leaves nothing to tell.
  *
@@ -11,6 +12,7 @@
  * left the filter looked like before is not known any more: its key, `_seq` and `_deleted` remain.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "live/resume_scan.h"
 #include "live/snapshot.h"
 
 #include "base/check.h"
@@ -22,18 +24,18 @@ enum { RESUME_ARENA_ROWS = 256 };
 enum status resume_problem(struct subscription *subscription, const struct snapshot *snapshot,
                            const char **problem, struct error *err)
 {
-    struct store *store = subscription->live->options.store;
-    int64_t from = subscription->from, created = 0;
+    struct store *store = subscription->peer->live->options.store;
+    int64_t from = subscription->loading->from, created = 0;
     enum status status;
 
-    CHECK(subscription->has_from && from >= 0);
+    CHECK(subscription->loading->has_from && from >= 0);
     *problem = NULL;
     status = ddl_created_position(store, snapshot->view, snapshot->plan->table, &created, err);
     if (status != STATUS_OK)
         return status;
     if (from > view_position(snapshot->view))
         *problem = "from is above the newest change of this server: subscribe again without it";
-    else if (from > store_recovered_position(store) && from < store_start_position(store))
+    else if (store_has_lost(store, from))
         *problem = "changes up to from were lost when the server stopped: subscribe again "
                    "without it";
     else if (from < created)
@@ -136,25 +138,32 @@ static void resume_ring_collect(struct resume_ring *ring, const struct live_plan
     }
 }
 
+/* A version that is not read from the view itself. */
+static enum status resume_take_bytes(struct snapshot *snapshot, struct str key, struct str bytes,
+                                     struct arena *arena, struct error *err)
+{
+    struct row_projection projection;
+    struct row row;
+
+    CHECK(key.size > 0);
+    if (!encode_row_view(snapshot->plan, key, bytes, arena, &projection, &row))
+        return error_set(err, STATUS_CORRUPT, "a row of an unknown schema version");
+    return resume_take(snapshot->plan, snapshot, &row, arena, err);
+}
+
 static enum status resume_ring_take(struct resume_ring *ring, struct snapshot *snapshot,
                                     struct error *err)
 {
-    const struct live_plan *plan = snapshot->plan;
     struct arena arena;
     size_t cursor = 0, seen = 0;
     void *value;
     enum status status = STATUS_OK;
 
-    CHECK(plan->table != NULL);
+    CHECK(snapshot->plan->table != NULL);
     arena_init(&arena, 0);
     while (status == STATUS_OK && map_next(&ring->newest, &cursor, NULL, &value)) {
         const struct change *change = value;
-        struct row_projection projection;
-        struct row row;
-        if (encode_row_view(plan, change->key, change->new_bytes, &arena, &projection, &row))
-            status = resume_take(plan, snapshot, &row, &arena, err);
-        else
-            status = error_set(err, STATUS_CORRUPT, "a row of an unknown schema version");
+        status = resume_take_bytes(snapshot, change->key, change->new_bytes, &arena, err);
         if (++seen % RESUME_ARENA_ROWS == 0)
             arena_clear(&arena);
     }
@@ -162,24 +171,37 @@ static enum status resume_ring_take(struct resume_ring *ring, struct snapshot *s
     return status;
 }
 
-/* ABSENT when the ring does not reach back. */
+/* What changed after a position, up to the view. ABSENT when the ring does not reach back. */
+static enum status resume_ring_open(struct resume_ring *ring, struct subscription *subscription,
+                                    const struct snapshot *snapshot, int64_t after,
+                                    struct error *err)
+{
+    struct feed *feed = store_feed(subscription->peer->live->options.store);
+    int64_t upto = view_position(snapshot->view);
+    enum status status;
+
+    *ring = (struct resume_ring){.group_count = 0};
+    map_init(&ring->newest);
+    CHECK(after <= upto);
+    status = after == upto ? STATUS_OK
+                           : feed_range(feed, after, upto, &ring->groups, &ring->group_count);
+    if (status == STATUS_END)
+        status = error_set(err, STATUS_SHUTTING_DOWN, "the server is stopping");
+    if (status == STATUS_OK)
+        resume_ring_collect(ring, snapshot->plan, after);
+    return status;
+}
+
 static enum status resume_from_ring(struct subscription *subscription, struct snapshot *snapshot,
                                     struct error *err)
 {
-    struct feed *feed = store_feed(subscription->live->options.store);
-    struct resume_ring ring = {.group_count = 0};
-    enum status status;
+    struct resume_ring ring;
+    enum status status =
+        resume_ring_open(&ring, subscription, snapshot, subscription->loading->from, err);
 
-    map_init(&ring.newest);
-    status = feed_range(feed, subscription->from, view_position(snapshot->view), &ring.groups,
-                        &ring.group_count);
-    CHECK(status == STATUS_OK || ring.group_count == 0);
-    if (status == STATUS_END)
-        status = error_set(err, STATUS_SHUTTING_DOWN, "the server is stopping");
-    if (status == STATUS_OK) {
-        resume_ring_collect(&ring, snapshot->plan, subscription->from);
+    CHECK(snapshot->plan != NULL);
+    if (status == STATUS_OK)
         status = resume_ring_take(&ring, snapshot, err);
-    }
     resume_ring_clear(&ring);
     return status;
 }
@@ -187,9 +209,56 @@ static enum status resume_from_ring(struct subscription *subscription, struct sn
 /* ---- from both tiers --------------------------------------------------------------------------
  */
 
+/* ABSENT when no scan is kept that the ring goes on from. */
+static enum status resume_from_kept(struct subscription *subscription, struct snapshot *snapshot,
+                                    struct error *err)
+{
+    int64_t from = subscription->loading->from;
+    struct resume_scan *scan = resume_scan_find(subscription->peer->live, snapshot->plan, from,
+                                                view_position(snapshot->view));
+    struct resume_ring ring;
+    struct arena arena;
+
+    if (!scan)
+        return STATUS_ABSENT;
+    arena_init(&arena, 0);
+    enum status status = resume_ring_open(&ring, subscription, snapshot, scan->upto, err);
+    if (status == STATUS_OK)
+        status = resume_ring_take(&ring, snapshot, err);
+    for (size_t i = 0; status == STATUS_OK && i < scan->count; i++) {
+        struct str key = resume_scan_key(scan, i), bytes = resume_scan_bytes(scan, i);
+        CHECK(bytes.size > 0);
+        if (row_seq(bytes) > from && !map_get(&ring.newest, key))
+            status = resume_take_bytes(snapshot, key, bytes, &arena, err);
+        if (i % RESUME_ARENA_ROWS == 0)
+            arena_clear(&arena);
+    }
+    arena_clear(&arena);
+    resume_ring_clear(&ring);
+    resume_scan_unref(scan);
+    return status;
+}
+
+/* NULL once it holds too much to be kept. */
+static struct resume_scan *resume_remember(struct resume_scan *scan, const struct row *row,
+                                           size_t bytes_max)
+{
+    if (!scan)
+        return NULL;
+    CHECK(bytes_max > 0);
+    resume_scan_add(scan, row);
+    if (resume_scan_size(scan) <= bytes_max)
+        return scan;
+    resume_scan_unref(scan);
+    return NULL;
+}
+
 static enum status resume_from_scan(struct subscription *subscription, struct snapshot *snapshot,
                                     struct error *err)
 {
+    struct live *live = subscription->peer->live;
+    int64_t from = subscription->loading->from;
+    struct resume_scan *found = NULL;
     struct arena arena, scratch;
     struct scan_options options;
     struct scan *scan = NULL;
@@ -198,20 +267,27 @@ static enum status resume_from_scan(struct subscription *subscription, struct sn
     size_t seen = 0;
 
     CHECK(snapshot->rows.limit == -1);
+    if (snapshot->plan->table->kind != TABLE_KIND_STREAM) /* there what is gone by age changes */
+        found = resume_scan_new(snapshot->plan, from, view_position(snapshot->view));
     arena_init(&arena, 0);
     arena_init(&scratch, 0);
     options = snapshot_scan_options(subscription, snapshot->plan, snapshot->view, &arena);
     options.with_deleted = true;
-    options.seq_after = subscription->from;
-    status = scan_open(subscription->live->options.store, &options, &scan, err);
+    options.seq_after = from;
+    status = scan_open(live->options.store, &options, &scan, err);
     while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
         status = resume_take(snapshot->plan, snapshot, &row, &scratch, err);
+        found = resume_remember(found, &row, live->options.queue_bytes_max);
         if (++seen % RESUME_ARENA_ROWS == 0)
             arena_clear(&scratch);
     }
     scan_close(scan);
     arena_clear(&scratch);
     arena_clear(&arena);
+    if (status == STATUS_END && found)
+        resume_scan_keep(live, found);
+    else
+        resume_scan_unref(found);
     return status == STATUS_END ? STATUS_OK : status;
 }
 
@@ -223,13 +299,15 @@ enum status resume_read(struct subscription *subscription, struct snapshot *snap
                              ? STATUS_ABSENT
                              : resume_from_ring(subscription, snapshot, err);
 
-    CHECK(subscription->from <= view_position(snapshot->view));
+    CHECK(subscription->loading->from <= view_position(snapshot->view));
     if (status == STATUS_ABSENT && snapshot->plan->table->kind == TABLE_KIND_SYSTEM) {
         subscription_close(subscription, "RESUME_FAILED",
                            "deleted rows of a system table are not kept: subscribe again without "
                            "from");
         return error_set(err, STATUS_CANCELLED, "not to be resumed");
     }
+    if (status == STATUS_ABSENT)
+        status = resume_from_kept(subscription, snapshot, err);
     if (status == STATUS_ABSENT)
         status = resume_from_scan(subscription, snapshot, err);
     if (status != STATUS_OK)

@@ -125,7 +125,9 @@ static void router_add_routes(struct bucket *bucket, struct subscription *subscr
     CHECK(!subscription->slots);
     subscription->route_column = plan->route_column;
     subscription->slot_count = plan->route_column == 0 ? 1 : plan->route_count;
-    subscription->slots = mem_calloc(subscription->slot_count + 1, sizeof *subscription->slots);
+    subscription->slots = &subscription->slot;
+    if (subscription->slot_count > 1)
+        subscription->slots = mem_calloc(subscription->slot_count, sizeof *subscription->slots);
     if (plan->route_column == 0) {
         route_put(&bucket->everything, subscription, 0);
         return;
@@ -151,7 +153,8 @@ static void router_remove_routes(struct bucket *bucket, struct subscription *sub
     }
     if (subscription->route_column != 0)
         bucket_leave_column(bucket, subscription->route_column);
-    mem_free(subscription->slots);
+    if (subscription->slots != &subscription->slot)
+        mem_free(subscription->slots);
     subscription->slots = NULL;
     subscription->slot_count = 0;
 }
@@ -182,7 +185,8 @@ void router_add(struct live *live, struct subscription *subscription)
             mem_realloc(bucket->subscriptions, bucket->capacity * sizeof(struct subscription *));
     }
     subscription->bucket = bucket;
-    subscription->bucket_index = bucket->count;
+    CHECK(bucket->count < UINT32_MAX);
+    subscription->bucket_index = (uint32_t)bucket->count;
     bucket->subscriptions[bucket->count++] = subscription_ref(subscription);
     if (plan->table->kind == TABLE_KIND_STREAM)
         stream_subscribe(live->options.store, plan->table->id);
@@ -221,27 +225,5 @@ void router_remove(struct live *live, struct subscription *subscription)
         if (live->buckets.count == 0)
             feed_pause(live->cursor);
     }
-    subscription_unref(subscription);
-}
-
-void router_loading_add(struct live *live, struct subscription *subscription)
-{
-    CHECK(!subscription->loading_prev);
-    subscription->loading_next = live->loading;
-    subscription->loading_prev = &live->loading;
-    if (live->loading)
-        live->loading->loading_prev = &subscription->loading_next;
-    live->loading = subscription_ref(subscription);
-}
-
-void router_loading_remove(struct subscription *subscription)
-{
-    if (!subscription->loading_prev)
-        return;
-    CHECK(*subscription->loading_prev == subscription);
-    *subscription->loading_prev = subscription->loading_next;
-    if (subscription->loading_next)
-        subscription->loading_next->loading_prev = subscription->loading_prev;
-    subscription->loading_prev = NULL;
     subscription_unref(subscription);
 }

@@ -1,4 +1,4 @@
-/* schema.c — subscriptions and ALTER TABLE (spec §6): a subscription goes on with the new schema.
+/* schema.c — subscriptions and DDL (spec §6, §2.6): a subscription goes on with the new schema.
  *
  * Its plan belongs to one state of the table and cannot read rows of a later schema version, so it
  * is bound anew, to the same text, parameters and NOW(). Three places do that, whoever comes first:
@@ -7,8 +7,8 @@
  * each time, so that a changed access ends a subscription at once.
  *
  * An ALTER that drops, renames or modifies columns is refused while a subscription names one of
- * them. Between that check and the commit a fence stands: a subscription that names such a column
- * waits to be registered and is compiled anew afterwards.
+ * them, a DROP while there is any. Between that check and the commit a fence stands: a subscription
+ * in its way waits to be registered and is compiled anew afterwards.
  *
  * Locks: plans are exchanged under live->mutex and the subscription's; either is enough to read.
  * SPDX-License-Identifier: Apache-2.0
@@ -19,22 +19,17 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* An ALTER between its check and its end. */
-struct schema_fence {
-    struct schema_fence *next;
-    struct table_id table;
-    const uint32_t *columns; /* ids; the ALTER's memory */
-    size_t column_count;
-};
-
-static bool schema_names_one(const struct live_plan *plan, const uint32_t *columns, size_t count)
+/* Is the subscription in the way of the change? */
+static bool schema_is_fenced(const struct live_plan *plan, const struct sql_live_fence *fence)
 {
     CHECK(plan->table != NULL);
-    for (uint32_t i = 0; i < plan->named_count; i++)
-        for (size_t k = 0; k < count; k++)
-            if (plan->named[i] == columns[k])
+    if (plan->table->id.value != fence->table.value)
+        return false;
+    for (uint32_t i = 0; i < plan->shape->named_count && fence->column_ids != NULL; i++)
+        for (size_t k = 0; k < fence->column_count; k++)
+            if (plan->shape->named[i] == fence->column_ids[k])
                 return true;
-    return false;
+    return fence->column_ids == NULL;
 }
 
 bool schema_wait_for_fence(struct live *live, const struct live_plan *plan)
@@ -44,9 +39,9 @@ bool schema_wait_for_fence(struct live *live, const struct live_plan *plan)
     CHECK(plan->table != NULL);
     while (fenced) {
         fenced = false;
-        for (const struct schema_fence *fence = live->fences; fence && !fenced; fence = fence->next)
-            fenced = fence->table.value == plan->table->id.value &&
-                     schema_names_one(plan, fence->columns, fence->column_count);
+        for (const struct sql_live_fence *fence = live->fences; fence && !fenced;
+             fence = fence->next)
+            fenced = schema_is_fenced(plan, fence);
         if (fenced)
             pthread_cond_wait(&live->fence_gone, &live->mutex);
         waited = waited || fenced;
@@ -65,7 +60,8 @@ enum status schema_rebind(const struct subscription *subscription, const struct 
         .user = peer->user, .actor = peer->actor, .role = peer->role, .space = peer->space};
 
     CHECK(table->id.value == plan->table->id.value);
-    return sql_live_rebind(subscription->live->options.engine, &caller, plan, table, out, err);
+    return sql_live_rebind(subscription->peer->live->options.engine, &caller, plan, table, out,
+                           err);
 }
 
 void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
@@ -77,8 +73,7 @@ void schema_put_plan(struct subscription *subscription, const struct live_plan *
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->plan == from && subscription->state != SUBSCRIPTION_CLOSED) {
         former = subscription->plan;
-        subscription->plan = plan;
-        subscription->fingerprint = snapshot_fingerprint(subscription, plan);
+        subscription_set_plan(subscription, plan);
     }
     pthread_mutex_unlock(&subscription->mutex);
     live_plan_unref(former);
@@ -99,59 +94,57 @@ enum status schema_follow(struct subscription *subscription, const struct table 
     return status;
 }
 
-/* ---- what an ALTER asks and tells -------------------------------------------------------------
+/* ---- what DDL asks and tells ------------------------------------------------------------------
  */
 
-void live_alter_begin(struct live *live, struct table_id table, const uint32_t *column_ids,
-                      size_t column_count, struct arena *arena, struct sql_live_entry **entries,
-                      size_t *count)
+void live_fence_begin(struct live *live, struct sql_live_fence *fence)
 {
-    struct schema_fence *fence = mem_zalloc(sizeof *fence);
-    size_t capacity = 16, cursor = 0;
-    struct sql_live_entry *list = arena_array(arena, capacity, sizeof *list);
+    size_t capacity = 16, cursor = 0, count = 0;
+    struct sql_live_entry *list = arena_array(fence->arena, capacity, sizeof *list);
     void *value;
 
-    *count = 0;
-    *fence =
-        (struct schema_fence){.table = table, .columns = column_ids, .column_count = column_count};
+    CHECK(!fence->stands);
     pthread_mutex_lock(&live->mutex);
+    fence->stands = true;
     fence->next = live->fences;
     live->fences = fence;
     while (map_next(&live->buckets, &cursor, NULL, &value)) {
         const struct bucket *bucket = value;
-        if (bucket->subscriptions[0]->plan->table->id.value != table.value)
-            continue;
         CHECK(bucket->count > 0);
+        if (bucket->subscriptions[0]->plan->table->id.value != fence->table.value)
+            continue;
         for (size_t i = 0; i < bucket->count; i++) {
             struct subscription *subscription = bucket->subscriptions[i];
-            if (!schema_names_one(subscription->plan, column_ids, column_count))
+            if (!schema_is_fenced(subscription->plan, fence))
                 continue;
-            if (*count == capacity) {
-                list = arena_grow(arena, list, *count * sizeof *list, 2 * *count * sizeof *list);
+            if (count == capacity) {
+                list =
+                    arena_grow(fence->arena, list, count * sizeof *list, 2 * count * sizeof *list);
                 capacity *= 2;
             }
             pthread_mutex_lock(&subscription->mutex);
-            live_entry_fill(subscription, arena, &list[(*count)++]);
+            live_entry_fill(subscription, fence->arena, &list[count++]);
             pthread_mutex_unlock(&subscription->mutex);
         }
     }
     pthread_mutex_unlock(&live->mutex);
-    *entries = list;
+    fence->entries = list;
+    fence->count = count;
 }
 
-void live_alter_end(struct live *live, struct table_id table)
+void live_fence_end(struct live *live, struct sql_live_fence *fence)
 {
-    struct schema_fence **place = &live->fences, *fence;
+    struct sql_live_fence **place = &live->fences;
 
     pthread_mutex_lock(&live->mutex);
-    while (*place && (*place)->table.value != table.value)
+    while (*place != fence) {
+        CHECK(*place != NULL);
         place = &(*place)->next;
-    fence = *place;
-    CHECK(fence != NULL); /* one ALTER of a table at a time */
+    }
     *place = fence->next;
+    fence->stands = false;
     pthread_cond_broadcast(&live->fence_gone);
     pthread_mutex_unlock(&live->mutex);
-    mem_free(fence);
 }
 
 /* The subscriptions on a table, each with a reference. */
@@ -182,7 +175,7 @@ static struct subscription **schema_subscriptions(struct live *live, struct tabl
 
 static void schema_refresh(struct subscription *subscription, const struct table *table)
 {
-    struct live *live = subscription->live;
+    struct live *live = subscription->peer->live;
     struct live_plan *plan, *next = NULL;
     struct error error;
 

@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/hash.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "store/stream.h"
 
@@ -39,40 +39,21 @@ static void snapshot_fail(struct subscription *subscription, enum status status,
         subscription_close(subscription, subscription_error_code(status), err->message);
 }
 
-uint64_t snapshot_fingerprint(const struct subscription *subscription, const struct live_plan *plan)
-{
-    uint64_t hash = hash_bytes(plan->sql);
-
-    hash = hash_mix(hash, hash_bytes(plan->user));
-    hash = hash_mix(hash, hash_bytes(plan->role));
-    hash = hash_mix(hash, hash_bytes(subscription->id));
-    hash = hash_mix(hash, plan->table->id.value * 2 + subscription->uses_query_id);
-    hash = hash_mix(hash, plan->table->schema->version);
-    for (size_t i = 0; i < subscription->param_count; i++)
-        hash = hash_mix(
-            hash, hash_mix(subscription->params[i].type, value_hash(&subscription->params[i])));
-    /* NOW() and CURRENT_USER() keep the moment and user of the subscription */
-    if (str_find(plan->sql, STR_LIT("(")) != SIZE_MAX ||
-        str_find(plan->sql, STR_LIT("CURRENT")) != SIZE_MAX ||
-        str_find(plan->sql, STR_LIT("current")) != SIZE_MAX)
-        hash = hash_mix(hash, hash_bytes(subscription->live_id));
-    return hash;
-}
-
 static enum status snapshot_compile(struct subscription *subscription, struct live_plan **plan,
                                     struct error *err)
 {
-    CHECK(subscription->live && subscription->peer);
+    CHECK(subscription->loading && subscription->peer);
 
-    struct live *live = subscription->live;
+    struct live *live = subscription->peer->live;
+    const struct loading *loading = subscription->loading;
     const struct live_peer_options *peer = &subscription->peer->options;
     struct sql_caller caller = {
         .user = peer->user, .actor = peer->actor, .role = peer->role, .space = peer->space};
     struct view *view = view_acquire(live->options.store);
     enum status status;
 
-    status = sql_live_compile(live->options.engine, &caller, view, subscription->sql,
-                              subscription->params, subscription->param_count, plan, err);
+    status = sql_live_compile(live->options.engine, &caller, view, loading->sql, loading->params,
+                              loading->param_count, plan, err);
     view_release(view);
     if (status != STATUS_OK)
         return status;
@@ -85,19 +66,19 @@ static enum status snapshot_compile(struct subscription *subscription, struct li
 }
 
 /* Options written in the SUBSCRIBE text count where the message itself gives none. */
-static void snapshot_text_options(struct subscription *subscription, const struct live_plan *plan)
+static void snapshot_text_options(struct loading *loading, const struct live_shape *shape)
 {
-    CHECK(subscription->last_rows >= -1);
-    if (subscription->has_options)
+    CHECK(loading->last_rows >= -1);
+    if (loading->has_options)
         return;
-    subscription->has_options = plan->last_rows >= 0 || plan->batch_size > 0 || plan->from >= 0;
-    if (plan->last_rows >= 0)
-        subscription->last_rows = plan->last_rows;
-    if (plan->batch_size > 0)
-        subscription->batch_size = plan->batch_size;
-    if (plan->from >= 0)
-        subscription->from = plan->from;
-    subscription->has_from = plan->from >= 0;
+    loading->has_options = shape->last_rows >= 0 || shape->batch_size > 0 || shape->from >= 0;
+    if (shape->last_rows >= 0)
+        loading->last_rows = shape->last_rows;
+    if (shape->batch_size > 0)
+        loading->batch_size = shape->batch_size;
+    if (shape->from >= 0)
+        loading->from = shape->from;
+    loading->has_from = shape->from >= 0;
 }
 
 /* From here on the matcher holds its changes. CANCELLED when it was closed meanwhile; STALE when an
@@ -105,7 +86,7 @@ static void snapshot_text_options(struct subscription *subscription, const struc
 static enum status snapshot_register(struct subscription *subscription, struct live_plan *plan,
                                      struct error *err)
 {
-    struct live *live = subscription->live;
+    struct live *live = subscription->peer->live;
     bool open;
 
     pthread_mutex_lock(&live->mutex);
@@ -116,16 +97,15 @@ static enum status snapshot_register(struct subscription *subscription, struct l
     }
     pthread_mutex_lock(&subscription->mutex);
     CHECK(!subscription->plan);
-    subscription->plan = plan;
-    subscription->fingerprint = snapshot_fingerprint(subscription, plan);
+    subscription_set_plan(subscription, plan);
     open = subscription->state == SUBSCRIPTION_COMPILING;
     if (open)
         subscription->state = SUBSCRIPTION_HOLDING;
     pthread_mutex_unlock(&subscription->mutex);
     if (open) {
         router_add(live, subscription);
-        if (subscription->has_options)
-            router_loading_add(live, subscription);
+        if (subscription->loading->has_options)
+            loading_list(live, subscription->loading);
     }
     pthread_mutex_unlock(&live->mutex);
     return open ? STATUS_OK : error_set(err, STATUS_CANCELLED, "closed while subscribing");
@@ -134,23 +114,26 @@ static enum status snapshot_register(struct subscription *subscription, struct l
 static void snapshot_send_ack(struct subscription *subscription, const struct live_plan *plan,
                               uint64_t total_rows, int64_t position)
 {
-    struct wire_column *columns = mem_calloc(plan->column_count, sizeof *columns);
+    const struct live_shape *shape = plan->shape;
+    struct wire_column *columns = mem_calloc(shape->column_count, sizeof *columns);
     struct wire_server_message ack = {
         .type = WIRE_SUBSCRIPTION_ACK,
         .subscription_id = subscription->id,
         .with_query_id = subscription->uses_query_id,
         .total_rows = total_rows,
-        .batch = {.has_more = subscription->has_options,
-                  .status = subscription->has_options ? WIRE_BATCH_LOADING : WIRE_BATCH_READY,
-                  .has_last_seq = !subscription->has_options, /* a resume point is after ready */
+        .batch = {.has_more = subscription->loading->has_options,
+                  .status =
+                      subscription->loading->has_options ? WIRE_BATCH_LOADING : WIRE_BATCH_READY,
+                  .has_last_seq =
+                      !subscription->loading->has_options, /* a resume point is after ready */
                   .last_seq = position},
         .columns = columns,
-        .column_count = plan->column_count,
+        .column_count = shape->column_count,
     };
 
-    CHECK(plan && plan->column_count > 0);
-    for (uint32_t i = 0; i < plan->column_count; i++) {
-        const struct sql_column *from = &plan->column_specs[i];
+    CHECK(shape->column_count > 0);
+    for (uint32_t i = 0; i < shape->column_count; i++) {
+        const struct sql_column *from = &shape->column_specs[i];
         columns[i] = (struct wire_column){.name = from->name,
                                           .type = from->type,
                                           .primary_key = from->primary_key,
@@ -190,7 +173,7 @@ static enum status snapshot_difference_row(struct subscription *subscription, st
     const struct live_plan *plan = writer->plan;
     struct row before = {0}, after = {0};
     struct row_pin before_pin = {0}, after_pin = {0};
-    struct store *store = subscription->live->options.store;
+    struct store *store = subscription->peer->live->options.store;
     enum status status;
 
     CHECK(key.size > 0);
@@ -225,9 +208,9 @@ static enum status snapshot_follow(struct subscription *subscription, struct sna
     if (status != STATUS_OK)
         return status;
     snapshot->plan = live_plan_ref(next);
-    pthread_mutex_lock(&subscription->live->mutex);
+    pthread_mutex_lock(&subscription->peer->live->mutex);
     schema_put_plan(subscription, plan, next);
-    pthread_mutex_unlock(&subscription->live->mutex);
+    pthread_mutex_unlock(&subscription->peer->live->mutex);
     live_plan_unref(plan);
     return STATUS_OK;
 }
@@ -239,7 +222,7 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     CHECK(snapshot->view != NULL && snapshot->plan);
 
     struct snapshot_sender sender = {.subscription = subscription, .keeps_up = true};
-    struct view *now = view_acquire(subscription->live->options.store);
+    struct view *now = view_acquire(subscription->peer->live->options.store);
     struct snapshot_rows changed;
     struct change_writer writer;
     struct arena arena;
@@ -279,27 +262,26 @@ static void snapshot_finish(struct subscription *subscription, struct snapshot *
     struct error error;
     enum status status = STATUS_OK;
     bool keeps_up = true, caught_up = false;
+    struct loading *loading = subscription->loading;
 
-    CHECK(!snapshot->finished && snapshot->view);
+    CHECK(loading && !snapshot->finished && snapshot->view);
     error_clear(&error);
     snapshot->finished = true;
     /* `ready` is sent: who falls behind from now on can resume after the snapshot, at least */
     atomic_store(&subscription->last_seq_sent, view_position(snapshot->view));
     while (status == STATUS_OK && !caught_up) {
         pthread_mutex_lock(&subscription->mutex);
-        caught_up = !subscription->held_overflow || subscription->state == SUBSCRIPTION_CLOSED;
+        caught_up = !loading->held_overflow || subscription->state == SUBSCRIPTION_CLOSED;
         if (caught_up && subscription->state == SUBSCRIPTION_HOLDING)
             keeps_up = subscription_go_live(subscription, view_position(snapshot->view));
-        subscription->held_overflow = false;
+        loading->held_overflow = false;
         pthread_mutex_unlock(&subscription->mutex);
         if (!caught_up)
             status = snapshot_catch_up(subscription, snapshot, &error);
     }
-    pthread_mutex_lock(&subscription->live->mutex);
-    router_loading_remove(subscription);
-    pthread_mutex_unlock(&subscription->live->mutex);
     if (!keeps_up || status == STATUS_WOULD_BLOCK) {
-        atomic_fetch_add(&subscription->live->slow_consumers, 1);
+        (void)FAULT(live_before_slow_end);
+        atomic_fetch_add(&subscription->peer->live->slow_consumers, 1);
         subscription_close(subscription, "SLOW_CONSUMER",
                            "the connection does not take changes fast enough");
     } else if (status != STATUS_OK) {
@@ -321,7 +303,7 @@ static enum status snapshot_begin(struct subscription *subscription, struct live
         status = snapshot_compile(subscription, &plan, err);
         if (status != STATUS_OK)
             return status;
-        snapshot_text_options(subscription, plan);
+        snapshot_text_options(subscription->loading, plan->shape);
         *out = live_plan_ref(plan);
         status = snapshot_register(subscription, plan, err);
         if (status != STATUS_OK)
@@ -337,12 +319,12 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
 {
     const struct live_plan *plan = snapshot->plan;
     const char *problem = NULL;
-    int64_t limit = subscription->last_rows;
+    int64_t limit = subscription->loading->last_rows;
     enum status status;
 
     CHECK(snapshot->rows.count == 0 && snapshot->view);
     snapshot_rows_init(&snapshot->gone, -1);
-    if (subscription->has_from) {
+    if (subscription->loading->has_from) {
         snapshot_rows_init(&snapshot->rows, -1);
         status = resume_problem(subscription, snapshot, &problem, err);
         if (status != STATUS_OK || !problem)
@@ -352,7 +334,7 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
     }
     if (plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
         limit = plan->snapshot_limit;
-    snapshot_rows_init(&snapshot->rows, subscription->has_options ? limit : 0);
+    snapshot_rows_init(&snapshot->rows, subscription->loading->has_options ? limit : 0);
     return snapshot_rows_read(subscription, plan, snapshot->view, &snapshot->rows, err);
 }
 
@@ -363,18 +345,18 @@ static enum status snapshot_open(struct subscription *subscription, struct error
     struct live_plan *plan = NULL;
     enum status status = snapshot_begin(subscription, &plan, err);
 
-    CHECK(!subscription->snapshot);
+    CHECK(!subscription->loading->snapshot);
     if (status != STATUS_OK)
         return status;
     snapshot = mem_zalloc(sizeof *snapshot);
     snapshot->plan = plan;
     if (plan->table->kind == TABLE_KIND_STREAM && plan->table->ephemeral)
-        status = stream_settle(subscription->live->options.store, err);
+        status = stream_settle(subscription->peer->live->options.store, err);
     if (status != STATUS_OK) {
         snapshot_free(snapshot);
         return status;
     }
-    snapshot->view = view_acquire(subscription->live->options.store);
+    snapshot->view = view_acquire(subscription->peer->live->options.store);
     status = snapshot_follow(subscription, snapshot, snapshot->view, err);
     if (status == STATUS_OK)
         status = snapshot_fill(subscription, snapshot, err);
@@ -385,8 +367,8 @@ static enum status snapshot_open(struct subscription *subscription, struct error
     snapshot_send_ack(subscription, snapshot->plan, snapshot->rows.count,
                       view_position(snapshot->view));
     pthread_mutex_lock(&subscription->mutex);
-    subscription->snapshot = snapshot;
-    subscription->batches_asked++;
+    subscription->loading->snapshot = snapshot;
+    subscription->loading->batches_asked++;
     pthread_mutex_unlock(&subscription->mutex);
     return STATUS_OK;
 }
@@ -396,15 +378,15 @@ static bool snapshot_is_read(const struct subscription *subscription)
 {
     size_t messages, bytes;
 
-    CHECK(subscription->live->options.queue_bytes_max > 0);
+    CHECK(subscription->peer->live->options.queue_bytes_max > 0);
     live_peer_queued(subscription->peer, &messages, &bytes);
-    return bytes / SNAPSHOT_QUEUES_MAX <= subscription->live->options.queue_bytes_max;
+    return bytes / SNAPSHOT_QUEUES_MAX <= subscription->peer->live->options.queue_bytes_max;
 }
 
 /* One batch is asked for; the last one ends loading. */
 static void snapshot_step(struct subscription *subscription)
 {
-    struct snapshot *snapshot = subscription->snapshot;
+    struct snapshot *snapshot = subscription->loading->snapshot;
     struct error error;
     enum status status = STATUS_OK;
 
@@ -412,13 +394,13 @@ static void snapshot_step(struct subscription *subscription)
     if (snapshot->finished)
         return;
     error_clear(&error);
-    if (subscription->has_options && !snapshot_is_read(subscription)) {
-        atomic_fetch_add(&subscription->live->slow_consumers, 1);
+    if (subscription->loading->has_options && !snapshot_is_read(subscription)) {
+        atomic_fetch_add(&subscription->peer->live->slow_consumers, 1);
         subscription_close(subscription, "SLOW_CONSUMER",
                            "the connection does not take its batches fast enough");
         return;
     }
-    if (subscription->has_options)
+    if (subscription->loading->has_options)
         status = batch_send(subscription, snapshot, &error);
     if (status != STATUS_OK)
         snapshot_fail(subscription, status, &error);
@@ -426,47 +408,48 @@ static void snapshot_step(struct subscription *subscription)
         snapshot_finish(subscription, snapshot);
 }
 
-/* Mutex held: is there another batch to send? Otherwise the task ends and the view goes when it is
- * no longer needed. */
-static bool snapshot_task_continues(struct subscription *subscription)
+/* Mutex held: is there another batch to send? Otherwise the task ends. */
+static bool snapshot_task_continues(struct subscription *subscription, struct loading *loading)
 {
-    struct snapshot *snapshot = subscription->snapshot;
+    const struct snapshot *snapshot = loading->snapshot;
 
-    CHECK(subscription->task_running);
-    if (subscription->state != SUBSCRIPTION_CLOSED && subscription->batches_asked > 0) {
-        subscription->batches_asked--;
+    CHECK(loading->task_running && subscription->loading == loading);
+    if (subscription->state != SUBSCRIPTION_CLOSED && loading->batches_asked > 0) {
+        loading->batches_asked--;
         return true;
     }
-    subscription->task_running = false;
-    if (subscription->state == SUBSCRIPTION_CLOSED || (snapshot && snapshot->finished)) {
-        snapshot_free(snapshot);
-        subscription->snapshot = NULL;
-    } else {
-        subscription->waiting_since_ms = clock_monotonic_ms();
-    }
+    loading->task_running = false;
+    if (subscription->state == SUBSCRIPTION_CLOSED || (snapshot && snapshot->finished))
+        subscription->loading = NULL; /* nothing is left to load: the view goes, and all else */
+    else
+        loading->waiting_since_ms = clock_monotonic_ms();
     return false;
 }
 
 void snapshot_task(struct task *task)
 {
-    struct subscription *subscription = CONTAINER_OF(task, struct subscription, task);
+    struct loading *loading = CONTAINER_OF(task, struct loading, task);
+    struct subscription *subscription = loading->subscription;
     struct error error;
-    bool more = true;
+    bool more = true, over = false;
 
-    CHECK(subscription->task_running);
+    CHECK(loading->task_running);
     error_clear(&error);
-    if (!subscription->opened) {
+    if (!loading->opened) {
         enum status status = snapshot_open(subscription, &error);
-        subscription->opened = true;
+        loading->opened = true;
         if (status != STATUS_OK)
             snapshot_fail(subscription, status, &error);
     }
     while (more) {
         pthread_mutex_lock(&subscription->mutex);
-        more = snapshot_task_continues(subscription);
+        more = snapshot_task_continues(subscription, loading);
+        over = subscription->loading == NULL;
         pthread_mutex_unlock(&subscription->mutex);
         if (more)
             snapshot_step(subscription);
     }
+    if (over)
+        loading_free(loading);
     subscription_unref(subscription);
 }

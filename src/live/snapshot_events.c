@@ -50,7 +50,7 @@ enum status snapshot_events_deleted(struct subscription *subscription, struct vi
                                     struct view *to, struct change_writer *writer,
                                     struct error *err)
 {
-    struct store *store = subscription->live->options.store;
+    struct store *store = subscription->peer->live->options.store;
     struct arena arena;
     struct scan *scan = NULL;
     struct row row;
@@ -59,7 +59,7 @@ enum status snapshot_events_deleted(struct subscription *subscription, struct vi
     arena_init(&arena, 0);
     struct scan_options options = {.view = to,
                                    .table = writer->plan->table,
-                                   .now_us = writer->plan->now_us,
+                                   .now_us = subscription->created_at,
                                    .seq_after = -1,
                                    .cancelled = &subscription->cancelled,
                                    .arena = &arena};

@@ -127,8 +127,9 @@ struct scan_options snapshot_scan_options(struct subscription *subscription,
         .view = view,
         .table = plan->table,
         .user = plan->user,
-        .with_deleted = plan->names_deleted,
-        .now_us = plan->now_us, /* a row of the snapshot is there until its batch is sent */
+        .with_deleted = plan->shape->names_deleted,
+        .now_us =
+            subscription->created_at, /* a row of the snapshot is there until its batch is sent */
         .seq_after = -1,
         .cancelled = &subscription->cancelled,
         .arena = arena,
@@ -160,7 +161,7 @@ static enum status snapshot_rows_pass(struct subscription *subscription,
                                       const struct live_plan *plan, const struct scan_options *base,
                                       struct snapshot_rows *rows, struct error *err)
 {
-    struct store *store = subscription->live->options.store;
+    struct store *store = subscription->peer->live->options.store;
     struct scan_options options = *base;
     struct scan *scan = NULL;
     struct arena arena, scratch;
@@ -199,7 +200,7 @@ static enum status snapshot_rows_hot_threshold(struct subscription *subscription
     enum status status;
 
     CHECK(plan->table == options->table);
-    status = scan_estimate(subscription->live->options.store, options, &estimate, err);
+    status = scan_estimate(subscription->peer->live->options.store, options, &estimate, err);
     if (status != STATUS_OK || estimate.segments == 0)
         return status;
     hot.hot_only = true;
@@ -248,7 +249,7 @@ enum status snapshot_rows_changed(struct subscription *subscription, const struc
     options = snapshot_scan_options(subscription, plan, view, &arena);
     options.with_deleted = true;
     options.seq_after = seq_after;
-    status = scan_open(subscription->live->options.store, &options, &scan, err);
+    status = scan_open(subscription->peer->live->options.store, &options, &scan, err);
     while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK)
         snapshot_rows_append(rows, &row);
     scan_close(scan);
@@ -267,5 +268,5 @@ enum status snapshot_row_get(struct subscription *subscription, const struct liv
 
     CHECK(key.size > 0);
     options.with_deleted = true;
-    return row_get_by_key(subscription->live->options.store, &options, key, row, pin, err);
+    return row_get_by_key(subscription->peer->live->options.store, &options, key, row, pin, err);
 }

@@ -9,82 +9,177 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum { SUBSCRIPTION_MAGIC = 0x5b5c21be };
 
-static void subscription_copy_params(struct subscription *subscription,
-                                     const struct wire_subscription *request)
-{
-    struct value *params =
-        arena_array(&subscription->arena, request->param_count + 1, sizeof *params);
-
-    CHECK(request->param_count == 0 || request->params);
-    for (size_t i = 0; i < request->param_count; i++) {
-        params[i] = request->params[i];
-        if (!params[i].is_null && value_type_is_text(params[i].type))
-            params[i].text = arena_copy(&subscription->arena, params[i].text);
-    }
-    subscription->params = params;
-    subscription->param_count = request->param_count;
-}
+/* ---- birth --------------------------------------------------------------------------------------
+ */
 
 /* The options as system.live_queries shows them: JSON of what was received. */
-static struct str subscription_options_text(struct subscription *subscription,
-                                            const struct wire_subscription *request)
+static void subscription_write_options(const struct wire_subscription *request, struct buf *out)
 {
-    struct buf text;
-    struct str copy;
-
-    CHECK(subscription && request);
+    CHECK(request && out);
     if (!request->has_options)
-        return STR_EMPTY;
-    buf_init(&text);
-    buf_append_byte(&text, '{');
+        return;
+    buf_append_byte(out, '{');
     if (request->has_last_rows)
-        buf_printf(&text, "\"last_rows\":%lld", (long long)request->last_rows);
+        buf_printf(out, "\"last_rows\":%lld", (long long)request->last_rows);
     if (request->has_batch_size)
-        buf_printf(&text, "%s\"batch_size\":%lld", text.size > 1 ? "," : "",
+        buf_printf(out, "%s\"batch_size\":%lld", out->size > 1 ? "," : "",
                    (long long)request->batch_size);
     if (request->has_from)
-        buf_printf(&text, "%s\"from\":%lld", text.size > 1 ? "," : "", (long long)request->from);
-    buf_append_byte(&text, '}');
-    copy = arena_copy(&subscription->arena, buf_str(&text));
-    buf_clear(&text);
-    return copy;
+        buf_printf(out, "%s\"from\":%lld", out->size > 1 ? "," : "", (long long)request->from);
+    buf_append_byte(out, '}');
+}
+
+static bool loading_has_text(const struct value *param)
+{
+    return !param->is_null && value_type_is_text(param->type);
+}
+
+/* One block with the text and the parameters. */
+static struct loading *loading_new(struct subscription *subscription,
+                                   const struct wire_subscription *request)
+{
+    size_t params = request->param_count * sizeof(struct value), size = request->sql.size;
+
+    CHECK(request->param_count == 0 || request->params);
+    for (size_t i = 0; i < request->param_count; i++)
+        size += loading_has_text(&request->params[i]) ? request->params[i].text.size : 0;
+    char *block = mem_zalloc(params + sizeof(struct loading) + size);
+    struct loading *loading = (struct loading *)(void *)(block + params);
+    char *text = (char *)(loading + 1);
+    loading->params = (struct value *)(void *)block; /* first: it has the largest alignment */
+    loading->param_count = request->param_count;
+    loading->sql = str_from(text, request->sql.size);
+    if (request->sql.size > 0)
+        memcpy(text, request->sql.data, request->sql.size);
+    text += request->sql.size;
+    for (size_t i = 0; i < request->param_count; i++) {
+        struct value *param = &loading->params[i];
+        *param = request->params[i];
+        if (!loading_has_text(param))
+            continue;
+        if (param->text.size > 0)
+            memcpy(text, param->text.data, param->text.size);
+        param->text.data = text;
+        text += param->text.size;
+    }
+    loading->subscription = subscription;
+    loading->has_options = request->has_options;
+    loading->batch_size = request->has_batch_size ? request->batch_size : 1000;
+    loading->last_rows = request->has_last_rows ? request->last_rows : -1;
+    loading->has_from = request->has_from;
+    loading->from = request->from;
+    loading->held_tail = &loading->held;
+    return loading;
+}
+
+static void loading_drop_held(struct loading *loading)
+{
+    struct held_change *next;
+
+    CHECK(!loading->held == (loading->held_count == 0));
+    for (struct held_change *held = loading->held; held; held = next) {
+        next = held->next;
+        wire_message_unref(held->message);
+        mem_free(held);
+    }
+    loading->held = NULL;
+    loading->held_tail = &loading->held;
+    loading->held_bytes = loading->held_count = 0;
+}
+
+void loading_list(struct live *live, struct loading *loading)
+{
+    CHECK(!loading->prev);
+    loading->next = live->loading;
+    loading->prev = &live->loading;
+    if (live->loading)
+        live->loading->prev = &loading->next;
+    live->loading = loading;
+}
+
+void loading_free(struct loading *loading)
+{
+    if (!loading)
+        return;
+    struct live *live = loading->subscription->peer->live;
+    CHECK(!loading->task_running && loading->subscription->loading != loading);
+    pthread_mutex_lock(&live->mutex);
+    if (loading->prev) {
+        CHECK(*loading->prev == loading);
+        *loading->prev = loading->next;
+        if (loading->next)
+            loading->next->prev = loading->prev;
+    }
+    pthread_mutex_unlock(&live->mutex);
+    loading_drop_held(loading);
+    snapshot_free(loading->snapshot);
+    mem_free(loading->params); /* where the block begins */
 }
 
 struct subscription *subscription_new(struct live_peer *peer,
                                       const struct wire_subscription *request)
 {
-    struct subscription *subscription = mem_zalloc(sizeof *subscription);
+    struct subscription *subscription;
+    struct buf options;
 
     CHECK(peer && request);
+    buf_init(&options);
+    subscription_write_options(request, &options);
+    subscription = mem_zalloc(sizeof *subscription + request->id.size + options.size);
+    char *text = (char *)(subscription + 1);
+    memcpy(text, request->id.data, request->id.size);
+    if (options.size > 0)
+        memcpy(text + request->id.size, options.data, options.size);
     subscription->magic = SUBSCRIPTION_MAGIC;
     atomic_init(&subscription->refs, 1);
-    arena_init(&subscription->arena, 0);
     pthread_mutex_init(&subscription->mutex, NULL);
     subscription->peer = peer_ref(peer);
-    subscription->live = peer->live;
-    subscription->id = arena_copy(&subscription->arena, request->id);
-    subscription->live_id =
-        arena_printf(&subscription->arena, "%.*s-%.*s", STR_ARG(peer->options.connection_id),
-                     STR_ARG(request->id));
-    subscription->sql = arena_copy(&subscription->arena, request->sql);
-    subscription->options_text = subscription_options_text(subscription, request);
+    subscription->id = str_from(text, request->id.size);
+    subscription->options_size = (uint32_t)options.size;
     subscription->uses_query_id = request->uses_query_id;
-    subscription->has_options = request->has_options;
-    subscription->batch_size = request->has_batch_size ? request->batch_size : 1000;
-    subscription->last_rows = request->has_last_rows ? request->last_rows : -1;
-    subscription->has_from = request->has_from;
-    subscription->from = request->from;
-    subscription_copy_params(subscription, request);
     subscription->created_at = clock_now_us();
-    subscription->held_tail = &subscription->held;
+    subscription->loading = loading_new(subscription, request);
     atomic_init(&subscription->last_update, subscription->created_at);
     atomic_fetch_add(&peer->live->subscriptions, 1);
+    buf_clear(&options);
     return subscription;
+}
+
+struct str subscription_options(const struct subscription *subscription)
+{
+    CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
+    return str_from(subscription->id.data + subscription->id.size, subscription->options_size);
+}
+
+/* connection_id-id */
+bool subscription_has_live_id(const struct subscription *subscription, struct str live_id)
+{
+    struct str connection = subscription->peer->options.connection_id, id = subscription->id;
+
+    CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
+    return live_id.size == connection.size + 1 + id.size && live_id.data[connection.size] == '-' &&
+           str_equal(str_from(live_id.data, connection.size), connection) &&
+           str_equal(str_from(live_id.data + connection.size + 1, id.size), id);
+}
+
+bool subscription_is_alike(const struct subscription *a, const struct subscription *b)
+{
+    CHECK(a->magic == SUBSCRIPTION_MAGIC && b->magic == SUBSCRIPTION_MAGIC);
+    return a == b || (a->uses_query_id == b->uses_query_id && str_equal(a->id, b->id));
+}
+
+void subscription_set_plan(struct subscription *subscription, struct live_plan *plan)
+{
+    CHECK(plan != NULL && subscription->magic == SUBSCRIPTION_MAGIC);
+    subscription->plan = plan;
+    subscription->fingerprint =
+        hash_mix(live_plan_hash(plan), hash_bytes(subscription->id)) + subscription->uses_query_id;
 }
 
 struct subscription *subscription_ref(struct subscription *subscription)
@@ -101,33 +196,17 @@ void subscription_unref(struct subscription *subscription)
     CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
     if (atomic_fetch_sub(&subscription->refs, 1) != 1)
         return;
-    CHECK(!subscription->bucket && !subscription->loading_prev && !subscription->slots);
-    mem_free(subscription->hits);
-    subscription_drop_held(subscription);
-    snapshot_free(subscription->snapshot);
+    CHECK(!subscription->bucket && !subscription->slots && !subscription->loading);
     live_plan_unref(subscription->plan);
-    atomic_fetch_sub(&subscription->live->subscriptions, 1);
+    atomic_fetch_sub(&subscription->peer->live->subscriptions, 1);
     peer_unref(subscription->peer);
     pthread_mutex_destroy(&subscription->mutex);
-    arena_clear(&subscription->arena);
     subscription->magic = 0;
     mem_free(subscription);
 }
 
-void subscription_drop_held(struct subscription *subscription)
-{
-    struct held_change *next;
-
-    CHECK(!subscription->held == (subscription->held_count == 0));
-    for (struct held_change *held = subscription->held; held; held = next) {
-        next = held->next;
-        wire_message_unref(held->message);
-        mem_free(held);
-    }
-    subscription->held = NULL;
-    subscription->held_tail = &subscription->held;
-    subscription->held_bytes = subscription->held_count = 0;
-}
+/* ---- messages -----------------------------------------------------------------------------------
+ */
 
 const char *subscription_error_code(enum status status)
 {
@@ -193,58 +272,71 @@ void subscription_tell(struct subscription *subscription, const struct wire_serv
     wire_message_unref(framed);
 }
 
+/* ---- end ----------------------------------------------------------------------------------------
+ */
+
 void subscription_close(struct subscription *subscription, const char *code, const char *message)
 {
-    struct live *live = subscription->live;
-    bool open;
+    struct live *live = subscription->peer->live;
+    struct loading *loading;
 
     CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
     CHECK(!code == !message);
     subscription_ref(subscription);
     atomic_store(&subscription->cancelled, true);
     pthread_mutex_lock(&subscription->mutex);
-    open = subscription->state != SUBSCRIPTION_CLOSED;
+    bool was_open = subscription->state != SUBSCRIPTION_CLOSED;
     /* Before anybody can see it closed: its id may belong to another one right after. */
-    if (open && code)
+    if (was_open && code)
         subscription_send_error(subscription, code, message);
     subscription->state = SUBSCRIPTION_CLOSED;
-    subscription_drop_held(subscription);
-    if (!subscription->task_running) {
-        snapshot_free(subscription->snapshot);
-        subscription->snapshot = NULL;
-    }
+    loading = subscription->loading;
+    if (loading)
+        loading_drop_held(loading);
+    if (loading && loading->task_running)
+        loading = NULL; /* its task sees that it is closed, and frees it */
+    else
+        subscription->loading = NULL;
     pthread_mutex_unlock(&subscription->mutex);
+    if (was_open)
+        log_debug("live query %.*s-%.*s ends%s%s",
+                  STR_ARG(subscription->peer->options.connection_id), STR_ARG(subscription->id),
+                  code != NULL ? ": " : "", code != NULL ? code : "");
     pthread_mutex_lock(&live->mutex);
     router_remove(live, subscription);
-    router_loading_remove(subscription);
     pthread_mutex_unlock(&live->mutex);
+    loading_free(loading);
     if (peer_forget(subscription->peer, subscription))
         subscription_unref(subscription);
     subscription_unref(subscription);
 }
 
+/* ---- changes ------------------------------------------------------------------------------------
+ */
+
 static void subscription_hold(struct subscription *subscription, struct wire_message *message,
                               int64_t seq, uint32_t rows)
 {
-    const struct live_options *options = &subscription->live->options;
+    const struct live_options *options = &subscription->peer->live->options;
+    struct loading *loading = subscription->loading;
     struct held_change *held;
 
-    CHECK(!subscription->held == (subscription->held_count == 0));
-    CHECK(subscription->held_tail && !*subscription->held_tail);
-    if (subscription->held_overflow)
+    CHECK(loading && !loading->held == (loading->held_count == 0));
+    CHECK(loading->held_tail && !*loading->held_tail);
+    if (loading->held_overflow)
         return;
-    if (subscription->held_bytes + wire_message_bytes(message) > options->queue_bytes_max ||
-        subscription->held_count >= options->queue_events_max) {
-        subscription->held_overflow = true;
-        subscription_drop_held(subscription);
+    if (loading->held_bytes + wire_message_bytes(message) > options->queue_bytes_max ||
+        loading->held_count >= options->queue_events_max) {
+        loading->held_overflow = true;
+        loading_drop_held(loading);
         return;
     }
     held = mem_alloc(sizeof *held);
     *held = (struct held_change){.seq = seq, .rows = rows, .message = wire_message_ref(message)};
-    *subscription->held_tail = held;
-    subscription->held_tail = &held->next;
-    subscription->held_bytes += wire_message_bytes(message);
-    subscription->held_count++;
+    *loading->held_tail = held;
+    loading->held_tail = &held->next;
+    loading->held_bytes += wire_message_bytes(message);
+    loading->held_count++;
 }
 
 bool subscription_send(struct subscription *subscription, struct wire_message *message, int64_t seq,
@@ -259,7 +351,7 @@ bool subscription_send(struct subscription *subscription, struct wire_message *m
     atomic_fetch_add(&subscription->changes, rows);
     atomic_store(&subscription->last_update, clock_now_us());
     atomic_store(&subscription->last_seq_sent, seq);
-    atomic_fetch_add(&subscription->live->changes_delivered, rows);
+    atomic_fetch_add(&subscription->peer->live->changes_delivered, rows);
     peer_send(subscription->peer, subscription, message);
     return true;
 }
@@ -287,15 +379,17 @@ bool subscription_deliver(struct subscription *subscription, struct wire_message
 
 bool subscription_go_live(struct subscription *subscription, int64_t position)
 {
-    CHECK(subscription->state == SUBSCRIPTION_HOLDING && !subscription->held_overflow);
+    struct loading *loading = subscription->loading;
+
+    CHECK(subscription->state == SUBSCRIPTION_HOLDING && loading && !loading->held_overflow);
     subscription->state = SUBSCRIPTION_LIVE;
     subscription->live_after = position;
-    for (struct held_change *held = subscription->held; held; held = held->next) {
+    for (struct held_change *held = loading->held; held; held = held->next) {
         if (held->seq > position &&
             !subscription_send(subscription, held->message, held->seq, held->rows)) {
             return false;
         }
     }
-    subscription_drop_held(subscription);
+    loading_drop_held(loading);
     return true;
 }

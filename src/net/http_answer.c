@@ -298,6 +298,7 @@ void http_answer_error(struct http_conn *conn, int status, const char *code, con
 void http_answer_status(struct http_conn *conn, const struct error *err)
 {
     CHECK(err->code != STATUS_OK);
+    net_count_error(conn->shard->net, err->code);
     http_answer_error(conn, http_status_of(err->code), status_name(err->code), err->message);
 }
 

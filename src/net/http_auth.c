@@ -59,7 +59,6 @@ void http_auth(struct http_conn *conn, const struct http_request *request)
                                            .body = request->body,
                                            .content_type =
                                                request->headers[HTTP_HEADER_CONTENT_TYPE],
-                                           .peer_address = str_from_c(sock_peer(conn->sock)),
                                            .post = http_auth_post,
                                            .done = http_auth_done,
                                            .context = conn};
@@ -69,6 +68,8 @@ void http_auth(struct http_conn *conn, const struct http_request *request)
         http_answer_error(conn, 413, "PAYLOAD_TOO_LARGE", "the request body is too large");
         return;
     }
+    http_client_address(conn, request, conn->client);
+    options.peer_address = str_from_c(conn->client);
     http_credentials(conn, request, &options.credentials);
     atomic_fetch_add(&conn->shard->net->in_flight, 1);
     sock_timer(conn->sock, 0);

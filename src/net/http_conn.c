@@ -22,6 +22,7 @@ static void http_conn_free(struct http_conn *conn)
     CHECK(conn->sock == NULL && !conn->busy && !conn->processing);
     http_parser_free(conn->parser);
     buf_clear(&conn->pending);
+    buf_clear(&conn->form);
     (void)pthread_mutex_destroy(&conn->stream.mutex);
     (void)pthread_cond_destroy(&conn->stream.room);
     mem_free(conn);
@@ -42,6 +43,7 @@ void http_conn_answered(struct http_conn *conn)
     conn->busy = false;
     conn->sql = NULL;
     conn->stream.begun = false;
+    buf_clear(&conn->form);
     if (conn->sock == NULL) {
         if (!conn->processing)
             http_conn_free(conn);

@@ -26,6 +26,7 @@ enum http_method { HTTP_GET_METHOD, HTTP_POST_METHOD, HTTP_OPTIONS_METHOD, HTTP_
     X(CONTENT_ENCODING, "content-encoding", false) \
     X(TRANSFER_ENCODING, "transfer-encoding", false) \
     X(COOKIE, "cookie", false) \
+    X(FORWARDED_FOR, "x-forwarded-for", true) \
     X(EXPECT, "expect", false) \
     X(UPGRADE, "upgrade", false) \
     X(ACCEPT_ENCODING, "accept-encoding", true) \

@@ -120,6 +120,16 @@ bool http_is_local(const struct http_conn *conn, const struct http_request *requ
     return sock_peer_is_loopback(conn->sock) && !request->forwarded;
 }
 
+void http_client_address(const struct http_conn *conn, const struct http_request *request,
+                         char out[ADDRESS_TEXT_BYTES])
+{
+    const struct net *net = conn->shard->net;
+
+    CHECK(conn->sock != NULL);
+    address_of_client(sock_peer(conn->sock), request->headers[HTTP_HEADER_FORWARDED_FOR],
+                      net->trusted, net->options.trusted_proxy_count, out);
+}
+
 void http_credentials(const struct http_conn *conn, const struct http_request *request,
                       struct session_credentials *out)
 {

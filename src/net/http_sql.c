@@ -10,8 +10,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/net_internal.h"
+#include "wire/multipart.h"
 
 #include <stdio.h>
+#include <time.h>
 
 struct http_part {
     struct task task;
@@ -64,6 +66,28 @@ static void http_part_run(struct task *task)
     mem_free(part);
 }
 
+static bool http_stream_is_full(const struct http_stream *stream)
+{
+    CHECK(stream != NULL);
+    return stream->outstanding > HTTP_STREAM_BYTES && !stream->gone;
+}
+
+/* Worker thread, holding the mutex: waits until the client has taken enough. When too many workers
+ * wait like this it does so for a moment only: a few slow readers must not hold all workers. */
+static void http_stream_wait(struct net *net, struct http_stream *stream)
+{
+    bool crowded = atomic_fetch_add(&net->stalled, 1) >= net->options.stalled_answers_max;
+    struct timespec end;
+    int result = 0;
+
+    CHECK(clock_gettime(CLOCK_REALTIME, &end) == 0);
+    end.tv_sec += HTTP_CROWD_MS / 1000;
+    while (http_stream_is_full(stream) && result == 0)
+        result = crowded ? pthread_cond_timedwait(&stream->room, &stream->mutex, &end)
+                         : pthread_cond_wait(&stream->room, &stream->mutex);
+    atomic_fetch_sub(&net->stalled, 1);
+}
+
 /* Worker thread. */
 static enum status http_sql_part(void *context, struct buf *buf)
 {
@@ -73,14 +97,16 @@ static enum status http_sql_part(void *context, struct buf *buf)
 
     CHECK(buf->size > 0);
     pthread_mutex_lock(&stream->mutex);
-    while (stream->outstanding > HTTP_STREAM_BYTES && !stream->gone)
-        pthread_cond_wait(&stream->room, &stream->mutex);
-    bool gone = stream->gone;
-    if (!gone)
+    if (http_stream_is_full(stream))
+        http_stream_wait(conn->shard->net, stream);
+    bool gone = stream->gone, full = http_stream_is_full(stream);
+    if (!gone && !full)
         stream->outstanding += buf->size;
     pthread_mutex_unlock(&stream->mutex);
     if (gone)
         return STATUS_CANCELLED;
+    if (full)
+        return STATUS_RATE_LIMIT_EXCEEDED;
     struct http_part *part = mem_alloc(sizeof(*part));
     *part = (struct http_part){.task = {.run = http_part_run}, .conn = conn};
     part->data = buf_take(buf, &size);
@@ -135,6 +161,9 @@ static void http_sql_done(void *context, enum status status, struct buf *respons
 
     CHECK(conn->busy && response != NULL);
     CHECK(atomic_fetch_sub(&conn->shard->net->in_flight, 1) > 0);
+    histogram_add(&conn->shard->net->sql_seconds, clock_monotonic_ns() - conn->started_ns);
+    if (status != STATUS_OK)
+        net_count_error(conn->shard->net, status);
     if (status == STATUS_RATE_LIMIT_EXCEEDED)
         reply.headers = STR_LIT("Retry-After: 1\r\n");
     if (conn->stream.begun)
@@ -156,29 +185,51 @@ static bool http_is_json(struct str content_type)
     return rest.size == 0 || rest.data[0] == ';';
 }
 
+/* The body as JSON: as it came, or made of a form. False if the request was answered. */
+static bool http_sql_body(struct http_conn *conn, const struct http_request *request,
+                          struct str *body)
+{
+    struct str content_type = request->headers[HTTP_HEADER_CONTENT_TYPE];
+    struct error err;
+
+    CHECK(conn->form.size == 0);
+    *body = request->body;
+    if (http_is_json(content_type))
+        return true;
+    if (!multipart_is(content_type)) {
+        http_answer_error(conn, 415, "UNSUPPORTED_MEDIA_TYPE",
+                          "the body must be application/json or multipart/form-data");
+        return false;
+    }
+    error_clear(&err);
+    if (multipart_to_json(content_type, request->body, &conn->form, &err) != STATUS_OK) {
+        http_answer_status(conn, &err);
+        return false;
+    }
+    *body = buf_str(&conn->form);
+    return true;
+}
+
 void http_sql(struct http_conn *conn, const struct http_request *request)
 {
     struct net *net = conn->shard->net;
     struct session_credentials credentials;
-    struct session_request_options options = {.body = request->body,
-                                              .post = http_sql_post,
-                                              .send_part = http_sql_part,
-                                              .done = http_sql_done,
-                                              .context = conn};
+    struct session_request_options options = {
+        .post = http_sql_post, .send_part = http_sql_part, .done = http_sql_done, .context = conn};
     struct error err;
 
     CHECK(conn->busy && conn->sql == NULL);
     error_clear(&err);
-    if (!http_is_json(request->headers[HTTP_HEADER_CONTENT_TYPE])) {
-        http_answer_error(conn, 415, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json");
-        return;
-    }
+    http_client_address(conn, request, conn->client);
+    options.peer = conn->client;
     http_credentials(conn, request, &credentials);
     if (session_authenticate(net->session, &credentials, &options.identity, &err) != STATUS_OK) {
-        log_info("request of %s refused: %s", sock_peer(conn->sock), status_name(err.code));
+        log_info("request of %s refused: %s", conn->client, status_name(err.code));
         http_answer_status(conn, &err);
         return;
     }
+    if (!http_sql_body(conn, request, &options.body))
+        return;
     atomic_fetch_add(&net->in_flight, 1);
     sock_timer(conn->sock, 0);
     struct session_request *started = session_request_start(net->session, &options);

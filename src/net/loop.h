@@ -22,6 +22,7 @@
 
 struct loop;
 struct sock;
+struct tls;
 
 struct sock_handlers {
     /* Bytes came; borrowed during the call. Not called while reading is paused. */
@@ -40,8 +41,10 @@ struct loop_options {
     const char *name; /* of the thread */
     int listener;     /* listening socket; the loop owns it */
     unsigned socks_max;
-    int send_buffer_bytes;  /* SO_SNDBUF, 0 = leave */
-    struct str busy_answer; /* sent to a client that comes when socks_max are open; static */
+    int send_buffer_bytes;         /* SO_SNDBUF, 0 = leave */
+    struct str busy_answer;        /* sent to a client that comes when socks_max are open; static */
+    struct tls *tls;               /* borrowed; NULL = plain text. With it nothing else is spoken */
+    uint32_t handshake_timeout_ms; /* of TLS; a socket's own timer counts from its end on */
     /* A client came: call sock_attach. */
     void (*accepted)(void *context, struct sock *sock);
     void *context;
@@ -56,6 +59,12 @@ void loop_post(struct loop *loop, struct task *task); /* any thread */
 void loop_stop_accepting(struct loop *loop);
 int64_t loop_now_ms(const struct loop *loop);      /* monotonic, at the start of this turn */
 unsigned loop_sock_count(const struct loop *loop); /* any thread */
+struct loop_stats {
+    uint64_t accepted, refused;   /* connections; refused: socks_max were open */
+    uint64_t bytes_in, bytes_out; /* of the application: without what TLS adds */
+    uint64_t handshakes, handshake_failures;
+};
+void loop_stats(const struct loop *loop, struct loop_stats *out); /* any thread */
 /* Visits all open sockets; `visit` may close the one it is given. */
 void loop_each(struct loop *loop, void (*visit)(void *context, struct sock *sock), void *context);
 

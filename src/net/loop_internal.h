@@ -6,6 +6,7 @@
 
 #include "net/loop.h"
 #include "net/timer_wheel.h"
+#include "net/tls.h"
 
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -19,6 +20,7 @@ enum {
     SOCK_NODE_BYTES = 512, /* least room of a copying node, so that small puts join */
     SOCK_LINGER_MS = 5000,
     SOCK_LINGER_BYTES = 64 << 20,
+    SOCK_RECORD_BYTES = 16 * 1024, /* of TLS: what small nodes are joined to */
 };
 
 struct sock_node {
@@ -57,6 +59,9 @@ struct sock {
     bool urgent, dirty, dirty_urgent, paused, blocked, sent_end, ended;
     char peer[INET6_ADDRSTRLEN];
     bool loopback;
+    bool shaken;                  /* hands, of TLS; nothing is read or written before */
+    struct tls_session *tls;      /* NULL = plain text */
+    int64_t timer_after_shake_ms; /* asked for meanwhile; 0 = none */
 };
 
 struct loop {
@@ -76,12 +81,30 @@ struct loop {
     bool accepting, idling, stopping;
     int64_t now_ms;
     pthread_t thread;
+    struct { /* written by the loop's thread only */
+        atomic_uint_fast64_t accepted, refused, bytes_in, bytes_out, handshakes, handshake_failures;
+    } counts;
     char read_buffer[LOOP_READ_BYTES];
+    char record[SOCK_RECORD_BYTES];
 };
 
 struct sock *sock_new(struct loop *loop, int fd, const struct sockaddr *address);
 /* One gathered write; false if more is left to do this turn. */
 void sock_flush(struct sock *sock);
 void sock_timer_expired(struct timer_entry *entry);
+void loop_count(atomic_uint_fast64_t *counter, uint64_t by);
+
+/* sock_uv.c, for sock_tls.c */
+void sock_mark_dirty(struct sock *sock);
+void sock_update_events(struct sock *sock);
+void sock_consume(struct sock *sock, size_t written);
+void sock_end(struct sock *sock);
+
+/* sock_tls.c: what sock_uv.c does otherwise when there is TLS */
+bool sock_tls_start(struct sock *sock); /* false: no memory */
+bool sock_is_shaking(const struct sock *sock);
+void sock_tls_shake(struct sock *sock);
+bool sock_tls_write_some(struct sock *sock); /* like sock_write_some */
+void sock_tls_receive(struct sock *sock);
 
 #endif

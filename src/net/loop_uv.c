@@ -107,6 +107,8 @@ static void loop_refuse(const struct loop *loop, int fd)
     struct str answer = loop->options.busy_answer;
 
     CHECK(fd >= 0);
+    if (loop->options.tls != NULL)
+        answer = STR_EMPTY; /* a client of TLS could not read it */
     if (answer.size > 0 && send(fd, answer.data, answer.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         log_debug("a refused client did not take its answer");
     (void)shutdown(fd, SHUT_WR);
@@ -117,9 +119,11 @@ static void loop_accept_one(struct loop *loop, int fd, const struct sockaddr *ad
 {
     CHECK(fd >= 0);
     if (atomic_load(&loop->sock_count) >= loop->options.socks_max) {
+        loop_count(&loop->counts.refused, 1);
         loop_refuse(loop, fd);
         return;
     }
+    loop_count(&loop->counts.accepted, 1);
     struct sock *sock = sock_new(loop, fd, address);
     if (sock == NULL) {
         close(fd);
@@ -178,6 +182,28 @@ unsigned loop_sock_count(const struct loop *loop)
 {
     CHECK(loop != NULL);
     return atomic_load(&loop->sock_count);
+}
+
+/* One writer: no locked instruction. */
+void loop_count(atomic_uint_fast64_t *counter, uint64_t by)
+{
+    CHECK(counter != NULL);
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
+                          memory_order_relaxed);
+}
+
+void loop_stats(const struct loop *loop, struct loop_stats *out)
+{
+    CHECK(out != NULL);
+    *out = (struct loop_stats){
+        .accepted = atomic_load_explicit(&loop->counts.accepted, memory_order_relaxed),
+        .refused = atomic_load_explicit(&loop->counts.refused, memory_order_relaxed),
+        .bytes_in = atomic_load_explicit(&loop->counts.bytes_in, memory_order_relaxed),
+        .bytes_out = atomic_load_explicit(&loop->counts.bytes_out, memory_order_relaxed),
+        .handshakes = atomic_load_explicit(&loop->counts.handshakes, memory_order_relaxed),
+        .handshake_failures =
+            atomic_load_explicit(&loop->counts.handshake_failures, memory_order_relaxed),
+    };
 }
 
 void loop_each(struct loop *loop, void (*visit)(void *context, struct sock *sock), void *context)

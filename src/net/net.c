@@ -15,6 +15,7 @@
 #include "net/listen.h"
 #include "net/net_internal.h"
 #include "net/static_files.h"
+#include "net/tls.h"
 #include "net/ws_conn.h"
 
 #include <stdio.h>
@@ -50,6 +51,8 @@ static enum status net_start_shard(struct net *net, unsigned index, int listener
         .socks_max = share > 0 ? share : 1,
         .send_buffer_bytes = NET_SEND_BUFFER_BYTES,
         .busy_answer = {net_busy_answer, sizeof(net_busy_answer) - 1},
+        .tls = net->tls,
+        .handshake_timeout_ms = net->options.tls_handshake_timeout_s * 1000,
         .accepted = net_accepted,
         .context = shard,
     };
@@ -57,6 +60,36 @@ static enum status net_start_shard(struct net *net, unsigned index, int listener
     if (status == STATUS_OK)
         net->shard_count++;
     return status;
+}
+
+static enum status net_open_tls(struct net *net, struct error *err)
+{
+    const struct net_options *options = &net->options;
+
+    if (options->tls_cert == NULL || options->tls_cert[0] == 0)
+        return STATUS_OK;
+    CHECK(options->tls_key != NULL && options->tls_handshake_timeout_s > 0);
+    return tls_open(options->tls_cert, options->tls_key, &net->tls, err);
+}
+
+static enum status net_parse_proxies(struct net *net, struct error *err)
+{
+    const struct net_options *options = &net->options;
+
+    CHECK(net->trusted == NULL);
+    net->trusted = mem_calloc(options->trusted_proxy_count + 1, sizeof(net->trusted[0]));
+    for (size_t i = 0; i < options->trusted_proxy_count; i++)
+        if (!address_range_parse(options->trusted_proxies[i], &net->trusted[i]))
+            return error_set(err, STATUS_INVALID_INPUT,
+                             "\"%.*s\" is not an address or a range such as 10.0.0.0/8",
+                             STR_ARG(options->trusted_proxies[i]));
+    return STATUS_OK;
+}
+
+enum status net_reload_tls(struct net *net, struct error *err)
+{
+    CHECK(net != NULL);
+    return net->tls != NULL ? tls_reload(net->tls, err) : STATUS_OK;
 }
 
 /* A console that cannot be read is no reason not to serve. */
@@ -87,6 +120,11 @@ enum status net_open(const struct net_options *options, struct net **out, struct
                                        .body_bytes = options->body_bytes_max};
     atomic_init(&net->phase, NET_STARTING);
     net->shards = mem_calloc(options->loops, sizeof(net->shards[0]));
+    status = net_parse_proxies(net, err);
+    if (status == STATUS_OK)
+        status = net_open_tls(net, err);
+    if (status != STATUS_OK)
+        goto out;
     net_open_console(net);
     status = listen_open(options->host, options->port, options->loops, &listening, err);
     if (status != STATUS_OK)
@@ -260,6 +298,8 @@ void net_close(struct net *net)
     }
     if (net->lock >= 0)
         close(net->lock);
+    tls_close(net->tls);
+    mem_free(net->trusted);
     static_files_close(net->console);
     mem_free(net->shards);
     mem_free(net);

@@ -6,6 +6,7 @@
 #ifndef NET_NET_INTERNAL_H
 #define NET_NET_INTERNAL_H
 
+#include "net/address.h"
 #include "net/http_parser.h"
 #include "net/loop.h"
 #include "net/net.h"
@@ -21,6 +22,7 @@ enum {
     HTTP_QUEUE_BYTES = 1 << 20,     /* unsent answers above which no further request is looked at */
     HTTP_COPY_BYTES = 16 * 1024,    /* larger bodies are handed over instead of copied */
     HTTP_STREAM_BYTES = 2 << 20,    /* unsent parts above which the worker waits */
+    HTTP_CROWD_MS = 1000,           /* patience with a slow reader when too many workers wait */
     HTTP_STALL_MS = 30 * 1000,      /* a client that takes nothing for so long is gone */
     NET_SEND_BUFFER_BYTES = 256 * 1024,
 };
@@ -62,6 +64,7 @@ struct net_shard {
     char date[40];                                     /* "Date: …\r\n" */
     atomic_uint_fast64_t requests[NET_ROUTE_COUNT][6]; /* by first digit of the status */
     atomic_uint_fast64_t websockets;
+    atomic_uint_fast64_t ws_received, ws_sent; /* messages */
 };
 
 struct net {
@@ -71,9 +74,14 @@ struct net {
     unsigned shard_count;
     uint16_t port;
     int lock;
+    struct tls *tls;               /* NULL = plain text */
+    struct address_range *trusted; /* options.trusted_proxy_count */
     int64_t started_us;
+    struct histogram sql_seconds; /* of SQL requests */
+    atomic_uint_fast64_t errors[STATUS_COUNT];
     _Atomic enum net_phase phase;
     atomic_uint in_flight; /* requests that wait for session/ */
+    atomic_uint stalled;   /* workers that wait for slow readers */
     /* Valid from NET_SERVING on. */
     struct session_service *session;
     struct live *live;
@@ -102,6 +110,8 @@ struct http_conn {
     bool ended;      /* answered with Connection: close */
     int64_t started_ns;
     struct session_request *sql;
+    char client[ADDRESS_TEXT_BYTES]; /* its address, while session/ works on a request of it */
+    struct buf form;                 /* body that came as multipart, as JSON */
     struct http_stream stream;
 };
 
@@ -138,8 +148,11 @@ void http_credentials(const struct http_conn *conn, const struct http_request *r
                       struct session_credentials *out);
 /* Loopback on the socket and not forwarded. */
 bool http_is_local(const struct http_conn *conn, const struct http_request *request);
+/* Address of the client, be it behind trusted proxies: for limits and the log. */
+void http_client_address(const struct http_conn *conn, const struct http_request *request,
+                         char out[ADDRESS_TEXT_BYTES]);
 
-/* http_sql.c, http_auth.c, http_info.c */
+/* http_sql.c, http_auth.c, http_info.c, net_metrics.c */
 void http_sql(struct http_conn *conn, const struct http_request *request);
 void http_sql_written(struct http_conn *conn);
 void http_auth(struct http_conn *conn, const struct http_request *request);
@@ -147,6 +160,8 @@ void http_health(struct http_conn *conn, const struct http_request *request);
 void http_metrics(struct http_conn *conn, const struct http_request *request);
 void http_cluster_health(struct http_conn *conn, const struct http_request *request);
 
+/* net_metrics.c */
+void net_count_error(struct net *net, enum status code);
 /* http_console.c */
 void http_console(struct http_conn *conn, const struct http_request *request);
 bool http_accepts_gzip(struct str accepted); /* of a header's value */

@@ -6,7 +6,7 @@
  *
  * Queue nodes hold copied bytes (small puts join), memory that was handed over, or a reference to a
  * shared message. Only what the kernel took leaves the queue, and only then is it counted as
- * written.
+ * written. With TLS the queue holds plain bytes; sock_tls.c turns them into records.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -25,7 +25,7 @@ static void sock_ready(uv_poll_t *handle, int status, int events);
 
 /* ---- dirty lists ----------------------------------------------------------------------------- */
 
-static void sock_mark_dirty(struct sock *sock)
+void sock_mark_dirty(struct sock *sock)
 {
     struct sock_list *list = &sock->loop->dirty[sock->urgent ? 0 : 1];
 
@@ -140,9 +140,10 @@ size_t sock_queued_bytes(const struct sock *sock)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-static void sock_update_events(struct sock *sock)
+void sock_update_events(struct sock *sock)
 {
-    int events = (sock->paused ? 0 : UV_READABLE) | (sock->blocked ? UV_WRITABLE : 0);
+    bool reads = !sock->paused || sock_is_shaking(sock);
+    int events = (reads ? UV_READABLE : 0) | (sock->blocked ? UV_WRITABLE : 0);
 
     CHECK(sock->state != SOCK_CLOSED);
     if (!sock->ended)
@@ -159,10 +160,11 @@ static void sock_update_events(struct sock *sock)
 }
 
 /* Takes `written` bytes off the queue. */
-static void sock_consume(struct sock *sock, size_t written)
+void sock_consume(struct sock *sock, size_t written)
 {
     size_t messages = 0, bytes = 0;
 
+    loop_count(&sock->loop->counts.bytes_out, written);
     sock->head_offset += written;
     while (sock->head != NULL && sock->head_offset >= sock->head->size) {
         struct sock_node *node = sock->head;
@@ -191,6 +193,8 @@ static bool sock_write_some(struct sock *sock)
     int count = 0;
 
     CHECK(sock->head != NULL);
+    if (sock->tls != NULL)
+        return sock_tls_write_some(sock);
     for (struct sock_node *node = sock->head; node != NULL && count < SOCK_IOVECS;
          node = node->next) {
         size_t skip = count == 0 ? sock->head_offset : 0;
@@ -223,6 +227,8 @@ static void sock_flush_end(struct sock *sock)
         sock_close(sock);
         return;
     }
+    if (!sock->sent_end && sock->tls != NULL)
+        tls_finish(sock->tls);
     if (!sock->sent_end && shutdown(sock->fd, SHUT_WR) != 0) {
         sock_close(sock);
         return;
@@ -234,6 +240,8 @@ void sock_flush(struct sock *sock)
 {
     sock_mark_clean(sock);
     CHECK(sock->state != SOCK_CLOSED);
+    if (sock_is_shaking(sock))
+        return; /* comes again at its end */
     while (sock->state != SOCK_CLOSED && sock->head != NULL && sock_write_some(sock))
         ;
     if (sock->state == SOCK_CLOSED)
@@ -246,7 +254,7 @@ void sock_flush(struct sock *sock)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static void sock_end(struct sock *sock)
+void sock_end(struct sock *sock)
 {
     CHECK(sock->state != SOCK_CLOSED);
     if (sock->ended)
@@ -262,6 +270,10 @@ static void sock_end(struct sock *sock)
 
 static void sock_receive(struct sock *sock)
 {
+    if (sock->tls != NULL && sock->state == SOCK_OPEN) {
+        sock_tls_receive(sock);
+        return;
+    }
     ssize_t size = recv(sock->fd, sock->loop->read_buffer, LOOP_READ_BYTES, MSG_DONTWAIT);
 
     CHECK(sock->state != SOCK_CLOSED);
@@ -273,6 +285,7 @@ static void sock_receive(struct sock *sock)
     if (size == 0) {
         sock_end(sock);
     } else if (sock->state == SOCK_OPEN) {
+        loop_count(&sock->loop->counts.bytes_in, (uint64_t)size);
         sock->handlers->read(sock->context, str_from(sock->loop->read_buffer, (size_t)size));
     } else {
         sock->drained_bytes += (size_t)size;
@@ -290,6 +303,10 @@ static void sock_ready(uv_poll_t *handle, int status, int events)
         return;
     if (status < 0) {
         sock_close(sock);
+        return;
+    }
+    if (sock_is_shaking(sock)) {
+        sock_tls_shake(sock);
         return;
     }
     if ((events & UV_WRITABLE) != 0) {
@@ -344,13 +361,15 @@ struct sock *sock_new(struct loop *loop, int fd, const struct sockaddr *address)
     int one = 1;
 
     CHECK(fd >= 0);
-    if (uv_poll_init(&loop->uv, &sock->poll, fd) != 0) {
+    sock->loop = loop;
+    sock->fd = fd;
+    if (!sock_tls_start(sock) || uv_poll_init(&loop->uv, &sock->poll, fd) != 0) {
+        tls_session_free(sock->tls);
+        timer_remove(&sock->timer);
         mem_free(sock);
         return NULL;
     }
     sock->poll.data = sock;
-    sock->loop = loop;
-    sock->fd = fd;
     sock->tail = &sock->head;
     sock->urgent = true;
     sock_set_peer(sock, address);
@@ -379,6 +398,7 @@ static void sock_closed(uv_handle_t *handle)
         sock->head = node->next;
         sock_node_free(node);
     }
+    tls_session_free(sock->tls);
     mem_free(sock);
 }
 
@@ -407,6 +427,10 @@ void sock_finish(struct sock *sock)
     CHECK(sock->loop != NULL);
     if (sock->state != SOCK_OPEN)
         return;
+    if (sock_is_shaking(sock)) {
+        sock_close(sock);
+        return;
+    }
     sock->state = SOCK_FINISHING;
     sock->paused = false;
     timer_set(&sock->loop->wheel, &sock->timer, sock->loop->now_ms + SOCK_LINGER_MS);
@@ -419,7 +443,9 @@ void sock_timer(struct sock *sock, int64_t in_ms)
     CHECK(in_ms >= 0);
     if (sock->state != SOCK_OPEN)
         return;
-    if (in_ms == 0)
+    if (sock_is_shaking(sock))
+        sock->timer_after_shake_ms = in_ms;
+    else if (in_ms == 0)
         timer_unset(&sock->timer);
     else
         timer_set(&sock->loop->wheel, &sock->timer, sock->loop->now_ms + in_ms);
@@ -430,7 +456,9 @@ void sock_timer_expired(struct timer_entry *entry)
     struct sock *sock = CONTAINER_OF(entry, struct sock, timer);
 
     CHECK(sock->state != SOCK_CLOSED);
-    if (sock->state == SOCK_OPEN)
+    if (sock_is_shaking(sock))
+        loop_count(&sock->loop->counts.handshake_failures, 1);
+    if (sock->state == SOCK_OPEN && !sock_is_shaking(sock))
         sock->handlers->expired(sock->context);
     else
         sock_close(sock);

@@ -42,7 +42,7 @@ struct ws_conn {
     int64_t window_s; /* second that window_count belongs to */
     uint32_t window_count;
     struct wire_protocol protocol;
-    bool no_gzip;
+    bool no_gzip, local;
     bool closing, known, counted;
     struct task task;
     pthread_mutex_t mutex; /* guards the rest */
@@ -96,6 +96,21 @@ static void ws_send_run(struct task *task)
     mem_free(messages);
 }
 
+/* What live/ has handed over so far goes to the socket before a last word. Loop thread. */
+static void ws_drain(struct ws_conn *ws)
+{
+    pthread_mutex_lock(&ws->mutex);
+    struct wire_message **messages = ws->outbox;
+    uint32_t count = ws->outbox_count;
+    ws->outbox = NULL;
+    ws->outbox_count = ws->outbox_capacity = 0;
+    pthread_mutex_unlock(&ws->mutex);
+    CHECK(!ws->closing);
+    for (uint32_t i = 0; i < count; i++)
+        sock_put_message(ws->sock, messages[i]);
+    mem_free(messages);
+}
+
 /* Any thread. */
 static void ws_send(void *context, struct wire_message *message)
 {
@@ -127,7 +142,8 @@ static void ws_put(struct ws_conn *ws, const struct wire_server_message *message
     struct wire_protocol plain = {.gzip = false};
     struct wire_message *framed = wire_message_new_text(buf_str(&text));
     struct wire_message *form = wire_message_form(framed, is_auth ? plain : ws->protocol);
-    sock_put(ws->sock, wire_message_frame(form)); /* not counted: it is not live/'s */
+    sock_put(ws->sock, wire_message_frame(form)); /* not counted as written: it is not live/'s */
+    atomic_fetch_add_explicit(&ws->shard->ws_sent, 1, memory_order_relaxed);
     wire_message_unref(form);
     wire_message_unref(framed);
     buf_clear(&text);
@@ -258,8 +274,8 @@ static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message
         ws_refuse(ws, STR_LIT("the only method is jwt"));
         return;
     }
-    if (session_authenticate_token(ws->shard->net->session, message->token, &identity, &err) !=
-        STATUS_OK) {
+    if (session_authenticate_token(ws->shard->net->session, message->token, ws->local, &identity,
+                                   &err) != STATUS_OK) {
         log_info("websocket of %s refused: %s", sock_peer(ws->sock), status_name(err.code));
         ws_refuse(ws, str_from_c(err.message));
         return;
@@ -316,6 +332,7 @@ static bool ws_within_rate(struct ws_conn *ws)
         ws->window_count = 0;
     }
     ws->window_count++;
+    atomic_fetch_add_explicit(&ws->shard->ws_received, 1, memory_order_relaxed);
     return rate == 0 || ws->window_count <= rate;
 }
 
@@ -432,6 +449,8 @@ static void ws_written(void *context, size_t messages, size_t bytes)
     struct ws_conn *ws = context;
 
     CHECK(messages > 0 || bytes == 0);
+    if (messages > 0)
+        atomic_fetch_add_explicit(&ws->shard->ws_sent, messages, memory_order_relaxed);
     ws->last_progress_ms = loop_now_ms(ws->shard->loop);
     if (messages > 0 && ws->peer != NULL)
         live_peer_written(ws->peer, messages, bytes);
@@ -450,6 +469,9 @@ static bool ws_check_identity(struct ws_conn *ws)
         ws_put_error(ws, "protocol", "TOKEN_EXPIRED", "the access token has expired");
         ws_close(ws, WS_CLOSE_TOKEN_EXPIRED, "token expired");
     } else {
+        if (ws->peer != NULL)
+            live_peer_end(ws->peer, "UNAUTHORIZED", err.message);
+        ws_drain(ws);
         ws_put_error(ws, "protocol", "UNAUTHORIZED", err.message);
         ws_close(ws, 1008, "credentials are not valid any more");
     }
@@ -527,6 +549,7 @@ void ws_conn_new(const struct ws_conn_options *options)
     ws->shard = shard;
     ws->sock = options->sock;
     ws->no_gzip = options->no_gzip;
+    ws->local = options->local;
     if (options->identity != NULL)
         ws->protocol = options->protocol;
     ws->task.run = ws_send_run;

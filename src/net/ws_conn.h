@@ -16,6 +16,7 @@ struct ws_conn_options {
     const struct session_identity *identity;
     struct wire_protocol protocol; /* from the query string; counts if identity is there */
     bool no_gzip;                  /* `compress=false`: whatever authenticate asks for */
+    bool local;                    /* the peer is on this machine, nothing forwarded */
     /* Not empty: refused; sent as auth_error, then closed. */
     struct str refusal;
 };

@@ -204,15 +204,19 @@ void ws_upgrade(struct http_conn *conn, const struct http_request *request)
     struct ws_conn_options options = {.shard = conn->shard,
                                       .sock = conn->sock,
                                       .protocol = offer.protocol,
-                                      .no_gzip = offer.no_gzip};
+                                      .no_gzip = offer.no_gzip,
+                                      .local = http_is_local(conn, request)};
     if (verdict == WS_REFUSED)
         options.refusal = str_from_c(err.message);
     else if (offer.problem != NULL)
         options.refusal = str_from_c(offer.problem);
     else if (verdict == WS_KNOWN)
         options.identity = &identity;
-    if (options.refusal.size > 0)
-        log_info("websocket of %s refused: %.*s", sock_peer(conn->sock), STR_ARG(options.refusal));
+    if (options.refusal.size > 0) {
+        char client[ADDRESS_TEXT_BYTES];
+        http_client_address(conn, request, client);
+        log_info("websocket of %s refused: %.*s", client, STR_ARG(options.refusal));
+    }
     ws_answer_101(conn, accept, offer.selected);
     conn->busy = false;
     ws_conn_new(&options);

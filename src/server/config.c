@@ -12,6 +12,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/schedule.h"
+#include "base/utf8.h"
+#include "net/address.h"
 #include "server/toml.h"
 #include "storage/files.h"
 
@@ -109,21 +111,31 @@ bool config_parse_seconds(struct str text, int64_t *out)
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-static enum status config_bad(const struct config_key_info *info, struct error *err,
-                              const char *wanted)
+enum { CONFIG_SHOWN_BYTES = 200 }; /* of a value in a message */
+
+/* `key must be …, not "value"`; secrets are not shown. */
+static enum status config_bad(const struct config_key_info *info, struct str text,
+                              struct error *err, const char *wanted)
 {
     CHECK(info->name != NULL);
-    return error_set(err, STATUS_INVALID_INPUT, "%s %s", info->name, wanted);
+    if (info->state == CONFIG_STATE_SECRET || memchr(text.data, 0, text.size) != NULL)
+        return error_set(err, STATUS_INVALID_INPUT, "%s %s", info->name, wanted);
+    struct str shown = utf8_cut(text, CONFIG_SHOWN_BYTES);
+    return error_set(err, STATUS_INVALID_INPUT, "%s %s, not \"%.*s%s\"", info->name, wanted,
+                     STR_ARG(shown), shown.size < text.size ? "…" : "");
 }
 
-static enum status config_range(const struct config_key_info *info, int64_t number,
+static enum status config_range(const struct config_key_info *info, struct str text, int64_t number,
                                 struct error *err)
 {
+    char wanted[96];
+
     CHECK(info->least <= info->most);
     if (number >= info->least && number <= info->most)
         return STATUS_OK;
-    return error_set(err, STATUS_INVALID_INPUT, "%s must lie between %lld and %lld", info->name,
-                     info->least, info->most);
+    (void)snprintf(wanted, sizeof(wanted), "must lie between %lld and %lld", info->least,
+                   info->most);
+    return config_bad(info, text, err, wanted);
 }
 
 static bool config_is_word(const char *words, struct str text)
@@ -175,43 +187,46 @@ static enum status config_parse(struct config *config, const struct config_key_i
 {
     struct str text = value->text;
     struct schedule schedule;
+    char wanted[96];
 
     CHECK(text.data != NULL);
     switch (info->type) {
     case CONFIG_TYPE_TEXT:
         if (memchr(text.data, 0, text.size) != NULL)
-            return config_bad(info, err, "holds a NUL character");
+            return config_bad(info, text, err, "holds a NUL character");
         if ((long long)text.size < info->least || (long long)text.size > info->most)
-            return config_bad(info, err, text.size == 0 ? "must not be empty" : "is too long");
+            return config_bad(info, text, err,
+                              text.size == 0 ? "must not be empty" : "is too long");
         return STATUS_OK;
     case CONFIG_TYPE_INTEGER:
         if (!str_to_int64(text, &value->integer))
-            return config_bad(info, err, "must be an integer");
-        return config_range(info, value->integer, err);
+            return config_bad(info, text, err, "must be an integer");
+        return config_range(info, text, value->integer, err);
     case CONFIG_TYPE_BOOLEAN:
         return config_parse_boolean(text, &value->boolean)
                    ? STATUS_OK
-                   : config_bad(info, err, "must be true or false");
+                   : config_bad(info, text, err, "must be true or false");
     case CONFIG_TYPE_BYTES:
         if (!config_parse_bytes(text, &value->integer))
-            return config_bad(info, err, "must be a size such as 64MiB");
-        return config_range(info, value->integer, err);
+            return config_bad(info, text, err, "must be a size such as 64MiB");
+        return config_range(info, text, value->integer, err);
     case CONFIG_TYPE_SECONDS:
         if (!config_parse_seconds(text, &value->integer))
-            return config_bad(info, err, "must be a duration such as 30s");
-        return config_range(info, value->integer, err);
+            return config_bad(info, text, err, "must be a duration such as 30s");
+        return config_range(info, text, value->integer, err);
     case CONFIG_TYPE_LIST:
         config_split_list(config, value);
         return STATUS_OK;
     case CONFIG_TYPE_SCHEDULE:
         return schedule_parse(text, &schedule)
                    ? STATUS_OK
-                   : config_bad(info, err, "must be a schedule such as \"0 0 * * *\"");
+                   : config_bad(info, text, err, "must be a schedule such as \"0 0 * * *\"");
     case CONFIG_TYPE_CHOICE:
         if (config_is_word(info->words, text))
             return STATUS_OK;
-        return error_set(err, STATUS_INVALID_INPUT, "%s must be one of: %.*s", info->name,
-                         (int)(strchr(info->words, ':') - info->words), info->words);
+        (void)snprintf(wanted, sizeof(wanted), "must be one of: %.*s",
+                       (int)(strchr(info->words, ':') - info->words), info->words);
+        return config_bad(info, text, err, wanted);
     }
     UNREACHABLE("every type is parsed");
 }
@@ -230,10 +245,9 @@ enum status config_set(struct config *config, enum config_key key, struct str te
     if (status != STATUS_OK)
         return status;
     bool differs = !str_equal(text, str_from_c(info.standard));
-    if (differs && info.state == CONFIG_STATE_REFUSED)
-        return config_bad(&info, err, "is not supported in this version");
-    if (differs && info.state == CONFIG_STATE_LATER)
-        buf_printf(&config->warnings, "%s has no effect in this version\n", info.name);
+    if (differs && info.state == CONFIG_STATE_FIXED)
+        return error_set(err, STATUS_INVALID_INPUT, "%s is always %s here, not \"%.*s\": %s",
+                         info.name, info.standard, STR_ARG(text), info.meaning);
     config->values[key] = value;
     return STATUS_OK;
 }
@@ -356,7 +370,7 @@ static enum status config_apply(struct config *config, const char *name,
     if (config_entry_text(config, entry, info.type, &text))
         status = config_set(config, (enum config_key)key, text, CONFIG_FILE, err);
     else
-        status = config_bad(&info, err, wanted[info.type]);
+        status = config_bad(&info, text, err, wanted[info.type]);
     if (status != STATUS_OK)
         error_prefix(err, "%s line %u", name, entry->line);
     return status;
@@ -491,6 +505,28 @@ static void config_default_node(struct config *config)
     value->text = arena_copy(&config->arena, str_from_c(name));
 }
 
+static enum status config_check_network(const struct config *config, struct error *err)
+{
+    bool has_cert = config_text(config, CONFIG_SERVER_TLS_CERT)[0] != 0;
+    bool has_key = config_text(config, CONFIG_SERVER_TLS_KEY)[0] != 0;
+    struct address_range range;
+    size_t count = 0;
+    const struct str *proxies = config_list(config, CONFIG_SERVER_TRUSTED_PROXY_RANGES, &count);
+
+    CHECK(proxies != NULL);
+    if (has_cert != has_key)
+        return error_set(err, STATUS_INVALID_INPUT, "%s is missing: TLS needs both %s and %s",
+                         has_cert ? "server.tls_key" : "server.tls_cert", "server.tls_cert",
+                         "server.tls_key");
+    for (size_t i = 0; i < count; i++)
+        if (!address_range_parse(proxies[i], &range))
+            return error_set(err, STATUS_INVALID_INPUT,
+                             "server.trusted_proxy_ranges must hold addresses or ranges such as "
+                             "10.0.0.0/8, not \"%.*s\"",
+                             STR_ARG(proxies[i]));
+    return STATUS_OK;
+}
+
 enum status config_finish(struct config *config, struct error *err)
 {
     size_t secret = strlen(config_text(config, CONFIG_AUTH_JWT_SECRET));
@@ -505,10 +541,19 @@ enum status config_finish(struct config *config, struct error *err)
                          "live.client_timeout_seconds must be above live.ping_interval_seconds");
     if (secret > 0 && secret < 32)
         return error_set(err, STATUS_INVALID_INPUT, "auth.jwt_secret must have at least 32 bytes");
+    enum status status = config_check_network(config, err);
+    if (status != STATUS_OK)
+        return status;
     config_default_path(config, CONFIG_STORAGE_ROCKSDB_PATH, "rocksdb");
     config_default_path(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH, "storage");
     config_default_node(config);
     return STATUS_OK;
+}
+
+bool config_is_same(const struct config *a, const struct config *b, enum config_key key)
+{
+    CHECK(key < CONFIG_KEY_COUNT && a->values[key].set && b->values[key].set);
+    return str_equal(a->values[key].text, b->values[key].text);
 }
 
 struct str config_warnings(const struct config *config)

@@ -29,6 +29,8 @@ enum status config_set(struct config *config, enum config_key key, struct str te
                        enum config_source source, struct error *err) MUST_CHECK;
 /* After all sources: what only keys together can violate; fills paths that depend on data_dir. */
 enum status config_finish(struct config *config, struct error *err) MUST_CHECK;
+/* Do both say the same about this key, wherever it comes from? */
+bool config_is_same(const struct config *a, const struct config *b, enum config_key key);
 /* One line each, for the log. */
 struct str config_warnings(const struct config *config);
 

@@ -9,7 +9,7 @@
  *   STATE, "meaning")
  * TYPE: TEXT, INTEGER, BOOLEAN, BYTES (64MiB), SECONDS (30s), LIST, SCHEDULE (as in a crontab), or
  * CHOICE, whose words stand in front of the meaning up to a colon. STATE: USED; SECRET = used,
- * shown as ***; LATER = accepted with a warning, without effect; REFUSED = any other value than the
+ * shown as ***; FIXED = known for the sake of files of other servers, any other value than the
  * default stops the start. */
 #define CONFIG_KEY_LIST(X) \
     X(SERVER_HOST, "server.host", TEXT, "127.0.0.1", 1, 255, "HOST", USED, "address to listen on") \
@@ -33,17 +33,21 @@
       "SECURITY_CORS_ALLOWED_ORIGINS", USED, \
       "origins whose pages may call; * = every one, without credentials") \
     X(SERVER_TRUSTED_PROXY_RANGES, "server.trusted_proxy_ranges", LIST, "", 0, 0, \
-      "SECURITY_TRUSTED_PROXY_RANGES", LATER, "addresses of proxies whose X-Forwarded-For counts") \
+      "SECURITY_TRUSTED_PROXY_RANGES", USED, \
+      "addresses or ranges (10.0.0.0/8) of proxies whose X-Forwarded-For counts: for limits per " \
+      "address and the log; a forwarded request is never local") \
     X(SERVER_PUBLIC_HEALTH, "server.public_health", BOOLEAN, "false", 0, 0, "", USED, \
       "health and metrics answer everybody, not only this machine") \
     X(SERVER_UI_ENABLED, "server.ui_enabled", BOOLEAN, "true", 0, 0, "", USED, \
       "the web console is served at /ui") \
     X(SERVER_UI_DIR, "server.ui_dir", TEXT, "", 0, 4000, "", USED, \
       "folder of the web console; empty = ui beside the program, or ../share/kalamdb/ui") \
-    X(SERVER_TLS_CERT, "server.tls_cert", TEXT, "", 0, 4000, "", REFUSED, \
-      "file with the certificate chain; TLS is not in this version") \
-    X(SERVER_TLS_KEY, "server.tls_key", TEXT, "", 0, 4000, "", REFUSED, \
-      "file with the private key; TLS is not in this version") \
+    X(SERVER_TLS_CERT, "server.tls_cert", TEXT, "", 0, 4000, "", USED, \
+      "PEM file with the certificate chain; empty = no TLS; read again on SIGHUP") \
+    X(SERVER_TLS_KEY, "server.tls_key", TEXT, "", 0, 4000, "", USED, \
+      "PEM file with the private key, not encrypted; read again on SIGHUP") \
+    X(SERVER_TLS_HANDSHAKE_TIMEOUT, "server.tls_handshake_timeout", SECONDS, "10s", 1, 300, "", \
+      USED, "time for a TLS handshake") \
     X(HTTP_BUFFER_BYTES, "http.buffer_bytes", BYTES, "1MiB", 4096, 1 << 30, "", USED, \
       "part of an answer held back before it is sent in chunks") \
     X(PERFORMANCE_REQUEST_TIMEOUT, "performance.request_timeout", SECONDS, "30s", 1, 3600, "", \
@@ -61,6 +65,8 @@
       "in memory only") \
     X(STORAGE_ROW_CACHE_BYTES, "storage.row_cache_bytes", BYTES, "256MiB", 1 << 20, 1LL << 40, "", \
       USED, "memory for decoded rows of cold files") \
+    X(STORAGE_CHECK_FILES, "storage.check_files", BOOLEAN, "true", 0, 0, "", USED, \
+      "compare cold files with their checksums before they are read for the first time") \
     X(STORAGE_S3_CACHE_BYTES, "storage.s3_cache_bytes", BYTES, "10GiB", 1 << 20, 1LL << 50, "", \
       USED, "disk for copies of files of s3 storages") \
     X(ROCKSDB_WRITE_BUFFER_SIZE, "storage.rocksdb.write_buffer_size", BYTES, "64MiB", 1 << 20, \
@@ -75,6 +81,8 @@
       10000, "", USED, "column families; later tables share pooled ones") \
     X(ROCKSDB_KEEP_WAL_FILES, "storage.rocksdb.keep_wal_files", INTEGER, "3", 0, 1000, "", USED, \
       "log files kept for reuse") \
+    X(ROCKSDB_ACCEPT_DAMAGED_LOG, "storage.rocksdb.accept_damaged_log", BOOLEAN, "false", 0, 0, \
+      "", USED, "start even if damage in the log means that acknowledged writes are lost") \
     X(ROCKSDB_KEEP_LOG_FILES, "storage.rocksdb.keep_log_files", INTEGER, "3", 1, 1000, "", USED, \
       "information logs of RocksDB kept") \
     X(PARQUET_COMPRESSION, "storage.parquet.compression", CHOICE, "zstd", 0, 0, "", USED, \
@@ -98,7 +106,8 @@
     X(SHARDING_HASH_SHARDS, "sharding.hash_shards", INTEGER, "16", 1, 65536, "", USED, \
       "folders of the strategy hash") \
     X(RETENTION_DELETED_HOURS, "retention.default_deleted_retention_hours", INTEGER, "168", 0, \
-      1000000, "", LATER, "stored with tables; nothing is purged") \
+      1000000, "", USED, \
+      "deleted_retention of tables without one; stored with them, nothing is purged by it") \
     X(USERS_DELETION_GRACE_DAYS, "users.deletion_grace_period_days", INTEGER, "30", 0, 3650, "", \
       USED, "time until a deleted user's data is removed") \
     X(STREAM_DEFAULT_TTL_SECONDS, "stream.default_ttl_seconds", SECONDS, "10", 1, 31536000, "", \
@@ -110,9 +119,9 @@
     X(QUERY_CACHE_MAX_PLANS, "query_cache.max_plans", INTEGER, "1000", 1, 1000000, "", USED, \
       "cached plans") \
     X(SESSION_CACHE_MAX_REGISTRATIONS, "session_cache.max_registrations_per_session", INTEGER, \
-      "100", 1, 100000, "", LATER, "tables remembered per user") \
+      "100", 1, 100000, "", FIXED, "tables are found in the catalogue in memory") \
     X(SESSION_CACHE_TTL_SECONDS, "session_cache.ttl_seconds", SECONDS, "1800", 1, 31536000, "", \
-      LATER, "time they are remembered") \
+      FIXED, "nothing is cached per user, so nothing grows old") \
     X(QUERY_INCLUDE_TIMING, "query.include_timing", BOOLEAN, "true", 0, 0, "", USED, \
       "answers carry the time they took") \
     X(QUERY_REPORT_CACHE, "query.report_cache", BOOLEAN, "false", 0, 0, "", USED, \
@@ -133,6 +142,9 @@
       "rows of a result; 0 = no limit") \
     X(LIMITS_MAX_STATEMENT_WRITE_BYTES, "limits.max_statement_write_bytes", BYTES, "64MiB", \
       1 << 20, 1LL << 32, "", USED, "bytes one statement, or one transaction, may write") \
+    X(LIMITS_MAX_STALLED_ANSWERS, "limits.max_stalled_answers", INTEGER, "0", 0, 1024, "", USED, \
+      "workers that may wait for clients which read slowly; further ones end their statement " \
+      "after a second; 0 = half of the worker threads") \
     X(RATE_MAX_QUERIES_PER_SEC, "rate_limit.max_queries_per_sec", INTEGER, "0", 0, 10000000, "", \
       USED, "SQL requests of one user per second; 0 = no limit") \
     X(RATE_MAX_MESSAGES_PER_SEC, "rate_limit.max_messages_per_sec", INTEGER, "50", 0, 1000000, "", \
@@ -154,7 +166,7 @@
     X(AUTH_ALLOW_REMOTE_SETUP, "auth.allow_remote_setup", BOOLEAN, "false", 0, 0, \
       "ALLOW_REMOTE_SETUP", USED, "set-up from other machines") \
     X(AUTH_ROOT_REMOTE, "auth.root_remote", BOOLEAN, "false", 0, 0, "", USED, \
-      "root logs in from other machines") \
+      "root works from other machines") \
     X(AUTH_COOKIE_SECURE, "auth.cookie_secure", BOOLEAN, "false", 0, 0, "COOKIE_SECURE", USED, \
       "cookies go over HTTPS only") \
     X(AUTH_ALLOW_TOKEN_IN_URL, "auth.allow_token_in_url", BOOLEAN, "false", 0, 0, "", USED, \
@@ -173,6 +185,8 @@
       "failed log-ins that lock a name") \
     X(AUTH_LOCKOUT_MINUTES, "auth.lockout_minutes", INTEGER, "15", 1, 10080, "", USED, \
       "how long it is locked") \
+    X(AUTH_MAX_WAITING_LOGINS, "auth.max_waiting_logins", INTEGER, "200", 1, 100000, "", USED, \
+      "log-ins that may wait for a thread that hashes; more get 429") \
     X(SECURITY_MASK_ERRORS, "security.mask_errors", BOOLEAN, "true", 0, 0, "", USED, \
       "roles user and service get fixed texts for some errors; --dev switches it off") \
     X(LIVE_ALLOW_SHARED, "live.allow_shared_subscriptions", BOOLEAN, "true", 0, 0, "", USED, \
@@ -191,16 +205,17 @@
       "memory for recent changes") \
     X(SQL_PRIMARY_KEY_MODE, "sql.primary_key_mode", CHOICE, "auto", 0, 0, "", USED, \
       "auto strict: tables without key get one, or are refused") \
-    X(SQL_DEFAULT_SHARED_ACCESS, "sql.default_shared_access", CHOICE, "unset", 0, 0, "", LATER, \
-      "unset public private restricted: access of new shared tables") \
+    X(SQL_DEFAULT_SHARED_ACCESS, "sql.default_shared_access", CHOICE, "unset", 0, 0, "", USED, \
+      "unset public private restricted: access of new shared tables without ACCESS") \
     X(LOGGING_LEVEL, "logging.level", CHOICE, "info", 0, 0, "LOG_LEVEL", USED, \
       "error warn info debug trace: least level of log lines") \
     X(LOGGING_FILE_PATH, "logging.file_path", TEXT, "./logs/app.log", 0, 4000, "LOG_FILE", USED, \
       "log file; empty = none") \
     X(LOGGING_TO_CONSOLE, "logging.log_to_console", BOOLEAN, "true", 0, 0, "LOG_TO_CONSOLE", USED, \
       "log lines go to standard error too") \
-    X(LOGGING_FORMAT, "logging.format", CHOICE, "compact", 0, 0, "", LATER, \
-      "compact pretty json: form of log lines") \
+    X(LOGGING_FORMAT, "logging.format", CHOICE, "compact", 0, 0, "", USED, \
+      "compact pretty json: form of log lines: one line, two lines with the place in the code " \
+      "below, one JSON object per line") \
     X(LOGGING_MAX_FILE_SIZE, "logging.max_file_size", BYTES, "100MiB", 65536, 1LL << 40, "", USED, \
       "size at which the log file is rotated") \
     X(LOGGING_MAX_AGE, "logging.max_age", SECONDS, "7 days", 0, 315360000, "", USED, \
@@ -229,8 +244,7 @@ enum config_type {
 enum config_state {
     CONFIG_STATE_USED,
     CONFIG_STATE_SECRET,
-    CONFIG_STATE_LATER,
-    CONFIG_STATE_REFUSED,
+    CONFIG_STATE_FIXED,
 };
 
 struct config_key_info {

@@ -1,7 +1,10 @@
 /* main.c — kalamd: arguments, configuration, logging, then a server until a signal comes.
  *
- * SIGTERM and SIGINT are waited for by this thread; every other thread has them blocked. The first
- * one stops gracefully, a second one ends the process at once: what was acknowledged is durable.
+ * SIGTERM, SIGINT and SIGHUP are waited for by this thread; every other thread has them blocked.
+ * The first of the former two stops gracefully, a second one ends the process at once: what was
+ * acknowledged is durable. SIGHUP reads the configuration again: the log level applies at once, the
+ * log file is opened anew, certificate and key are read again. Other keys wait for a restart, and
+ * the log says so.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -10,12 +13,14 @@
 #include "server/server.h"
 
 #include <build_info.h>
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
@@ -153,6 +158,7 @@ static enum status main_start_log(const struct config *config, struct error *err
     };
 
     CHECK(log_level_parse(config_text(config, CONFIG_LOGGING_LEVEL), &options.level));
+    CHECK(log_format_parse(config_text(config, CONFIG_LOGGING_FORMAT), &options.format));
     return log_init(&options, err);
 }
 
@@ -181,14 +187,14 @@ static void main_raise_descriptors(void)
         log_warn("the limit of open files could not be raised");
 }
 
-static void main_block_signals(sigset_t *stopping)
+static void main_block_signals(sigset_t *waited)
 {
-    sigemptyset(stopping);
-    sigaddset(stopping, SIGTERM);
-    sigaddset(stopping, SIGINT);
-    CHECK(sigprocmask(SIG_BLOCK, stopping, NULL) == 0);
+    sigemptyset(waited);
+    sigaddset(waited, SIGTERM);
+    sigaddset(waited, SIGINT);
+    sigaddset(waited, SIGHUP);
+    CHECK(sigprocmask(SIG_BLOCK, waited, NULL) == 0);
     CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
-    CHECK(signal(SIGHUP, SIG_IGN) != SIG_ERR); /* certificates are not reloaded yet */
 }
 
 static void main_leave_at_once(int number)
@@ -197,31 +203,81 @@ static void main_leave_at_once(int number)
     _exit(EXIT_FAILURE);
 }
 
-static void main_wait(const sigset_t *stopping)
+/* What of a fresh configuration can apply to a running server does. */
+static void main_apply(const struct config *config, const struct config *fresh)
 {
+    enum log_level level = LOG_INFO;
+    struct config_key_info info;
+
+    main_log_lines(config_warnings(fresh));
+    CHECK(log_level_parse(config_text(fresh, CONFIG_LOGGING_LEVEL), &level));
+    log_set_level(level);
+    for (int key = 0; key < CONFIG_KEY_COUNT; key++) {
+        if (key == CONFIG_LOGGING_LEVEL || config_is_same(config, fresh, (enum config_key)key))
+            continue;
+        config_key_info((enum config_key)key, &info);
+        log_warn("%s has changed: it takes effect at the next start", info.name);
+    }
+}
+
+static void main_reload(const struct config *config, const struct arguments *arguments,
+                        struct server *server)
+{
+    struct config *fresh = config_new();
+    struct error err;
+
+    CHECK(server != NULL);
+    error_clear(&err);
+    log_info("signal Hangup: reading the configuration again");
+    if (log_reopen(&err) != STATUS_OK)
+        log_error("%s", err.message);
+    if (main_configure(fresh, arguments, &err) != STATUS_OK)
+        log_error("the configuration stays as it is: %s", err.message);
+    else
+        main_apply(config, fresh);
+    config_free(fresh);
+    error_clear(&err);
+    if (server_reload(server, &err) != STATUS_OK)
+        log_error("certificate and key stay as they are: %s", err.message);
+}
+
+/* Until it is time to stop. */
+static void main_wait(const sigset_t *waited, const struct config *config,
+                      const struct arguments *arguments, struct server *server)
+{
+    struct timespec hour = {.tv_sec = 3600};
     int number = 0;
 
-    CHECK(sigwait(stopping, &number) == 0);
+    while (number != SIGTERM && number != SIGINT) {
+        number = sigtimedwait(waited, NULL, &hour);
+        CHECK(number > 0 || errno == EAGAIN || errno == EINTR);
+        if (number == SIGHUP)
+            main_reload(config, arguments, server);
+        else if (number < 0 && errno == EAGAIN)
+            server_log_figures(server);
+    }
     log_info("signal %s: stopping; a second one stops at once", strsignal(number));
+    CHECK(signal(SIGHUP, SIG_IGN) != SIG_ERR);
     CHECK(signal(SIGTERM, main_leave_at_once) != SIG_ERR);
     CHECK(signal(SIGINT, main_leave_at_once) != SIG_ERR);
-    CHECK(sigprocmask(SIG_UNBLOCK, stopping, NULL) == 0);
+    CHECK(sigprocmask(SIG_UNBLOCK, waited, NULL) == 0);
 }
 
 static void main_greet(const struct config *config, const struct server *server)
 {
     unsigned port = server_port(server);
     const char *version = config_text(config, CONFIG_SERVER_API_VERSION);
+    const char *secure = config_text(config, CONFIG_SERVER_TLS_CERT)[0] != 0 ? "s" : "";
 
     CHECK(port > 0);
-    printf("\nKalamDB is ready for development on http://localhost:%u\n"
+    printf("\nKalamDB is ready for development on http%s://localhost:%u\n"
            "Callers on this machine are `%s` without credentials. Try:\n\n"
-           "  curl http://localhost:%u/%s/api/sql -H 'Content-Type: application/json' \\\n"
+           "  curl http%s://localhost:%u/%s/api/sql -H 'Content-Type: application/json' \\\n"
            "       -d '{\"sql\":\"SELECT 1 + 1 AS two\"}'\n"
            "  kalam --port %u\n"
-           "  ws://localhost:%u/%s/ws    live queries\n\n",
-           port, config_text(config, CONFIG_AUTH_LOCALHOST_DEFAULT_USER), port, version, port, port,
-           version);
+           "  ws%s://localhost:%u/%s/ws    live queries\n\n",
+           secure, port, config_text(config, CONFIG_AUTH_LOCALHOST_DEFAULT_USER), secure, port,
+           version, port, secure, port, version);
     (void)fflush(stdout);
 }
 
@@ -232,13 +288,14 @@ static int main_fail(const struct error *err)
     return EXIT_FAILURE;
 }
 
-static int main_run(const struct config *config, bool dev)
+static int main_run(const struct config *config, const struct arguments *arguments)
 {
     struct server *server = NULL;
-    sigset_t stopping;
+    sigset_t waited;
     struct error err;
 
     error_clear(&err);
+    main_block_signals(&waited);
     if (main_start_log(config, &err) != STATUS_OK)
         return main_fail(&err);
     log_thread_name("main");
@@ -246,14 +303,26 @@ static int main_run(const struct config *config, bool dev)
              BUILD_DATE);
     main_log_lines(config_warnings(config));
     main_raise_descriptors();
-    main_block_signals(&stopping);
     if (server_start(config, &server, &err) != STATUS_OK)
         return main_fail(&err);
     CHECK(server != NULL);
-    if (dev)
+    if (arguments->dev)
         main_greet(config, server);
-    main_wait(&stopping);
+    main_wait(&waited, config, arguments, server);
     return server_stop(server) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int main_check(const struct config *config)
+{
+    struct error err;
+
+    error_clear(&err);
+    main_log_lines(config_warnings(config));
+    if (server_check(config, &err) != STATUS_OK)
+        return main_fail(&err);
+    CHECK(err.code == STATUS_OK);
+    printf("the configuration is good\n");
+    return EXIT_SUCCESS;
 }
 
 int main(int count, char **values)
@@ -270,11 +339,9 @@ int main(int count, char **values)
     if (main_configure(config, &arguments, &err) != STATUS_OK) {
         code = main_fail(&err);
     } else if (arguments.check_config) {
-        main_log_lines(config_warnings(config));
-        printf("the configuration is good\n");
-        code = EXIT_SUCCESS;
+        code = main_check(config);
     } else {
-        code = main_run(config, arguments.dev);
+        code = main_run(config, &arguments);
     }
     CHECK(code >= 0);
     log_close();

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "catalog/system_tables.h"
+#include "net/tls.h"
 #include "server/server_internal.h"
 #include "sql/analytic.h"
 #include "store/ddl.h"
@@ -64,7 +65,19 @@ static struct str server_text(const struct config *config, enum config_key key)
     return str_from_c(config_text(config, key));
 }
 
+static bool server_has_tls(const struct config *config)
+{
+    CHECK(config != NULL);
+    return config_text(config, CONFIG_SERVER_TLS_CERT)[0] != 0;
+}
+
 /* ---- parts ----------------------------------------------------------------------------------- */
+
+static unsigned server_workers(const struct config *config)
+{
+    CHECK(config != NULL);
+    return server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores());
+}
 
 static enum status server_open_net(struct server *server, struct error *err)
 {
@@ -78,6 +91,9 @@ static enum status server_open_net(struct server *server, struct error *err)
         .message_bytes_max = server_size(config, CONFIG_LIMITS_MAX_MESSAGE_SIZE),
         .request_timeout_s = server_number(config, CONFIG_PERFORMANCE_REQUEST_TIMEOUT),
         .keepalive_timeout_s = server_number(config, CONFIG_PERFORMANCE_KEEPALIVE_TIMEOUT),
+        .stalled_answers_max =
+            server_count(config, CONFIG_LIMITS_MAX_STALLED_ANSWERS,
+                         server_workers(config) > 1 ? server_workers(config) / 2 : 1),
         .ws_auth_timeout_s = server_number(config, CONFIG_LIVE_AUTH_TIMEOUT_SECONDS),
         .ws_ping_interval_s = server_number(config, CONFIG_LIVE_PING_INTERVAL_SECONDS),
         .ws_client_timeout_s = server_number(config, CONFIG_LIVE_CLIENT_TIMEOUT_SECONDS),
@@ -87,6 +103,9 @@ static enum status server_open_net(struct server *server, struct error *err)
         .node_id = server_number(config, CONFIG_SERVER_NODE_ID),
         .public_health = config_boolean(config, CONFIG_SERVER_PUBLIC_HEALTH),
         .allow_token_in_url = config_boolean(config, CONFIG_AUTH_ALLOW_TOKEN_IN_URL),
+        .tls_cert = config_text(config, CONFIG_SERVER_TLS_CERT),
+        .tls_key = config_text(config, CONFIG_SERVER_TLS_KEY),
+        .tls_handshake_timeout_s = server_number(config, CONFIG_SERVER_TLS_HANDSHAKE_TIMEOUT),
         .version = STR_LIT(BUILD_VERSION),
         .git_branch = STR_LIT(BUILD_GIT_BRANCH),
         .git_commit = STR_LIT(BUILD_GIT_COMMIT),
@@ -98,6 +117,8 @@ static enum status server_open_net(struct server *server, struct error *err)
     CHECK(server->net == NULL);
     options.cors_origins =
         config_list(config, CONFIG_SERVER_CORS_ORIGINS, &options.cors_origin_count);
+    options.trusted_proxies =
+        config_list(config, CONFIG_SERVER_TRUSTED_PROXY_RANGES, &options.trusted_proxy_count);
     server_find_console(server, &options);
     return net_open(&options, &server->net, err);
 }
@@ -116,8 +137,9 @@ static void server_set_public_url(struct server *server)
         size = snprintf(server->public_url, sizeof(server->public_url), "ws%s/%s/ws", origin + 4,
                         version);
     else
-        size = snprintf(server->public_url, sizeof(server->public_url), "ws://%s:%u/%s/ws",
-                        everywhere ? "localhost" : host, net_port(server->net), version);
+        size = snprintf(server->public_url, sizeof(server->public_url), "ws%s://%s:%u/%s/ws",
+                        server_has_tls(config) ? "s" : "", everywhere ? "localhost" : host,
+                        net_port(server->net), version);
     CHECK(size > 0 && (size_t)size < sizeof(server->public_url));
 }
 
@@ -175,6 +197,8 @@ static enum status server_open_kv(struct server *server, struct error *err)
         .column_families_max = server_number(config, CONFIG_ROCKSDB_MAX_COLUMN_FAMILIES),
         .keep_log_files = server_number(config, CONFIG_ROCKSDB_KEEP_LOG_FILES),
         .keep_wal_files = server_number(config, CONFIG_ROCKSDB_KEEP_WAL_FILES),
+        .refuse_damaged_log = strcmp(config_text(config, CONFIG_STORAGE_DURABILITY), "sync") == 0 &&
+                              !config_boolean(config, CONFIG_ROCKSDB_ACCEPT_DAMAGED_LOG),
     };
 
     CHECK(server->kv == NULL);
@@ -290,6 +314,7 @@ static enum status server_open_store(struct server *server, struct error *err)
         .durability = strcmp(durability, "sync") == 0    ? KV_SYNC
                       : strcmp(durability, "async") == 0 ? KV_ASYNC
                                                          : KV_MEMORY,
+        .check_files = config_boolean(config, CONFIG_STORAGE_CHECK_FILES),
         .row_cache_bytes = server_size(config, CONFIG_STORAGE_ROW_CACHE_BYTES),
         .feed_bytes = server_size(config, CONFIG_LIVE_FEED_BYTES),
         .statement_write_bytes_max = server_size(config, CONFIG_LIMITS_MAX_STATEMENT_WRITE_BYTES),
@@ -306,6 +331,20 @@ static enum status server_open_store(struct server *server, struct error *err)
 
     CHECK(server->store == NULL);
     return store_open(&options, &server->store, err);
+}
+
+static enum table_access server_shared_access(const struct config *config)
+{
+    static const char *const words[] = {[TABLE_ACCESS_UNSET] = "unset",
+                                        [TABLE_ACCESS_PUBLIC] = "public",
+                                        [TABLE_ACCESS_PRIVATE] = "private",
+                                        [TABLE_ACCESS_RESTRICTED] = "restricted"};
+    const char *word = config_text(config, CONFIG_SQL_DEFAULT_SHARED_ACCESS);
+
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++)
+        if (strcmp(word, words[i]) == 0)
+            return (enum table_access)i;
+    UNREACHABLE("checked with the configuration");
 }
 
 static void server_open_engine(struct server *server)
@@ -330,14 +369,16 @@ static void server_open_engine(struct server *server)
         .stream_ttl_default = server_number(config, CONFIG_STREAM_DEFAULT_TTL_SECONDS),
         .stream_max_buffer_default = server_number(config, CONFIG_STREAM_DEFAULT_MAX_BUFFER),
         .user_grace_days = server_number(config, CONFIG_USERS_DELETION_GRACE_DAYS),
+        .deleted_retention_hours_default = server_number(config, CONFIG_RETENTION_DELETED_HOURS),
+        .shared_access_default = server_shared_access(config),
         .node = config_text(config, CONFIG_SERVER_NODE),
     };
 
     CHECK(server->store != NULL);
     server_fill_services(server, &services);
     server->engine = sql_engine_new(&options);
-    unsigned threads = server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores());
-    server->workers = worker_pool_start("worker", threads, LIMIT_WORKER_STACK_BYTES, 0);
+    server->workers =
+        worker_pool_start("worker", server_workers(config), LIMIT_WORKER_STACK_BYTES, 0);
 }
 
 static enum status server_open_jobs(struct server *server, struct error *err)
@@ -402,8 +443,10 @@ static enum status server_open_session(struct server *server, struct error *err)
         .allow_remote_setup = config_boolean(config, CONFIG_AUTH_ALLOW_REMOTE_SETUP),
         .root_remote = config_boolean(config, CONFIG_AUTH_ROOT_REMOTE),
         .enforce_roles = config_boolean(config, CONFIG_AUTH_ENFORCE_ROLES),
-        .cookie_secure = config_boolean(config, CONFIG_AUTH_COOKIE_SECURE),
+        .cookie_secure =
+            config_boolean(config, CONFIG_AUTH_COOKIE_SECURE) || server_has_tls(config),
         .logins_per_second_max = server_number(config, CONFIG_RATE_AUTH_REQUESTS_PER_IP_PER_SEC),
+        .logins_waiting_max = server_number(config, CONFIG_AUTH_MAX_WAITING_LOGINS),
         .queries_per_second_max = server_number(config, CONFIG_RATE_MAX_QUERIES_PER_SEC),
         .password_memory_kib = server_number(config, CONFIG_AUTH_PASSWORD_MEMORY_KIB),
         .password_iterations = server_number(config, CONFIG_AUTH_PASSWORD_ITERATIONS),
@@ -488,7 +531,7 @@ static void server_close(struct server *server)
     mem_free(server);
 }
 
-static void server_log_size(struct server *server)
+void server_log_figures(struct server *server)
 {
     struct kv_stats stats;
 
@@ -513,15 +556,35 @@ enum status server_start(const struct config *config, struct server **out, struc
         server_close(server);
         return status;
     }
-    server_log_size(server);
+    server_log_figures(server);
     net_serve(server->net, server->session, atomic_load(&server->live));
     server_tell(server, server->net);
-    log_info("serving on %s:%u, %u loops, ready after %lld ms",
+    log_info("serving on %s:%u%s, %u loops, ready after %lld ms",
              config_text(config, CONFIG_SERVER_HOST), net_port(server->net),
+             server_has_tls(config) ? " with TLS" : "",
              server_count(config, CONFIG_SERVER_WORKERS, server_cores()),
              (long long)(clock_monotonic_ms() - started_ms));
     *out = server;
     return STATUS_OK;
+}
+
+enum status server_check(const struct config *config, struct error *err)
+{
+    struct tls *tls = NULL;
+    enum status status = STATUS_OK;
+
+    CHECK(config != NULL);
+    if (server_has_tls(config))
+        status = tls_open(config_text(config, CONFIG_SERVER_TLS_CERT),
+                          config_text(config, CONFIG_SERVER_TLS_KEY), &tls, err);
+    tls_close(tls);
+    return status;
+}
+
+enum status server_reload(struct server *server, struct error *err)
+{
+    CHECK(server->net != NULL);
+    return net_reload_tls(server->net, err);
 }
 
 uint16_t server_port(const struct server *server)

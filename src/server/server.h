@@ -15,6 +15,13 @@ struct server;
 enum status server_start(const struct config *config, struct server **out,
                          struct error *err) MUST_CHECK;
 uint16_t server_port(const struct server *server);
+/* Can a server be started with it, as far as that shows without starting one: certificate and key.
+ */
+enum status server_check(const struct config *config, struct error *err) MUST_CHECK;
+/* What the log shall show now and then: sizes. */
+void server_log_figures(struct server *server);
+/* Certificate and key are read again. On failure the old ones stay. */
+enum status server_reload(struct server *server, struct error *err) MUST_CHECK;
 /* Spec §7.4: stop accepting, finish statements, close WebSockets, flush, close. NULL is fine. False
  * if something had to be left behind. */
 bool server_stop(struct server *server);

@@ -23,6 +23,12 @@
 
 enum { SERVER_PATH_BYTES = 4200 };
 
+/* What metrics.c counts by walking over the catalogue and all instances. */
+struct server_totals {
+    uint64_t namespaces, users, tables[TABLE_KIND_SYSTEM + 1];
+    uint64_t instances, hot_rows, cold_rows, cold_bytes, segments;
+};
+
 struct server {
     const struct config *config;
     struct net *net;
@@ -40,6 +46,11 @@ struct server {
     int data_lock; /* of the data folder */
     pthread_mutex_t told_mutex;
     struct net *told; /* who hears of changed users: set while it serves; under told_mutex */
+    /* metrics.c, under told_mutex */
+    struct server_totals totals;
+    int64_t totals_at_ms;
+    bool totals_busy;
+    struct task totals_task;
     char public_url[300], console_dir[SERVER_PATH_BYTES];
 };
 

@@ -2,9 +2,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
 #include "catalog/manifest.h"
 #include "server/server_internal.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static enum status services_need_jobs(const struct server *server, struct jobs **out,
@@ -31,6 +35,50 @@ static enum status services_flush_table(void *context, struct table_id table, ch
     return status;
 }
 
+/* Is `path`, or what exists of it, below `folder`? Links are followed. */
+static bool services_is_inside(const char *path, const char *folder)
+{
+    char there[PATH_MAX], root[PATH_MAX], rest[PATH_MAX];
+    size_t size = strlen(path);
+
+    CHECK(path[0] == '/');
+    if (size >= sizeof(rest) || realpath(folder, root) == NULL)
+        return false;
+    memcpy(rest, path, size + 1);
+    while (realpath(rest, there) == NULL && size > 1) {
+        while (size > 1 && rest[size - 1] != '/')
+            size--;
+        while (size > 1 && rest[size - 1] == '/')
+            size--;
+        rest[size] = 0;
+    }
+    size_t length = strlen(root);
+    return strncmp(there, root, length) == 0 && (there[length] == '/' || there[length] == 0);
+}
+
+/* A backup among the server's own files would be taken for one of them, or be lost with them. */
+static enum status services_check_backup(const struct server *server, struct str path,
+                                         struct error *err)
+{
+    static const enum config_key folders[] = {CONFIG_SERVER_DATA_DIR, CONFIG_STORAGE_ROCKSDB_PATH,
+                                              CONFIG_STORAGE_DEFAULT_STORAGE_PATH};
+    struct str scheme = STR_LIT("file://");
+    bool inside = false;
+
+    if (str_starts_with(path, scheme))
+        path = str_from(path.data + scheme.size, path.size - scheme.size);
+    if (path.size == 0 || path.data[0] != '/')
+        return STATUS_OK; /* a bucket, or what the job refuses */
+    char *text = mem_strdup(path);
+    CHECK(server->config != NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(folders) && !inside; i++)
+        inside = services_is_inside(text, config_text(server->config, folders[i]));
+    mem_free(text);
+    return !inside ? STATUS_OK
+                   : error_set(err, STATUS_INVALID_INPUT,
+                               "a backup cannot lie among the server's own files");
+}
+
 static enum status services_backup(void *context, const struct sql_backup *backup,
                                    struct sql_backup_result *result, struct error *err)
 {
@@ -44,6 +92,8 @@ static enum status services_backup(void *context, const struct sql_backup *backu
     enum status status = services_need_jobs(context, &jobs, err);
 
     CHECK(result != NULL);
+    if (status == STATUS_OK && !backup->restore)
+        status = services_check_backup(context, backup->path, err);
     if (status == STATUS_OK)
         status = jobs_backup(jobs, &request, &made, err);
     if (status != STATUS_OK)
@@ -134,28 +184,24 @@ static void services_live_entries(void *context, struct table_id table, struct a
         live_entries(live, table, arena, entries, count);
 }
 
-static void services_alter_begin(void *context, struct table_id table, const uint32_t *column_ids,
-                                 size_t column_count, struct arena *arena,
-                                 struct sql_live_entry **entries, size_t *count)
+static void services_live_fence_begin(void *context, struct sql_live_fence *fence)
 {
     const struct server *server = context;
     struct live *live = atomic_load(&server->live);
 
-    CHECK(entries != NULL && count != NULL);
-    *entries = NULL;
-    *count = 0;
+    CHECK(!fence->stands);
+    fence->count = 0;
     if (live != NULL)
-        live_alter_begin(live, table, column_ids, column_count, arena, entries, count);
+        live_fence_begin(live, fence);
 }
 
-static void services_alter_end(void *context, struct table_id table)
+static void services_live_fence_end(void *context, struct sql_live_fence *fence)
 {
     const struct server *server = context;
-    struct live *live = atomic_load(&server->live);
 
-    CHECK(table.value > 0);
-    if (live != NULL)
-        live_alter_end(live, table);
+    CHECK(fence->table.value > 0);
+    if (fence->stands)
+        live_fence_end(atomic_load(&server->live), fence);
 }
 
 static void services_table_changed(void *context, struct table_id table)
@@ -201,7 +247,11 @@ static bool services_setting_at(void *context, size_t index, struct str out[5])
     const struct server *server = context;
 
     CHECK(server->config != NULL);
-    return config_setting_at(server->config, index, out);
+    if (!config_setting_at(server->config, index, out))
+        return false;
+    if (index == CONFIG_LOGGING_LEVEL) /* the one that changes while the server runs */
+        out[1] = str_from_c(log_level_name(log_get_level()));
+    return true;
 }
 
 static void services_metrics(void *context, metric_visit visit, void *visit_context)
@@ -232,8 +282,8 @@ void server_fill_services(struct server *server, struct sql_services *out)
         .cancel_table_jobs = services_cancel_table_jobs,
         .drop_table_files = services_drop_table_files,
         .live_entries = services_live_entries,
-        .alter_begin = services_alter_begin,
-        .alter_end = services_alter_end,
+        .live_fence_begin = services_live_fence_begin,
+        .live_fence_end = services_live_fence_end,
         .table_changed = services_table_changed,
         .kill_live_query = services_kill_live_query,
         .hash_password = services_hash_password,

@@ -14,21 +14,6 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-bool session_user_id_is_valid(struct str id)
-{
-    CHECK(id.size == 0 || id.data != NULL);
-    if (id.size == 0 || id.size > LIMIT_USER_ID_BYTES || str_find(id, STR_LIT("..")) != SIZE_MAX)
-        return false;
-    for (size_t i = 0; i < id.size; i++) {
-        char c = id.data[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    (c != 0 && strchr("_.@+-", c) != NULL);
-        if (!good)
-            return false;
-    }
-    return true;
-}
-
 struct user *session_find_user(struct session_service *service, struct str id)
 {
     struct view *view = view_acquire(service->options.store);
@@ -62,47 +47,64 @@ struct str session_bearer(struct str authorization)
     return str_trim(str_from(authorization.data + scheme.size, authorization.size - scheme.size));
 }
 
-static void session_identity_fill(struct session_identity *out, struct str user, struct str actor,
-                                  enum role role)
+/* `user` = whose data, if it is not the actor's own. */
+static void session_identity_fill(struct session_identity *out, struct str user,
+                                  const struct user *actor)
 {
-    CHECK(user.size < sizeof(out->user) && actor.size < sizeof(out->actor));
-    *out = (struct session_identity){.role = role};
+    CHECK(user.size < sizeof(out->user) && actor->id.size < sizeof(out->actor));
+    *out = (struct session_identity){.role = actor->role, .generation = actor->credentials_changed};
     memcpy(out->user, user.data, user.size);
-    memcpy(out->actor, actor.data, actor.size);
+    memcpy(out->actor, actor->id.data, actor->id.size);
+}
+
+enum status session_check_remote(const struct session_service *service, struct str user, bool local,
+                                 struct error *err)
+{
+    CHECK(user.size > 0);
+    if (local || service->options.root_remote || !str_equal(user, SESSION_ROOT))
+        return STATUS_OK;
+    return error_set(err, STATUS_REMOTE_ACCESS_DENIED,
+                     "root works from this machine only, see auth.root_remote");
 }
 
 /* ---- tokens and keys ------------------------------------------------------------------------- */
 
+/* A token of ours names the credentials that it was issued for. One of another issuer has seconds
+ * only: what it was issued in the second of the change counts as later. */
 static bool session_claims_fit(const struct jwt_claims *claims, const struct user *user)
 {
     enum role role;
 
     CHECK(claims->subject[0] != 0);
-    return user != NULL && user->deleted_at == 0 && role_parse(str_from_c(claims->role), &role) &&
-           role == user->role && claims->issued_at >= user->credentials_changed / 1000000;
+    if (user == NULL || user->deleted_at != 0 || !role_parse(str_from_c(claims->role), &role) ||
+        role != user->role)
+        return false;
+    if (claims->generation > 0)
+        return claims->generation == user->credentials_changed;
+    return claims->issued_at >= user->credentials_changed / 1000000;
 }
 
-enum status session_check_claims(struct session_service *service, const struct jwt_claims *claims,
-                                 struct error *err)
+enum status session_user_of_claims(struct session_service *service, const struct jwt_claims *claims,
+                                   struct user **out, struct error *err)
 {
-    struct view *view = view_acquire(service->options.store);
-    bool fit = session_claims_fit(
-        claims, catalog_find_user(view_catalog(view), str_from_c(claims->subject)));
+    struct user *user = session_find_user(service, str_from_c(claims->subject));
 
-    CHECK(claims->issued_at > 0);
-    view_release(view);
-    if (fit)
+    CHECK(claims->issued_at > 0 && out != NULL);
+    *out = user;
+    if (session_claims_fit(claims, user))
         return STATUS_OK;
+    user_unref(user);
+    *out = NULL;
     return error_set(err, STATUS_INVALID_CREDENTIALS,
                      "invalid token: the user is gone or his credentials have changed");
 }
 
 enum status session_authenticate_token(struct session_service *service, struct str token,
-                                       struct session_identity *out, struct error *err)
+                                       bool local, struct session_identity *out, struct error *err)
 {
+    struct user *user = NULL;
     struct jwt_claims claims;
     enum status status;
-    enum role role;
 
     CHECK(out != NULL);
     status = jwt_cache_verify(service->tokens, service->options.jwt_secret, token,
@@ -110,15 +112,15 @@ enum status session_authenticate_token(struct session_service *service, struct s
     if (status == STATUS_OK && claims.type != JWT_ACCESS)
         status = error_set(err, STATUS_INVALID_CREDENTIALS, "invalid token: not an access token");
     if (status == STATUS_OK)
-        status = session_check_claims(service, &claims, err);
-    if (status != STATUS_OK)
-        return status;
-    CHECK(role_parse(str_from_c(claims.role), &role));
-    struct str user = str_from_c(claims.subject);
-    session_identity_fill(out, user, user, role);
-    out->expires_at = claims.expires_at;
-    out->issued_at = claims.issued_at;
-    return STATUS_OK;
+        status = session_user_of_claims(service, &claims, &user, err);
+    if (status == STATUS_OK)
+        status = session_check_remote(service, user->id, local, err);
+    if (status == STATUS_OK) {
+        session_identity_fill(out, user->id, user);
+        out->expires_at = claims.expires_at;
+    }
+    user_unref(user);
+    return status;
 }
 
 void session_hash_api_key(struct str key, char out[65])
@@ -143,8 +145,10 @@ static enum status session_authenticate_key(struct session_service *service, str
     /* Looked up by its hash: nothing about the key can be learnt from the time it takes. */
     const struct user *user = catalog_find_api_key(view_catalog(view), str_from_c(hash));
     bool good = user != NULL && user->deleted_at == 0;
-    if (good)
-        session_identity_fill(out, user->id, user->id, user->role);
+    if (good) {
+        session_identity_fill(out, user->id, user);
+        memcpy(out->api_key, hash, sizeof(hash));
+    }
     view_release(view);
     return good ? STATUS_OK : error_set(err, STATUS_INVALID_CREDENTIALS, "invalid API key");
 }
@@ -156,7 +160,7 @@ static enum status session_apply_user_header(struct session_identity *identity, 
     CHECK(identity->actor[0] != 0);
     if (user.size == 0 || str_equal(user, str_from_c(identity->user)))
         return STATUS_OK;
-    if (!session_user_id_is_valid(user))
+    if (!user_id_is_valid(user))
         return error_set(err, STATUS_INVALID_INPUT, "X-User-Id is not a user id");
     if (identity->role == ROLE_USER)
         return error_set(err, STATUS_PERMISSION_DENIED, "X-User-Id names another user");
@@ -167,27 +171,24 @@ static enum status session_apply_user_header(struct session_identity *identity, 
 
 /* ---- loopback mode --------------------------------------------------------------------------- */
 
-static struct str session_host_name(struct str host)
-{
-    const char *end;
-
-    CHECK(host.size == 0 || host.data != NULL);
-    if (host.size > 0 && host.data[0] == '[')
-        end = memchr(host.data, ']', host.size);
-    else
-        end = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
-    if (end == NULL)
-        return host;
-    return str_from(host.data, (size_t)(end - host.data) + (*end == ']' ? 1 : 0));
-}
-
+/* `name` or `name:port`: whatever else a browser can be made to send is another host. */
 static bool session_host_is_local(struct str host)
 {
-    struct str name = session_host_name(host);
+    static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
 
-    CHECK(name.size <= host.size);
-    return str_equal_nocase(name, STR_LIT("localhost")) || str_equal(name, STR_LIT("127.0.0.1")) ||
-           str_equal(name, STR_LIT("[::1]"));
+    CHECK(host.size == 0 || host.data != NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        struct str name = str_from_c(names[i]);
+        uint64_t port;
+        if (host.size < name.size || !str_equal_nocase(str_from(host.data, name.size), name))
+            continue;
+        struct str rest = str_from(host.data + name.size, host.size - name.size);
+        if (rest.size == 0 ||
+            (rest.data[0] == ':' && rest.size <= 6 &&
+             str_to_uint64(str_from(rest.data + 1, rest.size - 1), &port) && port <= UINT16_MAX))
+            return true;
+    }
+    return false;
 }
 
 static bool session_origin_is_same(struct str origin, struct str host)
@@ -218,7 +219,7 @@ static enum status session_authenticate_loopback(struct session_service *service
     struct view *view;
     enum status status = STATUS_OK;
 
-    if (named.size > 0 && !session_user_id_is_valid(named))
+    if (named.size > 0 && !user_id_is_valid(named))
         return error_set(err, STATUS_INVALID_INPUT, "X-User-Id is not a user id");
     view = view_acquire(service->options.store);
     const struct catalog *catalog = view_catalog(view);
@@ -226,15 +227,14 @@ static enum status session_authenticate_loopback(struct session_service *service
     const struct user *standard = catalog_find_user(catalog, fallback);
     CHECK(catalog != NULL);
     if (user != NULL && user->deleted_at == 0)
-        session_identity_fill(out, user->id, user->id, user->role);
+        session_identity_fill(out, user->id, user);
     else if (user != NULL)
         status = error_set(err, STATUS_INVALID_CREDENTIALS, "this user was dropped");
     else if (standard == NULL || standard->deleted_at != 0)
         status = error_set(err, STATUS_INVALID_CREDENTIALS,
                            "auth.localhost_default_user does not exist");
     else
-        session_identity_fill(out, named.size > 0 ? named : standard->id, standard->id,
-                              standard->role);
+        session_identity_fill(out, named.size > 0 ? named : standard->id, standard);
     view_release(view);
     return status;
 }
@@ -246,6 +246,7 @@ enum status session_authenticate(struct session_service *service,
                                  struct session_identity *out, struct error *err)
 {
     bool presented = credentials->authorization.size > 0 || credentials->api_key.size > 0;
+    bool local = credentials->peer_is_loopback && !credentials->forwarded;
     bool mode;
     enum status status;
 
@@ -262,9 +263,11 @@ enum status session_authenticate(struct session_service *service,
         if (token.size == 0)
             return error_set(err, STATUS_INVALID_CREDENTIALS,
                              "only Bearer tokens are accepted in Authorization");
-        status = session_authenticate_token(service, token, out, err);
+        status = session_authenticate_token(service, token, local, out, err);
     } else {
         status = session_authenticate_key(service, credentials->api_key, out, err);
+        if (status == STATUS_OK)
+            status = session_check_remote(service, str_from_c(out->actor), local, err);
     }
     if (status == STATUS_OK)
         status = session_apply_user_header(out, credentials->user_header, err);
@@ -282,8 +285,10 @@ enum status session_identity_check(struct session_service *service,
         return error_set(err, STATUS_TOKEN_EXPIRED, "the token has expired");
     view = view_acquire(service->options.store);
     const struct user *user = catalog_find_user(view_catalog(view), str_from_c(identity->actor));
-    good = user != NULL && user->deleted_at == 0 && user->role == identity->role &&
-           (identity->issued_at == 0 || identity->issued_at >= user->credentials_changed / 1000000);
+    good =
+        user != NULL && user->deleted_at == 0 && user->role == identity->role &&
+        user->credentials_changed == identity->generation &&
+        (identity->api_key[0] == 0 || str_equal(user->api_key_hash, str_from_c(identity->api_key)));
     view_release(view);
     return good ? STATUS_OK
                 : error_set(err, STATUS_INVALID_CREDENTIALS,

@@ -1,8 +1,9 @@
 /* auth_routes.c — log-in, refresh, log-out, me, status, set-up (spec §3.7).
  *
- * Each request is a task on the auth pool; its answer goes back to the loop that asked. A log-in of
- * an unknown name verifies a dummy hash and fails like a wrong password: same answer, same time.
- * What a log-in leaves in system.users is written after its answer.
+ * What hashes passwords is a task on the auth pool, and only so many may wait there; all else is
+ * answered by the loop that asked. A log-in of an unknown name verifies a dummy hash and fails like
+ * a wrong password: same answer, same time. What a log-in leaves in system.users is written after
+ * its answer.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/arena.h"
@@ -50,9 +51,33 @@ static void auth_fail(struct auth_call *call, int http_status, const char *code,
     json_object_end(&call->response);
 }
 
-static void auth_fail_internal(struct auth_call *call, const struct error *err)
+/* The words of spec §3.7 for what the layers below say. */
+static void auth_fail_status(struct auth_call *call, const struct error *err)
 {
+    static const struct {
+        enum status status;
+        int http_status;
+        const char *code;
+    } words[] = {
+        {STATUS_INVALID_CREDENTIALS, 401, "unauthorized"},
+        {STATUS_MISSING_AUTHORIZATION, 401, "unauthorized"},
+        {STATUS_TOKEN_EXPIRED, 401, "unauthorized"},
+        {STATUS_ACCOUNT_LOCKED, 401, "account_locked"},
+        {STATUS_REMOTE_ACCESS_DENIED, 403, "forbidden"},
+        {STATUS_PERMISSION_DENIED, 403, "forbidden"},
+        {STATUS_INVALID_INPUT, 400, "invalid_request"},
+        {STATUS_ALREADY_EXISTS, 409, "user_exists"},
+        {STATUS_SETUP_REQUIRED, 428, "setup_required"},
+        {STATUS_RATE_LIMIT_EXCEEDED, 429, "rate_limited"},
+    };
+
     CHECK(err->code != STATUS_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+        if (words[i].status != err->code)
+            continue;
+        auth_fail(call, words[i].http_status, words[i].code, err->message);
+        return;
+    }
     log_error("%s: %s", status_name(err->code), err->message);
     auth_fail(call, 500, "internal_error", "the request failed");
 }
@@ -107,7 +132,10 @@ static void auth_write_token(struct auth_call *call, const struct user *user, en
     int64_t now_s = clock_now_us() / 1000000;
     int64_t age_s = (int64_t)call->service->options.jwt_expiry_hours * 3600 *
                     (type == JWT_REFRESH ? AUTH_REFRESH_FACTOR : 1);
-    struct jwt_claims claims = {.type = type, .issued_at = now_s, .expires_at = now_s + age_s};
+    struct jwt_claims claims = {.type = type,
+                                .issued_at = now_s,
+                                .expires_at = now_s + age_s,
+                                .generation = user->credentials_changed};
     struct str role = str_from_c(role_name(user->role));
     struct buf token;
 
@@ -216,13 +244,15 @@ static bool auth_is_local(const struct auth_call *call)
 
 /* ---- log-in ---------------------------------------------------------------------------------- */
 
-static void auth_login_failed(struct auth_call *call, struct str name, const struct user *user)
+static enum status auth_login_failed(struct auth_call *call, struct str name,
+                                     const struct user *user, struct error *err)
 {
     uint32_t failures = 0;
     int64_t locked_until = 0;
 
     CHECK(name.data != NULL);
-    lockout_failed(call->service->lockout, name, clock_now_us(), &failures, &locked_until);
+    lockout_failed(call->service->lockout, name, clock_now_us(),
+                   user != NULL ? user->credentials_changed : 0, &failures, &locked_until);
     log_info("failed log-in of %s from %.*s", user != NULL ? "a known user" : "an unknown name",
              STR_ARG(call->options.peer_address));
     if (user != NULL) {
@@ -232,7 +262,7 @@ static void auth_login_failed(struct auth_call *call, struct str name, const str
     }
     if (locked_until > 0)
         log_warn("a name is locked after too many failed log-ins");
-    auth_fail(call, 401, "unauthorized", "invalid user name or password");
+    return error_set(err, STATUS_INVALID_CREDENTIALS, "invalid user name or password");
 }
 
 static void auth_login_verified(struct auth_call *call, struct str name, const struct user *user)
@@ -253,28 +283,34 @@ static bool auth_login_check(struct auth_call *call, const struct user *user, st
     return password_verify(hash, password) && usable;
 }
 
-/* A lock-out of before the last restart. */
+/* Also by a lock-out of before the last restart. */
 static bool auth_is_locked(struct auth_call *call, struct str name, const struct user *user)
 {
     int64_t now_us = clock_now_us();
 
     CHECK(now_us > 0);
-    return lockout_is_locked(call->service->lockout, name, now_us) ||
+    return lockout_is_locked(call->service->lockout, name, now_us,
+                             user != NULL ? user->credentials_changed : 0) ||
            (user != NULL && user->locked_until > now_us);
 }
 
-static void auth_login_as(struct auth_call *call, struct str name, struct str password)
+static enum status auth_login_as(struct auth_call *call, struct str name, struct str password,
+                                 struct error *err)
 {
     struct user *user = session_find_user(call->service, name);
+    enum status status;
 
     CHECK(name.data != NULL);
-    if (auth_is_locked(call, name, user))
-        auth_fail(call, 401, "account_locked", "too many failed log-ins; try again later");
-    else if (auth_login_check(call, user, password))
+    if (auth_is_locked(call, name, user)) {
+        status = error_set(err, STATUS_ACCOUNT_LOCKED, "too many failed log-ins; try again later");
+    } else if (!auth_login_check(call, user, password)) {
+        status = auth_login_failed(call, name, user, err);
+    } else {
         auth_login_verified(call, name, user);
-    else
-        auth_login_failed(call, name, user);
+        status = STATUS_OK;
+    }
     user_unref(user);
+    return status;
 }
 
 static void auth_login(struct auth_call *call)
@@ -286,6 +322,7 @@ static void auth_login(struct auth_call *call)
         {"username", AUTH_NAME_CHARACTERS, &name, &given[0]},
         {"password", AUTH_PASSWORD_CHARACTERS, &password, &given[1]},
     };
+    struct error err;
 
     CHECK(call->response.size == 0);
     if (!auth_read_body(call, fields, ARRAY_COUNT(fields)))
@@ -294,16 +331,15 @@ static void auth_login(struct auth_call *call)
         auth_fail(call, 400, "invalid_request", "user and password are required");
         return;
     }
-    if (session_needs_setup(call->service)) {
-        auth_fail(call, 428, "setup_required", "root has no password yet; see /api/auth/setup");
-        return;
-    }
-    if (str_equal(name, SESSION_ROOT) && !auth_is_local(call) &&
-        !call->service->options.root_remote) {
-        auth_fail(call, 403, "forbidden", "root logs in from this machine only");
-        return;
-    }
-    auth_login_as(call, name, password);
+    error_clear(&err);
+    enum status status = session_check_remote(call->service, name, auth_is_local(call), &err);
+    if (session_needs_setup(call->service))
+        status =
+            error_set(&err, STATUS_SETUP_REQUIRED, "root has no password yet; see /api/auth/setup");
+    if (status == STATUS_OK)
+        status = auth_login_as(call, name, password, &err);
+    if (status != STATUS_OK)
+        auth_fail_status(call, &err);
 }
 
 /* ---- refresh, log-out, me -------------------------------------------------------------------- */
@@ -316,19 +352,19 @@ static struct user *auth_user_of_token(struct auth_call *call, struct str token,
 
     CHECK(type == JWT_ACCESS || type == JWT_REFRESH);
     error_clear(&err);
+    struct user *user = NULL;
     enum status status = jwt_verify(call->service->options.jwt_secret, token,
                                     clock_now_us() / 1000000, &claims, &err);
     if (status == STATUS_OK && claims.type != type)
         status = error_set(&err, STATUS_INVALID_CREDENTIALS, "invalid token: wrong type");
     if (status == STATUS_OK)
-        status = session_check_claims(call->service, &claims, &err);
-    if (status == STATUS_OK) {
-        struct user *user = session_find_user(call->service, str_from_c(claims.subject));
-        if (user != NULL)
-            return user;
-        (void)error_set(&err, STATUS_INVALID_CREDENTIALS, "invalid token: the user is gone");
-    }
-    auth_fail(call, 401, "unauthorized", err.message);
+        status = session_user_of_claims(call->service, &claims, &user, &err);
+    if (status == STATUS_OK)
+        status = session_check_remote(call->service, user->id, auth_is_local(call), &err);
+    if (status == STATUS_OK)
+        return user;
+    user_unref(user);
+    auth_fail_status(call, &err);
     return NULL;
 }
 
@@ -375,8 +411,8 @@ static void auth_me(struct auth_call *call)
             return;
     } else if (session_authenticate(call->service, shown, &identity, &err) == STATUS_OK) {
         user = session_find_user(call->service, str_from_c(identity.actor));
-    } else if (err.code == STATUS_SETUP_REQUIRED) {
-        auth_fail(call, 428, "setup_required", err.message);
+    } else {
+        auth_fail_status(call, &err);
         return;
     }
     if (user == NULL) {
@@ -419,7 +455,7 @@ static bool auth_setup_check(struct auth_call *call, const struct auth_setup *se
         auth_fail(call, 409, "already_configured", "root has a password already");
         return false;
     }
-    if (!session_user_id_is_valid(setup->user) || str_equal(setup->user, SESSION_ROOT)) {
+    if (!user_id_is_valid(setup->user) || str_equal(setup->user, SESSION_ROOT)) {
         auth_fail(call, 400, "invalid_user", "user is not a user id, or root");
         return false;
     }
@@ -439,15 +475,11 @@ static void auth_setup_apply(struct auth_call *call, const struct auth_setup *se
     error_clear(&err);
     enum status status =
         auth_user_create(call->service, setup->user, ROLE_DBA, setup->email, setup->password, &err);
-    if (status == STATUS_ALREADY_EXISTS) {
-        auth_fail(call, 409, "user_exists", "this user exists already");
-        return;
-    }
     if (status == STATUS_OK)
         status = auth_user_set_password(call->service, SESSION_ROOT, setup->root_password, &err);
     struct user *user = status == STATUS_OK ? session_find_user(call->service, setup->user) : NULL;
     if (user == NULL) {
-        auth_fail_internal(call, &err);
+        auth_fail_status(call, &err);
         return;
     }
     CHECK(user->role == ROLE_DBA);
@@ -544,16 +576,11 @@ static void auth_run(struct task *task)
 {
     struct auth_call *call = CONTAINER_OF(task, struct auth_call, task);
     struct session_service *service = call->service;
-    bool limited =
-        call->options.route == SESSION_AUTH_LOGIN || call->options.route == SESSION_AUTH_SETUP;
     char user[JWT_SUBJECT_BYTES];
 
     if (call->options.route == SESSION_AUTH_LOGIN)
         auth_make_dummy_hash(service);
-    if (limited && !rate_limit_passes(service->logins, call->options.peer_address, clock_now_us()))
-        auth_fail(call, 429, "rate_limited", "too many log-ins from this address");
-    else
-        auth_route(call);
+    auth_route(call);
     uint32_t failures = call->note_failures;
     int64_t locked_until = call->note_locked_until;
     memcpy(user, call->note_user, sizeof(user));
@@ -564,17 +591,51 @@ static void auth_run(struct task *task)
         auth_user_note_login(service, str_from_c(user), failures, locked_until);
 }
 
+/* Auth pool: a call that may hash. */
+static void auth_run_slow(struct task *task)
+{
+    struct session_service *service = CONTAINER_OF(task, struct auth_call, task)->service;
+
+    auth_run(task);
+    CHECK(atomic_fetch_sub(&service->logins_waiting, 1) > 0);
+}
+
+/* Room for one more that hashes? Refused callers cost nothing but this. */
+static bool auth_admit(struct auth_call *call)
+{
+    struct session_service *service = call->service;
+
+    CHECK(call->http_status == 200);
+    if (!rate_limit_passes(service->logins, call->options.peer_address, clock_now_us())) {
+        auth_fail(call, 429, "rate_limited", "too many log-ins from this address");
+        return false;
+    }
+    if (atomic_fetch_add(&service->logins_waiting, 1) < service->options.logins_waiting_max)
+        return true;
+    atomic_fetch_sub(&service->logins_waiting, 1);
+    auth_fail(call, 429, "rate_limited", "too many log-ins are waiting");
+    return false;
+}
+
 void session_auth_start(struct session_service *service, const struct session_auth_options *options)
 {
     struct auth_call *call = mem_zalloc(sizeof(*call));
+    bool slow = options->route == SESSION_AUTH_LOGIN || options->route == SESSION_AUTH_SETUP;
 
     CHECK(options->post != NULL && options->done != NULL);
-    call->task.run = auth_run;
     call->service = service;
     call->options = *options;
     call->http_status = 200;
     arena_init(&call->arena, 0); /* the body is bounded by the transport */
-    worker_pool_post(service->auth, &call->task);
+    if (!slow) {
+        auth_run(&call->task);
+    } else if (auth_admit(call)) {
+        call->task.run = auth_run_slow;
+        worker_pool_post(service->auth, &call->task);
+    } else {
+        call->task.run = auth_answered;
+        options->post(options->context, &call->task);
+    }
 }
 
 enum status session_set_root_password(struct session_service *service, struct str password,

@@ -16,7 +16,9 @@ static enum status auth_user_password_edit(void *context, struct user *user, str
     CHECK(hash[0] != 0);
     (void)err;
     user->password_hash = arena_copy(user->arena, str_from_c(hash));
-    user->credentials_changed = clock_now_us();
+    int64_t now_us = clock_now_us();
+    user->credentials_changed =
+        now_us > user->credentials_changed ? now_us : user->credentials_changed + 1;
     user->failed_login_attempts = user->locked_until = 0;
     return STATUS_OK;
 }
@@ -39,7 +41,7 @@ enum status auth_user_create(struct session_service *service, struct str id, enu
     char hash[PASSWORD_HASH_BYTES];
     enum status status = password_hash(&service->cost, password, hash, err);
 
-    CHECK(session_user_id_is_valid(id));
+    CHECK(user_id_is_valid(id));
     if (status != STATUS_OK)
         return status;
     struct user *user = user_new();

@@ -8,6 +8,7 @@
 #include "session/jwt.h"
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -23,6 +24,7 @@
 enum {
     JWT_LEEWAY_S = 60,
     JWT_MAC_BYTES = 32,
+    JWT_MEMBERS_MAX = 64,
     JWT_CACHE_SLOTS = 1024,
     JWT_CACHE_TOKEN_BYTES = 2048, /* longer ones are verified every time */
 };
@@ -33,62 +35,6 @@ static enum status jwt_invalid(struct error *err, const char *why)
 {
     CHECK(why != NULL);
     return error_set(err, STATUS_INVALID_CREDENTIALS, "invalid token: %s", why);
-}
-
-/* ---- base64url ------------------------------------------------------------------------------- */
-
-static int jwt_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-/* Strict: no padding, no other characters, no bits behind the last byte. */
-static bool jwt_decode_part(struct str text, struct arena *arena, struct str *out)
-{
-    uint8_t *bytes = arena_alloc(arena, text.size + 1);
-    uint32_t bits = 0;
-    unsigned count = 0;
-    size_t size = 0;
-
-    CHECK(text.size <= JWT_TOKEN_BYTES);
-    if (text.size % 4 == 1)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        int digit = jwt_digit(text.data[i]);
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            bytes[size++] = (uint8_t)(bits >> count);
-            bits &= (1U << count) - 1;
-        }
-    }
-    *out = str_from((const char *)bytes, size);
-    return bits == 0;
-}
-
-static void jwt_encode_part(struct str bytes, struct buf *out)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned count = 0;
-
-    CHECK(bytes.size == 0 || bytes.data != NULL);
-    for (size_t i = 0; i < bytes.size; i++) {
-        bits = bits << 8 | (uint8_t)bytes.data[i];
-        for (count += 8; count >= 6; count -= 6)
-            buf_append_byte(out, (uint8_t)digits[bits >> (count - 6) & 63]);
-    }
-    if (count > 0)
-        buf_append_byte(out, (uint8_t)digits[bits << (6 - count) & 63]);
 }
 
 static void jwt_mac(struct str secret, struct str text, uint8_t out[EVP_MAX_MD_SIZE])
@@ -102,6 +48,18 @@ static void jwt_mac(struct str secret, struct str text, uint8_t out[EVP_MAX_MD_S
 }
 
 /* ---- verifying ------------------------------------------------------------------------------- */
+
+static bool jwt_decode_part(struct str text, struct arena *arena, struct str *out)
+{
+    char *bytes = arena_alloc(arena, BASE64_BYTES_MAX(text.size));
+    size_t size = 0;
+
+    CHECK(text.size <= JWT_TOKEN_BYTES);
+    if (!base64_decode(BASE64_URL, text, bytes, &size))
+        return false;
+    *out = str_from(bytes, size);
+    return true;
+}
 
 struct jwt_parts {
     struct str header, claims, signature; /* decoded */
@@ -126,13 +84,27 @@ static bool jwt_split(struct str token, struct arena *arena, struct jwt_parts *p
                            &parts->signature);
 }
 
+/* Readers disagree which one counts of a member that is there twice, so a token has none; and few
+ * members, since this is asked before the signature. */
+static bool jwt_is_object(const struct json *json)
+{
+    if (!json_is(json, JSON_OBJECT) || json->count > JWT_MEMBERS_MAX)
+        return false;
+    CHECK(json->count == 0 || json->keys != NULL);
+    for (size_t i = 0; i < json->count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (str_equal(json->keys[i], json->keys[k]))
+                return false;
+    return true;
+}
+
 static enum status jwt_check_header(struct str text, struct arena *arena, struct error *err)
 {
     const struct json *header = NULL;
     struct str algorithm = STR_EMPTY;
 
     CHECK(arena != NULL);
-    if (json_parse(text, arena, &header, NULL) != STATUS_OK || !json_is(header, JSON_OBJECT))
+    if (json_parse(text, arena, &header, NULL) != STATUS_OK || !jwt_is_object(header))
         return jwt_invalid(err, "malformed header");
     if (!json_string(json_get(header, "alg"), &algorithm) ||
         !str_equal(algorithm, STR_LIT("HS256")))
@@ -187,7 +159,7 @@ static enum status jwt_read_claims(struct str text, int64_t now_s, struct arena 
     int64_t not_before;
 
     CHECK(now_s > 0);
-    if (json_parse(text, arena, &claims, NULL) != STATUS_OK || !json_is(claims, JSON_OBJECT))
+    if (json_parse(text, arena, &claims, NULL) != STATUS_OK || !jwt_is_object(claims))
         return jwt_invalid(err, "malformed claims");
     if (!json_string(json_get(claims, "iss"), &issuer) || !str_equal(issuer, STR_LIT(jwt_issuer)))
         return jwt_invalid(err, "foreign issuer");
@@ -204,6 +176,9 @@ static enum status jwt_read_claims(struct str text, int64_t now_s, struct arena 
     const struct json *nbf = json_get_present(claims, "nbf");
     if (nbf != NULL && (!json_integer(nbf, &not_before) || not_before - JWT_LEEWAY_S > now_s))
         return jwt_invalid(err, "not valid yet");
+    const struct json *generation = json_get_present(claims, "generation");
+    if (generation != NULL && (!json_integer(generation, &out->generation) || out->generation <= 0))
+        return jwt_invalid(err, "malformed generation");
     return STATUS_OK;
 }
 
@@ -267,18 +242,20 @@ void jwt_sign(struct str secret, const struct jwt_claims *claims, struct str ema
     json_member_string(&json, STR_LIT("iss"), STR_LIT(jwt_issuer));
     json_member_integer(&json, STR_LIT("exp"), claims->expires_at);
     json_member_integer(&json, STR_LIT("iat"), claims->issued_at);
+    if (claims->generation > 0)
+        json_member_integer(&json, STR_LIT("generation"), claims->generation);
     json_member_string(&json, STR_LIT("role"), str_from_c(claims->role));
     if (email.size > 0)
         json_member_string(&json, STR_LIT("email"), email);
     json_member_string(&json, STR_LIT("token_type"),
                        claims->type == JWT_REFRESH ? STR_LIT("refresh") : STR_LIT("access"));
     json_object_end(&json);
-    jwt_encode_part(STR_LIT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), out);
+    base64_append(BASE64_URL, STR_LIT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), out);
     buf_append_byte(out, '.');
-    jwt_encode_part(buf_str(&json), out);
+    base64_append(BASE64_URL, buf_str(&json), out);
     jwt_mac(secret, str_from(out->data + start, out->size - start), mac);
     buf_append_byte(out, '.');
-    jwt_encode_part(str_from((const char *)mac, JWT_MAC_BYTES), out);
+    base64_append(BASE64_URL, str_from((const char *)mac, JWT_MAC_BYTES), out);
     buf_clear(&json);
 }
 

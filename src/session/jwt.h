@@ -18,6 +18,9 @@ struct jwt_claims {
     char role[16];
     enum jwt_type type;
     int64_t expires_at, issued_at; /* s since 1970 */
+    /* Which credentials of the user it was issued for (their time of change, µs); 0 = it does not
+     * say. Seconds cannot tell a token from a change of the same second. */
+    int64_t generation;
 };
 
 /* Signature, header and claims; then the times. INVALID_CREDENTIALS, TOKEN_EXPIRED (only if all

@@ -56,11 +56,12 @@ void lockout_free(struct lockout *lockout)
     mem_free(lockout);
 }
 
-bool lockout_is_locked(struct lockout *lockout, struct str name, int64_t now_us)
+bool lockout_is_locked(struct lockout *lockout, struct str name, int64_t now_us,
+                       int64_t forgiven_us)
 {
     pthread_mutex_lock(&lockout->mutex);
     const struct lockout_entry *entry = map_get(&lockout->names, name);
-    bool locked = entry != NULL && entry->locked_until > now_us;
+    bool locked = entry != NULL && entry->locked_until > now_us && entry->last_us > forgiven_us;
     pthread_mutex_unlock(&lockout->mutex);
     CHECK(!locked || now_us > 0);
     return locked;
@@ -83,8 +84,8 @@ static void lockout_forget(struct lockout *lockout, int64_t now_us, bool all)
     }
 }
 
-void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, uint32_t *failures,
-                    int64_t *locked_until)
+void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us,
+                    uint32_t *failures, int64_t *locked_until)
 {
     CHECK(now_us > 0);
     pthread_mutex_lock(&lockout->mutex);
@@ -97,8 +98,8 @@ void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, ui
         entry = mem_zalloc(sizeof(*entry));
         CHECK(map_put(&lockout->names, name, entry) == NULL);
     }
-    if (entry->last_us + lockout->window_us <= now_us)
-        entry->failures = 0;
+    if (entry->last_us + lockout->window_us <= now_us || entry->last_us <= forgiven_us)
+        *entry = (struct lockout_entry){.failures = 0};
     entry->last_us = now_us;
     entry->failures++;
     if (entry->failures >= lockout->failures_max) {

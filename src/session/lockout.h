@@ -15,10 +15,12 @@
 struct lockout;
 struct lockout *lockout_new(uint32_t failures_max, uint32_t minutes);
 void lockout_free(struct lockout *lockout);
-bool lockout_is_locked(struct lockout *lockout, struct str name, int64_t now_us);
+/* Failures before `forgiven_us` do not count: a new password ends a lock-out. */
+bool lockout_is_locked(struct lockout *lockout, struct str name, int64_t now_us,
+                       int64_t forgiven_us);
 /* Counts a failure; gives how many there are now and until when the name is locked (0 = not). */
-void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, uint32_t *failures,
-                    int64_t *locked_until);
+void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us,
+                    uint32_t *failures, int64_t *locked_until);
 void lockout_succeeded(struct lockout *lockout, struct str name);
 
 struct rate_limit;

@@ -51,8 +51,9 @@ struct session_request {
     struct task task;
     int64_t started_ns;
     uint64_t rows;
-    bool cancelled; /* loop thread */
-    bool on_worker; /* belongs to whoever holds the request */
+    const char *kind; /* of the last statement that has one, for the log */
+    bool cancelled;   /* loop thread */
+    bool on_worker;   /* belongs to whoever holds the request */
     bool starting, finished;
 };
 
@@ -86,6 +87,8 @@ static enum status request_send_part(struct session_request *request, struct err
     wire_response_sent(&request->response);
     enum status status = request->options.send_part(request->options.context, &request->out);
     buf_reset(&request->out);
+    if (status == STATUS_RATE_LIMIT_EXCEEDED)
+        return error_set(err, status, "the answer is read too slowly while others wait");
     if (status != STATUS_OK)
         return error_set(err, status, "the client is gone");
     return STATUS_OK;
@@ -133,14 +136,12 @@ static void request_log(const struct session_request *request, enum status statu
     double took = (double)(clock_monotonic_ns() - request->started_ns) / 1e6;
 
     CHECK(status < STATUS_COUNT);
-    if (status != STATUS_OK || took > REQUEST_SLOW_MS)
-        log_info("request of %s: %s, %zu statements, %llu rows, %.3f ms",
-                 request->options.identity.user, status_name(status), request->statement_count,
-                 (unsigned long long)request->rows, took);
-    else
-        log_debug("request of %s: %zu statements, %llu rows, %.3f ms",
-                  request->options.identity.user, request->statement_count,
-                  (unsigned long long)request->rows, took);
+    LOG_AT(status != STATUS_OK || took > REQUEST_SLOW_MS ? LOG_INFO : LOG_DEBUG,
+           "request of %s from %s: %s, %zu statements, last %s, %llu rows, %.3f ms",
+           request->options.identity.user,
+           request->options.peer != NULL ? request->options.peer : "?",
+           status == STATUS_OK ? "ok" : status_name(status), request->statement_count,
+           request->kind != NULL ? request->kind : "none", (unsigned long long)request->rows, took);
 }
 
 /* Loop thread. The request is gone afterwards, unless session_request_start is still on the stack.
@@ -262,6 +263,8 @@ static void request_fail(struct session_request *request, const struct error *er
             error.details = utf8_cut(statement, REQUEST_DETAILS_BYTES);
     }
     wire_response_fail(&request->response, &error, request_took_ms(request));
+    if (request->run != NULL && sql_run_outcome(request->run)->kind[0] != 0)
+        request->kind = sql_run_outcome(request->run)->kind;
     sql_run_free(request->run);
     request->run = NULL;
     request_finish(request, code);
@@ -296,6 +299,7 @@ static void request_end_statement(struct session_request *request)
     wire_response_result_end(&request->response, &end);
     if (outcome->new_space.size > 0)
         request->space = arena_copy(&request->arena, outcome->new_space);
+    request->kind = outcome->kind;
     sql_run_free(request->run);
     request->run = NULL;
     request->index++;

@@ -41,6 +41,7 @@ enum status session_service_start(const struct session_options *options,
     service->logins = rate_limit_new(options->logins_per_second_max);
     service->queries = rate_limit_new(options->queries_per_second_max);
     CHECK(pthread_mutex_init(&service->setup, NULL) == 0);
+    atomic_init(&service->logins_waiting, 0);
     service->auth = worker_pool_start("auth", SESSION_AUTH_THREADS, 0, 0);
     *out = service;
     return STATUS_OK;

@@ -33,6 +33,7 @@ struct session_options {
     bool allow_remote_setup, root_remote, enforce_roles;
     bool cookie_secure;
     uint32_t logins_per_second_max;  /* per address; 0 = off */
+    uint32_t logins_waiting_max;     /* auth.max_waiting_logins; more are refused */
     uint32_t queries_per_second_max; /* per user; 0 = off */
     uint32_t password_memory_kib, password_iterations, password_parallelism, lockout_failures,
         lockout_minutes;
@@ -57,19 +58,22 @@ struct session_identity { /* plain data, copied around */
     char actor[80];       /* authenticated */
     enum role role;
     int64_t expires_at; /* of the token, s since 1970; 0 = never */
-    int64_t issued_at;  /* of the token, s since 1970; 0 = no token */
+    int64_t generation; /* user.credentials_changed when he was let in */
+    char api_key[65];   /* hash of the key that let him in; empty = none */
 };
 /* Spec §3.6 order. MISSING_AUTHORIZATION, INVALID_CREDENTIALS, TOKEN_EXPIRED, SETUP_REQUIRED,
- * PERMISSION_DENIED. Never blocks. */
+ * PERMISSION_DENIED, REMOTE_ACCESS_DENIED (root from elsewhere). Never blocks. */
 enum status session_authenticate(struct session_service *service,
                                  const struct session_credentials *credentials,
                                  struct session_identity *out, struct error *err) MUST_CHECK;
-/* A bare JWT (WebSocket `authenticate`, subprotocol). */
+/* A bare JWT (WebSocket `authenticate`); `local` = the peer is on this machine, nothing forwarded.
+ * As session_authenticate. */
 enum status session_authenticate_token(struct session_service *service, struct str token,
-                                       struct session_identity *out, struct error *err) MUST_CHECK;
+                                       bool local, struct session_identity *out,
+                                       struct error *err) MUST_CHECK;
 
-/* Is an identity of some time ago still good: user there, role the same, token neither expired nor
- * older than the credentials? TOKEN_EXPIRED, INVALID_CREDENTIALS. Never blocks. */
+/* Is an identity of some time ago still good: user there, role the same, password and API key not
+ * changed, token not expired? TOKEN_EXPIRED, INVALID_CREDENTIALS. Never blocks. */
 enum status session_identity_check(struct session_service *service,
                                    const struct session_identity *identity,
                                    struct error *err) MUST_CHECK;
@@ -84,11 +88,13 @@ bool session_loopback_allows(struct session_service *service,
 
 struct session_request_options {
     struct session_identity identity;
-    struct str body; /* JSON of spec §3.2; lives until done */
+    struct str body;  /* JSON of spec §3.2; lives until done */
+    const char *peer; /* address of the client, for the log; lives until done */
     /* Runs `task` on the loop thread of this request; any thread. */
     void (*post)(void *context, struct task *task);
     /* A part of a response too large to hold: sent with chunked encoding. Worker thread; blocks
-     * while the client is slow; CANCELLED when it is gone. `buf` is emptied. */
+     * while the client is slow; CANCELLED when it is gone, RATE_LIMIT_EXCEEDED when it is too
+     * slow and others wait. `buf` is emptied. */
     enum status (*send_part)(void *context, struct buf *part);
     /* Loop thread, once: the (rest of the) response. `status` maps to the HTTP number; if parts
      * were sent it is the tail. */

@@ -10,6 +10,7 @@
 #include "session/session.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define SESSION_ROOT STR_LIT("root")
 #define SESSION_DEFAULT_SPACE STR_LIT("default")
@@ -21,19 +22,22 @@ struct session_service {
     struct lockout *lockout;
     struct rate_limit *logins, *queries;
     struct worker_pool *auth; /* argon2 takes 20 MiB each: two at a time are enough */
-    pthread_mutex_t setup;    /* one set-up, and one change of a user by log-ins, at a time */
+    atomic_uint logins_waiting;
+    pthread_mutex_t setup; /* one set-up, and one change of a user by log-ins, at a time */
     /* Of no password at all: makes unknown names cost what known ones do. */
     char dummy_hash[PASSWORD_HASH_BYTES];
 };
 
 /* auth.c */
-bool session_user_id_is_valid(struct str id);
 /* The newest version; NULL if unknown. user_unref. */
 struct user *session_find_user(struct session_service *service, struct str id);
 bool session_needs_setup(struct session_service *service);
 /* User of verified claims: there, not deleted, same role, token not older than his credentials.
- * INVALID_CREDENTIALS. */
-enum status session_check_claims(struct session_service *service, const struct jwt_claims *claims,
+ * INVALID_CREDENTIALS; otherwise *out is his newest version: user_unref. */
+enum status session_user_of_claims(struct session_service *service, const struct jwt_claims *claims,
+                                   struct user **out, struct error *err) MUST_CHECK;
+/* root acts from this machine only, unless auth.root_remote: REMOTE_ACCESS_DENIED. */
+enum status session_check_remote(const struct session_service *service, struct str user, bool local,
                                  struct error *err) MUST_CHECK;
 /* Token behind `Bearer `, empty if there is none. */
 struct str session_bearer(struct str authorization);

@@ -22,7 +22,7 @@
 enum ast_expr_kind {
     AST_LITERAL, /* value */
     AST_PARAM,   /* $n */
-    AST_COLUMN,  /* [qualifier.]name; also EXCLUDED.c */
+    AST_COLUMN,  /* [[namespace.]qualifier.]name; also EXCLUDED.c */
     AST_UNARY,   /* - + NOT */
     AST_BINARY,  /* see enum ast_operator */
     AST_IS_NULL, /* args[0] IS [NOT] NULL */
@@ -76,6 +76,7 @@ struct ast_expr {
     uint32_t start, end;        /* byte range in the statement's text */
     struct value value;         /* AST_LITERAL: TEXT, BIGINT, DECIMAL, DOUBLE, BOOLEAN or NULL */
     uint32_t param;             /* AST_PARAM: 1-based */
+    struct str space;           /* AST_COLUMN: namespace before a table; may be empty */
     struct str qualifier;       /* AST_COLUMN: table, alias or "excluded"; may be empty */
     struct str name;            /* AST_COLUMN, AST_CALL (lower case) */
     struct data_type type;      /* AST_CAST */
@@ -200,6 +201,7 @@ enum ast_conflict { AST_CONFLICT_ERROR, AST_CONFLICT_NOTHING, AST_CONFLICT_UPDAT
 
 struct ast_insert {
     struct ast_name table;
+    struct str alias;    /* names the present row in DO UPDATE and RETURNING */
     struct str *columns; /* NULL = all in order */
     uint32_t *column_starts;
     size_t column_count;
@@ -223,6 +225,7 @@ struct ast_update {
     struct str alias;
     struct ast_assignment *set;
     size_t set_count;
+    struct str from; /* UPDATE … FROM: its tables as written, for DuckDB; empty = none */
     struct ast_expr *where;
     struct ast_select_item *returning;
     size_t returning_count;
@@ -231,6 +234,7 @@ struct ast_update {
 struct ast_delete {
     struct ast_name table;
     struct str alias;
+    struct str from; /* DELETE … USING, as in ast_update */
     struct ast_expr *where;
     struct ast_select_item *returning;
     size_t returning_count;

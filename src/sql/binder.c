@@ -78,19 +78,6 @@ enum status binder_check_identifier(struct str name, const char *what, int64_t p
     return STATUS_OK;
 }
 
-bool binder_user_id_is_valid(struct str id)
-{
-    bool good =
-        id.size > 0 && id.size <= LIMIT_USER_ID_BYTES && str_find(id, STR_LIT("..")) == SIZE_MAX;
-
-    CHECK(id.data != NULL || id.size == 0);
-    for (size_t i = 0; i < id.size && good; i++) {
-        char c = id.data[i];
-        good = binder_is_letter(c) || (c >= '0' && c <= '9') || memchr("_.@+-", c, 5) != NULL;
-    }
-    return good;
-}
-
 /* ---- rights ---------------------------------------------------------------------------------- */
 
 static enum status binder_authorize_system(const struct sql_engine *engine,
@@ -162,7 +149,7 @@ static enum status binder_authorize_user(const struct sql_caller *caller, const 
 
     CHECK(table->kind == TABLE_KIND_USER);
     *instance = own ? caller->user : qualifier;
-    if (!own && !binder_user_id_is_valid(qualifier)) /* before any key is built of it */
+    if (!own && !user_id_is_valid(qualifier)) /* before any key is built of it */
         return error_set_at(err, STATUS_INVALID_SQL, position,
                             "invalid user id \"%.*s\": 1 to %d letters, digits and _ . @ + -",
                             STR_ARG(utf8_cut(qualifier, LIMIT_USER_ID_BYTES)), LIMIT_USER_ID_BYTES);
@@ -187,6 +174,13 @@ enum status binder_authorize(const struct sql_engine *engine, const struct sql_c
         return error_set_at(err, STATUS_INVALID_OPERATION, position,
                             "%s table \"%.*s.%.*s\" cannot be used inside a transaction",
                             table->kind == TABLE_KIND_STREAM ? "stream" : "system",
+                            STR_ARG(table->space), STR_ARG(table->name));
+    if (caller->executes_as &&
+        (table->kind == TABLE_KIND_SHARED || table->kind == TABLE_KIND_SYSTEM))
+        return error_set_at(err, STATUS_INVALID_OPERATION, position,
+                            "%s table \"%.*s.%.*s\" cannot be used by EXECUTE AS: it reaches user "
+                            "and stream tables only",
+                            table->kind == TABLE_KIND_SHARED ? "shared" : "system",
                             STR_ARG(table->space), STR_ARG(table->name));
     if (table->kind == TABLE_KIND_USER)
         return binder_authorize_user(caller, table, qualifier, position, instance, err);

@@ -24,8 +24,6 @@ enum status binder_table_not_found(struct str space, struct str table, int64_t p
                                    struct error *err);
 bool binder_is_system_space(struct str space);
 bool binder_is_reserved_space(struct str space);
-/* 1–64 of [A-Za-z0-9_.@+-] without ".."; anything else never gets into a key or a path. */
-bool binder_user_id_is_valid(struct str id);
 /* Names of namespaces, tables and columns (spec §2.1). INVALID_SQL. */
 enum status binder_check_identifier(struct str name, const char *what, int64_t position,
                                     struct error *err);

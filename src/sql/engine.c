@@ -18,6 +18,7 @@ struct sql_engine *sql_engine_new(const struct sql_engine_options *options)
     engine->store = options->store;
     engine->columnar = options->columnar;
     engine->plans = plan_cache_new(options->plans_max);
+    engine->live_shapes = live_shapes_new();
     return engine;
 }
 
@@ -25,6 +26,7 @@ void sql_engine_free(struct sql_engine *engine)
 {
     if (engine == NULL)
         return;
+    live_shapes_free(engine->live_shapes);
     plan_cache_free(engine->plans);
     mem_free(engine);
 }
@@ -44,4 +46,26 @@ void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out)
         .statements = atomic_load_explicit(&engine->statements, memory_order_relaxed),
         .plans = plan_cache_count(engine->plans),
     };
+}
+
+void sql_engine_metrics(struct sql_engine *engine, metric_visit visit, void *context)
+{
+    static const char *const names[] = {
+        [SQL_KIND_SELECT] = "select", [SQL_KIND_INSERT] = "insert", [SQL_KIND_UPDATE] = "update",
+        [SQL_KIND_DELETE] = "delete", [SQL_KIND_OTHER] = "other",   [SQL_KIND_INVALID] = "invalid"};
+
+    CHECK(engine != NULL && visit != NULL);
+    for (size_t i = 0; i < SQL_KIND_COUNT; i++)
+        histogram_visit(&engine->kinds[i].seconds, "statement_seconds",
+                        "Duration of statements by kind, commit included.", "kind", names[i], visit,
+                        context);
+    for (size_t i = 0; i < SQL_KIND_COUNT; i++) {
+        struct metric metric = {
+            .name = "statement_errors_total",
+            .kind = METRIC_COUNTER,
+            .value = (double)atomic_load_explicit(&engine->kinds[i].errors, memory_order_relaxed),
+            .labels = {{"kind", names[i]}},
+            .help = "Statements that failed, by kind."};
+        visit(context, &metric);
+    }
 }

@@ -27,6 +27,7 @@ struct expr_scope {
     const struct expr_column *columns; /* their names outlive the program */
     size_t column_count;
     struct str qualifier; /* table name or alias that may stand before a column; empty = none */
+    struct str space;     /* namespace that may stand before the qualifier; empty = none */
     const struct expr_column
         *excluded; /* ON CONFLICT: columns of EXCLUDED, indices follow column_count; NULL */
     size_t excluded_count;
@@ -51,6 +52,8 @@ const struct data_type *expr_type(const struct expr_program *program);
 /* Which columns it reads: bit i of a bitmap with `column_count` bits. */
 bool expr_uses_column(const struct expr_program *program, size_t index);
 bool expr_is_constant(const struct expr_program *program); /* no columns, parameters allowed */
+/* Does it ask for NOW(), CURRENT_USER or the like? */
+bool expr_uses_caller(const struct expr_program *program);
 /* For EXPLAIN: SQL-like text. */
 void expr_describe(const struct expr_program *program, struct buf *out);
 

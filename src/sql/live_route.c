@@ -7,7 +7,7 @@
  * bytes, do not route.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/sql_internal.h"
+#include "sql/live_internal.h"
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -59,25 +59,27 @@ static size_t live_route_rank(const struct live_plan *plan, const struct expr_bo
     return (column->type.kind == VALUE_BOOLEAN ? SIZE_MAX / 2 : SIZE_MAX / 4) + count;
 }
 
-static bool live_route_is_known(const struct live_plan *plan, uint64_t hash)
+static bool live_route_is_known(const uint64_t *hashes, size_t count, uint64_t hash)
 {
-    for (size_t i = 0; i < plan->route_count; i++) {
-        CHECK(plan->route_hashes != NULL);
-        if (plan->route_hashes[i] == hash)
+    for (size_t i = 0; i < count; i++) {
+        CHECK(hashes != NULL);
+        if (hashes[i] == hash)
             return true;
     }
     return false;
 }
 
 /* False if a value cannot be told now: the filter itself will say what is wrong with it. */
-static bool live_route_take(struct live_plan *plan, const struct expr_bound *bound)
+static bool live_route_take(struct live_plan *plan, const struct expr_bound *bound,
+                            struct arena *arena)
 {
     struct expr_context context;
     struct error err;
 
     CHECK(plan->route_count == 0);
-    live_context(plan, plan->arena, &context);
-    plan->route_hashes = arena_array(plan->arena, bound->value_count, sizeof(*plan->route_hashes));
+    live_context(plan, arena, &context);
+    uint64_t *hashes = arena_array(arena, bound->value_count, sizeof(*hashes));
+    plan->route_hashes = hashes;
     for (size_t i = 0; i < bound->value_count; i++) {
         struct value value;
         error_clear(&err);
@@ -86,27 +88,27 @@ static bool live_route_take(struct live_plan *plan, const struct expr_bound *bou
         if (value.is_null) /* equal to nothing */
             continue;
         uint64_t hash = live_route_hash(&value);
-        if (!live_route_is_known(plan, hash))
-            plan->route_hashes[plan->route_count++] = hash;
+        if (!live_route_is_known(hashes, plan->route_count, hash))
+            hashes[plan->route_count++] = hash;
     }
     return true;
 }
 
-void live_choose_route(struct live_plan *plan)
+void live_choose_route(struct live_plan *plan, struct arena *arena)
 {
     const struct expr_bound *best = NULL;
     struct expr_bound *bounds = NULL;
     size_t count;
 
     CHECK(plan->route_column == 0);
-    if (plan->filter == NULL || plan->table->kind == TABLE_KIND_SYSTEM)
+    if (plan->shape->filter == NULL || plan->table->kind == TABLE_KIND_SYSTEM)
         return; /* what a system table shows is not always what it stores */
-    count = expr_bounds(plan->filter, &bounds);
+    count = expr_bounds(plan->shape->filter, &bounds);
     for (size_t i = 0; i < count; i++)
         if (live_route_fits(plan, &bounds[i]) &&
             (best == NULL || live_route_rank(plan, &bounds[i]) < live_route_rank(plan, best)))
             best = &bounds[i];
-    if (best != NULL && live_route_take(plan, best))
+    if (best != NULL && live_route_take(plan, best, arena))
         plan->route_column = plan->table->schema->columns[best->column].id;
     expr_bounds_free(bounds, count);
 }
@@ -129,7 +131,7 @@ void live_plan_describe(const struct live_plan *plan, struct buf *out)
 {
     const struct table *table = plan->table;
 
-    CHECK(plan->column_count > 0);
+    CHECK(plan->shape->column_count > 0);
     buf_printf(out, "Live query on %.*s.%.*s\n", STR_ARG(table->space), STR_ARG(table->name));
     buf_append_str(out, STR_LIT("Index: "));
     buf_append_str(out,
@@ -139,15 +141,15 @@ void live_plan_describe(const struct live_plan *plan, struct buf *out)
     else if (plan->route_count == 0)
         buf_append_str(out, STR_LIT(", no change can match\n"));
     else
-        buf_printf(out, ", then equality on %.*s (%zu value%s)\n", STR_ARG(live_route_name(plan)),
+        buf_printf(out, ", then equality on %.*s (%u value%s)\n", STR_ARG(live_route_name(plan)),
                    plan->route_count, plan->route_count == 1 ? "" : "s");
-    if (plan->filter != NULL) {
+    if (plan->shape->filter != NULL) {
         buf_append_str(out, STR_LIT("Filter: "));
-        expr_describe(plan->filter, out);
+        expr_describe(plan->shape->filter, out);
         buf_append_byte(out, '\n');
     }
     buf_append_str(out, STR_LIT("Output: "));
-    for (uint32_t i = 0; i < plan->column_count; i++)
-        buf_printf(out, "%s%.*s", i > 0 ? ", " : "", STR_ARG(plan->column_specs[i].name));
+    for (uint32_t i = 0; i < plan->shape->column_count; i++)
+        buf_printf(out, "%s%.*s", i > 0 ? ", " : "", STR_ARG(plan->shape->column_specs[i].name));
     buf_append_byte(out, '\n');
 }

@@ -6,7 +6,7 @@
  * unless the WHERE names deleted_at.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/sql_internal.h"
+#include "sql/live_internal.h"
 
 #include "base/check.h"
 #include "catalog/system_tables.h"
@@ -93,20 +93,6 @@ static bool live_system_is_secret(const struct table *table, struct str column)
     }
 }
 
-/* `app:t:0000000007` → `app:t:7` */
-static void live_system_schema_id(struct arena *arena, struct value *id)
-{
-    size_t digits = id->text.size, zeros;
-
-    CHECK(!id->is_null);
-    while (digits > 0 && id->text.data[digits - 1] != ':')
-        digits--;
-    for (zeros = digits; zeros + 1 < id->text.size && id->text.data[zeros] == '0';)
-        zeros++;
-    id->text = arena_printf(arena, "%.*s%.*s", (int)digits, id->text.data,
-                            (int)(id->text.size - zeros), id->text.data + zeros);
-}
-
 void live_system_show(const struct table *table, uint32_t index, struct arena *arena,
                       struct value *value)
 {
@@ -117,14 +103,14 @@ void live_system_show(const struct table *table, uint32_t index, struct arena *a
     if (live_system_is_secret(table, name))
         value->text = STR_LIT("***");
     else if (system_table_of(table) == SYSTEM_TABLE_TABLE_SCHEMAS && index == 0)
-        live_system_schema_id(arena, value);
+        value->text = schema_id_show(value->text, arena);
 }
 
 bool live_system_hides(const struct live_plan *plan, const struct row *row, struct arena *arena)
 {
     struct value deleted_at;
 
-    if (system_table_of(plan->table) != SYSTEM_TABLE_USERS || plan->names_deleted)
+    if (system_table_of(plan->table) != SYSTEM_TABLE_USERS || plan->shape->names_deleted)
         return false;
     int column = table_find_column(plan->table, STR_LIT("deleted_at"));
     CHECK(column >= 0);

@@ -39,9 +39,9 @@ struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_opti
         run->now_us = transaction_begun_us(*options->transaction);
     else
         run->now_us = options->now_us != 0 ? options->now_us : clock_now_us();
+    run->begun_ns = clock_monotonic_ns();
     if (engine->options.timeout_seconds > 0)
-        run->deadline_ns =
-            clock_monotonic_ns() + (int64_t)engine->options.timeout_seconds * 1000000000;
+        run->deadline_ns = run->begun_ns + (int64_t)engine->options.timeout_seconds * 1000000000;
     arena_init(&run->arena, engine->options.statement_memory_bytes);
     arena_init(&run->commit_arena, RUN_COMMIT_ARENA_BYTES);
     buf_init(&run->key);
@@ -332,10 +332,35 @@ static bool run_retry(struct sql_run *run)
     return run->attempts < most;
 }
 
+static enum sql_kind run_counted_kind(const struct sql_run *run)
+{
+    const struct plan *plan = run->plan;
+
+    CHECK(run->outcome.kind != NULL);
+    if (plan == NULL || run->outcome.kind[0] == 0)
+        return SQL_KIND_INVALID;
+    switch (plan->kind) {
+    case PLAN_SELECT:
+    case PLAN_ANALYTIC:
+        return SQL_KIND_SELECT;
+    case PLAN_INSERT:
+        return SQL_KIND_INSERT;
+    case PLAN_CHANGE:
+        return plan->change.is_delete ? SQL_KIND_DELETE : SQL_KIND_UPDATE;
+    case PLAN_STATEMENT:
+        break;
+    }
+    return SQL_KIND_OTHER;
+}
+
 static enum sql_step run_end(struct sql_run *run, enum status status, struct error *err)
 {
     CHECK(run->state != RUN_ENDED);
     run->state = RUN_ENDED;
+    struct sql_kind_figures *figures = &run->engine->kinds[run_counted_kind(run)];
+    histogram_add(&figures->seconds, clock_monotonic_ns() - run->begun_ns);
+    if (status != STATUS_OK)
+        atomic_fetch_add_explicit(&figures->errors, 1, memory_order_relaxed);
     if (status == STATUS_OK)
         return SQL_STEP_DONE;
     transaction_abandon(run);

@@ -42,6 +42,19 @@ struct sql_backup_contents {
     size_t table_count;
 };
 
+/* Keeps subscriptions away from a table while it is altered or dropped. */
+struct sql_live_fence {
+    struct table_id table;
+    const uint32_t *column_ids; /* only those that name one of them; NULL = all */
+    size_t column_count;
+    struct arena *arena; /* for the entries */
+    /* What live_fence_begin found. */
+    struct sql_live_entry *entries;
+    size_t count;
+    bool stands;                 /* between begin and end */
+    struct sql_live_fence *next; /* live/'s own */
+};
+
 struct sql_services {
     void *context;
     enum status (*flush_table)(void *context, struct table_id table, char id[96], bool *existing,
@@ -60,12 +73,11 @@ struct sql_services {
     /* Entries in the arena, all tables when table.value is 0. */
     void (*live_entries)(void *context, struct table_id table, struct arena *arena,
                          struct sql_live_entry **entries, size_t *count);
-    /* ALTER TABLE that drops, renames or modifies columns: the subscriptions that name one of them
-     * (in the arena). Until alter_end none that names one comes to be: it waits. */
-    void (*alter_begin)(void *context, struct table_id table, const uint32_t *column_ids,
-                        size_t column_count, struct arena *arena, struct sql_live_entry **entries,
-                        size_t *count);
-    void (*alter_end)(void *context, struct table_id table);
+    /* DROP TABLE, and ALTER TABLE that drops, renames or modifies columns: lists the subscriptions
+     * in the way. Until live_fence_end no further one comes to be: it waits, and is compiled anew.
+     * The fence is the caller's memory and stays where it is. */
+    void (*live_fence_begin)(void *context, struct sql_live_fence *fence);
+    void (*live_fence_end)(void *context, struct sql_live_fence *fence);
     /* A table has a new state: its subscriptions go on with that, or end if the new access forbids
      * them. */
     void (*table_changed)(void *context, struct table_id table);

@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/metric.h"
 #include "catalog/catalog.h"
 #include "sql/services.h"
 #include "store/store.h"
@@ -39,6 +40,8 @@ struct sql_engine_options {
     uint32_t flush_rows_default, flush_interval_default;
     uint32_t stream_ttl_default, stream_max_buffer_default; /* seconds, events; 0 = no limit */
     uint32_t user_grace_days;                               /* users.deletion_grace_period_days */
+    uint32_t deleted_retention_hours_default;
+    enum table_access shared_access_default; /* sql.default_shared_access */
     const char *node;
 };
 
@@ -52,6 +55,7 @@ struct sql_caller {
     enum role role;
     struct str space;    /* default namespace; never empty */
     bool in_transaction; /* set by the run */
+    bool executes_as;    /* set by EXECUTE AS: user and stream tables only */
 };
 
 struct sql_column {
@@ -115,6 +119,8 @@ struct sql_engine_stats {
     size_t plans;
 };
 void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out);
+/* Durations and failures of statements by kind. Any thread. */
+void sql_engine_metrics(struct sql_engine *engine, metric_visit visit, void *context);
 
 /* ---- system tables: one statement, self-contained
  * ------------------------------------------------ */
@@ -134,61 +140,5 @@ struct system_query {
 enum status execute_system_query(struct sql_engine *engine, const struct system_query *query,
                                  const struct sql_sink *sink, struct sql_outcome *outcome,
                                  struct error *err) MUST_CHECK;
-
-/* ---- live queries: a SELECT compiled for matching
- * ------------------------------------------------ */
-
-/* Everything live/ needs of one subscription's SELECT; immutable, counted. */
-struct live_plan {
-    atomic_uint refs;
-    struct table *table; /* referenced */
-    struct str user;     /* USER tables: the effective user; empty otherwise */
-    struct str sql;
-    struct expr_program *filter; /* NULL = all rows */
-    bool names_deleted;
-    uint32_t *columns;               /* column indices of the output, key columns and _seq added */
-    struct sql_column *column_specs; /* same order */
-    uint32_t column_count;
-    struct value *params; /* for the filter */
-    size_t param_count;
-    int64_t now_us;
-    struct str role;
-    uint32_t *named; /* ids of the columns that the text names; `*` names none */
-    uint32_t named_count;
-    /* A row matches only if this column has one of these values: what live/ routes changes by.
-     * Id 0 = there is no such condition. */
-    uint32_t route_column;
-    uint64_t *route_hashes; /* live_route_hash of each; none is there twice; none at all = nothing
-                               can match */
-    size_t route_count;
-    struct str snapshot_order; /* ORDER BY/LIMIT chosen rows of the snapshot: -1 = none */
-    int64_t snapshot_limit;
-    int64_t last_rows, batch_size, from; /* of SUBSCRIBE … LAST n OPTIONS (…); -1 = not given */
-    struct arena *arena;
-};
-/* Checks rights and compiles; NOT_SUPPORTED for what cannot be a live query (joins, grouping,
- * subqueries …), also the errors of SELECT. May block (worker). */
-enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller *caller,
-                             struct view *view, struct str sql, const struct value *params,
-                             size_t param_count, struct live_plan **out,
-                             struct error *err) MUST_CHECK;
-/* The same query, parameters and NOW() for another state of its table (after ALTER TABLE). Checks
- * the caller's rights anew. Any thread. */
-enum status sql_live_rebind(struct sql_engine *engine, const struct sql_caller *caller,
-                            const struct live_plan *plan, const struct table *table,
-                            struct live_plan **out, struct error *err) MUST_CHECK;
-/* Column `index` of a row as the query shows it. */
-void live_plan_column(const struct live_plan *plan, const struct row *row, uint32_t index,
-                      struct arena *arena, struct value *out);
-/* Equal values of a column that can route hash alike, also after the column was widened. */
-uint64_t live_route_hash(const struct value *value);
-/* For EXPLAIN: how changes find the query, its filter, what is sent; lines of text. */
-void live_plan_describe(const struct live_plan *plan, struct buf *out);
-struct live_plan *live_plan_ref(struct live_plan *plan);
-void live_plan_unref(struct live_plan *plan);
-/* Does the row pass the filter? `row` of plan->table (any layout version). Deleted rows pass only
- * if names_deleted. */
-enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
-                              struct arena *arena, bool *matches, struct error *err) MUST_CHECK;
 
 #endif

@@ -2,12 +2,14 @@
  * files_local.c.
  *
  * What becomes visible is durable: content is fsynced before its rename, the folder after it, and a
- * new folder's parent right after mkdir. A close that fails tells nothing that fsync did not.
+ * folder's parent right after mkdir, or when the folder is found. A close that fails tells nothing
+ * that fsync did not.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/files_internal.h"
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
 
@@ -101,39 +103,70 @@ char *file_temporary_path(const char *path)
 }
 
 /* Makes one folder whose parent exists. */
-static enum status file_make_folder(const char *path, struct error *err)
+static enum status file_make_folder(const char *path, bool *made, struct error *err)
 {
     struct stat info;
 
     CHECK(path[0] != '\0');
-    if (mkdir(path, FILE_FOLDER_MODE) == 0)
+    *made = mkdir(path, FILE_FOLDER_MODE) == 0;
+    if (*made)
         return file_sync_parent(path, path, err);
     if (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return STATUS_OK;
     return file_error(errno, "make folder", path, err);
 }
 
-enum status file_make_folders(const char *path, struct error *err)
+/* Who made the folder may have died before it was durable. What cannot be opened is nobody's who
+ * made it from here. */
+static void file_settle_folder(const char *path)
+{
+    struct error err;
+
+    CHECK(path[0] != '\0');
+    if (file_sync_parent(path, path, &err) != STATUS_OK)
+        log_debug("%s", err.message);
+}
+
+/* All of a path that is missing in its last part at least. */
+static enum status file_make_path(char *path, struct error *err)
 {
     enum status status = STATUS_OK;
+    bool made = false;
+
+    for (char *at = path + 1; status == STATUS_OK; at++) {
+        char end = *at;
+        if (end != '/' && end != '\0')
+            continue;
+        *at = '\0';
+        bool before = made;
+        char *slash = strrchr(path, '/');
+        status = file_make_folder(path, &made, err);
+        if (status == STATUS_OK && made && !before && slash != NULL && slash != path) {
+            *slash = '\0';
+            file_settle_folder(path);
+            *slash = '/';
+        }
+        *at = end;
+        if (end == '\0')
+            break;
+    }
+    return status;
+}
+
+enum status file_make_folders(const char *path, struct error *err)
+{
     struct stat info;
     char *copy;
 
     CHECK(path != NULL);
     if (path[0] == '\0' || strlen(path) > FILE_PATH_MAX)
         return error_set(err, STATUS_IO_FAILED, "make folder: the path is empty or too long");
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        file_settle_folder(path);
         return STATUS_OK;
-    copy = mem_strdup(str_from_c(path));
-    for (char *at = copy + 1; status == STATUS_OK && *at != '\0'; at++) {
-        if (*at != '/')
-            continue;
-        *at = '\0';
-        status = file_make_folder(copy, err);
-        *at = '/';
     }
-    if (status == STATUS_OK)
-        status = file_make_folder(copy, err);
+    copy = mem_strdup(str_from_c(path));
+    enum status status = file_make_path(copy, err);
     mem_free(copy);
     return status;
 }

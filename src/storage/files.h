@@ -51,7 +51,8 @@ enum status files_publish(struct files *files, const char *path, struct error *e
  * path; the result is the first that is not OK, told in `err`. */
 enum status files_publish_many(struct files *files, const char *const *paths, size_t count,
                                enum status *statuses, struct error *err) MUST_CHECK;
-/* Deletes the staged file if there is one, and what an upload cut short has left. */
+/* Deletes the staged file if there is one, and what an upload cut short has left. Its folder stays,
+ * and nothing is durable, until files_delete of the same path. */
 void files_abandon(struct files *files, const char *path);
 
 /* A local path DuckDB can read for a published file (S3: of the cached copy, fetched if need be).
@@ -70,7 +71,7 @@ enum status files_list(struct files *files, const char *folder,
                        struct error *err) MUST_CHECK;
 enum status files_size(struct files *files, const char *path, uint64_t *size,
                        struct error *err) MUST_CHECK; /* ABSENT if missing */
-/* Deletes the file and folders that became empty; a missing file is no error. */
+/* Deletes the file, durably, and folders that became empty; a missing file is no error. */
 enum status files_delete(struct files *files, const char *path, struct error *err) MUST_CHECK;
 /* As files_publish_many. */
 enum status files_delete_many(struct files *files, const char *const *paths, size_t count,
@@ -94,6 +95,9 @@ enum status file_write_all(const char *path, struct str content, unsigned mode,
 /* Writes a file that need not be durable yet (a staged one); errors name `shown`. */
 enum status file_put(const char *path, struct str content, const char *shown,
                      struct error *err) MUST_CHECK;
+/* Bytes and XXH3-64 of the content; errors name `shown`. */
+enum status file_checksum(const char *path, const char *shown, uint64_t *size, uint64_t *checksum,
+                          struct error *err) MUST_CHECK;
 enum status file_make_folders(const char *path,
                               struct error *err) MUST_CHECK; /* like mkdir -p, durable */
 

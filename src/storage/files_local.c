@@ -2,8 +2,10 @@
  *
  * Staging makes the folders and an empty temporary file, so that a folder in use is never empty:
  * deletion removes empty folders, and a mutex keeps the two apart. A folder just made is not
- * durable by itself: it is remembered in `fresh`, and whoever publishes below it makes it so first.
- * Errors name the relative path only.
+ * durable by itself: what it was made in is remembered in `fresh`, and whoever publishes below
+ * makes it so first. The same holds for folders of the last run, which may have ended before that:
+ * until a folder is in `settled`, its entries count as not durable. Errors name the relative path
+ * only.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/files_internal.h"
@@ -11,6 +13,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 
@@ -27,8 +30,9 @@ struct local_files {
     struct files base;
     char *root;
     pthread_mutex_t folders; /* held while folders appear or vanish; guards what follows */
-    struct map fresh; /* full paths of folders with entries that are not durable yet → `made` */
-    uint64_t made;    /* folders made so far */
+    struct map fresh;   /* full paths of folders with entries that are not durable yet → `made` */
+    struct map settled; /* full paths of folders with folders in them, synced since the start */
+    uint64_t made;      /* folders made so far */
 };
 
 static struct local_files *local_files(struct files *files)
@@ -65,6 +69,7 @@ static void local_close(struct files *base)
 
     CHECK(pthread_mutex_destroy(&files->folders) == 0);
     map_clear(&files->fresh);
+    map_clear(&files->settled);
     mem_free(files->root);
     mem_free(files);
 }
@@ -143,6 +148,7 @@ struct local_folders {
     struct map index; /* full path → position + 1 */
     char **paths;
     uintptr_t *made; /* what `fresh` said when it was listed; 0 = nothing */
+    bool *above;     /* listed for the folder in it, not for a file */
     int *errors;
     size_t count, capacity;
 };
@@ -161,22 +167,30 @@ static void local_folders_clear(struct local_folders *list)
     CHECK(list->count <= list->capacity);
     mem_free(list->paths);
     mem_free(list->made);
+    mem_free(list->above);
     mem_free(list->errors);
     map_clear(&list->index);
 }
 
-static void local_folders_add(struct local_folders *list, struct str folder, uintptr_t made)
+static void local_folders_add(struct local_folders *list, struct str folder, uintptr_t made,
+                              bool above)
 {
-    if (map_get(&list->index, folder) != NULL)
+    uintptr_t position = (uintptr_t)map_get(&list->index, folder);
+
+    if (position != 0) {
+        list->above[position - 1] |= above;
         return;
+    }
     if (list->count == list->capacity) {
         list->capacity = 2 * list->capacity + 16;
         list->paths = mem_realloc(list->paths, list->capacity * sizeof(*list->paths));
         list->made = mem_realloc(list->made, list->capacity * sizeof(*list->made));
+        list->above = mem_realloc(list->above, list->capacity * sizeof(*list->above));
         list->errors = mem_realloc(list->errors, list->capacity * sizeof(*list->errors));
     }
     list->paths[list->count] = mem_strdup(folder);
     list->made[list->count] = made;
+    list->above[list->count] = above;
     list->errors[list->count] = 0;
     list->count++;
     CHECK(list->count <= list->capacity);
@@ -197,7 +211,8 @@ static bool local_above(const struct local_files *files, struct str *path)
     return true;
 }
 
-/* The folder of `full` and, when it is to appear in it, the fresh ones above. */
+/* The folder of `full` and, when it is to appear in it, those above that may have entries which are
+ * not durable. */
 static void local_folders_of(struct local_files *files, struct local_folders *list,
                              const char *full, bool appears)
 {
@@ -208,8 +223,9 @@ static void local_folders_of(struct local_files *files, struct local_folders *li
     pthread_mutex_lock(&files->folders);
     while (local_above(files, &folder)) {
         uintptr_t made = appears ? (uintptr_t)map_get(&files->fresh, folder) : 0;
-        if (leaf || made != 0)
-            local_folders_add(list, folder, made);
+        bool unsettled = appears && !leaf && map_get(&files->settled, folder) == NULL;
+        if (leaf || made != 0 || unsettled)
+            local_folders_add(list, folder, made, appears && !leaf);
         leaf = false;
     }
     pthread_mutex_unlock(&files->folders);
@@ -221,10 +237,13 @@ static void local_folders_sync(struct local_files *files, struct local_folders *
     pthread_mutex_lock(&files->folders);
     for (size_t i = 0; i < list->count; i++) {
         struct str path = str_from_c(list->paths[i]);
+        if (list->errors[i] != 0)
+            continue;
         /* Not when another folder was made in it meanwhile. */
-        if (list->errors[i] == 0 && list->made[i] != 0 &&
-            (uintptr_t)map_get(&files->fresh, path) == list->made[i])
+        if (list->made[i] != 0 && (uintptr_t)map_get(&files->fresh, path) == list->made[i])
             (void)map_remove(&files->fresh, path);
+        if (list->above[i])
+            (void)map_put(&files->settled, path, files);
     }
     CHECK(list->count == list->index.count);
     pthread_mutex_unlock(&files->folders);
@@ -341,7 +360,8 @@ static enum status local_publish(struct files *base, const char *path, struct er
 /* ---- deleting ---------------------------------------------------------------------------------
  */
 
-/* Removes the folders above `full` that are empty, up to the root. */
+/* Removes the folders above `full` that are empty, up to the root. One that is missing is passed
+ * over: a power loss may have taken it while the one above stayed. */
 static void local_remove_folders(struct local_files *files, char *full)
 {
     size_t root_size = strlen(files->root);
@@ -351,20 +371,23 @@ static void local_remove_folders(struct local_files *files, char *full)
         char *slash = strrchr(full, '/');
         CHECK(slash != NULL);
         *slash = '\0';
-        if (strlen(full) <= root_size || rmdir(full) != 0)
+        if (strlen(full) <= root_size || (rmdir(full) != 0 && errno != ENOENT))
             break;
         (void)map_remove(&files->fresh, str_from_c(full));
+        (void)map_remove(&files->settled, str_from_c(full));
     }
     pthread_mutex_unlock(&files->folders);
 }
 
+/* The folder stays: were it removed before it is synced, a power loss could bring it back with the
+ * staged file in it. */
 static void local_abandon(struct files *base, const char *path)
 {
     char *temporary = local_temporary(base, path);
 
     CHECK(temporary[0] != '\0');
-    if (unlink(temporary) == 0)
-        local_remove_folders(local_files(base), temporary);
+    if (unlink(temporary) != 0 && errno != ENOENT && errno != ENOTDIR)
+        log_warn("staged file of %s: %s", path, strerror(errno));
     mem_free(temporary);
 }
 
@@ -511,15 +534,17 @@ static void local_remove_many(struct files *base, const char *const *paths, size
     for (size_t i = 0; i < count; i++) {
         full[i] = local_full(base, paths[i]);
         statuses[i] = STATUS_OK;
-        if (unlink(full[i]) == 0)
+        /* What is missing may have been deleted by a run that ended before that was durable. */
+        if (unlink(full[i]) == 0 || errno == ENOENT)
             local_folders_of(files, &folders, full[i], false);
-        else if (errno != ENOENT && errno != ENOTDIR)
+        else if (errno != ENOTDIR)
             statuses[i] = local_fail(errno, "delete", paths[i], err);
     }
     local_folders_sync(files, &folders);
     for (size_t i = 0; i < count; i++) {
         int error = folders.count > 0 ? local_folders_error(files, &folders, full[i]) : 0;
-        if (statuses[i] == STATUS_OK && error != 0 && error != ENOENT) /* gone with its folder */
+        bool gone = error == ENOENT || error == ENOTDIR; /* with its folder */
+        if (statuses[i] == STATUS_OK && error != 0 && !gone)
             statuses[i] = local_fail(error, "delete", paths[i], err);
         if (statuses[i] == STATUS_OK)
             local_remove_folders(files, full[i]);
@@ -629,6 +654,7 @@ enum status files_open_local(const char *root, struct files **out, struct error 
     files->root = mem_strdup(trimmed);
     CHECK(pthread_mutex_init(&files->folders, NULL) == 0);
     map_init(&files->fresh);
+    map_init(&files->settled);
     *out = &files->base;
     return STATUS_OK;
 }

@@ -36,6 +36,7 @@ struct kv_options {
     unsigned column_families_max; /* 256 */
     unsigned keep_log_files;      /* 3 */
     unsigned keep_wal_files;      /* 3 */
+    bool refuse_damaged_log;      /* CORRUPT when acknowledged (KV_SYNC) writes would be lost */
 };
 
 enum kv_space_flag {

@@ -741,8 +741,10 @@ static enum status rocks_open(struct rocks_kv *kv, struct error *err)
     struct kv_family **found = NULL;
     char **names = NULL;
     size_t name_count = 0, count;
-    enum status status = rocks_open_list(kv, options, &names, &name_count, err);
+    enum status status = rocks_check_logs(kv, err);
 
+    if (status == STATUS_OK)
+        status = rocks_open_list(kv, options, &names, &name_count, err);
     if (status != STATUS_OK)
         goto out;
     count = name_count == 0 ? 1 : name_count;

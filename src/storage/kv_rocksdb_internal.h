@@ -53,6 +53,12 @@ enum status rocks_error(char *text, const char *what, struct error *err);
  * any read or write of a thread. */
 void rocks_count_nothing(void);
 
+/* ---- kv_rocksdb_log.c ---- */
+
+/* Before the store is opened: CORRUPT, naming the file, if the logs lost something in their midst
+ * and the options refuse that; an end that is not whole is told in the log. */
+enum status rocks_check_logs(const struct rocks_kv *kv, struct error *err) MUST_CHECK;
+
 /* ---- kv_rocksdb_seams.c: what cached iterators must not reach over ---- */
 
 void rocks_seams_init(struct rocks_seams *seams);

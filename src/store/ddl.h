@@ -16,10 +16,18 @@ enum status ddl_create_namespace(struct store *store, struct str name, struct st
 enum status ddl_alter_namespace(struct store *store, struct str name, struct str options_json,
                                 struct error *err) MUST_CHECK;
 enum status ddl_drop_namespace(struct store *store, struct str name, struct error *err) MUST_CHECK;
-/* `table` comes from table_new with names, columns (ids 1…n are given here), options; takes the
- * reference. Assigns id, layout, kv space, version 1. */
-enum status ddl_create_table(struct store *store, struct table *table, bool if_not_exists,
-                             bool *created, struct error *err) MUST_CHECK;
+/* CREATE TABLE. */
+struct ddl_create {
+    /* From table_new with names, columns (ids 1…n are given here), options; the reference is taken.
+     * Gets id, layout, kv space, version 1. */
+    struct table *table;
+    bool if_not_exists;
+    bool created;   /* out: false when it existed */
+    struct str sql; /* for the listener, as in ddl_statement; may be empty */
+    int64_t now_us; /* every time that is stored; 0 = the clock's */
+};
+enum status ddl_create_table(struct store *store, struct ddl_create *create,
+                             struct error *err) MUST_CHECK;
 /* ALTER TABLE: one change of one table, whole or not at all. */
 struct ddl_alter {
     struct table_id table;
@@ -36,14 +44,18 @@ struct ddl_alter {
     enum status (*before_commit)(void *context, const struct table *table, struct error *err);
     void *context;
     const atomic_bool *cancelled; /* may be NULL */
+    struct str sql;               /* both as in ddl_create */
+    int64_t now_us;
 };
 /* Alterations of one table run one after the other. TABLE_NOT_FOUND; STALE when rows changed faster
  * than they could be looked at; what the callbacks say. */
 enum status ddl_alter_table(struct store *store, const struct ddl_alter *alter,
                             struct error *err) MUST_CHECK;
 /* Removes the catalogue row and hides the data at once; rows, counters, segment records go in the
- * same batch. The files are listed as pending deletions and deleted by drop_table_files (a job). */
-enum status ddl_drop_table(struct store *store, struct table_id id, struct error *err) MUST_CHECK;
+ * same batch. The files are listed as pending deletions and deleted by drop_table_files (a job).
+ * `sql` is for the listener. */
+enum status ddl_drop_table(struct store *store, struct table_id id, struct str sql,
+                           struct error *err) MUST_CHECK;
 /* The position of the commit that made the table: no number up to it was ever a row's of this
  * table. 0 for system tables. */
 enum status ddl_created_position(struct store *store, const struct view *view,

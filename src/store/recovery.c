@@ -206,14 +206,47 @@ void recovery_delete_later(struct store *store, struct str path, int64_t positio
 /* ---- start and stop
  * ------------------------------------------------------------------------------- */
 
-/* Deletes the file of one record and, when that worked, the record. Those of dropped tables too:
- * the last run may have ended before their job was written down. What lies on another storage goes
- * in the background, because that storage may not answer. */
-static enum status recovery_run_record(struct store *store, struct str key, struct str value,
-                                       struct kv_batch *batch, struct error *err)
+/* Local files of records, to be deleted together. */
+struct recovery_batch {
+    struct store *store;
+    struct kv_batch *batch; /* removes the records of what is gone */
+    char *paths[RECOVERY_FILES_MAX];
+    size_t count;
+};
+
+static void recovery_batch_delete(struct recovery_batch *left)
 {
+    const char *paths[RECOVERY_FILES_MAX];
+    enum status statuses[RECOVERY_FILES_MAX];
+    struct error err;
+
+    CHECK(left->count <= RECOVERY_FILES_MAX);
+    if (left->count == 0)
+        return;
+    for (size_t i = 0; i < left->count; i++)
+        paths[i] = left->paths[i];
+    if (files_delete_many(left->store->files, paths, left->count, statuses, &err) != STATUS_OK)
+        log_warn("files left over from the last run cannot be deleted: %s", err.message);
+    for (size_t i = 0; i < left->count; i++) {
+        if (statuses[i] == STATUS_OK) {
+            log_info("deleted %s, left over from the last run", paths[i]);
+            pending_remove(left->batch, left->store, str_from_c(paths[i]));
+        }
+        mem_free(left->paths[i]);
+    }
+    left->count = 0;
+}
+
+/* Takes the file of one record; those of dropped tables too: the last run may have ended before
+ * their job was written down. What lies on another storage goes in the background, because that
+ * storage may not answer. */
+static enum status recovery_run_record(struct recovery_batch *left, struct str key,
+                                       struct str value, struct error *err)
+{
+    struct store *store = left->store;
     struct str place, rest;
 
+    CHECK(key.size > 0);
     if (value.size != 1 + sizeof(uint64_t) ||
         (value.data[0] != PENDING_WRITE && value.data[0] != PENDING_DELETE))
         return error_set(err, STATUS_CORRUPT, "pending record of \"%.*s\" makes no sense",
@@ -222,18 +255,12 @@ static enum status recovery_run_record(struct store *store, struct str key, stru
         recovery_queue(store->recovery, key, 0, value.data[0] == PENDING_WRITE);
         return STATUS_OK;
     }
-    char *path = mem_strdup(key);
+    left->paths[left->count] = mem_strdup(key);
     if (value.data[0] == PENDING_WRITE)
-        files_abandon(store->files, path);
-    enum status status = files_delete(store->files, path, err);
-    if (status == STATUS_OK) {
-        log_info("deleted %s, left over from the last run", path);
-        pending_remove(batch, store, key);
-    } else {
-        log_warn("%s, left over from the last run, cannot be deleted: %s", path, err->message);
-    }
-    mem_free(path);
-    CHECK(key.size > 0);
+        files_abandon(store->files, left->paths[left->count]);
+    left->count++;
+    if (left->count == RECOVERY_FILES_MAX)
+        recovery_batch_delete(left);
     return STATUS_OK;
 }
 
@@ -241,24 +268,25 @@ static enum status recovery_run_all(struct store *store, struct error *err)
 {
     struct kv_iterator_options options = {.fill_cache = true};
     struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.pending, &options);
-    struct kv_batch *batch = kv_batch_new(store->kv);
+    struct recovery_batch left = {.store = store, .batch = kv_batch_new(store->kv)};
     enum status status = STATUS_OK;
 
     CHECK(store->spaces.pending != NULL);
     for (kv_iterator_seek_first(iterator); kv_iterator_is_valid(iterator);
          kv_iterator_next(iterator)) {
-        status = recovery_run_record(store, kv_iterator_key(iterator), kv_iterator_value(iterator),
-                                     batch, err);
+        status =
+            recovery_run_record(&left, kv_iterator_key(iterator), kv_iterator_value(iterator), err);
         if (status != STATUS_OK)
             break;
     }
     if (status == STATUS_OK)
         status = kv_iterator_status(iterator, err);
     kv_iterator_close(iterator);
+    recovery_batch_delete(&left);
     if (status == STATUS_OK)
-        status = kv_write(store->kv, batch,
+        status = kv_write(store->kv, left.batch,
                           store->options.durability == KV_MEMORY ? KV_MEMORY : KV_SYNC, err);
-    kv_batch_free(batch);
+    kv_batch_free(left.batch);
     return status;
 }
 

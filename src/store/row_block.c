@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "store/cells.h"
 #include "store/row_cache.h"
+#include "store/segment_file.h"
 #include "store/store_internal.h"
 #include "value/key.h"
 
@@ -238,7 +239,7 @@ static enum status row_block_load_open(struct store *store, struct row_block_rea
     char *local = NULL;
 
     CHECK(reading->reader == NULL);
-    enum status status = files_local_path(store->files, path.data, &local, err);
+    enum status status = segment_file_open(store, reading->segment, path.data, &local, err);
     if (status != STATUS_OK)
         return status;
     reading->pinned = path.data;

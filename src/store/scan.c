@@ -79,7 +79,8 @@ static enum status scan_open_cold(struct scan *scan, struct error *err)
     scan->open = arena_array(options->arena, scan->list->count, sizeof(struct cold_cursor));
     for (uint32_t i = 0; i < scan->list->count; i++) {
         struct segment *segment = scan->list->segments[i];
-        if (!cold_may_contribute(segment, &range, options->seq_after))
+        if (!cold_may_contribute(segment, &range, options->seq_after) ||
+            !segment_may_hold(segment, options->bounds, options->bound_count))
             continue;
         /* Insertion sort: the list is newest first, which is nearly the order of a scan downwards.
          */

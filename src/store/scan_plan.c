@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "store/cold.h"
+#include "store/segment_file.h"
 #include "store/store_internal.h"
 #include "store/transaction/changes.h"
 
@@ -31,6 +32,8 @@ static uint64_t scan_estimate_segment(const struct segment *segment,
     uint64_t rows = 0;
 
     CHECK(segment->group_count > 0);
+    if (!segment_may_hold(segment, options->bounds, options->bound_count))
+        return 0;
     for (uint32_t i = 0; i < segment->group_count; i++) {
         const struct row_group *group = &segment->groups[i];
         bool outside = (options->range.lower.size > 0 &&
@@ -119,10 +122,11 @@ static enum status scan_cold_files_paths(struct store *store, const struct scan_
     for (uint32_t i = 0; i < list->count; i++) {
         const struct segment *segment = list->segments[i];
         char *local = NULL;
-        if (!cold_may_contribute(segment, &options->range, options->seq_after))
+        if (!cold_may_contribute(segment, &options->range, options->seq_after) ||
+            !segment_may_hold(segment, options->bounds, options->bound_count))
             continue;
         struct str path = arena_copy(options->arena, segment->path);
-        enum status status = files_local_path(store->files, path.data, &local, err);
+        enum status status = segment_file_open(store, segment, path.data, &local, err);
         if (status != STATUS_OK)
             return cold_translate(status, options->table, err);
         out->versions[out->count] = segment->schema_version;
@@ -197,7 +201,7 @@ enum status scan_count(struct store *store, const struct scan_options *options, 
     bool deleted = false;
 
     CHECK(options->range.lower.size == 0 && options->range.upper.size == 0);
-    CHECK(options->seq_after < 0 && options->arena != NULL);
+    CHECK(options->seq_after < 0 && options->bound_count == 0 && options->arena != NULL);
     *out = 0;
     if (kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED)
         return STATUS_ABSENT;

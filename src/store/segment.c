@@ -2,10 +2,11 @@
  *
  * Value of a record, little-endian, strings as u32 length + bytes:
  *
- *   u8 format version (1) · u64 id · u64 table · user · path · storage id · u32 schema version ·
+ *   u8 format version (2) · u64 id · u64 table · user · path · storage id · u32 schema version ·
  *   u64 rows · u64 deleted rows · u64 bytes · u64 checksum · i64 seq min · i64 seq max ·
  *   i64 updated min · i64 updated max · i64 created at · job id · u32 groups ·
- *   per group {u32 rows · key max · key min · i64 seq min · i64 seq max} · bloom
+ *   per group {u32 rows · key max · key min · i64 seq min · i64 seq max} · bloom ·
+ *   u32 ranges · per range {u32 column id · i64 min · i64 max}   (not in format 1)
  *
  * What follows from the groups (first row of each, key range of the whole) is computed, not stored.
  * A decoded segment keeps one copy of the record; its strings point into it. Decoding believes
@@ -20,7 +21,12 @@
 
 #include <endian.h>
 
-enum { SEGMENT_FORMAT = 1, SEGMENT_GROUP_BYTES_MIN = 4 + 4 + 4 + 8 + 8 };
+enum {
+    SEGMENT_FORMAT = 2,
+    SEGMENT_FORMAT_NO_RANGES = 1,
+    SEGMENT_GROUP_BYTES_MIN = 4 + 4 + 4 + 8 + 8,
+    SEGMENT_RANGE_BYTES = 4 + 8 + 8,
+};
 
 /* ---- building and lifetime
  * ------------------------------------------------------------------------ */
@@ -139,6 +145,12 @@ void segment_encode(const struct segment *segment, struct buf *out)
         segment_put_u64(out, (uint64_t)group->seq_max);
     }
     segment_put_str(out, segment->bloom);
+    segment_put_u32(out, segment->range_count);
+    for (uint32_t i = 0; i < segment->range_count; i++) {
+        segment_put_u32(out, segment->ranges[i].column_id);
+        segment_put_u64(out, (uint64_t)segment->ranges[i].min);
+        segment_put_u64(out, (uint64_t)segment->ranges[i].max);
+    }
 }
 
 /* ---- decoding
@@ -233,11 +245,27 @@ static bool segment_decode_groups(struct segment_input *input, struct segment *s
     return rows == segment->rows;
 }
 
+static bool segment_decode_ranges(struct segment_input *input, struct segment *segment)
+{
+    segment->range_count = segment_take_u32(input);
+    if (input->failed || segment->range_count > input->rest.size / SEGMENT_RANGE_BYTES)
+        return false;
+    segment->ranges =
+        arena_array(segment->arena, segment->range_count + 1, sizeof(*segment->ranges));
+    for (uint32_t i = 0; i < segment->range_count; i++) {
+        segment->ranges[i].column_id = segment_take_u32(input);
+        segment->ranges[i].min = (int64_t)segment_take_u64(input);
+        segment->ranges[i].max = (int64_t)segment_take_u64(input);
+    }
+    CHECK(!input->failed);
+    return true;
+}
+
 static bool segment_decode_fields(struct segment_input *input, struct segment *segment)
 {
     const char *format = segment_take(input, 1);
 
-    if (format == NULL || *format != SEGMENT_FORMAT)
+    if (format == NULL || (*format != SEGMENT_FORMAT && *format != SEGMENT_FORMAT_NO_RANGES))
         return false;
     segment->id = segment_take_u64(input);
     segment->table.value = segment_take_u64(input);
@@ -258,6 +286,8 @@ static bool segment_decode_fields(struct segment_input *input, struct segment *s
     if (input->failed || !segment_decode_groups(input, segment))
         return false;
     segment->bloom = segment_take_str(input);
+    if (*format == SEGMENT_FORMAT && !segment_decode_ranges(input, segment))
+        return false;
     CHECK(segment->group_count > 0);
     return !input->failed && input->rest.size == 0;
 }
@@ -277,6 +307,35 @@ enum status segment_decode(struct str bytes, struct segment **out, struct error 
     }
     *out = segment;
     return STATUS_OK;
+}
+
+/* ---- looking for values
+ * --------------------------------------------------------------------------- */
+
+/* What is known of the column; a column the file does not know may hold anything (its default). */
+static struct column_bounds segment_range(const struct segment *segment, uint32_t column_id)
+{
+    CHECK(column_id > 0);
+    if (column_id == COLUMN_ID_SEQ)
+        return (struct column_bounds){column_id, segment->seq_min, segment->seq_max};
+    if (column_id == COLUMN_ID_UPDATED)
+        return (struct column_bounds){column_id, segment->updated_min, segment->updated_max};
+    for (uint32_t i = 0; i < segment->range_count; i++)
+        if (segment->ranges[i].column_id == column_id)
+            return segment->ranges[i];
+    return (struct column_bounds){column_id, INT64_MIN, INT64_MAX};
+}
+
+bool segment_may_hold(const struct segment *segment, const struct column_bounds *bounds,
+                      uint32_t count)
+{
+    CHECK(bounds != NULL || count == 0);
+    for (uint32_t i = 0; i < count; i++) {
+        struct column_bounds range = segment_range(segment, bounds[i].column_id);
+        if (range.min > bounds[i].max || range.max < bounds[i].min)
+            return false;
+    }
+    return true;
 }
 
 /* ---- looking for keys

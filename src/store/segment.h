@@ -37,6 +37,8 @@ struct segment {
     struct str job_id;
     struct row_group *groups;
     uint32_t group_count;
+    struct column_bounds *ranges; /* least and greatest value of each TIMESTAMP column */
+    uint32_t range_count;
     struct str bloom; /* of keys; empty when ranges of keys tell enough (ascending integer keys) */
     struct arena *arena;
 };
@@ -50,6 +52,9 @@ struct segment *segment_ref(struct segment *segment);
 void segment_unref(struct segment *segment);
 /* False = certainly not in it (range, bloom). */
 bool segment_may_contain(const struct segment *segment, struct str key);
+/* False = no row of it lies within all bounds. */
+bool segment_may_hold(const struct segment *segment, const struct column_bounds *bounds,
+                      uint32_t count);
 /* The one row group that can hold `key`, or the first one whose keys are all smaller; group_count
  * if every key is greater. */
 uint32_t segment_find_group(const struct segment *segment, struct str key);

@@ -17,6 +17,7 @@
 #include "store/ddl.h"
 #include "store/feed_internal.h"
 #include "store/row_cache.h"
+#include "store/segment_file.h"
 #include "store/storages.h"
 #include "store/store_internal.h"
 #include "store/stream.h"
@@ -104,6 +105,11 @@ static enum status store_open_pipeline(struct store *store, struct catalog *cata
     /* One more, so that a number that was given out before a crash is never the first view's. */
     store->start_position =
         place.seq_reserved > place.position ? place.seq_reserved + 1 : place.position;
+    status = lost_open(store, place.seq_reserved <= place.position, err);
+    if (status != STATUS_OK) {
+        catalog_unref(catalog);
+        return status;
+    }
     if (place.id_reserved_ms > 0)
         id_floor(place.id_reserved_ms);
     /* Snowflakes leave room for 4 million segments per millisecond and never come again. */
@@ -188,6 +194,8 @@ static struct store *store_new(const struct store_options *options)
         store->files = storages_files(store->storages);
     store->segment_cache = segment_cache_new(STORE_SEGMENT_CACHE_BYTES);
     store->row_cache = row_cache_new(options->row_cache_bytes);
+    if (options->check_files)
+        store->segment_checks = segment_checks_new();
     store->streams = streams_new();
     if (store->options.stream_eviction_interval_ms == 0)
         store->options.stream_eviction_interval_ms = STORE_EVICTION_INTERVAL_MS;
@@ -203,6 +211,7 @@ static void store_free(struct store *store)
     commit_free(store->pipeline);
     streams_free(store->streams);
     row_cache_free(store->row_cache);
+    segment_checks_free(store->segment_checks);
     storages_free(store->storages);
     segment_cache_free(store->segment_cache);
     CHECK(store->view_oldest == NULL);
@@ -212,6 +221,7 @@ static void store_free(struct store *store)
     (void)pthread_mutex_destroy(&store->catalog_mutex);
     (void)pthread_cond_destroy(&store->view_freed);
     (void)pthread_mutex_destroy(&store->view_mutex);
+    mem_free(store->lost);
     mem_free(store);
 }
 

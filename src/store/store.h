@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/macros.h"
+#include "base/metric.h"
 #include "catalog/catalog.h"
 #include "storage/columnar.h"
 #include "storage/files.h"
@@ -41,6 +42,7 @@ struct store_options {
     struct columnar *columnar; /* borrowed */
     enum kv_durability durability;
     size_t row_cache_bytes;
+    bool check_files; /* cold files are compared with their checksums at first use */
     size_t feed_bytes;
     size_t statement_write_bytes_max;
     const char *parquet_compression;
@@ -63,10 +65,12 @@ enum status store_open(const struct store_options *options, struct store **out,
 /* Stops the commit thread after what is queued; all views must be released. */
 void store_close(struct store *store);
 
-/* Positions above the first and below the second were given out before a crash but did not survive
- * it: a resume from one of them is not possible. Equal after a clean stop. */
+/* What was on the disk at the last start, and where numbering went on: equal after a clean stop. */
 int64_t store_recovered_position(const struct store *store);
 int64_t store_start_position(const struct store *store);
+/* Was this position given out before a crash that it did not survive (durability `async` and
+ * `memory`)? A resume from there is not possible. */
+bool store_has_lost(const struct store *store, int64_t position);
 
 /* ---- views: any thread
  * --------------------------------------------------------------------------- */
@@ -97,17 +101,25 @@ struct key_range {    /* of row_ids; empty bytes = unbounded */
     struct str upper; /* exclusive */
 };
 
+/* Only rows with min ≤ column ≤ max are wanted, none with NULL. */
+struct column_bounds {
+    uint32_t column_id; /* of a TIMESTAMP column, COLUMN_ID_SEQ or COLUMN_ID_UPDATED */
+    int64_t min, max;
+};
+
 struct scan_options {
     const struct view *view;
     const struct table *table;
     struct str user; /* USER tables: whose instance */
     struct key_range range;
     bool descending;
-    bool with_deleted;            /* rows with _deleted too */
-    bool hot_only;                /* flush, counts */
-    bool whole;                   /* all rows of the range will be read: quicker when descending */
-    int64_t now_us;               /* STREAM: which events have expired; 0 = the clock's */
-    int64_t seq_after;            /* only rows with _seq > this (-1 = all); prunes segments */
+    bool with_deleted; /* rows with _deleted too */
+    bool hot_only;     /* flush, counts */
+    bool whole;        /* all rows of the range will be read: quicker when descending */
+    int64_t now_us;    /* STREAM: which events have expired; 0 = the clock's */
+    int64_t seq_after; /* only rows with _seq > this (-1 = all); prunes segments */
+    const struct column_bounds *bounds; /* prune segments; rows are not filtered */
+    uint32_t bound_count;
     bool cached_only;             /* loop threads: WOULD_BLOCK instead of touching disk or DuckDB */
     const atomic_bool *cancelled; /* may be NULL */
     struct arena *arena;          /* for projections; lives as long as the scan */
@@ -180,6 +192,8 @@ struct store_stats {
     uint64_t feed_bytes;
 };
 void store_stats(struct store *store, struct store_stats *out);
+/* Durations of writes. Any thread. */
+void store_metrics(struct store *store, metric_visit visit, void *context);
 
 /* Counters of one instance (user empty for shared tables), at a view. */
 struct instance_counters {

@@ -16,6 +16,7 @@
 
 struct commit_pipeline; /* commit.c */
 struct row_cache;       /* row_cache.h; store_open makes it with row_cache_new(row_cache_bytes) */
+struct segment_checks;  /* segment_file.h */
 struct recovery;        /* recovery.c: files that wait to be deleted */
 struct storages;        /* storages.h */
 struct path_names;      /* path.h: file names given out */
@@ -54,18 +55,24 @@ struct store {
     struct feed *feed;
     struct segment_cache *segment_cache;
     struct row_cache *row_cache;
-    struct streams *streams;       /* stream.c */
-    struct recovery *recovery;     /* made by recovery_run, gone with recovery_stop */
-    struct path_names *path_names; /* likewise */
+    struct segment_checks *segment_checks; /* NULL: files are not checked */
+    struct streams *streams;               /* stream.c */
+    struct recovery *recovery;             /* made by recovery_run, gone with recovery_stop */
+    struct path_names *path_names;         /* likewise */
     struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */
-    int64_t recovered_position;    /* highest _seq known to be on the disk at start */
-    int64_t start_position;        /* numbering went on above this */
+    int64_t recovered_position; /* highest _seq known to be on the disk at start */
+    int64_t start_position;     /* numbering went on above this */
+    struct lost_range *lost;    /* lost.c */
+    size_t lost_count;
     pthread_mutex_t catalog_mutex; /* one DDL at a time */
     pthread_mutex_t alter_mutex;   /* guards `altering` */
     pthread_cond_t alter_unlocked;
     struct ddl_alter_lock *altering; /* tables with an ALTER at work (ddl_alter.c) */
     atomic_uint_fast64_t next_segment_id;
 };
+
+/* lost.c: reads the lost positions, adds those of the last stop unless it was `clean`. */
+enum status lost_open(struct store *store, bool clean, struct error *err) MUST_CHECK;
 
 /* Commit thread: makes and publishes the next view. `catalog` moves. */
 void view_publish(struct store *store, int64_t position, struct catalog *catalog);

@@ -77,7 +77,9 @@ enum real_result real_parse(struct str text, bool is_float, double *out)
         memcpy(inline_copy, text.data, text.size);
         inline_copy[text.size] = '\0';
     } else {
-        copy = mem_strdup(text);
+        copy = mem_try_strdup(text); /* libkalam reads with it too */
+        if (copy == NULL)
+            return REAL_OVERFLOW;
     }
     double real = is_float ? (double)strtof_l(copy, NULL, real_c_locale())
                            : strtod_l(copy, NULL, real_c_locale());

@@ -2,6 +2,7 @@
  * no blanks, unused bits zero).
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/base64.h"
 #include "base/check.h"
 #include "value/value_internal.h"
 
@@ -69,52 +70,11 @@ static bool text_unhex(struct str hex, char *out)
     return true;
 }
 
-static int text_base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+')
-        return 62;
-    return c == '/' ? 63 : -1;
-}
-
-/* `out` has room for 3/4 of the text. */
-static bool text_unbase64(struct str text, char *out, size_t *size)
-{
-    size_t filled = 0, padding = 0;
-
-    CHECK(out != NULL && size != NULL);
-    if (text.size % 4 != 0)
-        return false;
-    while (padding < 2 && padding < text.size && text.data[text.size - 1 - padding] == '=')
-        padding++;
-    for (size_t i = 0; i < text.size; i += 4) {
-        size_t digits = i + 4 == text.size ? 4 - padding : 4;
-        uint32_t group = 0;
-        for (size_t k = 0; k < digits; k++) {
-            int value = text_base64_value(text.data[i + k]);
-            if (value < 0)
-                return false;
-            group |= (uint32_t)value << (18 - 6 * k);
-        }
-        if ((digits == 2 && (group & 0xffff) != 0) || (digits == 3 && (group & 0xff) != 0))
-            return false; /* another text would mean the same bytes */
-        for (size_t k = 0; k + 1 < digits; k++)
-            out[filled++] = (char)(group >> (16 - 8 * k));
-    }
-    *size = filled;
-    return true;
-}
-
 enum status text_parse_bytes(struct str text, struct arena *arena, struct str *bytes,
                              struct error *err)
 {
     bool is_hex = str_starts_with(text, STR_LIT("\\x")) || str_starts_with(text, STR_LIT("0x"));
-    char *out = arena_alloc(arena, text.size + 1);
+    char *out = arena_alloc(arena, BASE64_BYTES_MAX(text.size));
     size_t size = 0;
     bool valid;
 
@@ -123,7 +83,7 @@ enum status text_parse_bytes(struct str text, struct arena *arena, struct str *b
         valid = text_unhex(str_from(text.data + 2, text.size - 2), out);
         size = (text.size - 2) / 2;
     } else {
-        valid = text_unbase64(text, out, &size);
+        valid = base64_decode(BASE64_PADDED, text, out, &size);
     }
     if (!valid)
         return value_invalid_text(VALUE_BYTES, text, err);

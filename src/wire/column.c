@@ -104,6 +104,8 @@ enum status wire_columns_read(const struct json *schema, struct arena *arena,
         return error_set(err, STATUS_INVALID_INPUT, "schema must be an array");
     *count = schema->count;
     *columns = arena_array(arena, schema->count, sizeof(**columns));
+    if (*columns == NULL)
+        return arena_check(arena, err);
     for (size_t i = 0; i < schema->count; i++) {
         enum status status = wire_columns_read_one(&schema->items[i], i, &(*columns)[i], err);
         if (status != STATUS_OK)

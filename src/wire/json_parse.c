@@ -134,8 +134,11 @@ static enum status json_read_string(struct json_reader *reader, struct str *out)
         reader->next += size + 1;
         return STATUS_OK;
     }
-    char *text = arena_alloc(reader->arena, size); /* an escape is never shorter than its meaning */
+    /* An escape is never shorter than its meaning, and longer by at least a byte: a NUL fits. */
+    char *text = arena_alloc(reader->arena, size);
     size_t filled = 0;
+    if (text == NULL)
+        return arena_check(reader->arena, reader->err);
     while (!json_take(reader, '"')) {
         CHECK(reader->next < reader->end && filled < size);
         char c = *reader->next++;
@@ -148,6 +151,8 @@ static enum status json_read_string(struct json_reader *reader, struct str *out)
             return json_fail(reader, "wrong escape");
         filled += bytes;
     }
+    CHECK(filled < size);
+    text[filled] = '\0';
     *out = str_from(text, filled);
     return STATUS_OK;
 }
@@ -222,8 +227,8 @@ static enum status json_read_word(struct json_reader *reader, struct str word, e
 
 static enum status json_read_value(struct json_reader *reader, unsigned depth, struct json *out);
 
-/* Moves the finished children from the stacks into the arena. */
-static void json_collect(struct json_reader *reader, size_t items_start, size_t keys_start,
+/* Moves the finished children from the stacks into the arena. False when memory is short. */
+static bool json_collect(struct json_reader *reader, size_t items_start, size_t keys_start,
                          struct json *out)
 {
     size_t items_size = reader->items.size - items_start;
@@ -233,16 +238,21 @@ static void json_collect(struct json_reader *reader, size_t items_start, size_t 
     out->count = items_size / sizeof(struct json);
     if (out->count > 0) {
         void *items = arena_alloc(reader->arena, items_size);
+        if (items == NULL)
+            return false;
         memcpy(items, reader->items.data + items_start, items_size);
         out->items = items;
     }
     if (keys_size > 0) {
         void *keys = arena_alloc(reader->arena, keys_size);
+        if (keys == NULL)
+            return false;
         memcpy(keys, reader->keys.data + keys_start, keys_size);
         out->keys = keys;
     }
     reader->items.size = items_start;
     reader->keys.size = keys_start;
+    return true;
 }
 
 static enum status json_read_member(struct json_reader *reader, bool is_object, unsigned depth)
@@ -266,6 +276,8 @@ static enum status json_read_member(struct json_reader *reader, bool is_object, 
         return status;
     buf_append(&reader->items, &child, sizeof(child));
     CHECK(reader->items.size % sizeof(child) == 0);
+    if (UNLIKELY(reader->items.failed || reader->keys.failed))
+        reader->arena->failed = true;
     return arena_check(reader->arena, reader->err);
 }
 
@@ -289,7 +301,8 @@ static enum status json_read_container(struct json_reader *reader, unsigned dept
             return json_fail(reader, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
     }
     out->kind = is_object ? JSON_OBJECT : JSON_ARRAY;
-    json_collect(reader, items_start, keys_start, out);
+    if (!json_collect(reader, items_start, keys_start, out))
+        return arena_check(reader->arena, reader->err);
     CHECK(reader->items.size == items_start);
     return STATUS_OK;
 }
@@ -330,6 +343,9 @@ enum status json_parse(struct str text, struct arena *arena, const struct json *
     enum status status;
 
     CHECK(out != NULL);
+    if (root == NULL)
+        return arena_check(arena, err);
+    reader.items.fallible = reader.keys.fallible = arena->fallible;
     if (text.size == 0 || !utf8_is_valid(text)) {
         status = error_set(err, STATUS_INVALID_INPUT, "malformed JSON: %s",
                            text.size == 0 ? "empty" : "invalid UTF-8");
@@ -341,6 +357,8 @@ enum status json_parse(struct str text, struct arena *arena, const struct json *
     json_skip_blanks(&reader);
     if (reader.next != reader.end)
         status = json_fail(&reader, "text behind the value");
+    if (status == STATUS_OK)
+        status = arena_check(arena, err);
     *out = root;
 out:
     buf_clear(&reader.items);

@@ -33,7 +33,7 @@ void json_object_begin(struct buf *out)
 
 void json_object_end(struct buf *out)
 {
-    CHECK(out->size > 0);
+    CHECK(out->size > 0 || out->failed);
     buf_append_byte(out, '}');
 }
 
@@ -46,7 +46,7 @@ void json_array_begin(struct buf *out)
 
 void json_array_end(struct buf *out)
 {
-    CHECK(out->size > 0);
+    CHECK(out->size > 0 || out->failed);
     buf_append_byte(out, ']');
 }
 

@@ -105,11 +105,12 @@ static void wire_params_write_real(struct buf *out, const struct value *value)
 
 static void wire_params_write_text(struct buf *out, const struct value *value)
 {
-    struct buf text = {0};
+    struct buf text = {.fallible = out->fallible};
 
     CHECK(!value->is_null);
     value_format(value, &text);
     json_write_string(out, buf_str(&text));
+    out->failed |= text.failed;
     buf_clear(&text);
 }
 

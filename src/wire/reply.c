@@ -95,6 +95,8 @@ enum status wire_reply_decode(struct str body, struct arena *arena, struct wire_
         return wire_wrong_field(err, "results", "an array");
     out->result_count = results != NULL ? results->count : 0;
     out->results = arena_array(arena, out->result_count, sizeof(*out->results));
+    if (out->results == NULL)
+        return arena_check(arena, err);
     for (size_t i = 0; i < out->result_count && status == STATUS_OK; i++)
         status = reply_read_result(&results->items[i], arena, &out->results[i], err);
     if (status == STATUS_OK && !out->success)

@@ -3,6 +3,7 @@ import json
 import os
 import socket
 import threading
+import time
 
 import kalam
 
@@ -81,6 +82,33 @@ def test_unread_results_are_bounded(own_server):
         guest.close()
     assert db.value("SELECT count(*) FROM x.t") == "2500"
     server.stop()
+
+
+def test_slow_readers_do_not_hold_all_workers():
+    with kalam.Server(config="[server]\nworker_threads = 4\n[query]\ntimeout_seconds = 0\n") as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE x; CREATE SHARED TABLE x.t (id BIGINT PRIMARY KEY, v TEXT)")
+        for start in range(0, 1000, 50):
+            db.sql("INSERT INTO x.t VALUES " + ",".join(f"({i}, '{'v' * 10000}')" for i in range(start, start + 50)))
+        slow = [connect(server) for _ in range(6)]
+        for guest in slow:
+            guest.sendall(post("SELECT * FROM x.t"))
+            assert guest.recv(100)
+        start = time.monotonic()
+        assert db.value("SELECT count(DISTINCT length(v)) FROM x.t") == "1"  # needs a worker
+        assert time.monotonic() - start < 20
+        ends = []
+        for guest in slow:
+            data = b""
+            while not data.endswith(b"0\r\n\r\n"):
+                part = guest.recv(1 << 20)
+                assert part
+                data = data[-4096:] + part
+            ends.append(b'"status":"success"' in data[-3000:])
+            assert ends[-1] or b"RATE_LIMIT_EXCEEDED" in data[-3000:], data[-3000:]
+            guest.close()
+        assert 2 <= ends.count(True) < 6  # two were waited for, the others told
+        server.stop()
 
 
 def test_stop_under_load(own_server):

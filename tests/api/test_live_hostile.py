@@ -100,6 +100,21 @@ def test_a_byte_at_a_time(server, witness):
     slow.close()
 
 
+@pytest.mark.parametrize("what, data, code", [
+    ("not masked", b"\x81\x02{}", 1002), ("reserved bit", b"\xf1\x82\0\0\0\0{}", 1002),
+    ("reserved opcode", b"\x83\x80\0\0\0\0", 1002),
+    ("long ping", b"\x89\xfe\x00\x80\0\0\0\0" + b"x" * 128, 1002),
+    ("not UTF-8", b"\x81\x81\0\0\0\0\xff", 1007), ("not JSON", b"\x81\x81\0\0\0\0{", 1011)])
+def test_close_codes_of_broken_frames(server, what, data, code):
+    wire = Wire(server.port)
+    assert wire.next()["type"] == "auth_success"
+    wire.socket.sendall(data)
+    with pytest.raises(Gone) as end:
+        wire.next()
+    assert end.value.args[0] == code
+    wire.close()
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_garbage(server, witness, seed):
     """Random frames and bytes behind a good handshake: an error or a close, never a crash."""
@@ -135,11 +150,17 @@ def test_garbage(server, witness, seed):
     kalam.wait_until(lambda: left(db) == 0, 10, "subscriptions of the dead go")
 
 
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
 def test_many_sockets_that_connect_and_die(server, db, witness):
-    """2,000 of them in every state: while subscribing, while loading, live; all is cleaned up."""
+    """2,000 of them (10,000 in the long form) in every state: while subscribing, while loading, live; all is cleaned up."""
+    count = 10_000 if os.environ.get("KALAM_LONG") else 2000
     db.sql("INSERT INTO h.t VALUES " + ", ".join(f"({i}, 'v')" for i in range(500)))
     rng, before = random.Random(1), None
-    for number in range(2000):
+    open_before = descriptors(server)
+    for number in range(count):
         wire = Wire(server.port, f"u{number % 50}")
         for turn in range(rng.randint(0, 3)):
             wire.send({"type": "subscribe", "subscription": {
@@ -152,4 +173,7 @@ def test_many_sockets_that_connect_and_die(server, db, witness):
             kalam.wait_until(lambda: left(db) == 0, 10, "clean-up")
             before = memory(server)
     kalam.wait_until(lambda: left(db) == 0, 10, "clean-up")
-    assert memory(server) - before < 200
+    assert memory(server) - before < 60  # what 500 of them left free serves the others
+    # files of the storage engine come and go; sockets would be hundreds
+    kalam.wait_until(lambda: descriptors(server) <= open_before + 20, 10, "descriptors")
+    assert db.value("SELECT count(*) FROM h.t WHERE id < 500") == "500"

@@ -186,6 +186,21 @@ def test_ids_of_errors(spoken):
     socket.close()
 
 
+@pytest.mark.parametrize("character", ["x", "é", "𝄞", " "])
+def test_ids_have_up_to_128_characters(spoken, lena, character):
+    """Characters, not bytes; the longest one works in every message and in system.live_queries."""
+    socket = spoken.websocket(token=token("lena", "user"))
+    longest = character * 128
+    socket.subscribe(longest, "SELECT id FROM p.t", options={})
+    assert lena.value("SELECT count(*) FROM system.live_queries WHERE query_id = $1", [longest]) == "1"
+    socket.send({"type": "unsubscribe", "subscription_id": longest})
+    socket.expect("unsubscribed", longest)
+    for wrong in (character * 129, ""):
+        socket.send({"type": "subscribe", "subscription": {"id": wrong, "sql": "SELECT id FROM p.t"}})
+        assert socket.expect("error", "invalid_subscription")["code"] == "INVALID_SUBSCRIPTION_ID"
+    socket.close()
+
+
 def test_rate_limit(spoken):
     socket = spoken.websocket(token=token())
     for _ in range(60):

@@ -1,5 +1,7 @@
 """Resuming a subscription: what changed since `from` comes back exactly once, over ring, hot and cold rows,
 flush, restart and kill; what cannot be resumed says so."""
+import random
+
 import kalam
 import pytest
 
@@ -240,6 +242,29 @@ def test_across_restart_and_kill(resumed):
     socket.close()
 
 
+def test_where_a_start_began_stays_good(resumed):
+    """Killed before its first write is on the disk: the position that clients got meanwhile is no loss."""
+    server, client = resumed
+    sql = "SELECT id, v, n FROM r.s"
+    client.sql("INSERT INTO r.s VALUES (1, 'a', 1)")
+    client.close()
+    server.kill()
+    server.env = {"KALAM_FAULT": "commit_before_write:kill:1"}
+    server.start()
+    socket = server.websocket()
+    view = View(sql).load(socket, {})
+    with pytest.raises((OSError, kalam.http.client.HTTPException)):  # its numbers are reserved, nothing else
+        client.sql("INSERT INTO r.s VALUES (2, 'b', 1)")
+    socket.close()
+    client.close()
+    server.env = {}
+    server.start()
+    socket = server.websocket()
+    again = View(sql).load(socket, {"from": view.position})
+    assert again.position > view.position and again.batch_rows == [] and again.deletes == []
+    socket.close()
+
+
 def test_numbers_lost_by_a_kill_fail():
     """With durability async a kill may take back what was delivered: a resume from there is refused."""
     with kalam.Server(config='[storage]\ndurability = "memory"\n') as server:
@@ -263,6 +288,21 @@ def test_numbers_lost_by_a_kill_fail():
             View(sql).load(socket, {"from": lost})
         assert failure.value.code == "RESUME_FAILED"
         assert View(sql).load(socket, {"from": kept}, "kept").batch_rows == []
+        socket.close()
+        # whatever happens afterwards, what is lost stays lost
+        client.sql("INSERT INTO r.s VALUES (3, 'c', 1)")
+        client.close()
+        server.stop()
+        server.start()
+        client.sql("INSERT INTO r.s VALUES (4, 'd', 1)")
+        client.close()
+        server.kill()
+        server.start()
+        socket = server.websocket()
+        with pytest.raises(kalam.SqlError) as failure:
+            View(sql).load(socket, {"from": lost})
+        assert failure.value.code == "RESUME_FAILED"
+        assert [r["id"] for r in View(sql).load(socket, {"from": kept}, "kept").batch_rows] == ["3"]
         socket.close()
 
 
@@ -291,3 +331,68 @@ def test_slow_consumer_resumes_without_loss_or_double(resumed):
     assert view.shown() == shown(client, "r.u", "n >= 0")
     assert all(int(r["_seq"]) > error["last_seq_id"] for r in view.deletes + view.batch_rows)
     socket.close()
+
+
+@pytest.mark.parametrize("table", ["r.u", "r.s"])
+def test_everybody_comes_back_after_a_restart(resumed, table):
+    """The first one scans, the others take what it found and what changed since; from any position, with any filter."""
+    server, client = resumed
+    rng, filters, positions = random.Random(3), ["n < 5", "n = 2", "v <> 'x'", "id > 50"], []
+    for start in range(0, 200, 50):
+        client.sql(f"INSERT INTO {table} VALUES " + ", ".join(f"({i}, 'v{i}', {i % 10})" for i in range(start, start + 50)))
+        for where in filters:
+            socket = server.websocket()
+            positions.append(View(f"SELECT id, v, n FROM {table} WHERE {where}").load(socket, {}))
+            socket.close()
+    client.sql(f"DELETE FROM {table} WHERE id % 7 = 0")
+    client.sql(f"UPDATE {table} SET n = 7 WHERE id % 5 = 0")
+    client.close()
+    server.kill()
+    server.start()
+    for turn in range(16):
+        key = rng.randrange(200)
+        client.sql(rng.choice([f"DELETE FROM {table} WHERE id = {key}", f"UPDATE {table} SET n = {turn % 10} WHERE id = {key}",
+                               f"INSERT INTO {table} (id, v, n) VALUES ({key}, 'again', 2) ON CONFLICT (id) DO NOTHING"]))
+        if turn == 5:
+            client.sql(f"ALTER TABLE {table} ADD COLUMN extra INT DEFAULT 3")
+        if turn == 8:
+            server.flush(table, client)
+        if turn in (3, 11):
+            server.evict()  # the ring does not go on from the kept scan any more
+        known = rng.choice(positions)
+        view = View(known.sql)
+        view.rows, socket = dict(known.rows), server.websocket()
+        view.load(socket, {"from": known.position, "batch_size": rng.choice([40, 1000])})
+        assert view.shown() == shown(client, table, known.sql.split(" WHERE ")[1])
+        assert all(int(row["_seq"]) > known.position for row in view.deletes + view.batch_rows)
+        socket.close()
+
+
+def test_streams_tell_what_is_still_there(resumed):
+    """Of an event that was deleted nothing is told; what a restart took is gone without an error."""
+    server, client = resumed
+    client.sql("CREATE STREAM TABLE r.e (id BIGINT PRIMARY KEY, v TEXT, n INT) RETENTION 3600")
+    client.sql("INSERT INTO r.e VALUES (1, 'a', 1), (2, 'b', 1)")
+    socket = server.websocket()
+    view = View("SELECT id, v, n FROM r.e WHERE n = 1").load(socket, {})
+    assert len(view.batch_rows) == 2
+    socket.close()
+    client.sql("INSERT INTO r.e VALUES (3, 'c', 1), (4, 'd', 1), (5, 'e', 2)")
+    client.sql("DELETE FROM r.e WHERE id IN (1, 4)")
+    server.evict()
+    socket = server.websocket()
+    start = view.position
+    view.load(socket, {"from": start})
+    assert [row["id"] for row in view.batch_rows] == ["3"] and view.deletes == []
+    client.sql("INSERT INTO r.e VALUES (6, 'f', 1)")
+    assert socket.expect("change", "r")["rows"][0]["id"] == "6"
+    socket.close()
+    for end in ("stop", "kill"):
+        client.close()
+        getattr(server, end)()
+        server.start()
+        socket = server.websocket()
+        assert View(view.sql).load(socket, {"from": start}).batch_rows == []
+        client.sql("INSERT INTO r.e VALUES (7, 'g', 1)")
+        assert socket.expect("change", "r")["rows"][0]["id"] == "7"
+        socket.close()

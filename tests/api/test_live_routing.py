@@ -153,3 +153,37 @@ def test_routes_come_and_go(unhurried):
                     assert socket.expect("change", identifier)["rows"][0]["id"] == str(step)
             assert not [m for m in socket.inbox if m.get("type") == "change"]
     socket.close()
+
+
+@pytest.mark.parametrize("word", ["CURRENT_USER", "current_user()", "Current_User"])
+def test_current_user_of_a_shared_table(server, db, table, word):
+    """Two users, one text, one id: each hears of his own; the filter knows its subscriber on any kind of table."""
+    sockets = {user: server.websocket(user) for user in ("ann", "bob")}
+    for user, socket in sockets.items():
+        assert socket.subscribe("q", f"SELECT id FROM {table} WHERE room = {word}") == []
+    for number, user in enumerate(("bob", "ann", "nobody", "bob")):
+        db.sql("INSERT INTO s (id, room) VALUES ($1, $2)", [number, user])
+    db.sql("INSERT INTO s (id, room) VALUES (10, 'ann'), (11, 'bob')")
+    got = {user: [socket.expect("change", "q")["rows"][0]["id"] for _ in range(count)]
+           for (user, socket), count in zip(sockets.items(), (2, 3))}
+    assert got == {"ann": ["1", "10"], "bob": ["0", "3", "11"]}
+    for socket in sockets.values():
+        assert socket.changes("q") == []
+        socket.close()
+
+
+def test_equal_texts_keep_what_is_their_own(server, db, table):
+    """One text, many subscribers: parameters and NOW() stay those of each."""
+    early, late = server.websocket("early"), server.websocket("late")
+    sql = f"SELECT id FROM {table} WHERE at > NOW() OR n = $1"
+    early.subscribe("q", sql, params=[1])
+    between = db.value("SELECT CAST(NOW() AS TEXT)")
+    late.subscribe("q", sql, params=[2])
+    db.sql(f"INSERT INTO s (id, at) VALUES (1, '{between}')")  # after the one, before the other
+    db.sql("INSERT INTO s (id, n) VALUES (2, 1)")
+    db.sql("INSERT INTO s (id, n) VALUES (3, 2)")
+    assert [early.expect("change", "q")["rows"][0]["id"] for _ in range(2)] == ["1", "2"]
+    assert late.expect("change", "q")["rows"][0]["id"] == "3"
+    for socket in (early, late):
+        assert socket.changes("q") == []
+        socket.close()

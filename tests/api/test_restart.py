@@ -39,6 +39,52 @@ def test_recreated_table_is_empty(own_server):
     server.stop()
 
 
+def test_history_of_recreated_tables(own_server):
+    """Every table keeps its schema versions and nothing of a former one of its name: rows hot and cold, defaults, ids."""
+    server = own_server
+    db = server.client()
+    db.sql("CREATE NAMESPACE r")
+    history = "SELECT schema_id, version, changes, dropped FROM system.table_schemas WHERE table_name = 't' ORDER BY schema_id"
+
+    def expect():
+        rows = {row[0].split("@")[0] + ("@" if "@" in row[0] else ""): row[1:] for row in db.rows(history)}
+        assert rows == {
+            "r:t:1": [1, "Initial schema", False], "r:t:2": [2, "ADD COLUMN w TEXT DEFAULT 'new'", False],
+            "r:t:1@": [1, "Initial schema", True], "r:t:2@": [2, "ADD COLUMN w INT DEFAULT 7", True], "r:t:3@": [3, "DROP COLUMN v", True]}
+        assert db.rows("SELECT version FROM system.table_schemas WHERE schema_id = 'r:t:2' AND NOT dropped") == [[2]]
+        aside = db.value("SELECT schema_id FROM system.table_schemas WHERE dropped AND version = 3")
+        assert db.rows(f"SELECT changes FROM system.table_schemas WHERE schema_id = '{aside}'") == [["DROP COLUMN v"]]
+        assert len(db.rows("DESCRIBE r.t HISTORY")) == 2
+        query = db.post("DESCRIBE r.t")[1]["results"][0]["table"]["history_query"]
+        assert [row[0] for row in db.rows(query)] == [2, 1]
+        assert db.rows("SELECT id, w FROM r.t ORDER BY id") == [["1", "new"], ["3", "new"], ["5", "set"]]
+
+    db.sql("CREATE USER TABLE r.t (id BIGINT PRIMARY KEY, v INT DEFAULT 1)")
+    db.sql("INSERT INTO r.t (id) VALUES (1), (2)")
+    server.flush("r.t", db)
+    db.sql("ALTER TABLE r.t ADD COLUMN w INT DEFAULT 7")
+    db.sql("INSERT INTO r.t (id) VALUES (3)")
+    db.sql("ALTER TABLE r.t DROP COLUMN v")
+    db.sql("DROP TABLE r.t")
+    assert db.rows("SELECT schema_id FROM system.table_schemas WHERE schema_id = 'r:t:3'") == [["r:t:3"]]
+    db.sql("CREATE USER TABLE r.t (id BIGINT PRIMARY KEY, v TEXT)")
+    db.sql("INSERT INTO r.t VALUES (1, 'a')")
+    server.flush("r.t", db)
+    db.sql("INSERT INTO r.t VALUES (3, 'b')")
+    db.sql("ALTER TABLE r.t ADD COLUMN w TEXT DEFAULT 'new'")
+    db.sql("INSERT INTO r.t VALUES (5, 'c', 'set')")
+    expect()
+    for end in (server.kill, server.stop):
+        end()
+        server.start()
+        db = server.client()
+        expect()
+    db.sql("DROP TABLE r.t; CREATE STREAM TABLE r.t (id BIGINT PRIMARY KEY)")
+    rows = db.rows(history)
+    assert sum(row[3] for row in rows) == 5 and [row[0] for row in rows if not row[3]] == ["r:t:1"]
+    assert len({row[0] for row in rows}) == len(rows) == 6
+
+
 def test_flush_at_shutdown_and_row_policy(own_server):
     server = own_server
     db = server.client()

@@ -66,6 +66,13 @@ class Terminal:
             os.execve(args[0], args, env)
         self.raw, self.seen, self.code, self.ended = b"", 0, None, False
 
+    def resize(self, columns):
+        import fcntl
+        import struct
+        import termios
+
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))  # SIGWINCH comes with it
+
     def read(self, limit_s):
         ready, _, _ = select.select([self.fd], [], [], limit_s)
         if not ready:

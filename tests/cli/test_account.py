@@ -1,6 +1,12 @@
 """Passwords, tokens, log-in and log-out against a server that wants credentials."""
+import base64
+import hashlib
+import hmac
+import json
 import os
+import re
 import stat
+import time
 
 import conftest
 import kalam
@@ -61,3 +67,70 @@ def test_live_query_with_a_token(cli, closed):
     cli.ok("login", "-u", "root", "--password", ROOT)
     done = cli.run("-c", "SUBSCRIBE TO default.nowhere")
     assert done.returncode == 1 and "ERROR" in done.stderr  # let in, then refused for the table
+
+
+@pytest.fixture
+def fresh():
+    """A new server that nobody has set up."""
+    with kalam.Server(dev=False) as running:
+        yield running
+
+
+def test_setup_is_offered(fresh, tmp_path):
+    cli = conftest.Cli(fresh, tmp_path)
+    declined = cli.terminal()
+    declined.expect(r"no root password yet. Set it up now\? \[y/N\] ")
+    declined.line("n")
+    assert declined.wait() == 4
+    declined.close()
+    terminal = cli.terminal()
+    terminal.expect(r"\[y/N\] ")
+    terminal.line("y")
+    terminal.expect("New password of root: ")
+    terminal.line(ROOT)
+    terminal.expect("Name of your own user")
+    terminal.line("dora")
+    terminal.expect("Its password: ")
+    terminal.line("a long enough one")
+    terminal.expect("You are dora")
+    terminal.line("\\q")
+    assert terminal.wait() == 0 and ROOT not in terminal.text
+    terminal.close()
+    assert "(1 row)" in cli.ok("-u", "root", "--password", ROOT, "-c", "SELECT 1")
+    # Not at a pipe: nobody could answer.
+    assert cli.run("-c", "SELECT 1").returncode == 4
+
+
+def test_ctrl_c_while_the_password_is_asked(cli):
+    terminal = cli.terminal("-u", "root")
+    terminal.expect("Password of root: ")
+    terminal.interrupt()
+    assert terminal.wait() == 4
+    terminal.close()
+
+
+def token(secret, **claims):
+    """A JWT as the server makes them."""
+    def part(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    head = part(json.dumps({"alg": "HS256", "typ": "JWT"}).encode()) + "." + part(json.dumps(claims).encode())
+    return head + "." + part(hmac.new(secret, head.encode(), hashlib.sha256).digest())
+
+
+def test_an_expired_token_is_renewed_and_stored(closed, tmp_path):
+    cli = conftest.Cli(closed, tmp_path)
+    cli.ok("login", "-u", "root", "--password", ROOT)
+    path = tmp_path / ".kalam" / "credentials.toml"
+    text = path.read_text()
+    fresh = re.search(r'\ntoken = "(.+?)"', text).group(1)
+    claims = json.loads(base64.urlsafe_b64decode(fresh.split(".")[1] + "=="))
+    secret = (closed.data_dir / "jwt_secret").read_bytes().strip()
+    spent = token(secret, **dict(claims, exp=int(time.time()) - 3600))
+    path.write_text(text.replace(fresh, spent))
+    assert "(1 row)" in cli.ok("-c", "SELECT 1")
+    now = re.search(r'\ntoken = "(.+?)"', path.read_text()).group(1)
+    assert now not in (spent, "") and 'user = "root"' in path.read_text()
+    # Without a refresh token it is an error of authentication.
+    path.write_text(re.sub(r"\nrefresh_token = .*", "", path.read_text()).replace(now, spent))
+    assert cli.run("-c", "SELECT 1").returncode == 4

@@ -209,6 +209,20 @@ def test_subscription_until_signal(cli, server, table, number):
     assert process.returncode == 0 and out.endswith("Subscription ended.\n"), (out, err)
 
 
+def test_rows_per_second_while_a_result_goes_to_a_file(cli):
+    import pty
+    import subprocess
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(cli.arguments(["--csv", "-c", "SELECT generate_series AS id FROM generate_series(1, 2000000)"]),
+                               env=cli.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs)
+    os.close(theirs)
+    rows = process.stdout.read().count(b"\n")
+    seen = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert process.wait(timeout=30) == 0 and rows == 2_000_001
+    assert re.search(r"\d+ rows, \d+ rows/s", seen)
+
+
 def test_subscription_error(cli):
     done = cli.run("-c", "SUBSCRIBE TO shop.nowhere")
     assert done.returncode == 1 and done.stderr.startswith("ERROR: ")

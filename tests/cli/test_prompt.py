@@ -241,3 +241,207 @@ def test_unicode_columns_line_up(cli, width):
     match = terminal.expect(r"\[\{.x.:.*?\}\]")
     assert json.loads(match.group(0)) == [{"x": "e\u0301"}]
     terminal.close()
+
+
+# ---- live views ------------------------------------------------------------------------------------
+
+def test_watch_is_pushed_where_the_server_can_follow(shell, server):
+    client = server.client()
+    client.sql("CREATE SHARED TABLE shop.w (id BIGINT PRIMARY KEY, n INT)")
+    client.sql("INSERT INTO shop.w VALUES (1, 10)")
+    shell.line("SELECT id, n FROM w WHERE n > 5;")
+    shell.expect(r"\(1 row\)")
+    shell.line("\\watch")
+    shell.expect(r"after every change.*\| +10 \|.*\(1 row\)")
+    while shell.read(0.3):
+        pass
+    assert not shell.read(2.5)  # no polling, which would be every 2 s
+    client.sql("INSERT INTO shop.w VALUES (2, 20)")
+    shell.expect(r"\| +20 \|.*\(2 rows\)")
+    client.sql("UPDATE shop.w SET n = 1 WHERE id = 1")
+    shell.expect(r"\(1 row\)")
+    shell.interrupt()
+    shell.expect("kalam> ")
+    count = "SELECT count(*) FROM system.live_queries WHERE table_name = 'w'"
+    kalam.wait_until(lambda: client.value(count) == "0", 10, "end of the subscription")
+    shell.line("SELECT count(*) AS c FROM w;")  # no live query: polled
+    shell.line("\\watch")
+    shell.expect(r"\| c \|.*\| c \|", 20)
+    shell.interrupt()
+    shell.expect("kalam> ")
+
+
+def test_live_rows(shell, server):
+    client = server.client()
+    client.sql("CREATE SHARED TABLE shop.lr (id BIGINT PRIMARY KEY, title TEXT)")
+    client.sql("INSERT INTO shop.lr VALUES (1, 'Tea')")
+    shell.line("\\live SELECT id, title FROM lr")
+    shell.expect(r"\| id \| title \|.*\| +1 \| Tea +\|.*\(1 row; Ctrl\+C ends\)")
+    client.sql("INSERT INTO shop.lr VALUES (2, 'Milk')")
+    shell.expect(r"Tea.*Milk.*\(2 rows; ")
+    client.sql("DELETE FROM shop.lr WHERE id = 1")
+    match = shell.expect(r"\+-+.*?\(1 row; ")
+    assert "Milk" in match.group(0) and "Tea" not in match.group(0)
+    shell.interrupt()
+    shell.expect("kalam> ")
+    shell.line("\\live SELECT count(*) FROM lr")
+    shell.expect("ERROR: .*kalam> ")
+
+
+def test_latency(shell):
+    shell.line("\\latency 5")
+    shell.expect(r"5 round trips: min \d+\.\d+ ms, median .* max \d+\.\d+ ms")
+    shell.line("\\latency 0")
+    shell.expect("whole number")
+
+
+# ---- editing ---------------------------------------------------------------------------------------
+
+def test_edit_in_the_own_editor(cli, tmp_path):
+    editor = tmp_path / "my editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/1 AS one/2 AS two;/' \"$1\"\n")
+    editor.chmod(0o755)
+    terminal = cli.terminal(env={"EDITOR": f"'{editor}'", "VISUAL": "", "TMPDIR": str(tmp_path)})
+    terminal.expect("kalam> ")
+    terminal.line("SELECT 1 AS one")
+    terminal.expect("    -> ")
+    terminal.line("\\e")
+    terminal.expect(r"SELECT 2 AS two;.*\| two \|.*\(1 row\)")
+    terminal.line("\\q")
+    assert terminal.wait() == 0 and not list(tmp_path.glob("*.sql"))
+    terminal.close()
+    broken = cli.terminal(env={"EDITOR": "false", "VISUAL": ""})
+    broken.expect("kalam> ")
+    broken.line("\\e")
+    broken.expect("ERROR: the editor false failed.*kalam> ")
+    broken.close()
+
+
+def test_arrows_bring_statements_back(shell):
+    shell.line("SELECT 11 AS first;")
+    shell.expect(r"\(1 row\).*kalam> ")
+    shell.line("SELECT 22 AS second;")
+    shell.expect(r"\(1 row\).*kalam> ")
+    shell.type("\x1b[A\x1b[A\n")  # twice up
+    shell.expect(r"\| first \|.*\(1 row\)")
+    shell.type("SELECT 3 AS x;\x1b[D\x1b[D\x1b[D4\n")  # left, left, left, a digit: x becomes … AS 4x is no name
+    shell.expect("ERROR|row")
+    shell.type("\x12second")  # Ctrl+R searches
+    shell.expect("22")
+    shell.type("\n")
+    shell.expect(r"\| second \|")
+
+
+def test_completion_knows_the_place(shell, server):
+    client = server.client()
+    client.sql("CREATE SHARED TABLE shop.orders (order_id BIGINT PRIMARY KEY, amount DECIMAL(10,2))")
+    client.sql("CREATE SHARED TABLE shop.orphans (orphan_id BIGINT PRIMARY KEY, amount_due INT)")
+    shell.line("\\refresh-tables")
+    shell.type("SELECT * FROM shop.or\t\t")  # tables only, not ORDER
+    match = shell.expect(r"shop\.orders +shop\.orphans\s")
+    assert "ORDER" not in match.group(0)
+    shell.type("d\tWHERE am\t")  # the named table's column, not the other's
+    shell.expect(r"amount (?!_)")
+    shell.type("> 1 AND regexp_m\t")
+    shell.expect("regexp_matches ")
+    shell.interrupt()
+    shell.line("SELECT o.*")
+    shell.expect("    -> ")
+    shell.type("FROM shop.orphans o WHERE o.orph\t")  # of the lines before too, behind an alias
+    shell.expect(r"o\.orphan_id ")
+    shell.interrupt()
+    shell.type("\\format js\t\t")
+    shell.expect(r"json +jsonl")
+
+
+def test_the_caret_shows_where(shell, cli):
+    shell.line("SELECT 1 +")
+    shell.expect("    -> ")
+    shell.line("  FROM x;")
+    shell.expect(r'ERROR: syntax error at or near "FROM" at line 2, column 3\s+FROM x\s+\^')
+    done = cli.run("-c", "SELECT 'é', FRM FROM; x")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and lines[1].startswith("  SELECT") and lines[2].strip() == "^"
+
+
+# ---- Ctrl+C, the window, the server's restart -------------------------------------------------------
+
+def test_ctrl_c_in_every_state(cli, shell, server):
+    def alive():
+        shell.expect("kalam> ")
+        shell.line("SELECT 'ali' || 've' AS x;")
+        shell.expect("alive")
+        shell.expect("kalam> ")
+
+    shell.type("SELECT half")
+    shell.interrupt()  # on the line itself
+    alive()
+    shell.line("SELECT generate_series AS id FROM generate_series(1, 3000);")
+    shell.expect("Press Enter for more")
+    shell.interrupt()  # while paging
+    alive()
+    shell.line("SUBSCRIBE TO items;")
+    shell.expect("established")
+    shell.line("\\pause")
+    shell.expect("Paused")
+    shell.interrupt()  # while held
+    alive()
+    shell.line("SELECT 1;")
+    shell.expect(r"\(1 row\).*kalam> ")
+    shell.line("\\latency 100000")
+    shell.interrupt()
+    alive()
+
+
+def test_the_window_changes(cli):
+    terminal = cli.terminal(columns=100)
+    terminal.expect("kalam> ")
+    wide = "SELECT '" + "x" * 200 + "' AS a;"
+    terminal.line(wide)
+    terminal.expect(r"\(1 row\).*kalam> ")
+    terminal.resize(50)
+    before = len(terminal.text)
+    terminal.line(wide)
+    terminal.expect(r"\(1 row\)")
+    table = [line for line in terminal.text[before:].splitlines() if line.startswith("+")]
+    assert table and all(len(line) == 50 for line in table)
+    terminal.close()
+
+
+def test_the_server_restarts_meanwhile(tmp_path):
+    import conftest
+    with kalam.Server() as own:
+        terminal = conftest.Cli(own, tmp_path).terminal()
+        terminal.expect("kalam> ")
+        terminal.line("CREATE NAMESPACE r; CREATE SHARED TABLE r.t (id BIGINT PRIMARY KEY);")
+        terminal.expect("created.*created.*kalam> ")
+        own.stop()
+        terminal.line("SELECT 1 AS one;")
+        terminal.expect("ERROR: cannot reach")
+        assert b"\x1b[31m" in terminal.raw  # the dot is red
+        own.start()
+        terminal.line("SELECT 1 AS one;")
+        terminal.expect(r"\| one \|.*kalam> ")
+        terminal.line("\\live SELECT id FROM r.t")
+        terminal.expect(r"\(0 rows; ")
+        own.restart()
+        own.client().sql("INSERT INTO r.t VALUES (5)")
+        terminal.expect(r"\| +5 \|.*\(1 row; ", 30)
+        terminal.interrupt()
+        terminal.expect("kalam> ")
+        terminal.line("\\q")
+        assert terminal.wait() == 0
+        terminal.close()
+
+
+def test_the_own_pager(cli, tmp_path):
+    (tmp_path / ".kalam").mkdir()
+    (tmp_path / ".kalam" / "config.toml").write_text(f'[output]\npager = "cat >{tmp_path}/paged; echo pager was here"\n')
+    terminal = cli.terminal("--no-color")
+    terminal.expect("kalam> ")
+    terminal.line("SELECT 1 AS small;")
+    terminal.expect(r"\| small \|.*kalam> ")
+    terminal.line("SELECT generate_series AS id FROM generate_series(1, 100);")
+    terminal.expect(r"pager was here.*kalam> ")
+    assert "|  99 |" in (tmp_path / "paged").read_text() and "|  99 |" not in terminal.text
+    terminal.close()

@@ -4,20 +4,12 @@ An ALTER is there as a whole or not at all: several actions in one statement, th
 An acknowledged one stays. Rows written under any version are read under the last. All deaths share one data
 directory. 2 deaths per point, 20 in the long form; KALAM_FAULT_BUILD names another build with fault points.
 """
-import http.client
-import os
-import pathlib
-import random
-import threading
-
-import kalam
+import deaths
 import pytest
 
-BUILD = pathlib.Path(os.environ.get("KALAM_FAULT_BUILD", kalam.ROOT / "build" / "asan"))
-DEATHS = 20 if os.environ.get("KALAM_LONG") else 2
+DEATHS = deaths.deaths(2)
 POINTS = ["ddl_before_commit", "ddl_after_commit", "commit_before_write", "commit_after_write", "flush_before_commit",
           "flush_after_commit"]
-GONE = (OSError, http.client.HTTPException, ValueError)
 WRITERS = 3
 
 
@@ -29,24 +21,12 @@ def statement(number):
     return f"ALTER TABLE e.t ADD COLUMN c{number} BIGINT DEFAULT {number % 30000}, DROP COLUMN c{number - 1}"
 
 
-class Load:
+class Load(deaths.Load):
     def __init__(self, server, state):
-        self.server, self.state, self.unexpected = server, state, []
-        works = [self.alter, self.flush] + [self.writer(n) for n in range(WRITERS)]
-        self.threads = [threading.Thread(target=self.guard, args=(work,)) for work in works]
-
-    def guard(self, work):
-        client = self.server.client("root", timeout=30)
-        try:
-            while True:
-                work(client)
-        except GONE:
-            pass
-        except Exception as error:  # reported by the test
-            self.unexpected.append(repr(error))
-            self.server.process.kill()
-        finally:
-            client.close()
+        super().__init__(server)
+        self.state = state
+        for work in [self.alter, self.flush] + [self.writer(n) for n in range(WRITERS)]:
+            self.add("root", work)
 
     def alter(self, client):
         self.state["tried"] = self.state["done"] + 1
@@ -67,17 +47,6 @@ class Load:
                 client.sql("UPDATE e.t SET v = v WHERE id = $1", [key])
         return write
 
-    def run(self):
-        for thread in self.threads:
-            thread.start()
-        try:
-            self.server.process.wait(60)
-        finally:
-            self.server.kill()
-            for thread in self.threads:
-                thread.join(60)
-                assert not thread.is_alive()
-
 
 def check(db, state):
     names = [row[0] for row in db.rows("DESCRIBE e.t") if not row[9]]
@@ -96,13 +65,10 @@ def check(db, state):
 
 @pytest.fixture(scope="module")
 def world():
-    if not (BUILD / "kalamd").exists():
-        pytest.skip(f"no build with fault points in {BUILD}")
-    seed = int(os.environ.get("KALAM_SEED", random.SystemRandom().randrange(1 << 30)))
-    print(f"seed: {seed}; share: {DEATHS} deaths at each of {len(POINTS)} points")
-    with kalam.Server(build=BUILD) as server:
+    server, rng = deaths.start(f"{DEATHS} deaths at each of {len(POINTS)} points")
+    with server:
         server.client().batch("CREATE NAMESPACE e; CREATE USER TABLE e.t (id BIGINT PRIMARY KEY, v BIGINT, c0 BIGINT DEFAULT 0)")
-        yield server, {"done": 0, "tried": 0, "next": list(range(WRITERS)), "acked": set(), "maybe": set()}, random.Random(seed)
+        yield server, {"done": 0, "tried": 0, "next": list(range(WRITERS)), "acked": set(), "maybe": set()}, rng
         server.stop()
 
 
@@ -110,22 +76,7 @@ def world():
 def test_death_in_an_alter(world, point):
     server, state, rng = world
     for _ in range(DEATHS):
-        passes = rng.randrange(1, 150) if point.startswith("commit") else rng.randrange(1, 8)
-        server.kill()
-        server.env = {"KALAM_FAULT": f"{point}:kill:{passes}"}
-        server.start(wait=False)
-        try:
-            server.wait_ready()
-        except AssertionError:
-            assert server.process.returncode == -9, server.log()[-3000:]
-        load = Load(server, state)
-        load.run()
-        if load.unexpected:
-            print(server.log()[-3000:])
-        assert not load.unexpected, load.unexpected
-        assert server.process.returncode == -9, f"{point} was not reached: {server.process.returncode}"
-        server.env = {}
-        server.start()
+        deaths.die(server, point, deaths.passes(point, rng, 8), lambda server: Load(server, state))
         db = server.client("root")
         check(db, state)
         server.flush("e.t", db)

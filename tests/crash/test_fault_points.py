@@ -6,63 +6,36 @@ acknowledged row is lost, doubled or resurrected, there are as many files as seg
 after a flush and the segments then hold each key exactly once. 3 deaths per point, 20 in the long
 form.
 """
-import http.client
-import os
-import pathlib
 import random
-import re
 import shutil
-import threading
 
+import deaths
 import kalam
 import pytest
 
-BUILD = pathlib.Path(os.environ.get("KALAM_FAULT_BUILD", kalam.ROOT / "build" / "asan"))
-DEATHS = 20 if os.environ.get("KALAM_LONG") else 3
+DEATHS = deaths.deaths(3)
 # Deleted users go once a day at most: tests/unit/store/test_recovery.c kills that.
-POINTS = [point for point in re.findall(r"^ *X\((\w+)\)", (kalam.ROOT / "src/base/fault.h").read_text(), re.M)
-          if not point.startswith("user_drop")]
+POINTS = [point for point in deaths.POINTS if not point.startswith("user_drop")]
 TABLES = ["p.own", "p.all", "p.log"]
 OWN = ["p.own", "p.log"]  # USER tables; p.log grows, so that its files are merged
-GONE = (OSError, http.client.HTTPException, ValueError)
 WRITERS = 4
 USERS = ["root"] + [f"writer{n}" for n in range(1, WRITERS)]  # of p.own; a flush takes them together
-LIMIT_S = 60
 
 
-def again(client, sql, params):
-    """The flushes follow each other so closely that a statement may ask to be repeated."""
-    while True:
-        try:
-            return client.sql(sql, params)
-        except kalam.SqlError as error:
-            if error.code != "TRANSACTION_CONFLICT":
-                raise
-
-
-class Load:
+class Load(deaths.Load):
     """Writers with keys of their own, flushes and DDL, until the server is gone."""
 
     def __init__(self, server, state, rng):
-        self.server, self.state, self.unexpected = server, state, []
-        self.threads = [threading.Thread(target=self.guard, args=(self.write, number, rng.random()))
-                        for number in range(WRITERS)]
-        self.threads.append(threading.Thread(target=self.guard, args=(self.flush, 0, rng.random())))
-        self.threads.append(threading.Thread(target=self.guard, args=(self.define, 0, rng.random())))
-        self.threads.append(threading.Thread(target=self.guard, args=(self.save, 0, rng.random())))
+        super().__init__(server)
+        self.state = state
+        for number, user in enumerate(USERS):
+            self.add(user, self.worker(self.write, number, rng.random()))
+        for work in (self.flush, self.define, self.save):
+            self.add("root", self.worker(work, 0, rng.random()))
 
-    def guard(self, work, number, seed):
-        client = self.server.client(USERS[number] if work == self.write else "root", timeout=30)
-        try:
-            while True:
-                work(client, number, random.Random(seed))
-        except GONE:
-            pass
-        except Exception as error:  # reported by the test
-            self.unexpected.append(repr(error))
-            self.server.process.kill()
-        finally:
-            client.close()
+    @staticmethod
+    def worker(work, number, seed):
+        return lambda client: work(client, number, random.Random(seed))
 
     def write(self, client, number, rng):
         while True:
@@ -82,7 +55,7 @@ class Load:
             else:
                 sql, params, after = f"DELETE FROM {table} WHERE id = $1", [key], None
             known[key] = former | {after}
-            result = again(client, sql, params)
+            result = deaths.again(client, sql, params)
             assert result.row_count == 1, (sql, params, result.raw)
             known[key] = {after}
 
@@ -112,21 +85,6 @@ class Load:
             client.sql("DROP NAMESPACE q CASCADE")
             shutil.rmtree(folder)
 
-    def run(self):
-        for thread in self.threads:
-            thread.start()
-        try:
-            self.server.process.wait(LIMIT_S)
-        finally:
-            self.server.kill()
-            for thread in self.threads:
-                thread.join(60)
-                assert not thread.is_alive()
-
-
-def stats(db, table):
-    return db.sql(f"SHOW TABLE STATS {table}").dicts()[0]
-
 
 def check_files(server, db):
     """On disk are as many files as records name; the rows prove that each record has its file. What the
@@ -140,7 +98,7 @@ def check_files(server, db):
 
     def same():
         return len(server.parquet_files()) == sum(
-            int(stats(db, table)["parquet_files"]) for table in TABLES)
+            int(deaths.stats(db, table)["parquet_files"]) for table in TABLES)
     kalam.wait_until(same, 10, "no file but those of the records")
 
 
@@ -172,7 +130,7 @@ def check_counters(server, db, state):
     for table in TABLES:
         job = server.flush(table, db)
         assert job["status"] == "completed", job
-        figures = stats(db, table)
+        figures = deaths.stats(db, table)
         keys = [row[0] for row in select(
             server, table, f"SELECT id FROM {table} WHERE _deleted IN (true, false)")]
         assert len(keys) == len(set(keys)), "doubled rows among the deleted ones"
@@ -183,16 +141,13 @@ def check_counters(server, db, state):
 
 @pytest.fixture(scope="module")
 def world():
-    if not (BUILD / "kalamd").exists():
-        pytest.skip(f"no build with fault points in {BUILD}")
-    seed = int(os.environ.get("KALAM_SEED", random.SystemRandom().randrange(1 << 30)))
-    print(f"seed: {seed}; share: {DEATHS} deaths at each of {len(POINTS)} points")
-    with kalam.Server(build=BUILD) as server:
+    server, rng = deaths.start(f"{DEATHS} deaths at each of {len(POINTS)} points")
+    with server:
         server.client().batch(
             "CREATE NAMESPACE p; CREATE USER TABLE p.own (id BIGINT PRIMARY KEY, v BIGINT, t TEXT);"
             "CREATE USER TABLE p.log (id BIGINT PRIMARY KEY, v BIGINT, t TEXT);"
             "CREATE SHARED TABLE p.all (id BIGINT PRIMARY KEY, v BIGINT, t TEXT)")
-        yield server, {table: {} for table in TABLES}, random.Random(seed)
+        yield server, {table: {} for table in TABLES}, rng
         server.stop()
 
 
@@ -200,20 +155,7 @@ def world():
 def test_death(world, point):
     server, state, rng = world
     for _ in range(DEATHS):
-        passes = rng.randrange(1, 150) if point.startswith("commit") else rng.randrange(1, 5)
-        server.kill()
-        server.env = {"KALAM_FAULT": f"{point}:kill:{passes}"}
-        server.start(wait=False)
-        try:
-            server.wait_ready()
-        except AssertionError:
-            assert server.process.returncode == -9, server.log()[-3000:]  # start-up passes it too
-        load = Load(server, state, rng)
-        load.run()
-        assert not load.unexpected, load.unexpected
-        assert server.process.returncode == -9, f"{point} was not reached: {server.process.returncode}"
-        server.env = {}
-        server.start()
+        deaths.die(server, point, deaths.passes(point, rng, 5), lambda server: Load(server, state, rng))
         db = server.client("root")
         check_rows(server, state)
         check_files(server, db)

@@ -15,13 +15,11 @@ import kalam
 import postgres
 from compare import kalam_answer, nearly, postgres_answer
 from grammar import shrink
-from statements import COLUMNS, Generator, value_literal
+from statements import COLUMNS, TABLES, Generator, rows
 
 STATEMENTS = int(os.environ.get("KALAM_STATEMENTS") or (1000000 if os.environ.get("KALAM_LONG") else 20000))
 BATCH = 40
 WORLDS = ("hot", "cold", "mixed")
-ROWS = 45
-
 
 ALL = f"SELECT {', '.join(COLUMNS)} FROM t ORDER BY id"
 
@@ -33,21 +31,21 @@ class World:
         self.name, self.server, self.client = name, server, server.client("u", namespace=name)
         admin = server.client()
         admin.sql(f"CREATE NAMESPACE {name}")
-        admin.sql(f"CREATE USER TABLE {name}.t ({', '.join(f'{n} {t}' for n, (_, t) in COLUMNS.items())}, PRIMARY KEY (id))")
-        admin.sql(f"CREATE USER TABLE {name}.u (id BIGINT PRIMARY KEY, k INT, v TEXT)")
+        for table, columns in TABLES.items():
+            admin.sql(f"CREATE USER TABLE {name}.{table} ({columns})")
 
     def fill(self, inserts, admin):
-        for table, rows in inserts.items():
+        for table, values in inserts.items():
             add = lambda some: self.client.sql(f"INSERT INTO {table} VALUES " + ", ".join(some))
             if self.name == "mixed":  # older versions first, so that hot rows shadow cold ones
-                add(rows[:len(rows) // 2])
+                add(values[:len(values) // 2])
                 self.server.flush(f"mixed.{table}", admin)
                 self.client.sql(f"DELETE FROM {table}")
-                add(rows[:len(rows) // 4])
+                add(values[:len(values) // 4])
                 self.server.flush(f"mixed.{table}", admin)
-                add(rows[len(rows) // 4:])
+                add(values[len(values) // 4:])
             else:
-                add(rows)
+                add(values)
                 if self.name == "cold":
                     self.server.flush(f"cold.{table}", admin)
 
@@ -125,12 +123,11 @@ class Run:
         self.generator = Generator(self.rng)
         self.worlds = [World(server, name) for name in WORLDS]
         admin = server.client()
-        inserts = {"t": [f"({i}, {', '.join(value_literal(self.rng, c) for c in list(COLUMNS)[1:])})" for i in range(ROWS)],
-                   "u": [f"({i}, {self.rng.choice(['NULL', '0', '1', '2', '3', '40'])}, {value_literal(self.rng, 'name')})" for i in range(30)]}
-        reference.query(f"CREATE TABLE t ({', '.join(f'{n} {t}' for n, (_, t) in COLUMNS.items())}, PRIMARY KEY (id))")
-        reference.query("CREATE TABLE u (id BIGINT PRIMARY KEY, k INT, v TEXT)")
-        for table, rows in inserts.items():
-            reference.query(f"INSERT INTO {table} VALUES " + ", ".join(rows))
+        inserts = rows(self.rng)
+        for table, columns in TABLES.items():
+            reference.query(f"CREATE TABLE {table} ({columns})")
+        for table, values in inserts.items():
+            reference.query(f"INSERT INTO {table} VALUES " + ", ".join(values))
         for world in self.worlds:
             world.fill(inserts, admin)
         self.pool = concurrent.futures.ThreadPoolExecutor(len(self.worlds))
@@ -162,8 +159,13 @@ class Run:
         small = shrink(tree, differs, self.generator.plain)
         text = small.text()
         wanted, answer = expected_of(self.reference.queries([text])[0]), world.answers([text], duckdb, [False])[0]
-        self.failures.append(f"{world.name}{' through DuckDB' if duckdb else ''}: {text}\n  PostgreSQL: {show(wanted, answer)}\n  KalamDB:    "
-                             f"{show(answer, wanted)}\n  from: {whole}")
+        self.fail(f"{world.name}{' through DuckDB' if duckdb else ''}: {text}\n  PostgreSQL: {show(wanted, answer)}\n  KalamDB:    "
+                  f"{show(answer, wanted)}\n  from: {whole}")
+
+    def fail(self, text):
+        """Said at once: a long run takes hours."""
+        print(text, flush=True)
+        self.failures.append(text)
 
     def change(self):
         """A change on all, and all rows compared."""
@@ -175,14 +177,14 @@ class Run:
         for world in self.worlds:
             answer = world.answers([text], False, [False])[0]
             if not same(expected, answer, text):
-                self.failures.append(f"{world.name}: {text}\n  PostgreSQL: {show(expected, answer)}\n  KalamDB:    {show(answer, expected)}")
+                self.fail(f"{world.name}: {text}\n  PostgreSQL: {show(expected, answer)}\n  KalamDB:    {show(answer, expected)}")
             if isinstance(expected, str) != isinstance(answer, str):
                 apart = True
                 continue
             rows = world.answers([ALL], False, [True])[0]
             if not same(state, rows):
-                self.failures.append(f"{world.name}: {text}\n  PostgreSQL: {expected}\n  KalamDB:    {answer}\n  the tables differ: "
-                                     f"{[(a, b) for a, b in zip(state[1], rows[1]) if a != b][:2]}")
+                self.fail(f"{world.name}: {text}\n  PostgreSQL: {expected}\n  KalamDB:    {answer}\n  the tables differ: "
+                          f"{[(a, b) for a, b in zip(state[1], rows[1]) if a != b][:2]}")
                 apart = True
         if apart:
             self.align()
@@ -224,6 +226,8 @@ def test_same_answers_as_postgres():
             run.batch(BATCH)
             run.change()
             done += BATCH + 1
+            if done % 50000 <= BATCH:
+                print(f"{done} statements after {time.monotonic() - started:.0f} s", flush=True)
         print(f"{done} statements in {time.monotonic() - started:.0f} s, {run.errors} errors")
         assert not run.failures, run.text()
         server.stop()

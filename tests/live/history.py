@@ -13,7 +13,11 @@ against all versions:
              of the model, in order, and fits the rows held
   settled    in the end every subscriber holds what the model holds
 
-    python3 tests/live/history.py --count 10000 --seed 1 [--kill]
+Stream tables keep no versions and no tombstones: there the model is the log of a witness, a subscriber without filter
+that reads all the time, and what the writers read back by SELECT is held against it. A resume tells the events that are
+still there and nothing of the deleted ones, so a subscriber that was away may hold more than the model.
+
+    python3 tests/live/history.py --count 10000 --seed 1 [--small | --kill | --stream]
 """
 import argparse
 import os
@@ -98,14 +102,30 @@ class Writer(threading.Thread):
         self.history, self.rng = history, random.Random(history.seed * 1000 + number)
         self.keys = [k for k in range(history.keys) if k % history.writers == number]
         self.seen, self.failure = 0, None
+        self.events, self.next_event = [], number
 
     def value(self):
         n = self.rng.choice(["NULL", "0", "1", "2", "3", "4"])
         v = self.rng.choice(["a", "ab", "b", ""]) + "x" * self.rng.choice(self.history.pads)
         return n, f"'{v}'"
 
+    def event(self):
+        """Streams: appends some events, sometimes takes back some of them."""
+        if self.events and self.rng.random() < 0.25:
+            gone = self.rng.sample(self.events, min(len(self.events), self.rng.randint(1, 3)))
+            self.events = [key for key in self.events if key not in gone]
+            return f"DELETE FROM {self.history.table} WHERE id IN ({', '.join(map(str, gone))})"
+        first, count = self.next_event, self.rng.randint(1, 4)
+        self.next_event += count * self.history.writers
+        fresh = range(first, self.next_event, self.history.writers)
+        self.events += fresh
+        rows = ", ".join(f"({k}, {', '.join(self.value())})" for k in fresh)
+        return f"INSERT INTO {self.history.table} ({COLUMNS}) VALUES {rows}"
+
     def statement(self):
         table, rng = self.history.table, self.rng
+        if self.history.stream:
+            return self.event()
         keys = rng.sample(self.keys, rng.randint(1, min(3, len(self.keys))))
         owned = ", ".join(map(str, keys))
         kind = rng.random()
@@ -122,12 +142,16 @@ class Writer(threading.Thread):
         return f"DELETE FROM {table} WHERE id IN ({owned})"
 
     def batch(self):
-        if self.rng.random() < 0.2:
+        if self.rng.random() < 0.2 and not self.history.stream:
             return "BEGIN; " + "; ".join(self.statement() for _ in range(self.rng.randint(2, 4))) + "; COMMIT"
         return self.statement()
 
     def record(self, client):
         """What the last statement made of this writer's keys."""
+        if self.history.stream:
+            rows = client.sql(f"SELECT {COLUMNS}, _seq FROM {self.history.table} WHERE _seq > {self.seen}").dicts()
+            self.history.inserted += [(int(row["_seq"]), plain(row)) for row in rows if int(row["id"]) in self.events]
+            return
         owned = ", ".join(map(str, self.keys))
         rows = client.sql(f"SELECT {COLUMNS}, _seq, _deleted FROM {self.history.table} WHERE id IN ({owned}) AND "
                           f"_seq > {self.seen} AND _deleted IN (true, false)").dicts()
@@ -152,6 +176,35 @@ class Writer(threading.Thread):
         except BaseException as error:  # told by the history
             self.failure = error
         client.close()
+
+
+class Witness(threading.Thread):
+    """Makes the model of a stream: every change in order."""
+
+    def __init__(self, history):
+        super().__init__()
+        self.history, self.failure = history, None
+        self.wire = Wire(history.server.port, "w")
+        self.wire.send({"type": "subscribe", "subscription": {"id": "s", "sql": f"SELECT {COLUMNS} FROM {history.table}"}})
+        while self.wire.next()["type"] != "subscription_ack":
+            pass
+
+    def run(self):
+        model = self.history.model
+        try:
+            while not self.history.over:
+                message = self.wire.next(0.02)
+                if message is None:
+                    continue
+                if message["type"] != "change" or message["change_type"] == "update":
+                    raise Broken(f"the witness gets {message}")
+                for row in message.get("rows") or message["old_values"]:
+                    gone = message["change_type"] == "delete"
+                    model.add(row["id"], int(row["_seq"]), None if gone else plain(row))
+                    self.history.witnessed = int(row["_seq"])
+        except BaseException as error:
+            self.failure = error
+        self.wire.close()
 
 
 class Subscriber(threading.Thread):
@@ -311,13 +364,15 @@ class Subscriber(threading.Thread):
         matches = FILTERS[self.where]
         for start, position, told, rows in self.loads:
             expected = model.rows(matches, position)
-            if rows != expected:
+            if rows != expected and (start is None or not self.history.stream):
                 self.fail(f"at {position}: {rows} instead of {expected}")
             changed = {key: version for key in model.versions
                        for version in [model.at(key, position)] if version[0] > (start or 0)}
             if start is not None:
                 want = {key: (seq, row if row is not None and matches(row) else None)
                         for key, (seq, row) in changed.items()}
+                if self.history.stream:
+                    want = {key: version for key, version in want.items() if version[1] is not None}
                 if told != want:
                     self.fail(f"resume from {start} to {position}: {told} instead of {want}")
         for position, stream in self.streams:
@@ -335,7 +390,7 @@ class Subscriber(threading.Thread):
                 self.fail(f"no version of {key} has _seq {seq}")
             before = model.at(key, seq - 1)[1]
             if kind == "delete":
-                if deleted != (version[1] is None) or (version[1] is not None and matches(version[1])):
+                if deleted != (None if self.history.stream else version[1] is None) or (version[1] is not None and matches(version[1])):
                     self.fail(f"delete of {key} at {seq}: {version}")
             elif row != version[1]:
                 self.fail(f"{kind} of {key} at {seq}: {row} instead of {version[1]}")
@@ -347,8 +402,9 @@ class Subscriber(threading.Thread):
 
 
 class History:
-    def __init__(self, server, seed, exact=True, kills=0):
-        self.server, self.seed, self.exact, self.kills = server, seed, exact, kills
+    def __init__(self, server, seed, exact=True, kills=0, stream=False):
+        self.server, self.seed, self.exact, self.kills, self.stream = server, seed, exact, kills, stream
+        self.inserted, self.witnessed, self.over = [], 0, False
         self.rng = random.Random(seed)
         self.table = f"h.t{seed}"
         self.model, self.writing, self.written_at, self.down = Model(), True, None, False
@@ -376,7 +432,13 @@ class History:
         """Everything is written and the subscriber holds it; a subscriber that waits in vain fails by its limit."""
         if any(thread.failure is not None for thread in self.threads):
             return True
-        return not self.writing and subscriber.rows == self.model.rows(FILTERS[subscriber.where], 1 << 62)
+        if self.writing:
+            return False
+        expected = self.model.rows(FILTERS[subscriber.where], 1 << 62)
+        if self.stream:  # it may hold more: what was deleted while it was away
+            changes = self.model.changes(FILTERS[subscriber.where], 0, 1 << 62)
+            return (not changes or subscriber.position >= changes[-1][0]) and expected.items() <= subscriber.rows.items()
+        return subscriber.rows == expected
 
     def disturb(self, client):
         """Flushes, ALTERs and kills while writers write; until they are done."""
@@ -391,6 +453,8 @@ class History:
                     self.server.start()
                 finally:  # threads wait for it
                     self.down, self.kills = False, self.kills - 1
+            elif self.stream:
+                pass
             elif chance < 0.3:
                 self.retry(lambda: client.post(f"STORAGE FLUSH TABLE {self.table}"))
             elif chance < 0.45:
@@ -401,9 +465,13 @@ class History:
             time.sleep(self.rng.random() * 0.02)
 
     def run(self):
-        kind = self.rng.choice(["USER", "SHARED"])
+        kind = "STREAM" if self.stream else self.rng.choice(["USER", "SHARED"])
         owner = self.server.client()
-        owner.sql(f"CREATE {kind} TABLE {self.table} (id BIGINT PRIMARY KEY, n INT, v TEXT)")
+        owner.sql(f"CREATE {kind} TABLE {self.table} (id BIGINT PRIMARY KEY, n INT, v TEXT)" +
+                  (" RETENTION 3600" if self.stream else ""))
+        witness = Witness(self) if self.stream else None
+        if witness:
+            witness.start()
         self.threads = [Writer(self, number) for number in range(self.writers)]
         subscribers = [Subscriber(self, number) for number in range(self.rng.choice([2, 3, 4]))]
         for thread in self.threads + subscribers:
@@ -411,10 +479,23 @@ class History:
         self.disturb(owner)
         for thread in self.threads:
             thread.join()
+        if witness:
+            newest = int(owner.value(f"SELECT max(_seq) FROM {self.table}") or 0)
+            kalam.wait_until(lambda: self.witnessed >= newest or witness.failure, 20, "witness")
+            kalam.wait_until(lambda: witness.failure or len(self.model.rows(lambda row: True, 1 << 62)) ==
+                             int(owner.value(f"SELECT count(*) FROM {self.table}")), 20, "witness")
         self.writing, self.written_at = False, time.monotonic()
         for thread in subscribers:
             thread.join()
-        for thread in self.threads + subscribers:
+        self.over = True
+        if witness:
+            witness.join()
+            if witness.failure:
+                raise Broken(f"seed {self.seed}: {witness.failure!r}") from witness.failure
+            for seq, row in self.inserted:
+                if self.model.at(row["id"], seq) != (seq, row):
+                    raise Broken(f"seed {self.seed}: the witness missed {row} at {seq}")
+        for thread in self.threads + subscribers :
             if thread.failure is not None:
                 raise Broken(f"seed {self.seed}: {self.server.log()[-2000:]}\n{thread.failure!r}") from thread.failure
         for subscriber in subscribers:
@@ -436,7 +517,7 @@ class History:
                 "slow": sum(s.slow for s in subscribers), "drops": sum(s.drops for s in subscribers)}
 
 
-def run_many(count, seed, exact=True, kills=0, stop_after_s=None):
+def run_many(count, seed, exact=True, kills=0, stream=False, stop_after_s=None):
     """Runs histories on one server; returns the sums of their figures."""
     total, end = {"histories": 0}, time.monotonic() + (stop_after_s or 1e9)
     with kalam.Server(config=CONFIG + ("" if exact else SMALL)) as server:
@@ -444,7 +525,7 @@ def run_many(count, seed, exact=True, kills=0, stop_after_s=None):
         for number in range(count):
             if time.monotonic() > end:
                 break
-            figures = History(server, seed + number, exact, kills).run()
+            figures = History(server, seed + number, exact, kills, stream).run()
             total["histories"] += 1
             for name, figure in figures.items():
                 total[name] = total.get(name, 0) + figure
@@ -458,8 +539,11 @@ def main():
     parser.add_argument("--seed", type=int, default=int(os.environ.get("KALAM_SEED", "1")))
     parser.add_argument("--small", action="store_true", help="small queues: slow consumers, overflowing holds")
     parser.add_argument("--kill", action="store_true", help="kill -9 in between")
+    parser.add_argument("--stream", action="store_true", help="stream tables")
     options = parser.parse_args()
-    print(run_many(options.count, options.seed, not options.small, 2 if options.kill else 0))
+    if options.stream and (options.small or options.kill):
+        parser.error("a witness must not be slow, and events do not survive a kill")
+    print(run_many(options.count, options.seed, not options.small, 2 if options.kill else 0, options.stream))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ LONG = bool(os.environ.get("KALAM_LONG"))
 SEED = int(os.environ.get("KALAM_SEED", "0"))
 
 
-@pytest.mark.parametrize("name, count, exact, kills", [("plenty", 60, True, 0), ("small queues", 32, False, 0),
-                                                       ("kill -9", 8, True, 2)])
-def test_histories(name, count, exact, kills, capsys):
+@pytest.mark.parametrize("name, count, exact, kills, stream", [
+    ("plenty", 48, True, 0, False), ("small queues", 28, False, 0, False), ("kill -9", 8, True, 2, False),
+    ("streams", 16, True, 0, True)])
+def test_histories(name, count, exact, kills, stream, capsys):
     seed = SEED or (int.from_bytes(os.urandom(3), "little") if LONG else 1)
-    total = history.run_many(count * 100 if LONG else count, seed, exact, kills)
+    total = history.run_many(count * 100 if LONG else count, seed, exact, kills, stream)
     with capsys.disabled():
         print(f"\nshare: {name}, from seed {seed}: {total}")
     assert total["events"] > count and total["loads"] > count

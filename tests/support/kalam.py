@@ -49,6 +49,13 @@ def wait_until(condition, limit_s=10.0, what="condition"):
         time.sleep(0.01)
 
 
+def connect(port, timeout, tls=None):
+    """`tls`: an ssl.SSLContext; the server's name in certificates is localhost."""
+    if tls:
+        return http.client.HTTPSConnection("localhost", port, timeout=timeout, context=tls)
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+
+
 class SqlError(Exception):
     def __init__(self, status, body):
         self.http_status = status
@@ -75,9 +82,9 @@ class Result:
 class Client:
     """One keep-alive connection. Not thread-safe: one per thread."""
 
-    def __init__(self, port, user=None, token=None, namespace=None, timeout=60):
+    def __init__(self, port, user=None, token=None, namespace=None, timeout=60, tls=None):
         self.port, self.user, self.token, self.namespace = port, user, token, namespace
-        self.timeout = timeout
+        self.timeout, self.tls = timeout, tls
         self.connection = None
 
     def close(self):
@@ -96,7 +103,7 @@ class Client:
     def request(self, method, path, body=None, headers=None):
         """Returns (status, headers, bytes)."""
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+            self.connection = connect(self.port, self.timeout, self.tls)
         try:
             self.connection.request(method, path, body, headers if headers is not None else self.headers())
             answer = self.connection.getresponse()
@@ -133,8 +140,8 @@ class Client:
 
 
 class Server:
-    def __init__(self, dev=True, config="", env=None, data_dir=None, preload=None, build=None):
-        self.dev, self.config, self.env = dev, config, env or {}
+    def __init__(self, dev=True, config="", env=None, data_dir=None, preload=None, build=None, tls=None):
+        self.dev, self.config, self.env, self.tls = dev, config, env or {}, tls
         self.preload, self.build = preload, pathlib.Path(build or BUILD)
         self.temporary = None if data_dir else tempfile.TemporaryDirectory(prefix="kalam-test-")
         self.data_dir = pathlib.Path(data_dir or self.temporary.name)
@@ -176,7 +183,7 @@ class Server:
             if self.process.poll() is not None:
                 raise AssertionError(f"kalamd ended with {self.process.returncode}:\n{self.log()[-4000:]}")
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+                connection = connect(self.port, 5, self.tls)
                 connection.request("GET", "/health")
                 ok = connection.getresponse().status == 200
                 connection.close()
@@ -206,6 +213,16 @@ class Server:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 
+    def reload(self, config=None):
+        """SIGHUP with a new configuration file; returns when the server has worked on it."""
+        before = self.log().count("reading the configuration again")
+        if config is not None:
+            self.config = config
+            self.config_path.write_text(config)
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.log().count("reading the configuration again") > before, 10, "reload")
+        self.client().request("GET", "/health")  # by its next turn
+
     def restart(self):
         self.stop()
         return self.start()
@@ -216,10 +233,10 @@ class Server:
                 for name in names if ".parquet" in name]
 
     def client(self, user=None, **options):
-        return Client(self.port, user=user, **options)
+        return Client(self.port, user=user, tls=self.tls, **options)
 
     def websocket(self, user=None, **options):
-        return WebSocket(self.port, user=user, **options)
+        return WebSocket(self.port, user=user, tls=self.tls, **options)
 
     def flush(self, table, client=None, limit_s=60):
         """STORAGE FLUSH TABLE and wait for its job; returns the job's row."""
@@ -239,7 +256,7 @@ class WebSocket:
     """A v1 client on Debian's `websockets`, with its own event loop thread hidden behind calls."""
 
     def __init__(self, port, user=None, token=None, headers=None, subprotocols=None, auth="upgrade",
-                 path="/v1/ws", expect_auth=True, protocol=None):
+                 path="/v1/ws", expect_auth=True, protocol=None, tls=None):
         import asyncio
         import websockets
 
@@ -257,7 +274,7 @@ class WebSocket:
 
         async def connect():
             self.socket = await websockets.connect(
-                f"ws://127.0.0.1:{port}{path}", extra_headers=extra, subprotocols=subprotocols,
+                f"wss://localhost:{port}{path}" if tls else f"ws://127.0.0.1:{port}{path}", ssl=tls, extra_headers=extra, subprotocols=subprotocols,
                 max_size=64 << 20, ping_interval=None, open_timeout=30)
             self.reader = asyncio.ensure_future(self.read())
         try:

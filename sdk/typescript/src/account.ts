@@ -19,7 +19,11 @@ function failure(answer: HttpAnswer): KalamError {
     );
   }
   const code =
-    typeof error === 'string' && /^\w+$/.test(error) ? error.toUpperCase() : 'INVALID_RESPONSE';
+    typeof error === 'string' && /^\w+$/.test(error)
+      ? error.toUpperCase()
+      : answer.status === 403 // health, to others than the server's own machine
+        ? 'REMOTE_ACCESS_DENIED'
+        : 'INVALID_RESPONSE';
   const message = raw['message'] ?? error;
   return new KalamError(code, typeof message === 'string' ? message : `HTTP ${answer.status}`, {
     httpStatus: answer.status,

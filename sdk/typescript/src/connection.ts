@@ -45,6 +45,7 @@ const SILENCE_MS = 15_000;
 const PROBE_LIMIT_MS = 10_000;
 const PROBE_ID = 'life-sign';
 const CLOSE_POLICY = 1008;
+const CLOSE_TOO_BIG = 1009;
 const CLOSE_TOKEN_EXPIRED = 4401;
 
 export class Connection {
@@ -201,6 +202,8 @@ export class Connection {
       void this.#renew(
         code === CLOSE_POLICY ? new KalamError('INVALID_CREDENTIALS', error.message) : error,
       );
+    } else if (code === CLOSE_TOO_BIG) {
+      this.#refuse(new KalamError('MESSAGE_TOO_LARGE', error.message)); // it would be so again
     } else {
       this.#lost(error);
     }

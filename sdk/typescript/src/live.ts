@@ -104,7 +104,7 @@ export class RowSet<T = Row> implements LiveRows<T> {
 
   #fail(error: KalamError): void {
     if (this.#options.onError !== undefined) this.#options.onError(error);
-    else throwLater(error);
+    else if (error.code !== 'CLOSED') throwLater(error); // what the program did itself is no news
   }
 }
 

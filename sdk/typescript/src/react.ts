@@ -1,6 +1,6 @@
 // react.ts — useLiveQuery(): the rows of a live query as React state.
 // SPDX-License-Identifier: Apache-2.0
-import type { KalamClient, KalamError, LiveOptions, Row } from 'kalamdb';
+import type { KalamClient, KalamError, LiveOptions, LiveRows, Row } from 'kalamdb';
 import { useEffect, useState } from 'react';
 
 export interface LiveQueryState<T> {
@@ -40,13 +40,19 @@ export function useLiveQuery<T = Row>(
     const show = (next: LiveQueryState<T>): void => {
       if (mounted) setState(next);
     };
-    const onError = (error: KalamError): void => show({ rows: live.rows, status: 'error', error });
-    const live = client.live<T>(sql, { ...options, onError }, (rows) =>
-      show({ rows, status: 'ready', error: undefined }),
-    );
+    let live: LiveRows<T> | undefined;
+    const onError = (error: KalamError): void =>
+      show({ rows: live?.rows ?? [], status: 'error', error });
+    try {
+      live = client.live<T>(sql, { ...options, onError }, (rows) =>
+        show({ rows, status: 'ready', error: undefined }),
+      );
+    } catch (thrown) {
+      onError(thrown as KalamError); // wrong options, or a closed client
+    }
     return () => {
       mounted = false;
-      void live.close();
+      void live?.close();
     };
     // `options` is compared by `wanted`.
   }, [client, sql, wanted]);

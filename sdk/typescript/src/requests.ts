@@ -48,18 +48,26 @@ export class Requests {
   #flush(): void {
     const [gone, wanted] = [this.#unsubscribe, this.#subscribe];
     this.clear();
-    // First those that end: they count against the limit of subscriptions.
-    if (gone.length > 0) this.#send({ type: 'unsubscribe', query_ids: gone });
-    for (const part of inParts(wanted)) {
-      const [first] = part;
-      if (part.length === 1 && first !== undefined)
-        this.#send({ type: 'subscribe', subscription: first });
-      else
-        this.#send({
-          type: 'subscribe',
-          subscriptions: part.map(({ id, ...request }) => ({ query_id: id ?? '', ...request })),
-        });
+    // Those that end come first, for they count against the limit of subscriptions; but none ends
+    // before it has begun.
+    const beginning = new Set(wanted.map((request) => request['id']));
+    this.#end(gone.filter((id) => !beginning.has(id)));
+    inParts(wanted).forEach((part) => this.#begin(part));
+    this.#end(gone.filter((id) => beginning.has(id)));
+  }
+
+  #begin(part: Fields[]): void {
+    const [first] = part;
+    if (part.length === 1 && first !== undefined) {
+      this.#send({ type: 'subscribe', subscription: first });
+      return;
     }
+    const subscriptions = part.map(({ id, ...request }) => ({ query_id: id ?? '', ...request }));
+    this.#send({ type: 'subscribe', subscriptions });
+  }
+
+  #end(ids: string[]): void {
+    if (ids.length > 0) this.#send({ type: 'unsubscribe', query_ids: ids });
   }
 }
 

@@ -3,7 +3,7 @@
 // A token goes along as the subprotocol `kalamdb.jwt.<token>`, the one way that browsers have too.
 // An API key needs a header, which only Node can send.
 // SPDX-License-Identifier: Apache-2.0
-import { KalamError } from './error.js';
+import { KalamError, toKalamError } from './error.js';
 import type { WebSocketConstructor } from './types.js';
 
 /** What is used of a WebSocket: the browser's, Node's and npm `ws` all have it. */
@@ -63,7 +63,7 @@ export function openSocket(
   const Constructor = constructorOf(option);
   const protocols = token === undefined ? ['kalamdb.v1'] : ['kalamdb.v1', `kalamdb.jwt.${token}`];
   const url = socketUrl(base);
-  if (apiKey === undefined) return new Constructor(url, protocols);
+  if (apiKey === undefined) return construct(() => new Constructor(url, protocols));
   if (!isNode()) {
     throw new KalamError(
       'INVALID_OPTIONS',
@@ -72,7 +72,18 @@ export function openSocket(
   }
   const headers = { 'X-API-Key': apiKey };
   // npm ws takes headers as third argument, Node's own WebSocket inside the second.
-  return option === undefined
-    ? new Constructor(url, { protocols, headers })
-    : new Constructor(url, protocols, { headers });
+  return construct(() =>
+    option === undefined
+      ? new Constructor(url, { protocols, headers })
+      : new Constructor(url, protocols, { headers }),
+  );
+}
+
+/** What a constructor throws (a token with a blank, a page's policy) fails in every attempt. */
+function construct(open: () => Socket): Socket {
+  try {
+    return open();
+  } catch (thrown) {
+    throw toKalamError(thrown, 'INVALID_OPTIONS');
+  }
 }

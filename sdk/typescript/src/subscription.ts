@@ -12,7 +12,7 @@
 // taken for its own.
 // SPDX-License-Identifier: Apache-2.0
 import { Delivery } from './delivery.js';
-import { KalamError } from './error.js';
+import { KalamError, toKalamError } from './error.js';
 import type {
   Json,
   LiveEvent,
@@ -51,6 +51,8 @@ type Phase = 'idle' | 'subscribing' | 'loading' | 'ready' | 'ended';
 type Message<Type extends ServerMessage['type']> = Extract<ServerMessage, { type: Type }>;
 
 const QUEUE_ROWS = 10_000;
+/** The server takes messages of 1 MiB. */
+const REQUEST_BYTES = 1_000_000;
 const CLOSE_LIMIT_MS = 5_000;
 const LIMIT_RETRY_MS = 2_000;
 
@@ -92,6 +94,7 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     this.#owner = owner;
     this.#options = options;
     this.#params = options.params === undefined ? undefined : encodeParams(options.params);
+    checkRequest(sql, this.#params, options);
     this.#values = values;
     this.#position = options.from === undefined ? undefined : readFrom(options.from);
     this.#delivery = new Delivery(handler, options.queueRows ?? QUEUE_ROWS, () => this.#drained());
@@ -163,6 +166,14 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   }
 
   message(message: ServerMessage): void {
+    try {
+      this.#take(message);
+    } catch (thrown) {
+      this.fail(toKalamError(thrown, 'INVALID_RESPONSE')); // a row that cannot be read
+    }
+  }
+
+  #take(message: ServerMessage): void {
     if (this.#closing !== undefined) {
       if (message.type === 'unsubscribed' || message.type === 'error')
         this.#finish(new KalamError('CLOSED', 'the subscription was closed'));
@@ -380,6 +391,12 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
         if (this.#wasReady) this.#startAgain(LIMIT_RETRY_MS);
         else this.fail(error);
         return;
+      case 'UNAUTHORIZED':
+        // Rights have changed, or the user: then the connection is closed too, and a new log-in may
+        // go on. Refused before its ack, the live query is not allowed.
+        if (this.#phase === 'subscribing') this.fail(error);
+        else this.#startAgain();
+        return;
       default:
         this.fail(error);
     }
@@ -398,9 +415,28 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
 }
 
 function readFrom(from: string | bigint): bigint {
-  try {
-    return BigInt(from);
-  } catch (cause) {
-    throw new KalamError('INVALID_OPTIONS', `from is no position: ${String(from)}`, { cause });
-  }
+  if (!/^\d+$/.test(String(from)))
+    throw new KalamError('INVALID_OPTIONS', `from is no position: ${String(from)}`);
+  return BigInt(from);
+}
+
+/** What the server could only answer without saying which subscription it means. */
+function checkRequest(sql: string, params: Json[] | undefined, options: SubscribeOptions): void {
+  const isCount = (value: unknown, least: number): boolean =>
+    value === undefined || (Number.isSafeInteger(value) && Number(value) >= least);
+  const { lastRows, batchSize, queueRows } = options;
+  if (lastRows !== 'all' && !isCount(lastRows, 0))
+    throw new KalamError('INVALID_OPTIONS', `lastRows must be a number of rows or 'all'`);
+  if (!isCount(batchSize, 1))
+    throw new KalamError('INVALID_OPTIONS', 'batchSize must be 1 or more');
+  if (!isCount(queueRows, 1))
+    throw new KalamError('INVALID_OPTIONS', 'queueRows must be 1 or more');
+  if (typeof sql !== 'string' || sql.trim() === '')
+    throw new KalamError('EMPTY_SQL', 'no SQL statement');
+  const bytes = new TextEncoder().encode(JSON.stringify([sql, params])).length;
+  if (bytes > REQUEST_BYTES)
+    throw new KalamError(
+      'INVALID_OPTIONS',
+      `a live query of ${bytes} bytes: at most ${REQUEST_BYTES}`,
+    );
 }

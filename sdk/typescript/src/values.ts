@@ -158,9 +158,13 @@ function encodeObject(param: object, position: number): Json {
     return param.toISOString();
   }
   if (param instanceof Uint8Array) return hexText(param);
-  const text = JSON.stringify(param) as string | undefined;
-  if (text === undefined) throw invalidParam(position, 'is nothing that JSON can hold');
-  return text;
+  try {
+    const text = JSON.stringify(param) as string | undefined;
+    if (text !== undefined) return text;
+  } catch {
+    // a circle, or a bigint inside
+  }
+  throw invalidParam(position, 'is nothing that JSON can hold');
 }
 
 function invalidParam(position: number, what: string): KalamError {

@@ -38,7 +38,8 @@ struct str tree_text(const struct tree *object, const char *key); /* empty when 
 bool tree_is(const struct tree *object, const char *key, const char *text);
 int64_t tree_location(const struct tree *object); /* byte offset, -1 = unknown */
 
-/* ---- allow.c: what may be called ----------------------------------------------------------- */
+/* ---- allow.c, allow_name.c: what may be called and named
+ * ----------------------------------------------------------- */
 
 enum allow_kind {
     ALLOW_NONE,
@@ -66,7 +67,9 @@ bool allow_cte_name(struct str name);
 
 /* ---- the plan ---- */
 
-struct analytic_bound { /* key column ⊕ constant, from a top-level AND part of WHERE */
+struct analytic_bound { /* column ⊕ constant, from a top-level AND part of WHERE */
+    uint32_t column_id; /* of the leading key column, or one that segments have ranges of */
+    bool is_key;
     enum ast_operator op;
     uint32_t param;        /* 1-based; 0 = constant */
     struct value constant; /* TEXT or BIGINT */
@@ -79,8 +82,9 @@ struct analytic_table {           /* one reference in the text */
     struct str alias;             /* to add; empty when the text has its own */
     struct str columns;           /* "a", "b", … that the text may see */
     bool with_deleted, hide_system;
-    bool show_hidden; /* a hidden column of a system table is named */
-    struct analytic_bound bounds[4];
+    bool show_hidden;         /* a hidden column of a system table is named */
+    struct str using_aliases; /* `,"column" AS "alias"` …: alias columns that USING joins on */
+    struct analytic_bound bounds[8];
     uint32_t bound_count;
 };
 
@@ -202,6 +206,9 @@ void analytic_source_init(struct analytic_source *source,
 void analytic_source_range(const struct analytic_table *reference, const struct table *table,
                            const struct analytic_execution *execution, struct key_range *range,
                            struct buf *description);
+/* The bounds by which segments are passed over, into `scan`. */
+void analytic_source_bounds(const struct analytic_table *reference,
+                            const struct analytic_execution *execution, struct scan_options *scan);
 void analytic_cell(const struct value *value, struct column_cell *cell);
 
 /* ---- files.c: cold files read directly ----------------------------------------------------- */

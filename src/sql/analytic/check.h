@@ -92,6 +92,9 @@ enum status check_series(struct check *check, const struct tree *call, bool rows
 void check_system_alias(struct check *check, const struct tree *node,
                         const struct splice_name *name);
 void check_system_list(struct check *check, const struct splice_name *name);
+/* USING of a join whose sides are the newest elements of the level, down to `before`. */
+void check_system_using(struct check *check, const struct tree *join,
+                        const struct check_item *before);
 
 /* check_operand.c: literals and parameters beside a column of a comparison, or in a cast. */
 void check_operands(struct check *check, const struct tree *node);

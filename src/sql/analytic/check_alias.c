@@ -4,6 +4,7 @@
  * for what it stands for, qualified by the table's name in this FROM. Real columns go first: a
  * table, subquery or CTE of the same FROM that has, or may have, a column of this name keeps the
  * reference. In a select list the replacement is named as the alias, so that outer queries find it.
+ * Only for USING, which joins on names, the alias becomes a column of the scan.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -44,6 +45,24 @@ static const struct table *alias_table(const struct check *check, const struct c
     return item->table < 0 ? NULL : check->plan->tables[item->table].table;
 }
 
+/* Is the alias a column of the scan already, for USING? */
+static bool alias_is_joined(const struct check *check, const struct check_item *item,
+                            struct str name)
+{
+    struct buf text;
+
+    CHECK(item->table < (int32_t)check->plan->table_count);
+    if (item->table < 0)
+        return false;
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT(" AS "));
+    splice_append_quoted(&text, name, '"');
+    bool found =
+        str_find(check->plan->tables[item->table].using_aliases, buf_str(&text)) != SIZE_MAX;
+    buf_clear(&text);
+    return found;
+}
+
 enum alias_match { ALIAS_NO, ALIAS_YES, ALIAS_COLUMN, ALIAS_HIDDEN };
 
 static enum alias_match alias_match(const struct check *check, const struct check_item *item,
@@ -54,7 +73,7 @@ static enum alias_match alias_match(const struct check *check, const struct chec
     CHECK(name.size > 0);
     if (item->is_function)
         return ALIAS_NO;
-    if (item->is_renamed)
+    if (item->is_renamed || alias_is_joined(check, item, name))
         return ALIAS_COLUMN; /* DuckDB knows */
     if (!table)
         return alias_query_has(item->query, name) ? ALIAS_COLUMN : ALIAS_NO;
@@ -96,11 +115,14 @@ static const struct check_item *alias_find(const struct check *check,
     return NULL;
 }
 
+/* Without an item inside the scan of the table itself. */
 static void alias_append_column(struct buf *out, const struct check_item *item, struct str column)
 {
     CHECK(column.size > 0);
-    splice_append_quoted(out, item->name, '"');
-    buf_append_byte(out, '.');
+    if (item != NULL) {
+        splice_append_quoted(out, item->name, '"');
+        buf_append_byte(out, '.');
+    }
     splice_append_quoted(out, column, '"');
 }
 
@@ -160,6 +182,41 @@ void check_system_alias(struct check *check, const struct tree *node,
     splice.text = arena_copy(&check->plan->arena, buf_str(&text));
     buf_clear(&text);
     splice_add(check->plan, &splice);
+}
+
+/* ---- USING ---- */
+
+static void alias_join_on(struct check *check, const struct check_item *item, struct str name)
+{
+    const struct table *table = alias_table(check, item);
+    struct analytic_table *reference = &check->plan->tables[item->table];
+    int column = system_table_find_alias(table, name);
+    struct buf text;
+
+    CHECK(table->kind == TABLE_KIND_SYSTEM);
+    buf_init(&text);
+    buf_append_str(&text, reference->using_aliases);
+    buf_append_byte(&text, ',');
+    if (column >= 0)
+        alias_append_column(&text, NULL, table_column_name(table, (uint32_t)column));
+    else
+        alias_append_expression(&text, NULL, table, system_table_alias_expression(table, name));
+    buf_append_str(&text, STR_LIT(" AS "));
+    splice_append_quoted(&text, name, '"');
+    reference->using_aliases = arena_copy(&check->plan->arena, buf_str(&text));
+    buf_clear(&text);
+}
+
+void check_system_using(struct check *check, const struct tree *join,
+                        const struct check_item *before)
+{
+    const struct tree *names = tree_get(join, "using_columns");
+
+    CHECK(check->level != NULL);
+    for (const struct tree *name = names ? names->child : NULL; name; name = name->next)
+        for (const struct check_item *item = check->level->items; item != before; item = item->next)
+            if (name->text.size > 0 && alias_match(check, item, name->text) == ALIAS_YES)
+                alias_join_on(check, item, name->text);
 }
 
 /* ---- lists ---- */

@@ -214,6 +214,7 @@ static enum status check_table_function(struct check *check, const struct tree *
 static enum status check_join(struct check *check, const struct tree *node)
 {
     struct str kind = tree_text(node, "ref_type");
+    const struct check_item *before = check->level ? check->level->items : NULL;
 
     CHECK(check->level);
     if (str_equal(kind, STR_LIT("NATURAL")))
@@ -222,7 +223,10 @@ static enum status check_join(struct check *check, const struct tree *node)
         check->level->positional = true;
     else if (!str_equal(kind, STR_LIT("REGULAR")) && !str_equal(kind, STR_LIT("CROSS")))
         return check_refuse(check, node, "join", kind);
-    return check_members(check, node, NULL);
+    enum status status = check_members(check, node, NULL);
+    if (status == STATUS_OK && !check->draft->verify)
+        check_system_using(check, node, before);
+    return status;
 }
 
 enum status check_table_ref(struct check *check, const struct tree *node, struct str type,
@@ -252,7 +256,18 @@ enum status check_table_ref(struct check *check, const struct tree *node, struct
     return STATUS_OK;
 }
 
-/* ---- bounds on the leading key column ---- */
+/* ---- bounds on the leading key column and on columns that segments have ranges of ---- */
+
+/* The text of a constant, as it stands or cast to TIMESTAMP. */
+static const struct tree *check_bound_text(const struct tree *node, const struct data_type *type)
+{
+    if (type->kind == VALUE_TIMESTAMP && tree_is(node, "class", "CAST") &&
+        tree_get(node, "cast_type") && tree_is(tree_get(node, "cast_type"), "id", "TIMESTAMP") &&
+        tree_get(node, "child"))
+        node = tree_get(node, "child");
+    CHECK(node);
+    return tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
+}
 
 static bool check_bound_value(const struct tree *node, const struct data_type *type,
                               struct analytic_bound *bound)
@@ -274,15 +289,37 @@ static bool check_bound_value(const struct tree *node, const struct data_type *t
         bound->constant = value_integer(VALUE_BIGINT, number);
         return true;
     }
-    if (!tree_is(node, "class", "CONSTANT") ||
-        (type->kind != VALUE_TEXT && type->kind != VALUE_UUID))
+    if (type->kind != VALUE_TEXT && type->kind != VALUE_UUID && type->kind != VALUE_TIMESTAMP)
         return false;
-    value = tree_get(node, "value");
+    value = check_bound_text(node, type);
     if (!value || !tree_get(value, "type") || !tree_is(tree_get(value, "type"), "id", "VARCHAR") ||
         !tree_get(value, "value") || tree_get(value, "value")->kind != TREE_TEXT)
         return false;
     bound->constant = value_text(VALUE_TEXT, tree_text(value, "value"));
     return true;
+}
+
+/* Fills in the column of the name if bounds on it are of use; its type, or NULL. */
+static const struct data_type *check_bound_column(const struct table *table, struct str name,
+                                                  struct analytic_bound *bound)
+{
+    static const struct data_type seq = {.kind = VALUE_BIGINT}, updated = {.kind = VALUE_TIMESTAMP};
+    const struct table_schema *schema = table->schema;
+
+    CHECK(table->key_count > 0);
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        const struct table_column *column = &schema->columns[i];
+        if (!str_equal_nocase(column->name, name))
+            continue;
+        /* DuckDB may round the text of a timestamp: too coarse for a range of keys. */
+        bound->is_key = i == table->key_columns[0] && column->type.kind != VALUE_TIMESTAMP;
+        bound->column_id = column->id;
+        return bound->is_key || column->type.kind == VALUE_TIMESTAMP ? &column->type : NULL;
+    }
+    bound->column_id = str_equal_nocase(name, STR_LIT("_seq")) ? COLUMN_ID_SEQ : COLUMN_ID_UPDATED;
+    if (str_equal_nocase(name, STR_LIT("_seq")))
+        return &seq;
+    return str_equal_nocase(name, STR_LIT("_updated")) ? &updated : NULL;
 }
 
 static void check_add_bound(struct check *check, const struct tree *column,
@@ -292,7 +329,7 @@ static void check_add_bound(struct check *check, const struct tree *column,
     struct check_item *item = NULL;
     struct analytic_table *reference;
     struct analytic_bound bound = {.op = op};
-    const struct table_column *key;
+    const struct data_type *type;
     uint32_t count;
     struct str name;
 
@@ -307,11 +344,11 @@ static void check_add_bound(struct check *check, const struct tree *column,
     if (!item || item->table < 0)
         return;
     reference = &check->plan->tables[item->table];
-    if (reference->table->key_count == 0 ||
+    if (reference->table->key_count == 0 || reference->table->kind == TABLE_KIND_SYSTEM ||
         reference->bound_count == ARRAY_COUNT(reference->bounds))
         return;
-    key = &reference->table->schema->columns[reference->table->key_columns[0]];
-    if (!str_equal_nocase(key->name, name) || !check_bound_value(value, &key->type, &bound))
+    type = check_bound_column(reference->table, name, &bound);
+    if (!type || !check_bound_value(value, type, &bound))
         return;
     if (bound.param == 0 && value_type_is_text(bound.constant.type))
         bound.constant.text = arena_copy(&check->plan->arena, bound.constant.text);

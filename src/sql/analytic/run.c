@@ -150,6 +150,7 @@ static enum status run_bind_table(struct run *run, uint32_t index, struct error 
     bound->rows.scan.with_deleted = reference->with_deleted;
     analytic_source_range(reference, bound->resolved.table, run->execution, &bound->rows.scan.range,
                           &bound->range);
+    analytic_source_bounds(reference, run->execution, &bound->rows.scan);
     bound->rows.source.rows_estimate = RUN_SYSTEM_ROWS;
     if (run_is_stored(bound->resolved.table))
         status = run_choose(run, index, reference->hide_system, err);

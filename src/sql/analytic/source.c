@@ -222,7 +222,8 @@ static bool range_value(const struct analytic_bound *bound, const struct data_ty
 {
     struct value source = bound->constant;
     struct error ignored;
-    bool text_key = type->kind == VALUE_TEXT || type->kind == VALUE_UUID;
+    bool text_key =
+        type->kind == VALUE_TEXT || type->kind == VALUE_UUID || type->kind == VALUE_TIMESTAMP;
 
     CHECK(bound->op != AST_OP_NONE);
     if (bound->param > 0) {
@@ -303,7 +304,7 @@ void analytic_source_range(const struct analytic_table *reference, const struct 
     CHECK(reference->bound_count <= ARRAY_COUNT(reference->bounds));
     for (uint32_t i = 0; i < reference->bound_count; i++) {
         const struct analytic_bound *bound = &reference->bounds[i];
-        if (!range_value(bound, &key->type, execution, &value))
+        if (!bound->is_key || !range_value(bound, &key->type, execution, &value))
             continue;
         range_apply(bound, &value, execution->arena, range);
         if (!description)
@@ -311,5 +312,70 @@ void analytic_source_range(const struct analytic_table *reference, const struct 
         buf_printf(description, "%s%.*s %s ", description->size ? " AND " : "", STR_ARG(key->name),
                    range_operator(bound->op));
         value_format(&value, description);
+    }
+}
+
+/* `integer` + `add`, or its end of the numbers. */
+static int64_t source_add(int64_t integer, int64_t add)
+{
+    int64_t sum;
+
+    CHECK(add >= -1 && add <= 1);
+    if (__builtin_add_overflow(integer, add, &sum))
+        return add < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+/* Has a time more than six digits behind its point? DuckDB and we may round it differently. */
+static bool source_is_rounded(const struct analytic_bound *bound,
+                              const struct analytic_execution *execution)
+{
+    const struct value *value =
+        bound->param > 0 ? &execution->params[bound->param - 1] : &bound->constant;
+    size_t digits = 0, at;
+
+    CHECK(!value->is_null);
+    if (!value_type_is_text(value->type))
+        return false;
+    at = str_find(value->text, STR_LIT("."));
+    while (at < value->text.size && ++at < value->text.size && value->text.data[at] >= '0' &&
+           value->text.data[at] <= '9')
+        digits++;
+    return digits > 6;
+}
+
+static struct column_bounds source_bounds(const struct analytic_bound *bound, int64_t integer,
+                                          bool is_rounded)
+{
+    struct column_bounds made = {bound->column_id, INT64_MIN, INT64_MAX};
+    int64_t slack = is_rounded ? 1 : 0;
+
+    CHECK(bound->op != AST_OP_NONE);
+    if (bound->op != AST_OP_LT && bound->op != AST_OP_LE)
+        made.min = source_add(integer, (bound->op == AST_OP_GT ? 1 : 0) - slack);
+    if (bound->op != AST_OP_GT && bound->op != AST_OP_GE)
+        made.max = source_add(integer, slack - (bound->op == AST_OP_LT ? 1 : 0));
+    return made;
+}
+
+void analytic_source_bounds(const struct analytic_table *reference,
+                            const struct analytic_execution *execution, struct scan_options *scan)
+{
+    static const struct data_type seq = {.kind = VALUE_BIGINT},
+                                  timestamp = {.kind = VALUE_TIMESTAMP};
+    struct column_bounds *bounds =
+        arena_array(execution->arena, ARRAY_COUNT(reference->bounds), sizeof(*bounds));
+    struct value value;
+
+    CHECK(reference->bound_count <= ARRAY_COUNT(reference->bounds));
+    scan->bounds = bounds;
+    scan->bound_count = 0;
+    for (uint32_t i = 0; i < reference->bound_count; i++) {
+        const struct analytic_bound *bound = &reference->bounds[i];
+        const struct data_type *type = bound->column_id == COLUMN_ID_SEQ ? &seq : &timestamp;
+        if (bound->is_key || !range_value(bound, type, execution, &value))
+            continue;
+        bounds[scan->bound_count++] =
+            source_bounds(bound, value.integer, source_is_rounded(bound, execution));
     }
 }

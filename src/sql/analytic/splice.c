@@ -339,6 +339,7 @@ void splice_append_columns(const struct analytic_table *reference, struct buf *o
             buf_append_byte(out, ',');
         splice_append_quoted(out, table_column_name(table, i), '"');
     }
+    buf_append_str(out, reference->using_aliases);
 }
 
 static void splice_append_value(struct buf *out, const char *type, enum value_type kind,

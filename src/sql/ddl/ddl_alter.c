@@ -2,8 +2,8 @@
  * ddl_alter_edit.c, which makes the next schema version.
  *
  * Subscriptions: a column that one of them names is neither dropped, renamed nor modified. From
- * that check to the commit live/ keeps out new ones that name such a column (services.alter_begin),
- * so that none comes to be in between.
+ * that check to the commit live/ keeps out new ones that name such a column
+ * (services.live_fence_begin), so that none comes to be in between.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/ddl/ddl_alter.h"
@@ -69,22 +69,22 @@ static enum status alter_check_row(void *context, const struct row *row, struct 
     return ++alter->rows_seen % ALTER_CHECK_ROWS == 0 ? run_check(alter->run, err) : STATUS_OK;
 }
 
-static enum status alter_conflict(const struct table *table, const struct sql_live_entry *entries,
-                                  size_t count, struct error *err)
+static enum status alter_conflict(const struct table *table, const struct sql_live_fence *fence,
+                                  struct error *err)
 {
     struct buf list;
 
-    CHECK(count > 0);
+    CHECK(fence->count > 0);
     buf_init(&list);
-    for (size_t i = 0; i < count && i < ALTER_LIST_MAX; i++)
+    for (size_t i = 0; i < fence->count && i < ALTER_LIST_MAX; i++)
         buf_printf(&list, "%s(connection_id %.*s, query_id %.*s)", i > 0 ? ", " : "",
-                   STR_ARG(entries[i].connection_id), STR_ARG(entries[i].query_id));
+                   STR_ARG(fence->entries[i].connection_id), STR_ARG(fence->entries[i].query_id));
     enum status status = error_set(
         err, STATUS_CONFLICT,
         "cannot alter table '%.*s.%.*s': %zu active subscription(s) name a column that is "
         "dropped, renamed or modified: %.*s%s",
-        STR_ARG(table->space), STR_ARG(table->name), count, STR_ARG(buf_str(&list)),
-        count > ALTER_LIST_MAX ? ", …" : "");
+        STR_ARG(table->space), STR_ARG(table->name), fence->count, STR_ARG(buf_str(&list)),
+        fence->count > ALTER_LIST_MAX ? ", …" : "");
     buf_clear(&list);
     return status;
 }
@@ -94,16 +94,16 @@ static enum status alter_before_commit(void *context, const struct table *table,
 {
     struct alter *alter = context;
     const struct sql_services *services = &alter->run->engine->services;
-    struct sql_live_entry *entries = NULL;
-    size_t count = 0;
 
-    if (alter->touched_count == 0 || services->alter_begin == NULL)
+    if (alter->touched_count == 0 || services->live_fence_begin == NULL)
         return STATUS_OK;
-    CHECK(!alter->fenced && services->alter_end != NULL);
-    services->alter_begin(services->context, table->id, alter->touched, alter->touched_count,
-                          &alter->run->arena, &entries, &count);
-    alter->fenced = true;
-    return count == 0 ? STATUS_OK : alter_conflict(table, entries, count, err);
+    CHECK(!alter->fence.stands && services->live_fence_end != NULL);
+    alter->fence = (struct sql_live_fence){.table = table->id,
+                                           .column_ids = alter->touched,
+                                           .column_count = alter->touched_count,
+                                           .arena = &alter->run->arena};
+    services->live_fence_begin(services->context, &alter->fence);
+    return alter->fence.count == 0 ? STATUS_OK : alter_conflict(table, &alter->fence, err);
 }
 
 /* ---- the statement --------------------------------------------------------------------------- */
@@ -167,13 +167,15 @@ static enum status alter_table(struct sql_run *run, const struct table *table, s
         .before_commit = alter_before_commit,
         .context = &alter,
         .cancelled = &run->cancelled,
+        .sql = run->text,
+        .now_us = run->now_us,
     };
     struct error *failure = err;
 
     CHECK(alter.tree->action_count + alter.tree->option_count > 0);
     enum status status = ddl_alter_table(run->engine->store, &change, failure);
-    if (alter.fenced)
-        services->alter_end(services->context, table->id);
+    if (alter.fence.stands)
+        services->live_fence_end(services->context, &alter.fence);
     if (status == STATUS_STALE)
         return error_set(err, STATUS_TRANSACTION_CONFLICT,
                          "rows of table '%.*s.%.*s' change faster than they can be checked; try "

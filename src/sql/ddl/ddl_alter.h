@@ -22,7 +22,7 @@ struct alter {
     /* A new column that only an empty table can have; empty = none. */
     struct str filled_by;
     uint32_t filled_at;
-    bool fenced; /* live/ keeps new subscriptions on `touched` out */
+    struct sql_live_fence fence; /* keeps new subscriptions on `touched` out */
     size_t rows_seen;
 };
 

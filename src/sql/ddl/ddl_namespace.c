@@ -94,23 +94,43 @@ static enum status namespace_create(struct sql_run *run, const struct ast_namesp
     return status;
 }
 
-/* All checks come before the first drop. */
-static enum status namespace_drop_tables(struct sql_run *run, struct str name, struct error *err)
+struct namespace_table {
+    struct namespace_table *next;
+    const struct table *table;
+    struct sql_live_fence fence;
+};
+
+static struct namespace_table *namespace_tables(struct sql_run *run, struct str name)
 {
     const struct catalog *catalog = view_catalog(run->view);
+    struct namespace_table *list = NULL, **end = &list;
     const struct table *table;
-    enum status status = STATUS_OK;
 
     CHECK(name.size > 0);
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; status == STATUS_OK && (table = catalog_table_at(catalog, i)) != NULL;
-             i++) {
-            if (!str_equal(table->space, name))
-                continue;
-            status =
-                pass == 0 ? drop_table_check(run, table, err) : drop_table_now(run, table, err);
-        }
+    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++) {
+        if (!str_equal(table->space, name))
+            continue;
+        struct namespace_table *entry = arena_zalloc(&run->arena, sizeof(*entry));
+        entry->table = table;
+        *end = entry;
+        end = &entry->next;
     }
+    return list;
+}
+
+/* All checks come before the first drop, and hold until the last one. */
+static enum status namespace_drop_tables(struct sql_run *run, struct str name, struct error *err)
+{
+    struct namespace_table *tables = namespace_tables(run, name), *checked = tables, *entry;
+    enum status status = STATUS_OK;
+
+    for (; status == STATUS_OK && checked != NULL; checked = checked->next)
+        status = drop_table_begin(run, checked->table, &checked->fence, err);
+    for (entry = tables; status == STATUS_OK && entry != NULL; entry = entry->next)
+        status = drop_table_now(run, entry->table, err);
+    for (entry = tables; entry != checked; entry = entry->next)
+        drop_table_end(run, &entry->fence);
+    CHECK(status != STATUS_OK || checked == NULL);
     return status;
 }
 

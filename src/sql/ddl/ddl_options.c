@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "catalog/storage.h"
 
-enum { OPTIONS_RETENTION_HOURS = 168 };
 enum { OPTION_USER = 1, OPTION_SHARED = 2, OPTION_STREAM = 4 };
 
 static const struct {
@@ -81,14 +80,12 @@ static enum status options_check_variable(struct str name, bool *is_user, struct
 
 static enum status options_check_path(struct str text, struct error *err)
 {
-    if (text.size == 0 || str_find(text, STR_LIT("..")) != SIZE_MAX || text.data[0] == '/' ||
-        str_find(text, STR_LIT("\\")) != SIZE_MAX || str_find(text, STR_LIT("://")) != SIZE_MAX)
-        return error_set(err, STATUS_INVALID_OPERATION,
-                         "LOCATION must be a path below the storage, without \"..\"");
-    CHECK(text.data != NULL);
-    if (str_find(text, STR_LIT("//")) != SIZE_MAX)
-        return error_set(err, STATUS_INVALID_OPERATION, "LOCATION: empty component");
-    return STATUS_OK;
+    const char *problem = storage_path_problem(text);
+
+    if (problem == NULL)
+        return STATUS_OK;
+    CHECK(problem[0] != 0);
+    return error_set(err, STATUS_INVALID_OPERATION, "invalid LOCATION: %s", problem);
 }
 
 /* All `${name}` and `{name}`; any other `$`, `{` or `}` is a mistake. */
@@ -205,7 +202,9 @@ enum status create_table_options(struct sql_run *run, const struct ast_create_ta
     CHECK(table->kind != TABLE_KIND_SYSTEM);
     if (table->kind != TABLE_KIND_STREAM)
         table->storage_id = STR_LIT("local");
-    table->deleted_retention_hours = OPTIONS_RETENTION_HOURS;
+    table->deleted_retention_hours = defaults->deleted_retention_hours_default;
+    if (table->kind == TABLE_KIND_SHARED)
+        table->access = defaults->shared_access_default;
     if (table->kind == TABLE_KIND_STREAM) {
         table->ttl_seconds = defaults->stream_ttl_default;
         table->max_buffer = defaults->stream_max_buffer_default;

@@ -220,8 +220,9 @@ enum status create_table_run(struct sql_run *run, struct error *err)
 {
     const struct ast_create_table *tree = &run->plan->tree->create_table;
     struct str space = str_is_empty(tree->name.space) ? run->caller.space : tree->name.space;
+    struct ddl_create create = {
+        .if_not_exists = tree->if_not_exists, .sql = run->text, .now_us = run->now_us};
     struct table *table = NULL;
-    bool created = false;
     enum status status = create_check_place(run, tree, space, err);
 
     if (status != STATUS_OK)
@@ -237,11 +238,12 @@ enum status create_table_run(struct sql_run *run, struct error *err)
     if (status == STATUS_OK)
         status = create_table_options(run, tree, table, err);
     if (status == STATUS_OK) {
-        status = ddl_create_table(run->engine->store, table, tree->if_not_exists, &created, err);
+        create.table = table;
         table = NULL; /* moved */
+        status = ddl_create_table(run->engine->store, &create, err);
     }
     if (status == STATUS_OK)
-        create_report(run, tree, space, created);
+        create_report(run, tree, space, create.created);
     CHECK(status != STATUS_WOULD_BLOCK);
     table_unref(table);
     return status;
@@ -251,30 +253,46 @@ enum status create_table_run(struct sql_run *run, struct error *err)
 
 enum { DROP_LIST_MAX = 10 };
 
-enum status drop_table_check(struct sql_run *run, const struct table *table, struct error *err)
+static enum status drop_conflict(const struct table *table, const struct sql_live_fence *fence,
+                                 struct error *err)
 {
-    struct sql_live_entry *entries = NULL;
-    size_t count = 0;
     struct buf list;
 
-    CHECK(table->kind != TABLE_KIND_SYSTEM);
-    if (run->engine->services.live_entries == NULL)
-        return STATUS_OK;
-    run->engine->services.live_entries(run->engine->services.context, table->id, &run->arena,
-                                       &entries, &count);
-    if (count == 0)
-        return STATUS_OK;
+    CHECK(fence->count > 0);
     buf_init(&list);
-    for (size_t i = 0; i < count && i < DROP_LIST_MAX; i++)
+    for (size_t i = 0; i < fence->count && i < DROP_LIST_MAX; i++) {
+        const struct sql_live_entry *entry = &fence->entries[i];
         buf_printf(&list, "%s(connection_id %.*s, user_id %.*s, query_id %.*s)", i > 0 ? ", " : "",
-                   STR_ARG(entries[i].connection_id), STR_ARG(entries[i].user),
-                   STR_ARG(entries[i].query_id));
+                   STR_ARG(entry->connection_id), STR_ARG(entry->user), STR_ARG(entry->query_id));
+    }
     enum status status = error_set(
         err, STATUS_CONFLICT, "cannot drop table '%.*s.%.*s': %zu active subscription(s): %.*s%s",
-        STR_ARG(table->space), STR_ARG(table->name), count, STR_ARG(buf_str(&list)),
-        count > DROP_LIST_MAX ? ", …" : "");
+        STR_ARG(table->space), STR_ARG(table->name), fence->count, STR_ARG(buf_str(&list)),
+        fence->count > DROP_LIST_MAX ? ", …" : "");
     buf_clear(&list);
     return status;
+}
+
+enum status drop_table_begin(struct sql_run *run, const struct table *table,
+                             struct sql_live_fence *fence, struct error *err)
+{
+    const struct sql_services *services = &run->engine->services;
+
+    CHECK(table->kind != TABLE_KIND_SYSTEM);
+    *fence = (struct sql_live_fence){.table = table->id, .arena = &run->arena};
+    if (services->live_fence_begin == NULL)
+        return STATUS_OK;
+    services->live_fence_begin(services->context, fence);
+    return fence->count == 0 ? STATUS_OK : drop_conflict(table, fence, err);
+}
+
+void drop_table_end(struct sql_run *run, struct sql_live_fence *fence)
+{
+    const struct sql_services *services = &run->engine->services;
+
+    CHECK(fence->table.value > 0);
+    if (fence->stands)
+        services->live_fence_end(services->context, fence);
 }
 
 enum status drop_table_now(struct sql_run *run, const struct table *table, struct error *err)
@@ -285,7 +303,7 @@ enum status drop_table_now(struct sql_run *run, const struct table *table, struc
     CHECK(table->kind != TABLE_KIND_SYSTEM);
     if (services->cancel_table_jobs != NULL)
         services->cancel_table_jobs(services->context, table->id);
-    status = ddl_drop_table(run->engine->store, table->id, err);
+    status = ddl_drop_table(run->engine->store, table->id, run->text, err);
     if (status != STATUS_OK || services->drop_table_files == NULL)
         return status;
     return services->drop_table_files(services->context, table->id, table->space, table->name, err);
@@ -312,6 +330,7 @@ enum status drop_table_run(struct sql_run *run, struct error *err)
     struct str space = str_is_empty(tree->name.space) ? run->caller.space : tree->name.space;
     const struct table *table =
         catalog_find_table(view_catalog(run->view), space, tree->name.table);
+    struct sql_live_fence fence;
     enum status status = run_require_role(run, ROLE_DBA, "DROP TABLE", err);
 
     CHECK(space.size > 0);
@@ -334,9 +353,10 @@ enum status drop_table_run(struct sql_run *run, struct error *err)
         return error_set_at(err, STATUS_INVALID_OPERATION, tree->name.start,
                             "table '%.*s.%.*s' is a %s table", STR_ARG(space),
                             STR_ARG(tree->name.table), table_kind_name(table->kind));
-    status = drop_table_check(run, table, err);
+    status = drop_table_begin(run, table, &fence, err);
     if (status == STATUS_OK)
         status = drop_table_now(run, table, err);
+    drop_table_end(run, &fence);
     if (status == STATUS_OK)
         run_message(run, "Table '%.*s.%.*s' dropped", STR_ARG(space), STR_ARG(tree->name.table));
     return status;

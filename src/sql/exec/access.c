@@ -172,6 +172,53 @@ static enum status access_seq(struct expr_context *context, const struct expr_bo
     return STATUS_OK;
 }
 
+/* Id of a column that segments have ranges of; 0 = none. */
+static uint32_t access_ranged_column(const struct table *table, size_t column)
+{
+    uint32_t count = table->schema->column_count;
+
+    if (column == count + SYSTEM_COLUMN_SEQ)
+        return COLUMN_ID_SEQ;
+    if (column == count + SYSTEM_COLUMN_UPDATED)
+        return COLUMN_ID_UPDATED;
+    CHECK(column < count + SYSTEM_COLUMN_COUNT);
+    bool is_ranged = column < count && table->schema->columns[column].type.kind == VALUE_TIMESTAMP;
+    return is_ranged ? table->schema->columns[column].id : 0;
+}
+
+/* Which segments can hold rows that pass, by the columns whose ranges their records tell. */
+static enum status access_bounds(struct sql_run *run, struct expr_context *context,
+                                 struct access_keys *out, struct error *err)
+{
+    const struct plan_access *access = &run->plan->access;
+    enum status status = STATUS_OK;
+    struct value value;
+
+    CHECK(out->bounds == NULL);
+    out->bounds = arena_array(&run->arena, access->bound_count + 1, sizeof(*out->bounds));
+    for (size_t i = 0; status == STATUS_OK && i < access->bound_count; i++) {
+        const struct expr_bound *bound = &access->bounds[i];
+        struct column_bounds made = {access_ranged_column(run->plan->table, bound->column),
+                                     INT64_MIN, INT64_MAX};
+        if (made.column_id == 0 || bound->op == AST_OP_NONE)
+            continue;
+        status = access_value(context, bound->values[0], &value, out, err);
+        if (status != STATUS_OK || out->empty)
+            break;
+        CHECK(value.type == VALUE_TIMESTAMP || value.type == VALUE_BIGINT);
+        if (bound->op != AST_OP_LT && bound->op != AST_OP_LE)
+            made.min = value.integer;
+        if (bound->op == AST_OP_GT && value.integer < INT64_MAX)
+            made.min = value.integer + 1;
+        if (bound->op != AST_OP_GT && bound->op != AST_OP_GE)
+            made.max = value.integer;
+        if (bound->op == AST_OP_LT && value.integer > INT64_MIN)
+            made.max = value.integer - 1;
+        out->bounds[out->bound_count++] = made;
+    }
+    return status;
+}
+
 enum status access_resolve(struct sql_run *run, struct access_keys *out, struct error *err)
 {
     const struct plan *plan = run->plan;
@@ -187,5 +234,7 @@ enum status access_resolve(struct sql_run *run, struct access_keys *out, struct 
         status = access_range(run, &context, out, err);
     if (status == STATUS_OK && !out->empty && plan->access.seq_lower != NULL)
         status = access_seq(&context, plan->access.seq_lower, out, err);
+    if (status == STATUS_OK && !out->empty && plan->table->kind != TABLE_KIND_SYSTEM)
+        status = access_bounds(run, &context, out, err);
     return status;
 }

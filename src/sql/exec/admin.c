@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "sql/binder.h"
+#include "sql/live_plan.h"
 
 #define ADMIN_TEXT_COLUMN(column_name) \
     { \

@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "sql/binder.h"
 
+enum { BACKUP_PATH_MAX = 1024 };
+
 #define BACKUP_COLUMN(column_name, column_kind) \
     { \
         .name = {column_name, sizeof(column_name) - 1}, .type = {.kind = column_kind } \
@@ -61,6 +63,34 @@ static enum status backup_check_space(struct sql_run *run, bool *idle, struct er
                         "Namespace not found: Namespace '%.*s' does not exist", STR_ARG(space));
 }
 
+/* What is surely no place for a backup, before a job is made of it. */
+static enum status backup_check_path(struct str path, struct error *err)
+{
+    const char *why = NULL;
+    struct str rest = path;
+    bool named = false;
+
+    if (path.size == 0 || path.size > BACKUP_PATH_MAX)
+        why = path.size == 0 ? "it is empty" : "it is too long";
+    for (size_t i = 0; i < path.size && why == NULL; i++)
+        if ((unsigned char)path.data[i] < ' ' || path.data[i] == 0x7f || path.data[i] == '\\')
+            why = "control characters and \\ are not allowed";
+    while (rest.size > 0 && why == NULL) {
+        size_t slash = str_find(rest, STR_LIT("/"));
+        size_t size = slash == SIZE_MAX ? rest.size : slash;
+        if (str_equal(str_from(rest.data, size), STR_LIT("..")))
+            why = "it must not hold \"..\"";
+        named |= size > 0;
+        size += slash == SIZE_MAX ? 0 : 1;
+        rest = str_from(rest.data + size, rest.size - size);
+    }
+    if (why == NULL && !named)
+        why = "it is the root folder";
+    CHECK(why != NULL || path.data != NULL);
+    return why == NULL ? STATUS_OK
+                       : error_set(err, STATUS_INVALID_INPUT, "invalid path of a backup: %s", why);
+}
+
 enum status backup_statement_run(struct sql_run *run, struct error *err)
 {
     const struct ast_statement *tree = run->plan->tree;
@@ -74,7 +104,7 @@ enum status backup_statement_run(struct sql_run *run, struct error *err)
         .path = tree->backup.path,
         .cancelled = &run->cancelled,
     };
-    enum status status = run_require_role(run, ROLE_DBA, name, err);
+    enum status status = run_require_role(run, backup.restore ? ROLE_DBA : ROLE_SERVICE, name, err);
     bool idle = false;
 
     CHECK(tree->kind == AST_BACKUP);
@@ -82,7 +112,9 @@ enum status backup_statement_run(struct sql_run *run, struct error *err)
         return status;
     if (services->backup == NULL)
         return error_set(err, STATUS_INVALID_OPERATION, "%s is not available on this server", name);
-    status = backup_check_space(run, &idle, err);
+    status = backup_check_path(tree->backup.path, err);
+    if (status == STATUS_OK)
+        status = backup_check_space(run, &idle, err);
     if (status != STATUS_OK || idle)
         return status;
     run->deadline_ns = 0; /* it takes as long as it takes */
@@ -104,14 +136,16 @@ enum status show_backup_run(struct sql_run *run, struct str path, struct error *
     };
     const struct sql_services *services = &run->engine->services;
     struct sql_backup_contents contents = {.table_count = 0};
-    enum status status = run_require_role(run, ROLE_DBA, "SHOW BACKUP", err);
+    enum status status = run_require_role(run, ROLE_SERVICE, "SHOW BACKUP", err);
 
     if (status != STATUS_OK)
         return status;
     if (services->backup_contents == NULL)
         return error_set(err, STATUS_INVALID_OPERATION,
                          "SHOW BACKUP is not available on this server");
-    status = services->backup_contents(services->context, path, &run->arena, &contents, err);
+    status = backup_check_path(path, err);
+    if (status == STATUS_OK)
+        status = services->backup_contents(services->context, path, &run->arena, &contents, err);
     if (status == STATUS_OK)
         status = run_send_columns(run, columns, ARRAY_COUNT(columns), err);
     for (size_t i = 0; status == STATUS_OK && i < contents.table_count; i++) {
@@ -137,7 +171,7 @@ enum status show_backup_run(struct sql_run *run, struct str path, struct error *
 
 enum status show_backups_run(struct sql_run *run, struct str space, struct error *err)
 {
-    enum status status = run_require_role(run, ROLE_DBA, "SHOW BACKUPS", err);
+    enum status status = run_require_role(run, ROLE_SERVICE, "SHOW BACKUPS", err);
     struct buf quoted;
 
     if (status != STATUS_OK)

@@ -9,6 +9,7 @@
 #include "sql/exec/run.h"
 
 #include "base/check.h"
+#include "base/map.h"
 #include "value/cast.h"
 #include "value/row.h"
 
@@ -52,6 +53,7 @@ static enum status change_resolve(void *context, const struct row *current, stru
 struct change_ops {
     struct row_op *ops;
     size_t count, capacity;
+    struct map keys; /* of DuckDB's rows: joined to several rows, a row is changed once */
 };
 
 static enum status change_add(struct sql_run *run, struct change_ops *list, struct str key,
@@ -205,7 +207,7 @@ static enum status change_add_expected(struct sql_run *run, const struct value *
     buf_reset(&run->key);
     if (status == STATUS_OK)
         status = table_encode_key(table, values, &run->key, err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK || map_put(&list->keys, buf_str(&run->key), list) != NULL)
         return status;
     CHECK(!seq.is_null || run_transaction(run) != NULL); /* a version of its own has no number */
     return change_add(run, list, arena_copy(&run->arena, buf_str(&run->key)),
@@ -269,9 +271,11 @@ static enum status change_analytic(struct sql_run *run, struct change_ops *list,
           column_count == run->plan->table->key_count + 1 + run->plan->change.set.count);
     if (status == STATUS_OK && !table_is_keyed(run->plan->table))
         status = change_add_events(run, rows, row_count, list, err);
-    else
-        for (size_t i = 0; i < row_count && status == STATUS_OK; i++)
-            status = change_add_expected(run, rows[i], list, err);
+    map_init(&list->keys);
+    for (size_t i = 0; i < row_count && status == STATUS_OK && table_is_keyed(run->plan->table);
+         i++)
+        status = change_add_expected(run, rows[i], list, err);
+    map_clear(&list->keys);
     plan_unref(found);
     return status;
 }

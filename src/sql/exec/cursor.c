@@ -69,6 +69,8 @@ enum status cursor_open(struct sql_run *run, const struct cursor_options *option
         .with_deleted = plan->with_deleted,
         .now_us = run->now_us,
         .seq_after = keys.seq_after,
+        .bounds = keys.bounds,
+        .bound_count = keys.bound_count,
         .cached_only = options->cached_only,
         .cancelled = &run->cancelled,
         .arena = &run->arena,

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "sql/binder.h"
+#include "sql/live_plan.h"
 
 static void explain_path(const struct plan *plan, const struct access_keys *keys, struct buf *out)
 {
@@ -36,6 +37,8 @@ static enum status explain_tiers(struct sql_run *run, const struct access_keys *
                                    .range = keys->range,
                                    .with_deleted = plan->with_deleted,
                                    .seq_after = keys->seq_after,
+                                   .bounds = keys->bounds,
+                                   .bound_count = keys->bound_count,
                                    .arena = &run->arena};
     struct scan_estimate estimate = {0};
     enum status status;

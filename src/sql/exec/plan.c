@@ -141,6 +141,7 @@ static void plan_fill_scope(struct plan_builder *builder, struct str alias)
     builder->scope.columns = columns;
     builder->scope.column_count = total;
     builder->scope.qualifier = str_is_empty(alias) ? builder->plan->name.table : alias;
+    builder->scope.space = str_is_empty(alias) ? builder->plan->name.space : STR_EMPTY;
 }
 
 enum status plan_bind_table(struct plan_builder *builder, const struct ast_name *name,

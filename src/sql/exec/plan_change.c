@@ -1,8 +1,8 @@
 /* plan_change.c — binds UPDATE and DELETE.
  *
- * What our programs cannot evaluate (subqueries, functions only DuckDB has) becomes one SELECT for
- * DuckDB that yields key, _seq and the new values of every row to change; the commit thread then
- * takes each only if the row still has that _seq.
+ * What our programs cannot evaluate (subqueries, functions only DuckDB has, other tables behind
+ * FROM or USING) becomes one SELECT for DuckDB that yields key, _seq and the new values of every
+ * row to change; the commit thread then takes each only if the row still has that _seq.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/plan.h"
@@ -28,8 +28,41 @@ static void plan_change_quote(struct buf *out, struct str name)
     buf_append_byte(out, '"');
 }
 
-static void plan_change_text(struct plan_builder *builder, const struct ast_assignment *set,
-                             size_t set_count, struct str alias, const struct ast_expr *where)
+/* The parts that UPDATE and DELETE share. */
+struct plan_change_parts {
+    const struct ast_name *table;
+    struct str alias, from;
+    struct ast_assignment *set;
+    size_t set_count;
+    const struct ast_expr *where;
+    const struct ast_select_item *returning;
+    size_t returning_count;
+};
+
+static struct plan_change_parts plan_change_parts(const struct ast_statement *tree)
+{
+    const struct ast_update *update = &tree->update;
+    const struct ast_delete *del = &tree->del;
+
+    CHECK(tree->kind == AST_UPDATE || tree->kind == AST_DELETE);
+    if (tree->kind == AST_DELETE)
+        return (struct plan_change_parts){.table = &del->table,
+                                          .alias = del->alias,
+                                          .from = del->from,
+                                          .where = del->where,
+                                          .returning = del->returning,
+                                          .returning_count = del->returning_count};
+    return (struct plan_change_parts){.table = &update->table,
+                                      .alias = update->alias,
+                                      .from = update->from,
+                                      .set = update->set,
+                                      .set_count = update->set_count,
+                                      .where = update->where,
+                                      .returning = update->returning,
+                                      .returning_count = update->returning_count};
+}
+
+static void plan_change_text(struct plan_builder *builder, const struct plan_change_parts *parts)
 {
     struct plan *plan = builder->plan;
     const struct table *table = plan->table;
@@ -46,25 +79,30 @@ static void plan_change_text(struct plan_builder *builder, const struct ast_assi
     }
     plan_change_quote(&text, builder->scope.qualifier);
     buf_append_str(&text, STR_LIT("._seq"));
-    for (size_t i = 0; i < set_count; i++) {
+    for (size_t i = 0; i < parts->set_count; i++) {
+        const struct ast_expr *value = parts->set[i].value;
         buf_append_str(&text, STR_LIT(", "));
-        if (set[i].value->kind == AST_DEFAULT) {
+        if (value->kind == AST_DEFAULT) {
             buf_append_str(&text, STR_LIT("NULL"));
             continue;
         }
         buf_append_byte(&text, '(');
-        buf_append_str(&text, plan_change_part(plan, set[i].value->start, set[i].value->end));
+        buf_append_str(&text, plan_change_part(plan, value->start, value->end));
         buf_append_byte(&text, ')');
     }
     buf_append_str(&text, STR_LIT(" FROM "));
     buf_append_str(&text, plan_change_part(plan, plan->name.start, plan->name.end));
-    if (!str_is_empty(alias)) {
+    if (!str_is_empty(parts->alias)) {
         buf_append_str(&text, STR_LIT(" AS "));
-        plan_change_quote(&text, alias);
+        plan_change_quote(&text, parts->alias);
     }
-    if (where != NULL) {
+    if (!str_is_empty(parts->from)) {
+        buf_append_str(&text, STR_LIT(", "));
+        buf_append_str(&text, parts->from);
+    }
+    if (parts->where != NULL) {
         buf_append_str(&text, STR_LIT(" WHERE "));
-        buf_append_str(&text, plan_change_part(plan, where->start, where->end));
+        buf_append_str(&text, plan_change_part(plan, parts->where->start, parts->where->end));
     }
     plan->change.analytic_text = arena_copy(&plan->arena, buf_str(&text));
     buf_clear(&text);
@@ -72,58 +110,57 @@ static void plan_change_text(struct plan_builder *builder, const struct ast_assi
 
 /* Only the targets; the values are DuckDB's. */
 static enum status plan_change_set_names(struct plan_builder *builder,
-                                         const struct ast_assignment *set, size_t count,
-                                         struct error *err)
+                                         const struct plan_change_parts *parts, struct error *err)
 {
     static struct ast_expr none = {.kind = AST_DEFAULT};
+    size_t count = parts->set_count;
     struct ast_assignment *names = arena_array(&builder->plan->arena, count, sizeof(*names));
 
-    CHECK(set != NULL || count == 0);
+    CHECK(parts->set != NULL || count == 0);
     for (size_t i = 0; i < count; i++) {
-        names[i] = set[i];
+        names[i] = parts->set[i];
         names[i].value = &none;
     }
     builder->plan->change.set = (struct plan_set){0};
     return plan_compile_set(builder, names, count, &builder->plan->change.set, err);
 }
 
-static enum status plan_change_rows(struct plan_builder *builder, const struct ast_assignment *set,
-                                    size_t set_count, struct str alias,
-                                    const struct ast_expr *where, struct error *err)
+static enum status plan_change_rows(struct plan_builder *builder,
+                                    const struct plan_change_parts *parts, struct error *err)
 {
     struct plan *plan = builder->plan;
-    enum status status = plan_compile_filter(builder, where, err);
+    enum status status = STATUS_NOT_SUPPORTED;
 
     CHECK(plan->kind == PLAN_CHANGE);
-    if (status == STATUS_OK)
-        status = plan_compile_set(builder, set, set_count, &plan->change.set, err);
+    if (str_is_empty(parts->from)) {
+        status = plan_compile_filter(builder, parts->where, err);
+        if (status == STATUS_OK)
+            status =
+                plan_compile_set(builder, parts->set, parts->set_count, &plan->change.set, err);
+    }
     if (status != STATUS_NOT_SUPPORTED) {
         if (status == STATUS_OK)
             plan_find_access(plan);
         return status;
     }
     if (plan->table->kind == TABLE_KIND_SYSTEM)
-        return error_set(
-            err, STATUS_NOT_SUPPORTED,
-            "subqueries in a change of system tables are not supported in this version");
-    plan_change_text(builder, set, set_count, alias, where);
-    return plan_change_set_names(builder, set, set_count, err);
+        return error_set(err, STATUS_NOT_SUPPORTED,
+                         "subqueries and other tables in a change of system tables are not "
+                         "supported in this version");
+    plan_change_text(builder, parts);
+    return plan_change_set_names(builder, parts, err);
 }
 
 enum status plan_build_change(struct plan_builder *builder, struct error *err)
 {
     struct plan *plan = builder->plan;
-    const struct ast_update *update = &plan->tree->update;
-    const struct ast_delete *del = &plan->tree->del;
+    struct plan_change_parts parts = plan_change_parts(plan->tree);
     bool is_delete = plan->tree->kind == AST_DELETE;
-    struct str alias = is_delete ? del->alias : update->alias;
-    size_t returning = is_delete ? del->returning_count : update->returning_count;
     enum status status;
 
-    CHECK(is_delete || plan->tree->kind == AST_UPDATE);
     plan->kind = PLAN_CHANGE;
     plan->change.is_delete = is_delete;
-    status = plan_bind_table(builder, is_delete ? &del->table : &update->table, alias, true, err);
+    status = plan_bind_table(builder, parts.table, parts.alias, true, err);
     if (status != STATUS_OK)
         return status;
     if (plan->table->kind == TABLE_KIND_SYSTEM) {
@@ -132,14 +169,13 @@ enum status plan_build_change(struct plan_builder *builder, struct error *err)
             status = plan_rewrite_system_change(builder, err);
         if (status != STATUS_OK)
             return status;
+        parts = plan_change_parts(plan->tree); /* rewritten */
     }
+    CHECK(plan->table != NULL);
     if (plan->table->kind == TABLE_KIND_STREAM && !is_delete)
         return error_set(err, STATUS_INVALID_OPERATION, "UPDATE is not possible on stream tables");
-    status = is_delete ? plan_change_rows(builder, NULL, 0, alias, del->where, err)
-                       : plan_change_rows(builder, update->set, update->set_count, alias,
-                                          update->where, err);
-    if (status == STATUS_OK && returning > 0)
-        status = plan_compile_output(builder, is_delete ? del->returning : update->returning,
-                                     returning, err);
+    status = plan_change_rows(builder, &parts, err);
+    if (status == STATUS_OK && parts.returning_count > 0)
+        status = plan_compile_output(builder, parts.returning, parts.returning_count, err);
     return status;
 }

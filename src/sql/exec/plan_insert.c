@@ -284,7 +284,7 @@ enum status plan_build_insert(struct plan_builder *builder, struct error *err)
 
     CHECK(plan->tree->kind == AST_INSERT);
     plan->kind = PLAN_INSERT;
-    status = plan_bind_table(builder, &tree->table, STR_EMPTY, true, err);
+    status = plan_bind_table(builder, &tree->table, tree->alias, true, err);
     if (status != STATUS_OK)
         return status;
     if (plan->table->kind == TABLE_KIND_SYSTEM) {

@@ -33,6 +33,7 @@ struct sql_run {
     struct sql_outcome outcome;
     atomic_bool cancelled;
     int64_t now_us;      /* NOW() of the statement */
+    int64_t begun_ns;    /* monotonic */
     int64_t deadline_ns; /* monotonic; 0 = none */
     struct view *view;
     struct plan *plan;
@@ -129,7 +130,9 @@ struct access_keys {
     struct str *points; /* ascending, each once */
     size_t point_count;
     struct key_range range;
-    int64_t seq_after; /* -1 = all */
+    int64_t seq_after;            /* -1 = all */
+    struct column_bounds *bounds; /* on columns that segments have ranges of */
+    uint32_t bound_count;
 };
 enum status access_resolve(struct sql_run *run, struct access_keys *out,
                            struct error *err) MUST_CHECK;
@@ -223,9 +226,11 @@ enum status show_backup_run(struct sql_run *run, struct str path, struct error *
 enum status show_backups_run(struct sql_run *run, struct str space, struct error *err) MUST_CHECK;
 enum status kill_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status subscribe_run(struct sql_run *run, struct error *err) MUST_CHECK;
-/* Drops one table with all checks of spec §2.6; also for DROP NAMESPACE … CASCADE. */
-enum status drop_table_check(struct sql_run *run, const struct table *table,
-                             struct error *err) MUST_CHECK;
+/* Drops one table, spec §2.6; also for DROP NAMESPACE … CASCADE. begin: CONFLICT while somebody is
+ * subscribed; nobody can subscribe until end, which follows in any case. */
+enum status drop_table_begin(struct sql_run *run, const struct table *table,
+                             struct sql_live_fence *fence, struct error *err) MUST_CHECK;
+void drop_table_end(struct sql_run *run, struct sql_live_fence *fence);
 enum status drop_table_now(struct sql_run *run, const struct table *table,
                            struct error *err) MUST_CHECK;
 /* `X requires the role …` unless the caller has it. */

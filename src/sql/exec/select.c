@@ -193,6 +193,8 @@ bool select_prefers_analytic(struct sql_run *run, const struct access_keys *keys
                                    .range = keys->range,
                                    .with_deleted = plan->with_deleted,
                                    .seq_after = keys->seq_after,
+                                   .bounds = keys->bounds,
+                                   .bound_count = keys->bound_count,
                                    .arena = &run->arena};
     if (scan_estimate(run->engine->store, &options, &estimate, &ignored) != STATUS_OK)
         return false;

@@ -211,7 +211,8 @@ static enum status show_stats(struct sql_run *run, const struct ast_name *name, 
         SHOW_COLUMN("buffered_rows", VALUE_BIGINT), SHOW_COLUMN("flushed_rows", VALUE_BIGINT),
         SHOW_COLUMN("total_rows", VALUE_BIGINT),    SHOW_COLUMN("storage_size", VALUE_BIGINT),
         SHOW_COLUMN("parquet_files", VALUE_BIGINT), SHOW_COLUMN("last_flush", VALUE_TIMESTAMP),
-        SHOW_COLUMN("flush_config", VALUE_TEXT),
+        SHOW_COLUMN("flush_config", VALUE_TEXT),    SHOW_COLUMN("hot_rows", VALUE_BIGINT),
+        SHOW_COLUMN("cold_rows", VALUE_BIGINT), /* the last two: older names of the first */
     };
     struct instance_counters sum = {0};
     const struct table *table = NULL;
@@ -238,6 +239,8 @@ static enum status show_stats(struct sql_run *run, const struct ast_name *name, 
         sum.last_flush_us > 0 ? value_integer(VALUE_TIMESTAMP, sum.last_flush_us)
                               : value_null(VALUE_TIMESTAMP),
         show_text(show_flush_policy(run, table)),
+        value_integer(VALUE_BIGINT, sum.buffered_rows),
+        value_integer(VALUE_BIGINT, (int64_t)sum.cold_rows),
     };
     return run_send_row(run, values, err);
 }

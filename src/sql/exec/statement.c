@@ -89,6 +89,7 @@ static enum status execute_as_run(struct sql_run *run, bool may_block, struct er
     log_info("%.*s executes as %.*s", STR_ARG(run->caller.actor), STR_ARG(name));
     run->caller.user = arena_copy(&run->arena, name);
     run->caller.role = ROLE_USER;
+    run->caller.executes_as = true;
     run->outcome.as_user = run->caller.user;
     run->text = arena_copy(&run->arena, tree->execute_as.inner->text);
     return run_again(run, may_block, err);
@@ -118,7 +119,7 @@ static enum status clear_cache_run(struct sql_run *run, struct error *err)
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
 
-static enum status statement_on_worker(struct sql_run *run, struct error *err)
+static enum status statement_dispatch(struct sql_run *run, struct error *err)
 {
     switch (run->plan->tree->kind) {
     case AST_CREATE_NAMESPACE:
@@ -171,6 +172,42 @@ static enum status statement_on_worker(struct sql_run *run, struct error *err)
     }
     CHECK(run->plan->kind == PLAN_STATEMENT);
     return run_not_supported("this statement", err);
+}
+
+/* Statements that change what others see leave a line in the log: who, and what came of it. Their
+ * text is not written: it may hold a password. */
+static bool statement_is_logged(enum ast_statement_kind kind)
+{
+    switch (kind) {
+    case AST_CREATE_NAMESPACE:
+    case AST_ALTER_NAMESPACE:
+    case AST_DROP_NAMESPACE:
+    case AST_CREATE_TABLE:
+    case AST_DROP_TABLE:
+    case AST_ALTER_TABLE:
+    case AST_CREATE_USER:
+    case AST_ALTER_USER:
+    case AST_DROP_USER:
+    case AST_BACKUP:
+    case AST_KILL_JOB:
+    case AST_KILL_LIVE_QUERY:
+    case AST_CLEAR_CACHE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static enum status statement_on_worker(struct sql_run *run, struct error *err)
+{
+    enum ast_statement_kind kind = run->plan->tree->kind; /* EXPLAIN goes on with another plan */
+    enum status status = statement_dispatch(run, err);
+
+    CHECK(run->state != RUN_ENDED);
+    if (status == STATUS_OK && statement_is_logged(kind))
+        log_info("by %.*s: %s", STR_ARG(run->caller.actor),
+                 run->outcome.message[0] != 0 ? run->outcome.message : "done");
+    return status;
 }
 
 enum status statement_run(struct sql_run *run, bool may_block, struct error *err)

@@ -266,7 +266,8 @@ static enum status bind_column(struct expr_binder *binder, const struct ast_expr
     struct str name = utf8_cut(tree->name, LIMIT_IDENTIFIER_BYTES);
 
     CHECK(tree->kind == AST_COLUMN);
-    if (!excluded && tree->qualifier.size > 0 && !str_equal(tree->qualifier, scope->qualifier)) {
+    if ((!excluded && tree->qualifier.size > 0 && !str_equal(tree->qualifier, scope->qualifier)) ||
+        (tree->space.size > 0 && !str_equal(tree->space, scope->space))) {
         struct str qualifier = utf8_cut(tree->qualifier, LIMIT_IDENTIFIER_BYTES);
         return expr_error(binder, STATUS_COLUMN_NOT_FOUND, tree->start,
                           "column not found: column \"%.*s.%.*s\" does not exist",
@@ -405,152 +406,6 @@ static enum status bind_cast_expr(struct expr_binder *binder, const struct ast_e
     return bind_cast(binder, out, &cast);
 }
 
-/* ---- IN, BETWEEN, LIKE, DISTINCT ----------------------------------------------------------------
- */
-
-static enum status bind_args(struct expr_binder *binder, const struct ast_expr *tree,
-                             struct expr_node ***out)
-{
-    struct expr_node **args =
-        arena_alloc(binder->arena, (tree->arg_count + 1) * sizeof(struct expr_node *));
-
-    CHECK(tree->arg_count > 0 || tree->args == NULL || tree->kind == AST_CALL);
-    for (size_t i = 0; i < tree->arg_count; i++) {
-        enum status status = expr_bind(binder, tree->args[i], &args[i]);
-
-        if (status != STATUS_OK)
-            return status;
-    }
-    *out = args;
-    return STATUS_OK;
-}
-
-static enum status bind_in(struct expr_binder *binder, const struct ast_expr *tree,
-                           struct expr_node **out)
-{
-    struct expr_node **args;
-    enum status status = bind_args(binder, tree, &args);
-
-    CHECK(tree->arg_count >= 2);
-    if (status != STATUS_OK)
-        return status;
-    /* An unknown left side takes the type of the first item that has one. */
-    for (size_t i = 1; i < tree->arg_count && args[0]->unknown; i++) {
-        if (!args[i]->unknown || i + 1 == tree->arg_count)
-            status = expr_match(binder, "=", &args[0], &args[i]);
-        if (status != STATUS_OK)
-            return status;
-    }
-    for (size_t i = 1; i < tree->arg_count; i++) {
-        status = expr_match(binder, "=", &args[0], &args[i]);
-        if (status != STATUS_OK)
-            return status;
-    }
-    *out = expr_node_new(binder, NODE_IN, VALUE_BOOLEAN, tree, 0);
-    (*out)->negated = tree->negated;
-    (*out)->args = args;
-    (*out)->arg_count = tree->arg_count;
-    expr_fold(binder, out);
-    return STATUS_OK;
-}
-
-/* x BETWEEN a AND b on a column is two comparisons, so that both can bound a range of keys. */
-static enum status bind_between_column(struct expr_binder *binder, const struct ast_expr *tree,
-                                       struct expr_node **args, struct expr_node **out)
-{
-    struct expr_node *again = arena_alloc(binder->arena, sizeof(*again));
-    struct expr_node *low, *high;
-    enum status status;
-
-    CHECK(tree->kind == AST_BETWEEN && args[0]->kind == NODE_COLUMN);
-    *again = *args[0];
-    status =
-        expr_bind_compare(binder, tree->negated ? AST_OP_LT : AST_OP_GE, args[0], args[1], &low);
-    if (status == STATUS_OK)
-        status =
-            expr_bind_compare(binder, tree->negated ? AST_OP_GT : AST_OP_LE, again, args[2], &high);
-    if (status != STATUS_OK)
-        return status;
-    *out = expr_node_new(binder, tree->negated ? NODE_OR : NODE_AND, VALUE_BOOLEAN, tree, 2);
-    (*out)->args[0] = low;
-    (*out)->args[1] = high;
-    return STATUS_OK;
-}
-
-static enum status bind_between(struct expr_binder *binder, const struct ast_expr *tree,
-                                struct expr_node **out)
-{
-    struct expr_node **args = NULL;
-    enum status status = bind_args(binder, tree, &args);
-
-    CHECK(tree->kind == AST_BETWEEN && tree->arg_count == 3);
-    if (status != STATUS_OK)
-        return status;
-    if (args[0]->kind == NODE_COLUMN)
-        return bind_between_column(binder, tree, args, out);
-    if (args[0]->unknown && args[1]->unknown)
-        status = expr_match(binder, "<=", &args[0], &args[2]);
-    for (size_t i = 1; i < 3 && status == STATUS_OK; i++)
-        status = expr_match(binder, i == 1 ? ">=" : "<=", &args[0], &args[i]);
-    if (status != STATUS_OK)
-        return status;
-    *out = expr_node_new(binder, NODE_BETWEEN, VALUE_BOOLEAN, tree, 0);
-    (*out)->negated = tree->negated;
-    (*out)->args = args;
-    (*out)->arg_count = 3;
-    expr_fold(binder, out);
-    return STATUS_OK;
-}
-
-static enum status bind_negate(struct expr_binder *binder, const struct ast_expr *tree,
-                               struct expr_node **out)
-{
-    struct expr_node *made = expr_node_new(binder, NODE_NOT, VALUE_BOOLEAN, tree, 1);
-
-    CHECK((*out)->type.kind == VALUE_BOOLEAN);
-    made->args[0] = *out;
-    *out = made;
-    expr_fold(binder, out);
-    return STATUS_OK;
-}
-
-static enum status bind_like(struct expr_binder *binder, const struct ast_expr *tree,
-                             struct expr_node **out)
-{
-    const struct expr_function *function =
-        tree->nocase ? &expr_function_ilike : &expr_function_like;
-    struct expr_node **args;
-    enum status status = bind_args(binder, tree, &args);
-
-    CHECK(tree->kind == AST_LIKE);
-    for (size_t i = 0; i < tree->arg_count && status == STATUS_OK; i++)
-        status = expr_require(binder, &args[i], VALUE_TEXT, "argument of LIKE");
-    if (status == STATUS_OK)
-        status = expr_call_node(binder, function, args, tree->arg_count, out);
-    if (status != STATUS_OK)
-        return status;
-    return tree->negated ? bind_negate(binder, tree, out) : STATUS_OK;
-}
-
-static enum status bind_distinct(struct expr_binder *binder, const struct ast_expr *tree,
-                                 struct expr_node **out)
-{
-    struct expr_node **args;
-    enum status status = bind_args(binder, tree, &args);
-
-    CHECK(tree->kind == AST_IS_DISTINCT);
-    if (status == STATUS_OK)
-        status = expr_match(binder, "IS DISTINCT FROM", &args[0], &args[1]);
-    if (status != STATUS_OK)
-        return status;
-    *out = expr_node_new(binder, NODE_DISTINCT, VALUE_BOOLEAN, tree, 0);
-    (*out)->negated = tree->negated;
-    (*out)->args = args;
-    (*out)->arg_count = 2;
-    expr_fold(binder, out);
-    return STATUS_OK;
-}
-
 /* ---- CASE ---------------------------------------------------------------------------------------
  */
 
@@ -560,7 +415,7 @@ static enum status bind_case(struct expr_binder *binder, const struct ast_expr *
 {
     size_t first = tree->has_operand ? 1 : 0, count = tree->arg_count;
     struct expr_node **args, *nothing;
-    enum status status = bind_args(binder, tree, &args);
+    enum status status = expr_bind_args(binder, tree, &args);
 
     if (status != STATUS_OK)
         return status;
@@ -598,6 +453,23 @@ static enum status bind_case(struct expr_binder *binder, const struct ast_expr *
     return STATUS_OK;
 }
 
+enum status expr_bind_args(struct expr_binder *binder, const struct ast_expr *tree,
+                           struct expr_node ***out)
+{
+    struct expr_node **args =
+        arena_alloc(binder->arena, (tree->arg_count + 1) * sizeof(struct expr_node *));
+
+    CHECK(tree->arg_count > 0 || tree->args == NULL || tree->kind == AST_CALL);
+    for (size_t i = 0; i < tree->arg_count; i++) {
+        enum status status = expr_bind(binder, tree->args[i], &args[i]);
+
+        if (status != STATUS_OK)
+            return status;
+    }
+    *out = args;
+    return STATUS_OK;
+}
+
 enum status expr_bind(struct expr_binder *binder, const struct ast_expr *tree,
                       struct expr_node **out)
 {
@@ -618,13 +490,13 @@ enum status expr_bind(struct expr_binder *binder, const struct ast_expr *tree,
     case AST_IS_BOOL:
         return bind_is_bool(binder, tree, out);
     case AST_IS_DISTINCT:
-        return bind_distinct(binder, tree, out);
+        return expr_bind_distinct(binder, tree, out);
     case AST_IN:
-        return bind_in(binder, tree, out);
+        return expr_bind_in(binder, tree, out);
     case AST_BETWEEN:
-        return bind_between(binder, tree, out);
+        return expr_bind_between(binder, tree, out);
     case AST_LIKE:
-        return bind_like(binder, tree, out);
+        return expr_bind_like(binder, tree, out);
     case AST_CASE:
         return bind_case(binder, tree, out);
     case AST_CAST:

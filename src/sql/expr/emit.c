@@ -29,6 +29,7 @@ struct emitter {
     uint64_t *columns;
     uint32_t column_words;
     uint32_t registers; /* highest used + 1 */
+    bool uses_caller;
 };
 
 static void *emit_add(struct emitter *emitter, struct emit_list *list, size_t item_size)
@@ -446,6 +447,7 @@ static int32_t emit_call(struct emitter *emitter, const struct expr_node *node, 
 
     CHECK(node->function != NULL);
     *function = node->function;
+    emitter->uses_caller = emitter->uses_caller || (node->function->flags & EXPR_STABLE) != 0;
     for (size_t i = 0; i < node->arg_count; i++)
         emit_into(emitter, node->args[i], (uint16_t)(reg + i));
     (void)emit_code(
@@ -628,6 +630,7 @@ enum status expr_emit(struct expr_binder *binder, struct expr_node *root, struct
     program->param_count = (uint32_t)emitter.params.count;
     program->bound_count = (uint32_t)emitter.bounds.count;
     program->column_words = emitter.column_words;
+    program->uses_caller = emitter.uses_caller;
     *out = program;
     return STATUS_OK;
 }

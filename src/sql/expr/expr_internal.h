@@ -1,6 +1,6 @@
 /* expr_internal.h — how an expression becomes a program. Private to sql/.
  *
- *   tree (ast.h) ── bind.c, bind_operator.c, function.c ──► typed nodes ── emit.c ──► struct
+ *   tree (ast.h) ── bind*.c, function.c ──► typed nodes ── emit.c ──► struct
  * expr_program ── run.c
  *
  * Binding gives every node a type, inserts casts and folds constant parts; nodes live in an arena
@@ -116,6 +116,20 @@ enum status expr_require(struct expr_binder *binder, struct expr_node **node, en
                          const char *what) MUST_CHECK;
 bool expr_node_is_constant(const struct expr_node *node); /* no columns, no per-row functions */
 
+/* The arguments of a node. */
+enum status expr_bind_args(struct expr_binder *binder, const struct ast_expr *tree,
+                           struct expr_node ***out) MUST_CHECK;
+
+/* bind_predicate.c */
+enum status expr_bind_in(struct expr_binder *binder, const struct ast_expr *tree,
+                         struct expr_node **out) MUST_CHECK;
+enum status expr_bind_between(struct expr_binder *binder, const struct ast_expr *tree,
+                              struct expr_node **out) MUST_CHECK;
+enum status expr_bind_like(struct expr_binder *binder, const struct ast_expr *tree,
+                           struct expr_node **out) MUST_CHECK;
+enum status expr_bind_distinct(struct expr_binder *binder, const struct ast_expr *tree,
+                               struct expr_node **out) MUST_CHECK;
+
 /* bind_operator.c */
 enum status expr_bind_binary(struct expr_binder *binder, const struct ast_expr *tree,
                              struct expr_node **out) MUST_CHECK;
@@ -219,6 +233,7 @@ struct expr_program {
     int32_t result;
     uint32_t registers, param_count, bound_count, column_words;
     bool relabel; /* the result's integer type becomes type.kind */
+    bool uses_caller;
 };
 
 /* emit.c: `root` is bound. */

@@ -51,6 +51,12 @@ bool expr_is_constant(const struct expr_program *program)
     return true;
 }
 
+bool expr_uses_caller(const struct expr_program *program)
+{
+    CHECK(program != NULL);
+    return program->uses_caller;
+}
+
 void expr_describe(const struct expr_program *program, struct buf *out)
 {
     CHECK(program != NULL && out != NULL);

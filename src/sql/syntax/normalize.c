@@ -266,7 +266,8 @@ static bool normalize_token(struct normalizer *state, const struct token *token)
         else
             good = normalize_lift(state, token);
     } else if (token->kind == TOKEN_WORD) {
-        if (token_is_number(&state->previous) && token->start == state->previous.end)
+        if ((token_is_number(&state->previous) || state->previous.kind == TOKEN_PARAM) &&
+            token->start == state->previous.end)
             return false; /* trailing junk is the parser's to report */
         good = normalize_word(state, token);
     } else if (token->kind == TOKEN_PARAM) {

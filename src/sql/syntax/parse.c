@@ -364,14 +364,9 @@ static enum status parse_execute_as(struct parser *parser)
 static enum status parse_scan_analytic(struct parser *parser)
 {
     size_t open = 0;
-    uint32_t param;
 
     CHECK(parser->statement->kind == AST_ANALYTIC);
     while (!parser_at_end(parser) && !parser_is_kind(parser, TOKEN_SEMICOLON)) {
-        enum status status = STATUS_OK;
-
-        if (parser_is_kind(parser, TOKEN_ERROR))
-            return parser_syntax_error(parser);
         if (parser_is_kind(parser, TOKEN_LEFT_PAREN) && ++open > LIMIT_EXPRESSION_DEPTH)
             return parser_too_deep(parser);
         if (parser_is_kind(parser, TOKEN_RIGHT_PAREN) && open > 0)
@@ -382,10 +377,7 @@ static enum status parse_scan_analytic(struct parser *parser)
                               STR_LIT("share"))))
             return parser_not_supported(parser, "SELECT … FOR UPDATE",
                                         "an UPDATE is atomic per row; use BEGIN … COMMIT");
-        if (parser_is_kind(parser, TOKEN_PARAM))
-            status = parser_param(parser, &param);
-        else
-            parser_advance(parser);
+        enum status status = parse_foreign_token(parser);
         if (status != STATUS_OK)
             return status;
     }

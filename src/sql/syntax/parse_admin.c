@@ -5,6 +5,7 @@
 #include "sql/syntax/parser_internal.h"
 
 #include "base/utf8.h"
+#include "catalog/catalog.h"
 
 /* ---- namespaces ---------------------------------------------------------------------------------
  */
@@ -89,20 +90,11 @@ enum status parse_namespace(struct parser *parser, enum ast_statement_kind kind)
 
 static enum status admin_check_user_id(struct parser *parser, struct str id, uint32_t start)
 {
-    bool good =
-        id.size > 0 && id.size <= LIMIT_USER_ID_BYTES && str_find(id, STR_LIT("..")) == SIZE_MAX;
-
     CHECK(start <= parser->lexer.text.size);
-    for (size_t i = 0; i < id.size && good; i++) {
-        char c = id.data[i];
-
-        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               memchr("_.@+-", c, 5) != NULL;
-    }
-    if (good)
+    if (user_id_is_valid(id))
         return STATUS_OK;
     return parser_error_at(parser, start,
-                           "invalid user name \"%.*s\": 1 to %d letters, digits and _ . @ + -",
+                           "invalid user id \"%.*s\": 1 to %d letters, digits and _ . @ + -",
                            STR_ARG(utf8_cut(id, LIMIT_USER_ID_BYTES)), LIMIT_USER_ID_BYTES);
 }
 
@@ -286,7 +278,10 @@ static enum status admin_show_stats(struct parser *parser)
     if (status != STATUS_OK || !parser_take(parser, KEYWORD_FOR))
         return status;
     status = parser_expect(parser, KEYWORD_USER);
-    return status != STATUS_OK ? status : parser_word_or_string(parser, &statement->show.user);
+    uint32_t start = parser->token.start;
+    if (status == STATUS_OK)
+        status = parser_word_or_string(parser, &statement->show.user);
+    return status != STATUS_OK ? status : admin_check_user_id(parser, statement->show.user, start);
 }
 
 enum status parse_show(struct parser *parser)

@@ -495,7 +495,7 @@ static enum status parse_typed_literal(struct parser *parser, struct ast_expr **
     return status != STATUS_OK ? status : parse_node_done(parser, node, 1);
 }
 
-/* column, table.column, function(…) */
+/* column, table.column, namespace.table.column, function(…) */
 static enum status parse_named(struct parser *parser, struct ast_expr **out)
 {
     struct ast_expr *node = parse_node(parser, AST_COLUMN, parser->token.start);
@@ -514,6 +514,13 @@ static enum status parse_named(struct parser *parser, struct ast_expr **out)
         status = parser_label(parser, &node->name);
         if (status != STATUS_OK)
             return status;
+        if (parser_take_kind(parser, TOKEN_DOT)) {
+            node->space = node->qualifier;
+            node->qualifier = node->name;
+            status = parser_label(parser, &node->name);
+            if (status != STATUS_OK)
+                return status;
+        }
         if (parser_is_kind(parser, TOKEN_DOT) || parser_is_kind(parser, TOKEN_LEFT_PAREN))
             return parser_syntax_error(parser);
     }

@@ -537,39 +537,6 @@ static enum status parse_sign(struct parser *parser, struct ast_expr **out)
     return parse_node_done(parser, node, 1);
 }
 
-enum status parse_subquery(struct parser *parser, uint32_t start, struct ast_expr *left,
-                           struct ast_expr **out)
-{
-    size_t open = 0;
-    uint32_t param;
-    enum status status;
-
-    CHECK(start <= parser->token.start);
-    if (parser->select || !parser_is_kind(parser, TOKEN_LEFT_PAREN))
-        return parser_syntax_error(parser);
-    do {
-        if (parser_is_kind(parser, TOKEN_LEFT_PAREN) && ++open > LIMIT_EXPRESSION_DEPTH)
-            return parser_too_deep(parser);
-        if (parser_is_kind(parser, TOKEN_RIGHT_PAREN))
-            open--;
-        if (parser_at_end(parser) || parser_is_kind(parser, TOKEN_ERROR) ||
-            parser_is_kind(parser, TOKEN_SEMICOLON))
-            return parser_syntax_error(parser);
-        if (parser_is_kind(parser, TOKEN_PARAM)) {
-            status = parser_param(parser, &param);
-            if (status != STATUS_OK)
-                return status;
-        } else {
-            parser_advance(parser);
-        }
-    } while (open > 0);
-    struct ast_expr *node = parse_node(parser, AST_SUBQUERY, start);
-    node->args = parse_args(parser, 1);
-    node->args[0] = left;
-    *out = node;
-    return parse_node_done(parser, node, left != NULL ? 1 : 0);
-}
-
 /* The node's bytes are those of the parentheses: parts of a text are taken over whole. */
 static enum status parse_parenthesis(struct parser *parser, struct ast_expr **out)
 {
@@ -598,7 +565,7 @@ static enum status parse_parenthesis(struct parser *parser, struct ast_expr **ou
 static enum status parse_literal(struct parser *parser, struct ast_expr **out)
 {
     struct ast_expr *node = parse_node(parser, AST_LITERAL, parser->token.start);
-    bool number = token_is_number(&parser->token);
+    struct token token = parser->token;
     enum status status =
         token_value(parser->lexer.text, &parser->token, parser->arena, &node->value, parser->err);
 
@@ -607,17 +574,26 @@ static enum status parse_literal(struct parser *parser, struct ast_expr **out)
     if (status != STATUS_OK)
         return status;
     parser_advance(parser);
-    if (number && parser->token.kind == TOKEN_WORD && parser->token.start == parser->last_end)
-        return parser_error_at(parser, node->start, "trailing junk after numeric literal");
+    status = parser_no_junk(parser, &token);
     *out = node;
-    return parse_node_done(parser, node, 0);
+    return status != STATUS_OK ? status : parse_node_done(parser, node, 0);
+}
+
+static enum status parse_param(struct parser *parser, struct ast_expr **out)
+{
+    struct ast_expr *node = parse_node(parser, AST_PARAM, parser->token.start);
+    struct token token = parser->token;
+    enum status status = parser_param(parser, &node->param);
+
+    CHECK(token.kind == TOKEN_PARAM);
+    if (status == STATUS_OK)
+        status = parser_no_junk(parser, &token);
+    *out = node;
+    return status != STATUS_OK ? status : parse_node_done(parser, node, 0);
 }
 
 static enum status parse_prefix(struct parser *parser, struct ast_expr **out)
 {
-    struct ast_expr *node;
-    enum status status;
-
     CHECK_SLOW(parser->token.kind <= TOKEN_OTHER);
     switch (parser->token.kind) {
     case TOKEN_WORD:
@@ -635,10 +611,7 @@ static enum status parse_prefix(struct parser *parser, struct ast_expr **out)
     case TOKEN_REAL:
         return parse_literal(parser, out);
     case TOKEN_PARAM:
-        node = parse_node(parser, AST_PARAM, parser->token.start);
-        status = parser_param(parser, &node->param);
-        *out = node;
-        return status != STATUS_OK ? status : parse_node_done(parser, node, 0);
+        return parse_param(parser, out);
     case TOKEN_LEFT_PAREN:
         return parse_parenthesis(parser, out);
     case TOKEN_MINUS:

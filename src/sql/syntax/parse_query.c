@@ -207,33 +207,71 @@ enum status parse_select(struct parser *parser)
 /* ---- SET c = expr, … ----------------------------------------------------------------------------
  */
 
+static enum status parse_add_assignment(struct parser *parser, struct parser_list *list,
+                                        const struct ast_assignment *assignment)
+{
+    const struct ast_assignment *given = list->items;
+
+    CHECK(assignment->column.size > 0);
+    if (list->count >= LIMIT_TABLE_COLUMNS)
+        return parser_error_at(parser, assignment->start, "more than %d columns are set",
+                               LIMIT_TABLE_COLUMNS);
+    for (size_t i = 0; i < list->count; i++) {
+        if (str_equal(given[i].column, assignment->column))
+            return parser_error_at(parser, assignment->start,
+                                   "multiple assignments to same column \"%.*s\"",
+                                   STR_ARG(assignment->column));
+    }
+    *(struct ast_assignment *)parser_list_add(parser, list, sizeof(*assignment)) = *assignment;
+    return STATUS_OK;
+}
+
+/* `(a, b) = [ROW] (x, y)` sets a = x, b = y. */
+static enum status parse_row_assignment(struct parser *parser, struct parser_list *list)
+{
+    uint32_t start = parser->token.start, *starts;
+    struct str *names;
+    size_t count;
+    enum status status = parser_name_list(parser, &names, &starts, &count);
+
+    CHECK(list != NULL);
+    if (status == STATUS_OK)
+        status = parser_expect_kind(parser, TOKEN_EQ);
+    if (status == STATUS_OK)
+        (void)parser_take_word(parser, "row");
+    if (status == STATUS_OK && parser_is_kind(parser, TOKEN_LEFT_PAREN) &&
+        (parser_ahead_is(parser, KEYWORD_SELECT) || parser_ahead_is(parser, KEYWORD_WITH)))
+        return parser_not_supported(parser, "SET (a, b) = (SELECT …)",
+                                    "use UPDATE … FROM, or a subquery for each column");
+    if (status == STATUS_OK)
+        status = parser_expect_kind(parser, TOKEN_LEFT_PAREN);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct ast_assignment assignment = {.column = names[i], .start = starts[i]};
+        status = parse_expression(parser, &assignment.value);
+        if (status == STATUS_OK)
+            status = parse_add_assignment(parser, list, &assignment);
+        if (status == STATUS_OK &&
+            !parser_take_kind(parser, i + 1 < count ? TOKEN_COMMA : TOKEN_RIGHT_PAREN))
+            return parser_error_at(parser, start,
+                                   "number of columns does not match number of values");
+    }
+    return status;
+}
+
 static enum status parse_assignment(struct parser *parser, struct parser_list *list)
 {
     struct ast_assignment assignment = {.start = parser->token.start};
-    const struct ast_assignment *given = list->items;
     enum status status;
 
     CHECK(list != NULL);
     if (parser_is_kind(parser, TOKEN_LEFT_PAREN))
-        return parser_not_supported(parser, "SET (a, b) = …", "set the columns one by one");
+        return parse_row_assignment(parser, list);
     status = parser_name_part(parser, &assignment.column);
     if (status == STATUS_OK)
         status = parser_expect_kind(parser, TOKEN_EQ);
     if (status == STATUS_OK)
         status = parse_expression(parser, &assignment.value);
-    if (status != STATUS_OK)
-        return status;
-    if (list->count >= LIMIT_TABLE_COLUMNS)
-        return parser_error_at(parser, assignment.start, "more than %d columns are set",
-                               LIMIT_TABLE_COLUMNS);
-    for (size_t i = 0; i < list->count; i++) {
-        if (str_equal(given[i].column, assignment.column))
-            return parser_error_at(parser, assignment.start,
-                                   "multiple assignments to same column \"%.*s\"",
-                                   STR_ARG(assignment.column));
-    }
-    *(struct ast_assignment *)parser_list_add(parser, list, sizeof(assignment)) = assignment;
-    return STATUS_OK;
+    return status != STATUS_OK ? status : parse_add_assignment(parser, list, &assignment);
 }
 
 static enum status parse_set(struct parser *parser, struct ast_assignment **set, size_t *count)
@@ -307,10 +345,7 @@ static enum status parse_insert_select(struct parser *parser, struct ast_insert 
     CHECK(insert->row_count == 0);
     insert->select_start = parser->token.start;
     while (!parser_at_end(parser)) {
-        uint32_t param;
-        enum status status = STATUS_OK;
-
-        if (parser_is_kind(parser, TOKEN_ERROR) || parser_is_kind(parser, TOKEN_SEMICOLON))
+        if (parser_is_kind(parser, TOKEN_SEMICOLON))
             return parser_syntax_error(parser);
         if (open == 0 &&
             (parser_is(parser, KEYWORD_RETURNING) ||
@@ -320,10 +355,7 @@ static enum status parse_insert_select(struct parser *parser, struct ast_insert 
             open++;
         if (parser_is_kind(parser, TOKEN_RIGHT_PAREN) && open-- == 0)
             return parser_syntax_error(parser);
-        if (parser_is_kind(parser, TOKEN_PARAM))
-            status = parser_param(parser, &param);
-        else
-            parser_advance(parser);
+        enum status status = parse_foreign_token(parser);
         if (status != STATUS_OK)
             return status;
     }
@@ -393,8 +425,8 @@ enum status parse_insert(struct parser *parser)
     status = parser_expect(parser, KEYWORD_INTO);
     if (status == STATUS_OK)
         status = parser_table_name(parser, &insert->table);
-    if (status == STATUS_OK && parser_is(parser, KEYWORD_AS))
-        return parser_not_supported(parser, "an alias in INSERT", NULL);
+    if (status == STATUS_OK && parser_take(parser, KEYWORD_AS))
+        status = parser_name_part(parser, &insert->alias);
     if (status == STATUS_OK && parser_is_kind(parser, TOKEN_LEFT_PAREN) &&
         !parser_ahead_is(parser, KEYWORD_SELECT) && !parser_ahead_is(parser, KEYWORD_WITH))
         status = parser_name_list(parser, &insert->columns, &insert->column_starts,
@@ -423,8 +455,8 @@ enum status parse_update(struct parser *parser)
         status = parse_alias(parser, &update->alias);
     if (status == STATUS_OK)
         status = parse_set(parser, &update->set, &update->set_count);
-    if (status == STATUS_OK && parser_is(parser, KEYWORD_FROM))
-        return parser_not_supported(parser, "UPDATE … FROM", "use a subquery");
+    if (status == STATUS_OK && parser_take(parser, KEYWORD_FROM))
+        status = parse_foreign_tables(parser, &update->from);
     if (status == STATUS_OK)
         status = parse_where_clause(parser, &update->where);
     if (status == STATUS_OK)
@@ -443,8 +475,8 @@ enum status parse_delete(struct parser *parser)
         status = parser_table_name(parser, &del->table);
     if (status == STATUS_OK)
         status = parse_alias(parser, &del->alias);
-    if (status == STATUS_OK && parser_is(parser, KEYWORD_USING))
-        return parser_not_supported(parser, "DELETE … USING", "use a subquery");
+    if (status == STATUS_OK && parser_take(parser, KEYWORD_USING))
+        status = parse_foreign_tables(parser, &del->from);
     if (status == STATUS_OK)
         status = parse_where_clause(parser, &del->where);
     if (status == STATUS_OK)

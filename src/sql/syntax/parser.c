@@ -148,6 +148,21 @@ enum status parser_error_at(struct parser *parser, uint32_t start, const char *f
     return STATUS_INVALID_SQL;
 }
 
+enum status parser_no_junk(struct parser *parser, const struct token *token)
+{
+    bool number = token_is_number(token);
+
+    CHECK(token->end <= parser->token.start);
+    if ((!number && token->kind != TOKEN_PARAM) || parser->token.kind != TOKEN_WORD ||
+        parser->token.start != token->end)
+        return STATUS_OK;
+    struct str text =
+        utf8_cut(parser_range(parser, token->start, parser->token.end), LIMIT_IDENTIFIER_BYTES);
+    parser->hard = true;
+    return parser_error_at(parser, token->start, "trailing junk after %s at or near \"%.*s\"",
+                           number ? "numeric literal" : "parameter", STR_ARG(text));
+}
+
 enum status parser_not_supported(struct parser *parser, const char *what, const char *hint)
 {
     enum status status = error_set_at(parser->err, STATUS_NOT_SUPPORTED, parser->token.start,

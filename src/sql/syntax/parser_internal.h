@@ -66,6 +66,8 @@ enum status parser_expect_kind(struct parser *parser, enum token_kind kind) MUST
 enum status parser_syntax_error(struct parser *parser); /* at the next token */
 enum status parser_error_at(struct parser *parser, uint32_t start, const char *format, ...)
     PRINTF_LIKE(3, 4); /* INVALID_SQL */
+/* `token` was consumed: a number or parameter, no word may begin where it ends (`1a`). Final. */
+enum status parser_no_junk(struct parser *parser, const struct token *token) MUST_CHECK;
 enum status parser_not_supported(struct parser *parser, const char *what, const char *hint);
 enum status parser_too_deep(struct parser *parser);
 /* Guard of every nested construct; parser_leave when it ends well. */
@@ -118,9 +120,6 @@ enum status parse_node_done(struct parser *parser, struct ast_expr *node,
                             size_t arg_count) MUST_CHECK;
 /* A word that starts a primary expression. */
 enum status parse_word(struct parser *parser, struct ast_expr **out) MUST_CHECK;
-/* At `(` of a subquery: skips to its `)`. */
-enum status parse_subquery(struct parser *parser, uint32_t start, struct ast_expr *left,
-                           struct ast_expr **out) MUST_CHECK;
 /* Type name with modifiers. */
 struct parse_type {
     struct data_type type;
@@ -128,6 +127,15 @@ struct parse_type {
     bool serial, serial_raised; /* SERIAL family; only with allow_serial */
 };
 enum status parse_data_type(struct parser *parser, bool cast, struct parse_type *out) MUST_CHECK;
+
+/* ---- what DuckDB parses: parse_foreign.c ---- */
+/* Takes one token: notes $n, refuses what DuckDB alone would take. */
+enum status parse_foreign_token(struct parser *parser) MUST_CHECK;
+/* At `(` of a subquery: skips to its `)`. */
+enum status parse_subquery(struct parser *parser, uint32_t start, struct ast_expr *left,
+                           struct ast_expr **out) MUST_CHECK;
+/* The tables behind FROM of an UPDATE, USING of a DELETE, as text; stops at WHERE or RETURNING. */
+enum status parse_foreign_tables(struct parser *parser, struct str *out) MUST_CHECK;
 
 /* ---- statements; each stands behind its first word ---- */
 enum status parse_select(struct parser *parser) MUST_CHECK;

@@ -45,6 +45,8 @@ const struct value *system_row_given(const struct system_row *row, const char *n
  * storage. Empty text = NULL. */
 enum status system_user_set(struct sql_run *run, struct user *user, struct str key, struct str text,
                             int64_t position, struct error *err) MUST_CHECK;
+/* His credentials have changed now: what was issued before ends. */
+void system_user_changed(const struct sql_run *run, struct user *user);
 /* system users are changed by their like only. */
 enum status system_user_check_rights(const struct sql_run *run, const struct user *user,
                                      int64_t position, struct error *err) MUST_CHECK;

@@ -81,7 +81,7 @@ struct str describe_table(const struct catalog *catalog, const struct table *tab
     describe_history(table, &out);
     buf_printf(&query,
                "SELECT version, created_at, changes FROM system.table_schemas WHERE table_id = "
-               "'%.*s:%.*s' ORDER BY version DESC",
+               "'%.*s:%.*s' AND NOT dropped ORDER BY version DESC",
                STR_ARG(table->space), STR_ARG(table->name)); /* names hold no quote */
     buf_append_str(&out, STR_LIT(",\"history_query\":"));
     run_append_json_text(&out, buf_str(&query));

@@ -209,21 +209,7 @@ static void system_keep_row(struct system_scan *scan, enum system_table which, s
         scan->count--;
 }
 
-/* Stored with ten digits, so that versions lie in order; shown without leading zeros. */
-enum { SYSTEM_SCHEMA_DIGITS = 10 };
-
-static void system_show_schema_id(struct system_scan *scan, struct value *values)
-{
-    const struct value *table = system_column(scan, values, "table_id");
-    const struct value *version = system_column(scan, values, "version");
-
-    CHECK(!table->is_null && !version->is_null);
-    *system_column(scan, values, "schema_id") =
-        value_text(VALUE_TEXT, arena_printf(&scan->arena, "%.*s:%lld", STR_ARG(table->text),
-                                            (long long)version->integer));
-}
-
-/* `app.t:7` → the key under which the row is stored. */
+/* `app:t:7` → the key under which the row is stored. */
 static struct str system_stored_schema_key(struct system_scan *scan, struct str key)
 {
     const enum value_type kind = VALUE_TEXT;
@@ -232,16 +218,7 @@ static struct str system_stored_schema_key(struct system_scan *scan, struct str 
 
     if (key_decode(key, &kind, 1, &scan->arena, &value, NULL) != STATUS_OK)
         return key;
-    size_t digits = value.text.size;
-    while (digits > 0 && value.text.data[digits - 1] != ':')
-        digits--;
-    CHECK(digits <= value.text.size);
-    size_t given = value.text.size - digits;
-    if (given == 0 || given >= SYSTEM_SCHEMA_DIGITS || value.text.data[digits] == '0')
-        return key; /* no such row then */
-    value.text =
-        arena_printf(&scan->arena, "%.*s%0*d%.*s", (int)digits, value.text.data,
-                     (int)(SYSTEM_SCHEMA_DIGITS - given), 0, (int)given, value.text.data + digits);
+    value.text = schema_id_stored(value.text, &scan->arena);
     buf_init(&out);
     enum status status = key_encode(&value, 1, &out, NULL);
     struct str copy = status == STATUS_OK ? arena_copy(&scan->arena, buf_str(&out)) : key;
@@ -260,7 +237,7 @@ static void system_add_row(struct system_scan *scan, enum system_table which, co
     }
     CHECK(scan->count > 0);
     if (which == SYSTEM_TABLE_TABLE_SCHEMAS)
-        system_show_schema_id(scan, values);
+        values[0].text = schema_id_show(values[0].text, &scan->arena);
     system_keep_row(scan, which, values);
 }
 

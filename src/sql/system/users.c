@@ -9,12 +9,20 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "sql/binder.h"
 #include "value/text.h"
 
-enum { USERS_TEXT_MAX = 128 };
+enum { USERS_NAME_CHARACTERS = 128, USERS_EMAIL_CHARACTERS = 256 };
 
 /* ---- properties ------------------------------------------------------------------------------ */
+
+void system_user_changed(const struct sql_run *run, struct user *user)
+{
+    CHECK(user->arena != NULL);
+    user->credentials_changed =
+        run->now_us > user->credentials_changed ? run->now_us : user->credentials_changed + 1;
+}
 
 enum status system_user_check_rights(const struct sql_run *run, const struct user *user,
                                      int64_t position, struct error *err)
@@ -38,8 +46,11 @@ static enum status users_set_role(struct sql_run *run, struct user *user, struct
     if (role == ROLE_SYSTEM && !binder_has_role(run->engine, &run->caller, ROLE_SYSTEM))
         return error_set_at(err, STATUS_PERMISSION_DENIED, position,
                             "permission denied: only a system user grants the role system");
+    if (role != ROLE_SYSTEM && str_equal(user->id, STR_LIT("root")))
+        return error_set_at(err, STATUS_INVALID_OPERATION, position,
+                            "the role of user 'root' cannot be changed");
     if (role != user->role)
-        user->credentials_changed = run->now_us;
+        system_user_changed(run, user);
     user->role = role;
     return STATUS_OK;
 }
@@ -69,11 +80,16 @@ enum status system_user_set(struct sql_run *run, struct user *user, struct str k
     if (str_equal(key, STR_LIT("storage_mode")) || str_equal(key, STR_LIT("storage")))
         return users_set_storage(user, key, text, position, err);
     if (str_equal(key, STR_LIT("username"))) {
-        if (text.size == 0 || text.size > USERS_TEXT_MAX)
+        if (text.size == 0 || utf8_length(text) > USERS_NAME_CHARACTERS)
             return error_set_at(err, STATUS_CONSTRAINT_VIOLATION, position,
-                                "column \"username\": 1 to %d bytes are allowed", USERS_TEXT_MAX);
+                                "column \"username\": 1 to %d characters are allowed",
+                                USERS_NAME_CHARACTERS);
         user->username = arena_copy(user->arena, text);
     } else if (str_equal(key, STR_LIT("email"))) {
+        if (utf8_length(text) > USERS_EMAIL_CHARACTERS)
+            return error_set_at(err, STATUS_CONSTRAINT_VIOLATION, position,
+                                "column \"email\": at most %d characters are allowed",
+                                USERS_EMAIL_CHARACTERS);
         user->email = arena_copy(user->arena, text);
     } else if (str_equal(key, STR_LIT("metadata"))) {
         if (text.size > 0 && !json_is_valid(text))
@@ -146,7 +162,7 @@ static enum status users_check_new(const struct system_row *row, struct error *e
                              required[i]);
     }
     const struct value *id = system_row_given(row, "user_id");
-    if (!binder_user_id_is_valid(id->text))
+    if (!user_id_is_valid(id->text))
         return error_set(err, STATUS_CONSTRAINT_VIOLATION,
                          "column \"user_id\": 1 to %d letters, digits and _ . @ + - are allowed",
                          LIMIT_USER_ID_BYTES);
@@ -247,7 +263,8 @@ static enum status users_remove(struct system_row *row, struct error *err)
     if (there->deleted_at != 0)
         return users_missing(there->id, err);
     struct user *user = user_copy(there);
-    user->updated_at = user->deleted_at = user->credentials_changed = row->run->now_us;
+    user->updated_at = user->deleted_at = row->run->now_us;
+    system_user_changed(row->run, user);
     return ddl_set_user(row->ddl, user, err);
 }
 

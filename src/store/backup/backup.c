@@ -175,7 +175,10 @@ static enum status backup_finish(struct backup *backup, struct error *err)
     if (status == STATUS_OK)
         status = files_publish(backup->target, BACKUP_MANIFEST, err);
     if (status != STATUS_OK) {
+        struct error local;
         files_abandon(backup->target, BACKUP_MANIFEST);
+        if (files_delete(backup->target, BACKUP_MANIFEST, &local) != STATUS_OK)
+            log_warn("a manifest that was not finished stays: %s", local.message);
         status = error_set(err, STATUS_STORAGE_UNAVAILABLE, "the manifest cannot be written");
     }
     CHECK(text.size > 0);

@@ -362,29 +362,55 @@ enum status backup_scratch_name(struct backup_scratch *scratch, struct buf *path
     return status;
 }
 
+/* Deletes files [*at, …), a batch of them, and removes their records in `batch`. */
+static enum status backup_scratch_delete(struct backup_scratch *scratch, uint64_t *at,
+                                         struct kv_batch *batch, struct error *err)
+{
+    char *paths[BACKUP_BATCH_FILES];
+    enum status statuses[BACKUP_BATCH_FILES];
+    struct store *store = scratch->store;
+    size_t count = 0;
+    struct buf path;
+
+    buf_init(&path);
+    for (; count < BACKUP_BATCH_FILES && *at < scratch->next; (*at)++) {
+        backup_scratch_path(scratch, *at, &path);
+        paths[count] = mem_strdup(buf_str(&path));
+        files_abandon(store->files, paths[count]);
+        pending_remove(batch, store, buf_str(&path));
+        count++;
+    }
+    CHECK(count > 0);
+    enum status status =
+        files_delete_many(store->files, (const char *const *)paths, count, statuses, err);
+    for (size_t i = 0; i < count; i++)
+        mem_free(paths[i]);
+    buf_clear(&path);
+    return status;
+}
+
 void backup_scratch_clear(struct backup_scratch *scratch)
 {
     struct store *store = scratch->store;
     struct kv_batch *batch = kv_batch_new(store->kv);
     enum status status = STATUS_OK;
+    uint64_t at = 0;
     struct error err;
     struct buf path;
 
+    while (status == STATUS_OK && at < scratch->next)
+        status = backup_scratch_delete(scratch, &at, batch, &err);
     buf_init(&path);
-    for (uint64_t i = 0; status == STATUS_OK && i < scratch->end; i++) {
+    for (uint64_t i = scratch->next; i < scratch->end; i++) { /* named, never made */
         backup_scratch_path(scratch, i, &path);
-        if (i < scratch->next) {
-            files_abandon(store->files, path.data);
-            status = files_delete(store->files, path.data, &err);
-        }
         pending_remove(batch, store, buf_str(&path));
     }
+    buf_clear(&path);
     if (status == STATUS_OK)
         status = backup_scratch_write(store, batch, &err);
     if (status != STATUS_OK)
         log_warn("scratch files stay until the next start: %s", err.message);
     CHECK(scratch->next <= scratch->end);
     scratch->next = scratch->end = 0;
-    buf_clear(&path);
     kv_batch_free(batch);
 }

@@ -154,6 +154,7 @@ static enum status restore_commit(struct restore *restore, struct error *err)
     for (size_t i = 0; status == STATUS_OK && i < restore->table_count; i++) {
         const struct table *table = restore->tables[i];
         ddl_put_table(&ddl, table);
+        status = ddl_schemas_set_aside(&ddl, table, err);
         for (uint32_t v = 0; v < table->schema_count; v++)
             ddl_put_schema(&ddl, table, table->schemas[v], false);
         catalog_builder_put_table(ddl.builder, table_ref(table));

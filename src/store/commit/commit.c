@@ -361,6 +361,14 @@ void commit_free(struct commit_pipeline *pipeline)
     mem_free(pipeline);
 }
 
+void store_metrics(struct store *store, metric_visit visit, void *context)
+{
+    CHECK(store->pipeline != NULL);
+    histogram_visit(&store->pipeline->write_seconds, "commit_write_seconds",
+                    "Time to write one group of commits, with its wait for the disk.", NULL, NULL,
+                    visit, context);
+}
+
 void commit_pipeline_stats(struct commit_pipeline *pipeline, struct store_stats *out)
 {
     CHECK(pipeline != NULL);

@@ -200,9 +200,9 @@ static enum status commit_group_write_logged(struct commit_pipeline *pipeline, s
     if (status != STATUS_OK)
         return status;
     CHECK(pipeline->batch != NULL);
-    atomic_fetch_add_explicit(&pipeline->fsync_us,
-                              (uint64_t)(clock_monotonic_ns() - start_ns) / 1000,
-                              memory_order_relaxed);
+    int64_t took_ns = clock_monotonic_ns() - start_ns;
+    histogram_add(&pipeline->write_seconds, took_ns);
+    atomic_fetch_add_explicit(&pipeline->fsync_us, (uint64_t)took_ns / 1000, memory_order_relaxed);
     pipeline->unsynced = store->options.durability == KV_ASYNC;
     if (FAULT(commit_after_write))
         return error_set(err, STATUS_IO_FAILED, "fault injected after the write");

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
+#include "base/metric.h"
 #include "store/commit.h"
 #include "store/commit/overlay.h"
 #include "store/feed.h"
@@ -32,6 +33,8 @@ enum {
 #define META_POSITION "position"         /* i64 position, i64 newest _updated */
 #define META_SEQ_RESERVED "seq_reserved" /* i64: no _seq above it was ever used */
 #define META_ID_RESERVED "id_reserved"   /* i64: ms since 1970, likewise for snowflakes */
+#define META_DURABILITY "durability"     /* u32: enum kv_durability the server runs with */
+#define META_LOST "lost"                 /* pairs of i64, see lost.c */
 #define META_NEXT_TABLE "next_table"     /* u64: id of the next table */
 
 /* What deciding about rows needs; the group has one, and so has every transaction. */
@@ -121,6 +124,7 @@ struct commit_pipeline {
     struct commit_evict evict;
 
     atomic_uint_fast64_t commits, groups, group_size_max, rows_written, fsync_us;
+    struct histogram write_seconds; /* of groups, their wait for the disk included */
 };
 
 /* Where the last run ended: all zero on first start. */

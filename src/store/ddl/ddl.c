@@ -26,6 +26,15 @@ void ddl_begin(struct ddl *ddl, struct store *store)
     ddl->request.view = ddl->view;
 }
 
+void ddl_begin_statement(struct ddl *ddl, struct store *store, struct str sql, int64_t now_us)
+{
+    ddl_begin(ddl, store);
+    ddl->sql = sql;
+    if (now_us > 0)
+        ddl->now = now_us;
+    CHECK(ddl->now > 0);
+}
+
 void ddl_end(struct ddl *ddl)
 {
     CHECK(ddl->store != NULL);
@@ -145,9 +154,7 @@ enum status ddl_run(struct store *store, const struct ddl_statement *statement, 
     struct ddl ddl;
 
     CHECK(statement->build != NULL && statement->now_us > 0);
-    ddl_begin(&ddl, store);
-    ddl.now = statement->now_us;
-    ddl.sql = statement->sql;
+    ddl_begin_statement(&ddl, store, statement->sql, statement->now_us);
     enum status status = statement->build(statement->context, &ddl, err);
     if (status == STATUS_OK && ddl.request.op_count > 0)
         status = ddl_commit(&ddl, err);

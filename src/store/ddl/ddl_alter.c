@@ -272,7 +272,7 @@ static enum status alter_commit(struct alter_check *check, struct error *err)
     struct ddl ddl;
     enum status status;
 
-    ddl_begin(&ddl, check->store);
+    ddl_begin_statement(&ddl, check->store, alter->sql, alter->now_us);
     ddl.extra = alter_extra;
     ddl.context = check;
     const struct table *table = catalog_find_table_id(ddl.catalog, alter->table);

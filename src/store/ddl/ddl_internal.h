@@ -29,6 +29,8 @@ struct ddl {
 
 /* Takes the catalogue lock. */
 void ddl_begin(struct ddl *ddl, struct store *store);
+/* For a statement of a client: its text, for the listener, and its time, 0 = the clock's. */
+void ddl_begin_statement(struct ddl *ddl, struct store *store, struct str sql, int64_t now_us);
 void ddl_end(struct ddl *ddl);
 /* A row of a stored system table to insert or replace; `values` lie in ddl->arena. */
 void ddl_put(struct ddl *ddl, enum system_table which, struct value *values);
@@ -37,10 +39,15 @@ struct value *ddl_values(struct ddl *ddl);
 /* Finishes the builder and waits until the change is durable and visible. */
 enum status ddl_commit(struct ddl *ddl, struct error *err) MUST_CHECK;
 
-/* ddl_table.c */
-void ddl_put_table(struct ddl *ddl, const struct table *table);
+/* ddl_schemas.c */
 void ddl_put_schema(struct ddl *ddl, const struct table *table, const struct table_schema *schema,
                     bool dropped);
+/* Before the versions of a new table are put: those of a dropped one of its name make room. */
+enum status ddl_schemas_set_aside(struct ddl *ddl, const struct table *table,
+                                  struct error *err) MUST_CHECK;
+
+/* ddl_table.c */
+void ddl_put_table(struct ddl *ddl, const struct table *table);
 /* Ids for `count` tables, never given again, also when nothing comes of them. A commit of its own
  * under the catalogue lock that `ddl` holds. */
 enum status ddl_take_table_ids(struct ddl *ddl, size_t count, struct table_id *first,

@@ -152,27 +152,18 @@ void ddl_put_table(struct ddl *ddl, const struct table *table)
     ddl_put(ddl, SYSTEM_TABLE_TABLES, values);
 }
 
-void ddl_put_schema(struct ddl *ddl, const struct table *table, const struct table_schema *schema,
-                    bool dropped)
+enum status ddl_create_table(struct store *store, struct ddl_create *create, struct error *err)
 {
-    struct value *values = ddl_values(ddl);
-
-    CHECK(schema->version > 0);
-    system_row_table_schema(table, schema, dropped, &ddl->arena, values);
-    ddl_put(ddl, SYSTEM_TABLE_TABLE_SCHEMAS, values);
-}
-
-enum status ddl_create_table(struct store *store, struct table *table, bool if_not_exists,
-                             bool *created, struct error *err)
-{
+    struct table *table = create->table;
     struct ddl ddl;
     enum status status;
 
-    CHECK(table->kind != TABLE_KIND_SYSTEM && created != NULL);
-    *created = false;
-    ddl_begin(&ddl, store);
+    CHECK(table->kind != TABLE_KIND_SYSTEM);
+    create->table = NULL;
+    create->created = false;
+    ddl_begin_statement(&ddl, store, create->sql, create->now_us);
     status = ddl_table_check_new(&ddl, table, err);
-    if (status == STATUS_ALREADY_EXISTS && if_not_exists) {
+    if (status == STATUS_ALREADY_EXISTS && create->if_not_exists) {
         error_clear(err);
         status = STATUS_OK;
         goto out;
@@ -183,6 +174,8 @@ enum status ddl_create_table(struct store *store, struct table *table, bool if_n
         status = ddl_table_make_folder(&ddl, table, err);
     if (status == STATUS_OK)
         status = ddl_table_complete(&ddl, table, err);
+    if (status == STATUS_OK)
+        status = ddl_schemas_set_aside(&ddl, table, err);
     if (status != STATUS_OK)
         goto out;
     ddl_put_table(&ddl, table);
@@ -191,7 +184,7 @@ enum status ddl_create_table(struct store *store, struct table *table, bool if_n
     ddl.extra = ddl_create_extra;
     catalog_builder_put_table(ddl.builder, table_ref(table));
     status = ddl_commit(&ddl, err);
-    *created = status == STATUS_OK;
+    create->created = status == STATUS_OK;
     /* A space left over by a failure is empty; its name comes again with the next attempt. */
 out:
     table_unref(table);
@@ -268,12 +261,13 @@ static void ddl_drop_published(struct ddl *ddl)
     commit_forget_table(&ddl->request, ddl->table->id);
 }
 
-enum status ddl_drop_table(struct store *store, struct table_id id, struct error *err)
+enum status ddl_drop_table(struct store *store, struct table_id id, struct str sql,
+                           struct error *err)
 {
     struct ddl ddl;
     enum status status;
 
-    ddl_begin(&ddl, store);
+    ddl_begin_statement(&ddl, store, sql, 0);
     const struct table *table = catalog_find_table_id(ddl.catalog, id);
     if (table == NULL || table->kind == TABLE_KIND_SYSTEM) {
         status = ddl_table_gone(table, err);

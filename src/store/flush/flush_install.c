@@ -11,8 +11,9 @@
  * stays as it is
  *
  * A key of the list is always still hot: only a flush removes hot rows, and a table has one at a
- * time (FLUSH_ALONE). The walk is bounded by the rows per segment. Hashes carry a random seed, so
- * nobody can prepare keys that collide.
+ * time (FLUSH_ALONE). One that the walk does not meet means that the walk has lost rows, which
+ * would be removed and not put back: the install fails. The walk is bounded by the rows per
+ * segment. Hashes carry a random seed, so nobody can prepare keys that collide.
  *
  * Many small instances share one batch and so one fsync; each of them stands in it once, because
  * the walk sees the store as it was before the batch. How much one batch may hold, and so how long
@@ -102,7 +103,9 @@ static enum status flush_walk_range(struct flush_walk *walk, struct error *err)
     if (status == STATUS_OK)
         status = kv_iterator_status(iterator, err);
     kv_iterator_close(iterator);
-    CHECK(status != STATUS_OK || walk->left == 0); /* FLUSH_ALONE */
+    CHECK(walk->left <= walk->install->file->entry_count);
+    if (status == STATUS_OK && walk->left > 0)
+        status = error_set(err, STATUS_IO_FAILED, "%zu hot rows were not met again", walk->left);
     return status;
 }
 

@@ -1,9 +1,10 @@
 /* flush_instance.c — the settled rows of one instance: hot rows that hide no cold one.
  *
- * They are walked at a view from the highest key down; shadows are counted and left out. A large
- * instance is written to several files, each installed as soon as it is published, so that it
- * neither holds much memory nor the commit thread for long. Small ones share batches instead
- * (flush_batch.c).
+ * They are walked at a view from the highest key down; shadows are counted and left out. The walk
+ * must meet as many rows as the counter of the instance says (COUNTED): what an iterator lost
+ * without an error would else be removed from hot without being in the file. A large instance is
+ * written to several files, each installed as soon as it is published, so that it neither holds
+ * much memory nor the commit thread for long. Small ones share batches instead (flush_batch.c).
  *
  * Thread: job worker.
  * SPDX-License-Identifier: Apache-2.0
@@ -58,6 +59,21 @@ void flush_source_close(struct flush_source *source)
     arena_clear(&source->arena);
 }
 
+/* The end of the walk, if it was whole. */
+static enum status flush_source_end(const struct flush_source *source, struct error *err)
+{
+    const struct flush_run *run = source->run;
+
+    CHECK(run->buffered_at_view >= 0);
+    if (source->seen == (uint64_t)run->buffered_at_view)
+        return STATUS_END;
+    log_error("hot rows of user \"%.*s\": %llu found, %lld counted", STR_ARG(run->user),
+              (unsigned long long)source->seen, (long long)run->buffered_at_view);
+    return error_set(err, STATUS_IO_FAILED,
+                     "%llu hot rows were found where %lld are counted: none of them is moved",
+                     (unsigned long long)source->seen, (long long)run->buffered_at_view);
+}
+
 enum status flush_source_next(void *context, struct row *row, bool *from_hot, struct error *err)
 {
     struct flush_source *source = context;
@@ -66,8 +82,11 @@ enum status flush_source_next(void *context, struct row *row, bool *from_hot, st
     *from_hot = true;
     for (;;) {
         enum status status = scan_next(source->scan, row, err);
+        if (status == STATUS_END)
+            return flush_source_end(source, err);
         if (status != STATUS_OK)
             return status;
+        source->seen++;
         if ((row_header_get(row->bytes).flags & ROW_SHADOW) == 0)
             return STATUS_OK;
         source->run->shadows++;

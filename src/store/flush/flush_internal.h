@@ -115,8 +115,11 @@ void flush_run_account(struct flush_run *run, struct flush_install *install, int
 struct flush_source {
     struct flush_run *run;
     struct scan *scan;
+    uint64_t seen; /* rows, shadows included */
     struct arena arena;
 };
+/* `next` of it fails with IO_FAILED at the end when it has not given as many rows as are counted.
+ */
 enum status flush_source_open(struct flush_source *source, const struct view *view,
                               const struct table *table, struct error *err) MUST_CHECK;
 void flush_source_close(struct flush_source *source);

@@ -41,7 +41,8 @@ struct flush_writing {
     bool full;
     struct arena scratch; /* texts of widened values, per chunk */
     struct value *values;
-    struct buf bytes; /* row bytes in the file's layout */
+    uint32_t *timestamps; /* columns whose ranges the record gets */
+    struct buf bytes;     /* row bytes in the file's layout */
     struct buf last_key;
     struct buf hashes; /* uint64_t per row, for the bloom filter */
     struct buf groups; /* struct row_group */
@@ -192,6 +193,40 @@ static void flush_write_block(struct flush_file *file, const struct row *row,
     row_block_builder_add(&writing->block, row->key, buf_str(&writing->bytes));
 }
 
+/* Ranges of the record: an entry for each TIMESTAMP column, min > max until a value was met. */
+static void flush_write_ranges_begin(struct flush_file *file)
+{
+    struct flush_writing *writing = file->writing;
+    struct segment *segment = file->segment;
+    const struct table_schema *schema = file->table->schema;
+
+    CHECK(segment->range_count == 0);
+    segment->ranges = arena_array(segment->arena, schema->column_count, sizeof(*segment->ranges));
+    writing->timestamps = arena_array(&writing->arena, schema->column_count, sizeof(uint32_t));
+    for (uint32_t i = 0; i < schema->column_count; i++) {
+        if (schema->columns[i].type.kind != VALUE_TIMESTAMP)
+            continue;
+        writing->timestamps[segment->range_count] = i;
+        segment->ranges[segment->range_count++] =
+            (struct column_bounds){schema->columns[i].id, INT64_MAX, INT64_MIN};
+    }
+}
+
+static void flush_write_ranges(struct flush_file *file)
+{
+    const struct flush_writing *writing = file->writing;
+
+    for (uint32_t i = 0; i < file->segment->range_count; i++) {
+        const struct value *value = &writing->values[writing->timestamps[i]];
+        struct column_bounds *range = &file->segment->ranges[i];
+        if (value->is_null)
+            continue;
+        CHECK(value->type == VALUE_TIMESTAMP);
+        range->min = value->integer < range->min ? value->integer : range->min;
+        range->max = value->integer > range->max ? value->integer : range->max;
+    }
+}
+
 static void flush_write_account(struct flush_file *file)
 {
     struct flush_writing *writing = file->writing;
@@ -202,6 +237,7 @@ static void flush_write_account(struct flush_file *file)
 
     CHECK(first || str_compare(row->key, buf_str(&writing->last_key)) < 0); /* COLD_UNIQUE */
     flush_write_group(file, row, header.seq);
+    flush_write_ranges(file);
     segment->rows++;
     segment->deleted_rows += (header.flags & ROW_DELETED) != 0 ? 1 : 0;
     if (first || header.seq < segment->seq_min)
@@ -536,6 +572,7 @@ enum status flush_file_fill(struct flush_file *file, bool *made, struct error *e
         status = flush_write_next(file, err);
     if (status == STATUS_OK) {
         flush_write_columns(file);
+        flush_write_ranges_begin(file);
         status = flush_write_parquet(file, err);
     }
     if (status == STATUS_OK)

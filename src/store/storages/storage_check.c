@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/storages.h"
 #include "store/store_internal.h"
@@ -33,6 +34,16 @@ static bool check_see(void *context, struct str path, uint64_t size)
     return !run->seen;
 }
 
+static void check_discard(struct check_run *run)
+{
+    struct error err;
+
+    CHECK(run->path[0] != '\0');
+    files_abandon(run->files, run->path);
+    if (files_delete(run->files, run->path, &err) != STATUS_OK)
+        log_warn("what a check has written stays: %s", err.message);
+}
+
 static enum status check_write(struct check_run *run, struct error *err)
 {
     char *local = NULL;
@@ -44,7 +55,7 @@ static enum status check_write(struct check_run *run, struct error *err)
     if (status == STATUS_OK)
         status = files_publish(run->files, run->path, err);
     if (status != STATUS_OK)
-        files_abandon(run->files, run->path);
+        check_discard(run);
     mem_free(local);
     return status;
 }

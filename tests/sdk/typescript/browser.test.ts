@@ -11,7 +11,7 @@ import type { Scenario } from './scenario.js';
 import { Files, launchBrowser } from './support/browser.js';
 import { worldControl } from './support/control.js';
 import { Relay } from './support/relay.js';
-import { ROOT, Server } from './support/server.js';
+import { ROOT, Server, signToken } from './support/server.js';
 import { until } from './support/wait.js';
 
 const FOLDER = resolve('tests/sdk/scenarios');
@@ -77,6 +77,77 @@ test('an API key is refused for live queries, with what to do instead', async ()
     );
   }, server.url);
   assert.match(message, /a browser cannot send an API key/);
+});
+
+test('a token that expires is renewed in the page, and the live query goes on', async () => {
+  const root = createClient({ url: server.url, auth: ROOT });
+  await root.batch('CREATE NAMESPACE expiry; CREATE SHARED TABLE expiry.t (id BIGINT PRIMARY KEY)');
+  let asked = 0;
+  // The server grants 60 s: the first token ends two seconds from now.
+  await page.exposeFunction('nextToken', () =>
+    signToken('root', 'system', asked++ === 0 ? -58 : 600),
+  );
+  const told = page.evaluate(async (url) => {
+    const globals = globalThis as unknown as PageGlobals;
+    const client = globals.createClient({ url, auth: { token: () => globals.nextToken() } });
+    const codes: string[] = [];
+    client.on('offline', ({ error }) => codes.push(error.code));
+    const rows = await new Promise<number>((resolve) => {
+      client.live('SELECT id FROM expiry.t', {}, (now) => now.length > 0 && resolve(now.length));
+    });
+    await client.close();
+    return { codes, rows };
+  }, relay.url);
+  await until(() => asked === 2, 'another token');
+  await root.query('INSERT INTO expiry.t VALUES (9007199254740993)');
+  assert.deepEqual(await told, { codes: ['TOKEN_EXPIRED'], rows: 1 });
+});
+
+test('a slow page stops the server, and gets the rest when it is ready', async () => {
+  const root = createClient({ url: server.url, auth: ROOT });
+  await root.batch('CREATE NAMESPACE slow; CREATE SHARED TABLE slow.t (id INT PRIMARY KEY, n INT)');
+  const live = async (): Promise<unknown> =>
+    (
+      await root.query(
+        "SELECT count(*) AS n FROM system.live_queries WHERE query LIKE '%FROM slow.t%'",
+      )
+    ).rows[0]?.['n'];
+  await page.evaluate(
+    async ([url, auth]) => {
+      const globals = globalThis as unknown as PageGlobals;
+      globals.rows = new Map();
+      globals.changes = 0;
+      const released = new Promise<void>((resolve) => (globals.release = resolve));
+      globals.client = globals.createClient({ url, auth });
+      const subscription = globals.client.subscribe<{ n: number }>(
+        'SELECT id, n FROM slow.t',
+        { queueRows: 20 },
+        async (event) => {
+          if (event.type === 'rows')
+            event.rows.forEach((row, i) => globals.rows.set(event.keys[i] ?? '', row.n));
+          if (event.type !== 'insert' && event.type !== 'update') return;
+          globals.rows.set(event.key, event.row.n);
+          if (globals.changes++ === 0) await released;
+        },
+      );
+      await subscription.ready;
+    },
+    [relay.url, ROOT] as const,
+  );
+  await root.query('INSERT INTO slow.t SELECT i, 0 FROM range(30) AS r(i)');
+  await until(async () => (await live()) === '0', 'pause');
+  for (let i = 0; i < 10; i++) await root.query('UPDATE slow.t SET n = n + 1');
+  await page.evaluate(() => (globalThis as unknown as PageGlobals).release());
+  const newest = (): Promise<{ size: number; sum: number; changes: number }> =>
+    page.evaluate(() => {
+      const { rows, changes } = globalThis as unknown as PageGlobals;
+      return { size: rows.size, sum: [...rows.values()].reduce((a, b) => a + b, 0), changes };
+    });
+  await until(async () => (await newest()).sum === 300, 'the newest rows');
+  const { size, changes } = await newest();
+  assert.equal(size, 30);
+  assert.ok(changes < 60, `${changes} changes were told one by one`);
+  await page.evaluate(() => (globalThis as unknown as PageGlobals).client.close());
 });
 
 async function logIn(user: string): Promise<Page> {

@@ -64,12 +64,12 @@ async function rowsInChromium(root: KalamClient, url: string): Promise<void> {
   await page.waitForFunction(() => 'createClient' in globalThis);
   await page.evaluate(
     async ([to, auth]) => {
-      const globals = globalThis as unknown as PageGlobals & { rows: number };
+      const globals = globalThis as unknown as PageGlobals;
       const client = globals.createClient({ url: to, auth });
       const live = client.live(
         'SELECT id, t FROM bench.t',
         {},
-        (rows) => (globals.rows = rows.length),
+        (rows) => (globals.changes = rows.length),
       );
       await live.ready;
     },
@@ -78,7 +78,7 @@ async function rowsInChromium(root: KalamClient, url: string): Promise<void> {
   const startedAt = performance.now();
   await write(root);
   await page.waitForFunction(
-    (wanted) => (globalThis as unknown as { rows: number }).rows === wanted,
+    (wanted) => (globalThis as unknown as PageGlobals).changes === wanted,
     CHANGES,
     { timeout: LIMIT_MS },
   );

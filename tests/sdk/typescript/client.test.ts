@@ -112,7 +112,7 @@ test('a column called __proto__ is a column', async () => {
 
 test('values that no parameter can be are refused before they are sent', async () => {
   const client = createClient({ url: 'http://127.0.0.1:1' });
-  for (const param of [undefined, NaN, Infinity, () => 1, Symbol('x'), new Date(NaN)]) {
+  for (const param of [undefined, NaN, Infinity, () => 1, Symbol('x'), new Date(NaN), { n: 1n }]) {
     await rejectsWith(
       client.query('SELECT $1', [1, param as Param]),
       'INVALID_PARAMETER',

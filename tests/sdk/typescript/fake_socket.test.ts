@@ -157,6 +157,18 @@ test('the resume point does not move before ready; what a second attempt repeats
   );
 });
 
+test('each change after ready moves the resume point', async () => {
+  const { socket, id } = await subscribed();
+  socket.say(ack(id, 'ready', 5));
+  socket.say(change(id, 8));
+  socket.onclose?.({ code: 1006, reason: '' });
+  await until(
+    () => FakeSocket.all.length === 2 && FakeSocket.last.subscribed().length === 1,
+    'another connection',
+  );
+  assert.deepEqual(FakeSocket.last.subscribed()[0]?.options, { from: '8' });
+});
+
 test('a lost connection in the first snapshot makes what was told void', async () => {
   const { events, socket, id } = await subscribed({ lastRows: 'all' });
   socket.say(ack(id, 'loading', null));
@@ -274,4 +286,78 @@ test('attempts wait 1, 2, 4 … 30 s, each a quarter more or less', async () => 
     const base = Math.min(1000 * 2 ** i, 30_000);
     assert.ok(ms >= base * 0.75 && ms <= base * 1.25, `wait ${i}: ${ms}`);
   });
+});
+
+test('closed in the moment it begins: the server is asked to end it after it has begun', async () => {
+  const { id } = await subscribed();
+  const second = client.subscribe('SELECT * FROM a.t', {}, () => undefined);
+  await Promise.resolve(); // it has begun, its message is not out
+  const closed = second.close();
+  await until(() => FakeSocket.last.sent.some((message) => message['query_ids']), 'unsubscribe');
+  const types = FakeSocket.last.sent.map((message) => message['type']);
+  assert.deepEqual(types, ['subscribe', 'subscribe', 'unsubscribe']);
+  FakeSocket.last.say({ type: 'unsubscribed', subscription_id: second.id });
+  await closed;
+  assert.notEqual(second.id, id);
+});
+
+test('many at once are one message, and each is told its own', async () => {
+  const told: string[] = [];
+  for (const name of ['a', 'b', 'c'])
+    client.subscribe(`SELECT * FROM ${name}.t`, {}, (event) => void told.push(name + event.type));
+  await until(() => FakeSocket.last?.sent.length === 1, 'one message');
+  const requests = FakeSocket.last.sent[0]?.['subscriptions'] as {
+    query_id: string;
+    sql: string;
+  }[];
+  assert.deepEqual(
+    requests.map((request) => request.sql),
+    ['a', 'b', 'c'].map((name) => `SELECT * FROM ${name}.t`),
+  );
+  FakeSocket.last.say({
+    type: 'error',
+    subscription_id: requests[1]?.query_id,
+    code: 'NOT_FOUND',
+    message: 'no b',
+  });
+  FakeSocket.last.say(ack(requests[2]?.query_id ?? '', 'ready', 1));
+  assert.deepEqual(told, ['berror', 'cack', 'cready']);
+});
+
+test('a message that is too big for the server ends the live queries, not in a circle', async () => {
+  const { socket, events } = await subscribed();
+  socket.onclose?.({ code: 1009, reason: 'message too big' });
+  assert.deepEqual(
+    events.map((event) => (event.type === 'error' ? event.error.code : event.type)),
+    ['MESSAGE_TOO_LARGE'],
+  );
+  assert.equal(FakeSocket.all.length, 1);
+});
+
+test('a value that cannot be read ends its live query, not the program', async () => {
+  const { socket, events, id } = await subscribed();
+  const schema = [...SCHEMA, { name: 'j', data_type: 'Json', index: 2 }];
+  socket.say({ ...ack(id, 'ready', 1), schema });
+  socket.say({ ...change(id, 2), rows: [{ id: '1', _seq: '2', j: '{' }] });
+  assert.equal(events.at(-1)?.type, 'error');
+});
+
+test('options that make no sense are refused at once', () => {
+  const cases: [string, object, string][] = [
+    ['SELECT 1', { lastRows: -1 }, 'INVALID_OPTIONS'],
+    ['SELECT 1', { lastRows: 1.5 }, 'INVALID_OPTIONS'],
+    ['SELECT 1', { batchSize: 0 }, 'INVALID_OPTIONS'],
+    ['SELECT 1', { queueRows: 0 }, 'INVALID_OPTIONS'],
+    ['SELECT 1', { from: 'x' }, 'INVALID_OPTIONS'],
+    ['SELECT 1', { from: '' }, 'INVALID_OPTIONS'],
+    [' ', {}, 'EMPTY_SQL'],
+    ['SELECT 1', { params: ['x'.repeat(1_100_000)] }, 'INVALID_OPTIONS'],
+    ['SELECT 1', { params: [undefined] }, 'INVALID_PARAMETER'],
+  ];
+  for (const [sql, options, code] of cases)
+    assert.throws(
+      () => client.subscribe(sql, options),
+      { code },
+      JSON.stringify(options).slice(0, 60),
+    );
 });

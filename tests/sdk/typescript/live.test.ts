@@ -240,6 +240,18 @@ test('a changed role closes the connection; a new log-in goes on', async () => {
   await live.close();
 });
 
+test('rights that are taken away end the live query, once it is asked for again', async () => {
+  const table = await newTable();
+  await root.query("CREATE USER vera WITH PASSWORD 'a password of vera' ROLE user");
+  let error: KalamError | undefined;
+  const client = connect({ auth: { user: 'vera', password: 'a password of vera' } });
+  const live = client.live(`SELECT * FROM ${table}`, { onError: (told) => (error = told) });
+  await within(live.ready, 'ready');
+  await root.query(`ALTER TABLE ${table} SET ACCESS PRIVATE`);
+  await until(() => error !== undefined, 'the end');
+  assert.equal(error?.code, 'UNAUTHORIZED');
+});
+
 test('KILL LIVE QUERY is told', async () => {
   const table = await newTable();
   let error: KalamError | undefined;

@@ -14,9 +14,14 @@ export interface PageRun {
 export interface PageGlobals {
   runScenario(run: PageRun): Promise<void>;
   createClient: typeof createClient;
-  client: KalamClient;
   /** Of the test, outside of the page. */
   control: World['control'];
+  nextToken(): Promise<string>;
+  /** What a test keeps in the page from one step to the next. */
+  client: KalamClient;
+  rows: Map<string, number>;
+  changes: number;
+  release(): void;
 }
 
 const page = globalThis as unknown as PageGlobals;

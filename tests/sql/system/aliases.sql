@@ -71,3 +71,11 @@ SELECT storage_id FROM storages WHERE storage_type = 'FileSystem';
 SELECT s.storage_id FROM storages s WHERE s.storage_type = 'FileSystem' AND s.storage_id IN (SELECT storage_id FROM tables);
 SELECT count(*) > 5 AS many FROM information_schema.tables WHERE table_type = 'System' HAVING count(*) > 1;
 SELECT table_type FROM information_schema.tables WHERE table_type = 'system' AND kalamdb_table_type = 'System' AND table_name = 'jobs';
+
+-- USING joins on old names too
+SELECT count(*) > 0 AS joined FROM system.tables JOIN system.namespaces USING (namespace_id);
+SELECT namespace, t.table_name, o.option_key FROM system.tables t JOIN (SELECT namespace_id AS namespace, option_key FROM system.table_options) o USING (namespace) ORDER BY 1, 2, 3 LIMIT 2;
+SELECT name, n.name AS same, t.table_name FROM system.namespaces n LEFT JOIN (SELECT namespace AS name, table_name FROM system.tables WHERE table_name = 'nowhere') t USING (name) ORDER BY name;
+SELECT count(*) > 0 AS joined FROM information_schema.tables t JOIN system.tables s USING (namespace_id, table_name) JOIN system.namespaces USING (namespace_id);
+SELECT count(*) FROM system.tables t JOIN system.table_schemas v USING (schema_version) WHERE schema_version > 999;
+SELECT count(*) FROM system.tables JOIN system.namespaces USING (nope);

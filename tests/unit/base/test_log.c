@@ -105,6 +105,65 @@ static void test_log__rotation_by_age(void **state)
     assert_non_null(strstr(content_of("age.log.1"), "old"));
 }
 
+static void test_log__forms(void **state)
+{
+    struct log_options options = {.level = LOG_INFO, .format = LOG_JSON};
+    struct error err;
+    char *text = calloc(1, 10000);
+
+    options.file_path = path_in_folder("json.log");
+    assert_int_equal(log_init(&options, &err), STATUS_OK);
+    log_thread_name("tes\"ter");
+    clock_fake(INT64_C(1760460534208000));
+    log_warn("say \"hi\" to C:\\\n\xc3\xa4 \xff\xc3");
+    memset(text, '"', 9999);
+    log_info("%s", text);
+    log_close();
+    const char *content = content_of("json.log");
+    const char *start = "{\"timestamp\":\"2025-10-14T16:48:54.208Z\",\"level\":\"warn\","
+                        "\"thread\":\"tes\\\"ter\",\"target\":\"test_log\",\"line\":";
+    assert_memory_equal(content, start, strlen(start));
+    assert_non_null(strstr(content, "\"message\":\"say \\\"hi\\\" to C:\\\\ \xc3\xa4 ?"
+                                    "?\"}\n"));
+    const char *second = strchr(content, '\n') + 1;
+    assert_true(strlen(second) > 7900 && strcmp(second + strlen(second) - 4, "\"\"}\n") == 0);
+
+    options.format = LOG_PRETTY;
+    options.file_path = path_in_folder("pretty.log");
+    assert_int_equal(log_init(&options, &err), STATUS_OK);
+    log_thread_name("tester");
+    log_info("hello");
+    clock_fake(-1);
+    log_close();
+    content = content_of("pretty.log");
+    start = "2025-10-14 16:48:54.208  INFO   hello\n    at test_log:";
+    assert_memory_equal(content, start, strlen(start));
+    assert_non_null(strstr(content, " in tester\n"));
+    free(text);
+}
+
+static void test_log__reopen_and_level(void **state)
+{
+    char moved[256];
+    struct error err;
+
+    open_log("reopen.log", 0, 0, 0);
+    log_info("first");
+    snprintf(moved, sizeof(moved), "%s", path_in_folder("moved.log"));
+    assert_int_equal(rename(path_in_folder("reopen.log"), moved), 0);
+    log_info("second");
+    assert_int_equal(log_reopen(&err), STATUS_OK);
+    log_set_level(LOG_WARN);
+    log_info("hidden");
+    log_warn("third");
+    log_close();
+    assert_non_null(strstr(content_of("moved.log"), "second"));
+    assert_non_null(strstr(content_of("reopen.log"), "third"));
+    assert_null(strstr(content_of("reopen.log"), "hidden"));
+    assert_int_equal(log_reopen(&err), STATUS_OK); /* no file: nothing to do */
+    assert_int_equal(log_get_level(), LOG_INFO);   /* closing goes back to the start */
+}
+
 enum { TASKS = 200 };
 
 static void write_line(struct task *task)
@@ -224,6 +283,8 @@ int main(void)
         cmocka_unit_test(test_log__long_lines_are_cut),
         cmocka_unit_test(test_log__rotation_by_size),
         cmocka_unit_test(test_log__rotation_by_age),
+        cmocka_unit_test(test_log__forms),
+        cmocka_unit_test(test_log__reopen_and_level),
         cmocka_unit_test(test_log__threads_write_whole_lines),
         cmocka_unit_test(test_log__recent_lines_are_kept),
         cmocka_unit_test(test_log__options),

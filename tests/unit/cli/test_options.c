@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/mem.h"
-#include "cli/complete.h"
 #include "cli/history.h"
 #include "cli/options.h"
 #include "cli/toml.h"
@@ -213,26 +212,6 @@ static void test_history(void **state)
     mem_free(path);
 }
 
-static void test_completion(void **state)
-{
-    struct names *names = names_new();
-    struct completion found;
-
-    complete_line(names, NULL, STR_LIT("select * fr"), &found);
-    assert_int_equal(found.count, 1);
-    assert_string_equal(found.candidates[0], "FROM");
-    assert_int_equal(found.word_size, 2);
-    completion_clear(&found);
-    complete_line(names, NULL, STR_LIT("\\con"), &found);
-    assert_int_equal(found.count, 3); /* \config \connect \continue */
-    assert_int_equal(found.common, 4);
-    completion_clear(&found);
-    complete_line(names, NULL, STR_LIT("select "), &found);
-    assert_int_equal(found.count, 0);
-    completion_clear(&found);
-    names_free(names);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,7 +220,6 @@ int main(void)
         cmocka_unit_test(test_usage_errors),
         cmocka_unit_test(test_config_errors_name_line_and_key),
         cmocka_unit_test(test_history),
-        cmocka_unit_test(test_completion),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

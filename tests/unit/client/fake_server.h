@@ -8,6 +8,8 @@
 #define TESTS_UNIT_CLIENT_FAKE_SERVER_H
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <pthread.h>
@@ -148,6 +150,7 @@ static void *fake_accept(void *argument)
                 close(fd);
             return NULL;
         }
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         pthread_mutex_lock(&fake->mutex);
         fake_require(fake->connections < 64, "connections", "too many");
         struct fake_connection *connection = calloc(1, sizeof *connection);

@@ -353,6 +353,186 @@ static void *query_often(void *argument)
     return NULL;
 }
 
+/* Two statements with columns and one without, in pieces that cut words and escapes. */
+#define STREAM_ANSWER \
+    "{\"status\":\"success\",\"results\":[{\"schema\":[{\"name\":\"rows\",\"data_type\":" \
+    "\"BigInt\"," \
+    "\"index\":0},{\"name\":\"b\",\"data_type\":\"Bytes\",\"index\":1},{\"name\":\"t\",\"data_" \
+    "type\":" \
+    "\"Text\",\"index\":2}],\"rows\":[[\"1\",[1,2],\"a]\\\"[\"] , " \
+    "[\"2\",null,\"\\\\\"],[\"3\",[],\"é\"]]," \
+    "\"row_count\":3,\"as_user\":\"lena\"},{\"row_count\":1,\"message\":\"Inserted [1] row(s)\"," \
+    "\"as_user\":\"lena\"},{\"schema\":[{\"name\":\"x\",\"data_type\":\"Boolean\",\"index\":0}]," \
+    "\"rows\":[],\"row_count\":0,\"as_user\":\"lena\"}]"
+
+static void handle_stream(struct fake_request *request)
+{
+    static const char *const ends[] = {
+        ",\"took\":1}", ",\"took\":1,\"error\":{\"code\":\"QUERY_TIMEOUT\",\"message\":\"late\"}}"};
+    char whole[4096];
+    int kind = atomic_load(&request->fake->flag);
+
+    /* The second time `status` says error: the decoder takes the last of equal keys. */
+    int size = snprintf(whole, sizeof whole, "%s%s%s", STREAM_ANSWER,
+                        kind == 1 ? ",\"status\":\"error\"" : "", ends[kind == 1]);
+    if (kind == 2)
+        size -= 40; /* cut off */
+    char head[128];
+    int head_size = snprintf(head, sizeof head, "HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n",
+                             kind == 2 ? size + 40 : size);
+    fake_write(request->fd, head, (size_t)head_size);
+    for (int i = 0; i < size; i++)
+        fake_write(request->fd, whole + i, 1);
+    request->drop = kind == 2;
+}
+
+struct stream_seen {
+    char text[512];
+    int calls, calls_max;
+};
+
+static bool see_batch(void *context, const kalam_results *batch, size_t statement, bool last)
+{
+    struct stream_seen *seen = context;
+    size_t used = strlen(seen->text), length = 9;
+    bool boolean;
+
+    used += (size_t)snprintf(seen->text + used, sizeof seen->text - used, "%zu:%s(", statement,
+                             kalam_column_name(batch, 0, 0));
+    for (size_t row = 0; row < kalam_row_count(batch, 0); row++)
+        used += (size_t)snprintf(seen->text + used, sizeof seen->text - used, "%s=%s ",
+                                 kalam_text(batch, 0, row, 0), kalam_text(batch, 0, row, 2));
+    snprintf(seen->text + used, sizeof seen->text - used, ")%s", last ? "." : "");
+    if (statement == 1 && seen->calls == 0) {
+        uint8_t bytes[1];
+        assert_true(kalam_bytes(batch, 0, 0, 1, bytes, 1, &length) && length == 2 && bytes[0] == 1);
+        assert_false(kalam_bytes(batch, 0, 1, 1, bytes, 1, &length));
+        assert_false(kalam_bool(batch, 0, 0, 0, &boolean));
+    }
+    return ++seen->calls != seen->calls_max;
+}
+
+static bool count_rows(void *context, const kalam_results *batch, size_t statement, bool last)
+{
+    *(size_t *)context += kalam_row_count(batch, 0);
+    return statement < 100;
+}
+
+static void test_large_results_come_in_batches(void **state)
+{
+    struct fake *fake = fake_start(handle_stream);
+    kalam_client *client = open_client(fake, (struct kalam_options){.retries_max = -1});
+    struct stream_seen seen = {0};
+    kalam_error error;
+
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 2, see_batch, &seen, &error),
+                     KALAM_OK);
+    assert_string_equal(seen.text, "1:rows(1=a]\"[ 2=\\ )1:rows(3=é ).3:x().");
+    seen = (struct stream_seen){.calls_max = 1};
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 1, see_batch, &seen, &error),
+                     KALAM_CLOSED);
+    assert_string_equal(seen.text, "1:rows(1=a]\"[ )");
+    atomic_store(&fake->flag, 1); /* a failure after the rows */
+    seen = (struct stream_seen){0};
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 0, see_batch, &seen, &error),
+                     KALAM_SQL);
+    assert_string_equal(error.code, "QUERY_TIMEOUT");
+    assert_string_equal(seen.text, "1:rows(1=a]\"[ 2=\\ 3=é ).3:x().");
+    atomic_store(&fake->flag, 2); /* the connection ends within */
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 0, see_batch, &seen, &error),
+                     KALAM_CONNECTION);
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 0, NULL, &seen, &error),
+                     KALAM_INVALID_ARGUMENT);
+    assert_string_equal(kalam_status_name(KALAM_SERIALIZATION), "serialization");
+    assert_string_equal(kalam_status_name((kalam_status)99), "unknown");
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* Rows that come slowly: 15 of them in a second and a half; then silence, if the test wants it. */
+static void handle_slow_rows(struct fake_request *request)
+{
+    char head[512];
+    bool stall = atomic_load(&request->fake->flag);
+    int size =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 X\r\nConnection: close\r\n\r\n{\"results\":[{\"schema\":[{\"name\":"
+                 "\"id\",\"data_type\":\"Int\",\"index\":0}],\"rows\":[[0]");
+
+    fake_write(request->fd, head, (size_t)size);
+    for (int i = 0; i < 15; i++) {
+        (void)poll(NULL, 0, 100);
+        fake_write(request->fd, ",[1]", 4);
+    }
+    for (int i = 0; stall && i < 100 && !atomic_load(&request->fake->stopping); i++)
+        (void)poll(NULL, 0, 100);
+    static const char end[] =
+        "],\"row_count\":16,\"as_user\":\"\"}],\"status\":\"success\",\"took\":1}";
+    fake_write(request->fd, end, sizeof end - 1);
+    request->drop = true;
+}
+
+static void test_a_transfer_may_be_long_but_not_silent(void **state)
+{
+    struct fake *fake = fake_start(handle_slow_rows);
+    kalam_client *client =
+        open_client(fake, (struct kalam_options){.retries_max = -1, .timeout_ms = 1000});
+    size_t rows = 0;
+    kalam_error error;
+
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 1, count_rows, &rows, &error),
+                     KALAM_OK);
+    assert_int_equal(rows, 16);
+    atomic_store(&fake->flag, 1);
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 1, count_rows, &rows, &error),
+                     KALAM_TIMEOUT);
+    assert_int_equal(rows, 32);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* The answer with some bytes changed, another one for each request. */
+static void handle_mutated(struct fake_request *request)
+{
+    static const char bytes[] = "\",[]{}:\\0n\xff 1t";
+    char whole[4096];
+    unsigned random = (unsigned)(request->number + atomic_load(&request->fake->flag));
+    size_t size = (size_t)snprintf(whole, sizeof whole, "%s,\"status\":\"success\",\"took\":1}",
+                                   STREAM_ANSWER);
+
+    for (int i = 0; i < 1 + request->number % 4; i++) {
+        random = random * 1103515245 + 12345;
+        whole[random / 65536 % size] = bytes[random / 256 % (sizeof bytes - 1)];
+    }
+    fake_answer(request, 200, whole);
+}
+
+static void test_mutated_answers_do_no_harm(void **state)
+{
+    int refused = 0;
+
+    for (int round = 0; round < 10; round++) { /* a refused transfer costs a connection */
+        struct fake *fake = fake_start(handle_mutated);
+        kalam_client *client = open_client(fake, (struct kalam_options){.retries_max = -1});
+        atomic_store(&fake->flag, round * 1000);
+        for (int i = 0; i < 40; i++) {
+            kalam_results *results = NULL;
+            kalam_error error;
+            size_t rows = 0;
+            kalam_status status =
+                i % 2 ? kalam_query_each(client, "SELECT 1", NULL, 0, 1, count_rows, &rows, &error)
+                      : kalam_query(client, "SELECT 1", &results, &error);
+            for (size_t s = 0; s < kalam_results_count(results); s++)
+                kalam_text_free(kalam_to_csv(results, s));
+            kalam_results_free(results);
+            refused += status == KALAM_SERIALIZATION;
+        }
+        kalam_client_free(client);
+        fake_stop(fake);
+    }
+    assert_in_range(refused, 100, 400);
+}
+
 static void handle_any(struct fake_request *request)
 {
     fake_answer(request, 200, FAKE_ROWS);
@@ -387,6 +567,9 @@ int main(void)
         cmocka_unit_test(test_time_out),
         cmocka_unit_test(test_cancel_from_another_thread),
         cmocka_unit_test(test_threads_share_a_client),
+        cmocka_unit_test(test_large_results_come_in_batches),
+        cmocka_unit_test(test_mutated_answers_do_no_harm),
+        cmocka_unit_test(test_a_transfer_may_be_long_but_not_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,311 @@ static void test_connection_comes_back(void **state)
     fake_stop(fake);
 }
 
+/* Connection 1: ready at 5, a change, the loss. 2: what was missed. 3: RESUME_FAILED, then anew. */
+static void handle_resume(struct fake_request *request)
+{
+    char message[4096], id[64];
+    static const char *const from[] = {NULL, NULL, "\"from\":7", "\"from\":9"};
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        if (!take_id(message, "subscribe", id)) {
+            answer_unsubscribe(request, message);
+            continue;
+        }
+        if (request->connection == 3 && strstr(message, from[3])) {
+            fake_ws_send(request,
+                         "{\"type\":\"error\",\"subscription_id\":\"%s\",\"code\":"
+                         "\"RESUME_FAILED\",\"message\":\"too old\"}",
+                         id);
+            continue;
+        }
+        fake_require(request->connection != 2 || strstr(message, from[2]), "resume", message);
+        fake_require(request->connection == 2 || !strstr(message, "from"), "anew", message);
+        send_ack(request, id, request->connection == 2 ? 1 : 0, "loading");
+        fake_ws_send(request,
+                     "{\"type\":\"initial_data_batch\",\"subscription_id\":\"%s\",\"rows\":[%s],"
+                     "\"batch_control\":{\"batch_num\":0,\"has_more\":false,\"status\":\"ready\","
+                     "\"last_seq_id\":%d}}",
+                     id, request->connection == 2 ? "{\"id\":\"2\",\"_seq\":\"8\"}" : "",
+                     request->connection == 2 ? 9 : 5);
+        if (request->connection == 1)
+            send_change(request, id, "insert", "\"rows\":[{\"id\":\"1\",\"_seq\":\"7\"}]");
+        if (request->connection == 2) /* told before: is not told again */
+            send_change(request, id, "insert", "\"rows\":[{\"id\":\"1\",\"_seq\":\"7\"}]");
+        if (request->connection < 3)
+            break;
+    }
+    request->drop = true;
+}
+
+static void test_it_goes_on_where_it_was(void **state)
+{
+    struct fake *fake = fake_start(handle_resume);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct kalam_subscribe_options options = {.last_rows = -1};
+    kalam_subscription *subscription = NULL;
+    const kalam_event *event;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT * FROM t", &options, &subscription, NULL),
+                     KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_ROWS);
+    expect(subscription, KALAM_EVENT_READY);
+    expect(subscription, KALAM_EVENT_INSERT);
+    assert_true(expect(subscription, KALAM_EVENT_RECONNECTED)->resumed);
+    expect(subscription, KALAM_EVENT_ACK);
+    event = expect(subscription, KALAM_EVENT_ROWS);
+    assert_string_equal(kalam_event_text(event, 0, false, 0), "2");
+    expect(subscription, KALAM_EVENT_READY);
+    assert_false(expect(subscription, KALAM_EVENT_RECONNECTED)->resumed);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_ROWS);
+    expect(subscription, KALAM_EVENT_READY);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* Says once that the reader is too slow. */
+static void handle_slow(struct fake_request *request)
+{
+    char message[4096], id[64];
+    int count = 0;
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        fake_require(count != 1 || strstr(message, "\"from\":40"), "resume", message);
+        send_ack(request, id, 0, "ready");
+        if (count++ == 0)
+            fake_ws_send(request,
+                         "{\"type\":\"error\",\"subscription_id\":\"%s\",\"code\":"
+                         "\"SLOW_CONSUMER\",\"message\":\"slow\",\"last_seq_id\":40}",
+                         id);
+    }
+    request->drop = true;
+}
+
+struct seen_events {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    kalam_event_type types[64];
+    int count, close_at;
+};
+
+static void see_event(void *context, kalam_subscription *subscription, const kalam_event *event)
+{
+    struct seen_events *seen = context;
+    bool close;
+
+    pthread_mutex_lock(&seen->mutex);
+    seen->types[seen->count++] = event->type;
+    close = seen->count == seen->close_at;
+    pthread_cond_broadcast(&seen->changed);
+    pthread_mutex_unlock(&seen->mutex);
+    if (close)
+        kalam_sub_close(subscription);
+}
+
+static void wait_for_events(struct seen_events *seen, int count)
+{
+    pthread_mutex_lock(&seen->mutex);
+    while (seen->count < count)
+        pthread_cond_wait(&seen->changed, &seen->mutex);
+    pthread_mutex_unlock(&seen->mutex);
+}
+
+static void test_callback_and_slow_consumer(void **state)
+{
+    struct fake *fake = fake_start(handle_slow);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct seen_events seen = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                               .changed = PTHREAD_COND_INITIALIZER};
+    struct seen_events closing = seen;
+    struct kalam_subscribe_options options = {
+        .last_rows = 0, .on_event = see_event, .context = &seen};
+    kalam_subscription *subscription = NULL, *closed = NULL;
+    const kalam_event *event;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT * FROM t", &options, &subscription, NULL),
+                     KALAM_OK);
+    wait_for_events(&seen, 5);
+    assert_int_equal(seen.types[0], KALAM_EVENT_ACK);
+    assert_int_equal(seen.types[1], KALAM_EVENT_READY);
+    assert_int_equal(seen.types[2], KALAM_EVENT_RECONNECTED);
+    assert_int_equal(seen.types[4], KALAM_EVENT_READY);
+    assert_int_equal(kalam_sub_next(subscription, 0, &event), KALAM_INVALID_ARGUMENT);
+    kalam_sub_close(subscription);
+    closing.close_at = 1; /* within the first call */
+    options.context = &closing;
+    assert_int_equal(kalam_subscribe(client, "SELECT * FROM u", &options, &closed, NULL), KALAM_OK);
+    wait_for_events(&closing, 1);
+    kalam_client_free(client);
+    assert_int_equal(closing.count, 1);
+    fake_stop(fake);
+}
+
+/* Some changes for each subscription; every tenth one loses the connection. */
+static void handle_busy(struct fake_request *request)
+{
+    char message[4096], id[64];
+    bool lost = false;
+
+    fake_ws_upgrade(request);
+    while (!lost && fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        send_ack(request, id, 0, "ready");
+        for (int i = 0; i < 20; i++)
+            send_change(request, id, "insert", "\"rows\":[{\"id\":\"1\",\"_seq\":\"7\"}]");
+        lost = request->connection <= 3 && atomic_fetch_add(&request->fake->flag, 1) % 10 == 9;
+    }
+    request->drop = true;
+}
+
+struct subscriber {
+    kalam_client *client;
+    pthread_t thread;
+    bool by_callback;
+    atomic_int seen;
+};
+
+static void count_event(void *context, kalam_subscription *subscription, const kalam_event *event)
+{
+    struct subscriber *subscriber = context;
+
+    if (event->type == KALAM_EVENT_INSERT && kalam_event_text(event, 0, false, 0) &&
+        atomic_fetch_add(&subscriber->seen, 1) % 30 == 29)
+        kalam_sub_close(subscription); /* some by themselves */
+}
+
+static void *subscribe_and_close(void *argument)
+{
+    struct subscriber *subscriber = argument;
+    struct kalam_subscribe_options options = {.last_rows = 0, .context = subscriber};
+    kalam_subscription *subscription = NULL;
+    const kalam_event *event;
+
+    for (int i = 0; i < 15; i++) {
+        options.on_event = subscriber->by_callback ? count_event : NULL;
+        if (kalam_subscribe(subscriber->client, "SELECT * FROM t", &options, &subscription, NULL) !=
+            KALAM_OK)
+            return subscriber;
+        if (subscriber->by_callback)
+            continue; /* closed by its callback, or by the client's end */
+        for (int events = 0; events < 5; events++) {
+            if (kalam_sub_next(subscription, WAIT_MS, &event) != KALAM_OK)
+                return subscriber;
+        }
+        (void)kalam_is_online(subscriber->client);
+        (void)kalam_sub_position(subscription);
+        kalam_sub_close(subscription);
+    }
+    return NULL;
+}
+
+static void test_threads_subscribe_and_close(void **state)
+{
+    struct fake *fake = fake_start(handle_busy);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct subscriber subscribers[4];
+    void *failed;
+
+    for (size_t i = 0; i < 4; i++) {
+        subscribers[i] = (struct subscriber){.client = client, .by_callback = i % 2};
+        pthread_create(&subscribers[i].thread, NULL, subscribe_and_close, &subscribers[i]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(subscribers[i].thread, &failed);
+        assert_null(failed);
+    }
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* A row set: two rows, one changed, one deleted, one unknown deleted; then a loss without resuming.
+ */
+static void handle_row_set(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        fake_ws_send(request,
+                     "{\"type\":\"subscription_ack\",\"subscription_id\":\"%s\",\"total_rows\":2,"
+                     "\"batch_control\":{\"batch_num\":0,\"has_more\":true,\"status\":\"loading\","
+                     "\"last_seq_id\":null},\"schema\":[{\"name\":\"id\",\"data_type\":\"BigInt\","
+                     "\"index\":0,\"flags\":[\"pk\"]},{\"name\":\"at\",\"data_type\":\"Timestamp\","
+                     "\"index\":1}]}",
+                     id);
+        fake_ws_send(request,
+                     "{\"type\":\"initial_data_batch\",\"subscription_id\":\"%s\",\"rows\":"
+                     "[{\"id\":\"1\",\"at\":0},{\"id\":\"2\",\"at\":null}],\"batch_control\":"
+                     "{\"batch_num\":0,\"has_more\":false,\"status\":\"ready\","
+                     "\"last_seq_id\":null}}",
+                     id);
+        if (request->connection > 1)
+            continue;
+        send_change(request, id, "update",
+                    "\"rows\":[{\"id\":\"2\",\"at\":5}],\"old_values\":[{\"id\":\"2\"}]");
+        for (int i = 3; i < 103; i++) {
+            char row[64];
+            snprintf(row, sizeof row, "\"rows\":[{\"id\":\"%d\",\"at\":0}]", i);
+            send_change(request, id, "insert", row);
+        }
+        send_change(request, id, "delete", "\"old_values\":[{\"id\":\"1\"},{\"id\":\"999\"}]");
+        if (fake_ws_receive(request, message, sizeof message))
+            break;
+    }
+    request->drop = true;
+}
+
+static void wait_for_rows(kalam_live *live, size_t count)
+{
+    kalam_error error;
+
+    while (!kalam_live_is_ready(live) || kalam_live_count(live) != count) {
+        kalam_status status = kalam_live_wait(live, WAIT_MS, &error);
+        if (status != KALAM_OK)
+            fail_msg("%s: %s", kalam_status_name(status), error.message);
+    }
+}
+
+static void test_row_set_follows(void **state)
+{
+    struct fake *fake = fake_start(handle_row_set);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_live *live = NULL, *other = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_live_open(client, "SELECT * FROM t", NULL, &live, &error), KALAM_OK);
+    wait_for_rows(live, 101);
+    assert_string_equal(kalam_live_text(live, 0, 0), "2");
+    assert_non_null(strstr(kalam_live_get(live, 0, "at"), "1970-01-01"));
+    assert_null(kalam_live_get(live, 0, "nothing"));
+    assert_string_equal(kalam_live_name(live, 0, 1), "at");
+    assert_string_equal(kalam_live_text(live, 100, 0), "102");
+    assert_int_equal(kalam_live_columns(live, 101), 0);
+    char *json = kalam_live_json(live, 0);
+    assert_string_equal(json, "{\"id\":\"2\",\"at\":5}");
+    kalam_text_free(json);
+    assert_int_equal(kalam_live_wait(live, 0, &error), KALAM_TIMEOUT);
+    /* Anything sent makes the server drop the connection: the rows are loaded anew. */
+    assert_int_equal(kalam_live_open(client, "SELECT * FROM u", NULL, &other, &error), KALAM_OK);
+    wait_for_rows(live, 2);
+    assert_string_equal(kalam_live_text(live, 0, 0), "1");
+    kalam_live_close(other);
+    kalam_live_close(live);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 /* Floods the first subscription with more events than its queue takes. */
 static void handle_flood(struct fake_request *request)
 {
@@ -326,6 +631,10 @@ int main(void)
         cmocka_unit_test(test_connection_comes_back),
         cmocka_unit_test(test_a_full_queue_blocks_nobody_who_closes),
         cmocka_unit_test(test_error_ends_it),
+        cmocka_unit_test(test_it_goes_on_where_it_was),
+        cmocka_unit_test(test_callback_and_slow_consumer),
+        cmocka_unit_test(test_row_set_follows),
+        cmocka_unit_test(test_threads_subscribe_and_close),
         cmocka_unit_test(test_refused_credentials_end_it),
         cmocka_unit_test(test_no_websocket_there),
     };

@@ -416,7 +416,7 @@ static void test_jobs__dropped_table_loses_its_files(void **state)
     wait_status(&f, id.text, "completed");
     assert_int_equal(cold_file_count(&f.cold), 2);
     jobs_cancel_table(f.jobs, table);
-    assert_int_equal(ddl_drop_table(f.cold.base.store, table, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table(f.cold.base.store, table, STR_EMPTY, &err), STATUS_OK);
     assert_int_equal(jobs_drop_table(f.jobs, table, STR_LIT("default"), STR_LIT("t"), &id, &err),
                      STATUS_OK);
     wait_status(&f, id.text, "completed");

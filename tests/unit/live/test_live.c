@@ -476,6 +476,77 @@ static void test_live__closing_in_every_state(void **state)
     }
 }
 
+/* ---- DROP while somebody subscribes ----------------------------------------------------------
+ */
+
+struct drop_race {
+    struct live_fixture *fixture;
+    struct fake_peer *peer;
+    const char *sql; /* subscribed to between the check of DROP and its commit */
+    bool answered;   /* … and what came of it before the commit */
+};
+
+static void drop_race_fence(void *context, struct sql_live_fence *fence)
+{
+    const struct drop_race *race = context;
+    live_fence_begin(race->fixture->live, fence);
+}
+
+static void drop_race_unfence(void *context, struct sql_live_fence *fence)
+{
+    const struct drop_race *race = context;
+    live_fence_end(race->fixture->live, fence);
+}
+
+static void drop_race_subscribe(void *context, struct table_id table)
+{
+    struct drop_race *race = context;
+    struct fake_peer *fake = race->peer;
+    struct timespec until;
+
+    (void)table;
+    if (race->sql == NULL)
+        return;
+    subscribe(fake, "x", race->sql, ALL_ROWS, 0);
+    race->sql = NULL;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1; /* long enough for the ack that must not come */
+    pthread_mutex_lock(&fake->mutex);
+    while (fake->count == 0 && pthread_cond_timedwait(&fake->arrived, &fake->mutex, &until) == 0)
+        ;
+    race->answered = fake->count > 0;
+    pthread_mutex_unlock(&fake->mutex);
+}
+
+static void drop_race_run(struct live_fixture *fixture, const char *subscribes, const char *drops)
+{
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    struct drop_race race = {.fixture = fixture, .peer = ann, .sql = subscribes};
+    struct sql_services services = {.context = &race,
+                                    .cancel_table_jobs = drop_race_subscribe,
+                                    .live_fence_begin = drop_race_fence,
+                                    .live_fence_end = drop_race_unfence};
+
+    fixture->sql.instead = &services;
+    fixture_sql(&fixture->sql, drops);
+    fixture->sql.instead = NULL;
+    assert_null(race.sql);
+    assert_false(race.answered);
+    fake_expect(ann, "error", "table not found");
+    fake_free(ann);
+}
+
+static void test_live__drop_keeps_subscribers_out(void **state)
+{
+    struct live_fixture *fixture = *state;
+
+    drop_race_run(fixture, "SELECT * FROM t", "DROP TABLE app.t");
+    fixture_sql(&fixture->sql, "CREATE USER TABLE app.t (id BIGINT PRIMARY KEY)");
+    /* all tables of a namespace, from the first check to the last drop */
+    fixture_sql(&fixture->sql, "CREATE USER TABLE app.u (id BIGINT PRIMARY KEY)");
+    drop_race_run(fixture, "SELECT * FROM app.u", "DROP NAMESPACE app CASCADE");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +565,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_live__limits_and_replacement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__lists_and_kill, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__closing_in_every_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__drop_keeps_subscribers_out, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,7 +130,7 @@ enum status session_authenticate(struct session_service *service,
 }
 
 enum status session_authenticate_token(struct session_service *service, struct str token,
-                                       struct session_identity *out, struct error *err)
+                                       bool local, struct session_identity *out, struct error *err)
 {
     struct session_credentials credentials = {.authorization = STR_LIT("Bearer bad")};
 
@@ -187,6 +187,10 @@ struct live_peer *live_peer_new(struct live *live, const struct live_peer_option
     return (struct live_peer *)peer;
 }
 
+void live_peer_end(struct live_peer *peer, const char *code, const char *message)
+{
+}
+
 void live_peer_close(struct live_peer *peer)
 {
     atomic_fetch_add(&closed_peers, 1);
@@ -232,6 +236,7 @@ static const struct net_options standard = {
     .host = {"127.0.0.1", 9},
     .loops = 2,
     .connections_max = 100,
+    .stalled_answers_max = 2,
     .body_bytes_max = 1000,
     .message_bytes_max = 1000,
     .request_timeout_s = 1,

@@ -20,7 +20,7 @@ static int64_t fail_once(struct lockout *lockout, const char *name, int64_t now)
     uint32_t failures;
     int64_t until;
 
-    lockout_failed(lockout, str_from_c(name), now, &failures, &until);
+    lockout_failed(lockout, str_from_c(name), now, 0, &failures, &until);
     return until;
 }
 
@@ -30,12 +30,12 @@ static void test_lockout__fifth_failure_locks(void **state)
 
     for (int i = 0; i < 4; i++)
         assert_int_equal(fail_once(lockout, "lena", T0 + i), 0);
-    assert_false(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 5));
+    assert_false(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 5, 0));
     assert_int_equal(fail_once(lockout, "lena", T0 + 5), T0 + 5 + 900 * SECOND);
-    assert_true(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 6));
-    assert_false(lockout_is_locked(lockout, STR_LIT("lenb"), T0 + 6));
-    assert_true(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 899 * SECOND));
-    assert_false(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 5 + 900 * SECOND));
+    assert_true(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 6, 0));
+    assert_false(lockout_is_locked(lockout, STR_LIT("lenb"), T0 + 6, 0));
+    assert_true(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 899 * SECOND, 0));
+    assert_false(lockout_is_locked(lockout, STR_LIT("lena"), T0 + 5 + 900 * SECOND, 0));
     lockout_free(lockout);
 }
 
@@ -48,6 +48,21 @@ static void test_lockout__success_and_time_forgive(void **state)
     assert_int_equal(fail_once(lockout, "a", T0 + 1), 0);
     assert_int_equal(fail_once(lockout, "a", T0 + 1 + 60 * SECOND), 0);
     assert_true(fail_once(lockout, "a", T0 + 2 + 60 * SECOND) > 0);
+    lockout_free(lockout);
+}
+
+static void test_lockout__new_password_forgives(void **state)
+{
+    struct lockout *lockout = lockout_new(1, 15);
+    uint32_t failures;
+    int64_t until;
+
+    assert_true(fail_once(lockout, "a", T0) > 0);
+    assert_true(lockout_is_locked(lockout, STR_LIT("a"), T0 + 2, T0 - 1));
+    assert_false(lockout_is_locked(lockout, STR_LIT("a"), T0 + 2, T0 + 1));
+    lockout_failed(lockout, STR_LIT("a"), T0 + 3, T0 + 1, &failures, &until);
+    assert_true(until > T0 + 3);
+    assert_true(lockout_is_locked(lockout, STR_LIT("a"), T0 + 4, T0 + 1));
     lockout_free(lockout);
 }
 
@@ -65,7 +80,7 @@ static void test_lockout__locked_names_survive_a_flood(void **state)
     for (int i = 0; i < 4; i++)
         fail_once(loose, "late", T0);
     assert_true(fail_once(loose, "late", T0) > 0);
-    assert_true(lockout_is_locked(lockout, STR_LIT("victim"), T0 + 1));
+    assert_true(lockout_is_locked(lockout, STR_LIT("victim"), T0 + 1, 0));
     lockout_free(lockout);
     lockout_free(loose);
 }
@@ -91,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lockout__fifth_failure_locks),
         cmocka_unit_test(test_lockout__success_and_time_forgive),
+        cmocka_unit_test(test_lockout__new_password_forgives),
         cmocka_unit_test(test_lockout__locked_names_survive_a_flood),
         cmocka_unit_test(test_rate_limit__per_key_and_second),
     };

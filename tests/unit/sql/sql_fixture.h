@@ -46,7 +46,8 @@ struct sql_fixture {
     struct sql_services services;
     struct store_options store_options;
     struct sql_engine_options options;
-    size_t live_count; /* entries that live_entries reports */
+    size_t live_count;                  /* entries that live_entries reports */
+    const struct sql_services *instead; /* fence and cancel_table_jobs of a test; may be NULL */
     char killed[64];
 };
 
@@ -98,6 +99,35 @@ static void fixture_live_entries(void *context, struct table_id table, struct ar
                                                 .last_ping_at = 1};
 }
 
+static void fixture_fence_begin(void *context, struct sql_live_fence *fence)
+{
+    struct sql_fixture *fixture = context;
+
+    if (fixture->instead != NULL) {
+        fixture->instead->live_fence_begin(fixture->instead->context, fence);
+        return;
+    }
+    fixture_live_entries(context, fence->table, fence->arena, &fence->entries, &fence->count);
+    fence->stands = true;
+}
+
+static void fixture_fence_end(void *context, struct sql_live_fence *fence)
+{
+    struct sql_fixture *fixture = context;
+
+    if (fixture->instead != NULL)
+        fixture->instead->live_fence_end(fixture->instead->context, fence);
+    fence->stands = false;
+}
+
+static void fixture_cancel_jobs(void *context, struct table_id table)
+{
+    struct sql_fixture *fixture = context;
+
+    if (fixture->instead != NULL)
+        fixture->instead->cancel_table_jobs(fixture->instead->context, table);
+}
+
 static enum status fixture_kill_live(void *context, struct str id, struct str actor, enum role role,
                                      struct error *err)
 {
@@ -134,6 +164,7 @@ static struct str fixture_ws_url(void *context, struct arena *arena)
 static void fixture_metrics(void *context, metric_visit visit, void *visit_context)
 {
     const struct metric requests = {.name = "http_requests_total",
+                                    .help = "Requests.",
                                     .kind = METRIC_COUNTER,
                                     .value = 7,
                                     .labels = {{"route", "sql"}, {"status", "2xx"}}};
@@ -170,6 +201,9 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         .flush_table = fixture_flush_table,
         .kill_job = fixture_kill_job,
         .live_entries = fixture_live_entries,
+        .cancel_table_jobs = fixture_cancel_jobs,
+        .live_fence_begin = fixture_fence_begin,
+        .live_fence_end = fixture_fence_end,
         .kill_live_query = fixture_kill_live,
         .hash_password = fixture_hash,
         .hash_api_key = fixture_hash_key,
@@ -192,6 +226,7 @@ static inline void fixture_start_engine(struct sql_fixture *fixture)
         fixture->options.stream_ttl_default = 10;
         fixture->options.stream_max_buffer_default = 10000;
         fixture->options.user_grace_days = 30;
+        fixture->options.deleted_retention_hours_default = 168;
     }
     fixture->engine = sql_engine_new(&fixture->options);
 }

@@ -159,7 +159,7 @@ static void test_parser__refuses_bad_expressions(void **state)
         "a not 5",
         "cast(a as)",
         "cast(a)",
-        "a.b.c",
+        "a.b.c.d",
         "interval 'x'",
         "interval '1 parsec'",
         "'a' 'b'",
@@ -328,9 +328,17 @@ static void test_parser__reads_update_and_delete(void **state)
     tree(s->del.where, "(and (subquery a) (not (subquery)))", "where");
     same(s->del.alias, "x");
     refuse("UPDATE t SET a = 1, a = 2", STATUS_INVALID_SQL, "multiple assignments");
-    refuse("UPDATE t SET a = 1 FROM u", STATUS_NOT_SUPPORTED, "FROM");
-    refuse("DELETE FROM t USING u", STATUS_NOT_SUPPORTED, "USING");
-    refuse("UPDATE t SET (a, b) = (1, 2)", STATUS_NOT_SUPPORTED, NULL);
+    refuse("UPDATE t SET a = 1 FROM u LIMIT 1", STATUS_INVALID_SQL, "LIMIT");
+    s = parse("UPDATE t SET a = 1 FROM u JOIN (SELECT 1) q ON true, w WHERE b");
+    same(s->update.from, "u JOIN (SELECT 1) q ON true, w");
+    s = parse("DELETE FROM t USING u -- that\n RETURNING a");
+    same(s->del.from, "u");
+    refuse("DELETE FROM t USING u, WHERE true", STATUS_INVALID_SQL, "near \"WHERE\"");
+    s = parse("UPDATE t SET (a, b) = (1, 2), c = 3");
+    assert_int_equal(s->update.set_count, 3);
+    refuse("UPDATE t SET (a, b) = (1)", STATUS_INVALID_SQL, "does not match");
+    refuse("UPDATE t SET (a, b) = (1, 2, 3)", STATUS_INVALID_SQL, "does not match");
+    refuse("UPDATE t SET (a, b) = (SELECT 1, 2)", STATUS_NOT_SUPPORTED, NULL);
     refuse("DELETE t", STATUS_INVALID_SQL, "near \"t\"");
 }
 
@@ -573,8 +581,8 @@ static void test_parser__reads_namespaces_and_users(void **state)
     refuse("CREATE USER bob WITH PASSWORD 'p' INTERNAL", STATUS_INVALID_SQL, "either");
     refuse("CREATE USER bob WITH OAUTH", STATUS_NOT_SUPPORTED, "OAUTH");
     refuse("CREATE USER bob WITH OWNER_ID 'x'", STATUS_INVALID_SQL, "OWNER_ID");
-    refuse("CREATE USER 'a/b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user name");
-    refuse("CREATE USER 'a..b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user name");
+    refuse("CREATE USER 'a/b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user id");
+    refuse("CREATE USER 'a..b' WITH INTERNAL", STATUS_INVALID_SQL, "invalid user id");
     refuse("ALTER USER bob SET", STATUS_INVALID_SQL, NULL);
 }
 

@@ -167,19 +167,59 @@ static void test_system_query__tells_the_listener(void **state)
         "update namespaces n {\"k\":1} NULL [UPDATE system.namespaces SET options = "
         "NULL WHERE namespace_id = 'n']\n"
         "delete namespaces n NULL - [DROP NAMESPACE n]\n");
-    fixture_sql(&f, "CREATE SHARED TABLE t (id INT PRIMARY KEY)");
-    fixture_sql(&f, "DROP TABLE t");
-    const char *tables = seen_take(&seen);
-    assert_non_null(strstr(tables, "insert tables default:t"));
-    assert_non_null(strstr(tables, "insert table_schemas default:t:"));
-    assert_non_null(strstr(tables, "delete tables default:t"));
-    assert_non_null(strstr(tables, "update table_schemas default:t:"));
+    fixture_sql(&f, "ALTER USER c SET EMAIL 'c@x'");
+    fixture_sql(&f, "ALTER USER c GENERATE API KEY"); /* the key is in the answer only */
+    fixture_sql(&f, "ALTER USER c SET PASSWORD 'another secret'");
+    fixture_sql(&f, "DROP USER c");
+    assert_string_equal(seen_take(&seen), "update users c NULL c@x [ALTER USER c SET EMAIL 'c@x']\n"
+                                          "update users c c@x c@x [ALTER USER c GENERATE API KEY]\n"
+                                          "update users c c@x c@x []\n"
+                                          "update users c c@x c@x [DROP USER c]\n");
     fixture_fails(&f, "root", ROLE_SYSTEM,
                   "INSERT INTO system.users (user_id, username) VALUES ('d', 'D'), ('b', 'B')",
                   STATUS_ALREADY_EXISTS, "'b'");
     fixture_sql(&f, "UPDATE system.users SET email = 'z' WHERE username = 'nobody'");
     assert_string_equal(seen_take(&seen), ""); /* nothing was committed */
     assert_null(strstr(fixture_sql(&f, "SELECT user_id FROM system.users"), "d\n"));
+    fixture_close(&f);
+    buf_clear(&seen.text);
+}
+
+static void test_system_query__tells_the_listener_of_tables(void **state)
+{
+    struct sql_fixture f = {0};
+    struct seen seen;
+    (void)state;
+
+    open_seen(&f, &seen);
+    fixture_sql(&f, "CREATE SHARED TABLE t (id INT PRIMARY KEY)");
+    assert_non_null(strstr(seen.text.data, "insert tables default:t - {\"table_id\":"));
+    assert_non_null(strstr(seen.text.data, "[CREATE SHARED TABLE t (id INT PRIMARY KEY)]\n"
+                                           "insert table_schemas default:t:0000000001 - - "
+                                           "[CREATE SHARED TABLE t (id INT PRIMARY KEY)]\n"));
+    (void)seen_take(&seen);
+    fixture_sql(&f, "ALTER TABLE t ADD COLUMN v INT");
+    const char *events = seen_take(&seen);
+    assert_non_null(strstr(events, "update tables default:t {"));
+    assert_non_null(strstr(events, "insert table_schemas default:t:0000000002 - - "
+                                   "[ALTER TABLE t ADD COLUMN v INT]\n"));
+    fixture_sql(&f, "DROP TABLE t");
+    events = seen_take(&seen);
+    assert_non_null(strstr(events, "delete tables default:t {"));
+    assert_non_null(strstr(events, "update table_schemas default:t:0000000002 - - [DROP TABLE t]"));
+    /* the history of the dropped table makes room for the new one */
+    fixture_sql(&f, "CREATE SHARED TABLE t (v INT)");
+    events = seen_take(&seen);
+    for (int version = 1; version <= 2; version++) {
+        char line[128];
+        (void)snprintf(line, sizeof(line),
+                       "delete table_schemas default:t:000000000%d - - "
+                       "[CREATE SHARED TABLE t (v INT)]\n"
+                       "insert table_schemas default:t:000000000%d@",
+                       version, version);
+        assert_non_null(strstr(events, line));
+    }
+    assert_non_null(strstr(events, "insert table_schemas default:t:0000000001 - - [CREATE"));
     fixture_close(&f);
     buf_clear(&seen.text);
 }
@@ -215,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_system_query__uses_the_injected_time),
         cmocka_unit_test(test_system_query__refuses_what_is_no_system_row),
         cmocka_unit_test(test_system_query__tells_the_listener),
+        cmocka_unit_test(test_system_query__tells_the_listener_of_tables),
         cmocka_unit_test(test_system_query__survives_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,8 +108,11 @@ static void test_files__abandon_and_publish_nothing(void **state)
     assert_ok(files_stage(files, "a/one", &staged, &err));
     mem_free(staged);
     files_abandon(files, "a/one");
-    assert_false(exists("new/root/a"));
     files_abandon(files, "a/one");
+    assert_true(exists("new/root/a")); /* until what is gone from it is gone for good */
+    assert_ok(files_delete(files, "a/one", &err));
+    assert_false(exists("new/root/a"));
+    assert_ok(files_delete(files, "a/b/one", &err)); /* nor its folders are there */
     assert_status(files_publish(files, "a/one", &err), STATUS_IO_FAILED);
     assert_non_null(strstr(err.message, "a/one"));
     assert_null(strstr(err.message, fixture_folder));

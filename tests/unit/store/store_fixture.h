@@ -79,12 +79,12 @@ static inline struct table *fixture_table(enum table_kind kind, const char *name
 static inline struct table_id fixture_create(struct fixture *fixture, struct table *table)
 {
     struct table *kept = table_ref(table);
+    struct ddl_create create = {.table = table};
     struct error err;
-    bool created = false;
 
-    if (ddl_create_table(fixture->store, table, false, &created, &err) != STATUS_OK)
+    if (ddl_create_table(fixture->store, &create, &err) != STATUS_OK)
         fail_msg("ddl_create_table: %s", err.message);
-    assert_true(created);
+    assert_true(create.created);
     struct table_id id = kept->id;
     table_unref(kept);
     return id;

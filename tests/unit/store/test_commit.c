@@ -661,7 +661,7 @@ static void commit__refuses_after_stop_and_drop(void **state)
     struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
     write_begin(&write, &f, id);
     write_insert(&write, "", 1, 1);
-    assert_int_equal(ddl_drop_table(f.store, id, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table(f.store, id, STR_EMPTY, &err), STATUS_OK);
     assert_int_equal(write_run(&write, &f), STATUS_TABLE_NOT_FOUND);
     assert_string_equal(write.request.error.message,
                         "table not found: relation \"default.t\" does not exist");

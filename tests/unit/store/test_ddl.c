@@ -44,7 +44,7 @@ static void ddl__namespaces(void **state)
     struct table_id id = fixture_create(&f, table);
     assert_int_equal(ddl_drop_namespace(f.store, STR_LIT("app"), &err), STATUS_CONFLICT);
     assert_non_null(strstr(err.message, "1 table(s): t1"));
-    assert_int_equal(ddl_drop_table(f.store, id, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table(f.store, id, STR_EMPTY, &err), STATUS_OK);
     assert_int_equal(ddl_drop_namespace(f.store, STR_LIT("app"), &err), STATUS_OK);
     fixture_reopen(&f);
     view = view_acquire(f.store);
@@ -57,35 +57,34 @@ static void ddl__create_table_checks(void **state)
 {
     struct fixture f = {0};
     struct error err;
-    bool created;
+    struct ddl_create again = {.if_not_exists = true};
     struct table *table;
 
     fixture_open(&f);
     table = fixture_table(TABLE_KIND_USER, "t");
     table->space = STR_LIT("nope");
-    assert_int_equal(ddl_create_table(f.store, table, false, &created, &err),
+    assert_int_equal(ddl_create_table(f.store, &(struct ddl_create){.table = table}, &err),
                      STATUS_NAMESPACE_NOT_FOUND);
     assert_string_equal(err.message, "Namespace not found: Namespace 'nope' does not exist. Create "
                                      "it first with CREATE NAMESPACE.");
     table = fixture_table(TABLE_KIND_USER, "t");
     table->space = STR_LIT("system");
-    assert_int_equal(ddl_create_table(f.store, table, false, &created, &err),
+    assert_int_equal(ddl_create_table(f.store, &(struct ddl_create){.table = table}, &err),
                      STATUS_PERMISSION_DENIED);
     table = fixture_table(TABLE_KIND_USER, "t");
     table->storage_id = STR_LIT("s3_prod");
-    assert_int_equal(ddl_create_table(f.store, table, false, &created, &err),
+    assert_int_equal(ddl_create_table(f.store, &(struct ddl_create){.table = table}, &err),
                      STATUS_STORAGE_NOT_FOUND);
     assert_string_equal(err.message, "Storage not found: Storage 's3_prod' does not exist. Create "
                                      "it first with CREATE STORAGE.");
     fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
-    assert_int_equal(
-        ddl_create_table(f.store, fixture_table(TABLE_KIND_SHARED, "t"), false, &created, &err),
-        STATUS_ALREADY_EXISTS);
+    table = fixture_table(TABLE_KIND_SHARED, "t");
+    assert_int_equal(ddl_create_table(f.store, &(struct ddl_create){.table = table}, &err),
+                     STATUS_ALREADY_EXISTS);
     assert_string_equal(err.message, "relation \"default.t\" already exists");
-    assert_int_equal(
-        ddl_create_table(f.store, fixture_table(TABLE_KIND_SHARED, "t"), true, &created, &err),
-        STATUS_OK);
-    assert_false(created);
+    again.table = fixture_table(TABLE_KIND_SHARED, "t");
+    assert_int_equal(ddl_create_table(f.store, &again, &err), STATUS_OK);
+    assert_false(again.created);
     fixture_close(&f);
 }
 
@@ -110,8 +109,8 @@ static void ddl__drop_and_create_never_meet(void **state)
     struct table_id one = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
     fixture_insert(&f, one, "ann", 1, 1);
     struct view *old = view_acquire(f.store);
-    assert_int_equal(ddl_drop_table(f.store, one, &err), STATUS_OK);
-    assert_int_equal(ddl_drop_table(f.store, one, &err), STATUS_TABLE_NOT_FOUND);
+    assert_int_equal(ddl_drop_table(f.store, one, STR_EMPTY, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table(f.store, one, STR_EMPTY, &err), STATUS_TABLE_NOT_FOUND);
     struct table_id two = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
     assert_true(two.value > one.value);
     assert_int_equal(fixture_n(&f, two, "ann", 1), -1);
@@ -140,7 +139,7 @@ static void ddl__start_removes_spaces_of_dropped_tables(void **state)
 
     fixture_open(&f);
     struct table_id one = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
-    assert_int_equal(ddl_drop_table(f.store, one, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table(f.store, one, STR_EMPTY, &err), STATUS_OK);
     assert_true(space_is_there(&f, one));
     fixture_reopen(&f);
     assert_false(space_is_there(&f, one));
@@ -279,12 +278,11 @@ static void *creator_main(void *argument)
     char name[16];
 
     for (int i = 0; i < 20; i++) {
-        bool created = false;
         snprintf(name, sizeof(name), "t%d", creator->first + i);
-        enum status status = ddl_create_table(
-            creator->fixture->store, fixture_table(TABLE_KIND_SHARED, name), true, &created, &err);
-        assert_int_equal(status, STATUS_OK);
-        creator->made += created;
+        struct ddl_create create = {.table = fixture_table(TABLE_KIND_SHARED, name),
+                                    .if_not_exists = true};
+        assert_int_equal(ddl_create_table(creator->fixture->store, &create, &err), STATUS_OK);
+        creator->made += create.created;
     }
     return NULL;
 }

@@ -514,6 +514,48 @@ static void test_flush__one_user_fails(void **state)
     many_close(many);
 }
 
+/* Rows that reading misses are neither moved nor removed. */
+static void test_flush__fewer_rows_than_counted(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct many *many = many_open(&f, 5);
+    struct flush_options options = {.table = many->id, .all_users = true, .job_id = STR_LIT("j")};
+    struct flush_result result;
+    struct error err;
+    struct kv_value kept;
+    struct view *view = view_acquire(f.base.store);
+    struct kv_space *rows = catalog_find_table_id(view_catalog(view), many->id)->rows;
+    struct kv_batch *batch = kv_batch_new(f.kv);
+    const struct str key = STR_LIT("u002:\x80\0\0\0\0\0\0\1");
+
+    view_release(view);
+    assert_int_equal(kv_get(f.kv, rows, NULL, key, 0, &kept, &err), STATUS_OK);
+    kv_batch_delete(batch, rows, key);
+    assert_int_equal(kv_write(f.kv, batch, KV_SYNC, &err), STATUS_OK);
+    /* In the file, but not met when it is installed; the others share its batch. */
+    assert_int_equal(flush_table(f.base.store, &options, &result, &err), STATUS_OK);
+    assert_int_equal(result.users_failed, 5);
+    assert_int_equal(cold_file_count(&f), 0);
+    /* Not met at a newer view. */
+    many_write(many, 4, 2, 9);
+    assert_int_equal(flush_table(f.base.store, &options, &result, &err), STATUS_OK);
+    assert_int_equal(result.users_failed, 1);
+    assert_int_equal(result.users, 4);
+    assert_non_null(strstr(result.first_error.message, "1 hot rows were found where 2 are"));
+    assert_int_equal(fixture_counters(&f.base, many->id, "u002").buffered_rows, 2);
+    assert_int_equal(fixture_counters(&f.base, many->id, "u002").segments, 0);
+    kv_batch_reset(batch);
+    kv_batch_put(batch, rows, key, kept.bytes);
+    assert_int_equal(kv_write(f.kv, batch, KV_SYNC, &err), STATUS_OK);
+    many_write(many, 4, 3, 9);
+    assert_int_equal(flush_table(f.base.store, &options, &result, &err), STATUS_OK);
+    assert_int_equal(result.rows, 3);
+    many_check(many);
+    kv_value_release(f.kv, &kept);
+    kv_batch_free(batch);
+    many_close(many);
+}
+
 static void test_flush__cancelled_keeps_rows_hot(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -607,6 +649,7 @@ int main(void)
         cmocka_unit_test(test_flush__change_before_its_own_view_is_flushed),
         cmocka_unit_test(test_flush__many_users_while_they_write),
         cmocka_unit_test(test_flush__one_user_fails),
+        cmocka_unit_test(test_flush__fewer_rows_than_counted),
         cmocka_unit_test(test_flush__cancelled_keeps_rows_hot),
         cmocka_unit_test(test_flush__random_histories_user),
         cmocka_unit_test(test_flush__random_histories_shared),

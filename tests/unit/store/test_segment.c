@@ -94,6 +94,53 @@ static void test_segment__round_trip(void **state)
     buf_clear(&record);
 }
 
+static void test_segment__ranges_of_columns(void **state)
+{
+    struct segment *segment = segment_sample(false), *copy = NULL;
+    struct column_bounds ranges[] = {{7, 100, 200}, {8, INT64_MAX, INT64_MIN}}; /* 8: NULLs only */
+    struct buf record;
+    struct error err;
+    static const struct {
+        struct column_bounds bounds;
+        bool may;
+    } cases[] = {
+        {{7, 200, INT64_MAX}, true},
+        {{7, 201, INT64_MAX}, false},
+        {{7, INT64_MIN, 100}, true},
+        {{7, INT64_MIN, 99}, false},
+        {{7, 150, 150}, true},
+        {{8, 0, INT64_MAX}, false},
+        {{9, 0, 0}, true}, /* not known */
+        {{COLUMN_ID_SEQ, 99, 99}, true},
+        {{COLUMN_ID_SEQ, 100, INT64_MAX}, false},
+        {{COLUMN_ID_UPDATED, INT64_MIN, -5}, true},
+        {{COLUMN_ID_UPDATED, INT64_MIN, -6}, false},
+    };
+
+    buf_init(&record);
+    segment_encode(segment, &record);
+    record.data[0] = 1; /* the format without ranges */
+    record.size -= sizeof(uint32_t);
+    assert_int_equal(segment_decode(buf_str(&record), &copy, &err), STATUS_OK);
+    assert_int_equal(copy->range_count, 0);
+    assert_true(segment_may_hold(copy, &cases[1].bounds, 1));
+    segment_unref(copy);
+    segment->ranges = ranges;
+    segment->range_count = 2;
+    buf_reset(&record);
+    segment_encode(segment, &record);
+    for (size_t size = 0; size < record.size; size++)
+        assert_int_equal(segment_decode(str_from(record.data, size), &copy, &err), STATUS_CORRUPT);
+    assert_int_equal(segment_decode(buf_str(&record), &copy, &err), STATUS_OK);
+    assert_true(segment_may_hold(copy, NULL, 0));
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        assert_int_equal(segment_may_hold(copy, &cases[i].bounds, 1), cases[i].may);
+    segment_unref(copy);
+    segment_unref(segment);
+    buf_clear(&record);
+    (void)state;
+}
+
 static void test_segment__every_truncation_is_corrupt(void **state)
 {
     struct segment *segment = segment_sample(true), *copy = NULL;
@@ -236,6 +283,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segment__round_trip),
+        cmocka_unit_test(test_segment__ranges_of_columns),
         cmocka_unit_test(test_segment__every_truncation_is_corrupt),
         cmocka_unit_test(test_segment__every_flipped_byte_is_survived),
         cmocka_unit_test(test_segment__nonsense_is_corrupt),

@@ -72,6 +72,66 @@ static void store__refuses_another_format(void **state)
     kv_close(f.kv);
 }
 
+/* As a crash leaves it: numbers up to `reserved` may have been given out. */
+static void reserve_and_crash(struct fixture *f, int64_t reserved)
+{
+    struct kv_space *meta;
+    struct error err;
+
+    store_close(f->store);
+    assert_int_equal(kv_space_open(f->kv, STR_LIT("meta"), KV_SPACE_SMALL, &meta, &err), STATUS_OK);
+    struct kv_batch *batch = kv_batch_new(f->kv);
+    kv_batch_put(batch, meta, STR_LIT("seq_reserved"), str_from((const char *)&reserved, 8));
+    assert_int_equal(kv_write(f->kv, batch, KV_SYNC, &err), STATUS_OK);
+    kv_batch_free(batch);
+    fixture_open(f);
+}
+
+static void store__remembers_every_lost_range(void **state)
+{
+    struct fixture f = {.options = {.durability = KV_ASYNC}};
+
+    fixture_open(&f);
+    fixture_reopen(&f); /* after the first start's own changes */
+    int64_t first = store_start_position(f.store);
+    reserve_and_crash(&f, first + 1000);
+    assert_false(store_has_lost(f.store, first));
+    assert_true(store_has_lost(f.store, first + 1));
+    assert_true(store_has_lost(f.store, first + 1000));
+    assert_false(store_has_lost(f.store, first + 1001)); /* where the second run began */
+    /* again, before anything was written: the second run's first view is no loss */
+    reserve_and_crash(&f, first + 5000);
+    assert_true(store_has_lost(f.store, first + 500));
+    assert_false(store_has_lost(f.store, first + 1001));
+    assert_true(store_has_lost(f.store, first + 1002));
+    assert_false(store_has_lost(f.store, first + 5001));
+    /* what is lost stays lost, whatever comes after it */
+    f.options.durability = KV_SYNC;
+    fixture_reopen(&f);
+    assert_true(store_has_lost(f.store, first + 500));
+    int64_t later = store_start_position(f.store);
+    reserve_and_crash(&f, later + 1000); /* with `sync` nothing was seen that is gone */
+    assert_false(store_has_lost(f.store, later + 500));
+    assert_true(store_has_lost(f.store, first + 500));
+    fixture_close(&f);
+}
+
+static void store__lost_ranges_are_bounded(void **state)
+{
+    struct fixture f = {.options = {.durability = KV_ASYNC}};
+
+    fixture_open(&f);
+    fixture_reopen(&f); /* after the first start's own changes */
+    int64_t first = store_start_position(f.store);
+    for (int i = 0; i < 300; i++)
+        reserve_and_crash(&f, store_start_position(f.store) + 10);
+    assert_true(store_has_lost(f.store, first + 5));
+    assert_true(store_has_lost(f.store, first + 11 * 150 + 5));
+    assert_true(store_has_lost(f.store, first + 11 * 299 + 5));
+    assert_false(store_has_lost(f.store, first + 11 * 299));
+    fixture_close(&f);
+}
+
 /* After a crash the numbers go on above everything that may have been seen. */
 static void store__crash_jumps_over_reserved_numbers(void **state)
 {
@@ -150,6 +210,8 @@ int main(void)
         cmocka_unit_test(store__restart_keeps_rows_and_goes_on_above),
         cmocka_unit_test(store__refuses_another_format),
         cmocka_unit_test(store__crash_jumps_over_reserved_numbers),
+        cmocka_unit_test(store__remembers_every_lost_range),
+        cmocka_unit_test(store__lost_ranges_are_bounded),
         cmocka_unit_test(store__rocksdb_reopen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -436,7 +436,7 @@ static void stream__failure_leaves_counts(void **state)
     (void)insert_event(&f, id, 3);
     assert_int_equal(events_stored(&f, id, NULL, 0), 2);
     /* Dropped and made anew: no figures, no events of the old one. */
-    assert_int_equal(ddl_drop_table(f.store, id, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table(f.store, id, STR_EMPTY, &err), STATUS_OK);
     assert_int_equal(figures_of(&f, id).buffered_rows, 0);
     id = fixture_create(&f, stream_table("s", 0, 2));
     assert_int_equal(events_stored(&f, id, NULL, 0), 0);
@@ -506,7 +506,7 @@ static void stream__listener_of_a_dropped_table(void **state)
     struct table_id id = fixture_create(&f, stream_table("s", 0, 0));
     (void)insert_event(&f, id, 1);
     stream_subscribe(f.store, id);
-    assert_int_equal(ddl_drop_table(f.store, id, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table(f.store, id, STR_EMPTY, &err), STATUS_OK);
     assert_int_equal(figures_of(&f, id).subscribers, 1);
     assert_int_equal(figures_of(&f, id).buffered_rows, 0);
     stream_unsubscribe(f.store, id);

@@ -1,0 +1,334 @@
+/* transfer.c — `kalam import` and `kalam export`, also \copy: files into tables and back, through
+ * the public interface, in batches.
+ *
+ * Import: a batch is one INSERT of literals, so it is stored whole or not at all; the first that
+ * fails ends it. Export: rows are written while they arrive; memory is one batch. JSON files hold
+ * times as ISO 8601 and bytes as \x text, so that what was exported can be imported.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/transfer.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/terminal.h"
+
+#include <errno.h>
+
+enum { IMPORT_ROWS = 1000, IMPORT_BYTES = 768 << 10 };
+
+static enum cli_exit transfer_usage(const char *text)
+{
+    CHECK(text && *text);
+    fprintf(stderr, "ERROR: %s\n", text);
+    return CLI_USAGE;
+}
+
+static enum cli_exit transfer_kind(const char *path, const char *name, enum file_kind *out)
+{
+    CHECK(path && out);
+    if (name ? !file_kind_from_name(name, out) : !file_kind_of_path(path, out))
+        return transfer_usage("the kind of file is not clear: --format csv, json or jsonl");
+    if (*out == FILE_PARQUET)
+        return transfer_usage(
+            "kalam has no Parquet library: use csv, json or jsonl; rows of flushed "
+            "tables lie as Parquet files in the table's storage (SHOW STORAGE)");
+    return CLI_OK;
+}
+
+/* ---- import ---- */
+
+struct import {
+    struct cli *cli;
+    struct rows_in *rows;
+    struct buf head, values; /* INSERT INTO t (…) VALUES; the rows of the batch */
+    size_t batch_rows;
+    uint64_t first_line, done;
+    struct progress progress;
+};
+
+static void import_append_name(struct buf *out, struct str name)
+{
+    CHECK(out != NULL);
+    buf_append_byte(out, '"');
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] == '"')
+            buf_append_byte(out, '"');
+        buf_append_byte(out, (uint8_t)name.data[i]);
+    }
+    buf_append_byte(out, '"');
+}
+
+static void import_append_row(struct import *import)
+{
+    struct buf *out = &import->values;
+    struct str value;
+
+    CHECK(import->rows);
+    buf_append_str(out, import->batch_rows > 0 ? STR_LIT(",\n(") : STR_LIT("("));
+    for (size_t c = 0; c < rows_in_columns(import->rows); c++) {
+        if (c > 0)
+            buf_append_byte(out, ',');
+        if (!rows_in_value(import->rows, c, &value)) {
+            buf_append_str(out, STR_LIT("NULL"));
+            continue;
+        }
+        buf_append_byte(out, '\'');
+        for (size_t i = 0; i < value.size; i++) {
+            if (value.data[i] == '\'')
+                buf_append_byte(out, '\'');
+            buf_append_byte(out, (uint8_t)value.data[i]);
+        }
+        buf_append_byte(out, '\'');
+    }
+    buf_append_byte(out, ')');
+    import->batch_rows++;
+}
+
+static void import_begin(struct import *import, const char *table)
+{
+    CHECK(table && *table);
+    buf_printf(&import->head, "INSERT INTO %s (", table);
+    for (size_t c = 0; c < rows_in_columns(import->rows); c++) {
+        if (c > 0)
+            buf_append_byte(&import->head, ',');
+        import_append_name(&import->head, rows_in_name(import->rows, c));
+    }
+    buf_append_str(&import->head, STR_LIT(") VALUES "));
+}
+
+static enum cli_exit import_send(struct import *import)
+{
+    kalam_results *results;
+    kalam_error error;
+    struct buf sql;
+
+    if (import->batch_rows == 0)
+        return CLI_OK;
+    CHECK(import->head.size > 0);
+    buf_init(&sql);
+    buf_append_str(&sql, buf_str(&import->head));
+    buf_append_str(&sql, buf_str(&import->values));
+    buf_append_byte(&sql, 0);
+    results = execute_quietly(import->cli, sql.data, &error);
+    buf_clear(&sql);
+    buf_reset(&import->values);
+    if (!results) {
+        bool cancelled = error.status == KALAM_TIMEOUT && interrupt_take();
+        progress_end(&import->progress);
+        execute_report(import->cli, &error, 0);
+        fprintf(stderr, "The rows of lines %llu to %llu %s.\n",
+                (unsigned long long)import->first_line,
+                (unsigned long long)rows_in_line(import->rows),
+                error.status == KALAM_SQL ? "were not stored" : "are stored all or not at all");
+        return cancelled ? CLI_SQL : connect_exit_code(&error);
+    }
+    kalam_results_free(results);
+    import->done += import->batch_rows;
+    import->batch_rows = 0;
+    return CLI_OK;
+}
+
+static enum cli_exit import_rows(struct import *import, const char *table)
+{
+    enum rows_step step = ROWS_ROW;
+    enum cli_exit code = CLI_OK;
+    struct buf problem;
+
+    CHECK(import->rows);
+    buf_init(&problem);
+    while (code == CLI_OK && !interrupt_is_set()) {
+        uint64_t size, position;
+        step = rows_in_next(import->rows, &problem);
+        if (step != ROWS_ROW)
+            break;
+        if (import->head.size == 0)
+            import_begin(import, table);
+        if (import->batch_rows == 0)
+            import->first_line = rows_in_line(import->rows);
+        import_append_row(import);
+        if (import->batch_rows >= IMPORT_ROWS || import->values.size >= IMPORT_BYTES)
+            code = import_send(import);
+        position = rows_in_position(import->rows, &size);
+        progress_show(&import->progress, import->done, position, size);
+    }
+    if (code == CLI_OK && step == ROWS_END && !interrupt_is_set())
+        code = import_send(import);
+    progress_end(&import->progress);
+    if (step == ROWS_BAD) {
+        fprintf(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
+        code = CLI_USAGE;
+    }
+    if (code == CLI_OK && interrupt_take()) {
+        fprintf(stderr, "ERROR: cancelled\n");
+        code = CLI_SQL;
+    }
+    buf_clear(&problem);
+    return code;
+}
+
+enum cli_exit transfer_import(struct cli *cli, const char *path, const char *table,
+                              const char *format)
+{
+    struct import import = {.cli = cli};
+    enum file_kind kind;
+    enum cli_exit code = transfer_kind(path, format, &kind);
+    struct buf problem;
+
+    CHECK(table && *table);
+    if (code != CLI_OK)
+        return code;
+    buf_init(&problem);
+    import.rows = rows_in_open(path, kind, &problem);
+    if (!import.rows) {
+        fprintf(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
+        buf_clear(&problem);
+        return CLI_USAGE;
+    }
+    buf_init(&import.head);
+    buf_init(&import.values);
+    progress_start(&import.progress, cli->options->progress);
+    code = import_rows(&import, table);
+    fprintf(cli->out, "%llu row%s imported into %s (%.0f rows/s).\n",
+            (unsigned long long)import.done, import.done == 1 ? "" : "s", table,
+            progress_rate(&import.progress, import.done));
+    fflush(cli->out);
+    rows_in_close(import.rows);
+    buf_clear(&import.head);
+    buf_clear(&import.values);
+    buf_clear(&problem);
+    return code;
+}
+
+/* ---- export ---- */
+
+struct export
+{
+    struct cli *cli;
+    FILE *file;
+    enum file_kind kind;
+    uint64_t rows;
+    bool begun;
+    struct progress progress;
+    struct buf text;
+};
+
+static bool export_batch(void *context, const kalam_results *batch, size_t statement, bool last)
+{
+    struct export *export = context;
+    size_t columns = kalam_column_count(batch, 0);
+
+    CHECK(export && export->file);
+    if (statement > 1)
+        return false;
+    buf_reset(&export->text);
+    if (export->kind == FILE_CSV) {
+        output_csv(&export->text, batch, 0, !export->begun);
+    } else {
+        for (size_t row = 0; row < kalam_row_count(batch, 0) && columns > 0; row++) {
+            if (export->kind == FILE_JSON)
+                buf_append_str(&export->text,
+                               export->rows + row > 0 ? STR_LIT(",\n") : STR_LIT("[\n"));
+            output_json_row(&export->text, batch, 0, row);
+            if (export->kind == FILE_JSONL)
+                buf_append_byte(&export->text, '\n');
+        }
+    }
+    export->begun = true;
+    export->rows += kalam_row_count(batch, 0);
+    if (last && export->kind == FILE_JSON)
+        buf_append_str(&export->text, export->rows > 0 ? STR_LIT("\n]\n") : STR_LIT("[]\n"));
+    progress_show(&export->progress, export->rows, 0, 0);
+    return export->text.size == 0 ||
+           fwrite(export->text.data, 1, export->text.size, export->file) == export->text.size;
+}
+
+/* `SELECT the user's columns FROM t`; false after a message. */
+static enum cli_exit export_select(struct cli *cli, const char *table, struct buf *sql)
+{
+    kalam_results *results;
+    kalam_error error;
+    bool is_system, any = false;
+
+    CHECK(table && sql);
+    buf_printf(sql, "DESCRIBE TABLE %s%c", table, 0);
+    results = execute_quietly(cli, sql->data, &error);
+    buf_reset(sql);
+    if (!results) {
+        execute_report(cli, &error, 0);
+        return connect_exit_code(&error);
+    }
+    buf_printf(sql, "SELECT ");
+    for (size_t row = 0; row < kalam_row_count(results, 0); row++) {
+        const char *name = kalam_text(results, 0, row, 0);
+        if (!name || (kalam_bool(results, 0, row, kalam_column_count(results, 0) - 1, &is_system) &&
+                      is_system))
+            continue;
+        if (any)
+            buf_append_byte(sql, ',');
+        import_append_name(sql, str_from_c(name));
+        any = true;
+    }
+    buf_printf(sql, " FROM %s%c", table, 0);
+    kalam_results_free(results);
+    return CLI_OK;
+}
+
+static enum cli_exit export_run(struct export *export, const char *sql)
+{
+    kalam_error error;
+    kalam_status status;
+
+    CHECK(sql && export->file);
+    do
+        status = kalam_query_each(export->cli->client, sql, NULL, 0, IMPORT_ROWS, export_batch,
+                                  export, &error);
+    while (status == KALAM_AUTHENTICATION && connect_ask_password(export->cli, &error));
+    progress_end(&export->progress);
+    if (status == KALAM_OK && !export->begun)
+        return transfer_usage("the statement returns no rows: export takes a table or a SELECT");
+    if (status == KALAM_OK)
+        return CLI_OK;
+    if (status == KALAM_CLOSED)
+        return transfer_usage(ferror(export->file) ? strerror(errno)
+                                                   : "export takes one statement");
+    execute_report(export->cli, &error, 0);
+    (void)interrupt_take();
+    return connect_exit_code(&error);
+}
+
+enum cli_exit transfer_export(struct cli *cli, const char *source, const char *path,
+                              const char *format)
+{
+    struct export export = {.cli = cli};
+    bool standard = strcmp(path, "-") == 0;
+    bool is_table = source[strcspn(source, " \t\r\n(")] == 0;
+    enum cli_exit code = transfer_kind(path, format, &export.kind);
+    struct buf sql;
+
+    CHECK(source && *source);
+    if (code != CLI_OK)
+        return code;
+    buf_init(&sql);
+    buf_init(&export.text);
+    if (is_table)
+        code = export_select(cli, source, &sql);
+    export.file = code != CLI_OK ? NULL : standard ? cli->out : fopen(path, "we");
+    if (code == CLI_OK && !export.file) {
+        fprintf(stderr, "ERROR: %s: %s\n", path, strerror(errno));
+        code = CLI_USAGE;
+    }
+    progress_start(&export.progress, cli->options->progress);
+    if (code == CLI_OK)
+        code = export_run(&export, is_table ? sql.data : source);
+    if (export.file && !standard && fclose(export.file) != 0 && code == CLI_OK)
+        code = transfer_usage(strerror(errno));
+    if (code == CLI_OK)
+        fprintf(standard ? stderr : cli->out, "%llu row%s exported (%.0f rows/s).\n",
+                (unsigned long long)export.rows, export.rows == 1 ? "" : "s",
+                progress_rate(&export.progress, export.rows));
+    buf_clear(&sql);
+    buf_clear(&export.text);
+    return code;
+}

@@ -1,0 +1,484 @@
+/* live_shape.c — the SELECT of live queries compiled: filter, output columns, the columns it names.
+ *
+ * A shape is compiled in scratch memory and then packed into one block of its size: a hundred
+ * thousand subscriptions may have as many texts. What cannot be matched row by row is refused,
+ * never guessed. Rights are checked for each caller, also where the shape is there already.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/live_internal.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "catalog/system_tables.h"
+#include "sql/binder.h"
+#include "sql/exec/plan.h"
+
+/* A shape in scratch memory. */
+struct shape_builder {
+    const struct shape_request *request;
+    struct arena *arena;
+    struct live_shape shape;
+    struct expr_program *limit;
+    struct ast_select *tree;
+    uint32_t param_max;
+    struct expr_scope scope;
+};
+
+static enum status live_refuse(const char *what, struct error *err)
+{
+    CHECK(what != NULL);
+    return error_set(err, STATUS_NOT_SUPPORTED, "%s is not supported in a live query", what);
+}
+
+/* ---- rights -----------------------------------------------------------------------------------
+ */
+
+static enum status shape_resolve(const struct shape_request *request, const struct ast_name *name,
+                                 struct resolved_table *resolved, struct error *err)
+{
+    CHECK((request->view == NULL) != (request->table == NULL));
+    if (request->table != NULL) {
+        *resolved = (struct resolved_table){.table = request->table};
+        return binder_authorize(request->engine, request->caller, request->table, name->user, false,
+                                name->start, &resolved->user, err);
+    }
+    struct table_access_request access = {
+        .caller = request->caller,
+        .catalog = view_catalog(request->view),
+        .space = name->space,
+        .user = name->user,
+        .table = name->table,
+        .position = name->start,
+    };
+    return binder_resolve_table(request->engine, &access, resolved, err);
+}
+
+/* The table, if the caller may have a live query on it. */
+static enum status shape_authorize(const struct shape_request *request, const struct ast_name *name,
+                                   const struct table **table, struct error *err)
+{
+    struct resolved_table resolved;
+    enum status status = shape_resolve(request, name, &resolved, err);
+
+    if (status != STATUS_OK)
+        return status;
+    CHECK(resolved.table != NULL);
+    *table = resolved.table;
+    if (resolved.table->kind == TABLE_KIND_SYSTEM)
+        return live_system_check(request->engine, request->caller, resolved.table, err);
+    if (resolved.table->kind == TABLE_KIND_USER && !str_equal(resolved.user, request->caller->user))
+        return error_set_at(err, STATUS_PERMISSION_DENIED, name->start,
+                            "permission denied: a live query sees one's own rows only");
+    return STATUS_OK;
+}
+
+static enum status live_bind_table(struct shape_builder *builder, struct error *err)
+{
+    const struct table *table = NULL;
+    enum status status = shape_authorize(builder->request, &builder->tree->from, &table, err);
+
+    if (status != STATUS_OK)
+        return status;
+    CHECK(table->key_count > 0);
+    builder->shape.table = table_ref(table);
+    if (table->kind != TABLE_KIND_SYSTEM)
+        return STATUS_OK;
+    builder->shape.names_deleted = plan_names_column(builder->tree->where, STR_LIT("deleted_at"));
+    return live_system_name(table, builder->arena, builder->tree, err);
+}
+
+static void shape_fill_scope(struct shape_builder *builder)
+{
+    const struct table *table = builder->shape.table;
+    uint32_t total = table_column_total(table);
+    struct expr_column *columns = arena_array(builder->arena, total, sizeof(*columns));
+    enum value_type *types =
+        arena_array(builder->arena, builder->request->param_count, sizeof(*types));
+
+    for (uint32_t i = 0; i < total; i++)
+        columns[i] = (struct expr_column){
+            .name = table_column_name(table, i),
+            .type = table_column_type(table, i),
+            .not_null = i >= table->schema->column_count || table->schema->columns[i].not_null,
+        };
+    for (size_t i = 0; i < builder->request->param_count; i++)
+        types[i] =
+            builder->request->params[i].is_null ? VALUE_NULL : builder->request->params[i].type;
+    CHECK(total > 0);
+    builder->scope = (struct expr_scope){
+        .columns = columns,
+        .column_count = total,
+        .qualifier = str_is_empty(builder->tree->alias) ? table->name : builder->tree->alias,
+        .space = str_is_empty(builder->tree->alias) ? table->space : STR_EMPTY,
+        .param_types = types,
+        .param_count = builder->request->param_count,
+    };
+}
+
+/* ---- output ---------------------------------------------------------------------------------- */
+
+static struct sql_column live_column(const struct shape_builder *builder, uint32_t index,
+                                     struct str name)
+{
+    const struct table *table = builder->shape.table;
+    bool system = index >= table->schema->column_count;
+    bool key = !system && table->schema->columns[index].key_position >= 0;
+
+    /* A system table's rows have their _seq, though it is none of its columns. */
+    CHECK(index < table_column_total(table) || table->kind == TABLE_KIND_SYSTEM);
+    return (struct sql_column){
+        .name = arena_copy(builder->arena, name),
+        .type = index < table_column_total(table) ? table_column_type(table, index)
+                                                  : (struct data_type){.kind = VALUE_BIGINT},
+        .primary_key = key,
+        .not_null = system || key || table->schema->columns[index].not_null,
+        .unique = key && table->key_count == 1 && table_is_keyed(table),
+    };
+}
+
+static void live_add_column(struct shape_builder *builder, uint32_t index, struct str name)
+{
+    struct live_shape *shape = &builder->shape;
+
+    CHECK(shape->columns != NULL);
+    shape->columns[shape->column_count] = index;
+    shape->column_specs[shape->column_count] = live_column(builder, index, name);
+    shape->column_count++;
+}
+
+static bool live_has_column(const struct live_shape *shape, uint32_t index)
+{
+    for (uint32_t i = 0; i < shape->column_count; i++) {
+        CHECK(shape->columns != NULL);
+        if (shape->columns[i] == index)
+            return true;
+    }
+    return false;
+}
+
+static void live_add_all(struct shape_builder *builder)
+{
+    const struct table *table = builder->shape.table;
+    bool system = table->kind == TABLE_KIND_SYSTEM;
+    uint32_t count = system ? system_table_shown(table) : table_column_total(table);
+
+    CHECK(count > 0);
+    for (uint32_t i = 0; i < count; i++)
+        if (!system || !live_system_is_computed(table, table_column_name(table, i)))
+            live_add_column(builder, i, table_column_name(table, i));
+}
+
+static enum status live_add_item(struct shape_builder *builder, const struct ast_select_item *item,
+                                 struct error *err)
+{
+    const struct table *table = builder->shape.table;
+
+    CHECK(item != NULL);
+    if (item->expr == NULL) {
+        live_add_all(builder);
+        return STATUS_OK;
+    }
+    if (item->expr->kind != AST_COLUMN)
+        return live_refuse("an expression in the select list", err);
+    int index = table_find_column(table, item->expr->name);
+    if (index < 0)
+        return error_set_at(err, STATUS_COLUMN_NOT_FOUND, item->start,
+                            "column not found: column \"%.*s\" does not exist",
+                            STR_ARG(item->expr->name));
+    live_add_column(builder, (uint32_t)index,
+                    str_is_empty(item->alias) ? item->expr->name : item->alias);
+    return STATUS_OK;
+}
+
+static enum status live_bind_output(struct shape_builder *builder, struct error *err)
+{
+    struct live_shape *shape = &builder->shape;
+    const struct table *table = shape->table;
+    size_t most = builder->tree->item_count * table_column_total(table) + table->key_count + 1;
+    uint32_t seq = table->schema->column_count + SYSTEM_COLUMN_SEQ;
+    enum status status = STATUS_OK;
+
+    shape->columns = arena_array(builder->arena, most, sizeof(*shape->columns));
+    shape->column_specs = arena_array(builder->arena, most, sizeof(*shape->column_specs));
+    for (size_t i = 0; i < builder->tree->item_count && status == STATUS_OK; i++)
+        status = live_add_item(builder, &builder->tree->items[i], err);
+    if (status != STATUS_OK)
+        return status;
+    for (uint32_t i = 0; i < table->key_count; i++)
+        if (!live_has_column(shape, table->key_columns[i]))
+            live_add_column(builder, table->key_columns[i],
+                            table_column_name(table, table->key_columns[i]));
+    if (!live_has_column(shape, seq))
+        live_add_column(builder, seq, STR_LIT("_seq"));
+    CHECK(shape->column_count <= most);
+    return STATUS_OK;
+}
+
+/* ---- columns that the text names --------------------------------------------------------------
+ */
+
+static void live_add_named(struct shape_builder *builder, struct str name)
+{
+    struct live_shape *shape = &builder->shape;
+    const struct table *table = shape->table;
+    int index = table_find_column(table, name);
+
+    if (index < 0 || (uint32_t)index >= table->schema->column_count)
+        return; /* a system column never changes */
+    uint32_t id = table->schema->columns[index].id;
+    for (uint32_t i = 0; i < shape->named_count; i++)
+        if (shape->named[i] == id)
+            return;
+    CHECK(shape->named_count < table->schema->column_count);
+    shape->named[shape->named_count++] = id;
+}
+
+static void live_find_named(struct shape_builder *builder, const struct ast_expr *tree)
+{
+    if (tree == NULL)
+        return;
+    CHECK(tree->height <= LIMIT_AST_HEIGHT);
+    if (tree->kind == AST_COLUMN)
+        live_add_named(builder, tree->name);
+    for (size_t i = 0; i < tree->arg_count; i++)
+        live_find_named(builder, tree->args[i]);
+}
+
+static void live_bind_named(struct shape_builder *builder)
+{
+    const struct ast_select *tree = builder->tree;
+    struct live_shape *shape = &builder->shape;
+
+    CHECK(shape->named == NULL);
+    shape->named =
+        arena_array(builder->arena, shape->table->schema->column_count, sizeof(*shape->named));
+    for (size_t i = 0; i < tree->item_count; i++)
+        live_find_named(builder, tree->items[i].expr);
+    live_find_named(builder, tree->where);
+    for (size_t i = 0; i < tree->order_count; i++)
+        live_find_named(builder, tree->order[i].expr);
+}
+
+/* ---- filter and limits ----------------------------------------------------------------------- */
+
+static bool live_order_is_newest(const struct ast_select *tree)
+{
+    const struct ast_order *first = &tree->order[0];
+
+    CHECK(tree->order_count > 0);
+    return first->expr->kind == AST_COLUMN && str_equal(first->expr->name, STR_LIT("_seq")) &&
+           first->descending;
+}
+
+static enum status live_bind_limit(struct shape_builder *builder, struct error *err)
+{
+    const struct data_type bigint = {.kind = VALUE_BIGINT};
+    const struct ast_select *tree = builder->tree;
+
+    CHECK(builder->limit == NULL);
+    /* Without LIMIT an order chooses nothing: rows of a snapshot come by _seq. */
+    if (tree->limit != NULL && tree->order_count > 0 && !live_order_is_newest(tree))
+        return live_refuse("LIMIT with an ORDER BY other than _seq DESC", err);
+    if (tree->offset != NULL)
+        return live_refuse("OFFSET", err);
+    if (tree->limit == NULL)
+        return STATUS_OK;
+    return expr_compile(tree->limit, &builder->scope, &bigint, &builder->limit, err);
+}
+
+static enum status live_bind(struct shape_builder *builder, struct error *err)
+{
+    const struct data_type boolean = {.kind = VALUE_BOOLEAN};
+    struct live_shape *shape = &builder->shape;
+    enum status status = live_bind_table(builder, err);
+
+    if (status != STATUS_OK)
+        return status;
+    shape_fill_scope(builder);
+    live_bind_named(builder);
+    status = live_bind_output(builder, err);
+    if (builder->tree->where != NULL)
+        plan_type_literals(builder->tree->where);
+    if (status == STATUS_OK && builder->tree->where != NULL)
+        status = expr_compile(builder->tree->where, &builder->scope, &boolean, &shape->filter, err);
+    if (status == STATUS_OK)
+        status = live_bind_limit(builder, err);
+    shape->uses_caller = (shape->filter != NULL && expr_uses_caller(shape->filter)) ||
+                         (builder->limit != NULL && expr_uses_caller(builder->limit));
+    CHECK(status != STATUS_OK || shape->column_count > 0);
+    return status;
+}
+
+/* The SELECT in it: also SUBSCRIBE … is accepted. */
+static enum status live_parse(struct shape_builder *builder, struct error *err)
+{
+    struct live_shape *shape = &builder->shape;
+    struct ast_statement *tree = NULL;
+    enum status status = sql_parse(builder->request->sql, builder->arena, &tree, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (tree->kind == AST_SUBSCRIBE) {
+        shape->last_rows = tree->subscribe.last_rows;
+        shape->batch_size = tree->subscribe.batch_size;
+        shape->from = tree->subscribe.from;
+        tree = tree->subscribe.select;
+    }
+    CHECK(tree != NULL);
+    if (tree->kind == AST_ANALYTIC)
+        return live_refuse("a join, grouping, aggregate, subquery or set operation", err);
+    if (tree->kind != AST_SELECT)
+        return error_set(err, STATUS_INVALID_SQL, "a live query is a SELECT");
+    if (!tree->select.has_from)
+        return live_refuse("a SELECT without FROM", err);
+    builder->param_max = tree->param_max;
+    shape->names_deleted = tree->names_deleted;
+    shape->text = builder->request->sql;
+    builder->tree = &tree->select;
+    return STATUS_OK;
+}
+
+/* ---- packing ----------------------------------------------------------------------------------
+ */
+
+/* Takes its strings and arrays one after the other out of a block. */
+struct shape_packer {
+    char *next, *end;
+};
+
+static void *shape_pack(struct shape_packer *packer, const void *bytes, size_t size)
+{
+    char *place = packer->next;
+
+    CHECK((size_t)(packer->end - place) >= size);
+    if (size > 0)
+        memcpy(place, bytes, size);
+    packer->next += size;
+    return place;
+}
+
+static struct str shape_pack_str(struct shape_packer *packer, struct str text)
+{
+    CHECK(text.size == 0 || text.data != NULL);
+    return str_from(shape_pack(packer, text.data, text.size), text.size);
+}
+
+static size_t shape_packed_size(const struct shape_builder *builder, struct str key)
+{
+    const struct live_shape *shape = &builder->shape;
+    const struct ast_name *from = &builder->tree->from;
+    size_t size = shape->column_count * (sizeof(*shape->column_specs) + sizeof(*shape->columns)) +
+                  shape->named_count * sizeof(*shape->named) + shape->text.size + key.size +
+                  from->space.size + from->user.size + from->table.size;
+
+    CHECK(shape->column_count > 0);
+    for (uint32_t i = 0; i < shape->column_count; i++)
+        size += shape->column_specs[i].name.size;
+    return size;
+}
+
+/* Takes over what the builder has references to. */
+static struct shape_entry *shape_entry_new(const struct shape_builder *builder, struct str key)
+{
+    const struct live_shape *from = &builder->shape;
+    const struct ast_name *name = &builder->tree->from;
+    size_t size = shape_packed_size(builder, key);
+    struct shape_entry *entry = mem_zalloc(sizeof(*entry) + size);
+    struct shape_packer packer = {.next = (char *)(entry + 1), .end = (char *)(entry + 1) + size};
+    struct live_shape *shape = &entry->shape;
+
+    *shape = *from;
+    shape->column_specs =
+        shape_pack(&packer, from->column_specs, from->column_count * sizeof(*from->column_specs));
+    shape->columns =
+        shape_pack(&packer, from->columns, from->column_count * sizeof(*from->columns));
+    shape->named = shape_pack(&packer, from->named, from->named_count * sizeof(*from->named));
+    for (uint32_t i = 0; i < shape->column_count; i++)
+        shape->column_specs[i].name = shape_pack_str(&packer, from->column_specs[i].name);
+    shape->text = shape_pack_str(&packer, from->text);
+    entry->from = (struct ast_name){.space = shape_pack_str(&packer, name->space),
+                                    .user = shape_pack_str(&packer, name->user),
+                                    .table = shape_pack_str(&packer, name->table),
+                                    .start = name->start,
+                                    .end = name->end};
+    entry->key = shape_pack_str(&packer, key);
+    CHECK(packer.next == packer.end);
+    entry->limit = builder->limit;
+    entry->param_count = builder->request->param_count;
+    entry->shapes = builder->request->engine->live_shapes;
+    entry->refs = 1;
+    return entry;
+}
+
+static enum status shape_compile(const struct shape_request *request, struct str key,
+                                 struct arena *arena, struct shape_entry **out, struct error *err)
+{
+    struct shape_builder builder = {
+        .request = request,
+        .arena = arena,
+        .shape = {.last_rows = -1, .batch_size = -1, .from = -1},
+    };
+    enum status status = live_parse(&builder, err);
+
+    CHECK(request->engine != NULL);
+    if (status == STATUS_OK && builder.param_max != request->param_count)
+        status =
+            error_set(err, STATUS_INVALID_PARAMETER, "parameter mismatch: expected %u, got %zu",
+                      builder.param_max, request->param_count);
+    if (status == STATUS_OK)
+        status = live_bind(&builder, err);
+    if (status == STATUS_OK) {
+        *out = shape_entry_new(&builder, key);
+        shape_put(*out);
+        return STATUS_OK;
+    }
+    expr_unref(builder.shape.filter);
+    expr_unref(builder.limit);
+    table_unref(builder.shape.table);
+    return status;
+}
+
+/* Namespace, types of the parameters, text. */
+static struct str shape_key(const struct shape_request *request, struct arena *arena)
+{
+    struct str space = request->caller->space;
+    size_t size = space.size + 1 + request->param_count + 1 + request->sql.size;
+    char *key = arena_alloc(arena, size), *next = key;
+
+    CHECK(request->param_count == 0 || request->params != NULL);
+    if (space.size > 0)
+        memcpy(next, space.data, space.size);
+    next += space.size;
+    *next++ = 0;
+    for (size_t i = 0; i < request->param_count; i++)
+        *next++ = (char)(1 + (request->params[i].is_null ? VALUE_NULL : request->params[i].type));
+    *next++ = 0;
+    if (request->sql.size > 0)
+        memcpy(next, request->sql.data, request->sql.size);
+    return str_from(key, size);
+}
+
+enum status shape_open(const struct shape_request *request, struct shape_entry **out,
+                       struct error *err)
+{
+    struct arena arena;
+    enum status status = STATUS_OK;
+
+    CHECK(request->caller != NULL);
+    *out = NULL;
+    arena_init(&arena, 0);
+    struct str key = shape_key(request, &arena);
+    struct shape_entry *known = shape_find(request->engine->live_shapes, key);
+    if (known != NULL) {
+        const struct table *table = NULL;
+        status = shape_authorize(request, &known->from, &table, err);
+        if (status == STATUS_OK && table == known->shape.table)
+            *out = known;
+        else
+            shape_unref(known);
+    }
+    if (status == STATUS_OK && *out == NULL)
+        status = shape_compile(request, key, &arena, out, err);
+    arena_clear(&arena);
+    return status;
+}

@@ -1,0 +1,190 @@
+"""Statements that change rows, as data: each says its text and what it should do to the world.
+
+`possible(world)` is False once shrinking took away what a statement needs; it is then left out. `apply` changes the rows of one owner
+and returns the expected Outcome; a statement that fails changes nothing.
+"""
+import dataclasses
+
+from world import INTEGERS, fits, holds, literal, on_wire, predicate_columns, predicate_text
+
+
+@dataclasses.dataclass
+class Outcome:
+    count: int = 0
+    failed: str = ""      # why an error is expected
+    returned: list = None  # rows of RETURNING, any order
+
+
+class Refused(Exception):
+    """The statement must fail."""
+
+
+def usable(table, identity, values):
+    column = next((c for c in table.columns if c.identity == identity), None)
+    if column is None:
+        return False
+    return not (column.kind in INTEGERS and any(isinstance(v, float) for v in values))
+
+
+@dataclasses.dataclass
+class Change:
+    table: str
+    returning: bool
+
+    def target(self, world):
+        return world.table(self.table)
+
+    def possible(self, world):
+        table = self.target(world)
+        return table is not None and all(usable(table, i, values) for i, values in self.uses())
+
+    def apply(self, world, owner):
+        table = self.target(world)
+        rows = dict(table.of(owner))
+        try:
+            touched, returned = self.change(table, rows)
+        except Refused as refused:
+            return Outcome(failed=str(refused))
+        table.rows[owner] = rows
+        shown = [[on_wire(c.kind, row.get(c.identity)) for c in table.columns] for row in returned]
+        return Outcome(touched, returned=shown if self.returning else None)
+
+    def suffix(self, table):
+        return " RETURNING " + ", ".join(c.name for c in table.columns) if self.returning else ""
+
+
+def checked(table, row):
+    for column in table.columns:
+        value = row.get(column.identity)
+        if value is None and (column.not_null or column.identity in table.keys):
+            raise Refused(f"NULL in {column.name}")
+        if not fits(column.kind, value):
+            raise Refused(f"{value!r} in {column.kind}")
+    return row
+
+
+@dataclasses.dataclass
+class Insert(Change):
+    rows: list               # of {column id: value}, all with the same columns
+    conflict: str            # "", "nothing", "update"
+    updated: list            # column ids of DO UPDATE
+
+    def uses(self):
+        return [(i, [row[i] for row in self.rows]) for i in self.rows[0]] + [(i, []) for i in self.updated]
+
+    def change(self, table, rows):
+        seen, returned = set(), []
+        fresh = [checked(table, {c.identity: row.get(c.identity, c.default) for c in table.columns}) for row in self.rows]
+        for row in fresh:
+            key = table.key_of(row)
+            if key in rows or key in seen:
+                if not self.conflict or (self.conflict == "update" and key in seen):
+                    raise Refused(f"duplicate key {key}")
+                if self.conflict == "nothing":
+                    continue
+                row = {**rows[key], **{i: row[i] for i in self.updated}}
+            seen.add(key)
+            rows[key] = row
+            returned.append(row)
+        return len(returned), returned
+
+    def text(self, world):
+        table = self.target(world)
+        columns = [table.by_id(i) for i in self.rows[0]]
+        values = ", ".join("(" + ", ".join(literal(c.kind, row[c.identity]) for c in columns) + ")" for row in self.rows)
+        text = f"INSERT INTO {self.table} ({', '.join(c.name for c in columns)}) VALUES {values}"
+        keys = ", ".join(table.by_id(k).name for k in table.keys)
+        if self.conflict == "nothing":
+            text += " ON CONFLICT DO NOTHING"
+        elif self.conflict:
+            names = [table.by_id(i).name for i in self.updated]
+            text += f" ON CONFLICT ({keys}) DO UPDATE SET " + ", ".join(f"{n} = EXCLUDED.{n}" for n in names)
+        return text + self.suffix(table)
+
+    def possible(self, world):
+        table = self.target(world)
+        return super().possible(world) and all(k in self.rows[0] for k in table.keys)
+
+
+@dataclasses.dataclass
+class Update(Change):
+    assignments: list        # of (column id, "set" or "add", value)
+    predicate: tuple
+
+    def uses(self):
+        return [(i, [v]) for i, _, v in self.assignments] + list(predicate_columns(self.predicate))
+
+    def change(self, table, rows):
+        touched = []
+        for key, row in list(rows.items()):
+            if holds(self.predicate, row):
+                new = dict(row)
+                for identity, how, value in self.assignments:
+                    old = row.get(identity)
+                    new[identity] = value if how == "set" else None if old is None else old + value
+                rows[key] = checked(table, new)
+                touched.append(new)
+        return len(touched), touched
+
+    def text(self, world):
+        table = self.target(world)
+        parts = []
+        for identity, how, value in self.assignments:
+            column = table.by_id(identity)
+            shown = literal(column.kind, value)
+            parts.append(f"{column.name} = {shown if how == 'set' else f'{column.name} + {shown}'}")
+        return (f"UPDATE {self.table} SET {', '.join(parts)} WHERE {predicate_text(self.predicate, table)}"
+                + self.suffix(table))
+
+
+@dataclasses.dataclass
+class Delete(Change):
+    predicate: tuple
+
+    def uses(self):
+        return list(predicate_columns(self.predicate))
+
+    def change(self, table, rows):
+        gone = [key for key, row in rows.items() if holds(self.predicate, row)]
+        return len(gone), [rows.pop(key) for key in gone]
+
+    def text(self, world):
+        table = self.target(world)
+        return f"DELETE FROM {self.table} WHERE {predicate_text(self.predicate, table)}" + self.suffix(table)
+
+
+@dataclasses.dataclass
+class Request:
+    """One HTTP request: a statement, several, or a transaction."""
+    changes: list
+    transaction: str = ""    # "", "COMMIT" or "ROLLBACK"
+
+    def possible(self, world):
+        return all(change.possible(world) for change in self.changes)
+
+    def text(self, world):
+        texts = [change.text(world) for change in self.changes]
+        return "; ".join(["BEGIN", *texts, self.transaction] if self.transaction else texts)
+
+    def tables(self, world):
+        return {change.table: change.target(world) for change in self.changes}
+
+    def run(self, world, owner):
+        """Applies it; (outcomes up to the first failure, states it passes through as {table: rows})."""
+        tables = self.tables(world)
+        states, outcomes = [], []
+
+        def note():
+            states.append({name: table.of(owner) for name, table in tables.items()})
+        note()
+        for change in self.changes:
+            outcomes.append(change.apply(world, owner))
+            if outcomes[-1].failed:
+                break
+            note()
+        if self.transaction:
+            undone = self.transaction == "ROLLBACK" or outcomes[-1].failed
+            states = [states[0]] if undone else [states[0], states[-1]]
+            for name, rows in states[-1].items():
+                tables[name].rows[owner] = rows
+        return outcomes, states
