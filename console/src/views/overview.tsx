@@ -29,7 +29,7 @@ let kept: Sample[] = [];
 
 function useSamples(): readonly Sample[] {
   const list = usePoll<MetricRow>(
-    'SELECT metric_name, labels, metric_value FROM system.metrics',
+    "SELECT metric_name, labels, metric_value FROM system.metrics WHERE metric_name NOT LIKE '%_bucket'",
     EVERY_MS,
   );
   const seen = useRef<readonly MetricRow[]>(list.rows);
@@ -93,13 +93,14 @@ function Activity({ samples }: { samples: readonly Sample[] }): JSX.Element {
   const fsync = ratios(samples, 'fsync_microseconds_total', 'commit_groups_total').map(
     (us) => us / 1000,
   );
+  const took = last(ratios(samples, 'http_sql_seconds_sum', 'http_sql_seconds_count'));
   const changes = rates(samples, 'changes_delivered_total');
   const hits = ratios(samples, 'plan_cache_hits_total', 'statements_total');
   const lag = usePoll<{ lag: string | null }>(
     'SELECT MAX(lag) AS lag FROM system.live_queries',
     5000,
   );
-  const waiting = Number(wholeNumber(lag.rows[0]?.lag));
+  const waiting = Number(lag.rows[0]?.lag ?? 0);
   const memory = gauges(samples, 'memory_resident_bytes');
   const per = <small> /s</small>;
   return (
@@ -112,7 +113,7 @@ function Activity({ samples }: { samples: readonly Sample[] }): JSX.Element {
             {per}
           </>
         }
-        note={`${formatRate(last(statements))} statements /s`}
+        note={`${formatRate(last(statements))} statements /s${took > 0 ? `, ${formatMs(took * 1000)} each` : ''}`}
         values={requests}
         chart="Requests per second"
       />
@@ -170,69 +171,36 @@ function Activity({ samples }: { samples: readonly Sample[] }): JSX.Element {
   );
 }
 
-interface Levels {
-  hot: number;
-  cold: number;
-  flushes: number;
+interface FlushJobs {
+  status: string;
+  jobs: string;
+  last: number | null;
 }
 
-/** Rows of both tiers and finished flushes, one entry per poll; outlives the view as well. */
-let levels: Levels[] = [];
-
-interface Sums {
-  rows: string | null;
-  bytes?: string | null;
-  files?: string;
-}
-
-function Storage({ samples }: { samples: readonly Sample[] }): JSX.Element {
-  const hot = usePoll<Sums>(
-    'SELECT COALESCE(SUM(buffered_rows), 0) AS rows FROM system.user_table_counters',
-    5000,
-  );
-  const cold = usePoll<Sums>(
-    'SELECT COALESCE(SUM(rows), 0) AS rows, COALESCE(SUM(bytes), 0) AS bytes, COUNT(*) AS files FROM system.segments',
-    5000,
-  );
-  const flushes = usePoll<{ status: string; jobs: string; last: number | null }>(
+function Tiers({ samples }: { samples: readonly Sample[] }): JSX.Element {
+  const flushes = usePoll<FlushJobs>(
     "SELECT status, COUNT(*) AS jobs, MAX(completed_at) AS last FROM system.jobs WHERE job_type = 'flush' GROUP BY status",
     5000,
   );
-  const [coldSums] = cold.rows;
   const jobs = (status: string): number =>
     Number(flushes.rows.find((row) => row.status === status)?.jobs ?? 0);
   const lastFlush = Math.max(0, ...flushes.rows.map((row) => row.last ?? 0));
-  const seen = useRef(cold.rows);
-  if (cold.rows !== seen.current) {
-    seen.current = cold.rows;
-    const now = {
-      hot: Number(wholeNumber(hot.rows[0]?.rows)),
-      cold: Number(wholeNumber(coldSums?.rows)),
-      flushes: jobs('completed'),
-    };
-    levels = [...levels, now].slice(-SAMPLES);
-  }
-  const flushed = levels
-    .slice(1)
-    .map((level, i) => Math.max(0, level.flushes - (levels[i]?.flushes ?? 0)));
-  const hotBytes = ['hot_memtable_bytes', 'hot_file_bytes'].reduce(
-    (sum, name) => sum + latest(samples, name),
-    0,
-  );
+  const hotBytes = latest(samples, 'hot_memtable_bytes') + latest(samples, 'hot_file_bytes');
+  const flushed = rates(samples, 'flush_rows_total');
   return (
     <div class="tiles charts">
       <Tile
         label="Hot rows"
-        value={formatCount(wholeNumber(hot.rows[0]?.rows))}
+        value={formatCount(latest(samples, 'hot_rows'))}
         note={`${formatBytes(hotBytes)} in RocksDB`}
-        values={levels.map((level) => level.hot)}
+        values={gauges(samples, 'hot_rows')}
         chart="Hot rows"
       />
       <Tile
         label="Cold rows"
-        value={formatCount(wholeNumber(coldSums?.rows))}
-        note={`${formatBytes(Number(coldSums?.bytes ?? 0))} in ${counted(Number(coldSums?.files ?? 0), 'Parquet file', 'Parquet files')}`}
-        values={levels.map((level) => level.cold)}
+        value={formatCount(latest(samples, 'cold_rows'))}
+        note={`${formatBytes(latest(samples, 'cold_bytes'))} in ${counted(latest(samples, 'cold_files'), 'Parquet file', 'Parquet files')}`}
+        values={gauges(samples, 'cold_rows')}
         chart="Cold rows"
       />
       <Tile
@@ -240,15 +208,10 @@ function Storage({ samples }: { samples: readonly Sample[] }): JSX.Element {
         value={formatCount(jobs('completed'))}
         note={`${jobs('running') + jobs('pending')} running, ${jobs('failed')} failed · last ${formatAgo(lastFlush || null)}`}
         values={flushed}
-        chart="Flushes finished"
+        chart="Rows flushed per second"
       />
     </div>
   );
-}
-
-/** SUM over BIGINT is a DECIMAL: its fraction is none. */
-function wholeNumber(text: string | null | undefined): string {
-  return (text ?? '0').replace(/\..*$/, '');
 }
 
 export function Overview(): JSX.Element {
@@ -278,7 +241,7 @@ export function Overview(): JSX.Element {
     >
       <div class="stack">
         <Activity samples={samples} />
-        <Storage samples={samples} />
+        <Tiers samples={samples} />
         <FailedJobs />
       </div>
     </Page>
