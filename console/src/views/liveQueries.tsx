@@ -77,9 +77,11 @@ export function LiveQueries(): JSX.Element {
               {
                 head: 'Status',
                 cell: (query) => (
-                  <Badge dot tone={query.status === 'active' ? 'ok' : 'info'}>
-                    {query.status}
-                  </Badge>
+                  <span title={`client seen ${formatAgo(query.last_ping_at)}`}>
+                    <Badge dot tone={query.status === 'active' ? 'ok' : 'info'}>
+                      {query.status}
+                    </Badge>
+                  </span>
                 ),
               },
               {
@@ -104,11 +106,6 @@ export function LiveQueries(): JSX.Element {
                 kind: 'nowrap',
                 cell: (query) => formatAgo(query.created_at),
                 sort: (query) => query.created_at,
-              },
-              {
-                head: 'Client seen',
-                kind: 'nowrap',
-                cell: (query) => formatAgo(query.last_ping_at),
               },
               {
                 head: 'Actions',
