@@ -100,13 +100,10 @@ test('parameters, null and text among them', async () => {
 });
 
 test('completion knows tables and columns', async () => {
-  await waitUntil('catalogue', async () => {
-    await type(at.page, 'SELECT * FROM shop.it');
-    await at.page.keyboard.press('Control+Space');
-    return at.page.locator('.cm-tooltip-autocomplete').getByText('items').isVisible();
-  });
+  await type(at.page, 'SELECT * FROM shop.it');
+  await at.page.keyboard.press('Control+Space');
   await at.page.locator('.cm-tooltip-autocomplete').getByText('items').click();
-  expect(await at.page.locator('.cm-content').textContent()).toBe('SELECT * FROM shop.items');
+  await at.page.locator('.cm-content').getByText('SELECT * FROM shop.items').waitFor();
 });
 
 test('EXPLAIN names the path', async () => {
@@ -154,7 +151,7 @@ test('sheets, history and saved queries are there after a reload', async () => {
     .getByLabel('Saved queries')
     .getByRole('button', { name: /^My query/ })
     .click();
-  expect(await at.page.locator('.cm-content').textContent()).toBe("SELECT 'second' AS x");
+  await at.page.locator('.cm-content').getByText("SELECT 'second' AS x").waitFor();
   await at.page.getByLabel('Saved queries').getByRole('button', { name: 'Close' }).click();
 });
 

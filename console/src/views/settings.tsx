@@ -46,7 +46,16 @@ export function Settings(): JSX.Element {
             rowKey={(row) => row.name}
             empty={<Empty icon="settings" title="Nothing found" />}
             columns={[
-              { head: 'Key', cell: (row) => <span class="mono nowrap">{row.name}</span> },
+              {
+                head: 'Key',
+                cell: (row) => (
+                  <>
+                    <span class="mono nowrap">{row.name}</span>
+                    <br />
+                    <span class="muted small">{row.description}</span>
+                  </>
+                ),
+              },
               {
                 head: 'Value',
                 kind: 'clip',
@@ -71,7 +80,6 @@ export function Settings(): JSX.Element {
                   <Badge tone={row.source === 'default' ? '' : 'accent'}>{row.source}</Badge>
                 ),
               },
-              { head: 'Meaning', cell: (row) => row.description },
             ]}
           />
         </Await>
