@@ -61,7 +61,7 @@ def sql(server, text, expect=200, headers=None, **fields):
 def guarded():
     """Without loopback mode: credentials count."""
     with kalam.Server(dev=False, env={"KALAMDB_ROOT_PASSWORD": PASSWORD},
-                      config="[rate_limit]\nauth_requests_per_ip_per_sec = 0\n") as running:
+                      config="[rate_limit]\nauth_requests_per_ip_per_sec = 0\n[auth]\nroot_remote = true\n") as running:
         yield running
         running.stop()
 
