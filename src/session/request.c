@@ -32,7 +32,7 @@ enum {
     REQUEST_DETAILS_BYTES = 2048,
     REQUEST_SLOW_MS = 1000,
     REQUEST_INLINE_BYTES = 32 * 1024, /* a longer text is parsed on a worker: others wait here */
-    REQUEST_RESPONSE_BYTES = 1024, /* first size of the answer's buffer */
+    REQUEST_RESPONSE_BYTES = 1024,    /* first size of the answer's buffer */
 };
 
 struct session_request {
