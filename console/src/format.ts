@@ -1,9 +1,9 @@
 // format.ts — numbers, sizes, times and durations as people read them.
-const counts = new Intl.NumberFormat("en-US");
+const counts = new Intl.NumberFormat('en-US');
 
 export function formatCount(value: number | string | bigint | null | undefined): string {
-  if (value === null || value === undefined) return "–";
-  return counts.format(typeof value === "string" ? BigInt(value) : value);
+  if (value === null || value === undefined) return '–';
+  return counts.format(typeof value === 'string' ? BigInt(value) : value);
 }
 
 /** "1 file", "2 files". */
@@ -12,7 +12,7 @@ export function counted(count: number, one: string, many: string): string {
 }
 
 export function formatBytes(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let unit = 0;
   let value = bytes;
   while (value >= 1024 && unit < units.length - 1) {
@@ -49,22 +49,29 @@ export function formatTimestamp(us: number): string {
   const date = new Date(ms);
   if (Number.isNaN(date.getTime())) return String(us);
   const micros = us - Math.floor(us / 1e6) * 1e6;
-  const fraction = micros === 0 ? "" : `.${String(micros).padStart(6, "0").replace(/(?<=^.{3})0{3}$/, "")}`;
-  return `${date.toISOString().slice(0, 19).replace("T", " ")}${fraction}`;
+  const fraction =
+    micros === 0
+      ? ''
+      : `.${String(micros)
+          .padStart(6, '0')
+          .replace(/(?<=^.{3})0{3}$/, '')}`;
+  return `${date.toISOString().slice(0, 19).replace('T', ' ')}${fraction}`;
 }
 
 /** For lists: local time of day, with the date unless it is today. */
 export function formatTime(us: number | null): string {
-  if (us === null) return "–";
+  if (us === null) return '–';
   const date = new Date(us / 1000);
-  const time = date.toLocaleTimeString("en-GB");
-  return date.toDateString() === new Date().toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
+  const time = date.toLocaleTimeString('en-GB');
+  return date.toDateString() === new Date().toDateString()
+    ? time
+    : `${date.toLocaleDateString('en-CA')} ${time}`;
 }
 
 export function formatAgo(us: number | null, now = Date.now()): string {
-  if (us === null) return "never";
+  if (us === null) return 'never';
   const seconds = Math.max(0, (now - us / 1000) / 1000);
-  if (seconds < 5) return "just now";
+  if (seconds < 5) return 'just now';
   if (seconds < 60) return `${Math.floor(seconds)} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;

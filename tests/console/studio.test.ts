@@ -1,131 +1,174 @@
 // The SQL studio: runs, errors, parameters, plans, export, history, large results, live rows.
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { gridRows, open, runSql, Server, shut, type, waitUntil } from "./support";
-import type { Watched } from "./support";
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { gridRows, open, runSql, Server, shut, type, waitUntil } from './support';
+import type { Watched } from './support';
 
 const server = new Server();
 let at: Watched;
 
 beforeAll(async () => {
   await server.start();
-  await server.sql("CREATE NAMESPACE shop; CREATE SHARED TABLE shop.items (id BIGINT PRIMARY KEY, title TEXT NOT NULL, price DECIMAL(10,2), tags JSON, photo BYTES, added TIMESTAMP)");
-  await server.sql(`INSERT INTO shop.items VALUES (1, 'Tea', 3.5, '{"colour":"green"}', '0xdeadbeef', '2026-01-02 03:04:05.678901'), (9007199254740993, 'Mug, large', NULL, NULL, NULL, NULL)`);
+  await server.sql(
+    'CREATE NAMESPACE shop; CREATE SHARED TABLE shop.items (id BIGINT PRIMARY KEY, title TEXT NOT NULL, price DECIMAL(10,2), tags JSON, photo BYTES, added TIMESTAMP)',
+  );
+  await server.sql(
+    `INSERT INTO shop.items VALUES (1, 'Tea', 3.5, '{"colour":"green"}', '0xdeadbeef', '2026-01-02 03:04:05.678901'), (9007199254740993, 'Mug, large', NULL, NULL, NULL, NULL)`,
+  );
 });
-afterAll(async () => { await shut(); await server.close(); });
+afterAll(async () => {
+  await shut();
+  await server.close();
+});
 // One page for all tests, a fresh sheet for each.
-beforeAll(async () => { at = await open(server, "sql"); });
-beforeEach(async () => { await at.page.getByTitle("New query").last().click(); });
+beforeAll(async () => {
+  at = await open(server, 'sql');
+});
+beforeEach(async () => {
+  await at.page.getByTitle('New query').last().click();
+});
 afterEach(() => {
   expect(at.problems.splice(0)).toEqual([]);
   expect(at.foreign).toEqual([]);
 });
 
-test("every type shows as it is, cells open at full length", async () => {
-  await runSql(at.page, "SELECT * FROM shop.items ORDER BY id");
+test('every type shows as it is, cells open at full length', async () => {
+  await runSql(at.page, 'SELECT * FROM shop.items ORDER BY id');
   const rows = await gridRows(at.page);
-  expect(rows[0]?.slice(0, 6)).toEqual(["1", "Tea", "3.50", '{"colour":"green"}', "0xdeadbeef", "2026-01-02 03:04:05.678901"]);
-  expect(rows[1]?.slice(0, 4)).toEqual(["9007199254740993", "Mug, large", "NULL", "NULL"]);
-  expect(await at.page.getByRole("columnheader", { name: "price" }).textContent()).toContain("DECIMAL(10,2)");
-  await at.page.getByRole("gridcell", { name: '{"colour":"green"}' }).dblclick();
-  expect(await at.page.getByLabel("Value of tags").locator("pre").textContent()).toBe('{\n  "colour": "green"\n}');
-  await at.page.locator(".grid").focus();
-  await at.page.keyboard.press("ArrowRight");
-  await at.page.keyboard.press("Enter");
-  expect(await at.page.getByLabel("Value of photo").locator("pre").textContent()).toMatch(/^000000 {2}de ad be ef/);
+  expect(rows[0]?.slice(0, 6)).toEqual([
+    '1',
+    'Tea',
+    '3.50',
+    '{"colour":"green"}',
+    '0xdeadbeef',
+    '2026-01-02 03:04:05.678901',
+  ]);
+  expect(rows[1]?.slice(0, 4)).toEqual(['9007199254740993', 'Mug, large', 'NULL', 'NULL']);
+  expect(await at.page.getByRole('columnheader', { name: 'price' }).textContent()).toContain(
+    'DECIMAL(10,2)',
+  );
+  await at.page.getByRole('gridcell', { name: '{"colour":"green"}' }).dblclick();
+  expect(await at.page.getByLabel('Value of tags').locator('pre').textContent()).toBe(
+    '{\n  "colour": "green"\n}',
+  );
+  await at.page.locator('.grid').focus();
+  await at.page.keyboard.press('ArrowRight');
+  await at.page.keyboard.press('Enter');
+  expect(await at.page.getByLabel('Value of photo').locator('pre').textContent()).toMatch(
+    /^000000 {2}de ad be ef/,
+  );
 });
 
-test("a batch shows each result; a failure keeps those before it and marks its place", async () => {
-  await runSql(at.page, "SELECT 1 AS one;\nINSERT INTO shop.items (id, title) VALUES (5, 'Five');\nSELECT id, titel FROM shop.items");
-  await at.page.getByText("COLUMN_NOT_FOUND").waitFor();
-  expect(await at.page.getByRole("button", { name: "2: Inserted 1 row(s)" }).isVisible()).toBe(true);
-  expect(await at.page.locator(".cm-lintRange-error").textContent()).toBe("titel");
-  await at.page.getByRole("button", { name: "1: 1 row" }).click();
-  expect(await gridRows(at.page)).toEqual([["1"]]);
-  await server.sql("DELETE FROM shop.items WHERE id = 5");
-  await runSql(at.page, "SELECT 1;\n\nSELEC 2");
-  await waitUntil("mark", async () => (await at.page.locator(".cm-lintRange-error").textContent()) === "SELEC");
+test('a batch shows each result; a failure keeps those before it and marks its place', async () => {
+  await runSql(
+    at.page,
+    "SELECT 1 AS one;\nINSERT INTO shop.items (id, title) VALUES (5, 'Five');\nSELECT id, titel FROM shop.items",
+  );
+  await at.page.getByText('COLUMN_NOT_FOUND').waitFor();
+  expect(await at.page.getByRole('button', { name: '2: Inserted 1 row(s)' }).isVisible()).toBe(
+    true,
+  );
+  expect(await at.page.locator('.cm-lintRange-error').textContent()).toBe('titel');
+  await at.page.getByRole('button', { name: '1: 1 row' }).click();
+  expect(await gridRows(at.page)).toEqual([['1']]);
+  await server.sql('DELETE FROM shop.items WHERE id = 5');
+  await runSql(at.page, 'SELECT 1;\n\nSELEC 2');
+  await waitUntil(
+    'mark',
+    async () => (await at.page.locator('.cm-lintRange-error').textContent()) === 'SELEC',
+  );
 });
 
-test("the selection runs alone, Shift+Enter the statement at the cursor", async () => {
-  await type(at.page, "SELECT 11 AS a;\nSELECT 22 AS b");
-  await at.page.keyboard.press("Shift+Home");
-  await at.page.keyboard.press("Control+Enter");
-  await at.page.getByRole("gridcell", { name: "22" }).waitFor();
-  expect(await at.page.getByRole("button", { name: /^1:/ }).count()).toBe(0);
-  await at.page.keyboard.press("Control+Home");
-  await at.page.keyboard.press("Shift+Enter");
-  await at.page.getByRole("gridcell", { name: "11" }).waitFor();
+test('the selection runs alone, Shift+Enter the statement at the cursor', async () => {
+  await type(at.page, 'SELECT 11 AS a;\nSELECT 22 AS b');
+  await at.page.keyboard.press('Shift+Home');
+  await at.page.keyboard.press('Control+Enter');
+  await at.page.getByRole('gridcell', { name: '22' }).waitFor();
+  expect(await at.page.getByRole('button', { name: /^1:/ }).count()).toBe(0);
+  await at.page.keyboard.press('Control+Home');
+  await at.page.keyboard.press('Shift+Enter');
+  await at.page.getByRole('gridcell', { name: '11' }).waitFor();
 });
 
-test("parameters, null and text among them", async () => {
-  await type(at.page, "SELECT title FROM shop.items WHERE id = $1 AND title = $2");
-  await at.page.getByLabel("$1").fill("9007199254740993");
-  await at.page.getByLabel("$2").fill("Mug, large");
-  await at.page.getByRole("button", { name: "Run", exact: true }).click();
-  await at.page.getByRole("gridcell", { name: "Mug, large" }).waitFor();
+test('parameters, null and text among them', async () => {
+  await type(at.page, 'SELECT title FROM shop.items WHERE id = $1 AND title = $2');
+  await at.page.getByLabel('$1').fill('9007199254740993');
+  await at.page.getByLabel('$2').fill('Mug, large');
+  await at.page.getByRole('button', { name: 'Run', exact: true }).click();
+  await at.page.getByRole('gridcell', { name: 'Mug, large' }).waitFor();
 });
 
-test("completion knows tables and columns", async () => {
-  await waitUntil("catalogue", async () => {
-    await type(at.page, "SELECT * FROM shop.it");
-    await at.page.keyboard.press("Control+Space");
-    return at.page.locator(".cm-tooltip-autocomplete").getByText("items").isVisible();
+test('completion knows tables and columns', async () => {
+  await waitUntil('catalogue', async () => {
+    await type(at.page, 'SELECT * FROM shop.it');
+    await at.page.keyboard.press('Control+Space');
+    return at.page.locator('.cm-tooltip-autocomplete').getByText('items').isVisible();
   });
-  await at.page.locator(".cm-tooltip-autocomplete").getByText("items").click();
-  expect(await at.page.locator(".cm-content").textContent()).toBe("SELECT * FROM shop.items");
+  await at.page.locator('.cm-tooltip-autocomplete').getByText('items').click();
+  expect(await at.page.locator('.cm-content').textContent()).toBe('SELECT * FROM shop.items');
 });
 
-test("EXPLAIN names the path", async () => {
-  await type(at.page, "SELECT * FROM shop.items WHERE id = 1");
-  await at.page.getByRole("button", { name: "Explain" }).click();
-  await at.page.getByText("point lookup").waitFor();
+test('EXPLAIN names the path', async () => {
+  await type(at.page, 'SELECT * FROM shop.items WHERE id = 1');
+  await at.page.getByRole('button', { name: 'Explain' }).click();
+  await at.page.getByText('point lookup').waitFor();
 });
 
-test("CSV and JSON hold every row", async () => {
-  await runSql(at.page, "SELECT id, title, price, tags FROM shop.items ORDER BY id");
+test('CSV and JSON hold every row', async () => {
+  await runSql(at.page, 'SELECT id, title, price, tags FROM shop.items ORDER BY id');
   const files: string[] = [];
-  for (const name of ["CSV", "JSON"]) {
-    const [download] = await Promise.all([at.page.waitForEvent("download"), at.page.getByRole("button", { name, exact: true }).click()]);
+  for (const name of ['CSV', 'JSON']) {
+    const [download] = await Promise.all([
+      at.page.waitForEvent('download'),
+      at.page.getByRole('button', { name, exact: true }).click(),
+    ]);
     const path = join(server.data, `result.${name}`);
     await download.saveAs(path);
-    files.push(readFileSync(path, "utf8"));
+    files.push(readFileSync(path, 'utf8'));
   }
-  expect(files[0]).toBe('id,title,price,tags\r\n1,Tea,3.50,"{""colour"":""green""}"\r\n9007199254740993,"Mug, large",,\r\n');
-  expect(JSON.parse(files[1] ?? "")).toEqual([
-    { id: "1", title: "Tea", price: "3.50", tags: { colour: "green" } },
-    { id: "9007199254740993", title: "Mug, large", price: null, tags: null },
+  expect(files[0]).toBe(
+    'id,title,price,tags\r\n1,Tea,3.50,"{""colour"":""green""}"\r\n9007199254740993,"Mug, large",,\r\n',
+  );
+  expect(JSON.parse(files[1] ?? '')).toEqual([
+    { id: '1', title: 'Tea', price: '3.50', tags: { colour: 'green' } },
+    { id: '9007199254740993', title: 'Mug, large', price: null, tags: null },
   ]);
 });
 
-test("sheets, history and saved queries are there after a reload", async () => {
+test('sheets, history and saved queries are there after a reload', async () => {
   await runSql(at.page, "SELECT 'first' AS x");
-  await at.page.getByTitle("New query").last().click();
+  await at.page.getByTitle('New query').last().click();
   await runSql(at.page, "SELECT 'second' AS x");
-  await at.page.getByRole("button", { name: "Save", exact: true }).click();
-  await at.page.getByLabel("Name").fill("My query");
-  await at.page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+  await at.page.getByRole('button', { name: 'Save', exact: true }).click();
+  await at.page.getByLabel('Name').fill('My query');
+  await at.page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
   await at.page.reload();
-  await at.page.getByRole("button", { name: "My query", exact: true }).waitFor();
-  await at.page.getByRole("button", { name: "History" }).click();
-  const latest = await at.page.getByLabel("History").locator("li code").allTextContents();
+  await at.page.getByRole('button', { name: 'My query', exact: true }).waitFor();
+  await at.page.getByRole('button', { name: 'History' }).click();
+  const latest = await at.page.getByLabel('History').locator('li code').allTextContents();
   expect(latest.slice(0, 2)).toEqual(["SELECT 'second' AS x", "SELECT 'first' AS x"]);
-  await at.page.getByTitle("New query").last().click();
-  await at.page.getByRole("button", { name: "Saved queries" }).click();
-  await at.page.getByLabel("Saved queries").getByRole("button", { name: /^My query/ }).click();
-  expect(await at.page.locator(".cm-content").textContent()).toBe("SELECT 'second' AS x");
-  await at.page.getByLabel("Saved queries").getByRole("button", { name: "Close" }).click();
+  await at.page.getByTitle('New query').last().click();
+  await at.page.getByRole('button', { name: 'Saved queries' }).click();
+  await at.page
+    .getByLabel('Saved queries')
+    .getByRole('button', { name: /^My query/ })
+    .click();
+  expect(await at.page.locator('.cm-content').textContent()).toBe("SELECT 'second' AS x");
+  await at.page.getByLabel('Saved queries').getByRole('button', { name: 'Close' }).click();
 });
 
-test("100,000 rows: few elements, quick to the end, smooth on the way", async () => {
-  await runSql(at.page, "SELECT i AS id, 'row ' || i AS label, i * 1.5 AS x FROM generate_series(1, 100000) AS s(i)");
-  await at.page.getByText("100,000 rows").waitFor();
-  expect(await at.page.locator(".grid .line").count()).toBeLessThan(80);
-  await at.page.locator(".grid").focus();
-  await at.page.keyboard.press("Control+End");
-  await at.page.getByRole("gridcell", { name: "100000", exact: true }).waitFor();
-  const frames = await at.page.locator(".grid").evaluate(async (grid) => {
+test('100,000 rows: few elements, quick to the end, smooth on the way', async () => {
+  await runSql(
+    at.page,
+    "SELECT i AS id, 'row ' || i AS label, i * 1.5 AS x FROM generate_series(1, 100000) AS s(i)",
+  );
+  await at.page.getByText('100,000 rows').waitFor();
+  expect(await at.page.locator('.grid .line').count()).toBeLessThan(80);
+  await at.page.locator('.grid').focus();
+  await at.page.keyboard.press('Control+End');
+  await at.page.getByRole('gridcell', { name: '100000', exact: true }).waitFor();
+  const frames = await at.page.locator('.grid').evaluate(async (grid) => {
     const times: number[] = [];
     let last = performance.now();
     for (let i = 0; i < 60; i++) {
@@ -137,58 +180,71 @@ test("100,000 rows: few elements, quick to the end, smooth on the way", async ()
     return times.sort((a, b) => a - b);
   });
   const median = frames[30] ?? 0;
-  console.log(`share: 100,000 rows scrolled, median frame ${median.toFixed(1)} ms, slowest ${frames.at(-1)?.toFixed(1)} ms`);
+  console.log(
+    `share: 100,000 rows scrolled, median frame ${median.toFixed(1)} ms, slowest ${frames.at(-1)?.toFixed(1)} ms`,
+  );
   expect(median).toBeLessThan(100); // with both cores busy; a quiet machine draws every frame
-  expect(await at.page.locator(".grid .line").count()).toBeLessThan(80);
+  expect(await at.page.locator('.grid .line').count()).toBeLessThan(80);
 });
 
-test("a statement is cancelled", async () => {
-  await type(at.page, "SELECT COUNT(*) FROM generate_series(1, 100000) AS a(i), generate_series(1, 100000) AS b(j) WHERE (i * j) % 7 = 3");
-  await at.page.keyboard.press("Control+Enter");
-  await at.page.getByRole("button", { name: "Cancel" }).click();
-  await at.page.getByText("Cancelled.").waitFor();
+test('a statement is cancelled', async () => {
+  await type(
+    at.page,
+    'SELECT COUNT(*) FROM generate_series(1, 100000) AS a(i), generate_series(1, 100000) AS b(j) WHERE (i * j) % 7 = 3',
+  );
+  await at.page.keyboard.press('Control+Enter');
+  await at.page.getByRole('button', { name: 'Cancel' }).click();
+  await at.page.getByText('Cancelled.').waitFor();
 });
 
-test("live rows: inserts, updates and deletes as they happen, pause holds them", async () => {
-  await type(at.page, "SELECT id, title, price, _updated FROM shop.items");
-  await at.page.getByRole("button", { name: "Live", exact: true }).click();
-  const bar = at.page.getByTestId("live-bar");
-  await bar.getByText("2 rows").waitFor();
+test('live rows: inserts, updates and deletes as they happen, pause holds them', async () => {
+  await type(at.page, 'SELECT id, title, price, _updated FROM shop.items');
+  await at.page.getByRole('button', { name: 'Live', exact: true }).click();
+  const bar = at.page.getByTestId('live-bar');
+  await bar.getByText('2 rows').waitFor();
   await server.sql("INSERT INTO shop.items (id, title, price) VALUES (2, 'Cup', 1)");
-  await bar.getByText("3 rows").waitFor();
-  await server.sql("UPDATE shop.items SET price = 9.25 WHERE id = 2");
-  await at.page.getByRole("gridcell", { name: "9.25" }).waitFor();
-  await at.page.getByLabel("Change log").getByText("price: 1.00 → 9.25").waitFor();
-  await bar.getByText("from commit to here").waitFor();
-  await bar.getByRole("button", { name: "Pause" }).click();
-  await server.sql("DELETE FROM shop.items WHERE id = 2");
-  await bar.getByText("(1 waiting)").waitFor();
-  expect(await bar.getByText("3 rows").isVisible()).toBe(true);
-  await bar.getByRole("button", { name: /Continue/ }).click();
-  await bar.getByText("2 rows").waitFor();
-  await waitUntil("the row to go", async () => (await gridRows(at.page)).length === 2);
-  await bar.getByRole("button", { name: "Stop" }).click();
-  await waitUntil("no live query", async () => Number((await server.sql("SELECT COUNT(*) FROM system.live_queries WHERE table_name = 'items'"))[0]?.[0]) === 0);
+  await bar.getByText('3 rows').waitFor();
+  await server.sql('UPDATE shop.items SET price = 9.25 WHERE id = 2');
+  await at.page.getByRole('gridcell', { name: '9.25' }).waitFor();
+  await at.page.getByLabel('Change log').getByText('price: 1.00 → 9.25').waitFor();
+  await bar.getByText('from commit to here').waitFor();
+  await bar.getByRole('button', { name: 'Pause' }).click();
+  await server.sql('DELETE FROM shop.items WHERE id = 2');
+  await bar.getByText('(1 waiting)').waitFor();
+  expect(await bar.getByText('3 rows').isVisible()).toBe(true);
+  await bar.getByRole('button', { name: /Continue/ }).click();
+  await bar.getByText('2 rows').waitFor();
+  await waitUntil('the row to go', async () => (await gridRows(at.page)).length === 2);
+  await bar.getByRole('button', { name: 'Stop' }).click();
+  await waitUntil(
+    'no live query',
+    async () =>
+      Number(
+        (
+          await server.sql("SELECT COUNT(*) FROM system.live_queries WHERE table_name = 'items'")
+        )[0]?.[0],
+      ) === 0,
+  );
 });
 
 test("live rows under a stream of writes end with the table's rows, across a lost connection", async () => {
-  await type(at.page, "SELECT id, title FROM shop.items WHERE id >= 1000 AND id < 2000");
-  await at.page.getByRole("button", { name: "Live", exact: true }).click();
-  const bar = at.page.getByTestId("live-bar");
-  await bar.getByText("Live", { exact: true }).waitFor();
+  await type(at.page, 'SELECT id, title FROM shop.items WHERE id >= 1000 AND id < 2000');
+  await at.page.getByRole('button', { name: 'Live', exact: true }).click();
+  const bar = at.page.getByTestId('live-bar');
+  await bar.getByText('Live', { exact: true }).waitFor();
   for (let i = 1000; i < 1150; i++) {
     await server.sql(`INSERT INTO shop.items (id, title) VALUES (${i}, 'n${i}')`);
     if (i === 1060) await at.page.context().setOffline(true);
     if (i === 1090) await at.page.context().setOffline(false);
   }
-  await server.sql("DELETE FROM shop.items WHERE id >= 1000 AND id % 2 = 1");
-  await waitUntil("75 rows", async () => bar.getByText("75 rows").isVisible(), 15_000);
-  await server.sql("DELETE FROM shop.items WHERE id >= 1000");
-  await bar.getByText("0 rows").waitFor();
+  await server.sql('DELETE FROM shop.items WHERE id >= 1000 AND id % 2 = 1');
+  await waitUntil('75 rows', async () => bar.getByText('75 rows').isVisible(), 15_000);
+  await server.sql('DELETE FROM shop.items WHERE id >= 1000');
+  await bar.getByText('0 rows').waitFor();
 });
 
-test("an error of a live query is shown", async () => {
-  await type(at.page, "SELECT COUNT(*) FROM shop.items");
-  await at.page.getByRole("button", { name: "Live", exact: true }).click();
-  await at.page.getByText("UNSUPPORTED").waitFor();
+test('an error of a live query is shown', async () => {
+  await type(at.page, 'SELECT COUNT(*) FROM shop.items');
+  await at.page.getByRole('button', { name: 'Live', exact: true }).click();
+  await at.page.getByText('UNSUPPORTED').waitFor();
 });

@@ -7,31 +7,31 @@
 //
 // The access token lives inside the client, that is in memory; only the refresh cookie, which no
 // script can read, outlives the page.
-import { batch, computed, signal } from "@preact/signals";
-import { createClient, KalamError } from "kalamdb";
-import type { KalamClient, Session, SetupOptions } from "kalamdb";
+import { batch, computed, signal } from '@preact/signals';
+import { createClient, KalamError } from 'kalamdb';
+import type { KalamClient, Session, SetupOptions } from 'kalamdb';
 
-export type Phase = "starting" | "unreachable" | "setup" | "signIn" | "ready";
+export type Phase = 'starting' | 'unreachable' | 'setup' | 'signIn' | 'ready';
 export interface Me {
   id: string;
   role: string;
 }
 
-export const phase = signal<Phase>("starting");
+export const phase = signal<Phase>('starting');
 export const me = signal<Me | null>(null);
 /** Entered without credentials, as loopback mode allows on this machine. */
 export const loopback = signal(false);
 /** Why the sign-in form shows, when not because of a first visit. */
-export const reason = signal("");
+export const reason = signal('');
 /** The last request found no server; cleared by the next answer. */
 export const offline = signal(false);
 /** Statements of the SQL studio and of table rows run as this user. */
 export const actAs = signal<string | null>(null);
-export const effectiveUser = computed(() => actAs.value ?? me.value?.id ?? "");
+export const effectiveUser = computed(() => actAs.value ?? me.value?.id ?? '');
 
 /** dba and system; everybody else has the API. */
 export function mayUse(role: string): boolean {
-  return role === "dba" || role === "system";
+  return role === 'dba' || role === 'system';
 }
 
 function refusal(user: Me): string {
@@ -41,16 +41,22 @@ function refusal(user: Me): string {
 /** Effective user of the next statements; a browser's WebSocket can carry no such header. */
 const actingFetch: typeof fetch = (input, init) => {
   const user = actAs.peek();
-  if (user === null || !String(input).endsWith("/api/sql")) return fetch(input, init);
-  return fetch(input, { ...init, headers: { ...(init?.headers as Record<string, string>), "X-User-Id": user } });
+  if (user === null || !String(input).endsWith('/api/sql')) return fetch(input, init);
+  return fetch(input, {
+    ...init,
+    headers: { ...(init?.headers as Record<string, string>), 'X-User-Id': user },
+  });
 };
 
 function connect(as?: typeof fetch, session?: Session): KalamClient {
   return createClient({
     url: location.origin,
-    auth: session === undefined ? "none" : { token: session.accessToken, refreshToken: session.refreshToken },
-    timestamp: "number",
-    json: "text",
+    auth:
+      session === undefined
+        ? 'none'
+        : { token: session.accessToken, refreshToken: session.refreshToken },
+    timestamp: 'number',
+    json: 'text',
     ...(as === undefined ? {} : { fetch: as }),
     timeoutMs: 10 * 60_000,
   });
@@ -59,8 +65,12 @@ function connect(as?: typeof fetch, session?: Session): KalamClient {
 /** The live connection says by itself when it is lost; statements only when there are some. */
 function connectAndWatch(): KalamClient {
   const connected = connect();
-  connected.on("offline", () => { if (phase.peek() === "ready") offline.value = true; });
-  connected.on("online", () => { offline.value = false; });
+  connected.on('offline', () => {
+    if (phase.peek() === 'ready') offline.value = true;
+  });
+  connected.on('online', () => {
+    offline.value = false;
+  });
   return connected;
 }
 
@@ -74,9 +84,9 @@ function enter(user: Me, session?: Session): void {
   batch(() => {
     me.value = user;
     loopback.value = session === undefined;
-    reason.value = "";
+    reason.value = '';
     offline.value = false;
-    phase.value = "ready";
+    phase.value = 'ready';
   });
 }
 
@@ -90,14 +100,17 @@ function toSignIn(why: string): void {
     actAs.value = null;
     offline.value = false;
     reason.value = why;
-    phase.value = "signIn";
+    phase.value = 'signIn';
   });
 }
 
 async function whoAmI(): Promise<Me> {
-  const { rows } = await client.query<{ id: string; role: string }>("SELECT CURRENT_USER() AS id, CURRENT_ROLE() AS role");
+  const { rows } = await client.query<{ id: string; role: string }>(
+    'SELECT CURRENT_USER() AS id, CURRENT_ROLE() AS role',
+  );
   const row = rows[0];
-  if (row === undefined) throw new KalamError("INVALID_RESPONSE", "the server does not say who is signed in");
+  if (row === undefined)
+    throw new KalamError('INVALID_RESPONSE', 'the server does not say who is signed in');
   return row;
 }
 
@@ -105,13 +118,13 @@ async function resumeByCookie(): Promise<Session | null> {
   try {
     return await client.refresh();
   } catch (thrown) {
-    if (thrown instanceof KalamError && thrown.code !== "CONNECTION_FAILED") return null;
+    if (thrown instanceof KalamError && thrown.code !== 'CONNECTION_FAILED') return null;
     throw thrown;
   }
 }
 
 export async function start(): Promise<void> {
-  phase.value = "starting";
+  phase.value = 'starting';
   try {
     const known = await resumeByCookie();
     if (known !== null) {
@@ -121,12 +134,13 @@ export async function start(): Promise<void> {
     }
     const user = await whoAmI();
     if (mayUse(user.role)) enter(user);
-    else toSignIn("");
+    else toSignIn('');
   } catch (thrown) {
-    const code = thrown instanceof KalamError ? thrown.code : "";
-    if (code === "SETUP_REQUIRED") phase.value = "setup";
-    else if (code === "CONNECTION_FAILED" || code === "TIMEOUT" || code === "SHUTTING_DOWN") phase.value = "unreachable";
-    else phase.value = "signIn";
+    const code = thrown instanceof KalamError ? thrown.code : '';
+    if (code === 'SETUP_REQUIRED') phase.value = 'setup';
+    else if (code === 'CONNECTION_FAILED' || code === 'TIMEOUT' || code === 'SHUTTING_DOWN')
+      phase.value = 'unreachable';
+    else phase.value = 'signIn';
   }
 }
 
@@ -134,12 +148,12 @@ export async function signIn(user: string, password: string): Promise<void> {
   const session = await client.login(user, password);
   if (!mayUse(session.user.role)) {
     await client.logout();
-    throw new KalamError("FORBIDDEN", refusal(session.user));
+    throw new KalamError('FORBIDDEN', refusal(session.user));
   }
   enter(session.user, session);
 }
 
-export async function signOut(why = ""): Promise<void> {
+export async function signOut(why = ''): Promise<void> {
   try {
     await client.logout();
   } finally {
@@ -149,17 +163,22 @@ export async function signOut(why = ""): Promise<void> {
 
 export async function setUp(options: SetupOptions): Promise<void> {
   await client.setup(options);
-  reason.value = "";
-  phase.value = "signIn";
+  reason.value = '';
+  phase.value = 'signIn';
 }
 
-const ENDS_SESSION = new Set(["TOKEN_EXPIRED", "INVALID_CREDENTIALS", "MISSING_AUTHORIZATION", "SETUP_REQUIRED"]);
+const ENDS_SESSION = new Set([
+  'TOKEN_EXPIRED',
+  'INVALID_CREDENTIALS',
+  'MISSING_AUTHORIZATION',
+  'SETUP_REQUIRED',
+]);
 
 /** Every error of a statement passes here before it is shown. */
 export function noteError(thrown: unknown): void {
-  if (!(thrown instanceof KalamError) || phase.peek() !== "ready") return;
-  offline.value = thrown.code === "CONNECTION_FAILED";
-  if (ENDS_SESSION.has(thrown.code)) toSignIn("Your session has ended. Sign in again.");
+  if (!(thrown instanceof KalamError) || phase.peek() !== 'ready') return;
+  offline.value = thrown.code === 'CONNECTION_FAILED';
+  if (ENDS_SESSION.has(thrown.code)) toSignIn('Your session has ended. Sign in again.');
 }
 
 export function noteAnswer(): void {

@@ -1,14 +1,18 @@
 // catalogue.ts — tables and columns for completion, read once and again after statements that change them.
-import { signal } from "@preact/signals";
-import { select } from "../api/sql";
-import type { Catalogue } from "./language";
+import { signal } from '@preact/signals';
+import { select } from '../api/sql';
+import type { Catalogue } from './language';
 
 export const catalogue = signal<Catalogue>({});
 
 const QUERY =
-  "SELECT table_schema, table_name, column_name FROM information_schema.columns ORDER BY table_schema, table_name, ordinal_position";
+  'SELECT table_schema, table_name, column_name FROM information_schema.columns ORDER BY table_schema, table_name, ordinal_position';
 
-interface Line { table_schema: string; table_name: string; column_name: string }
+interface Line {
+  table_schema: string;
+  table_name: string;
+  column_name: string;
+}
 
 export async function loadCatalogue(): Promise<void> {
   const found: Catalogue = {};

@@ -1,17 +1,30 @@
 // editor.tsx — CodeMirror in a shadow root: there it sets its styles through constructed style sheets, which the
 // page's policy allows, instead of <style> elements, which it does not.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching } from "@codemirror/language";
-import { setDiagnostics } from "@codemirror/lint";
-import { Compartment, EditorState } from "@codemirror/state";
-import type { Extension } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers, placeholder } from "@codemirror/view";
-import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import { appearance, language } from "./language";
-import type { Catalogue } from "./language";
-import { statementAt } from "./split";
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from '@codemirror/autocomplete';
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
+import { bracketMatching } from '@codemirror/language';
+import { setDiagnostics } from '@codemirror/lint';
+import { Compartment, EditorState } from '@codemirror/state';
+import type { Extension } from '@codemirror/state';
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  keymap,
+  lineNumbers,
+  placeholder,
+} from '@codemirror/view';
+import type { JSX } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { appearance, language } from './language';
+import type { Catalogue } from './language';
+import { statementAt } from './split';
 
 /** What the studio's buttons ask of the editor. */
 export interface EditorHandle {
@@ -49,11 +62,19 @@ function makeHandle(view: EditorView): EditorHandle {
     },
     markError: (from, to, message) => {
       const end = view.state.doc.length;
-      view.dispatch(setDiagnostics(view.state, [{ from: Math.min(from, end), to: Math.min(to, end), severity: "error", message }]));
+      view.dispatch(
+        setDiagnostics(view.state, [
+          { from: Math.min(from, end), to: Math.min(to, end), severity: 'error', message },
+        ]),
+      );
       view.dispatch({ effects: EditorView.scrollIntoView(Math.min(from, end)) });
     },
     clearError: () => view.dispatch(setDiagnostics(view.state, [])),
-    setText: (text) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: text.length } }),
+    setText: (text) =>
+      view.dispatch({
+        changes: { from: 0, to: view.state.doc.length, insert: text },
+        selection: { anchor: text.length },
+      }),
     focus: () => view.focus(),
   };
 }
@@ -68,25 +89,57 @@ export function Editor(props: EditorProps): JSX.Element {
   latest.current = props;
 
   const extensions = (): Extension => [
-    lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), history(), drawSelection(), bracketMatching(), closeBrackets(),
+    lineNumbers(),
+    highlightActiveLine(),
+    highlightActiveLineGutter(),
+    history(),
+    drawSelection(),
+    bracketMatching(),
+    closeBrackets(),
     autocompletion({ icons: false }),
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": "SQL" }),
-    placeholder("SELECT … — Ctrl+Enter runs the selection or everything, Shift+Enter the statement at the cursor"),
+    EditorView.contentAttributes.of({ 'aria-label': 'SQL' }),
+    placeholder(
+      'SELECT … — Ctrl+Enter runs the selection or everything, Shift+Enter the statement at the cursor',
+    ),
     keymap.of([
-      { key: "Mod-Enter", preventDefault: true, run: () => { latest.current.onRun(); return true; } },
-      { key: "Shift-Enter", preventDefault: true, run: () => { latest.current.onRunCurrent(); return true; } },
-      ...closeBracketsKeymap, ...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab,
+      {
+        key: 'Mod-Enter',
+        preventDefault: true,
+        run: () => {
+          latest.current.onRun();
+          return true;
+        },
+      },
+      {
+        key: 'Shift-Enter',
+        preventDefault: true,
+        run: () => {
+          latest.current.onRunCurrent();
+          return true;
+        },
+      },
+      ...closeBracketsKeymap,
+      ...completionKeymap,
+      ...defaultKeymap,
+      ...historyKeymap,
+      indentWithTab,
     ]),
     names.current.of(language(latest.current.catalogue)),
     appearance,
-    EditorView.updateListener.of((update) => { if (update.docChanged) latest.current.onChange(update.state.doc.toString()); }),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) latest.current.onChange(update.state.doc.toString());
+    }),
   ];
 
   useEffect(() => {
-    const root = host.current?.shadowRoot ?? host.current?.attachShadow({ mode: "open" });
+    const root = host.current?.shadowRoot ?? host.current?.attachShadow({ mode: 'open' });
     if (!root) return undefined;
-    const created = new EditorView({ root, parent: root, state: EditorState.create({ doc: latest.current.text, extensions: extensions() }) });
+    const created = new EditorView({
+      root,
+      parent: root,
+      state: EditorState.create({ doc: latest.current.text, extensions: extensions() }),
+    });
     view.current = created;
     latest.current.onReady(makeHandle(created));
     return () => created.destroy();
@@ -96,7 +149,10 @@ export function Editor(props: EditorProps): JSX.Element {
     if (!current || sheet.current === props.sheet) return;
     states.current.set(sheet.current, current.state);
     sheet.current = props.sheet;
-    current.setState(states.current.get(props.sheet) ?? EditorState.create({ doc: props.text, extensions: extensions() }));
+    current.setState(
+      states.current.get(props.sheet) ??
+        EditorState.create({ doc: props.text, extensions: extensions() }),
+    );
     current.dispatch({ effects: names.current.reconfigure(language(props.catalogue)) });
     current.focus();
   }, [props.sheet]);

@@ -1,23 +1,30 @@
 // split.ts — where the statements of a text are, as the server splits them: on `;` outside of quotes,
 // dollar quotes and comments. Also finds the parameters a text uses.
 
-export interface Piece { from: number; to: number }
+export interface Piece {
+  from: number;
+  to: number;
+}
 
 /** Index behind what starts at `at`, or `at` itself if nothing special starts there. */
 function skip(text: string, at: number): number {
   const rest = text.length;
   const two = text.slice(at, at + 2);
-  if (two === "--") {
-    const end = text.indexOf("\n", at);
+  if (two === '--') {
+    const end = text.indexOf('\n', at);
     return end < 0 ? rest : end + 1;
   }
-  if (two === "/*") return skipComment(text, at);
+  if (two === '/*') return skipComment(text, at);
   const character = text[at];
-  if (character === "'" || character === '"' || character === "`") {
-    const escapes = character === "'" && /[eE]/.test(text[at - 1] ?? "") && !/\w/.test(text[at - 2] ?? "");
+  if (character === "'" || character === '"' || character === '`') {
+    const escapes =
+      character === "'" && /[eE]/.test(text[at - 1] ?? '') && !/\w/.test(text[at - 2] ?? '');
     return skipQuoted(text, at, character, escapes);
   }
-  const tag = character === "$" && !/\w/.test(text[at - 1] ?? "") ? /^\$(?:[A-Za-z_]\w*)?\$/.exec(text.slice(at, at + 70)) : null;
+  const tag =
+    character === '$' && !/\w/.test(text[at - 1] ?? '')
+      ? /^\$(?:[A-Za-z_]\w*)?\$/.exec(text.slice(at, at + 70))
+      : null;
   if (tag) {
     const end = text.indexOf(tag[0], at + tag[0].length);
     return end < 0 ? rest : end + tag[0].length;
@@ -28,15 +35,21 @@ function skip(text: string, at: number): number {
 function skipComment(text: string, at: number): number {
   let depth = 0;
   for (let i = at; i < text.length; i++) {
-    if (text.startsWith("/*", i)) { depth++; i++; }
-    else if (text.startsWith("*/", i)) { depth--; i++; if (depth === 0) return i + 1; }
+    if (text.startsWith('/*', i)) {
+      depth++;
+      i++;
+    } else if (text.startsWith('*/', i)) {
+      depth--;
+      i++;
+      if (depth === 0) return i + 1;
+    }
   }
   return text.length;
 }
 
 function skipQuoted(text: string, at: number, quote: string, escapes: boolean): number {
   for (let i = at + 1; i < text.length; i++) {
-    if (escapes && text[i] === "\\") i++;
+    if (escapes && text[i] === '\\') i++;
     else if (text[i] === quote) {
       if (text[i + 1] !== quote) return i + 1;
       i++;
@@ -49,13 +62,13 @@ function skipQuoted(text: string, at: number, quote: string, escapes: boolean): 
 function trimmed(text: string, from: number, to: number): Piece | null {
   let start = from;
   for (;;) {
-    while (start < to && /\s/.test(text[start] ?? "")) start++;
-    const comment = text.startsWith("--", start) || text.startsWith("/*", start);
+    while (start < to && /\s/.test(text[start] ?? '')) start++;
+    const comment = text.startsWith('--', start) || text.startsWith('/*', start);
     if (!comment || start >= to) break;
     start = skip(text, start);
   }
   let end = to;
-  while (end > start && /\s/.test(text[end - 1] ?? "")) end--;
+  while (end > start && /\s/.test(text[end - 1] ?? '')) end--;
   return start < end ? { from: start, to: end } : null;
 }
 
@@ -66,10 +79,16 @@ export function splitStatements(text: string): Piece[] {
     if (piece) pieces.push(piece);
   };
   let from = 0;
-  for (let i = 0; i < text.length;) {
+  for (let i = 0; i < text.length; ) {
     const next = skip(text, i);
-    if (next > i) { i = next; continue; }
-    if (text[i] === ";") { push(from, i); from = i + 1; }
+    if (next > i) {
+      i = next;
+      continue;
+    }
+    if (text[i] === ';') {
+      push(from, i);
+      from = i + 1;
+    }
     i++;
   }
   push(from, text.length);
@@ -85,10 +104,16 @@ export function statementAt(text: string, at: number): Piece | null {
 /** n of the highest `$n` outside of quotes and comments. */
 export function parameterCount(text: string): number {
   let highest = 0;
-  for (let i = 0; i < text.length;) {
+  for (let i = 0; i < text.length; ) {
     const next = skip(text, i);
-    if (next > i) { i = next; continue; }
-    const found = text[i] === "$" && !/\w/.test(text[i - 1] ?? "") ? /^\$(\d{1,3})/.exec(text.slice(i, i + 4)) : null;
+    if (next > i) {
+      i = next;
+      continue;
+    }
+    const found =
+      text[i] === '$' && !/\w/.test(text[i - 1] ?? '')
+        ? /^\$(\d{1,3})/.exec(text.slice(i, i + 4))
+        : null;
     if (found) highest = Math.max(highest, Number(found[1]));
     i++;
   }
@@ -99,11 +124,16 @@ export function parameterCount(text: string): number {
 export function parameterValue(typed: string): null | boolean | number | string {
   const text = typed.trim();
   if (/^null$/i.test(text)) return null;
-  if (/^(true|false)$/i.test(text)) return text.toLowerCase() === "true";
+  if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
   const quoted = /^'(.*)'$/s.exec(text);
-  if (quoted) return (quoted[1] ?? "").replaceAll("''", "'");
+  if (quoted) return (quoted[1] ?? '').replaceAll("''", "'");
   const number = Number(text);
   // Beyond 2^53 a number of JavaScript would be another one: the server reads the text.
-  if (text !== "" && /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(text) && (!Number.isInteger(number) || Number.isSafeInteger(number))) return number;
+  if (
+    text !== '' &&
+    /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(text) &&
+    (!Number.isInteger(number) || Number.isSafeInteger(number))
+  )
+    return number;
   return typed;
 }

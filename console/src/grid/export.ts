@@ -1,27 +1,30 @@
 // export.ts — results as CSV (RFC 4180) and JSON, saved as a file by the browser.
-import type { Column, Json, Value } from "kalamdb";
-import { fullText } from "./cells";
+import type { Column, Json, Value } from 'kalamdb';
+import { fullText } from './cells';
 
 function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 export function toCsv(columns: readonly Column[], rows: readonly (readonly Value[])[]): string {
-  const lines = [columns.map((column) => csvField(column.name)).join(",")];
-  for (const row of rows) lines.push(columns.map((column, i) => csvField(fullText(row[i] ?? null, column.type))).join(","));
-  return `${lines.join("\r\n")}\r\n`;
+  const lines = [columns.map((column) => csvField(column.name)).join(',')];
+  for (const row of rows)
+    lines.push(
+      columns.map((column, i) => csvField(fullText(row[i] ?? null, column.type))).join(','),
+    );
+  return `${lines.join('\r\n')}\r\n`;
 }
 
 function jsonValue(value: Value, type: string): Json {
-  if (value === null || typeof value === "boolean") return value;
-  if (type === "Json" && typeof value === "string") {
+  if (value === null || typeof value === 'boolean') return value;
+  if (type === 'Json' && typeof value === 'string') {
     try {
       return JSON.parse(value) as Json;
     } catch {
       return value;
     }
   }
-  if (typeof value === "number" && type !== "Timestamp") return value;
+  if (typeof value === 'number' && type !== 'Timestamp') return value;
   return fullText(value, type);
 }
 
@@ -37,13 +40,17 @@ export function uniqueNames(columns: readonly Column[]): string[] {
 
 export function toJson(columns: readonly Column[], rows: readonly (readonly Value[])[]): string {
   const names = uniqueNames(columns);
-  const objects = rows.map((row) => Object.fromEntries(columns.map((column, i) => [names[i], jsonValue(row[i] ?? null, column.type)])));
-  return `[\n${objects.map((object) => `  ${JSON.stringify(object)}`).join(",\n")}\n]\n`;
+  const objects = rows.map((row) =>
+    Object.fromEntries(
+      columns.map((column, i) => [names[i], jsonValue(row[i] ?? null, column.type)]),
+    ),
+  );
+  return `[\n${objects.map((object) => `  ${JSON.stringify(object)}`).join(',\n')}\n]\n`;
 }
 
 export function save(name: string, type: string, text: string): void {
   const address = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement("a");
+  const link = document.createElement('a');
   link.href = address;
   link.download = name;
   link.click();

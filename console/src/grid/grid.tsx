@@ -1,10 +1,11 @@
 // grid.tsx — a table of any length: only the rows in sight exist. Arrow keys move one active cell,
 // Enter opens it, Ctrl+C copies it.
-import type { Column, Value } from "kalamdb";
-import type { JSX } from "preact";
-import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Icon } from "../ui/icons";
-import { cellText, columnWidths, fullText, isNumeric, typeName } from "./cells";
+import type { Column, Value } from 'kalamdb';
+import type { JSX } from 'preact';
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { columnWidths, fullText } from './cells';
+import { Cell, Head } from './parts';
+import type { Order } from './parts';
 
 export const ROW_PX = 28;
 const HEAD_PX = 42;
@@ -21,66 +22,60 @@ export interface GridProps {
   onActive?: (row: number) => void;
   /** Heads are buttons: sorting is the caller's. */
   onHead?: (column: number) => void;
-  order?: { column: string; down: boolean } | undefined;
+  order?: Order;
   rowClass?: ((row: number) => string) | undefined;
   /** Of the row at index 0, for pages behind the first. */
   firstNumber?: number;
 }
 
-interface Place { row: number; column: number }
+interface Place {
+  row: number;
+  column: number;
+}
 
-function moved(key: string, at: Place, rows: number, columns: number, page: number, whole: boolean): Place | null {
+function moved(
+  key: string,
+  at: Place,
+  rows: number,
+  columns: number,
+  page: number,
+  whole: boolean,
+): Place | null {
   const to = { ...at };
   switch (key) {
-    case "ArrowDown": to.row += 1; break;
-    case "ArrowUp": to.row -= 1; break;
-    case "ArrowRight": to.column += 1; break;
-    case "ArrowLeft": to.column -= 1; break;
-    case "PageDown": to.row += page; break;
-    case "PageUp": to.row -= page; break;
-    case "Home": if (whole) to.row = 0; else to.column = 0; break;
-    case "End": if (whole) to.row = rows - 1; else to.column = columns - 1; break;
-    default: return null;
+    case 'ArrowDown':
+      to.row += 1;
+      break;
+    case 'ArrowUp':
+      to.row -= 1;
+      break;
+    case 'ArrowRight':
+      to.column += 1;
+      break;
+    case 'ArrowLeft':
+      to.column -= 1;
+      break;
+    case 'PageDown':
+      to.row += page;
+      break;
+    case 'PageUp':
+      to.row -= page;
+      break;
+    case 'Home':
+      if (whole) to.row = 0;
+      else to.column = 0;
+      break;
+    case 'End':
+      if (whole) to.row = rows - 1;
+      else to.column = columns - 1;
+      break;
+    default:
+      return null;
   }
-  return { row: Math.min(rows - 1, Math.max(0, to.row)), column: Math.min(columns - 1, Math.max(0, to.column)) };
-}
-
-function Cell({ value, column, width, active, id, index, onClick, onOpen }: {
-  value: Value; column: Column; width: number; active: boolean; id: string; index: number; onClick: () => void; onOpen: () => void;
-}): JSX.Element {
-  const kind = value === null ? "null" : isNumeric(column.type) ? "num" : "";
-  return (
-    <div role="gridcell" id={id} aria-colindex={index + 2} class={`cell ${kind}${active ? " active" : ""}`} style={{ width }}
-      onClick={onClick} onDblClick={onOpen}>
-      {cellText(value, column.type)}
-    </div>
-  );
-}
-
-function Head({ column, width, index, order, onHead, onResize }: {
-  column: Column; width: number; index: number; order: GridProps["order"]; onHead: GridProps["onHead"]; onResize: (width: number) => void;
-}): JSX.Element {
-  const sort = order?.column === column.name ? (order.down ? "descending" : "ascending") : undefined;
-  const drag = (event: PointerEvent): void => {
-    const handle = event.currentTarget as HTMLElement;
-    const start = event.clientX - width;
-    handle.setPointerCapture(event.pointerId);
-    handle.onpointermove = (move) => onResize(Math.min(1200, Math.max(48, move.clientX - start)));
-    handle.onpointerup = () => { handle.onpointermove = null; };
-    event.preventDefault();
+  return {
+    row: Math.min(rows - 1, Math.max(0, to.row)),
+    column: Math.min(columns - 1, Math.max(0, to.column)),
   };
-  const text = (
-    <>
-      <span class="name">{column.primaryKey && <><Icon name="key" /><span class="hidden-text">Key </span></>}{column.name}{sort === "ascending" ? " ↑" : sort ? " ↓" : ""}</span>
-      <span class="type">{typeName(column)}</span>
-    </>
-  );
-  return (
-    <div role="columnheader" aria-colindex={index + 2} aria-sort={sort} class={isNumeric(column.type) ? "head num" : "head"} style={{ width }}>
-      {onHead ? <button type="button" tabIndex={-1} title={`Sort by ${column.name}`} onClick={() => onHead(index)}>{text}</button> : text}
-      <span class="resize" onPointerDown={drag} />
-    </div>
-  );
 }
 
 export function Grid(props: GridProps): JSX.Element {
@@ -94,7 +89,10 @@ export function Grid(props: GridProps): JSX.Element {
   const widths = fitted.map((width, i) => resized[i] ?? width);
   const height = Math.min(HEIGHT_MAX, rows.length * ROW_PX);
   // Above HEIGHT_MAX the scroll bar stands for more rows than it has pixels.
-  const scale = rows.length * ROW_PX > height ? (rows.length * ROW_PX - view.height) / Math.max(1, height - view.height) : 1;
+  const scale =
+    rows.length * ROW_PX > height
+      ? (rows.length * ROW_PX - view.height) / Math.max(1, height - view.height)
+      : 1;
   const offset = view.top * scale;
   const first = Math.max(0, Math.floor(offset / ROW_PX) - OVERSCAN);
   const last = Math.min(rows.length, Math.ceil((offset + view.height) / ROW_PX) + OVERSCAN);
@@ -103,11 +101,15 @@ export function Grid(props: GridProps): JSX.Element {
   useLayoutEffect(() => {
     const element = scroller.current;
     if (!element) return undefined;
-    const measure = (): void => setView({ top: element.scrollTop, height: element.clientHeight - HEAD_PX });
+    const measure = (): void =>
+      setView({ top: element.scrollTop, height: element.clientHeight - HEAD_PX });
     const watch = new ResizeObserver(measure);
     watch.observe(element);
-    element.addEventListener("scroll", measure, { passive: true });
-    return () => { watch.disconnect(); element.removeEventListener("scroll", measure); };
+    element.addEventListener('scroll', measure, { passive: true });
+    return () => {
+      watch.disconnect();
+      element.removeEventListener('scroll', measure);
+    };
   }, []);
   useEffect(() => props.onActive?.(active.row), [active.row]);
   useEffect(() => {
@@ -121,7 +123,8 @@ export function Grid(props: GridProps): JSX.Element {
     if (!element) return;
     const top = (row * ROW_PX) / scale;
     if (top < element.scrollTop) element.scrollTop = top;
-    else if (top + ROW_PX > element.scrollTop + view.height) element.scrollTop = top + ROW_PX - view.height;
+    else if (top + ROW_PX > element.scrollTop + view.height)
+      element.scrollTop = top + ROW_PX - view.height;
     const left = widths.slice(0, column).reduce((sum, width) => sum + width, 0);
     if (left < element.scrollLeft) element.scrollLeft = left;
     else if (left + GUTTER_PX + (widths[column] ?? 0) > element.scrollLeft + element.clientWidth)
@@ -129,13 +132,23 @@ export function Grid(props: GridProps): JSX.Element {
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const control = event.ctrlKey || event.metaKey;
-    if (control && event.key === "c" && String(getSelection()) === "") {
+    if (control && event.key === 'c' && String(getSelection()) === '') {
       const column = columns[active.column];
-      if (column) void navigator.clipboard?.writeText(fullText(rows[active.row]?.[active.column] ?? null, column.type));
+      if (column)
+        void navigator.clipboard?.writeText(
+          fullText(rows[active.row]?.[active.column] ?? null, column.type),
+        );
       return;
     }
-    if (event.key === "Enter" && rows.length > 0) props.onOpen?.(active.row, active.column);
-    const to = moved(event.key, active, rows.length, columns.length, Math.floor(view.height / ROW_PX), control);
+    if (event.key === 'Enter' && rows.length > 0) props.onOpen?.(active.row, active.column);
+    const to = moved(
+      event.key,
+      active,
+      rows.length,
+      columns.length,
+      Math.floor(view.height / ROW_PX),
+      control,
+    );
     if (to === null || rows.length === 0) return;
     event.preventDefault();
     setActive(to);
@@ -147,27 +160,63 @@ export function Grid(props: GridProps): JSX.Element {
     const row = rows[r];
     if (row === undefined) continue;
     shown.push(
-      <div key={r} role="row" aria-rowindex={r + 2} class={`line ${props.rowClass?.(r) ?? ""}`}
-        style={{ transform: `translateY(${r * ROW_PX - offset + view.top}px)`, width: total }}>
-        <div role="rowheader" class="gutter">{r + (props.firstNumber ?? 1)}</div>
+      <div
+        key={r}
+        role="row"
+        aria-rowindex={r + 2}
+        class={`line ${props.rowClass?.(r) ?? ''}`}
+        style={{ transform: `translateY(${r * ROW_PX - offset + view.top}px)`, width: total }}
+      >
+        <div role="rowheader" class="gutter">
+          {r + (props.firstNumber ?? 1)}
+        </div>
         {columns.map((column, c) => (
-          <Cell key={c} index={c} id={`${id}-${r}-${c}`} value={row[c] ?? null} column={column} width={widths[c] ?? 100}
-            active={active.row === r && active.column === c} onClick={() => setActive({ row: r, column: c })} onOpen={() => props.onOpen?.(r, c)} />
+          <Cell
+            key={c}
+            index={c}
+            id={`${id}-${r}-${c}`}
+            value={row[c] ?? null}
+            column={column}
+            width={widths[c] ?? 100}
+            active={active.row === r && active.column === c}
+            onClick={() => setActive({ row: r, column: c })}
+            onOpen={() => props.onOpen?.(r, c)}
+          />
         ))}
       </div>,
     );
   }
   return (
-    <div class="grid" ref={scroller} role="grid" tabIndex={0} aria-label={props.label} aria-rowcount={rows.length + 1} aria-colcount={columns.length + 1}
-      aria-activedescendant={rows.length > 0 ? `${id}-${active.row}-${active.column}` : undefined} onKeyDown={onKeyDown}>
+    <div
+      class="grid"
+      ref={scroller}
+      role="grid"
+      tabIndex={0}
+      aria-label={props.label}
+      aria-rowcount={rows.length + 1}
+      aria-colcount={columns.length + 1}
+      aria-activedescendant={rows.length > 0 ? `${id}-${active.row}-${active.column}` : undefined}
+      onKeyDown={onKeyDown}
+    >
       <div role="row" aria-rowindex={1} class="heads" style={{ width: total }}>
-        <div role="columnheader" class="gutter"><span class="hidden-text">Row</span></div>
+        <div role="columnheader" class="gutter">
+          <span class="hidden-text">Row</span>
+        </div>
         {columns.map((column, i) => (
-          <Head key={i} column={column} index={i} width={widths[i] ?? 100} order={props.order} onHead={props.onHead}
-            onResize={(width) => setResized((old) => ({ ...old, [i]: width }))} />
+          <Head
+            key={i}
+            column={column}
+            index={i}
+            width={widths[i] ?? 100}
+            order={props.order}
+            onHead={props.onHead}
+            onResize={(width) => setResized((old) => ({ ...old, [i]: width }))}
+          />
         ))}
       </div>
-      <div role="presentation" class="lines" style={{ height, width: total }}>{shown}</div>
+      <div role="presentation" class="lines" style={{ height, width: total }}>
+        {shown}
+      </div>
     </div>
   );
 }

@@ -1,12 +1,12 @@
 // dialog.tsx — modal dialogs on <dialog>, which keeps the focus and knows Escape; and the question
 // "run this SQL?", which everything that changes the database asks.
-import { signal } from "@preact/signals";
-import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { errorText } from "../api/session";
-import { execute } from "../api/sql";
-import { Button, Field } from "./controls";
-import { Notice, tell } from "./feedback";
+import { signal } from '@preact/signals';
+import type { ComponentChildren, JSX } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { errorText } from '../api/session';
+import { execute } from '../api/sql';
+import { Button, Field } from './controls';
+import { Notice, tell } from './feedback';
 
 interface DialogProps {
   title: string;
@@ -19,21 +19,47 @@ interface DialogProps {
   onSubmit?: () => void;
 }
 
-export function Dialog({ title, onClose, children, foot, sql, wide, onSubmit }: DialogProps): JSX.Element {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  foot,
+  sql,
+  wide,
+  onSubmit,
+}: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     element.current?.showModal();
   }, []);
   return (
-    <dialog ref={element} class={wide ? "wide" : undefined} aria-label={title}
-      onCancel={(event) => { event.preventDefault(); onClose(); }}>
-      <form class="dialog" noValidate={false} onSubmit={(event) => { event.preventDefault(); onSubmit?.(); }}>
+    <dialog
+      ref={element}
+      class={wide ? 'wide' : undefined}
+      aria-label={title}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <form
+        class="dialog"
+        noValidate={false}
+        onSubmit={(event) => {
+          event.preventDefault();
+          onSubmit?.();
+        }}
+      >
         <div class="dialog-head">
           <h2>{title}</h2>
           <Button kind="plain" small icon="close" label="Close" onClick={onClose} />
         </div>
         <div class="dialog-body">{children}</div>
-        {sql !== undefined && <div class="dialog-sql"><SqlPreview sql={sql} /></div>}
+        {sql !== undefined && (
+          <div class="dialog-sql">
+            <SqlPreview sql={sql} />
+          </div>
+        )}
         {foot && <div class="dialog-foot">{foot}</div>}
       </form>
     </dialog>
@@ -63,22 +89,28 @@ export function askSql(asked: SqlQuestion): void {
 }
 
 export function SqlPreview({ sql }: { sql: string }): JSX.Element {
-  return <pre class="sql-preview mono" tabIndex={0} aria-label="SQL">{sql}</pre>;
+  return (
+    <pre class="sql-preview mono" tabIndex={0} aria-label="SQL">
+      {sql}
+    </pre>
+  );
 }
 
 function SqlDialog({ asked }: { asked: SqlQuestion }): JSX.Element {
-  const [error, setError] = useState("");
+  const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
-  const [typed, setTyped] = useState("");
-  const close = (): void => { question.value = null; };
+  const [typed, setTyped] = useState('');
+  const close = (): void => {
+    question.value = null;
+  };
   const run = async (): Promise<void> => {
     setBusy(true);
-    setError("");
+    setError('');
     try {
       const result = await (asked.run ? asked.run() : execute(asked.sql));
       const message = (result as { message?: string } | undefined)?.message;
       close();
-      tell(asked.done ?? message ?? "Done");
+      tell(asked.done ?? message ?? 'Done');
       asked.onDone?.(result);
     } catch (thrown) {
       setError(errorText(thrown));
@@ -93,14 +125,27 @@ function SqlDialog({ asked }: { asked: SqlQuestion }): JSX.Element {
       foot={
         <>
           <Button onClick={close}>Cancel</Button>
-          <Button submit kind={asked.danger ? "danger solid" : "primary"} busy={busy}
-            disabled={asked.typed !== undefined && typed !== asked.typed}>{asked.action}</Button>
+          <Button
+            submit
+            kind={asked.danger ? 'danger solid' : 'primary'}
+            busy={busy}
+            disabled={asked.typed !== undefined && typed !== asked.typed}
+          >
+            {asked.action}
+          </Button>
         </>
       }
     >
       {asked.text && <p>{asked.text}</p>}
       <SqlPreview sql={asked.sql} />
-      {asked.typed !== undefined && <Field label={`Type ${asked.typed} to confirm`} value={typed} onInput={setTyped} autofocus />}
+      {asked.typed !== undefined && (
+        <Field
+          label={`Type ${asked.typed} to confirm`}
+          value={typed}
+          onInput={setTyped}
+          autofocus
+        />
+      )}
       {error && <Notice tone="danger">{error}</Notice>}
     </Dialog>
   );

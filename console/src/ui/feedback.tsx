@@ -1,33 +1,58 @@
 // feedback.tsx — badges, notices, empty states, and the short messages in the corner.
-import { signal } from "@preact/signals";
-import type { ComponentChildren, JSX } from "preact";
-import { errorText } from "../api/session";
-import { Button } from "./controls";
-import { Icon } from "./icons";
-import type { IconName } from "./icons";
+import { signal } from '@preact/signals';
+import type { ComponentChildren, JSX } from 'preact';
+import { errorText } from '../api/session';
+import { Button } from './controls';
+import { Icon } from './icons';
+import type { IconName } from './icons';
 
-export type Tone = "ok" | "warn" | "danger" | "info" | "accent" | "";
+export type Tone = 'ok' | 'warn' | 'danger' | 'info' | 'accent' | '';
 
-export function Badge({ tone = "", children, dot = false, pulse = false }: { tone?: Tone; children: ComponentChildren; dot?: boolean; pulse?: boolean }): JSX.Element {
+export function Badge({
+  tone = '',
+  children,
+  dot = false,
+  pulse = false,
+}: {
+  tone?: Tone;
+  children: ComponentChildren;
+  dot?: boolean;
+  pulse?: boolean;
+}): JSX.Element {
   return (
     <span class={`badge ${tone}`}>
-      {dot && <span class={pulse ? "dot pulse" : "dot"} />}
+      {dot && <span class={pulse ? 'dot pulse' : 'dot'} />}
       {children}
     </span>
   );
 }
 
-export function Notice({ tone = "", children }: { tone?: Tone; children: ComponentChildren }): JSX.Element {
-  const icon: IconName = tone === "ok" ? "check" : tone === "danger" || tone === "warn" ? "alert" : "info";
+export function Notice({
+  tone = '',
+  children,
+}: {
+  tone?: Tone;
+  children: ComponentChildren;
+}): JSX.Element {
+  const icon: IconName =
+    tone === 'ok' ? 'check' : tone === 'danger' || tone === 'warn' ? 'alert' : 'info';
   return (
-    <div class={`notice ${tone}`} role={tone === "danger" ? "alert" : undefined}>
+    <div class={`notice ${tone}`} role={tone === 'danger' ? 'alert' : undefined}>
       <Icon name={icon} />
       <div class="grow">{children}</div>
     </div>
   );
 }
 
-export function Empty({ icon, title, children }: { icon: IconName; title: string; children?: ComponentChildren }): JSX.Element {
+export function Empty({
+  icon,
+  title,
+  children,
+}: {
+  icon: IconName;
+  title: string;
+  children?: ComponentChildren;
+}): JSX.Element {
   return (
     <div class="empty">
       <Icon name={icon} />
@@ -38,10 +63,19 @@ export function Empty({ icon, title, children }: { icon: IconName; title: string
 }
 
 export function Loading(): JSX.Element {
-  return <div class="empty" role="status"><span class="spinner" /><span class="hidden-text">Loading</span></div>;
+  return (
+    <div class="empty" role="status">
+      <span class="spinner" />
+      <span class="hidden-text">Loading</span>
+    </div>
+  );
 }
 
-interface Toast { id: number; text: string; isError: boolean }
+interface Toast {
+  id: number;
+  text: string;
+  isError: boolean;
+}
 const toasts = signal<readonly Toast[]>([]);
 let nextId = 1;
 
@@ -67,9 +101,15 @@ export function Toasts(): JSX.Element {
   return (
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map((toast) => (
-        <div key={toast.id} class={toast.isError ? "toast error" : "toast"}>
+        <div key={toast.id} class={toast.isError ? 'toast error' : 'toast'}>
           <div class="grow">{toast.text}</div>
-          <Button kind="plain" small icon="close" label="Dismiss" onClick={() => dismiss(toast.id)} />
+          <Button
+            kind="plain"
+            small
+            icon="close"
+            label="Dismiss"
+            onClick={() => dismiss(toast.id)}
+          />
         </div>
       ))}
     </div>

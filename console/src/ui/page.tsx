@@ -1,8 +1,8 @@
 // page.tsx — head and body of a view, tabs within it.
-import { signal } from "@preact/signals";
-import type { ComponentChildren, JSX } from "preact";
-import { useRef } from "preact/hooks";
-import { Button } from "./controls";
+import { signal } from '@preact/signals';
+import type { ComponentChildren, JSX } from 'preact';
+import { useRef } from 'preact/hooks';
+import { Button } from './controls';
 
 /** The sidebar on narrow screens. */
 export const menuOpen = signal(false);
@@ -20,14 +20,27 @@ export function Page({ title, actions, children, flush }: PageProps): JSX.Elemen
     <div class="page">
       <header class="page-head">
         <span class="menu-button">
-          <Button kind="plain" icon="menu" label="Menu" onClick={() => { menuOpen.value = true; }} />
+          <Button
+            kind="plain"
+            icon="menu"
+            label="Menu"
+            onClick={() => {
+              menuOpen.value = true;
+            }}
+          />
         </span>
         <h1>{title}</h1>
         {actions}
       </header>
       {/* What scrolls can be reached by keyboard. */}
-      <div class={flush ? "page-body flush" : "page-body"} tabIndex={flush ? undefined : 0} role={flush ? undefined : "region"}
-        aria-label={flush ? undefined : "Content"}>{children}</div>
+      <div
+        class={flush ? 'page-body flush' : 'page-body'}
+        tabIndex={flush ? undefined : 0}
+        role={flush ? undefined : 'region'}
+        aria-label={flush ? undefined : 'Content'}
+      >
+        {children}
+      </div>
     </div>
   );
 }
@@ -41,10 +54,16 @@ interface TabsProps<K extends string> {
 }
 
 /** Arrow keys move between the tabs, as everywhere. */
-export function Tabs<K extends string>({ label, tabs, current, onChange, children }: TabsProps<K>): JSX.Element {
+export function Tabs<K extends string>({
+  label,
+  tabs,
+  current,
+  onChange,
+  children,
+}: TabsProps<K>): JSX.Element {
   const list = useRef<HTMLDivElement>(null);
   const onKeyDown = (event: KeyboardEvent): void => {
-    const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
     const next = tabs[tabs.findIndex(([key]) => key === current) + step];
     if (step === 0 || next === undefined) return;
     event.preventDefault();
@@ -53,9 +72,23 @@ export function Tabs<K extends string>({ label, tabs, current, onChange, childre
   };
   return (
     <div class="tabs">
-      <div class="row" style={{ gap: 2 }} role="tablist" aria-label={label} ref={list} onKeyDown={onKeyDown}>
+      <div
+        class="row"
+        style={{ gap: 2 }}
+        role="tablist"
+        aria-label={label}
+        ref={list}
+        onKeyDown={onKeyDown}
+      >
         {tabs.map(([key, text]) => (
-          <button key={key} type="button" role="tab" aria-selected={key === current} tabIndex={key === current ? 0 : -1} onClick={() => onChange(key)}>
+          <button
+            key={key}
+            type="button"
+            role="tab"
+            aria-selected={key === current}
+            tabIndex={key === current ? 0 : -1}
+            onClick={() => onChange(key)}
+          >
             {text}
           </button>
         ))}

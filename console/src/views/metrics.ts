@@ -1,9 +1,16 @@
 // metrics.ts — figures of system.metrics over the last minutes: counters become rates, gauges stay.
 
-export interface MetricRow { metric_name: string; labels: string; metric_value: number }
-export interface Sample { at: number; values: ReadonlyMap<string, number> }
+export interface MetricRow {
+  metric_name: string;
+  labels: string;
+  metric_value: number;
+}
+export interface Sample {
+  at: number;
+  values: ReadonlyMap<string, number>;
+}
 
-const PREFIX = "kalamdb_";
+const PREFIX = 'kalamdb_';
 
 /** Sums over labels; the prefix that all names share is left off. */
 export function sample(rows: readonly MetricRow[], at: number): Sample {
@@ -26,7 +33,10 @@ function grown(before: Sample, after: Sample, name: string): number {
 
 /** Per second, between each two samples. */
 export function rates(samples: readonly Sample[], name: string): number[] {
-  return pairs(samples, (before, after) => (1000 * grown(before, after, name)) / Math.max(1, after.at - before.at));
+  return pairs(
+    samples,
+    (before, after) => (1000 * grown(before, after, name)) / Math.max(1, after.at - before.at),
+  );
 }
 
 /** Growth of `name` per growth of `per`; 0 while nothing happens. */

@@ -2,16 +2,28 @@
 //
 // Events come faster than a screen shows; they are applied at once and shown once per frame. While paused they
 // wait, in order, so that nothing is lost. A deleted row stays for a moment so that one sees it go.
-import { signal } from "@preact/signals";
-import type { Column, LiveEvent, Param, Row, Subscription, Value } from "kalamdb";
-import { KalamError } from "kalamdb";
-import { client, noteError } from "../../api/session";
-import type { Cells } from "../../api/sql";
+import { signal } from '@preact/signals';
+import type { Column, LiveEvent, Param, Row, Subscription, Value } from 'kalamdb';
+import { KalamError } from 'kalamdb';
+import { client, noteError } from '../../api/session';
+import type { Cells } from '../../api/sql';
 
-export type ChangeKind = "insert" | "update" | "delete";
-export interface Change { kind: ChangeKind; at: number; text: string; latencyMs: number | null; number: number }
-export type LiveState = "connecting" | "loading" | "live" | "ended";
-interface LiveRow { key: string; cells: Cells; mark: ChangeKind | null; markedAt: number; times: number }
+export type ChangeKind = 'insert' | 'update' | 'delete';
+export interface Change {
+  kind: ChangeKind;
+  at: number;
+  text: string;
+  latencyMs: number | null;
+  number: number;
+}
+export type LiveState = 'connecting' | 'loading' | 'live' | 'ended';
+interface LiveRow {
+  key: string;
+  cells: Cells;
+  mark: ChangeKind | null;
+  markedAt: number;
+  times: number;
+}
 
 const LOG_MAX = 400;
 const GONE_MS = 1200;
@@ -21,9 +33,9 @@ type ChangeEvent = Extract<LiveEvent, { type: ChangeKind }>;
 
 export class LiveRun {
   readonly sql: string;
-  readonly state = signal<LiveState>("connecting");
+  readonly state = signal<LiveState>('connecting');
   readonly columns = signal<readonly Column[]>([]);
-  readonly error = signal("");
+  readonly error = signal('');
   readonly paused = signal(false);
   readonly held = signal(0);
   /** Moves on whenever rows or log are to be drawn anew. */
@@ -37,10 +49,14 @@ export class LiveRun {
   #frame = 0;
   #closed = false;
 
-  constructor(sql: string, params: readonly Param[], lastRows: number | "all" | undefined) {
+  constructor(sql: string, params: readonly Param[], lastRows: number | 'all' | undefined) {
     this.sql = sql;
     try {
-      this.#subscription = client.subscribe(sql, { params, ...(lastRows === undefined ? {} : { lastRows }) }, (event) => this.#take(event));
+      this.#subscription = client.subscribe(
+        sql,
+        { params, ...(lastRows === undefined ? {} : { lastRows }) },
+        (event) => this.#take(event),
+      );
       // The handler hears of errors as well.
       this.#subscription.ready.catch(() => undefined);
     } catch (thrown) {
@@ -52,7 +68,7 @@ export class LiveRun {
     this.#closed = true;
     cancelAnimationFrame(this.#frame);
     this.#subscription?.close().catch(() => undefined);
-    this.state.value = "ended";
+    this.state.value = 'ended';
   }
 
   pause(on: boolean): void {
@@ -72,20 +88,26 @@ export class LiveRun {
 
   /** Middle of the latest latencies. */
   medianLatency(): number | null {
-    const known = this.log.map((change) => change.latencyMs).filter((ms): ms is number => ms !== null).sort((a, b) => a - b);
+    const known = this.log
+      .map((change) => change.latencyMs)
+      .filter((ms): ms is number => ms !== null)
+      .sort((a, b) => a - b);
     return known[Math.floor(known.length / 2)] ?? null;
   }
 
   rowClass(index: number): string {
     const row = this.rows[index];
-    if (!row?.mark) return "";
-    if (row.mark !== "delete" && Date.now() - row.markedAt > FLASH_MS) return "";
+    if (!row?.mark) return '';
+    if (row.mark !== 'delete' && Date.now() - row.markedAt > FLASH_MS) return '';
     return row.times % 2 === 0 ? row.mark : `${row.mark} odd`;
   }
 
   #take(event: LiveEvent): void {
     if (this.#closed) return;
-    if (this.paused.peek() && (event.type === "insert" || event.type === "update" || event.type === "delete")) {
+    if (
+      this.paused.peek() &&
+      (event.type === 'insert' || event.type === 'update' || event.type === 'delete')
+    ) {
       this.#waiting.push(event);
       this.held.value = this.#waiting.length;
       return;
@@ -96,24 +118,47 @@ export class LiveRun {
 
   #apply(event: LiveEvent): void {
     switch (event.type) {
-      case "ack": this.columns.value = event.columns; this.state.value = "loading"; break;
-      case "rows": event.rows.forEach((row, i) => this.#put(event.keys[i] ?? "", row, null)); break;
-      case "ready": this.state.value = "live"; break;
-      case "resync": this.rows = []; this.#places.clear(); this.state.value = "loading"; break;
-      case "error": this.#fail(event.error); break;
-      default: this.#change(event);
+      case 'ack':
+        this.columns.value = event.columns;
+        this.state.value = 'loading';
+        break;
+      case 'rows':
+        event.rows.forEach((row, i) => this.#put(event.keys[i] ?? '', row, null));
+        break;
+      case 'ready':
+        this.state.value = 'live';
+        break;
+      case 'resync':
+        this.rows = [];
+        this.#places.clear();
+        this.state.value = 'loading';
+        break;
+      case 'error':
+        this.#fail(event.error);
+        break;
+      default:
+        this.#change(event);
     }
   }
 
   #change(event: ChangeEvent): void {
     this.counts[event.type]++;
-    if (event.type === "delete") this.#remove(event.key);
+    if (event.type === 'delete') this.#remove(event.key);
     else this.#put(event.key, event.row, event.type);
-    const row: Partial<Row> = event.type === "delete" ? event.old : event.row;
-    const updated = row["_updated"];
-    const latencyMs = typeof updated === "number" && event.type !== "delete" ? Math.max(0, Date.now() - updated / 1000) : null;
+    const row: Partial<Row> = event.type === 'delete' ? event.old : event.row;
+    const updated = row['_updated'];
+    const latencyMs =
+      typeof updated === 'number' && event.type !== 'delete'
+        ? Math.max(0, Date.now() - updated / 1000)
+        : null;
     const number = (this.log[0]?.number ?? 0) + 1;
-    this.log.unshift({ kind: event.type, at: Date.now(), latencyMs, number, text: describe(event) });
+    this.log.unshift({
+      kind: event.type,
+      at: Date.now(),
+      latencyMs,
+      number,
+      text: describe(event),
+    });
     if (this.log.length > LOG_MAX) this.log.length = LOG_MAX;
   }
 
@@ -133,7 +178,7 @@ export class LiveRun {
     const row = this.#places.get(key);
     if (!row) return;
     this.#places.delete(key);
-    row.mark = "delete";
+    row.mark = 'delete';
     setTimeout(() => {
       this.rows = this.rows.filter((other) => other !== row);
       this.#draw();
@@ -143,9 +188,10 @@ export class LiveRun {
   #fail(thrown: unknown): void {
     if (this.#closed) return;
     noteError(thrown);
-    const error = thrown instanceof KalamError ? `${thrown.code}: ${thrown.message}` : String(thrown);
+    const error =
+      thrown instanceof KalamError ? `${thrown.code}: ${thrown.message}` : String(thrown);
     this.error.value = error;
-    this.state.value = "ended";
+    this.state.value = 'ended';
   }
 
   #draw(): void {
@@ -158,17 +204,30 @@ export class LiveRun {
 }
 
 function short(value: unknown): string {
-  const text = value === null || value === undefined ? "NULL" : value instanceof Uint8Array ? `${value.length} bytes` : String(value);
+  const text =
+    value === null || value === undefined
+      ? 'NULL'
+      : value instanceof Uint8Array
+        ? `${value.length} bytes`
+        : String(value);
   return text.length > 40 ? `${text.slice(0, 40)}…` : text;
 }
 
 /** `id=2, title=Tea`; of an update what changed: `price: 3 → 4`. */
 export function describe(event: ChangeEvent): string {
-  if (event.type === "update") {
-    const changed = Object.keys(event.old).filter((name) => !name.startsWith("_") && short(event.old[name]) !== short(event.row[name]));
-    const parts = changed.map((name) => `${name}: ${short(event.old[name])} → ${short(event.row[name])}`);
-    return `${event.key} · ${parts.join(", ") || "no visible column changed"}`;
+  if (event.type === 'update') {
+    const changed = Object.keys(event.old).filter(
+      (name) => !name.startsWith('_') && short(event.old[name]) !== short(event.row[name]),
+    );
+    const parts = changed.map(
+      (name) => `${name}: ${short(event.old[name])} → ${short(event.row[name])}`,
+    );
+    return `${event.key} · ${parts.join(', ') || 'no visible column changed'}`;
   }
-  const row: Partial<Row> = event.type === "insert" ? event.row : event.old;
-  return Object.entries(row).filter(([name]) => !name.startsWith("_")).slice(0, 4).map(([name, value]) => `${name}=${short(value)}`).join(", ");
+  const row: Partial<Row> = event.type === 'insert' ? event.row : event.old;
+  return Object.entries(row)
+    .filter(([name]) => !name.startsWith('_'))
+    .slice(0, 4)
+    .map(([name, value]) => `${name}=${short(value)}`)
+    .join(', ');
 }

@@ -1,21 +1,24 @@
 // runner.ts — runs what the studio's buttons say and files what came of it.
-import { KalamError } from "kalamdb";
-import { errorText } from "../../api/session";
-import { run } from "../../api/sql";
-import type { Rows } from "../../api/sql";
-import { changesCatalogue, loadCatalogue } from "../../editor/catalogue";
-import type { EditorHandle } from "../../editor/editor";
-import { errorPlace } from "../../editor/errorPlace";
-import { parameterCount, parameterValue } from "../../editor/split";
-import { LiveRun } from "./liveRun";
-import { remember, setOutcome } from "./sheets";
-import type { Sheet } from "./sheets";
+import { KalamError } from 'kalamdb';
+import { errorText } from '../../api/session';
+import { run } from '../../api/sql';
+import type { Rows } from '../../api/sql';
+import { changesCatalogue, loadCatalogue } from '../../editor/catalogue';
+import type { EditorHandle } from '../../editor/editor';
+import { errorPlace } from '../../editor/errorPlace';
+import { parameterCount, parameterValue } from '../../editor/split';
+import { LiveRun } from './liveRun';
+import { remember, setOutcome } from './sheets';
+import type { Sheet } from './sheets';
 
-export interface Chosen { text: string; from: number }
+export interface Chosen {
+  text: string;
+  from: number;
+}
 
 function paramsOf(sheet: Sheet, sql: string): (null | boolean | number | string)[] {
   const count = parameterCount(sql);
-  return Array.from({ length: count }, (_, i) => parameterValue(sheet.params[i] ?? ""));
+  return Array.from({ length: count }, (_, i) => parameterValue(sheet.params[i] ?? ''));
 }
 
 function mark(editor: EditorHandle | null, chosen: Chosen, error: KalamError): void {
@@ -23,41 +26,61 @@ function mark(editor: EditorHandle | null, chosen: Chosen, error: KalamError): v
   if (place) editor?.markError(chosen.from + place.from, chosen.from + place.to, error.message);
 }
 
-export async function runSheet(sheet: Sheet, chosen: Chosen, editor: EditorHandle | null): Promise<void> {
-  if (chosen.text.trim() === "") return;
+export async function runSheet(
+  sheet: Sheet,
+  chosen: Chosen,
+  editor: EditorHandle | null,
+): Promise<void> {
+  if (chosen.text.trim() === '') return;
   const abort = new AbortController();
   const begun = performance.now();
   let results: Rows[] = [];
   let failed: KalamError | null = null;
   editor?.clearError();
-  setOutcome(sheet.id, { kind: "running", since: Date.now(), abort });
+  setOutcome(sheet.id, { kind: 'running', since: Date.now(), abort });
   try {
     results = await run(chosen.text, paramsOf(sheet, chosen.text), abort.signal);
   } catch (thrown) {
-    failed = thrown instanceof KalamError ? thrown : new KalamError("INVALID_RESPONSE", errorText(thrown));
+    failed =
+      thrown instanceof KalamError ? thrown : new KalamError('INVALID_RESPONSE', errorText(thrown));
     results = failed.results as unknown as Rows[];
   }
   const ms = performance.now() - begun;
-  const failure = failed && { code: failed.code, message: failed.code === "ABORTED" ? "Cancelled." : failed.message };
-  setOutcome(sheet.id, { kind: "done", results, ms, failure });
-  if (failed && failed.code !== "ABORTED") mark(editor, chosen, failed);
+  const failure = failed && {
+    code: failed.code,
+    message: failed.code === 'ABORTED' ? 'Cancelled.' : failed.message,
+  };
+  setOutcome(sheet.id, { kind: 'done', results, ms, failure });
+  if (failed && failed.code !== 'ABORTED') mark(editor, chosen, failed);
   const rows = results.reduce((sum, result) => sum + result.rowCount, 0);
-  remember({ sql: chosen.text, at: Date.now(), ms, rows, error: failure?.message ?? "" });
+  remember({ sql: chosen.text, at: Date.now(), ms, rows, error: failure?.message ?? '' });
   if (!failed && changesCatalogue(chosen.text)) await loadCatalogue().catch(() => undefined);
 }
 
-export function explainSheet(sheet: Sheet, chosen: Chosen, editor: EditorHandle | null): Promise<void> {
+export function explainSheet(
+  sheet: Sheet,
+  chosen: Chosen,
+  editor: EditorHandle | null,
+): Promise<void> {
   // ANALYZE runs the statement: only for what changes nothing.
-  const verb = /^\s*(select|with|values)\b/i.test(chosen.text) ? "EXPLAIN ANALYZE" : "EXPLAIN";
+  const verb = /^\s*(select|with|values)\b/i.test(chosen.text) ? 'EXPLAIN ANALYZE' : 'EXPLAIN';
   const text = `${verb} ${chosen.text}`;
   return runSheet(sheet, { text, from: chosen.from - verb.length - 1 }, editor);
 }
 
-export type Snapshot = "all" | "1000" | "100" | "none";
+export type Snapshot = 'all' | '1000' | '100' | 'none';
 
-export function goLive(sheet: Sheet, chosen: Chosen, snapshot: Snapshot, editor: EditorHandle | null): void {
-  if (chosen.text.trim() === "") return;
+export function goLive(
+  sheet: Sheet,
+  chosen: Chosen,
+  snapshot: Snapshot,
+  editor: EditorHandle | null,
+): void {
+  if (chosen.text.trim() === '') return;
   editor?.clearError();
-  const lastRows = snapshot === "none" ? undefined : snapshot === "all" ? "all" : Number(snapshot);
-  setOutcome(sheet.id, { kind: "live", run: new LiveRun(chosen.text, paramsOf(sheet, chosen.text), lastRows) });
+  const lastRows = snapshot === 'none' ? undefined : snapshot === 'all' ? 'all' : Number(snapshot);
+  setOutcome(sheet.id, {
+    kind: 'live',
+    run: new LiveRun(chosen.text, paramsOf(sheet, chosen.text), lastRows),
+  });
 }

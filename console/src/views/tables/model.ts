@@ -1,9 +1,9 @@
 // model.ts — what the tables view knows of a table, and the questions it asks.
-import type { Column, Json, Value } from "kalamdb";
-import { client } from "../../api/session";
-import { quoteText, select, tableName } from "../../api/sql";
+import type { Column, Json, Value } from 'kalamdb';
+import { client } from '../../api/session';
+import { quoteText, select, tableName } from '../../api/sql';
 
-export type Kind = "USER" | "SHARED" | "STREAM" | "SYSTEM";
+export type Kind = 'USER' | 'SHARED' | 'STREAM' | 'SYSTEM';
 
 export interface TableRef {
   namespace_id: string;
@@ -45,18 +45,22 @@ export interface Version {
 }
 
 export async function describe(table: TableRef): Promise<Described> {
-  const result = await client.query<ColumnInfo>(`DESCRIBE TABLE ${tableName(table.namespace_id, table.table_name)}`);
+  const result = await client.query<ColumnInfo>(
+    `DESCRIBE TABLE ${tableName(table.namespace_id, table.table_name)}`,
+  );
   return { columns: result.rows, facts: result.table ?? {} };
 }
 
 export async function readStats(table: TableRef): Promise<Stats | null> {
-  const [stats] = await select<Stats>(`SHOW STATS FOR TABLE ${tableName(table.namespace_id, table.table_name)}`);
+  const [stats] = await select<Stats>(
+    `SHOW STATS FOR TABLE ${tableName(table.namespace_id, table.table_name)}`,
+  );
   return stats ?? null;
 }
 
 export function readVersions(table: TableRef): Promise<Version[]> {
   return select<Version>(
-    "SELECT version, changes, created_at, arrow_schema FROM system.table_schemas WHERE table_id = $1 ORDER BY version DESC",
+    'SELECT version, changes, created_at, arrow_schema FROM system.table_schemas WHERE table_id = $1 ORDER BY version DESC',
     [`${table.namespace_id}:${table.table_name}`],
   );
 }
@@ -71,7 +75,7 @@ export async function readInstances(table: TableRef): Promise<string[]> {
 }
 
 export function isSystemColumn(name: string): boolean {
-  return name === "_seq" || name === "_updated" || name === "_deleted";
+  return name === '_seq' || name === '_updated' || name === '_deleted';
 }
 
 export type { Column, Value };

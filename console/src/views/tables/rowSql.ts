@@ -1,8 +1,8 @@
 // rowSql.ts — the statements behind the row editor and the browser; shown before they run.
-import type { Column } from "kalamdb";
-import { literal, quoteName, whereKey } from "../../api/sql";
-import type { Cells } from "../../api/sql";
-import { sqlText } from "../../grid/cells";
+import type { Column } from 'kalamdb';
+import { literal, quoteName, whereKey } from '../../api/sql';
+import type { Cells } from '../../api/sql';
+import { sqlText } from '../../grid/cells';
 
 /** Column → what was typed; null is NULL, an absent column is left out. */
 export type Typed = ReadonlyMap<string, string | null>;
@@ -17,27 +17,44 @@ export const PAGE_ROWS = 200;
 
 /** One row more than a page: it tells whether there is another. */
 export function browseSql(target: string, browse: Browse): string {
-  const where = browse.filter.trim() === "" ? "" : ` WHERE ${browse.filter.trim()}`;
-  const order = browse.order ? ` ORDER BY ${quoteName(browse.order.column)}${browse.order.down ? " DESC" : ""}` : "";
-  const offset = browse.page > 0 ? ` OFFSET ${browse.page * PAGE_ROWS}` : "";
+  const where = browse.filter.trim() === '' ? '' : ` WHERE ${browse.filter.trim()}`;
+  const order = browse.order
+    ? ` ORDER BY ${quoteName(browse.order.column)}${browse.order.down ? ' DESC' : ''}`
+    : '';
+  const offset = browse.page > 0 ? ` OFFSET ${browse.page * PAGE_ROWS}` : '';
   return `SELECT * FROM ${target}${where}${order} LIMIT ${PAGE_ROWS + 1}${offset}`;
 }
 
 export function insertSql(target: string, columns: readonly Column[], typed: Typed): string {
   const given = columns.filter((column) => typed.has(column.name));
   if (given.length === 0) return `INSERT INTO ${target} DEFAULT VALUES`;
-  const names = given.map((column) => quoteName(column.name)).join(", ");
-  const values = given.map((column) => literal(typed.get(column.name) ?? null, column.type)).join(", ");
+  const names = given.map((column) => quoteName(column.name)).join(', ');
+  const values = given
+    .map((column) => literal(typed.get(column.name) ?? null, column.type))
+    .join(', ');
   return `INSERT INTO ${target} (${names}) VALUES (${values})`;
 }
 
 /** Empty when nothing is changed. */
-export function updateSql(target: string, columns: readonly Column[], row: Cells, typed: Typed): string {
+export function updateSql(
+  target: string,
+  columns: readonly Column[],
+  row: Cells,
+  typed: Typed,
+): string {
   const changes = columns
-    .map((column, i) => ({ column, before: sqlText(row[i] ?? null, column), after: typed.get(column.name) }))
+    .map((column, i) => ({
+      column,
+      before: sqlText(row[i] ?? null, column),
+      after: typed.get(column.name),
+    }))
     .filter(({ before, after }) => after !== undefined && after !== before)
-    .map(({ column, after }) => `${quoteName(column.name)} = ${literal(after ?? null, column.type)}`);
-  return changes.length === 0 ? "" : `UPDATE ${target} SET ${changes.join(", ")} WHERE ${whereKey(columns, row, sqlText)}`;
+    .map(
+      ({ column, after }) => `${quoteName(column.name)} = ${literal(after ?? null, column.type)}`,
+    );
+  return changes.length === 0
+    ? ''
+    : `UPDATE ${target} SET ${changes.join(', ')} WHERE ${whereKey(columns, row, sqlText)}`;
 }
 
 export function deleteSql(target: string, columns: readonly Column[], row: Cells): string {
