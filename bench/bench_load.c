@@ -4,7 +4,8 @@
  * bench_load PORT CONNECTIONS SECONDS BODY [USER]
  * BODY is the JSON body with {i} = counter unique over the whole run (starts at BENCH_START), {rN}
  * = random below N, {c} = number of the connection, {i*K+J} = counter times K plus J (for multi-row
- * statements). USER may hold {c}. BENCH_TLS=1: over TLS, certificates are not checked. One thread,
+ * statements). USER may hold {c}. BENCH_TLS=1: over TLS, certificates are not checked.
+ * BENCH_HEADER: one more header line, such as credentials. One thread,
  * epoll, plain sockets: the client must not be the limit.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -34,8 +35,8 @@ struct connection {
 
 static uint64_t counter, random_state = 88172645463325252u;
 static char *request, *body;
-static const char *body_template, *user_template;
-static SSL_CTX *tls; /* NULL = plain */
+static const char *body_template, *user_template, *header; /* header: BENCH_HEADER or NULL */
+static SSL_CTX *tls;                                       /* NULL = plain */
 
 static uint64_t next_random(void)
 {
@@ -81,8 +82,9 @@ static void send_request(struct connection *connection)
     size_t size = (size_t)sprintf(
         request,
         "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        "%s%s%sContent-Length: %zu\r\n\r\n",
-        *user ? "X-User-Id: " : "", user, *user ? "\r\n" : "", body_size);
+        "%s%s%s%s%sContent-Length: %zu\r\n\r\n",
+        *user ? "X-User-Id: " : "", user, *user ? "\r\n" : "", header ? header : "",
+        header ? "\r\n" : "", body_size);
     memcpy(request + size, body, body_size);
     size += body_size;
     connection->sent_at = bench_now_ns();
@@ -164,6 +166,7 @@ int main(int argc, char **argv)
     double seconds = strtod(argv[3], NULL);
     body_template = argv[4];
     user_template = argc > 5 ? argv[5] : NULL;
+    header = getenv("BENCH_HEADER");
     counter = getenv("BENCH_START") ? strtoull(getenv("BENCH_START"), NULL, 10) : 1;
     if (getenv("BENCH_TLS")) {
         tls = SSL_CTX_new(TLS_client_method());

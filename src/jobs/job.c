@@ -125,71 +125,77 @@ static void job_count_flush(struct jobs *jobs, const struct flush_result *result
     atomic_fetch_add(&jobs->counts.flush_user_failures, result->users_failed);
 }
 
-static enum status job_flush(struct job *job, struct error *err)
+/* A flush or compaction of the job's table; `took_ms` is told in the result. */
+static enum status job_flush_run(struct job *job,
+                                 enum status (*run)(struct store *store,
+                                                    const struct flush_options *options,
+                                                    struct flush_result *result, struct error *err),
+                                 struct flush_result *result, long long *took_ms, struct error *err)
 {
     struct flush_options options = {
         .table = job->table,
         .user = str_from_c(job->user),
-        .all_users = job->all_users,
+        .all_users = job->all_users || job->type == JOB_COMPACT,
         .with_shadows = job->with_shadows,
         .job_id = str_from_c(job->id.text),
         .cancelled = &job->cancelled,
         .progress = job_flush_progress,
         .progress_context = job,
     };
-    struct flush_result result;
     int64_t start_ms = clock_monotonic_ms();
 
     job->progress_saved_ms = start_ms;
-    enum status status = flush_table(job->jobs->store, &options, &result, err);
+    enum status status = run(job->jobs->store, &options, result, err);
+    *took_ms = clock_monotonic_ms() - start_ms;
+    job->memory_bytes = (int64_t)result->memory_bytes;
+    CHECK(status != STATUS_END);
+    return status;
+}
+
+/* One user that failed fails the job; the others' part stays. */
+static enum status job_flush_end(struct job *job, const struct flush_result *result,
+                                 enum status status, struct error *err)
+{
+    CHECK(job->result[0] != '\0');
+    if (status != STATUS_OK || result->users_failed == 0)
+        return status;
+    job_append(job->result, "; %llu users failed", (unsigned long long)result->users_failed);
+    *err = result->first_error;
+    return result->first_error.code;
+}
+
+static enum status job_flush(struct job *job, struct error *err)
+{
+    struct flush_result result;
+    long long took_ms;
+    enum status status = job_flush_run(job, flush_table, &result, &took_ms, err);
+
+    CHECK(job->type == JOB_FLUSH);
     (void)snprintf(job->result, sizeof(job->result),
                    "%llu rows, %llu users, %llu files, %llu bytes%s%s, %lld ms",
                    (unsigned long long)result.rows, (unsigned long long)result.users,
                    (unsigned long long)result.files, (unsigned long long)result.bytes,
-                   result.location[0] != '\0' ? ", location " : "", result.location,
-                   (long long)(clock_monotonic_ms() - start_ms));
-    job->memory_bytes = (int64_t)result.memory_bytes;
+                   result.location[0] != '\0' ? ", location " : "", result.location, took_ms);
     job_count_flush(job->jobs, &result);
-    CHECK(status != STATUS_END);
     job->compaction_due = result.segments_max >= COMPACT_SEGMENTS;
-    if (status == STATUS_OK && result.users_failed > 0) {
-        job_append(job->result, "; %llu users failed", (unsigned long long)result.users_failed);
-        *err = result.first_error;
-        return result.first_error.code;
-    }
-    return status;
+    return job_flush_end(job, &result, status, err);
 }
 
 static enum status job_compact(struct job *job, struct error *err)
 {
-    struct flush_options options = {
-        .table = job->table,
-        .all_users = true,
-        .job_id = str_from_c(job->id.text),
-        .cancelled = &job->cancelled,
-        .progress = job_flush_progress,
-        .progress_context = job,
-    };
     struct flush_result result;
-    int64_t start_ms = clock_monotonic_ms();
+    long long took_ms;
+    enum status status = job_flush_run(job, compact_table, &result, &took_ms, err);
 
-    job->progress_saved_ms = start_ms;
-    enum status status = compact_table(job->jobs->store, &options, &result, err);
+    CHECK(job->type == JOB_COMPACT);
     (void)snprintf(job->result, sizeof(job->result),
                    "%llu rows, %llu users, %llu files merged into %llu, %llu bytes, %lld ms",
                    (unsigned long long)result.rewritten_rows, (unsigned long long)result.instances,
                    (unsigned long long)result.replaced_files, (unsigned long long)result.files,
-                   (unsigned long long)result.bytes, (long long)(clock_monotonic_ms() - start_ms));
-    job->memory_bytes = (int64_t)result.memory_bytes;
+                   (unsigned long long)result.bytes, took_ms);
     atomic_fetch_add(&job->jobs->counts.merged_files, result.replaced_files);
-    CHECK(status != STATUS_END);
     job->compaction_due = status == STATUS_OK && result.users_failed == 0;
-    if (status == STATUS_OK && result.users_failed > 0) {
-        job_append(job->result, "; %llu users failed", (unsigned long long)result.users_failed);
-        *err = result.first_error;
-        return result.first_error.code;
-    }
-    return status;
+    return job_flush_end(job, &result, status, err);
 }
 
 static enum status job_table_deletion(struct job *job, struct error *err)

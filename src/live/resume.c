@@ -4,9 +4,9 @@
  * a row of a batch if it matches, else as a delete. Which keys those are is read from the feed's
  * ring while that reaches back, so that a thousand clients that come back at once cost no scan;
  * else from a scan of both tiers, where the records of segments prune, or from what such a scan has
- * just found for somebody else (resume_scan.c). Either way only the newest
- * version of a key counts, so both give the same answer. Streams are always scanned: what is
- * buffered no more is not replayed, and a deleted event leaves nothing to tell.
+ * just found for somebody else (resume_scan.c). Each way only the newest version of a key counts,
+ * so all give the same answer. Streams are always scanned: what is buffered no more is not
+ * replayed, and a deleted event leaves nothing to tell.
  *
  * A delete carries all columns if the key was deleted and its last version matched; what a row that
  * left the filter looked like before is not known any more: its key, `_seq` and `_deleted` remain.

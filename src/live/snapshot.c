@@ -433,7 +433,7 @@ void snapshot_task(struct task *task)
     struct error error;
     bool more = true, over = false;
 
-    CHECK(loading->task_running);
+    CHECK(subscription != NULL);
     error_clear(&error);
     if (!loading->opened) {
         enum status status = snapshot_open(subscription, &error);

@@ -108,7 +108,7 @@ void loading_free(struct loading *loading)
     if (!loading)
         return;
     struct live *live = loading->subscription->peer->live;
-    CHECK(!loading->task_running && loading->subscription->loading != loading);
+    CHECK(!loading->task_running); /* nobody else knows of it but the list */
     pthread_mutex_lock(&live->mutex);
     if (loading->prev) {
         CHECK(*loading->prev == loading);

@@ -130,6 +130,8 @@
       "time of one statement; 0 = no limit") \
     X(QUERY_MEMORY_LIMIT, "query.memory_limit", BYTES, "1GiB", 16 << 20, 1LL << 40, "", USED, \
       "memory of one statement and of each analytical engine") \
+    X(QUERY_MAX_SPILL_SIZE, "query.max_spill_size", BYTES, "10GiB", 1 << 20, 1LL << 50, "", USED, \
+      "disk that statements of one analytical engine may use beside their memory") \
     X(QUERY_PARALLELISM, "query.parallelism", INTEGER, "0", 0, 256, "", USED, \
       "threads of one large analytical statement; 0 = cores") \
     X(LIMITS_MAX_BODY_SIZE, "limits.max_body_size", BYTES, "10MiB", 1024, 1 << 30, "", USED, \

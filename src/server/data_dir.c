@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "server/server_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -62,6 +63,35 @@ enum status data_dir_lock(const char *path, int *lock, struct error *err)
     data_dir_write_pid(fd);
     *lock = fd;
     return STATUS_OK;
+}
+
+static void data_dir_remove_spilled(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+
+    CHECK(folder[0] != 0);
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (strncmp(entry->d_name, "duckdb_temp", 11) == 0 &&
+            unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+            log_warn("spill file %s cannot be removed: %s", entry->d_name, strerror(errno));
+    if (dir != NULL)
+        (void)closedir(dir);
+}
+
+enum status data_dir_spill_folder(const char *path, struct error *err)
+{
+    static const char *const engines[] = {"small", "large"};
+    char folder[DATA_DIR_PATH_BYTES];
+    enum status status = file_make_folders(path, err);
+
+    CHECK(path[0] != 0);
+    for (size_t i = 0; i < ARRAY_COUNT(engines) && status == STATUS_OK; i++) {
+        status = data_dir_path(path, engines[i], folder, err);
+        if (status == STATUS_OK)
+            data_dir_remove_spilled(folder);
+    }
+    return status;
 }
 
 void data_dir_unlock(int lock)

@@ -295,6 +295,10 @@ static int main_run(const struct config *config, const struct arguments *argumen
     struct error err;
 
     error_clear(&err);
+    /* Times are UTC everywhere. Fixed before there are threads: the C library swaps what it knows
+     * of the zone when it looks again. */
+    CHECK(setenv("TZ", "UTC", 1) == 0);
+    tzset();
     main_block_signals(&waited);
     if (main_start_log(config, &err) != STATUS_OK)
         return main_fail(&err);

@@ -176,12 +176,15 @@ static void *server_columnar_main(void *argument)
         .memory_bytes = server_size(config, CONFIG_QUERY_MEMORY_LIMIT),
         .parallelism = server_count(config, CONFIG_QUERY_PARALLELISM, server_cores()),
         .temporary_folder = temporary,
+        .spill_bytes_max = server_size(config, CONFIG_QUERY_MAX_SPILL_SIZE),
         .folders = folders,
         .folder_count = ARRAY_COUNT(folders),
         .setup = setup,
         .setup_count = setup_count,
     };
-    start->status = columnar_open(&options, &start->server->columnar, &start->err);
+    start->status = data_dir_spill_folder(temporary, &start->err);
+    if (start->status == STATUS_OK)
+        start->status = columnar_open(&options, &start->server->columnar, &start->err);
     return NULL;
 }
 

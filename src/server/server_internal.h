@@ -66,6 +66,8 @@ void server_find_console(struct server *server, struct net_options *net);
 /* Makes the folder and locks it: CONFLICT if another kalamd holds it. */
 enum status data_dir_lock(const char *path, int *lock, struct error *err) MUST_CHECK;
 void data_dir_unlock(int lock);
+/* Makes the folder for spill files and empties it of what a killed server left. */
+enum status data_dir_spill_folder(const char *path, struct error *err) MUST_CHECK;
 /* The configured secret, or that of {data_dir}/jwt_secret, which is made on first start (mode
  * 0600). Appended to `out`. */
 enum status data_dir_secret(const char *path, struct str configured, struct buf *out,

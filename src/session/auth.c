@@ -12,7 +12,6 @@
 #include "session/session_internal.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 
 struct user *session_find_user(struct session_service *service, struct str id)
 {
@@ -125,13 +124,17 @@ enum status session_authenticate_token(struct session_service *service, struct s
 
 void session_hash_api_key(struct str key, char out[65])
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
 
     CHECK(EVP_Digest(key.data, key.size, digest, &size, EVP_sha256(), NULL) == 1);
     CHECK(size == 32);
-    for (unsigned i = 0; i < size; i++)
-        (void)snprintf(out + 2 * (size_t)i, 3, "%02x", digest[i]);
+    for (unsigned i = 0; i < size; i++) {
+        out[2 * i] = digits[digest[i] >> 4];
+        out[2 * i + 1] = digits[digest[i] & 15];
+    }
+    out[2 * size] = 0;
 }
 
 static enum status session_authenticate_key(struct session_service *service, struct str key,

@@ -31,7 +31,8 @@ enum {
     REQUEST_INLINE_STATEMENTS = 64, /* on the loop in one go; others want it too */
     REQUEST_DETAILS_BYTES = 2048,
     REQUEST_SLOW_MS = 1000,
-    REQUEST_RESPONSE_BYTES = 1024, /* first size of the answer's buffer */
+    REQUEST_INLINE_BYTES = 32 * 1024, /* a longer text is parsed on a worker: others wait here */
+    REQUEST_RESPONSE_BYTES = 1024,    /* first size of the answer's buffer */
 };
 
 struct session_request {
@@ -427,7 +428,8 @@ static void request_go_on(struct session_request *request)
             return;
         }
         request_begin_statement(request);
-        if (request->out.size > request_part_bytes(request)) {
+        if (request->out.size > request_part_bytes(request) ||
+            request->statements[request->index].size > REQUEST_INLINE_BYTES) {
             request_to_worker(request);
             return;
         }

@@ -72,6 +72,9 @@ static void instance_settings(const struct columnar *columnar, bool is_large, st
     buf_append_str(sql, STR_LIT("SET GLOBAL temp_directory="));
     sql_append_literal(sql, buf_str(&temporary));
     buf_append_byte(sql, ';');
+    if (columnar->options.spill_bytes_max > 0)
+        buf_printf(sql, "SET GLOBAL max_temp_directory_size='%llu B';",
+                   (unsigned long long)columnar->options.spill_bytes_max);
     buf_clear(&temporary);
     buf_append_str(sql, STR_LIT("SET GLOBAL TimeZone='UTC';"
                                 "SET GLOBAL integer_division=true;"

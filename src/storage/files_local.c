@@ -521,6 +521,26 @@ static enum status local_size(struct files *files, const char *path, uint64_t *s
     return status;
 }
 
+/* A folder that is gone was removed by somebody who deletes beside us, or before: that must be
+ * durable, or it could come back with what we have deleted from it. */
+static void local_folders_gone(const struct local_files *files, struct local_folders *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct str folder = str_from_c(list->paths[i]);
+        const char *path = list->paths[i];
+        while ((list->errors[i] == ENOENT || list->errors[i] == ENOTDIR) &&
+               local_above(files, &folder)) {
+            char *above = mem_strdup(folder);
+            path = above;
+            file_sync_many(&path, 1, &list->errors[i]);
+            mem_free(above);
+        }
+        if (list->errors[i] == ENOENT || list->errors[i] == ENOTDIR)
+            list->errors[i] = 0; /* nothing is left up to the root */
+    }
+    CHECK(list->count == list->index.count);
+}
+
 static void local_remove_many(struct files *base, const char *const *paths, size_t count,
                               enum status *statuses, struct error *err)
 {
@@ -541,10 +561,10 @@ static void local_remove_many(struct files *base, const char *const *paths, size
             statuses[i] = local_fail(errno, "delete", paths[i], err);
     }
     local_folders_sync(files, &folders);
+    local_folders_gone(files, &folders);
     for (size_t i = 0; i < count; i++) {
         int error = folders.count > 0 ? local_folders_error(files, &folders, full[i]) : 0;
-        bool gone = error == ENOENT || error == ENOTDIR; /* with its folder */
-        if (statuses[i] == STATUS_OK && error != 0 && !gone)
+        if (statuses[i] == STATUS_OK && error != 0)
             statuses[i] = local_fail(error, "delete", paths[i], err);
         if (statuses[i] == STATUS_OK)
             local_remove_folders(files, full[i]);

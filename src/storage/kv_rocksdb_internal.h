@@ -59,6 +59,13 @@ void rocks_count_nothing(void);
  * and the options refuse that; an end that is not whole is told in the log. */
 enum status rocks_check_logs(const struct rocks_kv *kv, struct error *err) MUST_CHECK;
 
+/* ---- kv_rocksdb_options.c: what is destroyed by the caller, or with the store ---- */
+
+rocksdb_options_t *rocks_family_options(const struct rocks_kv *kv, const char *name);
+rocksdb_options_t *rocks_database_options(const struct rocks_kv *kv);
+/* Cache, table options, read and write options of the store. */
+void rocks_open_objects(struct rocks_kv *kv);
+
 /* ---- kv_rocksdb_seams.c: what cached iterators must not reach over ---- */
 
 void rocks_seams_init(struct rocks_seams *seams);

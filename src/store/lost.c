@@ -75,7 +75,9 @@ static void lost_add(struct store *store, int64_t after, int64_t before)
     /* where numbering went on last time is safe: nothing of that run was lost before it */
     if (last != NULL && after < last->before)
         after = last->before;
-    CHECK(after < before);
+    CHECK(after <= before);
+    if (after == before) /* the last run ended before it gave out a position */
+        return;
     store->lost[store->lost_count++] = (struct lost_range){after, before};
     if (store->lost_count <= LOST_RANGES_MAX)
         return;

@@ -142,8 +142,7 @@ static void recovery_delete(struct store *store, struct recovery_file *due)
         recovery_file_free(file);
     }
     if (status == STATUS_OK)
-        status = kv_write(store->kv, batch,
-                          store->options.durability == KV_MEMORY ? KV_MEMORY : KV_ASYNC, &err);
+        status = kv_write(store->kv, batch, store->options.durability, &err);
     if (status != STATUS_OK)
         log_warn("replaced files stay recorded until the next start: %s", err.message);
     kv_batch_free(batch);

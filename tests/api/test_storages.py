@@ -53,6 +53,30 @@ def test_round_trip_on_a_second_folder(own_server, folder):
     kalam.wait_until(lambda: db.post("DROP STORAGE disk")[0] == 200, 10, "the storage can go")
 
 
+def test_drop_knows_its_files(own_server, folder):
+    """DROP deletes the files of the records: folders named like a template, and files of others, stay."""
+    server, db = own_server, own_server.client()
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}';"
+             "CREATE USER TABLE n.u (id BIGINT PRIMARY KEY) STORAGE disk;"
+             "CREATE USER TABLE n.l (id BIGINT PRIMARY KEY) LOCATION 'l/${user_id}'")
+    home = server.data_dir / "storage"
+    strangers = [folder / "n/users/u/${user_id}/x.parquet", folder / "n/users/u/{userId}/x.parquet", folder / "n/users/u/ann/own.txt",
+                 home / "l/${user_id}/x.parquet"]
+    for stranger in strangers:
+        stranger.parent.mkdir(parents=True, exist_ok=True)
+        stranger.write_text("mine")
+    for user in ("ann", "bob"):
+        for table in ("n.u", "n.l"):
+            server.client(user).sql(f"INSERT INTO {table} VALUES (1)")
+    for table in ("n.u", "n.l"):
+        server.flush(table, db)
+    assert len(files(folder)) == 4 and len(files(home)) == 3
+    db.batch("DROP TABLE n.u; DROP TABLE n.l")
+    kalam.wait_until(lambda: len(files(folder)) == 2 and len(files(home)) == 1, 10, "the tables' files are gone")
+    assert all(stranger.read_text() == "mine" for stranger in strangers)
+    kalam.wait_until(lambda: not (folder / "n/users/u/bob").exists() and not (home / "l/ann").exists(), 10, "empty folders are gone")
+
+
 def test_columnar_reads_reach_a_new_folder(own_server, folder):
     server, db = own_server, own_server.client()
     db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}';"

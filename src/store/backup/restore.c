@@ -217,6 +217,7 @@ enum status restore_run(struct store *store, const struct backup_options *option
     restore->store = store;
     restore->options = options;
     restore->result = result;
+    restore->records = kv_batch_new(store->kv);
     manifest_init(&restore->manifest);
     arena_init(&restore->arena, 0);
     enum status status = backup_open(store, options->target, false, &restore->place, err);
@@ -242,6 +243,7 @@ enum status restore_run(struct store *store, const struct backup_options *option
     backup_scratch_clear(&restore->scratch);
     CHECK(restore->move_count == 0);
 out:
+    kv_batch_free(restore->records);
     arena_clear(&restore->arena);
     manifest_clear(&restore->manifest);
     backup_close(&restore->place);

@@ -17,13 +17,12 @@
 
 enum { RESTORE_ROWS_BYTES = 4 << 20 }; /* of one write of hot rows */
 
-static enum kv_durability restore_durability(const struct restore *restore)
+/* What has gathered, synced: what lies in the log unsynced must never be more than one write, or
+ * start-up takes a loss of power for damage (kv_rocksdb_log.c). */
+static enum status restore_write(struct restore *restore, struct kv_batch *batch, struct error *err)
 {
-    enum kv_durability durability = restore->store->options.durability;
-
-    CHECK(restore->store != NULL);
-    return durability == KV_SYNC ? KV_ASYNC
-                                 : durability; /* all of it is synced before the commit */
+    CHECK(batch != NULL);
+    return kv_write(restore->store->kv, batch, restore->store->options.durability, err);
 }
 
 /* ---- applying what has been copied
@@ -85,7 +84,7 @@ static enum status restore_put_group(struct restore *restore, const struct resto
         restore_put_row(move, row_block_key(block, i), row_block_bytes(block, i), batch, &scratch);
         if (kv_batch_bytes(batch) < RESTORE_ROWS_BYTES)
             continue;
-        status = kv_write(restore->store->kv, batch, restore_durability(restore), err);
+        status = restore_write(restore, batch, err);
         kv_batch_reset(batch);
     }
     if (block->bytes > restore->result->memory_bytes)
@@ -97,7 +96,7 @@ static enum status restore_put_group(struct restore *restore, const struct resto
 
 static enum status restore_apply(struct restore *restore, struct error *err)
 {
-    struct kv_batch *batch = kv_batch_new(restore->store->kv);
+    struct kv_batch *batch = restore->records;
     enum status status = STATUS_OK;
 
     for (size_t i = 0; status == STATUS_OK && i < restore->move_count; i++) {
@@ -115,8 +114,8 @@ static enum status restore_apply(struct restore *restore, struct error *err)
     if (status == STATUS_OK && FAULT(restore_after_rows))
         status = error_set(err, STATUS_IO_FAILED, "fault restore_after_rows");
     if (status == STATUS_OK)
-        status = kv_write(restore->store->kv, batch, restore_durability(restore), err);
-    kv_batch_free(batch);
+        status = restore_write(restore, batch, err);
+    kv_batch_reset(batch);
     return status;
 }
 
@@ -267,13 +266,12 @@ static enum status restore_add(struct restore *restore, const struct table *tabl
     return restore->move_count == BACKUP_BATCH_FILES ? restore_batch(restore, err) : STATUS_OK;
 }
 
-/* Its record in user_table_counters, and which files it has, newest first. */
-static enum status restore_counters(struct restore *restore, const struct table *table,
-                                    const struct manifest_instance *instance,
-                                    const struct manifest_file **files, struct error *err)
+/* Its record in user_table_counters, for the next write, and which files it has, newest first. */
+static void restore_counters(struct restore *restore, const struct table *table,
+                             const struct manifest_instance *instance,
+                             const struct manifest_file **files)
 {
     struct instance_record record = {.segments = 0};
-    struct kv_batch *batch = kv_batch_new(restore->store->kv);
     struct buf key, value;
     size_t count = 0;
 
@@ -294,12 +292,10 @@ static enum status restore_counters(struct restore *restore, const struct table 
     buf_init(&value);
     instance_key(table->id, instance->user, &key);
     instance_encode(&record, &value);
-    kv_batch_put(batch, restore->store->spaces.instances, buf_str(&key), buf_str(&value));
-    enum status status = kv_write(restore->store->kv, batch, restore_durability(restore), err);
+    kv_batch_put(restore->records, restore->store->spaces.instances, buf_str(&key),
+                 buf_str(&value));
     buf_clear(&key);
     buf_clear(&value);
-    kv_batch_free(batch);
-    return status;
 }
 
 static enum status restore_instance(struct restore *restore, const struct table *table,
@@ -311,7 +307,8 @@ static enum status restore_instance(struct restore *restore, const struct table 
     for (const struct manifest_file *file = instance->files; file != NULL; file = file->next)
         count++;
     files = mem_calloc(count + 1, sizeof(struct manifest_file *));
-    enum status status = restore_counters(restore, table, instance, files, err);
+    restore_counters(restore, table, instance, files);
+    enum status status = STATUS_OK;
     /* The oldest first: ids rise, and the newest segment has the greatest. */
     for (size_t i = count; status == STATUS_OK && i > 0; i--)
         status = restore_add(restore, table, instance->user, files[i - 1], err);
@@ -333,6 +330,8 @@ enum status restore_data(struct restore *restore, struct error *err)
     }
     if (status == STATUS_OK)
         status = restore_batch(restore, err);
+    if (status == STATUS_OK && kv_batch_bytes(restore->records) > 0)
+        status = restore_write(restore, restore->records, err);
     return status;
 }
 
@@ -410,7 +409,7 @@ static enum status restore_undo_files(struct restore *restore, const struct rest
                 pending_remove(batch, store, str_from_c(list->paths[at + i]));
     }
     CHECK(batch != NULL);
-    enum status status = kv_write(store->kv, batch, restore_durability(restore), err);
+    enum status status = restore_write(restore, batch, err);
     kv_batch_free(batch);
     return status;
 }

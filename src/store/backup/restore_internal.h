@@ -32,6 +32,7 @@ struct restore {
     struct backup_scratch scratch;
     struct restore_move moves[BACKUP_BATCH_FILES];
     size_t move_count;
+    struct kv_batch *records; /* of instances and segments, not written yet */
 };
 
 /* Data of all tables: into our storage and key spaces, where nobody sees them yet. */

@@ -165,8 +165,7 @@ static enum status ddl_files_delete_some(struct store *store, struct ddl_path **
         result->bytes += bytes[i];
         pending_remove(batch, store, str_from_c(paths[i]));
     }
-    enum status status =
-        kv_write(store->kv, batch, durability == KV_SYNC ? KV_ASYNC : durability, err);
+    enum status status = kv_write(store->kv, batch, durability, err);
     kv_batch_free(batch);
     return status;
 }
