@@ -8,7 +8,6 @@
  * Reported as in bench_fanout. The cluster trusts local connections (database and user postgres).
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE
 #include "ws.h"
 
 #include <signal.h>

@@ -5,7 +5,6 @@
  * TEXT))
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE
 #include "ws.h"
 
 int main(int argc, char **argv)

@@ -13,7 +13,6 @@
  * SUBSCRIPTIONS 0 = sockets that only authenticate.
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE
 #include "ws.h"
 
 #include <fcntl.h>

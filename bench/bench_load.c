@@ -9,7 +9,6 @@
  * epoll, plain sockets: the client must not be the limit.
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE
 #include "common.h"
 
 #include <arpa/inet.h>

@@ -4,7 +4,6 @@
  * bench_raw duckdb FILES_GLOB REPEATS                    the five statements over Parquet files
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE
 #include "common.h"
 #include "duckdb.h"
 

@@ -7,7 +7,6 @@
  * events that were delivered; `errors` are those that were sent and never came.
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE
 #include "ws.h"
 
 #include <poll.h>

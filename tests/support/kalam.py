@@ -373,8 +373,11 @@ class WebSocket:
         return found
 
     def close(self):
+        import websockets
         try:
             self.call(self.socket.close())
+        except websockets.ConnectionClosed:
+            pass  # the server was quicker, or is gone
         finally:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self.thread.join(10)
