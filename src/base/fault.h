@@ -29,6 +29,7 @@
     X(flush_after_write) \
     X(flush_before_commit) \
     X(flush_before_delete_replaced) \
+    X(job_after_row) \
     X(live_before_match) \
     X(live_before_slow_end) \
     X(live_while_matching) \

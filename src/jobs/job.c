@@ -3,6 +3,7 @@
  */
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -292,6 +293,7 @@ void job_run(struct job *job)
     job->row_written = true;
     log_debug("job %s begins", job->id.text);
     job->status = job_run_work(job);
+    atomic_store(&job->worked, true); /* before its row can say so */
     const char *outcome = job_end(job, job->status, &job->err);
     jobs_count_end(job);
     log_info("job %s %s: %s%s%s", job->id.text, outcome, job->result,
@@ -299,4 +301,5 @@ void job_run(struct job *job)
     CHECK(job->completed_at > 0);
     if (job_row_save(job, outcome, &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
+    (void)FAULT(job_after_row);
 }

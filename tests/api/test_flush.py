@@ -128,6 +128,19 @@ def status(db, job_id):
 
 
 @needs_faults
+def test_a_job_that_has_ended_is_not_given_again():
+    """Its row says completed a moment before it leaves the queue: rows of this moment are a new job's."""
+    with kalam.Server(env={"KALAM_FAULT": "job_after_row:delay=1500:1"}) as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.a (id BIGINT PRIMARY KEY)")
+        insert(db, "f.a", 0, 5)
+        first = server.flush("f.a", db)
+        insert(db, "f.a", 5, 5)
+        second = server.flush("f.a", db)
+        assert second["job_id"] != first["job_id"] and second["result"].startswith("5 rows")
+
+
+@needs_faults
 def test_asking_twice_gives_the_running_job():
     with Slow() as (server, db):
         insert(db, "f.a", 0, 5)
