@@ -15,7 +15,7 @@ import pytest
 
 DEATHS = deaths.deaths(3)
 # Deleted users go once a day at most: tests/unit/store/test_recovery.c kills that.
-POINTS = [point for point in deaths.POINTS if not point.startswith("user_drop")]
+POINTS = [point for point in deaths.POINTS if not point.startswith(("user_drop", "live_"))]
 TABLES = ["p.own", "p.all", "p.log"]
 OWN = ["p.own", "p.log"]  # USER tables; p.log grows, so that its files are merged
 WRITERS = 4
