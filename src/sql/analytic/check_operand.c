@@ -273,3 +273,35 @@ void check_operands(struct check *check, const struct tree *node)
          child = child->next)
         operand_apply(check, &column, child);
 }
+
+static bool operand_is_text_written(const struct operand_column *column)
+{
+    enum value_type kind = column->type.kind;
+
+    CHECK(kind != VALUE_NULL);
+    return kind == VALUE_TIMESTAMP || kind == VALUE_TIME || kind == VALUE_BYTES;
+}
+
+void check_alternatives(struct check *check, const struct tree *node)
+{
+    const bool is_case = tree_is(node, "class", "CASE");
+    const struct tree *list = tree_get(node, is_case ? "case_checks" : "children");
+    const struct tree *last = is_case ? tree_get(node, "else_expr") : NULL, *value;
+    struct operand_column column;
+    bool found = last && last->kind == TREE_OBJECT && operand_find_column(check, last, &column);
+
+    CHECK(!check->draft->verify);
+    for (const struct tree *one = list ? list->child : NULL; one && !found; one = one->next) {
+        value = is_case ? tree_get(one, "then_expr") : one;
+        found = value && value->kind == TREE_OBJECT && operand_find_column(check, value, &column);
+    }
+    if (!found || !operand_is_text_written(&column))
+        return;
+    for (const struct tree *one = list ? list->child : NULL; one; one = one->next) {
+        value = is_case ? tree_get(one, "then_expr") : one;
+        if (value && !tree_is(value, "class", "PARAMETER"))
+            operand_apply(check, &column, value);
+    }
+    if (last && !tree_is(last, "class", "PARAMETER"))
+        operand_apply(check, &column, last);
+}
