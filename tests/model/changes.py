@@ -153,6 +153,11 @@ class Delete(Change):
         return f"DELETE FROM {self.table} WHERE {predicate_text(self.predicate, table)}" + self.suffix(table)
 
 
+def keys_fit(table, keys):
+    """Whether the first key column has the type of the keys: shrinking may have put another table in its place."""
+    return all(fits(table.by_id(table.keys[0]).kind, key) for key in keys)
+
+
 def joined_text(values, kind):
     """A derived table `j (k, v)` of (key, value) pairs, for FROM or USING; its values may be too large for their column."""
     key_kind, value_kind = kind
@@ -170,6 +175,9 @@ class JoinedUpdate(Change):
 
     def uses(self):
         return [(self.identity, [v for _, v in self.values])] + list(predicate_columns(self.predicate))
+
+    def possible(self, world):
+        return super().possible(world) and keys_fit(self.target(world), [k for k, _ in self.values])
 
     def change(self, table, rows):
         wanted, touched = dict(self.values), []
@@ -195,6 +203,9 @@ class JoinedDelete(Change):
 
     def uses(self):
         return list(predicate_columns(self.predicate))
+
+    def possible(self, world):
+        return super().possible(world) and keys_fit(self.target(world), self.keys)
 
     def change(self, table, rows):
         gone = [key for key, row in rows.items() if key[0] in self.keys and holds(self.predicate, row)]
