@@ -430,12 +430,25 @@ static void jobs_cancel_finish(struct job *pending, bool save)
     }
 }
 
+/* Does a job work on the table as long as it is there? The one that deletes the files of a dropped
+ * table is none: it waits until nobody looks at the table any more, and who waits here may. */
+static bool jobs_table_is_used(const struct jobs *jobs, struct table_id table)
+{
+    for (const struct job *job = jobs->first; job != NULL; job = job->next) {
+        CHECK(job->jobs == jobs);
+        if (job->state == JOB_RUNNING && job->type != JOB_TABLE_DELETION &&
+            (job->table.value == table.value || job->held.value == table.value))
+            return true;
+    }
+    return false;
+}
+
 void jobs_cancel_table(struct jobs *jobs, struct table_id table)
 {
     CHECK(table.value > 0);
     pthread_mutex_lock(&jobs->mutex);
     struct job *pending = jobs_cancel_locked(jobs, table, true);
-    while (jobs_table_runs(jobs, table))
+    while (jobs_table_is_used(jobs, table))
         pthread_cond_wait(&jobs->changed, &jobs->mutex);
     pthread_mutex_unlock(&jobs->mutex);
     jobs_cancel_finish(pending, true);

@@ -79,26 +79,47 @@ static enum status clean_users_table(struct clean_users *clean, struct table_id 
     return status;
 }
 
-static enum status clean_users_instances(struct clean_users *clean, struct str user,
-                                         struct error *err)
+/* The tables that hold something of the user. */
+static enum status clean_users_tables(struct clean_users *clean, struct str user,
+                                      struct table_id **out, size_t *count, struct error *err)
 {
     struct store *store = clean->job->jobs->store;
     struct view *view = view_acquire(store);
+    const struct catalog *catalog = view_catalog(view);
     const struct table *table;
     enum status status = STATUS_OK;
+    size_t most = 0;
 
-    for (size_t i = 0;
-         status == STATUS_OK && (table = catalog_table_at(view_catalog(view), i)) != NULL; i++) {
+    CHECK(user.size > 0);
+    while (catalog_table_at(catalog, most) != NULL)
+        most++;
+    *out = arena_array(&clean->arena, most + 1, sizeof(**out));
+    *count = 0;
+    for (size_t i = 0; status == STATUS_OK && (table = catalog_table_at(catalog, i)) != NULL; i++) {
         struct instance_counters counters;
         if (table->kind != TABLE_KIND_USER)
             continue;
         status = instance_counters(store, view, table, user, &counters, err);
-        CHECK(table->id.value > 0);
         if (status == STATUS_OK &&
             (counters.buffered_rows > 0 || counters.segments > 0 || counters.last_flush_us > 0))
-            status = clean_users_table(clean, table->id, user, err);
+            (*out)[(*count)++] = table->id;
     }
     view_release(view);
+    return status;
+}
+
+/* Without a view: one of the tables may be dropped meanwhile, and the job that deletes its files,
+ * which is waited for, waits until nobody looks at it any more. */
+static enum status clean_users_instances(struct clean_users *clean, struct str user,
+                                         struct error *err)
+{
+    struct table_id *tables = NULL;
+    size_t count = 0;
+    enum status status = clean_users_tables(clean, user, &tables, &count, err);
+
+    CHECK(tables != NULL);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        status = clean_users_table(clean, tables[i], user, err);
     return status;
 }
 

@@ -158,6 +158,13 @@ enum status column_decode(const struct column_decoder *decoder, duckdb_vector ve
 enum status column_bind(duckdb_prepared_statement statement, idx_t index,
                         const struct columnar_parameter *parameter, struct error *err) MUST_CHECK;
 
+/* ---- columnar_row.c
+ * ------------------------------------------------------------------------------------ */
+
+/* The SQL text of a type with its nameless fields named f1, f2 …: mem_free. NULL if all have names.
+ */
+char *column_row_type(duckdb_logical_type type);
+
 /* ---- columnar_error.c
  * ---------------------------------------------------------------------------------- */
 

@@ -27,6 +27,8 @@ struct columnar_query {
     bool has_result;
     duckdb_data_chunk chunk; /* the cells point into it */
     size_t column_count;
+    char **row_types; /* cast_count; NULL, or what a row value is cast to first */
+    size_t cast_count;
     struct columnar_result_column *columns; /* names owned */
     struct column_decoder *decoders;
     struct column_cell *cells;           /* column_count × row_capacity */
@@ -174,6 +176,16 @@ static enum status query_prepare(struct columnar_query *query, struct str sql,
     return status == STATUS_OK ? query_bind(query, options, is_once, err) : status;
 }
 
+static void query_free_row_types(struct columnar_query *query)
+{
+    CHECK(query->row_types != NULL || query->cast_count == 0);
+    for (size_t i = 0; i < query->cast_count; i++)
+        mem_free(query->row_types[i]);
+    mem_free(query->row_types);
+    query->row_types = NULL;
+    query->cast_count = 0;
+}
+
 /* What the columns are cast to, as far as `type_of` tells; false if no column needs it. */
 static bool query_casts(struct columnar_query *query, bool is_prepared, const char ***out,
                         size_t *count_out)
@@ -184,6 +196,9 @@ static bool query_casts(struct columnar_query *query, bool is_prepared, const ch
     bool needed = false;
 
     CHECK(*out == NULL);
+    query_free_row_types(query);
+    query->row_types = mem_calloc(count + 1, sizeof(char *));
+    query->cast_count = count;
     for (idx_t i = 0; i < count; i++) {
         duckdb_logical_type type =
             is_prepared ? duckdb_prepared_statement_column_logical_type(query->prepared, i)
@@ -195,6 +210,8 @@ static bool query_casts(struct columnar_query *query, bool is_prepared, const ch
         column_decoder_init(&decoder, type);
         if (id != DUCKDB_TYPE_INVALID && id != DUCKDB_TYPE_ANY)
             casts[i] = decoder.needs_cast;
+        if (casts[i] != NULL && decoder.type.kind == COLUMN_JSON)
+            query->row_types[i] = column_row_type(type);
         needed = needed || casts[i] != NULL;
         duckdb_destroy_logical_type(&type);
     }
@@ -231,6 +248,8 @@ static enum status query_wrap(struct columnar_query *query, const char **casts, 
         buf_append_str(&sql, i == 0 ? STR_EMPTY : STR_LIT(", "));
         if (casts[i] == NULL)
             buf_printf(&sql, "c%zu", i);
+        else if (query->row_types[i] != NULL)
+            buf_printf(&sql, "CAST(CAST(c%zu AS %s) AS %s)", i, query->row_types[i], casts[i]);
         else
             buf_printf(&sql, "CAST(c%zu AS %s)", i, casts[i]);
     }
@@ -472,6 +491,7 @@ void columnar_query_close(struct columnar_query *query)
     for (size_t i = 0; query->columns != NULL && i < query->column_count; i++)
         mem_free((void *)(uintptr_t)query->columns[i].name.data);
     CHECK(query->session.instance == NULL);
+    query_free_row_types(query);
     mem_free(query->columns);
     mem_free(query->decoders);
     mem_free(query->cells);

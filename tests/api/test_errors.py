@@ -158,3 +158,16 @@ def test_every_code_has_a_test():
     # With the log-in guard.
     later = {"ACCOUNT_LOCKED", "REMOTE_ACCESS_DENIED"}
     assert {code for code in left if code not in tests} <= later
+
+
+@pytest.mark.parametrize("sql, place", [
+    ("INSERT INTO e.t (id, name) SELECT * FROM 'file'", " at line 1, column 42"),
+    ("INSERT INTO e.t (id, name)\nSELECT * FROM 'file'", " at line 2, column 15"),
+    ("UPDATE e.t SET name = 'a' FROM 'file' AS f", ""),
+    ("UPDATE e.t SET name = (SELECT 'a' FROM 'file')", ""),
+    ("DELETE FROM e.t USING 'file' AS f", ""),
+    ("INSERT INTO e.t (id) VALUES ((SELECT 1 FROM 'file'))", ""),
+])
+def test_a_place_within_a_part_of_the_statement_is_one_of_the_statement_or_none(root, sql, place):
+    status, body = root.post(sql)
+    assert status == 400 and body["error"]["message"].endswith("a string cannot stand for a table" + place), body["error"]["message"]

@@ -153,6 +153,110 @@ class Delete(Change):
         return f"DELETE FROM {self.table} WHERE {predicate_text(self.predicate, table)}" + self.suffix(table)
 
 
+def keys_fit(table, keys):
+    """Whether the first key column has the type of the keys: shrinking may have put another table in its place."""
+    return all(fits(table.by_id(table.keys[0]).kind, key) for key in keys)
+
+
+def joined_text(values, kind):
+    """A derived table `j (k, v)` of (key, value) pairs, for FROM or USING; its values may be too large for their column."""
+    key_kind, value_kind = kind
+    value_kind = "BIGINT" if value_kind in INTEGERS else "TEXT" if value_kind.startswith("VARCHAR") else value_kind
+    pairs = ", ".join(f"({literal(key_kind, k)}, CAST({literal(value_kind, v)} AS {value_kind}))" for k, v in values)
+    return f"(VALUES {pairs}) AS j (k, v)"
+
+
+@dataclasses.dataclass
+class JoinedUpdate(Change):
+    """UPDATE … FROM a list of keys with the new value of each; keys of the first key column, each once."""
+    identity: int
+    values: list             # (key, value)
+    predicate: tuple
+
+    def uses(self):
+        return [(self.identity, [v for _, v in self.values])] + list(predicate_columns(self.predicate))
+
+    def possible(self, world):
+        return super().possible(world) and keys_fit(self.target(world), [k for k, _ in self.values])
+
+    def change(self, table, rows):
+        wanted, touched = dict(self.values), []
+        for key, row in list(rows.items()):
+            if key[0] in wanted and holds(self.predicate, row):
+                rows[key] = checked(table, {**row, self.identity: wanted[key[0]]})
+                touched.append(rows[key])
+        return len(touched), touched
+
+    def text(self, world):
+        table = self.target(world)
+        column, key = table.by_id(self.identity), table.by_id(table.keys[0])
+        short = self.table.partition(".")[2]
+        return (f"UPDATE {self.table} SET {column.name} = j.v FROM {joined_text(self.values, (key.kind, column.kind))} "
+                f"WHERE {short}.{key.name} = j.k AND ({predicate_text(self.predicate, table)})" + self.suffix(table))
+
+
+@dataclasses.dataclass
+class JoinedDelete(Change):
+    """DELETE … USING a list of keys, some of them twice."""
+    keys: list
+    predicate: tuple
+
+    def uses(self):
+        return list(predicate_columns(self.predicate))
+
+    def possible(self, world):
+        return super().possible(world) and keys_fit(self.target(world), self.keys)
+
+    def change(self, table, rows):
+        gone = [key for key, row in rows.items() if key[0] in self.keys and holds(self.predicate, row)]
+        return len(gone), [rows.pop(key) for key in gone]
+
+    def text(self, world):
+        table = self.target(world)
+        key = table.by_id(table.keys[0])
+        joined = joined_text([(k, 1) for k in self.keys], (key.kind, "INT"))
+        return (f"DELETE FROM {self.table} AS d USING {joined} WHERE d.{key.name} = j.k AND "
+                f"({predicate_text(self.predicate, table)})" + self.suffix(table))
+
+
+@dataclasses.dataclass
+class CopyRows(Change):
+    """INSERT … SELECT of a USER table's own rows under keys moved by `step`; rows that are there stay or give way."""
+    step: int
+    replaces: bool
+    predicate: tuple
+
+    def uses(self):
+        return list(predicate_columns(self.predicate))
+
+    def possible(self, world):
+        table = self.target(world)
+        return super().possible(world) and table.by_id(table.keys[0]).kind != "TEXT"
+
+    def change(self, table, rows):
+        taken = [row for row in rows.values() if holds(self.predicate, row)]
+        returned = []
+        for row in taken:
+            row = checked(table, {**row, table.keys[0]: row[table.keys[0]] + self.step})
+            key = table.key_of(row)
+            if key in rows and not (self.replaces and len(table.columns) > len(table.keys)):
+                continue
+            rows[key] = row
+            returned.append(row)
+        return len(returned), returned
+
+    def text(self, world):
+        table = self.target(world)
+        names = [c.name for c in table.columns]
+        key = table.by_id(table.keys[0]).name
+        chosen = ", ".join(f"{n} + {self.step}" if n == key else n for n in names)
+        keys = [table.by_id(k).name for k in table.keys]
+        rest = [n for n in names if n not in keys]
+        does = "DO UPDATE SET " + ", ".join(f"{n} = EXCLUDED.{n}" for n in rest) if self.replaces and rest else "DO NOTHING"
+        return (f"INSERT INTO {self.table} ({', '.join(names)}) SELECT {chosen} FROM {self.table} "
+                f"WHERE {predicate_text(self.predicate, table)} ON CONFLICT ({', '.join(keys)}) {does}" + self.suffix(table))
+
+
 @dataclasses.dataclass
 class Request:
     """One HTTP request: a statement, several, or a transaction."""

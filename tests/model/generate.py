@@ -7,7 +7,7 @@ import dataclasses
 import random
 
 import schema
-from changes import Delete, Insert, Request, Update
+from changes import CopyRows, Delete, Insert, JoinedDelete, JoinedUpdate, Request, Update
 from world import INTEGERS, KINDS, WIDER, Column, World, family
 
 WORKERS = 4
@@ -100,6 +100,8 @@ class Generator:
             return self.insert(name, table, worker, returning)
         predicate = self.scoped(table, worker, self.predicate(table, worker))
         plain = [c for c in table.columns if c.identity not in table.keys]
+        if rng.random() < 0.25:
+            return self.joined(name, table, worker, returning, predicate, plain)
         if kind < 0.8 and plain:
             chosen = rng.sample(plain, rng.randint(1, min(2, len(plain))))
             assignments = []
@@ -109,6 +111,18 @@ class Generator:
                                     rng.choice((1, -1, 1000)) if add else self.value(column.kind)))
             return Update(name, returning, assignments, predicate)
         return Delete(name, returning, predicate)
+
+    def joined(self, name, table, worker, returning, predicate, plain):
+        rng, key = self.rng, table.by_id(table.keys[0])
+        keys = [self.key_value(key.kind, worker) for _ in range(rng.randint(1, 6))]
+        kind = rng.random()
+        if kind < 0.3 and family(key.kind) == "number" and table.scope == "USER":
+            return CopyRows(name, returning, rng.choice((-8, 4, 16)), rng.random() < 0.5 and bool(plain), predicate)
+        if kind < 0.7 and plain:
+            column = rng.choice(plain)
+            values = {key: self.value(column.kind) for key in keys}
+            return JoinedUpdate(name, returning, column.identity, list(values.items()), predicate)
+        return JoinedDelete(name, returning, keys, predicate)
 
     def insert(self, name, table, worker, returning):
         rng = self.rng
@@ -141,7 +155,7 @@ class Generator:
                       self.rng.random() < 0.25, default)
 
     def fitting(self, kind):
-        if kind.startswith("VARCHAR(12"):
+        if kind.startswith("VARCHAR("):
             return "d"
         return {"SMALLINT": 5, "DOUBLE": 0.5, "FLOAT": 0.5, "DECIMAL(12,2)": 12.25}.get(kind, self.value(kind, 0))
 
@@ -184,7 +198,12 @@ class Generator:
             return schema.DropNamespace(rng.choice(sorted(set(self.world.namespaces) - {"m"})))
         if kind < 0.3:
             return self.create(f"m.t{rng.randrange(4)}")
-        return self.alter(*rng.choice(sorted(tables.items())))
+        name, table = rng.choice(sorted(tables.items()))
+        actions = [self.alter(name, table) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
+        touched = [action.column.name if hasattr(action, "column") else action.identity for action in actions]
+        named = [action.new_name for action in actions if hasattr(action, "new_name")] + [n for n in touched if isinstance(n, str)]
+        apart = len(set(touched)) == len(touched) and len(set(named)) == len(named)
+        return actions[0] if len(actions) == 1 or not apart else schema.Several(name, actions)
 
     def schema_steps(self):
         steps, wanted = [], self.rng.choice((0, 1, 1, 2, 3))

@@ -330,7 +330,7 @@ def search(seed, rounds, requests, limit_s, shrink_s=120):
             if shrink_s:
                 history = shrink(history, shrink_s)
             again = run_history(history, script)
-            raise Different(f"seed {seed + count}: {again or found}\n" + "\n".join(script[-200:]))
+            raise Different(f"seed {seed + count}: {found}\nmade smaller: {again or 'no difference'}\n" + "\n".join(script[-200:]))
         count += 1
     totals["histories"] = count
     return dict(totals)

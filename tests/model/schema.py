@@ -193,6 +193,27 @@ class SetDefault(OfColumn):
 
 
 @dataclasses.dataclass
+class Several(Alter):
+    """ALTER TABLE with several actions, on different columns; all of them are done, or none."""
+    actions: list
+
+    def fits(self, table):
+        return all(action.fits(table) for action in self.actions)
+
+    def action(self, table):
+        return ", ".join(action.action(table) for action in self.actions)
+
+    def expected(self, world, live):
+        each = [action.expected(world, live) for action in self.actions]
+        refused = {code for codes in each for code in codes if code}
+        return tuple(refused) + (("",) if all("" in codes for codes in each) else ())
+
+    def change(self, table):
+        for action in self.actions:
+            action.change(table)
+
+
+@dataclasses.dataclass
 class Copy:
     """BACKUP of a namespace and RESTORE under a new name."""
     source: str

@@ -98,6 +98,8 @@ void check_system_using(struct check *check, const struct tree *join,
 
 /* check_operand.c: literals and parameters beside a column of a comparison, or in a cast. */
 void check_operands(struct check *check, const struct tree *node);
+/* Literals beside a column among what COALESCE, CASE, greatest and the like choose from. */
+void check_alternatives(struct check *check, const struct tree *node);
 /* The type of a reference to a column of a table of the same SELECT; false: it is none. */
 bool check_column_type(struct check *check, const struct tree *node, struct data_type *out);
 

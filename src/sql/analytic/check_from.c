@@ -341,7 +341,7 @@ static void check_add_bound(struct check *check, const struct tree *column,
         item = level->items;
     else if (count == 2)
         item = check_find_item(level, tree_get(column, "column_names")->child->text);
-    if (!item || item->table < 0)
+    if (!item || item->table < 0 || item->is_renamed) /* t(a, b): `a` may be any column of it */
         return;
     reference = &check->plan->tables[item->table];
     if (reference->table->key_count == 0 || reference->table->kind == TABLE_KIND_SYSTEM ||

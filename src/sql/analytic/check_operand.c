@@ -1,9 +1,10 @@
 /* check_operand.c — literals and parameters that stand beside a column in a comparison.
  *
- * Four things are decided by the column, not by the literal, and DuckDB decides them otherwise: a
- * timestamp's offset counts (DuckDB drops it), bytes are written in hex or base64, a text parameter
- * has the column's type, and enumerated columns of system tables ignore case. The column is looked
- * for among the tables of the same SELECT only; anything else is left to DuckDB.
+ * Five things are decided by the column, not by the literal, and DuckDB decides them otherwise: a
+ * timestamp's offset counts (DuckDB drops it), the seventh digit of a fraction rounds (DuckDB
+ * cuts), bytes are written in hex or base64, a text parameter has the column's type, and enumerated
+ * columns of system tables ignore case. The column is looked for among the tables of the same
+ * SELECT only; anything else is left to DuckDB.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -49,12 +50,16 @@ static bool operand_is_bytes(const struct tree *type)
 /* What is cast says the type as well as a column does. */
 static bool operand_find_cast(const struct tree *type, struct operand_column *out)
 {
-    bool timestamp = type && tree_is(type, "id", "TIMESTAMP");
+    enum value_type kind = VALUE_BYTES;
 
     CHECK(out);
-    if (!type || (!timestamp && !operand_is_bytes(type)))
+    if (type && tree_is(type, "id", "TIMESTAMP"))
+        kind = VALUE_TIMESTAMP;
+    else if (type && tree_is(type, "id", "TIME"))
+        kind = VALUE_TIME;
+    else if (!type || !operand_is_bytes(type))
         return false;
-    *out = (struct operand_column){.type = {.kind = timestamp ? VALUE_TIMESTAMP : VALUE_BYTES}};
+    *out = (struct operand_column){.type = {.kind = kind}};
     return true;
 }
 
@@ -73,13 +78,13 @@ static bool operand_find_column(struct check *check, const struct tree *node,
     name = check_last_name(node, &count);
     if (count == 2) {
         item = check_find_item(check->level, tree_get(node, "column_names")->child->text);
-        return item && item->table >= 0 &&
+        return item && item->table >= 0 && !item->is_renamed &&
                operand_find_in(check->plan->tables[item->table].table, name, out);
     }
     if (count != 1)
         return false;
     for (item = check->level->items; item; item = item->next) {
-        if (item->table < 0) /* it may have a column of this name */
+        if (item->table < 0 || item->is_renamed) /* it may have a column of this name */
             return false;
     }
     for (item = check->level->items; item; item = item->next) {
@@ -128,17 +133,30 @@ static void operand_replace(struct check *check, const struct tree *node, struct
     buf_clear(&quoted);
 }
 
-/* `2026-01-01T12:00:00+02:00` → the same moment in UTC. */
-static void operand_timestamp(struct check *check, const struct tree *node, struct str text)
+/* Does a time name an offset, or more digits behind its point than are kept? */
+static bool operand_time_differs(struct str time)
 {
-    const struct data_type type = {.kind = VALUE_TIMESTAMP};
+    size_t at = str_find(time, STR_LIT(".")), digits = 0;
+
+    CHECK(time.data || time.size == 0);
+    while (at < time.size && ++at < time.size && time.data[at] >= '0' && time.data[at] <= '9')
+        digits++;
+    return digits > 6 || str_find(time, STR_LIT("+")) != SIZE_MAX ||
+           str_find(time, STR_LIT("-")) != SIZE_MAX;
+}
+
+/* `2026-01-01T12:00:00+02:00` → the same moment in UTC, `12:00:00.1234567` → the nearest µs. */
+static void operand_time(struct check *check, const struct tree *node, struct str text,
+                         enum value_type kind)
+{
+    const struct data_type type = {.kind = kind};
+    const size_t date = kind == VALUE_TIMESTAMP ? 10 : 0; /* YYYY-MM-DD */
     struct value value;
     struct error ignored;
     struct buf out;
 
     CHECK(text.data || text.size == 0);
-    if (text.size <= 10 || (!memchr(text.data + 10, '+', text.size - 10) &&
-                            !memchr(text.data + 10, '-', text.size - 10)))
+    if (text.size <= date || !operand_time_differs(str_from(text.data + date, text.size - date)))
         return;
     if (value_parse(text, &type, check->arena, &value, &ignored) != STATUS_OK)
         return;
@@ -208,8 +226,8 @@ static void operand_apply(struct check *check, const struct operand_column *colu
         operand_parameter(check, node, column);
     if (!operand_literal(node, &text))
         return;
-    if (column->type.kind == VALUE_TIMESTAMP)
-        operand_timestamp(check, node, text);
+    if (column->type.kind == VALUE_TIMESTAMP || column->type.kind == VALUE_TIME)
+        operand_time(check, node, text, column->type.kind);
     else if (column->type.kind == VALUE_BYTES)
         operand_bytes(check, node, text);
     else if (column->table && column->table->kind == TABLE_KIND_SYSTEM &&
@@ -254,4 +272,36 @@ void check_operands(struct check *check, const struct tree *node)
     for (const struct tree *child = children ? children->child : NULL; child && found;
          child = child->next)
         operand_apply(check, &column, child);
+}
+
+static bool operand_is_text_written(const struct operand_column *column)
+{
+    enum value_type kind = column->type.kind;
+
+    CHECK(kind != VALUE_NULL);
+    return kind == VALUE_TIMESTAMP || kind == VALUE_TIME || kind == VALUE_BYTES;
+}
+
+void check_alternatives(struct check *check, const struct tree *node)
+{
+    const bool is_case = tree_is(node, "class", "CASE");
+    const struct tree *list = tree_get(node, is_case ? "case_checks" : "children");
+    const struct tree *last = is_case ? tree_get(node, "else_expr") : NULL, *value;
+    struct operand_column column;
+    bool found = last && last->kind == TREE_OBJECT && operand_find_column(check, last, &column);
+
+    CHECK(!check->draft->verify);
+    for (const struct tree *one = list ? list->child : NULL; one && !found; one = one->next) {
+        value = is_case ? tree_get(one, "then_expr") : one;
+        found = value && value->kind == TREE_OBJECT && operand_find_column(check, value, &column);
+    }
+    if (!found || !operand_is_text_written(&column))
+        return;
+    for (const struct tree *one = list ? list->child : NULL; one; one = one->next) {
+        value = is_case ? tree_get(one, "then_expr") : one;
+        if (value && !tree_is(value, "class", "PARAMETER"))
+            operand_apply(check, &column, value);
+    }
+    if (last && !tree_is(last, "class", "PARAMETER"))
+        operand_apply(check, &column, last);
 }

@@ -276,6 +276,8 @@ void check_literal_types(struct check *check, const struct tree *node)
         type_children(check, tree_get(node, "children"));
     else if (tree_is(node, "class", "CASE"))
         type_case(check, node);
+    if (tree_is(node, "class", "CASE") || (common && !type_is_arithmetic(name)))
+        check_alternatives(check, node);
 }
 
 /* ---- results of aggregates ---- */

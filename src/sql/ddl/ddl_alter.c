@@ -181,6 +181,8 @@ static enum status alter_table(struct sql_run *run, const struct table *table, s
                          "rows of table '%.*s.%.*s' change faster than they can be checked; try "
                          "again",
                          STR_ARG(table->space), STR_ARG(table->name));
+    if (status == STATUS_TABLE_NOT_FOUND) /* dropped meanwhile */
+        return binder_table_not_found(table->space, table->name, alter.tree->name.start, err);
     if (status != STATUS_OK)
         return status;
     if (alter.changes && services->table_changed != NULL)

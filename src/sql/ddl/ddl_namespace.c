@@ -126,8 +126,13 @@ static enum status namespace_drop_tables(struct sql_run *run, struct str name, s
 
     for (; status == STATUS_OK && checked != NULL; checked = checked->next)
         status = drop_table_begin(run, checked->table, &checked->fence, err);
-    for (entry = tables; status == STATUS_OK && entry != NULL; entry = entry->next)
+    for (entry = tables; status == STATUS_OK && entry != NULL; entry = entry->next) {
         status = drop_table_now(run, entry->table, err);
+        if (status != STATUS_TABLE_NOT_FOUND)
+            continue;
+        error_clear(err); /* somebody else was quicker */
+        status = STATUS_OK;
+    }
     for (entry = tables; entry != checked; entry = entry->next)
         drop_table_end(run, &entry->fence);
     CHECK(status != STATUS_OK || checked == NULL);
@@ -144,15 +149,16 @@ static enum status namespace_drop(struct sql_run *run, const struct ast_namespac
     if (binder_is_reserved_space(tree->name) || str_equal(tree->name, STR_LIT("default")))
         return error_set_at(err, STATUS_INVALID_OPERATION, tree->start,
                             "namespace '%.*s' cannot be dropped", STR_ARG(tree->name));
-    if (!exists && tree->if_exists) {
-        run_message(run, "Namespace '%.*s' does not exist, nothing was changed",
-                    STR_ARG(tree->name));
-        return STATUS_OK;
-    }
     if (exists && tree->cascade)
         status = namespace_drop_tables(run, tree->name, err);
     if (status == STATUS_OK)
         status = namespace_change(run, tree, err);
+    if (status == STATUS_NAMESPACE_NOT_FOUND && tree->if_exists) {
+        error_clear(err);
+        run_message(run, "Namespace '%.*s' does not exist, nothing was changed",
+                    STR_ARG(tree->name));
+        return STATUS_OK;
+    }
     if (status == STATUS_OK)
         run_message(run, "Namespace '%.*s' dropped", STR_ARG(tree->name));
     return status;

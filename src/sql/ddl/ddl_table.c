@@ -324,6 +324,20 @@ bool drop_kind_fits(enum ast_table_kind wanted, enum table_kind kind)
     UNREACHABLE("table kind word");
 }
 
+/* There is no such table, from the start or since somebody else was quicker. */
+static enum status drop_missing(struct sql_run *run, struct str space, struct error *err)
+{
+    const struct ast_drop_table *tree = &run->plan->tree->drop_table;
+
+    CHECK(space.size > 0);
+    error_clear(err);
+    if (!tree->if_exists)
+        return binder_table_not_found(space, tree->name.table, tree->name.start, err);
+    run_message(run, "Table '%.*s.%.*s' does not exist, nothing was changed", STR_ARG(space),
+                STR_ARG(tree->name.table));
+    return STATUS_OK;
+}
+
 enum status drop_table_run(struct sql_run *run, struct error *err)
 {
     const struct ast_drop_table *tree = &run->plan->tree->drop_table;
@@ -339,13 +353,8 @@ enum status drop_table_run(struct sql_run *run, struct error *err)
     if (!str_is_empty(tree->name.user))
         return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
                             "a table is dropped for all users, as namespace.table");
-    if (table == NULL && tree->if_exists) {
-        run_message(run, "Table '%.*s.%.*s' does not exist, nothing was changed", STR_ARG(space),
-                    STR_ARG(tree->name.table));
-        return STATUS_OK;
-    }
     if (table == NULL)
-        return binder_table_not_found(space, tree->name.table, tree->name.start, err);
+        return drop_missing(run, space, err);
     if (table->kind == TABLE_KIND_SYSTEM)
         return error_set_at(err, STATUS_PERMISSION_DENIED, tree->name.start,
                             "permission denied: system tables cannot be dropped");
@@ -357,6 +366,8 @@ enum status drop_table_run(struct sql_run *run, struct error *err)
     if (status == STATUS_OK)
         status = drop_table_now(run, table, err);
     drop_table_end(run, &fence);
+    if (status == STATUS_TABLE_NOT_FOUND)
+        return drop_missing(run, space, err);
     if (status == STATUS_OK)
         run_message(run, "Table '%.*s.%.*s' dropped", STR_ARG(space), STR_ARG(tree->name.table));
     return status;

@@ -56,6 +56,19 @@ enum status analytic_find(struct sql_run *run, struct str text, uint32_t param_c
     return STATUS_OK;
 }
 
+enum status analytic_find_part(struct sql_run *run, struct str text, struct plan **out,
+                               struct error *err)
+{
+    enum status status = analytic_find(run, text, run->param_count, out, err);
+
+    CHECK(text.size > 0);
+    if (status == STATUS_OK || err == NULL || err->position < 0)
+        return status;
+    size_t start = str_find(run->text, text);
+    err->position = start == SIZE_MAX ? -1 : err->position + (int64_t)start;
+    return status;
+}
+
 static enum status analytic_sink_columns(void *context, const struct sql_column *columns,
                                          size_t count, struct error *err)
 {
@@ -159,7 +172,7 @@ enum status select_collect(struct sql_run *run, struct str text, struct collecte
     struct analytic_collector collector = {.run = run, .out = out};
     struct analytic_execution execution;
     struct plan *found = NULL;
-    enum status status = analytic_find(run, text, run->param_count, &found, err);
+    enum status status = analytic_find_part(run, text, &found, err);
 
     if (status != STATUS_OK)
         return status;

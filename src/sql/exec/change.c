@@ -262,7 +262,7 @@ static enum status change_analytic(struct sql_run *run, struct change_ops *list,
     enum status status;
 
     run->expects_seq = true;
-    status = analytic_find(run, run->plan->change.analytic_text, run->param_count, &found, err);
+    status = analytic_find_part(run, run->plan->change.analytic_text, &found, err);
     if (status != STATUS_OK)
         return status;
     analytic_execution_init(run, run->params, run->param_count, &execution);

@@ -163,6 +163,10 @@ enum status select_collect(struct sql_run *run, struct str text, struct collecte
 /* The DuckDB plan of a text, from the cache or new. */
 enum status analytic_find(struct sql_run *run, struct str text, uint32_t param_count,
                           struct plan **out, struct error *err) MUST_CHECK;
+/* Of a SELECT made of parts of the statement: the position of an error is one in the statement, or
+ * none. */
+enum status analytic_find_part(struct sql_run *run, struct str text, struct plan **out,
+                               struct error *err) MUST_CHECK;
 void analytic_execution_init(struct sql_run *run, const struct value *params, uint32_t param_count,
                              struct analytic_execution *out);
 /* Is this SELECT better off with DuckDB, by the figures of the records? */

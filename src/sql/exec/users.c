@@ -130,6 +130,16 @@ static enum status users_commit(struct users_change *change, struct error *err)
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
+/* IF NOT EXISTS, and somebody else was quicker. */
+static enum status users_came_meanwhile(struct sql_run *run, const struct ast_user *tree,
+                                        struct error *err)
+{
+    CHECK(tree->if_not_exists);
+    error_clear(err);
+    run_message(run, "User '%.*s' already exists, nothing was changed", STR_ARG(tree->name));
+    return STATUS_OK;
+}
+
 static enum status users_create(struct sql_run *run, const struct ast_user *tree, struct error *err)
 {
     const struct user *there = catalog_find_user(view_catalog(run->view), tree->name);
@@ -158,6 +168,8 @@ static enum status users_create(struct sql_run *run, const struct ast_user *tree
     if (status == STATUS_OK)
         run_message(run, "User '%.*s' created", STR_ARG(tree->name));
     user_unref(change.user);
+    if (status == STATUS_ALREADY_EXISTS && tree->if_not_exists)
+        status = users_came_meanwhile(run, tree, err);
     return status;
 }
 

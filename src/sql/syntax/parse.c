@@ -462,7 +462,7 @@ static const struct statement_word {
     {KEYWORD_WITH, true, parse_analytic},
     {KEYWORD_VALUES, true, parse_analytic},
     {KEYWORD_FROM, true, parse_analytic},
-    {KEYWORD_TABLE, true, parse_analytic},
+    {KEYWORD_TABLE, true, parser_refuse_table},
     {KEYWORD_CREATE, false, parse_create},
     {KEYWORD_DROP, false, parse_drop},
     {KEYWORD_ALTER, false, parse_alter},

@@ -41,6 +41,28 @@ static bool foreign_ends_list(const struct parser *parser)
     }
 }
 
+/* May `TABLE name` stand behind the token? */
+static bool foreign_is_before_query(const struct token *token)
+{
+    enum keyword keyword = (enum keyword)token->keyword;
+
+    CHECK(token->kind != TOKEN_ERROR);
+    return token->kind == TOKEN_LEFT_PAREN ||
+           (token->kind == TOKEN_WORD &&
+            (keyword == KEYWORD_UNION || keyword == KEYWORD_ALL || keyword == KEYWORD_EXCEPT ||
+             keyword == KEYWORD_INTERSECT));
+}
+
+/* May `ONLY name` stand behind the token? */
+static bool foreign_is_before_table(const struct token *token)
+{
+    enum keyword keyword = (enum keyword)token->keyword;
+
+    CHECK(token->kind != TOKEN_ERROR);
+    return token->kind == TOKEN_COMMA ||
+           (token->kind == TOKEN_WORD && (keyword == KEYWORD_FROM || keyword == KEYWORD_JOIN));
+}
+
 enum status parse_foreign_token(struct parser *parser)
 {
     struct token token = parser->token;
@@ -64,7 +86,11 @@ enum status parse_foreign_token(struct parser *parser)
         parser->hard = true;
         return parser_syntax_error(parser);
     }
-    return parser_no_junk(parser, &token);
+    if (foreign_is_before_query(&token) && parser_is(parser, KEYWORD_TABLE))
+        return parser_refuse_table(parser);
+    if (foreign_is_before_table(&token))
+        status = parser_refuse_only(parser);
+    return status != STATUS_OK ? status : parser_no_junk(parser, &token);
 }
 
 /* Behind the `)` of the `(` at the token. */
@@ -135,7 +161,7 @@ static bool foreign_is_clause(const struct parser *parser)
 enum status parse_foreign_tables(struct parser *parser, struct str *out)
 {
     uint32_t start = parser->token.start;
-    enum status status = STATUS_OK;
+    enum status status = parser_refuse_only(parser);
 
     CHECK(str_is_empty(*out));
     while (status == STATUS_OK && !parser_at_end(parser) && !parser_is(parser, KEYWORD_WHERE) &&

@@ -264,6 +264,27 @@ static bool parser_at_default_space(struct parser *parser)
     return parser_is(parser, KEYWORD_DEFAULT) && parser_ahead(parser)->kind == TOKEN_DOT;
 }
 
+enum status parser_refuse_table(struct parser *parser)
+{
+    CHECK(parser_is(parser, KEYWORD_TABLE));
+    parser->hard = true;
+    return parser_not_supported(parser, "TABLE as a query", "use SELECT * FROM table");
+}
+
+enum status parser_refuse_only(struct parser *parser)
+{
+    if (!parser_is_word(parser, "only"))
+        return STATUS_OK;
+    const struct token *ahead = parser_ahead(parser);
+    CHECK(ahead != NULL);
+    if (ahead->kind != TOKEN_LEFT_PAREN &&
+        (!token_is_name(ahead) || keyword_is_reserved((enum keyword)ahead->keyword)))
+        return STATUS_OK;
+    parser->hard = true;
+    return parser_not_supported(parser, "ONLY before a table",
+                                "tables do not inherit: leave it out");
+}
+
 enum status parser_table_name(struct parser *parser, struct ast_name *out)
 {
     struct str parts[4];
@@ -272,6 +293,9 @@ enum status parser_table_name(struct parser *parser, struct ast_name *out)
 
     CHECK(out != NULL);
     *out = (struct ast_name){.start = parser->token.start};
+    status = parser_refuse_only(parser);
+    if (status != STATUS_OK)
+        return status;
     do {
         if (count == ARRAY_COUNT(parts))
             return parser_error_at(parser, out->start, "a table name has too many parts");

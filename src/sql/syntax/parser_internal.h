@@ -69,6 +69,10 @@ enum status parser_error_at(struct parser *parser, uint32_t start, const char *f
 /* `token` was consumed: a number or parameter, no word may begin where it ends (`1a`). Final. */
 enum status parser_no_junk(struct parser *parser, const struct token *token) MUST_CHECK;
 enum status parser_not_supported(struct parser *parser, const char *what, const char *hint);
+/* NOT_SUPPORTED, final, at ONLY with a table behind it. */
+enum status parser_refuse_only(struct parser *parser) MUST_CHECK;
+/* NOT_SUPPORTED, final, at the statement or subquery TABLE name. */
+enum status parser_refuse_table(struct parser *parser);
 enum status parser_too_deep(struct parser *parser);
 /* Guard of every nested construct; parser_leave when it ends well. */
 enum status parser_enter(struct parser *parser) MUST_CHECK;

@@ -35,6 +35,21 @@ SELECT id FROM t WHERE id = $1AND name = 'a';
 --@ params 1
 SELECT count(*) FROM t GROUP BY $1b;
 SELECT id FROM t WHERE id BETWEEN SYMMETRIC 3 AND 1;
+TABLE t;
+SELECT id FROM ONLY t;
+SELECT count(*) FROM (TABLE t) AS q;
+SELECT id FROM t UNION ALL TABLE t;
+SELECT count(*) FROM t AS a JOIN ONLY (t) AS b ON true;
+SELECT count(*) FROM t AS a, ONLY t AS b;
+UPDATE ONLY t SET name = 'x';
+UPDATE t SET name = 'x' FROM ONLY t AS u WHERE u.id = t.id;
+DELETE FROM ONLY t;
+SELECT (1, 2);
+SELECT id, ROW(id, name) FROM t;
+SELECT max(x) FROM (SELECT [(id, name)] AS x FROM t) AS q;
 -- still good
+SELECT id FROM t WHERE (id, name) = (1, 'a');
+SELECT {'a': 1, 'b': [{'c': 2}]} AS named;
+SELECT count(*) FROM (SELECT id FROM t FETCH FIRST 1 ROW ONLY) AS q;
 SELECT 1 a, 1."b", 1.5 AS "from", (1), id FROM t;
 SELECT ARRAY[1, 2] = [1, 2], '1a', $$a,$$, "id" FROM t GROUP BY ALL;
