@@ -141,3 +141,24 @@ def test_stop_under_load(own_server):
     found = {int(row[0]) for row in server.client().rows("SELECT id FROM x.t")}
     assert set().union(*acknowledged) <= found
     server.stop()
+
+
+def test_slow_reader_of_a_last_answer_gets_all_of_it(own_server):
+    """The server closes behind it, but not before it is read: as long as the client takes something."""
+    db = own_server.client()
+    guest = socket.socket()
+    guest.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    guest.settimeout(20)
+    guest.connect(("127.0.0.1", own_server.port))
+    db.batch("CREATE NAMESPACE IF NOT EXISTS last; CREATE SHARED TABLE last.t (id BIGINT PRIMARY KEY, v TEXT)")
+    db.sql("INSERT INTO last.t VALUES " + ",".join(f"({i}, '{'v' * 10000}')" for i in range(90)))
+    guest.sendall(post("SELECT * FROM last.t").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    data, end = b"", time.monotonic() + 6
+    while time.monotonic() < end:
+        data += guest.recv(4096)
+        time.sleep(0.05)
+    while part := guest.recv(1 << 20):
+        data += part
+    assert len(data) > 900_000 and data.endswith(b"}") and b'"status":"success"' in data[-2000:] + data[:2000]
+    guest.close()
+    db.sql("DROP NAMESPACE last CASCADE")
