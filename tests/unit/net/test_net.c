@@ -242,6 +242,7 @@ static const struct net_options standard = {
     .loops = 2,
     .connections_max = 100,
     .stalled_answers_max = 2,
+    .stalled_answer_s = 60,
     .body_bytes_max = 1000,
     .message_bytes_max = 1000,
     .request_timeout_s = 1,
