@@ -33,6 +33,12 @@ enum status live_start(const struct live_options *options, struct live **out, st
     return STATUS_OK;
 }
 
+unsigned live_subscriptions_max(const struct live *live)
+{
+    CHECK(live->options.workers != NULL);
+    return live->options.subscriptions_per_connection_max;
+}
+
 void live_stop(struct live *live)
 {
     if (!live)

@@ -25,7 +25,8 @@ struct live_options {
     size_t queue_events_max;     /* live.queue_events per subscription, 1024 */
     size_t queue_bytes_max;      /* live.queue_bytes per connection, 8 MiB */
     unsigned subscriptions_per_connection_max, subscriptions_per_user_max; /* 100, 100 */
-    bool allow_shared; /* live.allow_shared_subscriptions */
+    bool allow_shared;       /* live.allow_shared_subscriptions */
+    int64_t snapshot_ms_max; /* live.snapshot_seconds: to fetch a whole snapshot; 0 = no limit */
     const char *node;
 };
 
@@ -59,6 +60,8 @@ void live_peer_touched(struct live_peer *peer); /* a frame came in: last_ping_at
 
 /* Handle one decoded client message; answers (ack, batches, error) come through `send`. Strings are
  * copied. */
+/* rate_limit.max_subscriptions_per_connection. Any thread. */
+unsigned live_subscriptions_max(const struct live *live);
 void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription *request);
 void live_peer_next_batch(struct live_peer *peer, struct str id);
 void live_peer_unsubscribe(struct live_peer *peer, struct str id);

@@ -61,6 +61,7 @@ struct loading {
     bool held_overflow;
     unsigned batches_asked;
     int64_t waiting_since_ms; /* the client owes a next_batch since; 0 = it does not */
+    int64_t begun_ms;
     struct held_change *held, **held_tail;
     size_t held_bytes, held_count;
     /* the task's */

@@ -182,7 +182,7 @@ static const char *matcher_doom_text(const char *code)
     if (strcmp(code, "SLOW_CONSUMER") == 0)
         return "the connection does not take changes fast enough";
     if (strcmp(code, "BATCH_FETCH_FAILED") == 0)
-        return "the snapshot was not fetched within 60 seconds";
+        return "no batch was fetched within 60 seconds, or not all within live.snapshot_seconds";
     if (strcmp(code, "MESSAGE_TOO_LARGE") == 0)
         return "a change is larger than 8 MiB";
     return "a changed row cannot be shown by this query";
@@ -401,20 +401,32 @@ static void matcher_group(struct matcher *matcher, const struct change_group *gr
     matcher_close_doomed(matcher);
 }
 
-/* Snapshots that nobody fetches pin a view: they end after a minute. */
+/* A snapshot pins a view. It ends when the client has not asked for the next batch for a minute, or
+ * has asked for all of them so slowly that it would be kept for ever. */
+static bool matcher_waits_too_long(const struct live *live, const struct loading *loading,
+                                   int64_t now)
+{
+    int64_t limit = live->options.snapshot_ms_max;
+
+    CHECK(loading->begun_ms <= now);
+    return loading->waiting_since_ms != 0 &&
+           (now - loading->waiting_since_ms > SNAPSHOT_FETCH_LIMIT_MS ||
+            (limit > 0 && now - loading->begun_ms > limit));
+}
+
 static void matcher_check_loading(struct matcher *matcher)
 {
     struct live *live = matcher->live;
-    int64_t now = clock_monotonic_ms();
 
     CHECK(matcher->doomed_count == 0);
     pthread_mutex_lock(&live->mutex);
+    int64_t now = clock_monotonic_ms();
     for (struct loading *loading = live->loading; loading; loading = loading->next) {
         struct subscription *subscription = loading->subscription;
         pthread_mutex_lock(&subscription->mutex);
-        int64_t since = loading->waiting_since_ms;
+        bool over = matcher_waits_too_long(live, loading, now);
         pthread_mutex_unlock(&subscription->mutex);
-        if (since != 0 && now - since > SNAPSHOT_FETCH_LIMIT_MS)
+        if (over)
             matcher_doom(matcher, subscription, "BATCH_FETCH_FAILED");
     }
     pthread_mutex_unlock(&live->mutex);

@@ -75,6 +75,7 @@ static struct loading *loading_new(struct subscription *subscription,
     loading->has_from = request->has_from;
     loading->from = request->from;
     loading->held_tail = &loading->held;
+    loading->begun_ms = clock_monotonic_ms();
     return loading;
 }
 

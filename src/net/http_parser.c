@@ -100,6 +100,8 @@ static int http_on_field_complete(llhttp_t *llhttp)
     struct str prefix = STR_LIT("x-forwarded-");
 
     CHECK(parser->in_head);
+    if (size == 0)
+        return http_refuse(parser, 400, "INVALID_INPUT", "a header without a name");
     if (++parser->header_count > parser->limits.header_count)
         return http_refuse(parser, 431, "INVALID_INPUT", "too many headers");
     if (str_equal_nocase(name, STR_LIT("forwarded")) ||
@@ -181,6 +183,8 @@ static int http_check_head(struct http_parser *parser)
         !str_equal_nocase(headers[HTTP_HEADER_TRANSFER_ENCODING], STR_LIT("chunked")))
         return http_refuse(parser, 501, "NOT_SUPPORTED",
                            "only the transfer coding chunked is known");
+    if (headers[HTTP_HEADER_TRANSFER_ENCODING].data != NULL && request->old_version)
+        return http_refuse(parser, 400, "INVALID_INPUT", "HTTP/1.0 has no transfer codings");
     if (headers[HTTP_HEADER_CONTENT_ENCODING].size > 0 &&
         !str_equal_nocase(headers[HTTP_HEADER_CONTENT_ENCODING], STR_LIT("identity")))
         return http_refuse(parser, 415, "UNSUPPORTED_MEDIA_TYPE",
@@ -444,7 +448,11 @@ enum http_event http_parser_feed(struct http_parser *parser, struct str *bytes,
     }
     bool was_head = parser->in_head;
     enum http_event event = http_execute(parser, bytes, size, refusal);
-    if (event == HTTP_EVENT_MORE && was_head && !parser->in_head && bytes->size > 0)
-        event = http_execute(parser, bytes, bytes->size, refusal);
-    return event;
+    if (event != HTTP_EVENT_MORE || !was_head || bytes->size == 0)
+        return event;
+    if (!parser->in_head)
+        return http_execute(parser, bytes, bytes->size, refusal);
+    /* The head is over, but not for llhttp: it is the preface of HTTP/2. */
+    *refusal = (struct http_refusal){400, "INVALID_INPUT", "HTTP/2 is not spoken here"};
+    return HTTP_EVENT_REFUSED;
 }

@@ -72,8 +72,9 @@ static bool http_stream_is_full(const struct http_stream *stream)
     return stream->outstanding > HTTP_STREAM_BYTES && !stream->gone;
 }
 
-/* Worker thread, holding the mutex: waits until the client has taken enough. When too many workers
- * wait like this it does so for a moment only: a few slow readers must not hold all workers. */
+/* Worker thread, holding the mutex: waits until the client has taken enough. Not for ever, since a
+ * client that takes a byte now and then would hold the worker and the statement's view; and when
+ * too many workers wait like this, for a moment only. */
 static void http_stream_wait(struct net *net, struct http_stream *stream)
 {
     bool crowded = atomic_fetch_add(&net->stalled, 1) >= net->options.stalled_answers_max;
@@ -81,10 +82,9 @@ static void http_stream_wait(struct net *net, struct http_stream *stream)
     int result = 0;
 
     CHECK(clock_gettime(CLOCK_REALTIME, &end) == 0);
-    end.tv_sec += HTTP_CROWD_MS / 1000;
+    end.tv_sec += crowded ? HTTP_CROWD_MS / 1000 : net->options.stalled_answer_s;
     while (http_stream_is_full(stream) && result == 0)
-        result = crowded ? pthread_cond_timedwait(&stream->room, &stream->mutex, &end)
-                         : pthread_cond_wait(&stream->room, &stream->mutex);
+        result = pthread_cond_timedwait(&stream->room, &stream->mutex, &end);
     atomic_fetch_sub(&net->stalled, 1);
 }
 

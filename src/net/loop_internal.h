@@ -17,8 +17,10 @@ enum {
     LOOP_FAN_OUT_SLICE = 64, /* sockets flushed before urgent ones are looked at again */
     LOOP_ACCEPTS_PER_TURN = 64,
     SOCK_IOVECS = 64,
-    SOCK_NODE_BYTES = 512, /* least room of a copying node, so that small puts join */
-    SOCK_LINGER_MS = 5000,
+    SOCK_NODE_BYTES = 512,       /* least room of a copying node, so that small puts join */
+    SOCK_LINGER_MS = 5000,       /* FINISHING: for the peer to close its side */
+    SOCK_TAKE_MS = 30 * 1000,    /* FINISHING: for the peer to take more of the queue */
+    SOCK_FINISH_MS = 300 * 1000, /* FINISHING: for all of it */
     SOCK_LINGER_BYTES = 64 << 20,
     SOCK_RECORD_BYTES = 16 * 1024, /* of TLS: what small nodes are joined to */
 };
@@ -52,6 +54,7 @@ struct sock {
     size_t queued_bytes;
     size_t head_offset;   /* bytes of the first node that are written */
     size_t drained_bytes; /* thrown away while FINISHING */
+    int64_t finish_by_ms; /* FINISHING: closed then at the latest */
     struct timer_entry timer;
     int fd;
     int events; /* asked of uv_poll */

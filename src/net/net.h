@@ -23,6 +23,7 @@ struct net_options { /* strings and lists live as long as the net */
     size_t body_bytes_max, message_bytes_max;
     uint32_t request_timeout_s, keepalive_timeout_s;
     unsigned stalled_answers_max; /* workers that may wait for slow readers */
+    uint32_t stalled_answer_s;    /* how long at most for each part of an answer */
     uint32_t ws_auth_timeout_s, ws_ping_interval_s, ws_client_timeout_s;
     uint32_t messages_per_second_max; /* of one WebSocket; 0 = off */
     struct str api_version, node;

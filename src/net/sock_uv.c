@@ -4,6 +4,8 @@
  *   OPEN ─────────────────► FINISHING ──────────────────────────────────────────► CLOSED ─► freed
  *     └───────── sock_close, error, ─────────────────────────────────────────────────┘
  *
+ * Time is up when the peer takes nothing of the queue for a while, or needs too long for all of it.
+ *
  * Queue nodes hold copied bytes (small puts join), memory that was handed over, or a reference to a
  * shared message. Only what the kernel took leaves the queue, and only then is it counted as
  * written. With TLS the queue holds plain bytes; sock_tls.c turns them into records.
@@ -159,6 +161,16 @@ void sock_update_events(struct sock *sock)
         CHECK(uv_poll_start(&sock->poll, events, sock_ready) == 0);
 }
 
+/* FINISHING: as long as the peer takes what is left it has time for more. */
+static void sock_linger(struct sock *sock)
+{
+    int64_t end = sock->loop->now_ms + (sock->head != NULL ? SOCK_TAKE_MS : SOCK_LINGER_MS);
+
+    CHECK(sock->state == SOCK_FINISHING);
+    timer_set(&sock->loop->wheel, &sock->timer,
+              end < sock->finish_by_ms ? end : sock->finish_by_ms);
+}
+
 /* Takes `written` bytes off the queue. */
 void sock_consume(struct sock *sock, size_t written)
 {
@@ -181,6 +193,8 @@ void sock_consume(struct sock *sock, size_t written)
         CHECK(sock->head_offset == 0 && sock->queued_bytes == 0);
         sock->tail = &sock->head;
     }
+    if (sock->state == SOCK_FINISHING && written > 0)
+        sock_linger(sock);
     if (sock->handlers->written != NULL && sock->state == SOCK_OPEN)
         sock->handlers->written(sock->context, messages, bytes);
 }
@@ -433,7 +447,8 @@ void sock_finish(struct sock *sock)
     }
     sock->state = SOCK_FINISHING;
     sock->paused = false;
-    timer_set(&sock->loop->wheel, &sock->timer, sock->loop->now_ms + SOCK_LINGER_MS);
+    sock->finish_by_ms = sock->loop->now_ms + SOCK_FINISH_MS;
+    sock_linger(sock);
     sock_update_events(sock);
     sock_mark_dirty(sock);
 }

@@ -1,7 +1,7 @@
 /* ws_codec.c — wslay unmasks, joins fragments and checks UTF-8; a small tracker beside it walks
  * over frame headers, because wslay neither says when it stands between two messages nor refuses
- * frames
- * without a mask.
+ * frames without a mask. A message in very many fragments is refused as well: wslay keeps each of
+ * them apart until the last one has come. Whole messages in front of a broken frame still count.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "net/ws_codec.h"
@@ -12,6 +12,8 @@
 
 #include <openssl/evp.h>
 #include <wslay/wslay.h>
+
+enum { WS_FRAGMENTS_MAX = 16 * 1024 };
 
 /* ---- tracker --------------------------------------------------------------------------------- */
 
@@ -38,12 +40,24 @@ static void ws_track_frame(struct ws_codec *codec)
     codec->payload_left = length;
     codec->header_size = 0;
     bool is_control = (codec->header[0] & 0x08) != 0;
-    if (!is_control)
-        codec->in_message = (codec->header[0] & 0x80) == 0;
+    if (is_control)
+        return;
+    codec->in_message = (codec->header[0] & 0x80) == 0;
+    codec->fragments = codec->in_message ? codec->fragments + 1 : 0;
 }
 
-/* False if a frame without mask begins in `bytes`. */
-static bool ws_track(struct ws_codec *codec, struct str bytes)
+/* Why the frame that begins must be refused, or NULL. */
+static const char *ws_track_problem(const struct ws_codec *codec)
+{
+    CHECK(codec->header_size == 2);
+    if ((codec->header[1] & 0x80) == 0)
+        return "frames of a client are masked";
+    return codec->fragments > WS_FRAGMENTS_MAX ? "too many fragments" : NULL;
+}
+
+/* How much of `bytes` is in front of a frame that must be refused because of *problem; all of it if
+ * there is none. */
+static size_t ws_track(struct ws_codec *codec, struct str bytes, const char **problem)
 {
     size_t position = 0;
 
@@ -57,12 +71,12 @@ static bool ws_track(struct ws_codec *codec, struct str bytes)
             continue;
         }
         codec->header[codec->header_size++] = (uint8_t)bytes.data[position++];
-        if (codec->header_size == 2 && (codec->header[1] & 0x80) == 0)
-            return false;
+        if (codec->header_size == 2 && (*problem = ws_track_problem(codec)) != NULL)
+            return position >= 2 ? position - 2 : 0;
         if (codec->header_size >= 2 && codec->header_size == ws_header_size(codec))
             ws_track_frame(codec);
     }
-    return true;
+    return position;
 }
 
 static bool ws_at_boundary(const struct ws_codec *codec)
@@ -160,13 +174,10 @@ static bool ws_codec_refuse(struct ws_codec *codec, uint16_t code, const char *r
     return false;
 }
 
-bool ws_codec_feed(struct ws_codec *codec, struct str bytes)
+/* Bytes that the tracker has seen. */
+static bool ws_codec_receive(struct ws_codec *codec, struct str bytes)
 {
-    CHECK(codec->input.size == 0);
-    if (bytes.size == 0)
-        return true;
-    if (!ws_track(codec, bytes))
-        return ws_codec_refuse(codec, 1002, "frames of a client are masked");
+    CHECK(bytes.size > 0);
     if (codec->wslay == NULL)
         codec->wslay = ws_wslay_new(codec);
     codec->input = bytes;
@@ -183,6 +194,17 @@ bool ws_codec_feed(struct ws_codec *codec, struct str bytes)
     if (ws_at_boundary(codec))
         ws_codec_clear(codec);
     return true;
+}
+
+bool ws_codec_feed(struct ws_codec *codec, struct str bytes)
+{
+    const char *problem = NULL;
+    size_t size = ws_track(codec, bytes, &problem);
+
+    CHECK(codec->input.size == 0 && size <= bytes.size);
+    if (size > 0 && !ws_codec_receive(codec, str_from(bytes.data, size)))
+        return false;
+    return problem == NULL || ws_codec_refuse(codec, 1002, problem);
 }
 
 bool ws_accept_key(struct str key, char out[32])

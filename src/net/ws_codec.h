@@ -29,8 +29,9 @@ struct ws_codec { /* zeroed by ws_codec_init */
     uint64_t payload_left;
     uint8_t header[14];
     uint8_t header_size;
-    bool in_message; /* a fragmented message is open */
-    bool stopped;    /* by the events' receiver: nothing more is delivered */
+    uint32_t fragments; /* of the open message */
+    bool in_message;    /* a fragmented message is open */
+    bool stopped;       /* by the events' receiver: nothing more is delivered */
 };
 
 void ws_codec_init(struct ws_codec *codec, size_t message_max, const struct ws_codec_events *events,

@@ -29,6 +29,7 @@ enum {
     WS_OUTBOX_KEEP = 16,           /* larger outboxes are freed when empty */
     WS_STALL_MS = 30 * 1000,       /* the socket takes nothing for so long: closed */
     WS_QUEUE_BYTES = 64 << 20,     /* control frames included; live/ keeps its own, lower limit */
+    WS_UNREAD_MAX = 20000,         /* answers asked for since the queue was last empty */
     WS_CLOSE_TOKEN_EXPIRED = 4401, /* spec §3.11 */
 };
 
@@ -41,6 +42,7 @@ struct ws_conn {
     int64_t last_frame_ms, last_progress_ms;
     int64_t window_s; /* second that window_count belongs to */
     uint32_t window_count;
+    uint64_t unread; /* answers asked for since the queue was last empty, about */
     struct wire_protocol protocol;
     bool no_gzip, local;
     bool closing, known, counted;
@@ -144,6 +146,7 @@ static void ws_put(struct ws_conn *ws, const struct wire_server_message *message
     struct wire_message *form = wire_message_form(framed, is_auth ? plain : ws->protocol);
     sock_put(ws->sock, wire_message_frame(form)); /* not counted as written: it is not live/'s */
     atomic_fetch_add_explicit(&ws->shard->ws_sent, 1, memory_order_relaxed);
+    ws->unread++;
     wire_message_unref(form);
     wire_message_unref(framed);
     buf_clear(&text);
@@ -232,10 +235,9 @@ static void ws_arm_heartbeat(struct ws_conn *ws, int64_t now_ms)
     CHECK(silence_ms >= 0);
     if (next > ping_ms)
         next = ping_ms;
-    if (ws->identity.expires_at > 0) {
-        int64_t left_ms = (ws->identity.expires_at + 1) * 1000 - clock_now_us() / 1000;
-        next = left_ms < next ? left_ms : next;
-    }
+    int64_t now_us = clock_now_us(), expires_at = ws->identity.expires_at;
+    if (expires_at > 0 && expires_at < (now_us + next * 1000) / 1000000) /* it may be any number */
+        next = (expires_at + 1) * 1000 - now_us / 1000;
     sock_timer(ws->sock, next > 0 ? next : 1);
 }
 
@@ -297,6 +299,22 @@ static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
+/* Each entry gets an answer of its own: a message names no more than a connection may have. */
+static bool ws_list_fits(struct ws_conn *ws, const struct wire_client_message *message)
+{
+    size_t count = message->subscription_count + message->id_count;
+
+    CHECK(ws->peer != NULL);
+    if (count > live_subscriptions_max(ws->shard->net->live)) {
+        ws_put_error(ws, message->type == WIRE_SUBSCRIBE ? "subscribe" : "protocol",
+                     "SUBSCRIPTION_LIMIT_EXCEEDED",
+                     "a message names more subscriptions than a connection may have");
+        return false;
+    }
+    ws->unread += count;
+    return true;
+}
+
 static void ws_handle(struct ws_conn *ws, const struct wire_client_message *message)
 {
     CHECK(message->type <= WIRE_PING);
@@ -311,6 +329,8 @@ static void ws_handle(struct ws_conn *ws, const struct wire_client_message *mess
         ws_close(ws, 1008, "authentication required");
         return;
     }
+    if (!ws_list_fits(ws, message))
+        return;
     for (size_t i = 0; i < message->subscription_count && message->type == WIRE_SUBSCRIBE; i++)
         live_peer_subscribe(ws->peer, &message->subscriptions[i]);
     for (size_t i = 0; i < message->id_count && message->type == WIRE_UNSUBSCRIBE; i++)
@@ -411,6 +431,8 @@ static void ws_reply(void *context, struct str frame)
     struct ws_conn *ws = context;
 
     CHECK(frame.size > 0);
+    ws_drain(ws); /* it may be a close frame: what was answered before goes first */
+    ws->unread++;
     sock_put(ws->sock, frame);
 }
 
@@ -432,8 +454,12 @@ static void ws_read(void *context, struct str bytes)
         sock_finish(ws->sock);
         return;
     }
+    if (sock_queued_bytes(ws->sock) == 0)
+        ws->unread = 0; /* what came without an answer */
     if (sock_queued_bytes(ws->sock) > WS_QUEUE_BYTES)
         sock_close(ws->sock);
+    else if (ws->unread > WS_UNREAD_MAX)
+        ws_close(ws, 1013, "answers are not read");
 }
 
 static void ws_ended(void *context)
@@ -452,6 +478,8 @@ static void ws_written(void *context, size_t messages, size_t bytes)
     if (messages > 0)
         atomic_fetch_add_explicit(&ws->shard->ws_sent, messages, memory_order_relaxed);
     ws->last_progress_ms = loop_now_ms(ws->shard->loop);
+    if (sock_queued_bytes(ws->sock) == 0)
+        ws->unread = 0;
     if (messages > 0 && ws->peer != NULL)
         live_peer_written(ws->peer, messages, bytes);
 }

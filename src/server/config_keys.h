@@ -147,6 +147,8 @@
     X(LIMITS_MAX_STALLED_ANSWERS, "limits.max_stalled_answers", INTEGER, "0", 0, 1024, "", USED, \
       "workers that may wait for clients which read slowly; further ones end their statement " \
       "after a second; 0 = half of the worker threads") \
+    X(LIMITS_STALLED_ANSWER_SECONDS, "limits.stalled_answer_seconds", SECONDS, "60", 1, 86400, "", \
+      USED, "how long a worker waits at most for a slow reader to take 1 MiB more") \
     X(RATE_MAX_QUERIES_PER_SEC, "rate_limit.max_queries_per_sec", INTEGER, "0", 0, 10000000, "", \
       USED, "SQL requests of one user per second; 0 = no limit") \
     X(RATE_MAX_MESSAGES_PER_SEC, "rate_limit.max_messages_per_sec", INTEGER, "50", 0, 1000000, "", \
@@ -205,6 +207,8 @@
       "unsent bytes of one WebSocket") \
     X(LIVE_FEED_BYTES, "live.feed_bytes", BYTES, "64MiB", 1 << 20, 1LL << 36, "", USED, \
       "memory for recent changes") \
+    X(LIVE_SNAPSHOT_SECONDS, "live.snapshot_seconds", SECONDS, "3600", 1, 86400, "", USED, \
+      "time to fetch all batches of a snapshot, which is kept so long") \
     X(SQL_PRIMARY_KEY_MODE, "sql.primary_key_mode", CHOICE, "auto", 0, 0, "", USED, \
       "auto strict: tables without key get one, or are refused") \
     X(SQL_DEFAULT_SHARED_ACCESS, "sql.default_shared_access", CHOICE, "unset", 0, 0, "", USED, \

@@ -91,6 +91,7 @@ static enum status server_open_net(struct server *server, struct error *err)
         .message_bytes_max = server_size(config, CONFIG_LIMITS_MAX_MESSAGE_SIZE),
         .request_timeout_s = server_number(config, CONFIG_PERFORMANCE_REQUEST_TIMEOUT),
         .keepalive_timeout_s = server_number(config, CONFIG_PERFORMANCE_KEEPALIVE_TIMEOUT),
+        .stalled_answer_s = server_number(config, CONFIG_LIMITS_STALLED_ANSWER_SECONDS),
         .stalled_answers_max =
             server_count(config, CONFIG_LIMITS_MAX_STALLED_ANSWERS,
                          server_workers(config) > 1 ? server_workers(config) / 2 : 1),
@@ -416,6 +417,7 @@ static enum status server_open_live(struct server *server, struct error *err)
             server_number(config, CONFIG_RATE_MAX_SUBSCRIPTIONS_PER_CONNECTION),
         .subscriptions_per_user_max = server_number(config, CONFIG_RATE_MAX_SUBSCRIPTIONS_PER_USER),
         .allow_shared = config_boolean(config, CONFIG_LIVE_ALLOW_SHARED),
+        .snapshot_ms_max = (int64_t)server_number(config, CONFIG_LIVE_SNAPSHOT_SECONDS) * 1000,
         .node = config_text(config, CONFIG_SERVER_NODE),
     };
     struct live *live = NULL;

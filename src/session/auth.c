@@ -98,8 +98,17 @@ enum status session_user_of_claims(struct session_service *service, const struct
                      "invalid token: the user is gone or his credentials have changed");
 }
 
-enum status session_authenticate_token(struct session_service *service, struct str token,
-                                       bool local, struct session_identity *out, struct error *err)
+static enum status session_check_setup(struct session_service *service, struct error *err)
+{
+    CHECK(service != NULL);
+    if (service->options.localhost_bypass || !session_needs_setup(service))
+        return STATUS_OK;
+    return error_set(err, STATUS_SETUP_REQUIRED, "root has no password yet; see /api/auth/setup");
+}
+
+static enum status session_authenticate_bearer(struct session_service *service, struct str token,
+                                               bool local, struct session_identity *out,
+                                               struct error *err)
 {
     struct user *user = NULL;
     struct jwt_claims claims;
@@ -120,6 +129,16 @@ enum status session_authenticate_token(struct session_service *service, struct s
     }
     user_unref(user);
     return status;
+}
+
+enum status session_authenticate_token(struct session_service *service, struct str token,
+                                       bool local, struct session_identity *out, struct error *err)
+{
+    enum status status = session_check_setup(service, err);
+
+    CHECK(out != NULL);
+    return status == STATUS_OK ? session_authenticate_bearer(service, token, local, out, err)
+                               : status;
 }
 
 void session_hash_api_key(struct str key, char out[65])
@@ -204,6 +223,16 @@ static bool session_origin_is_same(struct str origin, struct str host)
     return str_equal_nocase(str_from(origin.data + scheme + 3, origin.size - scheme - 3), host);
 }
 
+bool session_is_local(const struct session_credentials *credentials)
+{
+    struct str origin = credentials->origin;
+
+    CHECK(credentials->host.size == 0 || credentials->host.data != NULL);
+    return credentials->peer_is_loopback && !credentials->forwarded &&
+           (origin.size == 0 || (session_host_is_local(credentials->host) &&
+                                 session_origin_is_same(origin, credentials->host)));
+}
+
 bool session_loopback_allows(struct session_service *service,
                              const struct session_credentials *credentials, bool *mode)
 {
@@ -256,9 +285,9 @@ enum status session_authenticate(struct session_service *service,
     CHECK(service != NULL && out != NULL);
     if (!presented && session_loopback_allows(service, credentials, &mode))
         return session_authenticate_loopback(service, credentials->user_header, out, err);
-    if (!service->options.localhost_bypass && session_needs_setup(service))
-        return error_set(err, STATUS_SETUP_REQUIRED,
-                         "root has no password yet; see /api/auth/setup");
+    status = session_check_setup(service, err);
+    if (status != STATUS_OK)
+        return status;
     if (!presented)
         return error_set(err, STATUS_MISSING_AUTHORIZATION, "no credentials");
     if (credentials->authorization.size > 0) {
@@ -266,7 +295,7 @@ enum status session_authenticate(struct session_service *service,
         if (token.size == 0)
             return error_set(err, STATUS_INVALID_CREDENTIALS,
                              "only Bearer tokens are accepted in Authorization");
-        status = session_authenticate_token(service, token, local, out, err);
+        status = session_authenticate_bearer(service, token, local, out, err);
     } else {
         status = session_authenticate_key(service, credentials->api_key, out, err);
         if (status == STATUS_OK)

@@ -32,8 +32,7 @@ struct auth_call {
     int http_status;
     /* What to write down about a log-in of a known user once it is answered. */
     char note_user[JWT_SUBJECT_BYTES];
-    uint32_t note_failures;
-    int64_t note_locked_until;
+    bool note_good;
 };
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -247,20 +246,14 @@ static bool auth_is_local(const struct auth_call *call)
 static enum status auth_login_failed(struct auth_call *call, struct str name,
                                      const struct user *user, struct error *err)
 {
-    uint32_t failures = 0;
-    int64_t locked_until = 0;
-
     CHECK(name.data != NULL);
-    lockout_failed(call->service->lockout, name, clock_now_us(),
-                   user != NULL ? user->credentials_changed : 0, &failures, &locked_until);
+    bool locked = lockout_failed(call->service->lockout, name, clock_now_us(),
+                                 user != NULL ? user->credentials_changed : 0);
     log_info("failed log-in of %s from %.*s", user != NULL ? "a known user" : "an unknown name",
              STR_ARG(call->options.peer_address));
-    if (user != NULL) {
+    if (user != NULL)
         memcpy(call->note_user, user->id.data, user->id.size);
-        call->note_failures = locked_until > 0 ? call->service->options.lockout_failures : failures;
-        call->note_locked_until = locked_until;
-    }
-    if (locked_until > 0)
+    if (locked)
         log_warn("a name is locked after too many failed log-ins");
     return error_set(err, STATUS_INVALID_CREDENTIALS, "invalid user name or password");
 }
@@ -269,6 +262,7 @@ static void auth_login_verified(struct auth_call *call, struct str name, const s
 {
     CHECK(user->deleted_at == 0);
     lockout_succeeded(call->service->lockout, name);
+    call->note_good = true;
     memcpy(call->note_user, user->id.data, user->id.size);
     log_info("log-in of %s from %.*s", call->note_user, STR_ARG(call->options.peer_address));
     auth_answer_tokens(call, user);
@@ -505,7 +499,8 @@ static void auth_setup(struct auth_call *call)
     };
 
     CHECK(call->response.size == 0);
-    if (!auth_is_local(call) && !call->service->options.allow_remote_setup) {
+    if (!session_is_local(&call->options.credentials) &&
+        !call->service->options.allow_remote_setup) {
         auth_fail(call, 403, "forbidden", "set-up is possible from this machine only");
         return;
     }
@@ -581,14 +576,13 @@ static void auth_run(struct task *task)
     if (call->options.route == SESSION_AUTH_LOGIN)
         auth_make_dummy_hash(service);
     auth_route(call);
-    uint32_t failures = call->note_failures;
-    int64_t locked_until = call->note_locked_until;
+    bool good = call->note_good;
     memcpy(user, call->note_user, sizeof(user));
     CHECK(user[sizeof(user) - 1] == 0);
     call->task.run = auth_answered;
     call->options.post(call->options.context, &call->task);
     if (user[0] != 0)
-        auth_user_note_login(service, str_from_c(user), failures, locked_until);
+        auth_user_note_login(service, str_from_c(user), good);
 }
 
 /* Auth pool: a call that may hash. */

@@ -55,27 +55,32 @@ enum status auth_user_create(struct session_service *service, struct str id, enu
 }
 
 struct auth_login_note {
-    uint32_t failures;
-    int64_t locked_until;
+    struct session_service *service;
+    bool good;
 };
 
+/* One edit of a user at a time. */
 static enum status auth_user_login_edit(void *context, struct user *user, struct error *err)
 {
     const struct auth_login_note *note = context;
+    struct session_service *service = note->service;
+    int64_t now_us = clock_now_us();
+    uint32_t failures;
 
-    CHECK(note->locked_until >= 0);
+    CHECK(service != NULL);
     (void)err;
-    user->failed_login_attempts = note->failures;
-    user->locked_until = note->locked_until;
-    if (note->failures == 0 && note->locked_until == 0)
-        user->last_login_at = user->last_seen = clock_now_us();
+    lockout_look(service->lockout, user->id, now_us, user->credentials_changed, &failures,
+                 &user->locked_until);
+    user->failed_login_attempts =
+        user->locked_until > 0 ? service->options.lockout_failures : failures;
+    if (note->good)
+        user->last_login_at = user->last_seen = now_us;
     return STATUS_OK;
 }
 
-void auth_user_note_login(struct session_service *service, struct str id, uint32_t failures,
-                          int64_t locked_until)
+void auth_user_note_login(struct session_service *service, struct str id, bool good)
 {
-    struct auth_login_note note = {.failures = failures, .locked_until = locked_until};
+    struct auth_login_note note = {.service = service, .good = good};
     struct error err;
 
     CHECK(id.size > 0);

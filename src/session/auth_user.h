@@ -12,9 +12,9 @@ enum status auth_user_set_password(struct session_service *service, struct str i
 /* A new user; ALREADY_EXISTS. */
 enum status auth_user_create(struct session_service *service, struct str id, enum role role,
                              struct str email, struct str password, struct error *err) MUST_CHECK;
-/* Writes down how log-ins of a user went; failures to write are only logged. `locked_until` 0 and
- * `failures` 0 = a good one. */
-void auth_user_note_login(struct session_service *service, struct str id, uint32_t failures,
-                          int64_t locked_until);
+/* Writes down that a log-in of a user went well or not, and what service->lockout knows of him by
+ * then: notes come in no order, and none may undo a later one. Failures to write are only logged.
+ */
+void auth_user_note_login(struct session_service *service, struct str id, bool good);
 
 #endif

@@ -174,7 +174,7 @@ static enum status jwt_read_claims(struct str text, int64_t now_s, struct arena 
         out->issued_at <= 0)
         return jwt_invalid(err, "no exp or iat");
     const struct json *nbf = json_get_present(claims, "nbf");
-    if (nbf != NULL && (!json_integer(nbf, &not_before) || not_before - JWT_LEEWAY_S > now_s))
+    if (nbf != NULL && (!json_integer(nbf, &not_before) || not_before > now_s + JWT_LEEWAY_S))
         return jwt_invalid(err, "not valid yet");
     const struct json *generation = json_get_present(claims, "generation");
     if (generation != NULL && (!json_integer(generation, &out->generation) || out->generation <= 0))

@@ -56,15 +56,27 @@ void lockout_free(struct lockout *lockout)
     mem_free(lockout);
 }
 
+void lockout_look(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us,
+                  uint32_t *failures, int64_t *locked_until)
+{
+    CHECK(now_us > 0);
+    pthread_mutex_lock(&lockout->mutex);
+    const struct lockout_entry *entry = map_get(&lockout->names, name);
+    bool counts = entry != NULL && entry->last_us > forgiven_us;
+    *failures = counts ? entry->failures : 0;
+    *locked_until = counts && entry->locked_until > now_us ? entry->locked_until : 0;
+    pthread_mutex_unlock(&lockout->mutex);
+}
+
 bool lockout_is_locked(struct lockout *lockout, struct str name, int64_t now_us,
                        int64_t forgiven_us)
 {
-    pthread_mutex_lock(&lockout->mutex);
-    const struct lockout_entry *entry = map_get(&lockout->names, name);
-    bool locked = entry != NULL && entry->locked_until > now_us && entry->last_us > forgiven_us;
-    pthread_mutex_unlock(&lockout->mutex);
-    CHECK(!locked || now_us > 0);
-    return locked;
+    uint32_t failures;
+    int64_t locked_until;
+
+    lockout_look(lockout, name, now_us, forgiven_us, &failures, &locked_until);
+    CHECK(locked_until == 0 || locked_until > now_us);
+    return locked_until > 0;
 }
 
 /* Makes room: first what has run out, then everything that is not locked. */
@@ -84,8 +96,7 @@ static void lockout_forget(struct lockout *lockout, int64_t now_us, bool all)
     }
 }
 
-void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us,
-                    uint32_t *failures, int64_t *locked_until)
+bool lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us)
 {
     CHECK(now_us > 0);
     pthread_mutex_lock(&lockout->mutex);
@@ -106,9 +117,9 @@ void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, in
         entry->locked_until = now_us + lockout->window_us;
         entry->failures = 0;
     }
-    *failures = entry->failures;
-    *locked_until = entry->locked_until > now_us ? entry->locked_until : 0;
+    bool locked = entry->locked_until > now_us;
     pthread_mutex_unlock(&lockout->mutex);
+    return locked;
 }
 
 void lockout_succeeded(struct lockout *lockout, struct str name)

@@ -18,9 +18,11 @@ void lockout_free(struct lockout *lockout);
 /* Failures before `forgiven_us` do not count: a new password ends a lock-out. */
 bool lockout_is_locked(struct lockout *lockout, struct str name, int64_t now_us,
                        int64_t forgiven_us);
-/* Counts a failure; gives how many there are now and until when the name is locked (0 = not). */
-void lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us,
-                    uint32_t *failures, int64_t *locked_until);
+/* How many failures count now, and until when the name is locked (0 = not). */
+void lockout_look(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us,
+                  uint32_t *failures, int64_t *locked_until);
+/* Counts a failure; true if the name is locked now. */
+bool lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us);
 void lockout_succeeded(struct lockout *lockout, struct str name);
 
 struct rate_limit;

@@ -89,7 +89,7 @@ static enum status request_send_part(struct session_request *request, struct err
     enum status status = request->options.send_part(request->options.context, &request->out);
     buf_reset(&request->out);
     if (status == STATUS_RATE_LIMIT_EXCEEDED)
-        return error_set(err, status, "the answer is read too slowly while others wait");
+        return error_set(err, status, "the answer is read too slowly");
     if (status != STATUS_OK)
         return error_set(err, status, "the client is gone");
     return STATUS_OK;

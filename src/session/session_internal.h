@@ -36,6 +36,8 @@ bool session_needs_setup(struct session_service *service);
  * INVALID_CREDENTIALS; otherwise *out is his newest version: user_unref. */
 enum status session_user_of_claims(struct session_service *service, const struct jwt_claims *claims,
                                    struct user **out, struct error *err) MUST_CHECK;
+/* Asked from this machine, and not by a page of another host: browsers name the page's. */
+bool session_is_local(const struct session_credentials *credentials);
 /* root acts from this machine only, unless auth.root_remote: REMOTE_ACCESS_DENIED. */
 enum status session_check_remote(const struct session_service *service, struct str user, bool local,
                                  struct error *err) MUST_CHECK;

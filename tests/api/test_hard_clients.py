@@ -111,6 +111,28 @@ def test_slow_readers_do_not_hold_all_workers():
         server.stop()
 
 
+def test_reader_of_a_byte_now_and_then_does_not_hold_a_worker():
+    with kalam.Server(config="[limits]\nstalled_answer_seconds = 1\n[query]\ntimeout_seconds = 0\n") as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE x; CREATE SHARED TABLE x.t (id BIGINT PRIMARY KEY, v TEXT)")
+        for start in range(0, 1000, 50):
+            db.sql("INSERT INTO x.t VALUES " + ",".join(f"({i}, '{'v' * 10000}')" for i in range(start, start + 50)))
+        guest = connect(server)
+        guest.sendall(post("SELECT * FROM x.t"))
+        for _ in range(12):
+            assert guest.recv(1)
+            time.sleep(0.25)
+        data = b""
+        while not data.endswith(b"0\r\n\r\n"):
+            part = guest.recv(1 << 20)
+            assert part
+            data = data[-4096:] + part
+        assert b"RATE_LIMIT_EXCEEDED" in data[-3000:] and b'"status":"error"' in data[-3000:]
+        guest.close()
+        assert db.value("SELECT count(*) FROM x.t") == "1000"
+        server.stop()
+
+
 def test_stop_under_load(own_server):
     server = own_server
     db = server.client()
@@ -141,3 +163,24 @@ def test_stop_under_load(own_server):
     found = {int(row[0]) for row in server.client().rows("SELECT id FROM x.t")}
     assert set().union(*acknowledged) <= found
     server.stop()
+
+
+def test_slow_reader_of_a_last_answer_gets_all_of_it(own_server):
+    """The server closes behind it, but not before it is read: as long as the client takes something."""
+    db = own_server.client()
+    guest = socket.socket()
+    guest.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    guest.settimeout(20)
+    guest.connect(("127.0.0.1", own_server.port))
+    db.batch("CREATE NAMESPACE IF NOT EXISTS last; CREATE SHARED TABLE last.t (id BIGINT PRIMARY KEY, v TEXT)")
+    db.sql("INSERT INTO last.t VALUES " + ",".join(f"({i}, '{'v' * 10000}')" for i in range(90)))
+    guest.sendall(post("SELECT * FROM last.t").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    data, end = b"", time.monotonic() + 6
+    while time.monotonic() < end:
+        data += guest.recv(4096)
+        time.sleep(0.05)
+    while part := guest.recv(1 << 20):
+        data += part
+    assert len(data) > 900_000 and data.endswith(b"}") and b'"status":"success"' in data[-2000:] + data[:2000]
+    guest.close()
+    db.sql("DROP NAMESPACE last CASCADE")

@@ -107,6 +107,9 @@ def test_sizes_and_types_of_content(server, db):
     b"\x00\x01\x02\r\n\r\n", b"GET " + b"/" * 100_000 + b" HTTP/1.1\r\n\r\n",
     b"POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
     b"POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/api/sql HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{XX0\r\n\r\n",
+    b"GET /health HTTP/1.1\r\nHost: x\r\nA header: y\r\n\r\n",
     b"GET /health HTTP/1.1\r\n" + b"".join(b"h%d: x\r\n" % i for i in range(3000)) + b"\r\n",
     b"GET /health HTTP/1.1\r\nx: " + b"y" * 300_000 + b"\r\n\r\n"])
 def test_malformed_http(server, db, request_text):

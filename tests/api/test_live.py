@@ -1,4 +1,5 @@
 """Live rows over WebSocket: snapshot, changes with transitions, several subscriptions, errors."""
+import json
 import threading
 
 import kalam
@@ -235,3 +236,21 @@ def test_subscribe_text_with_options(db, table, ws):
     assert len(ws.expect("initial_data_batch", "u")["rows"]) == 2
     ws.send({"type": "subscribe", "subscription": {"id": "v", "sql": f"SUBSCRIBE TO {table} OPTIONS (from = 0)"}})
     assert ws.expect("error", "v")["code"] == "RESUME_FAILED"
+
+
+@pytest.mark.parametrize("text, options, rows", [
+    ("", None, []), (" WHERE n > 1", None, []), (" LAST 2", {"last_rows": 2}, ["2", "3"]),
+    (" OPTIONS (batch_size = 5)", {"batch_size": 5}, ["1", "2", "3"])])
+def test_subscribe_over_http_says_what_it_means_over_websocket(db, table, ws, text, options, rows):
+    """What the answer tells to send is the same live query as the text itself."""
+    db.sql("INSERT INTO t VALUES (1,'a',1),(2,'b',2),(3,'c',3)")
+    answer = db.sql(f"SUBSCRIBE TO {table}{text}").dicts()[0]
+    prepared = json.loads(answer["subscription"])
+    assert prepared["options"] == options
+    ws.send({"type": "subscribe", "subscription": prepared})
+    ws.send({"type": "subscribe", "subscription": {"id": "text", "sql": f"SUBSCRIBE TO {table}{text}"}})
+    for identifier in (prepared["id"], "text"):
+        ack = ws.expect("subscription_ack", identifier)
+        assert ack["total_rows"] == len(rows) and ack["batch_control"]["has_more"] is (options is not None)
+        if options is not None:
+            assert [r["id"] for r in ws.expect("initial_data_batch", identifier)["rows"]] == rows

@@ -1,5 +1,6 @@
 """Peers that mean no good: they never read, send a byte at a time, send garbage, or connect and die. The others do not
 notice, and nothing is left of them."""
+import json
 import os
 import random
 import socket
@@ -177,3 +178,59 @@ def test_many_sockets_that_connect_and_die(server, db, witness):
     # files of the storage engine come and go; sockets would be hundreds
     kalam.wait_until(lambda: descriptors(server) <= open_before + 20, 10, "descriptors")
     assert db.value("SELECT count(*) FROM h.t WHERE id < 500") == "500"
+
+
+def test_lists_longer_than_a_connection_may_have(server, db, witness):
+    """One message asks for one answer per entry: it names no more than there may be subscriptions."""
+    wire = Wire(server.port)
+    for message in ({"type": "unsubscribe", "query_ids": ["a"] * 101},
+                    {"subscriptions": [{"query_id": "a", "sql": "SELECT * FROM h.t"}] * 101},
+                    {"type": "unsubscribe", "query_ids": ["a"] * 200_000}, {"subscriptions": [{}] * 200_000}):
+        wire.send(message)
+        answers = [wire.next(), wire.next(1)]
+        while answers[0]["type"] == "auth_success":
+            answers = [answers[1], wire.next(1)]
+        assert answers[0]["code"] == "SUBSCRIPTION_LIMIT_EXCEEDED" and answers[1] is None, answers
+    wire.send({"type": "unsubscribe", "query_ids": ["a"] * 100})
+    assert [wire.next()["code"] for _ in range(100)] == ["INVALID_SUBSCRIPTION_ID"] * 100
+    assert left(db) == 0
+    wire.close()
+
+
+def test_whole_messages_before_a_broken_frame_count(server, witness):
+    wire = Wire(server.port)
+    assert wire.next()["type"] == "auth_success"
+    text = json.dumps({"type": "unsubscribe", "subscription_id": "x"}).encode()
+    wire.socket.sendall(b"\x81" + bytes([0x80 | len(text)]) + bytes(4) + text + b"\x81\x03one")
+    assert wire.next()["subscription_id"] == "x"
+    with pytest.raises(Gone) as gone:
+        wire.next()
+    assert gone.value.args[0] == 1002
+
+
+def test_replies_that_nobody_reads_end_the_connection(server, witness):
+    """Takes a little now and then, so that it is never stalled, and asks on."""
+    wire = Wire(server.port, receive_buffer=4096)
+    text = json.dumps({"type": "unsubscribe", "query_ids": [f"{i:0100}" for i in range(100)]}).encode()
+    frame = b"\x81\xfe" + len(text).to_bytes(2, "big") + bytes(4) + text
+    for _ in range(400):
+        wire.socket.sendall(frame)
+    with pytest.raises(Gone) as gone:
+        answers = 0
+        while wire.next():
+            answers += 1
+    assert gone.value.args[0] == 1013 and 20_000 < answers < 30_000, (gone.value, answers)
+    wire.close()
+
+
+def test_messages_in_tiny_fragments(server, witness):
+    """A megabyte in fragments of one byte would cost many times its size."""
+    wire = Wire(server.port)
+    before = memory(server)
+    assert wire.next()["type"] == "auth_success"
+    tiny = b"\x00\x81" + bytes(4) + b" "
+    with pytest.raises((Gone, OSError)) as gone:
+        wire.socket.sendall(b"\x01\x81" + bytes(4) + b" " + tiny * 500_000)
+        wire.next(10)
+    assert memory(server) - before < 20
+    wire.close()

@@ -1,4 +1,6 @@
 """Live queries at their limits: a hold that overflows, a consumer that is too slow, too many subscriptions."""
+import time
+
 import kalam
 import pytest
 
@@ -112,3 +114,26 @@ def test_heartbeat_timeout():
         time.sleep(4)  # longer than the timeout: nothing observable happens while reading is paused
         socket.loop.call_soon_threadsafe(socket.socket.transport.resume_reading)
         assert socket.expect_closed()[0] == 1000
+
+
+def test_a_snapshot_fetched_slowly_ends():
+    """Each batch in time, but all of them take longer than live.snapshot_seconds: its view is not kept for ever."""
+    config = "[live]\nsnapshot_seconds = 2\n"
+    with kalam.Server(config=config) as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE l; CREATE SHARED TABLE l.t (id BIGINT PRIMARY KEY)")
+        db.sql("INSERT INTO l.t VALUES " + ", ".join(f"({i})" for i in range(1000)))
+        socket = server.websocket()
+        socket.send({"type": "subscribe", "subscription": {"id": "s", "sql": "SELECT * FROM l.t", "options": {"batch_size": 1}}})
+        socket.send({"type": "subscribe", "subscription": {"id": "live", "sql": "SELECT * FROM l.t"}})
+        started, error = time.monotonic(), None
+        while error is None:
+            message = socket.take(lambda m: m.get("subscription_id") == "s" and m["type"] != "subscription_ack")
+            error = message if message["type"] == "error" else None
+            time.sleep(0.1)
+            socket.send({"type": "next_batch", "subscription_id": "s"})
+        assert error["code"] == "BATCH_FETCH_FAILED" and "live.snapshot_seconds" in error["message"], error
+        assert 1.5 < time.monotonic() - started < 10
+        assert db.rows("SELECT query_id FROM system.live_queries") == [["live"]]
+        socket.close()
+        server.stop()

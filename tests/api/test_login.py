@@ -262,7 +262,15 @@ def test_setup():
             assert (status, body["error"]) == want, change
         status, body, _ = auth(server, "setup", good, FAR)
         assert (status, body["error"]) == (403, "forbidden")
-        status, body, _ = auth(server, "setup", good)
+        # A page of another host, whose name was made to point here, is not the operator.
+        for host, origin in (("evil.example", "http://evil.example"), ("localhost:1", "http://evil.example"),
+                             ("localhost", "null"), ("evil.example:80", "http://localhost")):
+            status, body, _ = auth(server, "setup", good, {"Host": host, "Origin": origin})
+            assert (status, body["error"]) == (403, "forbidden"), (host, origin)
+        socket = server.websocket(token="a.b.c", auth="message", expect_auth=False)
+        assert "/api/auth/setup" in socket.expect("auth_error")["message"]
+        assert socket.expect_closed()[0] == 1008
+        status, body, _ = auth(server, "setup", good, {"Host": "localhost:8080", "Origin": "http://localhost:8080"})
         assert status == 200 and body["user"]["role"] == "dba" and "access_token" not in body
         status, body, _ = auth(server, "setup", good)
         assert (status, body["error"]) == (409, "already_configured")

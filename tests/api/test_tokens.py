@@ -145,3 +145,19 @@ def test_every_prefix_and_flipped_bit(server):
             assert status == 401 and body["error"]["code"] == "INVALID_CREDENTIALS", (i, body)
     client.token = token
     assert client.value("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("end", [(1 << 63) - 1, (1 << 63) - 2, 1 << 62, 9223372036854775])
+def test_end_that_is_never_reached(server, end):
+    """Another issuer's way to say so; seconds are not counted over."""
+    token = sign(claims(exp=end))
+    assert server.client(token=token).value("SELECT 1") == 1
+    socket = server.websocket(token=token)
+    time.sleep(0.3)
+    socket.send({"type": "subscribe", "subscription": {"id": "s", "sql": "SELECT * FROM system.users"}})
+    socket.expect("subscription_ack", "s")
+    socket.close()
+
+
+def test_begin_before_all_time(server):
+    assert server.client(token=sign(claims(nbf=-(1 << 63)))).value("SELECT 1") == 1

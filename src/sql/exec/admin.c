@@ -152,6 +152,22 @@ static void subscribe_option(struct buf *out, const char *name, int64_t number)
                    (long long)number);
 }
 
+/* null when the text has none: changes only. `{}` would ask for all rows first. */
+static void subscribe_append_options(struct buf *json, const struct ast_statement *tree)
+{
+    bool none =
+        tree->subscribe.last_rows < 0 && tree->subscribe.batch_size < 0 && tree->subscribe.from < 0;
+
+    CHECK(json->size > 0);
+    buf_append_str(json, none ? STR_LIT(",\"options\":null") : STR_LIT(",\"options\":{"));
+    if (none)
+        return;
+    subscribe_option(json, "last_rows", tree->subscribe.last_rows);
+    subscribe_option(json, "batch_size", tree->subscribe.batch_size);
+    subscribe_option(json, "from", tree->subscribe.from);
+    buf_append_byte(json, '}');
+}
+
 /* What the client sends over its WebSocket. */
 static struct str subscribe_json(struct sql_run *run, const struct ast_statement *tree)
 {
@@ -161,11 +177,8 @@ static struct str subscribe_json(struct sql_run *run, const struct ast_statement
     buf_init(&json);
     buf_printf(&json, "{\"id\":\"sub-%lld\",\"sql\":", (long long)id_snowflake());
     run_append_json_text(&json, tree->subscribe.select->text);
-    buf_append_str(&json, STR_LIT(",\"options\":{"));
-    subscribe_option(&json, "last_rows", tree->subscribe.last_rows);
-    subscribe_option(&json, "batch_size", tree->subscribe.batch_size);
-    subscribe_option(&json, "from", tree->subscribe.from);
-    buf_append_str(&json, STR_LIT("}}"));
+    subscribe_append_options(&json, tree);
+    buf_append_byte(&json, '}');
     struct str copy = arena_copy(&run->arena, buf_str(&json));
     buf_clear(&json);
     return copy;

@@ -206,6 +206,11 @@ void live_peer_touched(struct live_peer *peer)
 {
 }
 
+unsigned live_subscriptions_max(const struct live *live)
+{
+    return 100;
+}
+
 void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription *request)
 {
     struct live_peer_options *options = (struct live_peer_options *)peer;
@@ -237,6 +242,7 @@ static const struct net_options standard = {
     .loops = 2,
     .connections_max = 100,
     .stalled_answers_max = 2,
+    .stalled_answer_s = 60,
     .body_bytes_max = 1000,
     .message_bytes_max = 1000,
     .request_timeout_s = 1,

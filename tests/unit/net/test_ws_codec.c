@@ -144,6 +144,53 @@ static void test_ws_codec__closes(void **state)
     buf_clear(&bytes);
 }
 
+/* However it is cut, what came whole before is delivered once. */
+static void test_ws_codec__messages_before_a_broken_frame(void **state)
+{
+    struct buf bytes = {0};
+
+    frame(&bytes, 0x81, STR_LIT("one"));
+    frame(&bytes, 0x01, STR_LIT("t"));
+    frame(&bytes, 0x80, STR_LIT("wo"));
+    buf_append_str(&bytes, STR_LIT("\x81\x03six"));
+    for (size_t step = 1; step <= bytes.size; step++) {
+        struct seen seen = {0};
+        struct ws_codec codec;
+        ws_codec_init(&codec, 1000, &events, &seen);
+        assert_false(feed(&codec, &bytes, step));
+        assert_true(str_equal(buf_str(&seen.messages), STR_LIT("Tone|Ttwo|")));
+        assert_int_equal((uint8_t)seen.replies.data[0], 0x88);
+        ws_codec_clear(&codec);
+        buf_clear(&seen.messages);
+        buf_clear(&seen.replies);
+    }
+    buf_clear(&bytes);
+}
+
+static void test_ws_codec__fragments(void **state)
+{
+    struct seen seen = {0};
+    struct ws_codec codec;
+    struct buf bytes = {0};
+
+    ws_codec_init(&codec, 1 << 20, &events, &seen);
+    for (int message = 0; message < 3; message++) { /* each may have that many */
+        for (int i = 0; i < 16000; i++)
+            frame(&bytes, i == 0 ? 0x01 : 0x00, STR_LIT("x"));
+        frame(&bytes, 0x80, STR_EMPTY);
+    }
+    assert_true(feed(&codec, &bytes, 4096));
+    assert_int_equal(seen.messages.size, 3 * 16002);
+    buf_reset(&bytes);
+    for (int i = 0; i < 20000; i++)
+        frame(&bytes, i == 0 ? 0x01 : 0x00, STR_EMPTY);
+    assert_false(feed(&codec, &bytes, 4096));
+    ws_codec_clear(&codec);
+    buf_clear(&seen.messages);
+    buf_clear(&seen.replies);
+    buf_clear(&bytes);
+}
+
 static void test_ws_codec__accept_key(void **state)
 {
     char out[32];
@@ -161,6 +208,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ws_codec__every_cut),
         cmocka_unit_test(test_ws_codec__closes),
+        cmocka_unit_test(test_ws_codec__messages_before_a_broken_frame),
+        cmocka_unit_test(test_ws_codec__fragments),
         cmocka_unit_test(test_ws_codec__accept_key),
     };
 
