@@ -113,7 +113,8 @@ static int count_jobs_of(struct jobs_fixture *f, const char *type, const char *s
     arena_init(&arena, 0);
     struct scan_options options = {.view = view, .table = table, .seq_after = -1, .arena = &arena};
     assert_int_equal(scan_open(f->cold.base.store, &options, &scan, &err), STATUS_OK);
-    while (scan_next(scan, &row, &err) == STATUS_OK) {
+    enum status scanned;
+    while ((scanned = scan_next(scan, &row, &err)) == STATUS_OK) {
         row_column(&row, 2, &arena, &value);
         if (!str_equal(value.text, str_from_c(status)))
             continue;
@@ -124,6 +125,8 @@ static int count_jobs_of(struct jobs_fixture *f, const char *type, const char *s
         row_column(&row, 0, &arena, &value);
         (void)snprintf(id, 96, "%.*s", STR_ARG(value.text));
     }
+    if (scanned != STATUS_END)
+        fail_msg("scan of system.jobs: %s", err.message);
     scan_close(scan);
     arena_clear(&arena);
     view_release(view);
