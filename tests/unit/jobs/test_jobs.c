@@ -14,6 +14,7 @@
 struct jobs_fixture {
     struct cold_fixture cold;
     struct jobs *jobs;
+    struct str schedule;
 };
 
 static void jobs_flush_due(void *context, struct table_id table, struct str user)
@@ -30,7 +31,8 @@ static void jobs_begin(struct jobs_fixture *f)
                                    .flush_threads = 2,
                                    .node = STR_LIT("node1"),
                                    .retention_days = 30,
-                                   .user_grace_days = 30};
+                                   .user_grace_days = 30,
+                                   .cleanup_schedule = f->schedule};
     struct error err;
 
     if (jobs_start(&options, &f->jobs, &err) != STATUS_OK)
@@ -461,6 +463,74 @@ static void test_jobs__many_files_are_merged(void **state)
     close_all(&f);
 }
 
+/* A row of system.jobs as an earlier run has left it. */
+static void put_job(struct jobs_fixture *f, const char *id, const char *type, int64_t created_at)
+{
+    struct view *view = view_acquire(f->cold.base.store);
+    const struct table *system = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
+    struct value values[SYSTEM_TABLE_COLUMNS_MAX];
+    struct row_op op = {.kind = ROW_OP_INSERT};
+    struct arena arena;
+    struct error err;
+
+    arena_init(&arena, 0);
+    struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
+    for (uint32_t c = 0; c < system->schema->column_count; c++)
+        values[c] = value_null(system->schema->columns[c].type.kind);
+    values[0] = value_text(VALUE_TEXT, str_from_c(id));
+    values[1] = value_text(VALUE_TEXT, str_from_c(type));
+    values[2] = value_text(VALUE_TEXT, STR_LIT("completed"));
+    values[11] = value_text(VALUE_TEXT, STR_LIT("node1"));
+    values[14] = value_integer(VALUE_INT, 0);
+    values[15] = value_integer(VALUE_INT, 0);
+    values[16] = value_integer(VALUE_TIMESTAMP, created_at);
+    commit_put_system(&request, &op, system, values);
+    assert_int_equal(commit_submit_wait(f->cold.base.store, &request, &err), STATUS_OK);
+    arena_clear(&arena);
+    view_release(view);
+}
+
+/* Stops the jobs, leaves the row, starts anew with a daily schedule; the number of clean-ups that
+ * have run by then. */
+static int clean_ups_after_restart(struct jobs_fixture *f, const char *id, const char *type,
+                                   int64_t created_at, int wanted)
+{
+    char last[96];
+
+    jobs_stop(f->jobs);
+    f->jobs = NULL;
+    put_job(f, id, type, created_at);
+    cold_reopen(&f->cold);
+    f->schedule = STR_LIT("0 0 * * *");
+    jobs_begin(f);
+    int64_t until = clock_monotonic_ms() + (wanted > 0 ? 20000 : 1500);
+    while (count_jobs_of(f, "user_cleanup", "completed", last) < wanted + (wanted == 0) &&
+           clock_monotonic_ms() < until)
+        usleep(10000);
+    return count_jobs_of(f, "user_cleanup", "completed", last);
+}
+
+/* A server that is never up at midnight cleans too, once per start at most. */
+static void test_jobs__a_missed_clean_up_is_made_up(void **state)
+{
+    const int64_t day_us = INT64_C(86400000000);
+    struct jobs_fixture f;
+
+    open_all(&f);
+    assert_int_equal(
+        clean_ups_after_restart(&f, "job_cleanup-1", "job_cleanup", clock_now_us() - 2 * day_us, 1),
+        1);
+    close_all(&f);
+    open_all(&f); /* it never ran: since the first job */
+    assert_int_equal(
+        clean_ups_after_restart(&f, "backup-t-1", "backup", clock_now_us() - 40 * day_us, 1), 1);
+    close_all(&f);
+    open_all(&f); /* nothing was missed */
+    assert_int_equal(clean_ups_after_restart(&f, "job_cleanup-1", "job_cleanup", clock_now_us(), 0),
+                     0);
+    close_all(&f);
+}
+
 static enum status delete_user(void *context, struct user *user, struct error *err)
 {
     user->deleted_at = *(const int64_t *)context;
@@ -573,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_jobs__a_flush_restarts_the_interval),
         cmocka_unit_test(test_jobs__many_files_are_merged),
         cmocka_unit_test(test_jobs__daily_cleaning),
+        cmocka_unit_test(test_jobs__a_missed_clean_up_is_made_up),
         cmocka_unit_test(test_jobs__kill),
         cmocka_unit_test(test_jobs__goes_on_after_a_restart),
         cmocka_unit_test(test_jobs__shutdown_flushes_everything),
