@@ -292,6 +292,7 @@ void job_run(struct job *job)
     job->row_written = true;
     log_debug("job %s begins", job->id.text);
     job->status = job_run_work(job);
+    atomic_store(&job->worked, true);
     const char *outcome = job_end(job, job->status, &job->err);
     jobs_count_end(job);
     log_info("job %s %s: %s%s%s", job->id.text, outcome, job->result,

@@ -85,7 +85,8 @@ static struct job *jobs_find_flush(struct jobs *jobs, const struct job *wanted, 
     for (struct job *job = jobs->first; job != NULL; job = job->next) {
         CHECK(job->type < JOB_OTHER);
         if (job->type != JOB_FLUSH || job->table.value != wanted->table.value ||
-            atomic_load(&job->cancelled) || (job->state == JOB_RUNNING && !running_too))
+            atomic_load(&job->cancelled) || atomic_load(&job->worked) ||
+            (job->state == JOB_RUNNING && !running_too))
             continue;
         bool covers_user =
             job->all_users ||

@@ -65,7 +65,8 @@ struct job {
     bool resumed;        /* left over from the last run */
     bool row_written;    /* the row in system.jobs exists */
     atomic_bool cancelled;
-    bool killed; /* by KILL JOB or DROP, not by a stop; jobs->mutex */
+    atomic_bool worked; /* only its row is missing: who asks now wants what came after */
+    bool killed;        /* by KILL JOB or DROP, not by a stop; jobs->mutex */
     /* figures and texts of the row */
     int64_t created_at, started_at, completed_at; /* µs, 0 = NULL */
     int64_t cpu_us, memory_bytes;

@@ -431,6 +431,28 @@ static void test_jobs__dropped_table_loses_its_files(void **state)
     close_all(&f);
 }
 
+/* Who has seen the end of a flush and asks for another gets one, not the id of the first. */
+static void test_jobs__a_flush_after_a_flush_is_a_new_one(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id, before = {0};
+    struct error err;
+    bool existing;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 30; i++) {
+        (void)cold_write(&f.cold, table, "ann", i, i);
+        assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                         STATUS_OK);
+        assert_string_not_equal(id.text, before.text);
+        wait_status(&f, id.text, "completed");
+        assert_int_equal(fixture_counters(&f.cold.base, table, "ann").buffered_rows, 0);
+        before = id;
+    }
+    close_all(&f);
+}
+
 /* Flushes until the files of an instance are merged by a job of their own. */
 static void test_jobs__many_files_are_merged(void **state)
 {
@@ -641,6 +663,7 @@ int main(void)
         cmocka_unit_test(test_jobs__row_policy_flushes_one_user),
         cmocka_unit_test(test_jobs__interval_flushes_what_is_overdue),
         cmocka_unit_test(test_jobs__a_flush_restarts_the_interval),
+        cmocka_unit_test(test_jobs__a_flush_after_a_flush_is_a_new_one),
         cmocka_unit_test(test_jobs__many_files_are_merged),
         cmocka_unit_test(test_jobs__daily_cleaning),
         cmocka_unit_test(test_jobs__a_missed_clean_up_is_made_up),
