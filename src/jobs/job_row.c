@@ -387,3 +387,32 @@ enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows
     view_release(view);
     return status == STATUS_END ? STATUS_OK : status;
 }
+
+enum status job_row_last_cleanup(struct jobs *jobs, int64_t *at_us, struct error *err)
+{
+    struct view *view = view_acquire(jobs->store);
+    int64_t oldest = 0, newest = 0;
+    struct scan *scan = NULL;
+    struct arena arena;
+    struct row row;
+
+    arena_init(&arena, 0);
+    enum status status = job_row_scan(jobs, view, &arena, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
+        struct value created, type, state;
+        row_column(&row, JOB_COLUMN_CREATED_AT, &arena, &created);
+        row_column(&row, JOB_COLUMN_JOB_TYPE, &arena, &type);
+        row_column(&row, JOB_COLUMN_STATUS, &arena, &state);
+        if (oldest == 0 || created.integer < oldest)
+            oldest = created.integer;
+        if (created.integer > newest && str_equal(state.text, STR_LIT("completed")) &&
+            str_equal(type.text, str_from_c(job_type_name(JOB_CLEANUP))))
+            newest = created.integer;
+    }
+    *at_us = newest > 0 ? newest : oldest;
+    CHECK(status != STATUS_OK);
+    scan_close(scan);
+    arena_clear(&arena);
+    view_release(view);
+    return status == STATUS_END ? STATUS_OK : status;
+}

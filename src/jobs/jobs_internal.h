@@ -125,6 +125,9 @@ enum status job_row_status(struct jobs *jobs, struct str id, char out[16],
 /* Deletes the rows of jobs that ended before `before_us`. */
 enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows,
                             struct error *err) MUST_CHECK;
+/* When the newest job_cleanup that has completed began, µs; without one the oldest job; 0 if there
+ * is no job. */
+enum status job_row_last_cleanup(struct jobs *jobs, int64_t *at_us, struct error *err) MUST_CHECK;
 
 /* jobs_clean.c: the work of the daily jobs. */
 enum status job_cleanup(struct job *job, struct error *err) MUST_CHECK;

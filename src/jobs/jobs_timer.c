@@ -4,7 +4,7 @@
  * times advance by whole intervals, so nothing drifts. A flush of the whole table starts the
  * interval anew; one of a single user does not, because the others still wait for theirs. A table
  * seen for the first time (start, CREATE, ALTER) counts from the last flush of the instance that
- * has waited longest: what is overdue at start runs at once.
+ * has waited longest: what is overdue at start runs at once, and so do daily jobs that were missed.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -17,6 +17,7 @@
 #include <time.h>
 
 enum { JOBS_TICK_MS = 500 };
+static const int64_t JOBS_DAY_S = 86400, JOBS_MISSED_DAYS = 31;
 
 struct jobs_table_timer {
     uint32_t interval_seconds;
@@ -160,13 +161,39 @@ static void jobs_timer_tables(struct jobs *jobs, uint64_t tick)
     pthread_mutex_unlock(&jobs->timer_mutex);
 }
 
+/* Since when the schedule is looked at: a run that was missed while the server was down is made up
+ * at once. */
+static int64_t jobs_timer_cleaned_s(struct jobs *jobs)
+{
+    int64_t now_us = clock_now_us(), at_us = 0;
+    struct error err;
+
+    if (job_row_last_cleanup(jobs, &at_us, &err) != STATUS_OK)
+        log_warn("last clean-up: %s", err.message);
+    if (at_us <= 0 || at_us > now_us)
+        at_us = now_us;
+    if (at_us < now_us - JOBS_MISSED_DAYS * JOBS_DAY_S * 1000000)
+        at_us = now_us - JOBS_MISSED_DAYS * JOBS_DAY_S * 1000000;
+    CHECK(at_us > 0);
+    return at_us / 1000000;
+}
+
+static bool jobs_timer_fits(const struct jobs *jobs, int64_t after_s, int64_t until_s)
+{
+    CHECK(after_s < until_s);
+    for (; until_s - after_s > JOBS_DAY_S; after_s += JOBS_DAY_S)
+        if (schedule_fits(&jobs->cleanup_schedule, after_s, after_s + JOBS_DAY_S))
+            return true;
+    return schedule_fits(&jobs->cleanup_schedule, after_s, until_s);
+}
+
 /* When the schedule fits a minute since the last look. */
 static void jobs_timer_clean(struct jobs *jobs, int64_t *looked_s)
 {
     int64_t now_s = clock_now_us() / 1000000;
 
     CHECK(looked_s != NULL);
-    if (now_s > *looked_s && schedule_fits(&jobs->cleanup_schedule, *looked_s, now_s))
+    if (now_s > *looked_s && jobs_timer_fits(jobs, *looked_s, now_s))
         jobs_clean(jobs);
     *looked_s = now_s;
 }
@@ -189,7 +216,7 @@ static bool jobs_timer_sleep(struct jobs *jobs)
 void *jobs_timer_main(void *argument)
 {
     struct jobs *jobs = argument;
-    int64_t looked_s = clock_now_us() / 1000000;
+    int64_t looked_s = jobs_timer_cleaned_s(jobs);
     uint64_t tick = 0;
 
     CHECK(jobs->store != NULL);

@@ -84,7 +84,7 @@
     X(ROCKSDB_ACCEPT_DAMAGED_LOG, "storage.rocksdb.accept_damaged_log", BOOLEAN, "false", 0, 0, \
       "", USED, "start even if damage in the log means that acknowledged writes are lost") \
     X(ROCKSDB_KEEP_LOG_FILES, "storage.rocksdb.keep_log_files", INTEGER, "3", 1, 1000, "", USED, \
-      "information logs of RocksDB kept") \
+      "information logs of RocksDB (its options at each start) kept") \
     X(PARQUET_COMPRESSION, "storage.parquet.compression", CHOICE, "zstd", 0, 0, "", USED, \
       "zstd snappy lz4 none: compression of cold files") \
     X(PARQUET_ROW_GROUP_ROWS, "storage.parquet.row_group_rows", INTEGER, "8192", 2048, 1048576, \

@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct error_kind {
@@ -125,6 +127,23 @@ static char *columnar_error_tidy(struct str line)
     return out;
 }
 
+/* What the system said of the file, without the file. */
+static void columnar_error_cause(struct str line, struct error *err)
+{
+    static const int numbers[] = {ENOSPC, EAGAIN, EINTR, EIO, EDQUOT, EMFILE, EACCES, EROFS};
+    char text[128];
+
+    CHECK(err == NULL || err->code != STATUS_OK);
+    for (size_t i = 0; err != NULL && i < ARRAY_COUNT(numbers); i++) {
+        struct str said = str_from_c(strerror_r(numbers[i], text, sizeof(text)));
+        if (str_find(line, said) == SIZE_MAX)
+            continue;
+        size_t size = strlen(err->message);
+        (void)snprintf(err->message + size, sizeof(err->message) - size, ": %.*s", STR_ARG(said));
+        return;
+    }
+}
+
 enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err)
 {
     struct str text = str_from_c(message == NULL ? "unknown error" : message), line;
@@ -140,7 +159,9 @@ enum status columnar_error(const struct columnar *columnar, const char *message,
         status = STATUS_CORRUPT; /* "invalid input" of a file, not of the user */
     if (names_folder || status == STATUS_IO_FAILED || status == STATUS_CORRUPT) {
         log_error("duckdb: %.*s", STR_ARG(line));
-        return error_set(err, status, "a file of the storage could not be read or written");
+        (void)error_set(err, status, "a file of the storage could not be read or written");
+        columnar_error_cause(line, err);
+        return status;
     }
     log_debug("duckdb: %.*s", STR_ARG(text));
     if (status == STATUS_RESULT_TOO_LARGE)

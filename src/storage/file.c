@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_FOLDER_MODE = 0750, FILE_PATH_MAX = 4096 };
+enum { FILE_FOLDER_MODE = 0750, FILE_PATH_MAX = 4096, FILE_CHECKSUM_BYTES = 256 << 10 };
 
 enum status file_error(int error_number, const char *what, const char *shown, struct error *err)
 {
@@ -33,17 +33,6 @@ enum status file_error(int error_number, const char *what, const char *shown, st
         return error_set(err, STATUS_ABSENT, "%s \"%s\": no such file", what, shown);
     return error_set(err, STATUS_IO_FAILED, "%s \"%s\": %s", what, shown,
                      strerror_r(error_number, text, sizeof(text)));
-}
-
-static int file_open(const char *path, int flags, unsigned mode)
-{
-    int fd;
-
-    CHECK(path != NULL);
-    do
-        fd = open(path, flags | O_CLOEXEC, mode);
-    while (fd < 0 && errno == EINTR);
-    return fd;
 }
 
 static int file_fsync(int fd)
@@ -106,10 +95,13 @@ char *file_temporary_path(const char *path)
 /* Makes one folder whose parent exists. */
 static enum status file_make_folder(const char *path, bool *made, struct error *err)
 {
+    unsigned attempt = 1;
     struct stat info;
 
     CHECK(path[0] != '\0');
-    *made = mkdir(path, FILE_FOLDER_MODE) == 0;
+    do
+        *made = mkdir(path, FILE_FOLDER_MODE) == 0;
+    while (!*made && file_again(errno, &attempt));
     if (*made)
         return file_sync_parent(path, path, err);
     if (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
@@ -176,6 +168,7 @@ enum status file_read_all(const char *path, size_t size_max, struct buf *out, st
 {
     enum status status = STATUS_OK;
     int fd = file_open(path, O_RDONLY, 0);
+    unsigned attempt = 1;
 
     CHECK(out != NULL);
     buf_reset(out);
@@ -183,7 +176,7 @@ enum status file_read_all(const char *path, size_t size_max, struct buf *out, st
         return file_error(errno, "read", path, err);
     for (;;) {
         ssize_t got = read(fd, buf_reserve(out, 65536), 65536);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && file_again(errno, &attempt))
             continue;
         if (got < 0)
             status = file_error(errno, "read", path, err);
@@ -203,16 +196,49 @@ enum status file_read_all(const char *path, size_t size_max, struct buf *out, st
 static enum status file_write_content(int fd, struct str content, const char *shown,
                                       struct error *err)
 {
+    unsigned attempt = 1;
+
     CHECK(fd >= 0);
     while (content.size > 0) {
         ssize_t put = write(fd, content.data, content.size);
-        if (put < 0 && errno == EINTR)
+        if (put < 0 && file_again(errno, &attempt))
             continue;
         if (put <= 0)
             return file_error(put < 0 ? errno : EIO, "write", shown, err);
         content = str_from(content.data + put, content.size - (size_t)put);
     }
     return STATUS_OK;
+}
+
+enum status file_checksum(const char *path, const char *shown, uint64_t *size, uint64_t *checksum,
+                          struct error *err)
+{
+    enum status status = STATUS_OK;
+    struct hash_stream *stream;
+    unsigned attempt = 1;
+    ssize_t got;
+    char *piece;
+    int fd = file_open(path, O_RDONLY, 0);
+
+    CHECK(path != NULL && shown != NULL);
+    *size = 0;
+    if (fd < 0)
+        return file_error(errno, "open", shown, err);
+    piece = mem_alloc(FILE_CHECKSUM_BYTES);
+    stream = hash_stream_new();
+    do {
+        got = read(fd, piece, FILE_CHECKSUM_BYTES);
+        if (got > 0) {
+            hash_stream_add(stream, str_from(piece, (size_t)got));
+            *size += (uint64_t)got;
+        }
+    } while (got > 0 || (got < 0 && file_again(errno, &attempt)));
+    if (got < 0)
+        status = file_error(errno, "read", shown, err);
+    *checksum = hash_stream_end(stream);
+    (void)close(fd);
+    mem_free(piece);
+    return status;
 }
 
 enum status file_put(const char *path, struct str content, const char *shown, struct error *err)
@@ -234,13 +260,14 @@ enum status file_read_range(const char *path, const char *shown, uint64_t offset
 {
     enum status status = STATUS_OK;
     int fd = file_open(path, O_RDONLY, 0);
+    unsigned attempt = 1;
 
     CHECK(out != NULL && size > 0);
     if (fd < 0)
         return file_error(errno, "read", shown, err);
     while (size > 0) {
         ssize_t got = pread(fd, buf_reserve(out, size), size, (off_t)offset);
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && file_again(errno, &attempt))
             continue;
         if (got < 0)
             status = file_error(errno, "read", shown, err);
@@ -280,7 +307,7 @@ enum status file_write_all(const char *path, struct str content, unsigned mode, 
     }
     status = file_write_fd(fd, content, mode, path, err);
     (void)close(fd);
-    if (status == STATUS_OK && rename(temporary, path) != 0)
+    if (status == STATUS_OK && file_rename(temporary, path) != 0)
         status = file_error(errno, "write", path, err);
     if (status != STATUS_OK) {
         (void)unlink(temporary);

@@ -85,6 +85,10 @@ enum status files_make_folder(struct files *files, const char *path, struct erro
 /* Removes the folder if it is empty, and those above that become so. */
 void files_remove_folder(struct files *files, const char *path);
 
+/* Work on a staged file that has failed may be done again: the disk was full for a moment, or busy.
+ * By what `err` tells; true after a pause, up to five attempts; `*attempt` is 1 at first. */
+bool files_again(const struct error *err, unsigned *attempt);
+
 /* Small helpers for single local files outside any root (secret, lock). Reads whole files up to
  * `size_max`. */
 enum status file_read_all(const char *path, size_t size_max, struct buf *out,

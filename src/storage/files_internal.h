@@ -47,6 +47,19 @@ struct files {
 
 bool files_path_is_valid(struct str path);
 
+/* What may pass is tried again, five times with growing, jittered pauses: before the second attempt
+ * about 100 ms, then twice as long each time. */
+enum { FILES_ATTEMPTS = 5 };
+unsigned files_pause_ms(unsigned attempt, uint32_t random);
+void files_pause(unsigned attempt);
+/* A system call has failed with `error_number` at its `*attempt`-th attempt, 1 at first: shall it
+ * be made again? Then it has waited. Keeps errno. */
+bool file_again(int error_number, unsigned *attempt);
+/* The system's calls, tried again; -1 with errno. */
+int file_open(const char *path, int flags, unsigned mode); /* with O_CLOEXEC */
+int file_rename(const char *from, const char *to);
+int file_unlink(const char *path);
+
 /* Appends up to `size` bytes of a local file from `offset`. ABSENT. */
 enum status file_read_range(const char *path, const char *shown, uint64_t offset, size_t size,
                             struct buf *out, struct error *err) MUST_CHECK;

@@ -74,6 +74,24 @@ static void local_close(struct files *base)
     mem_free(files);
 }
 
+static enum status local_error(int error_number, const char *what, const char *path,
+                               struct error *err)
+{
+    char text[128];
+
+    CHECK(error_number != 0);
+    return error_set(err, STATUS_IO_FAILED, "%s \"%s\": %s", what, path,
+                     strerror_r(error_number, text, sizeof(text)));
+}
+
+/* Of many: the first is told. */
+static enum status local_fail(int error_number, const char *what, const char *path,
+                              struct error *err)
+{
+    CHECK(err != NULL);
+    return local_error(error_number, what, path, err->code == STATUS_OK ? err : NULL);
+}
+
 /* The folder above has an entry that is not durable yet. The mutex is held. */
 static void local_remember_fresh(struct local_files *files, const char *made)
 {
@@ -85,59 +103,67 @@ static void local_remember_fresh(struct local_files *files, const char *made)
                   (void *)(uintptr_t)files->made);
 }
 
-/* Makes the folders between the root and the last part; durable with what is published in them. The
- * mutex is held. */
-static enum status local_make_folders(struct files *base, const char *path, struct error *err)
+/* Makes the folders between the root and the last part; durable with what is published in them.
+ * Gives errno. The mutex is held. */
+static int local_make_folders(struct files *base, const char *path)
 {
     struct local_files *files = local_files(base);
     char *full = local_full(base, path);
     char *at = full + strlen(files->root) + 1;
-    enum status status = STATUS_OK;
+    int error = 0;
 
-    for (; status == STATUS_OK && *at != '\0'; at++) {
+    for (; error == 0 && *at != '\0'; at++) {
         if (*at != '/')
             continue;
         *at = '\0';
         if (mkdir(full, 0750) == 0)
             local_remember_fresh(files, full);
         else if (errno != EEXIST)
-            status = file_error(errno, "make folders of", path, err);
+            error = errno;
         *at = '/';
     }
-    CHECK(*at == '\0' || status != STATUS_OK);
+    CHECK(*at == '\0' || error != 0);
     mem_free(full);
-    return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
+    return error;
 }
 
-static enum status local_stage_empty(const char *temporary, const char *path, struct error *err)
+/* Gives errno. */
+static int local_stage_empty(const char *temporary)
 {
-    CHECK(temporary != NULL && path != NULL);
+    CHECK(temporary != NULL);
 
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 
     if (fd < 0)
-        return file_error(errno, "write", path, err);
+        return errno;
     (void)close(fd);
-    return STATUS_OK;
+    return 0;
 }
 
 static enum status local_stage(struct files *base, const char *path, char **out, struct error *err)
 {
     struct local_files *files = local_files(base);
     char *temporary = local_temporary(base, path);
-    enum status status;
+    const char *what;
+    unsigned attempt = 1;
+    int error;
 
-    pthread_mutex_lock(&files->folders);
-    status = local_make_folders(base, path, err);
-    if (status == STATUS_OK)
-        status = local_stage_empty(temporary, path, err);
-    pthread_mutex_unlock(&files->folders);
-    if (status == STATUS_OK)
+    do { /* nobody else waits while it pauses */
+        what = "make folders of";
+        pthread_mutex_lock(&files->folders);
+        error = local_make_folders(base, path);
+        if (error == 0) {
+            what = "write";
+            error = local_stage_empty(temporary);
+        }
+        pthread_mutex_unlock(&files->folders);
+    } while (error != 0 && file_again(error, &attempt));
+    if (error == 0)
         *out = temporary;
     else
         mem_free(temporary);
-    CHECK((*out != NULL) == (status == STATUS_OK));
-    return status;
+    CHECK((*out != NULL) == (error == 0));
+    return error == 0 ? STATUS_OK : local_error(error, what, path, err);
 }
 
 /* ---- folders of several files -----------------------------------------------------------------
@@ -265,15 +291,6 @@ static int local_folders_error(const struct local_files *files, const struct loc
     return error;
 }
 
-static enum status local_fail(int error_number, const char *what, const char *path,
-                              struct error *err)
-{
-    enum status status = file_error(error_number, what, path, err->code == STATUS_OK ? err : NULL);
-
-    CHECK(status != STATUS_OK);
-    return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
-}
-
 /* ---- publishing -------------------------------------------------------------------------------
  */
 
@@ -291,7 +308,7 @@ static void local_publish_renames(struct local_pair *pairs, const int *errors,
         statuses[i] = STATUS_OK;
         if (errors[i] != 0)
             statuses[i] = local_fail(errors[i], "sync", paths[i], err);
-        else if (rename(pairs[i].temporary, pairs[i].full) != 0)
+        else if (file_rename(pairs[i].temporary, pairs[i].full) != 0)
             statuses[i] = local_fail(errno, "publish", paths[i], err);
         pairs[i].renamed = statuses[i] == STATUS_OK;
         if (i == 0 && count > 1 && FAULT(files_between_renames))
@@ -386,7 +403,7 @@ static void local_abandon(struct files *base, const char *path)
     char *temporary = local_temporary(base, path);
 
     CHECK(temporary[0] != '\0');
-    if (unlink(temporary) != 0 && errno != ENOENT && errno != ENOTDIR)
+    if (file_unlink(temporary) != 0 && errno != ENOENT && errno != ENOTDIR)
         log_warn("staged file of %s: %s", path, strerror(errno));
     mem_free(temporary);
 }
@@ -455,11 +472,14 @@ static enum status local_list_folder(struct local_list *list, struct files *file
 {
     const char *root = local_files(files)->root;
     char *folder = mem_strdup(buf_str(&list->path)), *full = NULL;
+    unsigned attempt = 1;
     DIR *directory;
     struct dirent *entry;
 
     full = folder[0] != '\0' ? local_full(files, folder) : mem_strdup(str_from_c(root));
-    directory = opendir(full);
+    do
+        directory = opendir(full);
+    while (directory == NULL && file_again(errno, &attempt));
     mem_free(full);
     if (directory == NULL) {
         enum status status = errno == ENOENT ? STATUS_OK : file_error(errno, "list", folder, err);
@@ -555,7 +575,7 @@ static void local_remove_many(struct files *base, const char *const *paths, size
         full[i] = local_full(base, paths[i]);
         statuses[i] = STATUS_OK;
         /* What is missing may have been deleted by a run that ended before that was durable. */
-        if (unlink(full[i]) == 0 || errno == ENOENT)
+        if (file_unlink(full[i]) == 0 || errno == ENOENT)
             local_folders_of(files, &folders, full[i], false);
         else if (errno != ENOTDIR)
             statuses[i] = local_fail(errno, "delete", paths[i], err);
@@ -601,12 +621,17 @@ static enum status local_make_folder(struct files *base, const char *path, struc
     struct local_files *files = local_files(base);
     char *below = local_below(path);
 
+    unsigned attempt = 1;
+    int error;
+
     CHECK(below != NULL);
-    pthread_mutex_lock(&files->folders);
-    enum status status = local_make_folders(base, below, err);
-    pthread_mutex_unlock(&files->folders);
+    do {
+        pthread_mutex_lock(&files->folders);
+        error = local_make_folders(base, below);
+        pthread_mutex_unlock(&files->folders);
+    } while (error != 0 && file_again(error, &attempt));
     mem_free(below);
-    return status;
+    return error == 0 ? STATUS_OK : local_error(error, "make folder", path, err);
 }
 
 static void local_remove_folder(struct files *base, const char *path)

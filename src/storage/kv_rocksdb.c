@@ -15,8 +15,9 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "storage/files.h"
+#include "storage/files_internal.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,6 +113,19 @@ static void rocks_family_close(struct kv_family *family)
     mem_free(family);
 }
 
+/* RocksDB does not take the failure for one of its manifest, and would stop at an assertion when it
+ * recovers from the next one. */
+static enum status rocks_family_failed(struct rocks_kv *kv, char *text, const char *what,
+                                       struct error *err)
+{
+    CHECK(text != NULL);
+    if (str_starts_with(str_from_c(text), STR_LIT("IO error"))) {
+        atomic_store(&kv->failed, true);
+        log_error("%s failed; no further write is accepted until the server is restarted", what);
+    }
+    return rocks_error(text, what, err);
+}
+
 static enum status rocks_family_create(struct spaces_kv *base, const char *name,
                                        struct kv_family **out, struct error *err)
 {
@@ -129,7 +143,7 @@ static enum status rocks_family_create(struct spaces_kv *base, const char *name,
     handle = rocksdb_create_column_family(kv->db, options, name, &text);
     rocksdb_options_destroy(options);
     if (text != NULL)
-        return rocks_error(text, "create a column family", err);
+        return rocks_family_failed(kv, text, "create a column family", err);
     *out = rocks_family_new(handle, name);
     return STATUS_OK;
 }
@@ -141,7 +155,7 @@ static void rocks_family_drop(struct spaces_kv *base, struct kv_family *family)
     CHECK(family != NULL && family->handle != NULL);
     rocksdb_drop_column_family(rocks_kv(&base->base)->db, family->handle, &text);
     if (text != NULL)
-        (void)rocks_error(text, "drop a column family", NULL);
+        (void)rocks_family_failed(rocks_kv(&base->base), text, "drop a column family", NULL);
     rocks_family_close(family);
 }
 
@@ -465,7 +479,8 @@ static void rocks_flush(struct kv *base, struct kv_space *base_space)
 
     CHECK(options != NULL);
     rocksdb_flushoptions_set_wait(options, 0);
-    rocksdb_flush_cf(rocks_kv(base)->db, options, rocks_handle(space), &text);
+    if (!atomic_load(&rocks_kv(base)->failed))
+        rocksdb_flush_cf(rocks_kv(base)->db, options, rocks_handle(space), &text);
     rocksdb_flushoptions_destroy(options);
     if (text != NULL) { /* only readers' time is lost; a write tells about a broken store */
         log_debug("rocksdb flush: %s", text);
@@ -622,12 +637,34 @@ out:
     return status;
 }
 
+/* RocksDB writes to its information log when it opens and would end us at an assertion if the disk
+ * refused that twice: it is asked before. */
+static enum status rocks_probe_disk(const char *folder, struct error *err)
+{
+    enum { PROBE_BYTES = 256 << 10 };
+    struct buf path;
+
+    buf_init(&path);
+    buf_printf(&path, "%s/.probe", folder);
+    buf_append_byte(&path, 0);
+    char *bytes = mem_zalloc(PROBE_BYTES);
+    enum status status = file_put(path.data, str_from(bytes, PROBE_BYTES), path.data, err);
+    CHECK(path.size > 1);
+    if (file_unlink(path.data) != 0 && errno != ENOENT && status == STATUS_OK)
+        status = file_error(errno, "delete", path.data, err);
+    mem_free(bytes);
+    buf_clear(&path);
+    return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
+}
+
 enum status kv_open_rocksdb(const struct kv_options *options, struct kv **out, struct error *err)
 {
     enum status status = file_make_folders(options->path, err);
     struct rocks_kv *kv;
 
     *out = NULL;
+    if (status == STATUS_OK)
+        status = rocks_probe_disk(options->path, err);
     if (status != STATUS_OK)
         return status;
     kv = mem_zalloc(sizeof(*kv));

@@ -20,7 +20,7 @@ enum {
     ROCKS_BLOCK_BYTES = 8 << 10,
     ROCKS_BLOOM_BITS = 10,
     ROCKS_INFO_LOG_BYTES = 10 << 20,
-    ROCKS_WARN_LEVEL = 2,
+    ROCKS_FATAL_LEVEL = 4,
     ROCKS_POINT_IN_TIME = 2, /* WALRecoveryMode */
     ROCKS_FILES_UNLIMITED = 65536,
 };
@@ -126,7 +126,9 @@ rocksdb_options_t *rocks_database_options(const struct rocks_kv *kv)
     rocksdb_options_set_max_open_files(options, rocks_open_files_max());
     rocksdb_options_set_keep_log_file_num(options, from->keep_log_files);
     rocksdb_options_set_max_log_file_size(options, ROCKS_INFO_LOG_BYTES);
-    rocksdb_options_set_info_log_level(options, ROCKS_WARN_LEVEL);
+    /* RocksDB asserts that nothing is written to its information log after that has failed, and
+     * what it wants to say on a full disk is just that. What matters comes through as errors. */
+    rocksdb_options_set_info_log_level(options, ROCKS_FATAL_LEVEL);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_options_set_wal_recovery_mode(options, ROCKS_POINT_IN_TIME);

@@ -3,8 +3,9 @@
  * It sees every file of the process, RocksDB's log and DuckDB's Parquet included. A test maps the
  * file KALAM_LIBFAULT_CONTROL (struct control, tests/support/libfault.py) and arms it while the
  * server runs: the operations in `mask` on paths that contain KALAM_LIBFAULT_DIR fail with `error`
- * once `after` further ones have passed, `times` times (-1: from then on). SHORT makes a write take
- * half its bytes.
+ * once `after` further ones have passed, `times` times (-1: from then on). `partial` makes a write
+ * or a read do half its bytes instead. `seen` counts all that were asked for, so that a run which
+ * fails nothing (`times` 0) tells how many there are to fail.
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
@@ -23,21 +24,31 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OP_WRITE = 1, OP_SYNC = 2, OP_RENAME = 4, OP_CREATE = 8, OP_UNLINK = 16, OP_READ = 32 };
+enum {
+    OP_WRITE = 1,
+    OP_SYNC = 2,
+    OP_RENAME = 4,
+    OP_CREATE = 8,
+    OP_UNLINK = 16,
+    OP_READ = 32,
+    OP_OPEN = 64, /* of what exists; folders too, but for opendir */
+    OP_MKDIR = 128,
+};
 enum { FD_MAX = 65536 };
 
 struct control {
     _Atomic uint32_t mask;
-    _Atomic int32_t error; /* errno; 0 with `short_write` */
+    _Atomic int32_t error; /* errno; 0 with `partial` */
     _Atomic int64_t after, times;
-    _Atomic uint32_t short_write;
-    _Atomic uint32_t filter; /* 0 all, 1 *.log (RocksDB's WAL), 2 *.parquet* */
-    _Atomic int64_t hits;
+    _Atomic uint32_t partial;
+    _Atomic uint32_t filter; /* 0 all, 1 *.log (RocksDB's WAL), 2 *.parquet*, 3 not RocksDB's */
+    _Atomic int64_t hits, seen[8]; /* by the bit of the operation */
 };
 
 static struct control *control;
 static const char *directory;
-static _Atomic uint8_t watched[FD_MAX]; /* 0 unknown, 1 no, 2 other, 3 log, 4 parquet */
+/* 0 unknown, 1 no, 2 of RocksDB, 3 its log, 4 Parquet, 5 other */
+static _Atomic uint8_t watched[FD_MAX];
 
 __attribute__((constructor)) static void start(void)
 {
@@ -69,6 +80,8 @@ static uint8_t classify(const char *path)
     if (strstr(path, ".parquet"))
         return 4;
     size_t size = strlen(path);
+    if (!strstr(path, "/rocksdb"))
+        return 5;
     return size > 4 && strcmp(path + size - 4, ".log") == 0 ? 3 : 2;
 }
 
@@ -95,8 +108,10 @@ static int due(uint32_t op, uint8_t class)
 {
     if (class < 2 || !(control->mask & op))
         return 0;
-    if ((control->filter == 1 && class != 3) || (control->filter == 2 && class != 4))
+    if ((control->filter == 1 && class != 3) || (control->filter == 2 && class != 4) ||
+        (control->filter == 3 && class < 4))
         return 0;
+    atomic_fetch_add(&control->seen[__builtin_ctz(op)], 1);
     if (atomic_fetch_sub(&control->after, 1) > 0)
         return 0;
     int64_t times = control->times;
@@ -131,7 +146,7 @@ static int fail(void)
         if (!real) \
             real = next(#name); \
         if (due_fd(OP_WRITE, fd)) { \
-            if (!control->short_write) \
+            if (!control->partial) \
                 return fail(); \
             size = size > 1 ? size / 2 : size; \
         } \
@@ -148,7 +163,12 @@ WRAP_WRITE(pwrite64, COMMA off64_t offset, COMMA offset, const void *)
         static ssize_t (*real)(int, void *, size_t extra_parameter); \
         if (!real) \
             real = next(#name); \
-        return due_fd(OP_READ, fd) ? fail() : real(fd, data, size extra_argument); \
+        if (due_fd(OP_READ, fd)) { \
+            if (!control->partial) \
+                return fail(); \
+            size = size > 1 ? size / 2 : size; \
+        } \
+        return real(fd, data, size extra_argument); \
     }
 WRAP_READ(read, , )
 WRAP_READ(pread, COMMA off_t offset, COMMA offset)
@@ -181,6 +201,14 @@ int rename(const char *from, const char *to)
     return due_path(OP_RENAME, to) ? fail() : real(from, to);
 }
 
+int mkdir(const char *path, mode_t mode)
+{
+    static int (*real)(const char *, mode_t);
+    if (!real)
+        real = next("mkdir");
+    return due_path(OP_MKDIR, path) ? fail() : real(path, mode);
+}
+
 int unlink(const char *path)
 {
     static int (*real)(const char *);
@@ -209,7 +237,7 @@ int close(int fd)
         va_start(args, flags); \
         unsigned mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, unsigned) : 0; \
         va_end(args); \
-        if ((flags & O_CREAT) && due_path(OP_CREATE, path)) \
+        if (due_path(flags & O_CREAT ? OP_CREATE : OP_OPEN, path)) \
             return fail(); \
         int fd = real(path, flags, mode); \
         if (fd >= 0 && fd < FD_MAX) \

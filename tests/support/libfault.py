@@ -7,14 +7,14 @@ import tempfile
 
 import kalam
 
-WRITE, SYNC, RENAME, CREATE, UNLINK, READ = 1, 2, 4, 8, 16, 32
-ALL, LOG, PARQUET = 0, 1, 2
+WRITE, SYNC, RENAME, CREATE, UNLINK, READ, OPEN, MKDIR = 1, 2, 4, 8, 16, 32, 64, 128
+ALL, LOG, PARQUET, FILES = 0, 1, 2, 3  # FILES: all but RocksDB's
 
 
 class Control(ctypes.Structure):
     _fields_ = [("mask", ctypes.c_uint32), ("error", ctypes.c_int32), ("after", ctypes.c_int64),
-                ("times", ctypes.c_int64), ("short_write", ctypes.c_uint32), ("filter", ctypes.c_uint32),
-                ("hits", ctypes.c_int64)]
+                ("times", ctypes.c_int64), ("partial", ctypes.c_uint32), ("filter", ctypes.c_uint32),
+                ("hits", ctypes.c_int64), ("seen", ctypes.c_int64 * 8)]
 
 
 def library():
@@ -34,10 +34,11 @@ class Fault:
         self.control = Control.from_buffer(self.map)
         self.env = {"KALAM_LIBFAULT_CONTROL": self.file.name, "KALAM_LIBFAULT_DIR": str(directory)}
 
-    def arm(self, mask, error, after=0, times=-1, short_write=False, only=ALL):
+    def arm(self, mask, error, after=0, times=-1, partial=False, only=ALL):
         self.control.mask = 0
         self.control.error, self.control.after, self.control.times = error, after, times
-        self.control.short_write, self.control.filter, self.control.hits = short_write, only, 0
+        self.control.partial, self.control.filter = partial, only
+        self.control.hits, self.control.seen = 0, (ctypes.c_int64 * 8)()
         self.control.mask = mask
 
     def disarm(self):
@@ -46,3 +47,10 @@ class Fault:
     @property
     def hits(self):
         return self.control.hits
+
+    def count(self, only=ALL):
+        """Lets everything pass and counts it, for `seen`."""
+        self.arm(255, 0, times=0, only=only)
+
+    def seen(self, op):
+        return self.control.seen[op.bit_length() - 1]

@@ -477,22 +477,10 @@ static enum status s3_attempt_run(struct s3_client *client, struct s3_request *r
 
 /* ---- all attempts ---------------------------------------------------------------------------- */
 
-static void s3_pause(unsigned attempt)
-{
-    uint32_t random;
-
-    id_random(&random, sizeof(random));
-    unsigned ms = s3_pause_ms(attempt, random);
-    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    while (nanosleep(&pause, &pause) != 0 && errno == EINTR)
-        continue;
-    CHECK(ms > 0);
-}
-
 enum status s3_request_run(struct s3_client *client, struct s3_request *request, struct error *err)
 {
     bool out = clock_monotonic_ms() < client->out_until_ms, again = false;
-    unsigned attempts = out ? 1 : S3_ATTEMPTS;
+    unsigned attempts = out ? 1 : FILES_ATTEMPTS;
     struct error local;
     enum status status;
 
@@ -503,7 +491,7 @@ enum status s3_request_run(struct s3_client *client, struct s3_request *request,
         if (!again || attempt == attempts)
             break;
         s3_retries++;
-        s3_pause(attempt + 1);
+        files_pause(attempt + 1);
     }
     if (status != STATUS_OK && status != STATUS_ABSENT)
         s3_errors++;

@@ -12,8 +12,6 @@ enum {
     S3_PART_BYTES = 8 << 20, /* larger files go up in parts of this size */
     S3_PARTS_MAX = 10000,    /* limits of S3 */
     S3_KEY_BYTES_MAX = 1024,
-    S3_ATTEMPTS = 5,
-    S3_PAUSE_MS = 100, /* before the second attempt; doubles */
     S3_CONNECT_SECONDS = 5,
     S3_STALL_SECONDS = 10,         /* without a byte */
     S3_ANSWER_BYTES_MAX = 8 << 20, /* listings and error texts */
@@ -36,8 +34,6 @@ bool s3_xml_next(struct str xml, const char *tag, size_t *at, struct buf *out);
 /* The part between <tag> and </tag>, undecoded. */
 bool s3_xml_block(struct str xml, const char *tag, size_t *at, struct str *out);
 void s3_xml_escape(struct str text, struct buf *out);
-/* Pause before attempt number `attempt` (2 …), ms, with `random` for the jitter. */
-unsigned s3_pause_ms(unsigned attempt, uint32_t random);
 /* Lower-case hex of the SHA-256. */
 void s3_sha256(struct str bytes, char out[65]);
 

@@ -139,13 +139,6 @@ void s3_xml_escape(struct str text, struct buf *out)
 
 /* ---- small ----------------------------------------------------------------------------------- */
 
-unsigned s3_pause_ms(unsigned attempt, uint32_t random)
-{
-    CHECK(attempt >= 2 && attempt <= S3_ATTEMPTS);
-    unsigned full = (unsigned)S3_PAUSE_MS << (attempt - 2);
-    return full / 2 + random % (full + 1); /* half to one and a half */
-}
-
 void s3_sha256(struct str bytes, char out[65])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

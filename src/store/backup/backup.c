@@ -176,6 +176,7 @@ static enum status backup_finish(struct backup *backup, struct error *err)
         status = files_publish(backup->target, BACKUP_MANIFEST, err);
     if (status != STATUS_OK) {
         struct error local;
+        log_warn("manifest of a backup: %s", err->message);
         files_abandon(backup->target, BACKUP_MANIFEST);
         if (files_delete(backup->target, BACKUP_MANIFEST, &local) != STATUS_OK)
             log_warn("a manifest that was not finished stays: %s", local.message);

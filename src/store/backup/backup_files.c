@@ -75,8 +75,10 @@ static enum status backup_open_folder(struct str target, bool make, struct backu
     /* Opening makes folders. */
     if (!make && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
         status = error_set(err, STATUS_INVALID_INPUT, "\"%s\" holds no readable backup", path);
-    if (status == STATUS_OK && files_open_local(path, &out->files, err) != STATUS_OK)
+    if (status == STATUS_OK && files_open_local(path, &out->files, err) != STATUS_OK) {
+        log_warn("folder of a backup: %s", err->message);
         status = error_set(err, STATUS_INVALID_INPUT, "folder \"%s\" cannot be used", path);
+    }
     mem_free(path);
     return status;
 }
@@ -291,8 +293,10 @@ enum status backup_copy_finish(struct backup_copies *copies, struct error *err)
     status = files_publish_many(copies->to, (const char *const *)copies->paths, copies->count,
                                 statuses, err);
     mem_free(statuses);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        log_warn("copied files: %s", err->message);
         return error_set(err, STATUS_STORAGE_UNAVAILABLE, "copied files cannot be made durable");
+    }
     if (copies->published != NULL)
         status = copies->published(copies->context, err);
     for (size_t i = 0; i < copies->count; i++)

@@ -26,11 +26,13 @@ static enum status restore_read(struct files *source, struct str target, struct 
     CHECK(source != NULL);
     buf_init(&text);
     enum status status = backup_read_file(source, BACKUP_MANIFEST, &text, err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        log_warn("manifest of a backup: %s", err->message);
         status = error_set(err, STATUS_INVALID_INPUT, "\"%.*s\" holds no readable backup",
                            STR_ARG(target));
-    else
+    } else {
         status = manifest_read(buf_str(&text), out, err);
+    }
     buf_clear(&text);
     return status;
 }

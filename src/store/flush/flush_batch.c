@@ -158,6 +158,40 @@ static enum status flush_piece_fill(struct flush_batch *batch, struct flush_piec
     return status;
 }
 
+/* Ready to be written once more, under the name that its record has. */
+static void flush_piece_again(struct flush_batch *batch, struct flush_piece *piece)
+{
+    struct segment *failed = segment_ref(piece->file.segment);
+    char *path = piece->file.path;
+
+    CHECK(path != NULL);
+    piece->file.path = NULL;
+    flush_file_clear(&piece->file);
+    flush_piece_begin(batch, piece);
+    piece->file.path = path;
+    struct segment *segment = piece->file.segment;
+    segment->path = arena_copy(segment->arena, failed->path);
+    segment->storage_id = arena_copy(segment->arena, failed->storage_id);
+    segment_unref(failed);
+}
+
+/* A disk that is full for a moment is waited for (file_retry.c). */
+static enum status flush_piece_write(struct flush_batch *batch, struct flush_piece *piece,
+                                     bool *made, struct error *err)
+{
+    enum status status = flush_piece_fill(batch, piece, made, err);
+    unsigned attempt = 1;
+
+    while (status != STATUS_OK && !flush_is_cancelled(batch->options) &&
+           files_again(err, &attempt)) {
+        log_warn("file %s of a flush is written again: %s", piece->file.path, err->message);
+        flush_piece_again(batch, piece);
+        status = flush_piece_fill(batch, piece, made, err);
+    }
+    CHECK(attempt >= 1);
+    return status;
+}
+
 /* Writes pieces from span.first on, as many as memory allows; sets span.end. */
 static enum status flush_batch_write(struct flush_batch *batch, struct flush_span *span,
                                      struct error *err)
@@ -174,7 +208,7 @@ static enum status flush_batch_write(struct flush_batch *batch, struct flush_spa
         span->end++;
         if (piece->state != FLUSH_PIECE_NAMED)
             continue;
-        status = flush_piece_fill(batch, piece, &made, err);
+        status = flush_piece_write(batch, piece, &made, err);
         if (status != STATUS_OK) {
             status = flush_piece_fail(piece, status, err);
             continue;

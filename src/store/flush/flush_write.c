@@ -498,18 +498,11 @@ static enum status flush_file_measure(struct flush_file *file, struct error *err
 {
     struct segment *segment = file->segment;
     char *staged = NULL;
-    struct buf content;
 
     CHECK(file->path != NULL);
-    buf_init(&content);
     enum status status = files_staged_path(file->store->files, file->path, &staged, err);
     if (status == STATUS_OK)
-        status = file_read_all(staged, SIZE_MAX, &content, err);
-    if (status == STATUS_OK) {
-        segment->bytes = content.size;
-        segment->checksum = hash_bytes(buf_str(&content));
-    }
-    buf_clear(&content);
+        status = file_checksum(staged, file->path, &segment->bytes, &segment->checksum, err);
     mem_free(staged);
     return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
 }

@@ -14,6 +14,7 @@
 struct jobs_fixture {
     struct cold_fixture cold;
     struct jobs *jobs;
+    struct str schedule;
 };
 
 static void jobs_flush_due(void *context, struct table_id table, struct str user)
@@ -30,7 +31,8 @@ static void jobs_begin(struct jobs_fixture *f)
                                    .flush_threads = 2,
                                    .node = STR_LIT("node1"),
                                    .retention_days = 30,
-                                   .user_grace_days = 30};
+                                   .user_grace_days = 30,
+                                   .cleanup_schedule = f->schedule};
     struct error err;
 
     if (jobs_start(&options, &f->jobs, &err) != STATUS_OK)
@@ -113,7 +115,8 @@ static int count_jobs_of(struct jobs_fixture *f, const char *type, const char *s
     arena_init(&arena, 0);
     struct scan_options options = {.view = view, .table = table, .seq_after = -1, .arena = &arena};
     assert_int_equal(scan_open(f->cold.base.store, &options, &scan, &err), STATUS_OK);
-    while (scan_next(scan, &row, &err) == STATUS_OK) {
+    enum status scanned;
+    while ((scanned = scan_next(scan, &row, &err)) == STATUS_OK) {
         row_column(&row, 2, &arena, &value);
         if (!str_equal(value.text, str_from_c(status)))
             continue;
@@ -124,6 +127,8 @@ static int count_jobs_of(struct jobs_fixture *f, const char *type, const char *s
         row_column(&row, 0, &arena, &value);
         (void)snprintf(id, 96, "%.*s", STR_ARG(value.text));
     }
+    if (scanned != STATUS_END)
+        fail_msg("scan of system.jobs: %s", err.message);
     scan_close(scan);
     arena_clear(&arena);
     view_release(view);
@@ -426,6 +431,28 @@ static void test_jobs__dropped_table_loses_its_files(void **state)
     close_all(&f);
 }
 
+/* Who has seen the end of a flush and asks for another gets one, not the id of the first. */
+static void test_jobs__a_flush_after_a_flush_is_a_new_one(void **state)
+{
+    struct jobs_fixture f;
+    struct job_id id, before = {0};
+    struct error err;
+    bool existing;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 30; i++) {
+        (void)cold_write(&f.cold, table, "ann", i, i);
+        assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                         STATUS_OK);
+        assert_string_not_equal(id.text, before.text);
+        wait_status(&f, id.text, "completed");
+        assert_int_equal(fixture_counters(&f.cold.base, table, "ann").buffered_rows, 0);
+        before = id;
+    }
+    close_all(&f);
+}
+
 /* Flushes until the files of an instance are merged by a job of their own. */
 static void test_jobs__many_files_are_merged(void **state)
 {
@@ -455,6 +482,74 @@ static void test_jobs__many_files_are_merged(void **state)
     assert_int_equal(strncmp(text, "6 rows, 1 users, 6 files merged into 1, ", 40), 0);
     job_column(&f, last, "parameters", text);
     assert_non_null(strstr(text, "default.t"));
+    close_all(&f);
+}
+
+/* A row of system.jobs as an earlier run has left it. */
+static void put_job(struct jobs_fixture *f, const char *id, const char *type, int64_t created_at)
+{
+    struct view *view = view_acquire(f->cold.base.store);
+    const struct table *system = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
+    struct value values[SYSTEM_TABLE_COLUMNS_MAX];
+    struct row_op op = {.kind = ROW_OP_INSERT};
+    struct arena arena;
+    struct error err;
+
+    arena_init(&arena, 0);
+    struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
+    for (uint32_t c = 0; c < system->schema->column_count; c++)
+        values[c] = value_null(system->schema->columns[c].type.kind);
+    values[0] = value_text(VALUE_TEXT, str_from_c(id));
+    values[1] = value_text(VALUE_TEXT, str_from_c(type));
+    values[2] = value_text(VALUE_TEXT, STR_LIT("completed"));
+    values[11] = value_text(VALUE_TEXT, STR_LIT("node1"));
+    values[14] = value_integer(VALUE_INT, 0);
+    values[15] = value_integer(VALUE_INT, 0);
+    values[16] = value_integer(VALUE_TIMESTAMP, created_at);
+    commit_put_system(&request, &op, system, values);
+    assert_int_equal(commit_submit_wait(f->cold.base.store, &request, &err), STATUS_OK);
+    arena_clear(&arena);
+    view_release(view);
+}
+
+/* Stops the jobs, leaves the row, starts anew with a daily schedule; the number of clean-ups that
+ * have run by then. */
+static int clean_ups_after_restart(struct jobs_fixture *f, const char *id, const char *type,
+                                   int64_t created_at, int wanted)
+{
+    char last[96];
+
+    jobs_stop(f->jobs);
+    f->jobs = NULL;
+    put_job(f, id, type, created_at);
+    cold_reopen(&f->cold);
+    f->schedule = STR_LIT("0 0 * * *");
+    jobs_begin(f);
+    int64_t until = clock_monotonic_ms() + (wanted > 0 ? 20000 : 1500);
+    while (count_jobs_of(f, "user_cleanup", "completed", last) < wanted + (wanted == 0) &&
+           clock_monotonic_ms() < until)
+        usleep(10000);
+    return count_jobs_of(f, "user_cleanup", "completed", last);
+}
+
+/* A server that is never up at midnight cleans too, once per start at most. */
+static void test_jobs__a_missed_clean_up_is_made_up(void **state)
+{
+    const int64_t day_us = INT64_C(86400000000);
+    struct jobs_fixture f;
+
+    open_all(&f);
+    assert_int_equal(
+        clean_ups_after_restart(&f, "job_cleanup-1", "job_cleanup", clock_now_us() - 2 * day_us, 1),
+        1);
+    close_all(&f);
+    open_all(&f); /* it never ran: since the first job */
+    assert_int_equal(
+        clean_ups_after_restart(&f, "backup-t-1", "backup", clock_now_us() - 40 * day_us, 1), 1);
+    close_all(&f);
+    open_all(&f); /* nothing was missed */
+    assert_int_equal(clean_ups_after_restart(&f, "job_cleanup-1", "job_cleanup", clock_now_us(), 0),
+                     0);
     close_all(&f);
 }
 
@@ -568,8 +663,10 @@ int main(void)
         cmocka_unit_test(test_jobs__row_policy_flushes_one_user),
         cmocka_unit_test(test_jobs__interval_flushes_what_is_overdue),
         cmocka_unit_test(test_jobs__a_flush_restarts_the_interval),
+        cmocka_unit_test(test_jobs__a_flush_after_a_flush_is_a_new_one),
         cmocka_unit_test(test_jobs__many_files_are_merged),
         cmocka_unit_test(test_jobs__daily_cleaning),
+        cmocka_unit_test(test_jobs__a_missed_clean_up_is_made_up),
         cmocka_unit_test(test_jobs__kill),
         cmocka_unit_test(test_jobs__goes_on_after_a_restart),
         cmocka_unit_test(test_jobs__shutdown_flushes_everything),

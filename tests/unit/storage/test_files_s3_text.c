@@ -1,4 +1,4 @@
-/* test_files_s3_text.c — percent encoding, canonical query, XML and pauses of S3 requests.
+/* test_files_s3_text.c — percent encoding, canonical query and XML of S3 requests.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage_fixture.h"
@@ -91,18 +91,6 @@ static void test_s3_text__escapes(void **state)
     buf_clear(&out);
 }
 
-static void test_s3_text__pauses_double_with_jitter(void **state)
-{
-    for (unsigned attempt = 2; attempt <= S3_ATTEMPTS; attempt++) {
-        unsigned full = 100u << (attempt - 2);
-        for (uint32_t random = 0; random < 5000; random += 7) {
-            unsigned pause = s3_pause_ms(attempt, random * 2654435761u);
-            assert_in_range(pause, full / 2, full + full / 2);
-        }
-        assert_int_not_equal(s3_pause_ms(attempt, 1), s3_pause_ms(attempt, 2));
-    }
-}
-
 static void test_s3_text__sha256(void **state)
 {
     char hex[65];
@@ -162,7 +150,6 @@ int main(void)
         cmocka_unit_test(test_s3_text__query_is_sorted_and_keeps_equals_signs),
         cmocka_unit_test(test_s3_text__finds_tags),
         cmocka_unit_test(test_s3_text__escapes),
-        cmocka_unit_test(test_s3_text__pauses_double_with_jitter),
         cmocka_unit_test(test_s3_text__sha256),
         cmocka_unit_test_setup_teardown(test_s3__refuses_what_cannot_work, fixture_setup,
                                         fixture_teardown),

@@ -116,6 +116,27 @@ static void store__remembers_every_lost_range(void **state)
     fixture_close(&f);
 }
 
+/* Twice in a row the same numbers are above what was recovered, and none of them was given out. */
+static void store__a_run_that_gave_out_nothing_lost_nothing(void **state)
+{
+    struct fixture f = {.options = {.durability = KV_ASYNC}};
+
+    fixture_open(&f);
+    fixture_reopen(&f); /* after the first start's own changes */
+    int64_t first = store_start_position(f.store);
+    reserve_and_crash(&f, first + 1000);
+    int64_t second = store_start_position(f.store);
+    assert_int_equal(second, first + 1001);
+    for (int i = 0; i < 3; i++) {
+        reserve_and_crash(&f, second - 1);
+        assert_int_equal(store_start_position(f.store), second);
+        assert_true(store_has_lost(f.store, second - 1));
+        assert_false(store_has_lost(f.store, second));
+        assert_false(store_has_lost(f.store, second + 1));
+    }
+    fixture_close(&f);
+}
+
 static void store__lost_ranges_are_bounded(void **state)
 {
     struct fixture f = {.options = {.durability = KV_ASYNC}};
@@ -211,6 +232,7 @@ int main(void)
         cmocka_unit_test(store__refuses_another_format),
         cmocka_unit_test(store__crash_jumps_over_reserved_numbers),
         cmocka_unit_test(store__remembers_every_lost_range),
+        cmocka_unit_test(store__a_run_that_gave_out_nothing_lost_nothing),
         cmocka_unit_test(store__lost_ranges_are_bounded),
         cmocka_unit_test(store__rocksdb_reopen),
     };
