@@ -4,7 +4,7 @@
  */
 #include "columnar_fixture.h"
 
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include <pthread.h>
 #include <sys/resource.h>

@@ -6,7 +6,7 @@
  * fsynced.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

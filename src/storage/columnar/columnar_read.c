@@ -5,7 +5,7 @@
  * becomes a filter on file_row_number, by which DuckDB leaves out the row groups outside.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -7,7 +7,7 @@
  * only.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -9,7 +9,7 @@
  * connection takes half a millisecond more. One that was interrupted, failed or dropped is closed.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include "base/check.h"
 #include "base/log.h"

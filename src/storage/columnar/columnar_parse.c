@@ -4,7 +4,7 @@
  * instead of 300). A failed parse comes back as JSON as well; DuckDB itself takes that apart.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include "base/check.h"
 #include "base/log.h"

@@ -5,7 +5,7 @@
  * of ours. The whole message goes to the debug log.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include "base/check.h"
 #include "base/log.h"

@@ -5,7 +5,7 @@
  * PostgreSQL's row_to_json.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "storage/columnar_internal.h"
+#include "storage/columnar/columnar_internal.h"
 
 #include "base/buf.h"
 #include "base/check.h"
