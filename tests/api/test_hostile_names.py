@@ -47,7 +47,8 @@ def world(server, tmp_path_factory):
 
 def outside(server):
     """The folders above and beside the data directory, the working directory and the root of the file system."""
-    near = {str(p) for p in server.data_dir.parent.iterdir() if "hn" in p.name or "manifest" in p.name}
+    near = {str(p) for p in server.data_dir.parent.iterdir()
+            if ("hn" in p.name or "manifest" in p.name) and not p.name.startswith("kalam-")}
     return near | set(os.listdir("/")) | set(os.listdir("/etc")) | {p for p in os.listdir(os.getcwd()) if not p.startswith(".")}
 
 
