@@ -275,9 +275,12 @@ static void main_greet(const struct config *config, const struct server *server)
            "  curl http%s://localhost:%u/%s/api/sql -H 'Content-Type: application/json' \\\n"
            "       -d '{\"sql\":\"SELECT 1 + 1 AS two\"}'\n"
            "  kalam --port %u\n"
-           "  ws%s://localhost:%u/%s/ws    live queries\n\n",
+           "  ws%s://localhost:%u/%s/ws    live queries\n",
            secure, port, config_text(config, CONFIG_AUTH_LOCALHOST_DEFAULT_USER), secure, port,
            version, port, secure, port, version);
+    if (config_boolean(config, CONFIG_SERVER_UI_ENABLED))
+        printf("  http%s://localhost:%u/ui    the web console\n", secure, port);
+    printf("\n");
     (void)fflush(stdout);
 }
 

@@ -35,6 +35,10 @@ def get(server, path, **headers):
     return status, {k.lower(): v for k, v in answered.items()}, body
 
 
+def test_the_start_says_where_it_is(ui):
+    assert f"http://localhost:{ui.port}/ui " in ui.log()
+
+
 def test_page_and_its_policy(ui):
     status, headers, body = get(ui, "/ui/")
     assert (status, body, headers["content-type"]) == (200, PAGE, "text/html; charset=utf-8")
