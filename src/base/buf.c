@@ -125,3 +125,21 @@ char *buf_take(struct buf *buf, size_t *size)
     *buf = (struct buf){.fallible = buf->fallible};
     return data;
 }
+
+void buf_append_csv(struct buf *buf, const char *text)
+{
+    CHECK(buf != NULL);
+    if (text == NULL)
+        return;
+    if (text[0] != '\0' && strpbrk(text, "\",\r\n") == NULL) {
+        buf_append_str(buf, str_from_c(text));
+        return;
+    }
+    buf_append_byte(buf, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            buf_append_byte(buf, '"');
+        buf_append_byte(buf, (uint8_t)*text);
+    }
+    buf_append_byte(buf, '"');
+}

@@ -34,6 +34,9 @@ char *buf_reserve(struct buf *buf, size_t size);
 void buf_append(struct buf *buf, const void *data, size_t size);
 void buf_append_str(struct buf *buf, struct str text);
 void buf_append_byte(struct buf *buf, uint8_t byte);
+/* A field of CSV (RFC 4180): quoted when it holds a quote, comma or line break; NULL is empty, an
+ * empty text is "". */
+void buf_append_csv(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 static inline struct str buf_str(const struct buf *buf)
 {

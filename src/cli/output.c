@@ -52,25 +52,6 @@ static bool output_grid(FILE *out, const kalam_results *results, size_t s,
 
 /* ---- CSV and JSON, also in pieces ---- */
 
-/* Quoted when it holds a quote, comma or line break; NULL is empty, an empty text is "". */
-static void output_csv_field(struct buf *out, const char *text)
-{
-    CHECK(out != NULL);
-    if (!text)
-        return;
-    if (*text && !strpbrk(text, "\",\r\n")) {
-        buf_append_str(out, str_from_c(text));
-        return;
-    }
-    buf_append_byte(out, '"');
-    for (; *text; text++) {
-        if (*text == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, (uint8_t)*text);
-    }
-    buf_append_byte(out, '"');
-}
-
 void output_csv(struct buf *out, const kalam_results *results, size_t s, bool header)
 {
     size_t columns = kalam_column_count(results, s), rows = kalam_row_count(results, s);
@@ -80,8 +61,8 @@ void output_csv(struct buf *out, const kalam_results *results, size_t s, bool he
         for (size_t c = 0; c < columns; c++) {
             if (c > 0)
                 buf_append_byte(out, ',');
-            output_csv_field(out, r == 0 ? kalam_column_name(results, s, c)
-                                         : kalam_text(results, s, r - 1, c));
+            buf_append_csv(out, r == 0 ? kalam_column_name(results, s, c)
+                                       : kalam_text(results, s, r - 1, c));
         }
         buf_append_str(out, STR_LIT("\r\n"));
     }

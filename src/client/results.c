@@ -272,26 +272,6 @@ char *kalam_to_json(const kalam_results *results, size_t s)
     return results_take(&text);
 }
 
-/* RFC 4180: quoted when it holds a quote, comma or line break; NULL is empty, an empty text is "".
- */
-static void results_csv_field(struct buf *out, const char *text)
-{
-    CHECK(out != NULL);
-    if (!text)
-        return;
-    if (*text && !strpbrk(text, "\",\r\n")) {
-        buf_append_str(out, str_from_c(text));
-        return;
-    }
-    buf_append_byte(out, '"');
-    for (; *text; text++) {
-        if (*text == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, (uint8_t)*text);
-    }
-    buf_append_byte(out, '"');
-}
-
 char *kalam_to_csv(const kalam_results *results, size_t s)
 {
     size_t columns = kalam_column_count(results, s);
@@ -301,7 +281,7 @@ char *kalam_to_csv(const kalam_results *results, size_t s)
     for (size_t c = 0; c < columns; c++) {
         if (c > 0)
             buf_append_byte(&text, ',');
-        results_csv_field(&text, kalam_column_name(results, s, c));
+        buf_append_csv(&text, kalam_column_name(results, s, c));
     }
     buf_append_str(&text, STR_LIT("\r\n"));
     for (size_t row = 0; row < kalam_row_count(results, s); row++) {
@@ -310,7 +290,7 @@ char *kalam_to_csv(const kalam_results *results, size_t s)
                 buf_append_byte(&text, ',');
             const char *value = kalam_text(results, s, row, c);
             text.failed |= !value && !kalam_is_null(results, s, row, c);
-            results_csv_field(&text, value);
+            buf_append_csv(&text, value);
         }
         buf_append_str(&text, STR_LIT("\r\n"));
     }

@@ -513,7 +513,6 @@ static void jobs_resume(struct job *job)
 enum status jobs_start(const struct jobs_options *options, struct jobs **out, struct error *err)
 {
     struct jobs *jobs = mem_zalloc(sizeof(*jobs));
-    pthread_condattr_t attributes;
 
     CHECK(options->store != NULL);
     jobs->store = options->store;
@@ -529,10 +528,7 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
     (void)snprintf(jobs->node, sizeof(jobs->node), "%.*s", STR_ARG(options->node));
     (void)snprintf(jobs->version, sizeof(jobs->version), "%.*s", STR_ARG(options->version));
     CHECK(pthread_mutex_init(&jobs->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&jobs->changed, &attributes) == 0);
-    (void)pthread_condattr_destroy(&attributes);
+    clock_cond_init(&jobs->changed);
     map_init(&jobs->timers);
     map_init(&jobs->streams);
     jobs->pool = worker_pool_start("job", jobs->threads, LIMIT_WORKER_STACK_BYTES, JOBS_NICE);

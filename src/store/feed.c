@@ -118,13 +118,9 @@ void change_group_unref(struct change_group *group)
 struct feed *feed_new(size_t bytes_max, int64_t position)
 {
     struct feed *feed = mem_zalloc(sizeof(*feed));
-    pthread_condattr_t attributes;
 
     CHECK(pthread_mutex_init(&feed->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&feed->changed, &attributes) == 0);
-    (void)pthread_condattr_destroy(&attributes);
+    clock_cond_init(&feed->changed);
     feed->slots = mem_calloc(FEED_SLOTS_MIN, sizeof(struct change_group *));
     feed->slot_count = FEED_SLOTS_MIN;
     feed->bytes_max = bytes_max;

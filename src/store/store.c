@@ -174,17 +174,13 @@ static enum status store_first_start(struct store *store, struct error *err)
 static struct store *store_new(const struct store_options *options)
 {
     struct store *store = mem_zalloc(sizeof(*store));
-    pthread_condattr_t attributes;
 
     CHECK(options->kv != NULL);
     store->options = *options;
     store->kv = options->kv;
     store->columnar = options->columnar;
     CHECK(pthread_mutex_init(&store->view_mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&store->view_freed, &attributes) == 0);
-    (void)pthread_condattr_destroy(&attributes);
+    clock_cond_init(&store->view_freed);
     CHECK(pthread_mutex_init(&store->catalog_mutex, NULL) == 0);
     CHECK(pthread_mutex_init(&store->alter_mutex, NULL) == 0);
     CHECK(pthread_cond_init(&store->alter_unlocked, NULL) == 0);

@@ -74,14 +74,10 @@ static void *watchdog_main(void *argument)
 
 void watchdog_start(struct watchdog *watchdog)
 {
-    pthread_condattr_t attributes;
 
     *watchdog = (struct watchdog){.wake_at_ns = INT64_MAX};
     CHECK(pthread_mutex_init(&watchdog->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&watchdog->wake, &attributes) == 0);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&watchdog->wake);
     thread_start(&watchdog->thread, "query-watch", WATCH_STACK_BYTES, watchdog_main, watchdog);
 }
 

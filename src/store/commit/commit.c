@@ -299,7 +299,6 @@ struct commit_pipeline *commit_new(struct store *store, struct catalog *catalog,
                                    const struct commit_place *place, int64_t position)
 {
     struct commit_pipeline *pipeline = mem_zalloc(sizeof(*pipeline));
-    pthread_condattr_t attributes;
 
     CHECK(position >= place->position && position >= place->seq_reserved);
     pipeline->store = store;
@@ -310,10 +309,7 @@ struct commit_pipeline *commit_new(struct store *store, struct catalog *catalog,
     pipeline->id_reserved_ms = place->id_reserved_ms;
     pipeline->tail = &pipeline->head;
     CHECK(pthread_mutex_init(&pipeline->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&attributes) == 0);
-    CHECK(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&pipeline->wake, &attributes) == 0);
-    (void)pthread_condattr_destroy(&attributes);
+    clock_cond_init(&pipeline->wake);
     arena_init(&pipeline->arena, 0);
     overlay_init(&pipeline->overlay);
     buf_init(&pipeline->key);
