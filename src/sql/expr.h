@@ -100,5 +100,7 @@ struct expr_bound {
  * by the returned array; free with expr_bounds_free. */
 size_t expr_bounds(const struct expr_program *program, struct expr_bound **out);
 void expr_bounds_free(struct expr_bound *bounds, size_t count);
+/* The program is nothing but the AND of these parts. */
+bool expr_is_bounds(const struct expr_program *program);
 
 #endif

@@ -178,6 +178,8 @@ struct columnar_query_options {
     const struct columnar_parameter *parameters; /* $1 … */
     size_t parameter_count;
     bool large;                   /* instance with several threads */
+    bool whole;                   /* the result is small: made before columnar_query_open returns,
+                                     which plans once and not twice; only without parameters */
     int64_t deadline_ns;          /* clock_monotonic_ns; 0 = none → QUERY_TIMEOUT */
     const atomic_bool *cancelled; /* watched; → CANCELLED */
 };

@@ -99,3 +99,26 @@ def test_explain_names_the_path(server, db, space):
     assert "hot only" in explain("SELECT * FROM t WHERE v = 1")
     server.flush(f"{space}.t", db)
     assert "cold" in explain("SELECT * FROM t WHERE v = 1")
+
+
+def test_aggregates_over_files_read_directly(server, db, space):
+    """Small results are made whole; whatever type they have, and whatever goes wrong."""
+    db.sql("CREATE SHARED TABLE big (id BIGINT PRIMARY KEY, grp INT, n INT, name TEXT) FLUSH POLICY ROWS 999999")
+    for start in range(0, 25_000, 5000):
+        db.sql("INSERT INTO big VALUES " + ",".join(f"({i}, {i % 5}, {i}, 'name{i}')" for i in range(start, start + 5000)))
+    server.flush(f"{space}.big", db)
+    plan = "\n".join(row[0] for row in db.rows("EXPLAIN SELECT grp, sum(n) FROM big GROUP BY grp"))
+    assert "columnar" in plan.lower(), plan
+    assert db.rows("SELECT grp, count(*), sum(n), min(name), avg(n) FROM big GROUP BY grp HAVING min(n) < 2 ORDER BY grp") == [
+        [0, "5000", "62487500", "name0", 12497.5], [1, "5000", "62492500", "name1", 12498.5]]
+    assert db.rows("SELECT count(*), max(n) FROM big WHERE n % 2 = 1 AND grp <> 3") == [["10000", 24999]]
+    assert db.rows("SELECT min([n, grp]), count(*) FROM big WHERE n > 100") == [["[101,1]", "24899"]]
+    assert db.rows("SELECT max({'a': n}) FROM big WHERE n < 7 OR grp > 4") == [['{"a":6}']]
+    assert len(db.rows("SELECT n, count(*) FROM big WHERE grp < 4 OR n = 4 GROUP BY n")) == 20_001
+    assert db.rows("SELECT count(*), max(n) FROM big WHERE n + $1 = 25001", [2]) == [["1", 24999]]
+    status, body = db.post("SELECT sum(n / (grp - 3)), count(DISTINCT name) FROM big")
+    assert status == 400 and "division by zero" in body["error"]["message"].lower(), body
+    status, body = db.post("SELECT max(name::INT) FROM big")
+    assert status == 400 and "name" in body["error"]["message"], body
+    db.sql("DELETE FROM big WHERE id >= 24000")
+    assert db.rows("SELECT count(*), max(n), min(n) FROM big WHERE grp >= 0") == [["24000", 23999, 0]]

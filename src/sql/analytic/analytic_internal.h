@@ -88,6 +88,9 @@ struct analytic_table {           /* one reference in the text */
     uint32_t bound_count;
 };
 
+/* Whose result is small, as far as the text tells (shape.c). */
+enum analytic_shape { ANALYTIC_ROWS, ANALYTIC_ONE_ROW, ANALYTIC_GROUPS };
+
 enum splice_kind {
     SPLICE_TEXT,
     SPLICE_TABLE,
@@ -129,6 +132,7 @@ struct analytic_plan {
     bool has_star;                          /* the outermost select list */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
     bool keeps_order; /* rows of one table come in key order: no columnar path */
+    enum analytic_shape shape;
 };
 
 /* What is collected while a plan is made; arrays grow in the plan's arena. */
@@ -147,6 +151,9 @@ enum status analytic_check(struct analytic_draft *draft, const struct tree *tree
 
 /* names.c: what result columns are called. */
 void names_find(struct analytic_plan *plan, const struct tree *tree);
+
+/* shape.c */
+enum analytic_shape shape_of(const struct tree *tree);
 
 /* ---- splice.c ------------------------------------------------------------------------------ */
 

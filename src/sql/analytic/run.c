@@ -29,8 +29,9 @@
 enum {
     RUN_COLUMNAR_ROWS =
         20000, /* from here reading Parquet directly is quicker than the merged scan */
-    RUN_LARGE_ROWS = 100000, /* from here several threads pay */
-    RUN_SYSTEM_ROWS = 1000,  /* guess for system tables */
+    RUN_LARGE_ROWS = 100000,    /* from here several threads pay */
+    RUN_WHOLE_GROUPS = 1000000, /* rows that may all be groups of their own and still fit memory */
+    RUN_SYSTEM_ROWS = 1000,     /* guess for system tables */
 };
 
 struct run_table {
@@ -312,6 +313,20 @@ static void run_name_columns(struct run *run)
     }
 }
 
+/* A small result of files may be computed whole: DuckDB plans a prepared statement over files
+ * twice. */
+static bool run_is_small(const struct run *run)
+{
+    const struct analytic_plan *plan = run->plan;
+
+    CHECK(plan->shape <= ANALYTIC_GROUPS);
+    if (!run->columnar || plan->param_count > 0)
+        return false;
+    return plan->shape == ANALYTIC_ONE_ROW ||
+           (plan->shape == ANALYTIC_GROUPS && plan->table_count == 1 &&
+            run->rows_estimate <= RUN_WHOLE_GROUPS);
+}
+
 static enum status run_open(struct run *run, struct error *err)
 {
     struct analytic_execution *execution = run->execution;
@@ -321,6 +336,7 @@ static enum status run_open(struct run *run, struct error *err)
                                              .parameters = run->params,
                                              .parameter_count = run->plan->param_count,
                                              .large = run->rows_estimate > RUN_LARGE_ROWS,
+                                             .whole = run_is_small(run),
                                              .deadline_ns = execution->deadline_ns,
                                              .cancelled = execution->cancelled};
     const struct columnar_result_column *columns;

@@ -121,6 +121,7 @@ static enum status access_range(struct sql_run *run, struct expr_context *contex
     enum status status = STATUS_OK;
 
     CHECK(prefix < run->plan->table->key_count);
+    out->decides = access->decides;
     for (uint32_t i = 0; i < prefix; i++) {
         status = access_value(context, access->prefix[i]->values[0], &values[i], out, err);
         if (status != STATUS_OK || out->empty)
@@ -149,6 +150,7 @@ static enum status access_range(struct sql_run *run, struct expr_context *contex
     if (status ==
         STATUS_ABSENT) { /* longer than any key: read the whole instance, filter decides */
         out->range = (struct key_range){STR_EMPTY, STR_EMPTY};
+        out->decides = false;
         status = STATUS_OK;
     }
     if (!str_is_empty(out->range.upper) && str_compare(out->range.lower, out->range.upper) >= 0)

@@ -60,6 +60,7 @@ enum status cursor_open(struct sql_run *run, const struct cursor_options *option
     cursor->reader.arena = &cursor->scratch;
     cursor->reader.column_count = table_column_total(plan->table);
     run_context(run, &cursor->scratch, &cursor->reader, &cursor->context);
+    cursor->filter = keys.decides ? NULL : plan->filter;
     cursor->scan = (struct scan_options){
         .view = run->view,
         .table = plan->table,
@@ -146,8 +147,8 @@ enum status cursor_next(struct cursor *cursor, struct error *err)
             continue;
         if (status != STATUS_OK)
             return status;
-        if (cursor->plan->filter != NULL)
-            status = expr_run_filter(cursor->plan->filter, &cursor->context, &passes, err);
+        if (cursor->filter != NULL)
+            status = expr_run_filter(cursor->filter, &cursor->context, &passes, err);
         if (status != STATUS_OK || passes)
             return status;
     }

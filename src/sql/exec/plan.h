@@ -41,6 +41,7 @@ struct plan_access {
     const struct expr_bound *prefix[LIMIT_KEY_COLUMNS];
     const struct expr_bound *lower, *upper; /* of key column prefix_count; NULL = open */
     const struct expr_bound *seq_lower;     /* `_seq >` or `>=` a constant */
+    bool decides; /* a range of a stored table: its rows are just those that pass the filter */
 };
 
 enum plan_aggregate {

@@ -1,6 +1,7 @@
 /* plan_access.c — reads off a filter which keys can pass: points, a range, or all.
  *
- * The bounds are only a shortcut: the whole filter is run on every row that the access yields.
+ * The bounds are a shortcut: the whole filter is run on every row that the access yields, unless it
+ * says nothing that the range of keys does not say (`id BETWEEN 1 AND 9`, pages by `id < 100`).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/plan.h"
@@ -17,6 +18,33 @@ static const struct expr_bound *plan_access_find(const struct plan_access *acces
             return bound;
     }
     return NULL;
+}
+
+/* Order and equality of these are those of their key bytes. */
+static bool plan_access_is_exact(const struct plan *plan, const struct expr_bound *bound)
+{
+    enum value_type type;
+
+    if (bound == NULL)
+        return true;
+    CHECK(bound->column < plan->table->schema->column_count);
+    type = plan->table->schema->columns[bound->column].type.kind;
+    return value_type_is_integer(type) || type == VALUE_TEXT || type == VALUE_TIMESTAMP;
+}
+
+static bool plan_access_decides(const struct plan *plan)
+{
+    const struct plan_access *access = &plan->access;
+    enum table_kind kind = plan->table->kind;
+    size_t used = access->prefix_count + (access->lower != NULL) + (access->upper != NULL);
+    bool exact =
+        plan_access_is_exact(plan, access->lower) && plan_access_is_exact(plan, access->upper);
+
+    CHECK(access->kind == PLAN_ACCESS_RANGE);
+    for (uint32_t i = 0; i < access->prefix_count; i++)
+        exact = exact && plan_access_is_exact(plan, access->prefix[i]);
+    return exact && used == access->bound_count && expr_is_bounds(plan->filter) &&
+           (kind == TABLE_KIND_USER || kind == TABLE_KIND_SHARED);
 }
 
 void plan_find_access(struct plan *plan)
@@ -54,6 +82,8 @@ void plan_find_access(struct plan *plan)
     size_t next = table->key_columns[access->prefix_count];
     access->lower = plan_access_find(access, next, AST_OP_GT, AST_OP_GE);
     access->upper = plan_access_find(access, next, AST_OP_LT, AST_OP_LE);
-    if (access->prefix_count > 0 || access->lower != NULL || access->upper != NULL)
-        access->kind = PLAN_ACCESS_RANGE;
+    if (access->prefix_count == 0 && access->lower == NULL && access->upper == NULL)
+        return;
+    access->kind = PLAN_ACCESS_RANGE;
+    access->decides = plan_access_decides(plan);
 }

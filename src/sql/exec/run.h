@@ -113,8 +113,9 @@ struct cursor {
     bool pinned, descending;
     struct table_source *source;
     struct row_reader reader;
-    struct expr_context context; /* for the caller's own programs too */
-    struct arena scratch;        /* emptied while moving */
+    const struct expr_program *filter; /* NULL if the range decides */
+    struct expr_context context;       /* for the caller's own programs too */
+    struct arena scratch;              /* emptied while moving */
     uint64_t looked_at, rows_max;
 };
 /* `cursor` must be closed after an error too. */
@@ -130,6 +131,7 @@ struct access_keys {
     struct str *points; /* ascending, each once */
     size_t point_count;
     struct key_range range;
+    bool decides;                 /* all rows of the range pass the filter */
     int64_t seq_after;            /* -1 = all */
     struct column_bounds *bounds; /* on columns that segments have ranges of */
     uint32_t bound_count;

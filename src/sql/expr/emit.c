@@ -508,22 +508,22 @@ static bool emit_bound_fits(const struct expr_node *column, const struct expr_no
            (value_type_is_integer(column->type.kind) && value_type_is_integer(value->type.kind));
 }
 
-/* Marks the parts of the top-level AND that bound a column. */
-static void emit_mark_bounds(struct expr_node *node)
+/* Marks the parts of the top-level AND that bound a column; true if there are no others. */
+static bool emit_mark_bounds(struct expr_node *node)
 {
     CHECK(node->type.kind == VALUE_BOOLEAN);
     if (node->kind == NODE_AND) {
-        emit_mark_bounds(node->args[0]);
-        emit_mark_bounds(node->args[1]);
-        return;
+        bool left = emit_mark_bounds(node->args[0]);
+        return emit_mark_bounds(node->args[1]) && left;
     }
     bool compare = node->kind == NODE_COMPARE && node->op != AST_OP_NE;
     bool in = node->kind == NODE_IN && !node->negated;
     if ((!compare && !in) || node->args[0]->kind != NODE_COLUMN)
-        return;
+        return false;
     node->bound = true;
     for (size_t i = 1; i < node->arg_count; i++)
         node->bound = node->bound && emit_bound_fits(node->args[0], node->args[i]);
+    return node->bound;
 }
 
 /* ---- the block ----------------------------------------------------------------------------------
@@ -607,11 +607,12 @@ enum status expr_emit(struct expr_binder *binder, struct expr_node *root, struct
     size_t columns = binder->scope->column_count + binder->scope->excluded_count;
     struct emitter emitter = {.binder = binder, .column_words = (uint32_t)(columns / 64 + 1)};
     struct buf text = {0};
+    bool is_bounds = false;
 
     CHECK(root != NULL && binder->scope != NULL);
     emitter.columns = arena_zalloc(binder->arena, emitter.column_words * sizeof(*emitter.columns));
     if (root->type.kind == VALUE_BOOLEAN)
-        emit_mark_bounds(root);
+        is_bounds = emit_mark_bounds(root);
     int32_t result = emit_node(&emitter, root, 0);
     if (emitter.registers > EMIT_REGISTERS_MAX)
         return expr_error(binder, STATUS_INVALID_SQL, root->start,
@@ -631,6 +632,7 @@ enum status expr_emit(struct expr_binder *binder, struct expr_node *root, struct
     program->bound_count = (uint32_t)emitter.bounds.count;
     program->column_words = emitter.column_words;
     program->uses_caller = emitter.uses_caller;
+    program->is_bounds = is_bounds;
     *out = program;
     return STATUS_OK;
 }

@@ -184,3 +184,9 @@ void expr_bounds_free(struct expr_bound *bounds, size_t count)
     }
     mem_free(bounds);
 }
+
+bool expr_is_bounds(const struct expr_program *program)
+{
+    CHECK(program->bound_count > 0 || !program->is_bounds);
+    return program->is_bounds;
+}

@@ -173,14 +173,6 @@ bool columnar_error_is_fatal(const char *message);
 /* Maps DuckDB's message; `folders` never show in it. */
 enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err);
 
-/* ---- columnar_query.c
- * ---------------------------------------------------------------------------------- */
-
-/* As columnar_query_open; with `is_whole` the result is computed before it returns (cheaper to
- * plan). */
-enum status query_open(struct columnar *columnar, const struct columnar_query_options *options,
-                       bool is_whole, struct columnar_query **out, struct error *err) MUST_CHECK;
-
 /* ---- columnar_read.c
  * ----------------------------------------------------------------------------------- */
 

@@ -314,41 +314,26 @@ static void query_drop_result(struct columnar_query *query)
     CHECK(query->chunk == NULL);
 }
 
-/* Prepares and executes; wraps when a type asks for it, before executing if it can be known. */
-static enum status query_start(struct columnar_query *query,
-                               const struct columnar_query_options *options, struct error *err)
+/* Prepares and executes, with casts around it if the types that ask for them are known by then. */
+static enum status query_start_prepared(struct columnar_query *query,
+                                        const struct columnar_query_options *options,
+                                        const char ***casts, size_t *count, struct error *err)
 {
-    CHECK(query != NULL && options != NULL);
-
-    const char **casts = NULL;
-    size_t count = 0;
     enum status status = query_prepare(query, options->sql, options, err);
 
-    if (status != STATUS_OK)
-        goto out;
-    if (query_casts(query, true, &casts, &count)) {
+    CHECK(*casts == NULL);
+    if (status == STATUS_OK && query_casts(query, true, casts, count)) {
         query_name_columns(query, true);
-        status = query_wrap(query, casts, count, options, err);
-        if (status != STATUS_OK)
-            goto out;
+        status = query_wrap(query, *casts, *count, options, err);
     }
-    status = query_execute(query, err);
-    if (status != STATUS_OK)
-        goto out;
-    if (query->columns == NULL)
-        query_name_columns(query, false);
-    if (casts != NULL || !query_casts(query, false, &casts, &count))
-        goto out;
-    query_drop_result(query);
-    status = query_wrap(query, casts, count, options, err);
     if (status == STATUS_OK)
         status = query_execute(query, err);
-out:
-    mem_free(casts);
+    if (status == STATUS_OK && query->columns == NULL)
+        query_name_columns(query, false);
     return status;
 }
 
-/* Everything at once: plans once only, for our own statements with a small result. */
+/* Everything at once: plans once only, for statements with a small result. */
 static enum status query_start_whole(struct columnar_query *query,
                                      const struct columnar_query_options *options,
                                      struct error *err)
@@ -363,6 +348,27 @@ static enum status query_start_whole(struct columnar_query *query,
         return query_error(query, duckdb_result_error(&query->result), err);
     query_name_columns(query, false);
     return STATUS_OK;
+}
+
+/* Wraps what has run already when its types ask for it: they were not known before. */
+static enum status query_start(struct columnar_query *query,
+                               const struct columnar_query_options *options, struct error *err)
+{
+    const char **casts = NULL;
+    size_t count = 0;
+    enum status status = options->whole ? query_start_whole(query, options, err)
+                                        : query_start_prepared(query, options, &casts, &count, err);
+
+    CHECK(query != NULL && options != NULL);
+    if (status != STATUS_OK || casts != NULL || !query_casts(query, false, &casts, &count))
+        goto out;
+    query_drop_result(query);
+    status = query_wrap(query, casts, count, options, err);
+    if (status == STATUS_OK)
+        status = query_execute(query, err);
+out:
+    mem_free(casts);
+    return status;
 }
 
 static enum status query_make_decoders(struct columnar_query *query, struct error *err)
@@ -384,13 +390,15 @@ static enum status query_make_decoders(struct columnar_query *query, struct erro
     return STATUS_OK;
 }
 
-enum status query_open(struct columnar *columnar, const struct columnar_query_options *options,
-                       bool is_whole, struct columnar_query **out, struct error *err)
+enum status columnar_query_open(struct columnar *columnar,
+                                const struct columnar_query_options *options,
+                                struct columnar_query **out, struct error *err)
 {
     struct columnar_query *query;
     enum status status;
 
     CHECK(options->source_count == 0 || options->sources != NULL);
+    CHECK(options->parameter_count == 0 || options->parameters != NULL);
     *out = NULL;
     if (memchr(options->sql.data, '\0', options->sql.size) != NULL)
         return error_set(err, STATUS_INVALID_SQL, "the statement holds a zero byte");
@@ -405,7 +413,7 @@ enum status query_open(struct columnar *columnar, const struct columnar_query_op
     query->is_watched = options->deadline_ns != 0 || options->cancelled != NULL;
     if (query->is_watched)
         watch_begin(&columnar->watchdog, &query->watch);
-    status = is_whole ? query_start_whole(query, options, err) : query_start(query, options, err);
+    status = query_start(query, options, err);
     if (status == STATUS_OK)
         status = query_make_decoders(query, err);
 out:
@@ -414,14 +422,6 @@ out:
     else
         columnar_query_close(query);
     return status;
-}
-
-enum status columnar_query_open(struct columnar *columnar,
-                                const struct columnar_query_options *options,
-                                struct columnar_query **out, struct error *err)
-{
-    CHECK(options->parameter_count == 0 || options->parameters != NULL);
-    return query_open(columnar, options, false, out, err);
 }
 
 const struct columnar_result_column *columnar_query_columns(const struct columnar_query *query,

@@ -98,7 +98,8 @@ static enum status parquet_schema_types(struct columnar *columnar, const char *p
     sql_append_literal(&sql, str_from_c(path));
     buf_append_str(&sql, STR_LIT(") LIMIT 0"));
     options.sql = buf_str(&sql);
-    status = query_open(columnar, &options, true, &query, err);
+    options.whole = true;
+    status = columnar_query_open(columnar, &options, &query, err);
     buf_clear(&sql);
     if (status != STATUS_OK)
         return status;
@@ -131,7 +132,8 @@ static enum status parquet_schema_ids(struct columnar *columnar, const char *pat
     sql_append_literal(&sql, str_from_c(path));
     buf_append_str(&sql, STR_LIT(") OFFSET 1"));
     options.sql = buf_str(&sql);
-    status = query_open(columnar, &options, true, &query, err);
+    options.whole = true;
+    status = columnar_query_open(columnar, &options, &query, err);
     buf_clear(&sql);
     if (status != STATUS_OK)
         return status;
@@ -275,8 +277,8 @@ enum status parquet_reader_open(struct columnar *columnar,
         goto out;
     parquet_reader_sql(options, buf_str(&names), &sql);
     query.sql = buf_str(&sql);
-    status =
-        query_open(columnar, &query, options->row_count <= PARQUET_WHOLE_ROWS, &reader->query, err);
+    query.whole = options->row_count <= PARQUET_WHOLE_ROWS;
+    status = columnar_query_open(columnar, &query, &reader->query, err);
 out:
     buf_clear(&names);
     buf_clear(&sql);

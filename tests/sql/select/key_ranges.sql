@@ -1,0 +1,47 @@
+-- A WHERE that is nothing but a range of keys: the range alone decides, hot, cold and mixed.
+CREATE SHARED TABLE t (id INT PRIMARY KEY, v INT);
+CREATE SHARED TABLE c (a TEXT, b BIGINT, at TIMESTAMP, v INT, PRIMARY KEY (a, b, at));
+CREATE SHARED TABLE d (k TEXT PRIMARY KEY);
+INSERT INTO t VALUES (-2147483648, 1), (-2, 2), (-1, 3), (0, 4), (1, 5), (2, 6), (2147483647, 7);
+INSERT INTO c VALUES ('', 1, '2026-01-01', 1), ('x', -9, '2026-01-01', 2), ('x', 5, '2026-01-01', 3), ('x', 5, '2026-01-02', 4), ('xy', 5, '2026-01-01', 5), ('y', 0, '2026-01-01', 6);
+INSERT INTO d VALUES (''), ('a'), ('aa'), ('b'), ('é'), ('😀');
+SELECT id FROM t WHERE id BETWEEN -2 AND 1;
+SELECT id FROM t WHERE id > -2 AND id < 2 ORDER BY id DESC;
+SELECT count(*), min(v), max(v) FROM t WHERE id >= -1;
+SELECT count(*) FROM t WHERE id BETWEEN 2 AND -2;
+SELECT count(*) FROM t WHERE id > 2147483647;
+SELECT count(*) FROM t WHERE id >= 2147483647;
+SELECT count(*) FROM t WHERE id < -2147483648;
+SELECT count(*) FROM t WHERE id < 5000000000;
+SELECT count(*) FROM t WHERE id > -9223372036854775808;
+SELECT count(*) FROM t WHERE id > 9223372036854775807;
+SELECT count(*) FROM t WHERE id > -0.5 AND id < 1.5;
+SELECT count(*) FROM t WHERE id > NULL;
+SELECT id FROM t WHERE id > -2 AND id > 0;
+SELECT id FROM t WHERE id > -2 AND v < 6;
+SELECT id FROM t WHERE id > -2 AND id < 2 AND id <> 0;
+SELECT id FROM t WHERE id > -2 OR id < 2;
+SELECT v FROM c WHERE a = 'x';
+SELECT v FROM c WHERE a = 'x' AND b = 5;
+SELECT v FROM c WHERE a = 'x' AND b = 5 AND at > '2026-01-01';
+SELECT v FROM c WHERE a = 'x' AND b > -10 AND b <= 5 ORDER BY a DESC, b DESC, at DESC LIMIT 2;
+SELECT v FROM c WHERE a >= 'x' AND b = 5;
+SELECT v FROM c WHERE a IN ('x', 'y') AND b > 0;
+SELECT k FROM d WHERE k > '' AND k < 'b';
+SELECT k FROM d WHERE k >= 'b';
+SELECT count(*) FROM d WHERE k > repeat('é', 3000);
+--@ params '1' 9
+SELECT id FROM t WHERE id >= $1 AND id < $2;
+--@ cold
+SELECT id FROM t WHERE id BETWEEN -2 AND 1;
+SELECT id FROM t WHERE id > -2 AND id < 2 ORDER BY id DESC;
+SELECT count(*) FROM t WHERE id > 2147483647;
+SELECT count(*) FROM t WHERE id < 5000000000;
+SELECT v FROM c WHERE a = 'x' AND b = 5 AND at > '2026-01-01';
+SELECT k FROM d WHERE k > '' AND k < 'b';
+DELETE FROM t WHERE id BETWEEN 0 AND 1;
+INSERT INTO t VALUES (1, 50), (3, 60);
+SELECT id, v FROM t WHERE id BETWEEN -2 AND 2147483646;
+SELECT id, v FROM t WHERE id > -2 AND id <= 3 ORDER BY id DESC;
+UPDATE t SET v = 0 WHERE id BETWEEN 1 AND 2;
+SELECT id, v FROM t WHERE id >= 0;
