@@ -240,3 +240,21 @@ enum status access_resolve(struct sql_run *run, struct access_keys *out, struct 
         status = access_bounds(run, &context, out, err);
     return status;
 }
+
+struct scan_options access_scan(struct sql_run *run, const struct access_keys *keys)
+{
+    CHECK(run->view != NULL);
+    return (struct scan_options){
+        .view = run->view,
+        .table = run->plan->table,
+        .user = run->instance,
+        .range = keys->range,
+        .with_deleted = run->plan->with_deleted,
+        .now_us = run->now_us,
+        .seq_after = keys->seq_after,
+        .bounds = keys->bounds,
+        .bound_count = keys->bound_count,
+        .cancelled = &run->cancelled,
+        .arena = &run->arena,
+    };
+}

@@ -145,15 +145,7 @@ enum status aggregate_run_counted(struct sql_run *run, const struct access_keys 
                                   struct error *err)
 {
     const struct plan *plan = run->plan;
-    struct scan_options scan = {
-        .view = run->view,
-        .table = plan->table,
-        .user = run->instance,
-        .with_deleted = plan->with_deleted,
-        .seq_after = -1,
-        .cancelled = &run->cancelled,
-        .arena = &run->arena,
-    };
+    struct scan_options scan = access_scan(run, keys);
     int64_t rows = 0;
 
     CHECK(plan->select.aggregated);

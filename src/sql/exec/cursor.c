@@ -61,21 +61,9 @@ enum status cursor_open(struct sql_run *run, const struct cursor_options *option
     cursor->reader.column_count = table_column_total(plan->table);
     run_context(run, &cursor->scratch, &cursor->reader, &cursor->context);
     cursor->filter = keys.decides ? NULL : plan->filter;
-    cursor->scan = (struct scan_options){
-        .view = run->view,
-        .table = plan->table,
-        .user = run->instance,
-        .range = keys.range,
-        .descending = options->descending,
-        .with_deleted = plan->with_deleted,
-        .now_us = run->now_us,
-        .seq_after = keys.seq_after,
-        .bounds = keys.bounds,
-        .bound_count = keys.bound_count,
-        .cached_only = options->cached_only,
-        .cancelled = &run->cancelled,
-        .arena = &run->arena,
-    };
+    cursor->scan = access_scan(run, &keys);
+    cursor->scan.descending = options->descending;
+    cursor->scan.cached_only = options->cached_only;
     /* The filter decides about _seq again; tombstones are no concern of it unless they are shown.
      */
     cursor->by_points = keys.empty || (plan->access.kind == PLAN_ACCESS_POINTS &&

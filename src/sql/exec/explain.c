@@ -31,15 +31,7 @@ static enum status explain_tiers(struct sql_run *run, const struct access_keys *
                                  struct buf *out, struct error *err)
 {
     const struct plan *plan = run->plan;
-    struct scan_options options = {.view = run->view,
-                                   .table = plan->table,
-                                   .user = run->instance,
-                                   .range = keys->range,
-                                   .with_deleted = plan->with_deleted,
-                                   .seq_after = keys->seq_after,
-                                   .bounds = keys->bounds,
-                                   .bound_count = keys->bound_count,
-                                   .arena = &run->arena};
+    struct scan_options options = access_scan(run, keys);
     struct scan_estimate estimate = {0};
     enum status status;
 

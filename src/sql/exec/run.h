@@ -138,6 +138,8 @@ struct access_keys {
 };
 enum status access_resolve(struct sql_run *run, struct access_keys *out,
                            struct error *err) MUST_CHECK;
+/* The scan of these keys at the run's view, ascending. */
+struct scan_options access_scan(struct sql_run *run, const struct access_keys *keys);
 
 /* ---- executors ------------------------------------------------------------------------------- */
 

@@ -187,15 +187,7 @@ bool select_prefers_analytic(struct sql_run *run, const struct access_keys *keys
         plan->table->kind == TABLE_KIND_SYSTEM || plan->table->kind == TABLE_KIND_STREAM ||
         plan->access.kind == PLAN_ACCESS_POINTS || keys->empty)
         return false;
-    struct scan_options options = {.view = run->view,
-                                   .table = plan->table,
-                                   .user = run->instance,
-                                   .range = keys->range,
-                                   .with_deleted = plan->with_deleted,
-                                   .seq_after = keys->seq_after,
-                                   .bounds = keys->bounds,
-                                   .bound_count = keys->bound_count,
-                                   .arena = &run->arena};
+    struct scan_options options = access_scan(run, keys);
     if (scan_estimate(run->engine->store, &options, &estimate, &ignored) != STATUS_OK)
         return false;
     return estimate.cold_rows > SELECT_ANALYTIC_COLD_ROWS;
