@@ -233,6 +233,36 @@ def test_large_batches_are_split(spoken, lena):
     socket.close()
 
 
+def test_rows_as_large_as_a_message(spoken, lena):
+    """Around the largest row that fits, byte by byte: it comes, behind a small one, or the subscription ends."""
+    most = (8 << 20) - 4096
+    query = "SELECT id, a, b, c, d FROM p.e"
+    spoken.client().sql("CREATE USER TABLE p.e (id BIGINT PRIMARY KEY, a TEXT, b TEXT, c TEXT, d TEXT)")
+    lena.sql("INSERT INTO p.e VALUES (1, '', '', '', '')")
+    socket = spoken.websocket(token=token())
+    small = len(json.dumps(socket.subscribe("small", query, options={})[0], separators=(",", ":")))
+    socket.send({"type": "unsubscribe", "subscription_id": "small"})
+    socket.take(lambda m: m["type"] == "unsubscribed")
+    full, rest = "\u0001" * 460_000, most - small - 3 * 6 * 460_000
+    outcomes = []
+    for more in range(-1, 2):
+        lena.sql("INSERT INTO p.e VALUES (2, $1, $1, $1, $2) ON CONFLICT (id) DO UPDATE SET d = EXCLUDED.d",
+                 [full, "z" * (rest + more)])
+        socket.send({"type": "subscribe", "subscription": {"id": "e", "sql": query, "options": {}}})
+        first = socket.take(lambda m: m["type"] in ("error", "initial_data_batch"))
+        if first["type"] == "error":
+            outcomes.append(first["code"])
+            continue
+        assert [row["id"] for row in first["rows"]] == ["1"]
+        socket.send({"type": "next_batch", "subscription_id": "e"})
+        second = socket.take(lambda m: m["type"] in ("error", "initial_data_batch"))
+        outcomes.append(len(json.dumps(second["rows"][0], separators=(",", ":"))) - most)
+        socket.send({"type": "unsubscribe", "subscription_id": "e"})
+        socket.take(lambda m: m["type"] == "unsubscribed")
+    assert outcomes == [-1, 0, "MESSAGE_TOO_LARGE"]
+    socket.close()
+
+
 def test_rows_larger_than_a_message(spoken, lena):
     """1.6 million control characters are a text of 9.6 MB."""
     spoken.client().sql("CREATE USER TABLE p.b (id BIGINT PRIMARY KEY, v TEXT)")
