@@ -296,6 +296,16 @@ def test_expiry_closes_with_4401(spoken):
     renewed.close()
 
 
+def test_who_acts_for_another_is_not_replaced(spoken):
+    """His rights are what ends the connection."""
+    spoken.client().batch("CREATE USER robot WITH PASSWORD 'sehr geheim 7' ROLE service; CREATE USER other WITH PASSWORD 'sehr geheim 7' ROLE service")
+    socket = spoken.websocket(user="other", token=token("robot", "service"))
+    assert (socket.auth["user"], socket.auth["role"]) == ("other", "service")
+    socket.send({"type": "authenticate", "method": "jwt", "token": token("other", "service")})
+    socket.expect("auth_error")
+    assert socket.expect_closed()[0] == 1008
+
+
 @pytest.mark.parametrize("change", ["ALTER USER {u} SET ROLE service", "DROP USER {u}",
                                     "ALTER USER {u} SET PASSWORD 'another one 99'"])
 def test_rights_that_change_close_at_once(spoken, change):
