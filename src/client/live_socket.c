@@ -12,7 +12,13 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { POLL_MS = 1000, PING_MS = 5000, BACKOFF_MAX_MS = 30000, READER_STACK = 1 << 20 };
+enum {
+    POLL_MS = 1000,
+    PING_MS = 5000,
+    SILENCE_MS = 30000,
+    BACKOFF_MAX_MS = 30000,
+    READER_STACK = 1 << 20,
+};
 
 struct live_socket {
     kalam_client *client;
@@ -22,9 +28,11 @@ struct live_socket {
     pthread_cond_t changed;
     struct websocket *websocket; /* NULL while disconnected */
     struct kalam_subscription *subscriptions;
-    bool authenticated, refused; /* while connecting */
-    bool expired;                /* the token has; reader only */
-    bool starved;                /* a message could not be read: no memory; reader only */
+    bool authenticated, refused;  /* while connecting */
+    bool expired;                 /* the token has; reader only */
+    bool starved;                 /* a message could not be read: no memory; reader only */
+    bool dropped;                 /* the server has dropped one of our messages; reader only */
+    unsigned messages_per_second; /* slower after each such drop; reader only */
     char refusal[512];
 };
 
@@ -181,6 +189,13 @@ static void live_socket_route(struct live_socket *socket, struct event_item *ite
     pthread_mutex_unlock(&socket->mutex);
 }
 
+/* The server did not read one of our messages: nobody knows which. */
+static bool live_socket_is_drop(const struct wire_server_message *message)
+{
+    return message->type == WIRE_ERROR &&
+           str_equal(message->subscription_id, STR_LIT("rate_limit"));
+}
+
 static void live_socket_message(void *context, struct str text)
 {
     struct live_socket *socket = context;
@@ -202,6 +217,9 @@ static void live_socket_message(void *context, struct str text)
     } else if (message.type == WIRE_AUTH_ERROR) {
         socket->refused = true;
         snprintf(socket->refusal, sizeof socket->refusal, "%.*s", STR_ARG(message.message));
+        event_item_free(item);
+    } else if (live_socket_is_drop(&message)) {
+        socket->dropped = true;
         event_item_free(item);
     } else {
         socket->expired |=
@@ -234,7 +252,9 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
                                         .headers = headers.data,
                                         .ca_file = client->ca_file,
                                         .timeout_ms = client->timeout_ms,
-                                        .cancelled = &socket->stopping};
+                                        .cancelled = &socket->stopping,
+                                        .silence_ms = SILENCE_MS,
+                                        .messages_per_second = socket->messages_per_second};
     if (status == KALAM_OK)
         status = websocket_open(&options, &websocket, error);
     buf_clear(&headers);
@@ -316,6 +336,9 @@ static void live_socket_reconnect(struct live_socket *socket)
 
     CHECK(socket);
     socket->expired = false;
+    if (socket->dropped && socket->messages_per_second > 1)
+        socket->messages_per_second /= 2;
+    socket->dropped = false;
     while (status != KALAM_OK && !atomic_load(&socket->stopping)) {
         live_socket_disconnected(socket);
         if (!at_once) {
@@ -339,7 +362,8 @@ static void *live_socket_main(void *argument)
     CHECK(argument);
     while (!atomic_load(&socket->stopping)) {
         if (!socket->websocket ||
-            websocket_poll(socket->websocket, POLL_MS, live_socket_message, socket) != KALAM_OK) {
+            websocket_poll(socket->websocket, POLL_MS, live_socket_message, socket) != KALAM_OK ||
+            socket->dropped) {
             live_socket_reconnect(socket);
             continue;
         }
@@ -379,6 +403,7 @@ kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kal
         if (!socket)
             return client_no_memory(error);
         socket->client = client;
+        socket->messages_per_second = WEBSOCKET_PACE_MAX;
         pthread_mutex_init(&socket->mutex, NULL);
         clock_cond_init(&socket->changed);
         status = live_socket_open(socket, error);

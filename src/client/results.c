@@ -4,9 +4,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "client/client_internal.h"
+#include "value/text.h"
 #include "wire/json_writer.h"
-
-#include <stdlib.h>
 
 void kalam_results_free(kalam_results *results)
 {
@@ -208,20 +207,24 @@ bool kalam_int64(const kalam_results *results, size_t s, size_t row, size_t colu
 bool kalam_double(const kalam_results *results, size_t s, size_t row, size_t column, double *out)
 {
     const struct json *cell = results_cell(results, s, row, column);
-    char text[64];
-    char *end = NULL;
+    const struct data_type type = {.kind = VALUE_DOUBLE};
+    struct value value;
+    struct arena arena;
+    struct error err;
+    bool good;
 
     if (!out)
         return false;
     if (json_real(cell, out))
         return true;
-    if (!cell || cell->kind != JSON_STRING || cell->text.size == 0 ||
-        cell->text.size >= sizeof text)
+    if (!cell || cell->kind != JSON_STRING)
         return false;
-    memcpy(text, cell->text.data, cell->text.size);
-    text[cell->text.size] = 0;
-    *out = strtod(text, &end);
-    return end && *end == 0;
+    arena_init_fallible(&arena);
+    good = value_parse(cell->text, &type, &arena, &value, &err) == STATUS_OK;
+    arena_clear(&arena);
+    if (good)
+        *out = value.real;
+    return good;
 }
 
 /* ---- whole results as text

@@ -42,7 +42,12 @@ struct websocket_options {
     const char *ca_file; /* certificate authorities; NULL = the system's */
     int timeout_ms;
     const atomic_bool *cancelled; /* given up when it becomes true */
+    /* A connection on which nothing comes for so long, not even an answer to a ping, is gone;
+     * 0 = TCP decides. Only time in websocket_poll counts. */
+    int silence_ms;
+    unsigned messages_per_second; /* sent at most, the rest later; 1 .. WEBSOCKET_PACE_MAX */
 };
+enum { WEBSOCKET_PACE_MAX = 40 };
 /* Connects and upgrades. Blocking. */
 kalam_status websocket_open(const struct websocket_options *options, struct websocket **out,
                             kalam_error *error);

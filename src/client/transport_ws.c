@@ -24,7 +24,13 @@
 #include <unistd.h>
 #include <wslay/wslay.h>
 
-enum { HEAD_MAX = 16384, MESSAGE_MAX = 16 << 20, POLL_BYTES_MAX = 256 << 10, SLICE_MS = 100 };
+enum {
+    HEAD_MAX = 16384,
+    MESSAGE_MAX = 16 << 20,
+    POLL_BYTES_MAX = 256 << 10,
+    SLICE_MS = 100,
+    PACE_MS = 1000,
+};
 
 struct outgoing {
     struct outgoing *next;
@@ -39,9 +45,13 @@ struct websocket {
     struct buf early; /* bytes that came behind the upgrade answer */
     size_t early_taken;
     size_t budget; /* bytes that this poll may still read: a busy server must not starve sending */
+    int silence_ms, silent_ms;           /* the limit, and how long polls have waited for a byte */
+    bool probed;                         /* a ping asks whether anybody is there */
+    int64_t sent_ms[WEBSOCKET_PACE_MAX]; /* when the latest texts went out: a ring of `pace` */
+    unsigned pace, next_sent;
     void (*message)(void *context, struct str text);
     void *message_context;
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex; /* of the outbox */
     struct outgoing *outbox, **outbox_tail;
 };
 
@@ -288,6 +298,8 @@ static ssize_t websocket_recv(wslay_event_context_ptr context, uint8_t *data, si
     got = websocket_get(socket, data, size < socket->budget ? size : socket->budget);
     if (got > 0) {
         socket->budget -= (size_t)got;
+        socket->silent_ms = 0;
+        socket->probed = false;
         return got;
     }
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -354,14 +366,19 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
     kalam_status status;
     bool secure;
 
-    CHECK(options);
+    CHECK(options->messages_per_second > 0 && options->messages_per_second <= WEBSOCKET_PACE_MAX);
     if (!websocket_address(options->url, host, port, &secure))
         return client_fail(error, KALAM_INVALID_URL, "a WebSocket needs an http(s):// URL: %s",
                            options->url);
     socket = mem_try_alloc(sizeof *socket);
     if (!socket)
         return client_no_memory(error);
-    *socket = (struct websocket){.fd = -1, .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    *socket = (struct websocket){.fd = -1,
+                                 .wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
+                                 .silence_ms = options->silence_ms,
+                                 .pace = options->messages_per_second};
+    for (unsigned i = 0; i < socket->pace; i++)
+        socket->sent_ms[i] = -PACE_MS;
     buf_init_fallible(&socket->early);
     pthread_mutex_init(&socket->mutex, NULL);
     socket->outbox_tail = &socket->outbox;
@@ -436,24 +453,73 @@ bool websocket_send(struct websocket *socket, struct str text)
     return true;
 }
 
-static void websocket_take_outbox(struct websocket *socket)
+/* ms until the next text may go out: the server drops what is beyond its messages per second. */
+static int websocket_pace_ms(const struct websocket *socket)
 {
-    struct outgoing *list, *next;
+    int64_t left = socket->sent_ms[socket->next_sent] + PACE_MS - clock_monotonic_ms();
 
-    CHECK(socket);
+    CHECK(socket->next_sent < socket->pace);
+    return left > 0 ? (int)left : 0;
+}
+
+/* The first of the outbox, or NULL. */
+static struct outgoing *websocket_take_one(struct websocket *socket)
+{
+    struct outgoing *first;
+
     pthread_mutex_lock(&socket->mutex);
-    list = socket->outbox;
-    socket->outbox = NULL;
-    socket->outbox_tail = &socket->outbox;
+    first = socket->outbox;
+    CHECK(socket->outbox_tail != NULL);
+    if (first) {
+        socket->outbox = first->next;
+        if (!socket->outbox)
+            socket->outbox_tail = &socket->outbox;
+    }
     pthread_mutex_unlock(&socket->mutex);
-    for (; list; list = next) {
+    return first;
+}
+
+/* Hands over what may go out now. How long a poll may take, `timeout_ms` at most, for the rest. */
+static int websocket_take_outbox(struct websocket *socket, int timeout_ms)
+{
+    bool waiting;
+
+    CHECK(socket->pace > 0);
+    while (websocket_pace_ms(socket) == 0) {
+        struct outgoing *outgoing = websocket_take_one(socket);
+        if (!outgoing)
+            return timeout_ms;
         struct wslay_event_msg message = {.opcode = WSLAY_TEXT_FRAME,
-                                          .msg = (const uint8_t *)list->text.data,
-                                          .msg_length = list->text.size};
+                                          .msg = (const uint8_t *)outgoing->text.data,
+                                          .msg_length = outgoing->text.size};
         if (wslay_event_queue_msg(socket->context, &message) != 0)
             socket->broken = true;
-        next = list->next;
-        mem_free(list);
+        mem_free(outgoing);
+        socket->sent_ms[socket->next_sent] = clock_monotonic_ms();
+        socket->next_sent = (socket->next_sent + 1) % socket->pace;
+    }
+    pthread_mutex_lock(&socket->mutex);
+    waiting = socket->outbox != NULL;
+    pthread_mutex_unlock(&socket->mutex);
+    int pace_ms = websocket_pace_ms(socket);
+    return waiting && pace_ms < timeout_ms ? pace_ms : timeout_ms;
+}
+
+/* Half of the limit without a byte asks, all of it gives up. */
+static void websocket_check_silence(struct websocket *socket)
+{
+    struct wslay_event_msg ping = {.opcode = WSLAY_PING};
+
+    CHECK(socket->silent_ms >= 0);
+    if (socket->silence_ms == 0 || socket->silent_ms < socket->silence_ms / 2)
+        return;
+    if (socket->probed && socket->silent_ms >= socket->silence_ms) {
+        socket->broken = true;
+    } else if (!socket->probed) {
+        socket->probed = true;
+        socket->silent_ms = socket->silence_ms / 2;
+        if (wslay_event_queue_msg(socket->context, &ping) != 0)
+            socket->broken = true;
     }
 }
 
@@ -463,11 +529,12 @@ kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
     struct pollfd wait[2] = {{.fd = socket->fd, .events = POLLIN},
                              {.fd = socket->wake, .events = POLLIN}};
     uint64_t count;
+    int64_t start = clock_monotonic_ms(), waited_ms;
 
     CHECK(socket);
     socket->message = message;
     socket->message_context = context;
-    websocket_take_outbox(socket);
+    timeout_ms = websocket_take_outbox(socket, timeout_ms);
     if (wslay_event_want_write(socket->context))
         wait[0].events |= POLLOUT;
     if (socket->early.size > socket->early_taken || tls_has_bytes(socket->tls))
@@ -476,10 +543,13 @@ kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
         socket->broken = true;
     if (wait[1].revents & POLLIN && read(socket->wake, &count, sizeof count) < 0 && errno != EAGAIN)
         socket->broken = true;
-    websocket_take_outbox(socket);
+    (void)websocket_take_outbox(socket, 0);
+    waited_ms = clock_monotonic_ms() - start; /* longer than asked: the process was stopped */
+    socket->silent_ms += waited_ms < timeout_ms ? (int)waited_ms : timeout_ms;
     socket->budget = POLL_BYTES_MAX;
     if (!socket->broken && wslay_event_recv(socket->context) != 0)
         socket->broken = true;
+    websocket_check_silence(socket);
     if (!socket->broken && wslay_event_want_write(socket->context) &&
         wslay_event_send(socket->context) != 0)
         socket->broken = true;

@@ -73,9 +73,12 @@ static enum status batch_collect(struct batch *batch, size_t *next, struct error
         arena_clear(&batch->arena);
         if (status == STATUS_OK && batch->row.size > BATCH_BYTES_MAX)
             status = error_set(err, STATUS_RESULT_TOO_LARGE, "a row is larger than 8 MiB");
-        if (status != STATUS_OK || batch->text.size + batch->row.size >= BATCH_BYTES_MAX)
+        if (status != STATUS_OK)
             break;
-        if (batch->text.size > 0)
+        size_t comma = batch->text.size > 0 ? 1 : 0;
+        if (batch->text.size + comma + batch->row.size > BATCH_BYTES_MAX)
+            break; /* never the first one: it was found to fit alone */
+        if (comma > 0)
             buf_append_byte(&batch->text, ',');
         buf_append_str(&batch->text, buf_str(&batch->row));
         batch->last_seq = row->seq;

@@ -261,8 +261,10 @@ void http_answer(struct http_conn *conn, const struct http_reply *reply, struct 
 {
     CHECK(body.size == 0 || reply->status != 204);
     if (conn->sock != NULL) {
+        const struct http_request *request = http_request_of(conn);
         http_put_head(conn, reply, body.size);
-        sock_put(conn->sock, body);
+        if (request == NULL || !request->without_answer_body)
+            sock_put(conn->sock, body); /* else it would be taken for the next answer */
     }
     http_conn_answered(conn);
 }

@@ -273,7 +273,7 @@ void http_conn_new(struct net_shard *shard, struct sock *sock)
     conn->route = NET_ROUTE_NONE;
     conn->parser = http_parser_new(&shard->net->limits);
     CHECK(pthread_mutex_init(&conn->stream.mutex, NULL) == 0);
-    CHECK(pthread_cond_init(&conn->stream.room, NULL) == 0);
+    clock_cond_init(&conn->stream.room);
     sock_attach(sock, &http_handlers, conn);
     sock_timer(sock, (int64_t)shard->net->options.request_timeout_s * 1000);
 }

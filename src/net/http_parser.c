@@ -219,6 +219,7 @@ static int http_on_headers_complete(llhttp_t *llhttp)
     if (llhttp->method == HTTP_CONNECT || llhttp->method == HTTP_PRI)
         return http_refuse(parser, 405, "METHOD_NOT_ALLOWED", "this method is not known");
     request->old_version = llhttp->http_minor == 0;
+    request->without_answer_body = llhttp->method == HTTP_HEAD;
     http_fill_request(parser);
     int refused = http_check_head(parser);
     if (refused != 0)

@@ -50,6 +50,7 @@ struct http_request { /* borrowed until http_parser_next */
     bool keep_alive;                       /* as version and Connection say */
     bool old_version;                      /* HTTP/1.0: no chunks */
     bool upgrades_to_websocket;
+    bool without_answer_body; /* HEAD: its answer ends with the head */
     struct str body;
 };
 

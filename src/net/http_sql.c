@@ -13,7 +13,6 @@
 #include "wire/multipart.h"
 
 #include <stdio.h>
-#include <time.h>
 
 struct http_part {
     struct task task;
@@ -78,11 +77,11 @@ static bool http_stream_is_full(const struct http_stream *stream)
 static void http_stream_wait(struct net *net, struct http_stream *stream)
 {
     bool crowded = atomic_fetch_add(&net->stalled, 1) >= net->options.stalled_answers_max;
-    struct timespec end;
+    int64_t limit_ms = crowded ? HTTP_CROWD_MS : (int64_t)net->options.stalled_answer_s * 1000;
+    struct timespec end = clock_deadline(limit_ms);
     int result = 0;
 
-    CHECK(clock_gettime(CLOCK_REALTIME, &end) == 0);
-    end.tv_sec += crowded ? HTTP_CROWD_MS / 1000 : net->options.stalled_answer_s;
+    CHECK(limit_ms >= 0);
     while (http_stream_is_full(stream) && result == 0)
         result = pthread_cond_timedwait(&stream->room, &stream->mutex, &end);
     atomic_fetch_sub(&net->stalled, 1);

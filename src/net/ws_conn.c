@@ -263,6 +263,14 @@ static void ws_admit(struct ws_conn *ws, const struct session_identity *identity
     log_debug("websocket of %s is %s", sock_peer(ws->sock), identity->user);
 }
 
+/* Whether a token renews the connection's: the same user, and the same one who acts for him. A
+ * change of the latter's rights is what ends the connection. */
+static bool ws_is_same(const struct session_identity *a, const struct session_identity *b)
+{
+    CHECK(a->user[0] != '\0' && b->user[0] != '\0');
+    return strcmp(a->user, b->user) == 0 && strcmp(a->actor, b->actor) == 0 && a->role == b->role;
+}
+
 /* Also on a connection that is known already: the token of the same user is renewed, what was
  * negotiated stays. */
 static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message *message)
@@ -288,7 +296,7 @@ static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message
         ws_admit(ws, &identity);
         return;
     }
-    if (strcmp(identity.user, ws->identity.user) != 0 || identity.role != ws->identity.role) {
+    if (!ws_is_same(&identity, &ws->identity)) {
         ws_refuse(ws, STR_LIT("the connection belongs to another user"));
         return;
     }

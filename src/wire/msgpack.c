@@ -1,7 +1,8 @@
 /* msgpack.c — MessagePack from and to the tree of json_parse.h.
  *
- * Counts in the input are believed only as far as bytes are left, since every element takes at
- * least one; recursion is bounded by JSON_DEPTH_MAX.
+ * Counts in the input are believed only as far as bytes are left for them and for what the
+ * containers around them still owe, since every element takes at least one; so memory is bounded by
+ * the input however it nests. Recursion is bounded by JSON_DEPTH_MAX.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "wire/msgpack.h"
@@ -14,6 +15,7 @@
 
 struct msgpack_reader {
     struct str rest;
+    size_t owed; /* elements that open containers have announced and that did not come yet */
     struct arena *arena;
     struct error *err;
 };
@@ -143,12 +145,15 @@ static enum status msgpack_read_container(struct msgpack_reader *reader, uint64_
     CHECK(depth <= JSON_DEPTH_MAX);
     if (depth == JSON_DEPTH_MAX)
         return msgpack_fail(reader, "nested too deeply");
-    if (count > reader->rest.size)
+    uint64_t elements = is_map ? 2 * count : count;
+    if (elements > reader->rest.size || reader->owed > reader->rest.size - elements)
         return msgpack_fail(reader, "unexpected end");
+    reader->owed += (size_t)elements;
     struct json *items = arena_array(reader->arena, (size_t)count, sizeof(*items));
     struct str *keys = is_map ? arena_array(reader->arena, (size_t)count, sizeof(*keys)) : NULL;
     status = arena_check(reader->arena, reader->err);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        reader->owed -= is_map ? 2 : 1;
         if (is_map)
             status = msgpack_read_key(reader, &keys[i]);
         if (status == STATUS_OK)
@@ -223,7 +228,7 @@ static enum status msgpack_read(struct msgpack_reader *reader, unsigned depth, s
 enum status msgpack_parse(struct str bytes, struct arena *arena, const struct json **out,
                           struct error *err)
 {
-    struct msgpack_reader reader = {bytes, arena, err};
+    struct msgpack_reader reader = {.rest = bytes, .arena = arena, .err = err};
     struct json *root = arena_zalloc(arena, sizeof(*root));
     enum status status = msgpack_read(&reader, 0, root);
 

@@ -166,6 +166,20 @@ def test_wrong_methods(server, method, path):
         assert json.loads(data)["error"]["code"] == "METHOD_NOT_ALLOWED"
 
 
+@pytest.mark.parametrize("path", ["/health", "/nothing", "/v1/files/x"])
+def test_answers_to_head_have_no_body(server, path):
+    """A body would be read as the beginning of the next answer."""
+    client = server.client()
+    status, headers, _ = client.request("HEAD", path, b"", {})
+    assert status >= 400 and int(headers["Content-Length"]) > 0
+    sent = client.connection.sock
+    sent.sendall(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n"
+                 "Connection: close\r\n\r\n".encode())
+    answers = b"".join(iter(lambda: sent.recv(65536), b""))
+    first, second, _ = answers.split(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 %d " % status) and second.startswith(b"HTTP/1.1 200 ")
+
+
 # ---- SQL ---------------------------------------------------------------------------------------
 
 def test_answers_have_one_shape(server):

@@ -233,6 +233,36 @@ def test_large_batches_are_split(spoken, lena):
     socket.close()
 
 
+def test_rows_as_large_as_a_message(spoken, lena):
+    """Around the largest row that fits, byte by byte: it comes, behind a small one, or the subscription ends."""
+    most = (8 << 20) - 4096
+    query = "SELECT id, a, b, c, d FROM p.e"
+    spoken.client().sql("CREATE USER TABLE p.e (id BIGINT PRIMARY KEY, a TEXT, b TEXT, c TEXT, d TEXT)")
+    lena.sql("INSERT INTO p.e VALUES (1, '', '', '', '')")
+    socket = spoken.websocket(token=token())
+    small = len(json.dumps(socket.subscribe("small", query, options={})[0], separators=(",", ":")))
+    socket.send({"type": "unsubscribe", "subscription_id": "small"})
+    socket.take(lambda m: m["type"] == "unsubscribed")
+    full, rest = "\u0001" * 460_000, most - small - 3 * 6 * 460_000
+    outcomes = []
+    for more in range(-1, 2):
+        lena.sql("INSERT INTO p.e VALUES (2, $1, $1, $1, $2) ON CONFLICT (id) DO UPDATE SET d = EXCLUDED.d",
+                 [full, "z" * (rest + more)])
+        socket.send({"type": "subscribe", "subscription": {"id": "e", "sql": query, "options": {}}})
+        first = socket.take(lambda m: m["type"] in ("error", "initial_data_batch"))
+        if first["type"] == "error":
+            outcomes.append(first["code"])
+            continue
+        assert [row["id"] for row in first["rows"]] == ["1"]
+        socket.send({"type": "next_batch", "subscription_id": "e"})
+        second = socket.take(lambda m: m["type"] in ("error", "initial_data_batch"))
+        outcomes.append(len(json.dumps(second["rows"][0], separators=(",", ":"))) - most)
+        socket.send({"type": "unsubscribe", "subscription_id": "e"})
+        socket.take(lambda m: m["type"] == "unsubscribed")
+    assert outcomes == [-1, 0, "MESSAGE_TOO_LARGE"]
+    socket.close()
+
+
 def test_rows_larger_than_a_message(spoken, lena):
     """1.6 million control characters are a text of 9.6 MB."""
     spoken.client().sql("CREATE USER TABLE p.b (id BIGINT PRIMARY KEY, v TEXT)")
@@ -264,6 +294,16 @@ def test_expiry_closes_with_4401(spoken):
     time.sleep(3.5)
     renewed.subscribe("s", "SELECT * FROM p.t")
     renewed.close()
+
+
+def test_who_acts_for_another_is_not_replaced(spoken):
+    """His rights are what ends the connection."""
+    spoken.client().batch("CREATE USER robot WITH PASSWORD 'sehr geheim 7' ROLE service; CREATE USER other WITH PASSWORD 'sehr geheim 7' ROLE service")
+    socket = spoken.websocket(user="other", token=token("robot", "service"))
+    assert (socket.auth["user"], socket.auth["role"]) == ("other", "service")
+    socket.send({"type": "authenticate", "method": "jwt", "token": token("other", "service")})
+    socket.expect("auth_error")
+    assert socket.expect_closed()[0] == 1008
 
 
 @pytest.mark.parametrize("change", ["ALTER USER {u} SET ROLE service", "DROP USER {u}",

@@ -121,10 +121,8 @@ export class KalamClient {
    * A new access token, by the refresh token at hand or, in browsers, by the cookie of an earlier
    * log-in.
    */
-  async refresh(): Promise<Session> {
-    const session = await account.refresh(this.#http, this.#credentials.refreshToken);
-    this.#credentials.replace(session);
-    return session;
+  refresh(): Promise<Session> {
+    return this.#credentials.refresh();
   }
 
   /** Forgets the credentials and ends the live queries. */

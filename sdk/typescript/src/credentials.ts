@@ -20,6 +20,13 @@ function checkAuth(auth: Auth): void {
   }
 }
 
+/** What goes along with a request, and what renew() must know when it is refused. */
+export interface Sent {
+  headers: Record<string, string>;
+  token: string | undefined;
+  generation: number;
+}
+
 export class Credentials {
   readonly #http: Http;
   #auth: Auth;
@@ -27,6 +34,11 @@ export class Credentials {
   #token: string | undefined;
   #refreshToken: string | undefined;
   #pending: Promise<boolean> | undefined;
+  /**
+   * Counts log-ins and log-outs: what was asked for before one of them must neither bring the
+   * former user back nor be sent as the new one.
+   */
+  #generation = 0;
 
   constructor(http: Http, auth: Auth | undefined) {
     this.#http = http;
@@ -48,18 +60,23 @@ export class Credentials {
     return this.#token;
   }
 
-  async headers(): Promise<{ headers: Record<string, string>; token: string | undefined }> {
-    const apiKey = this.apiKey;
-    if (apiKey !== undefined) return { headers: { 'X-API-Key': apiKey }, token: undefined };
-    const token = await this.token();
-    return { headers: token === undefined ? {} : { Authorization: `Bearer ${token}` }, token };
+  async headers(): Promise<Sent> {
+    const { apiKey } = this;
+    const generation = this.#generation;
+    if (apiKey !== undefined) {
+      return { headers: { 'X-API-Key': apiKey }, token: undefined, generation };
+    }
+    const token = await this.#current(this.token());
+    const headers = token === undefined ? undefined : { Authorization: `Bearer ${token}` };
+    return { headers: headers ?? {}, token, generation };
   }
 
   /**
-   * Replaces `stale`. False if there is no other token to be had; throws if the server cannot be
-   * reached.
+   * Replaces `stale`. False if there is no other token to be had for the user of `generation`;
+   * throws if the server cannot be reached.
    */
-  async renew(stale: string | undefined): Promise<boolean> {
+  async renew(stale: string | undefined, generation = this.#generation): Promise<boolean> {
+    if (generation !== this.#generation) return false;
     // Somebody else has done it.
     if (this.#token !== stale && this.#token !== undefined) return true;
     return this.#once(async () => {
@@ -71,24 +88,23 @@ export class Credentials {
 
   /** From now on this session counts, whatever `auth` was. */
   adopt(session: Session): void {
-    this.#auth = 'none';
-    this.#token = session.accessToken;
-    this.#refreshToken = session.refreshToken;
-  }
-
-  /** The same user with fresh tokens; `auth` stays, for when they cannot be renewed. */
-  replace(session: Session): void {
+    this.forget();
     this.#take(session);
   }
 
+  /** The same user with fresh tokens; `auth` stays, for when they cannot be renewed. */
+  async refresh(): Promise<Session> {
+    const session = await this.#current(account.refresh(this.#http, this.#refreshToken));
+    this.#take(session);
+    return session;
+  }
+
   forget(): void {
+    this.#generation++;
+    this.#pending = undefined;
     this.#auth = 'none';
     this.#token = undefined;
     this.#refreshToken = undefined;
-  }
-
-  get refreshToken(): string | undefined {
-    return this.#refreshToken;
   }
 
   get accessToken(): string | undefined {
@@ -106,9 +122,9 @@ export class Credentials {
     const auth = this.#auth;
     if (auth === 'none') return false;
     if ('user' in auth) {
-      this.#take(await account.login(this.#http, auth.user, auth.password));
+      this.#take(await this.#current(account.login(this.#http, auth.user, auth.password)));
     } else if ('token' in auth && typeof auth.token === 'function') {
-      this.#token = await askProvider(auth.token);
+      this.#token = await this.#current(askProvider(auth.token));
     }
     return true;
   }
@@ -116,7 +132,7 @@ export class Credentials {
   /** False if the refresh token is refused: then only a new log-in helps. */
   async #tryRefresh(refreshToken: string): Promise<boolean> {
     try {
-      this.#take(await account.refresh(this.#http, refreshToken));
+      this.#take(await this.#current(account.refresh(this.#http, refreshToken)));
       return true;
     } catch (thrown) {
       if (thrown instanceof KalamError && thrown.httpStatus === 401) {
@@ -132,11 +148,24 @@ export class Credentials {
     this.#refreshToken = session.refreshToken;
   }
 
+  /** What was asked for the user of now; CLOSED if he is no more when it comes, or fails. */
+  async #current<T>(asked: Promise<T>): Promise<T> {
+    const generation = this.#generation;
+    const [outcome] = await Promise.allSettled([asked]);
+    if (generation !== this.#generation) {
+      throw new KalamError('CLOSED', 'another user has logged in, or this one out');
+    }
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  }
+
   #once(work: () => Promise<boolean>): Promise<boolean> {
-    this.#pending ??= work().finally(() => {
-      this.#pending = undefined;
+    if (this.#pending !== undefined) return this.#pending;
+    const pending = work().finally(() => {
+      if (this.#pending === pending) this.#pending = undefined;
     });
-    return this.#pending;
+    this.#pending = pending;
+    return pending;
   }
 }
 

@@ -1,6 +1,6 @@
 // statements.ts — statements over HTTP: sends SQL, turns the answer into results or a KalamError.
 // SPDX-License-Identifier: Apache-2.0
-import type { Credentials } from './credentials.js';
+import type { Credentials, Sent } from './credentials.js';
 import { KalamError } from './error.js';
 import type { Http } from './http.js';
 import type { Json, QueryOptions, QueryResult, Row, Value, ValueOptions } from './types.js';
@@ -18,17 +18,17 @@ async function post(
   context: StatementContext,
   body: Json,
   options: QueryOptions,
-): Promise<{ answer: WireAnswer; status: number; token: string | undefined }> {
-  const { headers, token } = await context.credentials.headers();
+): Promise<{ answer: WireAnswer; status: number; as: Sent }> {
+  const as = await context.credentials.headers();
   const { status, json } = await context.http.exchange({
     method: 'POST',
     path: '/v1/api/sql',
-    headers,
+    headers: as.headers,
     body,
     signal: options.signal,
     timeoutMs: options.timeoutMs,
   });
-  return { answer: readAnswer(json), status, token };
+  return { answer: readAnswer(json), status, as };
 }
 
 function toResult(
@@ -68,7 +68,7 @@ export async function execute(
   let sent = await post(context, body, options);
   if (
     sent.answer.error?.code === 'TOKEN_EXPIRED' &&
-    (await context.credentials.renew(sent.token))
+    (await context.credentials.renew(sent.as.token, sent.as.generation))
   ) {
     sent = await post(context, body, options);
   }

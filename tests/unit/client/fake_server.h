@@ -48,6 +48,8 @@ struct fake {
     pthread_mutex_t mutex;
     atomic_int requests;
     atomic_int flag, flag2; /* free for the test's handler */
+    atomic_int pings;       /* frames of the protocol */
+    atomic_bool deaf;       /* they get no answer */
     atomic_bool stopping;
     void (*handle)(struct fake_request *request);
 };
@@ -72,7 +74,8 @@ static void fake_write(int fd, const char *data, size_t size)
     }
 }
 
-static void fake_answer(struct fake_request *request, int status, const char *body)
+static void __attribute__((unused))
+fake_answer(struct fake_request *request, int status, const char *body)
 {
     char head[256];
     int size = snprintf(head, sizeof head,
@@ -215,7 +218,7 @@ static void fake_ws_send(struct fake_request *request, const char *format, ...)
     fake_write(request->fd, text, size);
 }
 
-/* The next text message of the client; false at the end. Pings of the protocol are skipped. */
+/* The next text message of the client; false at the end. Pings are answered or skipped. */
 static bool __attribute__((unused))
 fake_ws_receive(struct fake_request *request, char *out, size_t room)
 {
@@ -238,6 +241,11 @@ fake_ws_receive(struct fake_request *request, char *out, size_t room)
         out[size] = 0;
         if ((head[0] & 15) == 8)
             return false;
+        if ((head[0] & 15) == 9) {
+            atomic_fetch_add(&request->fake->pings, 1);
+            if (!atomic_load(&request->fake->deaf))
+                fake_write(request->fd, "\x8a\0", 2);
+        }
         if ((head[0] & 15) == 1 && !strstr(out, "\"ping\""))
             return true;
     }

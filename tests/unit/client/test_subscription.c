@@ -6,6 +6,8 @@
 
 #include "fake_server.h"
 
+#include <time.h>
+
 enum { WAIT_MS = 20000 };
 
 static kalam_client *open_client(const struct fake *fake, struct kalam_options options)
@@ -603,6 +605,52 @@ static void test_refused_credentials_end_it(void **state)
     fake_stop(fake);
 }
 
+/* Reads fifty messages in a second, as kalamd does, and says of others only that it dropped one. */
+static void handle_limited(struct fake_request *request)
+{
+    char message[4096], id[64];
+    time_t second = 0;
+    int count = 0;
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        if (second != time(NULL))
+            count = 0;
+        second = time(NULL);
+        count++;
+        if (count > 50 || !atomic_exchange(&request->fake->flag, 1)) {
+            fake_ws_send(request, "{\"type\":\"error\",\"subscription_id\":\"rate_limit\",\"code\":"
+                                  "\"RATE_LIMIT_EXCEEDED\",\"message\":\"too many\"}");
+            continue;
+        }
+        answer_unsubscribe(request, message);
+        if (take_id(message, "subscribe", id))
+            send_ack(request, id, 0, "ready");
+    }
+    request->drop = true;
+}
+
+/* The very first message is dropped, too. */
+static void test_every_one_of_many_begins(void **state)
+{
+    enum { MANY = 100 };
+    struct fake *fake = fake_start(handle_limited);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscriptions[MANY];
+
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(kalam_subscribe(client, "SELECT * FROM t", NULL, &subscriptions[i], NULL),
+                         KALAM_OK);
+    for (int i = 0; i < MANY; i++) {
+        expect(subscriptions[i], KALAM_EVENT_ACK);
+        expect(subscriptions[i], KALAM_EVENT_READY);
+    }
+    for (int i = 0; i < MANY; i++)
+        kalam_sub_close(subscriptions[i]);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 static void handle_no_websocket(struct fake_request *request)
 {
     fake_answer(request, 200, "{}");
@@ -636,6 +684,7 @@ int main(void)
         cmocka_unit_test(test_row_set_follows),
         cmocka_unit_test(test_threads_subscribe_and_close),
         cmocka_unit_test(test_refused_credentials_end_it),
+        cmocka_unit_test(test_every_one_of_many_begins),
         cmocka_unit_test(test_no_websocket_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,32 @@ static void test_msgpack__bytes(void **state)
     buf_clear(&out);
 }
 
+/* Each array announces as many elements as bytes follow it: only the first can keep its word. */
+static void test_msgpack__announced_elements_cost_no_memory(void **state)
+{
+    enum { BYTES = 1 << 16, NESTED = 24 };
+    char bytes[BYTES] = {0};
+    struct arena arena;
+    const struct json *json;
+    struct error err;
+
+    for (size_t tag = 0; tag < 2; tag++) {
+        for (size_t i = 0, at = 0; i < NESTED; i++) {
+            size_t left = BYTES - at - 5, count = tag == 0 ? left : left / 2;
+            char head[] = {tag == 0 ? '\xdd' : '\xdf', 0, 0, (char)(count >> 8), (char)count};
+            memcpy(bytes + at, head, sizeof(head));
+            at += sizeof(head);
+            if (tag == 1)
+                bytes[at++] = '\xa0'; /* the key */
+        }
+        arena_init(&arena, 0);
+        assert_int_equal(msgpack_parse(str_from(bytes, BYTES), &arena, &json, &err),
+                         STATUS_CORRUPT);
+        assert_true(arena.used_bytes < 2 * BYTES * sizeof(struct json));
+        arena_clear(&arena);
+    }
+}
+
 static void assert_same_tree(const struct json *a, const struct json *b)
 {
     assert_int_equal(a->kind, b->kind);
@@ -189,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_msgpack__bytes),
+        cmocka_unit_test(test_msgpack__announced_elements_cost_no_memory),
         cmocka_unit_test(test_msgpack__round_trip),
         cmocka_unit_test(test_msgpack__all_widths_are_read),
         cmocka_unit_test(test_msgpack__refuses),

@@ -50,18 +50,30 @@ function keep(name: string, value: unknown): void {
   }
 }
 
+/** As the terminal client does: a statement that sets a password is not written down anywhere. */
+function holdsSecret(sql: string): boolean {
+  return /password|token|secret|credentials/i.test(sql);
+}
+
+/** What may be written down of a sheet. */
+function withoutSecret(sheet: Sheet): Sheet {
+  return holdsSecret(sheet.sql) ? { ...sheet, sql: '', params: [] } : sheet;
+}
+
 function newSheet(sql = '', title = ''): Sheet {
   return { id: Math.random().toString(36).slice(2), title, sql, params: [] };
 }
 
 export const sheets = signal<readonly Sheet[]>(stored('sheets', [newSheet()]));
 export const currentId = signal(stored('current', sheets.value[0]?.id ?? ''));
-export const history = signal<readonly Ran[]>(stored('history', []));
+export const history = signal<readonly Ran[]>(
+  stored<Ran[]>('history', []).filter(({ sql }) => !holdsSecret(sql)),
+);
 export const saved = signal<readonly Saved[]>(stored('saved', []));
 /** Results live as long as the page. */
 export const outcomes = signal<ReadonlyMap<string, Outcome>>(new Map());
 
-effect(() => keep('sheets', sheets.value));
+effect(() => keep('sheets', sheets.value.map(withoutSecret)));
 effect(() => keep('current', currentId.value));
 effect(() => keep('history', history.value));
 effect(() => keep('saved', saved.value));
@@ -118,6 +130,7 @@ export function setOutcome(id: string, outcome: Outcome | null): void {
 }
 
 export function remember(ran: Ran): void {
+  if (holdsSecret(ran.sql)) return;
   history.value = [ran, ...history.value.filter(({ sql }) => sql !== ran.sql)].slice(
     0,
     HISTORY_MAX,

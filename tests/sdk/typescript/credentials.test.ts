@@ -1,0 +1,62 @@
+// credentials.test.ts — whose token goes along when log-ins, log-outs and renewals overlap.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createClient, type KalamError } from 'kalamdb';
+import { fakeHttp } from './support/fake_http.js';
+
+test('a renewal that a log-in or a log-out overtakes changes nothing', async () => {
+  let reply = (): void => {};
+  const asked = (): Promise<void> =>
+    new Promise((done) => {
+      asking = done;
+    });
+  let asking = (): void => {};
+  const used: (string | undefined)[] = [];
+  const account = (id: string): object => ({
+    access_token: `access of ${id}`,
+    refresh_token: `refresh of ${id}`,
+    expires_at: '2026-01-01',
+    refresh_expires_at: '2026-01-01',
+    user: { id, role: 'user', created_at: '2026-01-01', updated_at: '2026-01-01' },
+  });
+  const fake = await fakeHttp((request, response) => {
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    if (request.url === '/v1/api/auth/refresh') {
+      reply = () => answer(200, account('old'));
+      asking();
+    } else if (request.url === '/v1/api/auth/login') {
+      answer(200, account('new'));
+    } else if (request.url === '/v1/api/sql') {
+      used.push(request.headers.authorization);
+      const error = { code: 'TOKEN_EXPIRED', message: 'expired' };
+      if (used.length === 1) answer(401, { status: 'error', results: [], took: 1, error });
+      else answer(200, { status: 'success', results: [], took: 1 });
+    } else {
+      answer(200, {});
+    }
+  });
+  for (const leave of ['login', 'logout'] as const) {
+    used.length = 0;
+    const client = createClient({
+      url: fake.url,
+      auth: { token: 'access of old', refreshToken: 'refresh of old' },
+    });
+    const reached = asked();
+    const query = client.batch('SELECT 1').catch((error: KalamError) => error.code);
+    await reached;
+    if (leave === 'login') await client.login('new', 'password');
+    else await client.logout();
+    reply();
+    assert.equal(await query, 'CLOSED');
+    await client.batch('SELECT 1');
+    assert.deepEqual(used, [
+      'Bearer access of old',
+      leave === 'login' ? 'Bearer access of new' : undefined,
+    ]);
+  }
+  fake.close();
+});
