@@ -98,3 +98,15 @@ def test_what_only_duckdb_can_count_is_not_stored(server, db, space):
     assert db.rows("SELECT id, j->>'a', extract(year FROM date_trunc('month', d)) FROM t ORDER BY id") == \
         [[1, None, "9999"], [2, "1", "9999"]]
     assert db.rows("SELECT * FROM m") == []
+
+
+def test_max_of_texts_that_grow():
+    """Every row is the best one so far: only one is kept."""
+    with kalam.Server(config='[query]\nmemory_limit = "16MiB"\n') as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.t (id INT PRIMARY KEY, v TEXT)")
+        texts = [chr(ord("A") + i) + "x" * 500_000 for i in range(40)]
+        for i, text in enumerate(texts):
+            db.sql("INSERT INTO f.t VALUES ($1, $2)", [i, text])
+        assert db.rows("SELECT max(v), min(v) FROM f.t") == [[texts[-1], texts[0]]]
+        server.stop()
