@@ -1,4 +1,5 @@
 """BACKUP and RESTORE: everything comes back, one moment under load, damage is noticed, failures leave nothing."""
+import concurrent.futures
 import json
 import random
 import threading
@@ -267,6 +268,22 @@ def test_a_failed_restore_leaves_nothing(point, folder):
         assert db.post(f"RESTORE DATABASE g FROM '{folder}'")[1]["status"] == "error"
         assert server.parquet_files() == known and scratch(server) == []
         assert code(db, "SELECT * FROM g.own") in ("TABLE_NOT_FOUND", "NAMESPACE_NOT_FOUND")
+        db.sql(f"RESTORE DATABASE g FROM '{folder}'")
+        assert content(server, "g") == content(server, "f")
+        server.stop()
+
+
+@needs_faults
+def test_two_at_once_into_one_folder(folder):
+    """One of them is the backup, the other finds it there."""
+    with kalam.Server(env={"KALAM_FAULT": "backup_before_manifest:delay=1500"}) as server:
+        db = server.client()
+        db.sql("CREATE NAMESPACE f")
+        fill(server, db, "f")
+        clients = [server.client(), server.client()]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda client: client.post(f"BACKUP DATABASE f TO '{folder}'")[1], clients))
+        assert sorted(answer.get("error", {}).get("code", "") for answer in answers) == ["", "ALREADY_EXISTS"]
         db.sql(f"RESTORE DATABASE g FROM '{folder}'")
         assert content(server, "g") == content(server, "f")
         server.stop()
