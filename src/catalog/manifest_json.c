@@ -15,6 +15,7 @@
 
 enum { MANIFEST_FORMAT = 1, MANIFEST_CHECKSUM_BYTES = 16, MANIFEST_DEPTH = 16 };
 
+#define MANIFEST_SEQ_MAX (INT64_MAX / 2) /* the store that takes it up goes on counting */
 #define MANIFEST_CHECKSUM ",\"checksum\":\""
 
 static const char *const kind_names[MANIFEST_KINDS] = {"segment", "hot", "shadow"};
@@ -409,7 +410,8 @@ static bool manifest_read_instance(struct manifest_reading *reading, struct json
     CHECK(table->table != NULL);
     if (!json_object_is_type(object, json_type_object) || !manifest_text(object, "user", &user) ||
         !manifest_array(object, "files", &files) ||
-        (user.size > 0) != (table->table->kind == TABLE_KIND_USER))
+        (user.size > 0) != (table->table->kind == TABLE_KIND_USER) ||
+        (user.size > 0 && !user_id_is_valid(user)))
         return false;
     struct manifest_instance *instance = manifest_add_instance(reading->manifest, table, user);
     for (size_t i = 0; i < json_object_array_length(files); i++)
@@ -460,7 +462,8 @@ static bool manifest_read_root(struct manifest_reading *reading, struct json_obj
         !manifest_text(root, "namespace", &space) || !manifest_text(root, "options", &options) ||
         !manifest_number(root, "created_at", &manifest->created_at) ||
         !manifest_number(root, "as_of_seq", &manifest->as_of_seq) ||
-        !manifest_array(root, "tables", &tables) || space.size == 0)
+        !manifest_array(root, "tables", &tables) || space.size == 0 || manifest->as_of_seq < 0 ||
+        manifest->as_of_seq > MANIFEST_SEQ_MAX)
         return false;
     manifest->server_version = arena_copy(&manifest->arena, version);
     manifest->space = arena_copy(&manifest->arena, space);

@@ -1,10 +1,10 @@
 /* jobs.c — the queue: who waits, who runs, who is asked to stop.
  *
  * Jobs are kept in one list in order of arrival. A pending one starts as soon as a worker is free
- * and no other job of its table runs. A flush that is asked for while one that covers it is pending
- * or running is not made anew: the asker gets the existing id. From the commit thread
- * (jobs_flush_post) only a pending one counts, because a running one may have passed the new rows
- * already.
+ * and no other job of its table runs; backups run one by one. A flush that is asked for while one
+ * that covers it is pending or running is not made anew: the asker gets the existing id. From the
+ * commit thread (jobs_flush_post) only a pending one counts, because a running one may have passed
+ * the new rows already.
  *
  * One mutex guards the list; rows of system.jobs are written without it. A job in PREPARING is in
  * the list, so that nobody starts a second one, but cannot start before its row is durable.
@@ -39,6 +39,17 @@ static bool jobs_table_runs(const struct jobs *jobs, struct table_id table)
     return false;
 }
 
+/* Backups run one by one: two into one folder would both find it free. */
+static bool jobs_backup_runs(const struct jobs *jobs)
+{
+    for (const struct job *job = jobs->first; job != NULL; job = job->next) {
+        CHECK(job->jobs == jobs);
+        if (job->state == JOB_RUNNING && job->type == JOB_BACKUP)
+            return true;
+    }
+    return false;
+}
+
 static void jobs_run_task(struct task *task);
 
 static void jobs_dispatch(struct jobs *jobs)
@@ -46,7 +57,8 @@ static void jobs_dispatch(struct jobs *jobs)
     for (struct job *job = jobs->first; job != NULL && !jobs->stopping; job = job->next) {
         if (jobs->running >= jobs->threads)
             return;
-        if (job->state != JOB_PENDING || jobs_table_runs(jobs, job->table))
+        if (job->state != JOB_PENDING || jobs_table_runs(jobs, job->table) ||
+            (job->type == JOB_BACKUP && jobs_backup_runs(jobs)))
             continue;
         CHECK(jobs->pool != NULL);
         job->state = JOB_RUNNING;
@@ -232,7 +244,8 @@ static void jobs_answer(struct job *job)
 
 static void jobs_after(struct job *job)
 {
-    bool well = !atomic_load(&job->cancelled) && job->error_message[0] == '\0';
+    bool well =
+        !atomic_load(&job->cancelled) && job->status == STATUS_OK && job->error_message[0] == '\0';
 
     CHECK(job->jobs != NULL);
     if (well && job->type == JOB_FLUSH)
@@ -384,6 +397,17 @@ enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str
 /* ---- stopping some of them
  * ------------------------------------------------------------------------ */
 
+/* The outcome of a job that will not run. Whoever waits for it is told before the mutex is let go:
+ * from then on nobody waits, whatever becomes of the asker. */
+static void jobs_cancel_answer(struct job *job)
+{
+    CHECK(job->state == JOB_PENDING);
+    job->completed_at = clock_now_us();
+    (void)snprintf(job->error_message, sizeof(job->error_message), "cancelled");
+    job->status = error_set(&job->err, STATUS_CANCELLED, "the job was cancelled");
+    jobs_answer(job);
+}
+
 /* Takes the pending jobs of a table (all with id 0) out of the list; running ones are told. The
  * mutex is held. */
 static struct job *jobs_cancel_locked(struct jobs *jobs, struct table_id table, bool flush_only)
@@ -404,6 +428,7 @@ static struct job *jobs_cancel_locked(struct jobs *jobs, struct table_id table, 
         *link = job->next;
         job->next = pending;
         pending = job;
+        jobs_cancel_answer(job);
     }
     pthread_cond_broadcast(&jobs->changed);
     return pending;
@@ -416,14 +441,7 @@ static void jobs_cancel_finish(struct job *pending, bool save)
     while (pending != NULL) {
         struct job *job = pending;
         pending = job->next;
-        CHECK(job->state == JOB_PENDING);
-        job->completed_at = clock_now_us();
-        (void)snprintf(job->error_message, sizeof(job->error_message), "cancelled");
-        job->status = error_set(&job->err, STATUS_CANCELLED, "the job was cancelled");
-        pthread_mutex_lock(&job->jobs->mutex);
-        jobs_answer(job);
-        pthread_cond_broadcast(&job->jobs->changed);
-        pthread_mutex_unlock(&job->jobs->mutex);
+        CHECK(job->state == JOB_PENDING && job->waiter == NULL);
         if (save && job->row_written && job_row_save(job, "cancelled", &err) != STATUS_OK)
             log_warn("outcome of job %s: %s", job->id.text, err.message);
         job_free(job);
@@ -466,6 +484,7 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
         atomic_store(&job->cancelled, true);
         pthread_cond_broadcast(&jobs->changed); /* it may wait for a table */
         if (job->state == JOB_PENDING) {
+            jobs_cancel_answer(job);
             jobs_remove(jobs, job);
             pending = job;
         }

@@ -152,10 +152,15 @@ void path_file_name(int64_t now_us, unsigned attempt, struct buf *out)
     buf_append_str(out, STR_LIT(".parquet"));
 }
 
+enum { PATH_NAMES_KEPT_S = 10, PATH_CLOCK_BACK_S = 60 };
+
+/* A thread may come with a second that is over for others, and who has a name may not have written
+ * it down yet: names are kept for one to two spans beyond their second. What is far behind comes
+ * from a clock that was set back. */
 struct path_names {
     pthread_mutex_t mutex;
-    int64_t second; /* the names below were given out in it */
-    struct map names;
+    int64_t since; /* second in which `names` began */
+    struct map names, former;
 };
 
 struct path_names *path_names_new(void)
@@ -164,6 +169,7 @@ struct path_names *path_names_new(void)
 
     CHECK(pthread_mutex_init(&names->mutex, NULL) == 0);
     map_init(&names->names);
+    map_init(&names->former);
     return names;
 }
 
@@ -172,6 +178,7 @@ void path_names_free(struct path_names *names)
     if (names == NULL)
         return;
     map_clear(&names->names);
+    map_clear(&names->former);
     CHECK(pthread_mutex_destroy(&names->mutex) == 0);
     mem_free(names);
 }
@@ -182,11 +189,14 @@ bool path_names_claim(struct path_names *names, int64_t now_us, struct str path)
 
     CHECK(path.size > 0);
     pthread_mutex_lock(&names->mutex);
-    if (second != names->second) {
-        map_clear(&names->names);
-        names->second = second;
+    if (second - names->since >= PATH_NAMES_KEPT_S || names->since - second >= PATH_CLOCK_BACK_S) {
+        map_clear(&names->former);
+        names->former = names->names;
+        map_init(&names->names);
+        names->since = second;
     }
-    bool is_new = map_put(&names->names, path, names) == NULL;
+    bool is_new =
+        map_get(&names->former, path) == NULL && map_put(&names->names, path, names) == NULL;
     pthread_mutex_unlock(&names->mutex);
     return is_new;
 }

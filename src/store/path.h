@@ -21,12 +21,12 @@ enum status path_folder(const struct table *table, const struct path_template *t
 /* Appends `2025-10-14T16-48-54.parquet` or, with attempt > 0, `2025-10-14T16-48-54-001.parquet`. */
 void path_file_name(int64_t now_us, unsigned attempt, struct buf *out);
 
-/* Names given out in the current second: a path is never used twice, not even when its first file
- * is gone again within that second. */
+/* Names given out lately: a path is never used twice, not even when its first file is gone again
+ * within its second, or is not written down yet. */
 struct path_names;
 struct path_names *path_names_new(void);
 void path_names_free(struct path_names *names); /* NULL is fine */
-/* False when `path` was claimed in this second already. Any thread. */
+/* False when `path` was claimed already. `now_us`: the time in its name. Any thread. */
 bool path_names_claim(struct path_names *names, int64_t now_us, struct str path);
 
 #endif

@@ -183,7 +183,7 @@ static struct store *store_new(const struct store_options *options)
     clock_cond_init(&store->view_freed);
     CHECK(pthread_mutex_init(&store->catalog_mutex, NULL) == 0);
     CHECK(pthread_mutex_init(&store->alter_mutex, NULL) == 0);
-    CHECK(pthread_cond_init(&store->alter_unlocked, NULL) == 0);
+    clock_cond_init(&store->alter_unlocked);
     map_init(&store->dropping);
     store->storages = storages_new(store);
     if (options->files != NULL)

@@ -1,4 +1,7 @@
 """BACKUP and RESTORE: everything comes back, one moment under load, damage is noticed, failures leave nothing."""
+import concurrent.futures
+import ctypes
+import ctypes.util
 import json
 import random
 import threading
@@ -270,6 +273,100 @@ def test_a_failed_restore_leaves_nothing(point, folder):
         db.sql(f"RESTORE DATABASE g FROM '{folder}'")
         assert content(server, "g") == content(server, "f")
         server.stop()
+
+
+@needs_faults
+def test_two_at_once_into_one_folder(folder):
+    """One of them is the backup, the other finds it there."""
+    with kalam.Server(env={"KALAM_FAULT": "backup_before_manifest:delay=1500"}) as server:
+        db = server.client()
+        db.sql("CREATE NAMESPACE f")
+        fill(server, db, "f")
+        clients = [server.client(), server.client()]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda client: client.post(f"BACKUP DATABASE f TO '{folder}'")[1], clients))
+        assert sorted(answer.get("error", {}).get("code", "") for answer in answers) == ["", "ALREADY_EXISTS"]
+        db.sql(f"RESTORE DATABASE g FROM '{folder}'")
+        assert content(server, "g") == content(server, "f")
+        server.stop()
+
+
+@needs_faults
+def test_a_storage_does_not_go_under_a_restore(folder, tmp_path):
+    with kalam.Server(env={"KALAM_FAULT": "restore_after_copies:delay=1500"}) as server:
+        db = server.client()
+        db.sql(f"CREATE STORAGE disk TYPE filesystem URI '{tmp_path}/disk'")
+        db.sql("CREATE NAMESPACE f")
+        db.sql("CREATE SHARED TABLE f.far (id BIGINT PRIMARY KEY) STORAGE disk")
+        db.sql("CREATE SHARED TABLE f.near (id BIGINT PRIMARY KEY)")
+        db.sql("INSERT INTO f.near VALUES (1)")
+        assert server.flush("f.near", db)["status"] == "completed"
+        db.sql(f"BACKUP DATABASE f TO '{folder}'")
+        db.sql("DROP TABLE f.far")
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            restored = pool.submit(lambda: server.client().post(f"RESTORE DATABASE g FROM '{folder}'")[1])
+            kalam.wait_until(lambda: files_of(server, "g"), 10, "files of the restore")
+            dropped = db.post("DROP STORAGE disk")[1]
+        restored = restored.result()
+        if dropped["status"] == "success":
+            assert restored["error"]["code"] == "STORAGE_NOT_FOUND"
+            assert files_of(server, "g") == [] and scratch(server) == []
+            assert db.rows("SELECT * FROM system.namespaces WHERE namespace_id = 'g'") == []
+        else:
+            assert restored["status"] == "success"
+        server.restart()
+
+
+def signed(text):
+    """A manifest with the checksum that it needs."""
+    library = ctypes.util.find_library("xxhash")
+    if not library:
+        pytest.skip("libxxhash is not installed")
+    xxh3 = ctypes.CDLL(library).XXH3_64bits
+    xxh3.restype, xxh3.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
+    body = text[:text.rindex(',"checksum":"')]
+    return f'{body},"checksum":"{xxh3(body.encode(), len(body.encode())):016x}"}}\n'
+
+
+def with_highest_seq(record, seq):
+    """The record of a segment (store/segment.c) with another greatest _seq."""
+    raw = bytearray.fromhex(record)
+    at = 1 + 8 + 8
+    for _ in range(3): # user, path, storage
+        at += 4 + int.from_bytes(raw[at:at + 4], "little")
+    at += 4 + 4 * 8 + 8
+    raw[at:at + 8] = seq.to_bytes(8, "little")
+    return raw.hex()
+
+
+def test_a_forged_manifest(own_server, folder):
+    """With a checksum that fits: numbers that would be the last ones, a user id that reaches into other users' rows."""
+    server, db = own_server, own_server.client()
+    db.sql("CREATE NAMESPACE f")
+    db.sql("CREATE USER TABLE f.own (id BIGINT PRIMARY KEY)")
+    server.client("ann").sql("INSERT INTO f.own VALUES (1), (2)")
+    db.sql(f"BACKUP DATABASE f TO '{folder}'")
+    path = folder / "manifest.json"
+    good = path.read_text()
+    assert signed(good) == good
+    record = json.loads(good)["tables"][0]["instances"][0]["files"][0]["record"]
+    as_of = json.loads(good)["as_of_seq"]
+    forged = [good.replace(record, with_highest_seq(record, 2**63 - 1)),
+              good.replace(record, with_highest_seq(record, as_of + 1)),
+              good.replace(f'"as_of_seq":{as_of}', f'"as_of_seq":{2**63 - 1}')]
+    for bad in ("a:n", "a\x00n", "a/n"):
+        hexed = bad.encode().hex()
+        forged.append(good.replace('"user":"ann"', f'"user":{json.dumps(bad)}')
+                      .replace("03000000" + b"ann".hex(), "03000000" + hexed))
+    for text in forged:
+        assert text != good
+        path.write_text(signed(text))
+        assert code(db, f"RESTORE DATABASE g FROM '{folder}'") == "INVALID_INPUT"
+        server.client("ann").sql("INSERT INTO f.own (id) VALUES ($1)", [random.randrange(10, 1 << 40)])
+    path.write_text(good)
+    db.sql(f"RESTORE DATABASE g FROM '{folder}'")
+    assert server.client("ann").rows("SELECT id FROM g.own ORDER BY id") == [[1], [2]] or \
+        server.client("ann").rows("SELECT id FROM g.own ORDER BY id") == [["1"], ["2"]]
 
 
 @pytest.mark.skipif(not s3.available(), reason="python3-swift is not installed")

@@ -259,3 +259,40 @@ def test_many_users_while_they_write(server, db, space):
     for number in range(users):
         rows = {int(i): int(v) for i, v in server.client(f"u{number}").rows(f"SELECT id, v FROM {table}")}
         assert rows == wanted[number]
+
+
+def test_column_names_that_mean_something_to_the_reader(own_server):
+    """Names that differ in case only, and the name under which DuckDB counts the rows of a file: flushed and read back, before and
+    after they are renamed."""
+    server, db, table = own_server, own_server.client(), "app.t"
+    db.sql("CREATE NAMESPACE app")
+    db.sql(f'CREATE SHARED TABLE {table} (id BIGINT PRIMARY KEY, v TEXT, "V" TEXT, "File_Row_Number" BIGINT, filename TEXT)')
+    wanted = []
+
+    def put(first, end):
+        rows = [[str(i), f"a{i}", f"b{i}", str(100 - i), f"c{i}"] for i in range(first, end)]
+        db.sql(f"INSERT INTO {table} VALUES " + ", ".join(f"({i}, '{a}', '{b}', {n}, '{c}')" for i, a, b, n, c in rows))
+        wanted.extend(rows)
+        assert server.flush(table, db)["status"] == "completed"
+
+    def check(names):
+        assert db.rows(f"SELECT id, {names} FROM {table} ORDER BY id") == wanted
+        for row in wanted:
+            assert db.rows(f"SELECT id, {names} FROM {table} WHERE id = {row[0]}") == [row]
+
+    put(0, 3)
+    server.restart()  # nothing is in memory
+    db = server.client()
+    check('v, "V", "File_Row_Number", filename')
+    db.sql(f'UPDATE {table} SET "V" = v, "File_Row_Number" = 7 WHERE id = 1')
+    wanted[1][2:4] = ["a1", "7"]
+    put(3, 6)
+    db.sql(f'ALTER TABLE {table} RENAME COLUMN "V" TO w')
+    put(6, 9)
+    db.sql(f'ALTER TABLE {table} RENAME COLUMN "File_Row_Number" TO number')
+    server.restart()
+    db = server.client()
+    check("v, w, number, filename")
+    # DuckDB reads the files itself here.
+    grouped = db.rows(f"SELECT w, sum(number), max(filename) FROM {table} GROUP BY w ORDER BY w")
+    assert grouped == sorted(row[2:] for row in wanted)

@@ -97,3 +97,25 @@ def test_after_alter(server, db, space):
         assert query("at < '2025-01-01'") == [["y"]]
         assert query("d > '2025-01-01'") == [["y"]]
         assert query("d < '2025-01-01'") == [["x"]]
+
+
+def test_bounds_longer_than_any_key(server, db, space):
+    """A key has at most 8 KiB; a longer text bounds a range all the same."""
+    db.sql(f"CREATE SHARED TABLE {space}.long (k TEXT PRIMARY KEY, n INT) ACCESS PUBLIC")
+    db.sql(f"CREATE SHARED TABLE {space}.pair (a TEXT, b TEXT, PRIMARY KEY (a, b)) ACCESS PUBLIC")
+    db.sql(f"INSERT INTO {space}.long VALUES ('a', 1), ('b', 2), ('c', 3)")
+    db.sql(f"INSERT INTO {space}.pair VALUES ('x', 'a'), ('x', 'b'), ('y', 'a')")
+    bound = "a" + "b" * 9000
+    for _ in ("hot", "cold"):
+        for operator, wanted in ((">", ["b", "c"]), (">=", ["b", "c"]), ("<", ["a"]), ("<=", ["a"]), ("=", [])):
+            for sql, params in ((f"'{bound}'", None), ("$1", [bound])):
+                text = f"SELECT k FROM {space}.long WHERE k {operator} {sql}"
+                assert [k for k, in db.rows(text + " ORDER BY k", params)] == wanted
+                assert [k for k, in db.rows(f"SELECT upper(k) FROM ({text}) AS s ORDER BY 1", params)] == \
+                    [k.upper() for k in wanted]
+        assert db.rows(f"SELECT b FROM {space}.pair WHERE a = 'x' AND b > $1", [bound]) == [["b"]]
+        assert db.rows(f"SELECT k FROM {space}.long WHERE k > $1 AND k < 'c'", [bound]) == [["b"]]
+        server.flush(f"{space}.long", db)
+        server.flush(f"{space}.pair", db)
+    assert db.sql(f"UPDATE {space}.long SET n = 0 WHERE k > $1", [bound]).row_count == 2
+    assert db.sql(f"DELETE FROM {space}.long WHERE k > $1", [bound]).row_count == 2

@@ -1,4 +1,5 @@
 """Every type through insert, hot, flush, query; NULL included; bad values refused with the column named."""
+import kalam
 import pytest
 
 TYPES = [  # type, literal, expected on the wire
@@ -76,3 +77,36 @@ def test_big_integers_survive_filters(db, space):
     assert db.rows("SELECT id FROM t WHERE v = 9007199254740993") == [["9007199254740993"]]
     assert db.rows("SELECT id FROM t WHERE v = $1", ["9007199254740993"]) == [["9007199254740993"]]
     assert db.rows("SELECT max(v) FROM t GROUP BY v % 2 ORDER BY 1") == [["9007199254740992"], ["9007199254740993"]]
+
+
+def test_what_only_duckdb_can_count_is_not_stored(server, db, space):
+    """Years beyond 9999 and JSON that is none, out of a SELECT that DuckDB runs; a stored one stopped the server when it was used."""
+    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY, d DATE, ts TIMESTAMP, j JSON)")
+    db.sql("CREATE SHARED TABLE m (d DATE PRIMARY KEY)")
+    db.sql("INSERT INTO t VALUES (1, '9999-12-31', '9999-12-31 23:59:59.999999', '[1]')")
+    for sql in ("INSERT INTO t (id, d) SELECT 2, make_date(10000, 1, 1)", "INSERT INTO m SELECT make_date(-1, 1, 1)",
+                "INSERT INTO t (id, ts) SELECT 2, make_timestamp(253402300800000000)",
+                "INSERT INTO m SELECT max(d) + 1 FROM t", "UPDATE t SET d = (SELECT make_date(5000000, 1, 1)) WHERE id = 1",
+                "UPDATE t SET d = q.d + 1 FROM t q WHERE q.id = t.id", "SELECT max(d) + 1 FROM t", "SELECT make_date(10000, 1, 1)"):
+        assert db.post(sql)[1]["error"]["code"] == "SQL_EXECUTION_ERROR", sql
+    for text in ("NaN", "[Infinity]", "[1,]"):
+        code = db.post(f"INSERT INTO t (id, j) VALUES (2, '{text}')")[1]["error"]["code"]
+        for sql in (f"INSERT INTO t (id, j) SELECT 2, max('{text}')::JSON FROM t",
+                    f"UPDATE t SET j = (SELECT max('{text}')::JSON FROM t) WHERE id = 1"):
+            assert db.post(sql)[1]["error"]["code"] == code, sql
+    db.sql("INSERT INTO t (id, d, j) SELECT 2, make_date(9999, 12, 31), max('{\"a\": 1}')::JSON FROM t")
+    assert db.rows("SELECT id, j->>'a', extract(year FROM date_trunc('month', d)) FROM t ORDER BY id") == \
+        [[1, None, "9999"], [2, "1", "9999"]]
+    assert db.rows("SELECT * FROM m") == []
+
+
+def test_max_of_texts_that_grow():
+    """Every row is the best one so far: only one is kept."""
+    with kalam.Server(config='[query]\nmemory_limit = "16MiB"\n') as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.t (id INT PRIMARY KEY, v TEXT)")
+        texts = [chr(ord("A") + i) + "x" * 500_000 for i in range(40)]
+        for i, text in enumerate(texts):
+            db.sql("INSERT INTO f.t VALUES ($1, $2)", [i, text])
+        assert db.rows("SELECT max(v), min(v) FROM f.t") == [[texts[-1], texts[0]]]
+        server.stop()

@@ -10,6 +10,7 @@
 #include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
+#include "catalog/file_name.h"
 #include "value/text.h"
 
 enum { FILES_GROUPS_MAX = 16 }; /* with more the merged scan is quicker */
@@ -72,12 +73,27 @@ static const struct table_column *files_column(const struct table_schema *schema
     return NULL;
 }
 
+/* Appends the column's name in the file, quoted. Is it that of the newest schema? */
+static bool files_append_stored(const struct table_schema *from, const struct table_column *stored,
+                                struct str newest, struct buf *out)
+{
+    struct buf name;
+
+    CHECK(stored >= from->columns && stored < from->columns + from->column_count);
+    buf_init(&name);
+    file_name_append(from, (uint32_t)(stored - from->columns), &name);
+    splice_append_quoted(out, buf_str(&name), '"');
+    bool same = str_equal(buf_str(&name), newest);
+    buf_clear(&name);
+    return same;
+}
+
 /* Column `column` of the newest schema as an expression over the file's columns. */
 static bool files_append_column(const struct table_column *column, const struct table_schema *from,
                                 struct buf *out)
 {
     const struct table_column *stored = files_column(from, column->id);
-    bool good = true, cast;
+    bool good = true, cast, same;
 
     if (stored == NULL) {
         good = files_append_literal(column->missing, &column->type, out);
@@ -87,7 +103,7 @@ static bool files_append_column(const struct table_column *column, const struct 
                 !data_type_is_same(&stored->type, &column->type));
         if (cast)
             buf_append_str(out, STR_LIT("CAST("));
-        splice_append_quoted(out, stored->name, '"');
+        same = files_append_stored(from, stored, column->name, out);
         if (cast)
             buf_append_str(out, STR_LIT(" AS "));
         if (cast)
@@ -98,7 +114,7 @@ static bool files_append_column(const struct table_column *column, const struct 
          * is pushed down finds nothing): an expression keeps them out of there. */
         if (column->type.kind == VALUE_BYTES)
             buf_append_str(out, STR_LIT(" || ''::BLOB"));
-        else if (!cast && str_equal(stored->name, column->name))
+        else if (!cast && same)
             return true;
     }
     CHECK(column->name.size > 0);
@@ -137,7 +153,7 @@ static void files_append_key(const struct table *table, const struct table_schem
         CHECK(stored != NULL); /* key columns are never dropped */
         if (i > 0)
             buf_append_byte(out, ',');
-        splice_append_quoted(out, stored->name, '"');
+        (void)files_append_stored(from, stored, STR_EMPTY, out);
     }
 }
 

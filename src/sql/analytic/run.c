@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "value/cast.h"
+#include "value/datetime.h"
 #include "value/decimal.h"
 
 #include <math.h>
@@ -357,6 +358,25 @@ static enum status run_open(struct run *run, struct error *err)
     return STATUS_OK;
 }
 
+/* DuckDB counts further than years 1 to 9999, and a day to its end. */
+static enum status run_moment(const struct sql_column *column, int64_t integer, struct error *err)
+{
+    enum value_type kind = column->type.kind;
+    bool fits = true;
+
+    if (kind == VALUE_DATE)
+        fits = integer >= DATETIME_DATE_MIN && integer <= DATETIME_DATE_MAX;
+    else if (kind == VALUE_TIMESTAMP)
+        fits = integer >= DATETIME_TIMESTAMP_MIN && integer <= DATETIME_TIMESTAMP_MAX;
+    else if (kind == VALUE_TIME)
+        fits = integer >= 0 && integer < DATETIME_DAY_US;
+    CHECK(fits || !value_type_is_integer(kind));
+    return fits ? STATUS_OK
+                : error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                            "column \"%.*s\" is out of range for type %s", STR_ARG(column->name),
+                            value_type_name(kind));
+}
+
 static enum status run_value(const struct column_cell *cell, const struct sql_column *column,
                              struct value *out, struct error *err)
 {
@@ -383,6 +403,7 @@ static enum status run_value(const struct column_cell *cell, const struct sql_co
     } else {
         CHECK(column->type.kind < VALUE_TYPE_COUNT);
         out->integer = cell->integer;
+        return run_moment(column, cell->integer, err);
     }
     return STATUS_OK;
 }

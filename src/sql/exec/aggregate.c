@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "value/decimal.h"
 
+#include <string.h>
+
 struct aggregate {
     enum plan_aggregate kind;
     const struct expr_program *program;
@@ -14,6 +16,8 @@ struct aggregate {
     int64_t count; /* values that were not NULL */
     int128 sum;    /* unscaled, of the result's scale */
     struct value best;
+    char *text; /* of `best`, in a place that grows */
+    size_t text_capacity;
 };
 
 /* Brings both to one scale: that of round(x, $1) is told by the values only. */
@@ -49,6 +53,20 @@ static enum status aggregate_add_sum(struct aggregate *aggregate, const struct v
     return STATUS_OK;
 }
 
+/* Keeps a text: in the same place where it fits, as the best one may change with every row. */
+static void aggregate_keep_text(struct aggregate *aggregate, struct arena *arena, struct str text)
+{
+    if (text.size > aggregate->text_capacity || aggregate->text == NULL) {
+        size_t capacity = 2 * aggregate->text_capacity;
+        aggregate->text_capacity = text.size > capacity ? text.size : capacity;
+        aggregate->text = arena_alloc(arena, aggregate->text_capacity + 1);
+    }
+    CHECK(text.size <= aggregate->text_capacity);
+    if (text.size > 0)
+        memcpy(aggregate->text, text.data, text.size);
+    aggregate->best.text = str_from(aggregate->text, text.size);
+}
+
 static enum status aggregate_add(struct sql_run *run, struct aggregate *aggregate,
                                  struct expr_context *context, struct error *err)
 {
@@ -77,7 +95,7 @@ static enum status aggregate_add(struct sql_run *run, struct aggregate *aggregat
         return STATUS_OK;
     aggregate->best = value;
     if (value_type_is_text(value.type))
-        aggregate->best.text = arena_copy(&run->arena, value.text);
+        aggregate_keep_text(aggregate, &run->arena, value.text);
     return arena_check(&run->arena, err);
 }
 

@@ -157,8 +157,7 @@ static enum status change_new_values(struct sql_run *run, const struct value *fr
         else if (from[i].is_null)
             out[i] = value_null(column->type.kind);
         else
-            status =
-                value_cast(&from[i], &column->type, CAST_ASSIGNMENT, &run->arena, &out[i], err);
+            status = dml_cast(run, column, &from[i], &out[i], err);
         if (status != STATUS_OK)
             error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
         else

@@ -19,7 +19,7 @@ static enum status insert_cast(struct sql_run *run, const struct table_column *c
         *out = value_null(column->type.kind);
         return STATUS_OK;
     }
-    status = value_cast(from, &column->type, CAST_ASSIGNMENT, &run->arena, out, err);
+    status = dml_cast(run, column, from, out, err);
     if (LIKELY(status == STATUS_OK))
         return status;
     CHECK(err != NULL);

@@ -82,15 +82,15 @@ bool columnar_error_is_fatal(const char *message)
            str_find(text, STR_LIT("database has been invalidated")) != SIZE_MAX;
 }
 
-static bool columnar_error_names_folder(const struct columnar *columnar, struct str text)
+static bool columnar_error_names_folder(struct columnar *columnar, struct str text)
 {
     CHECK(columnar->temporary_folder != NULL);
-    if (str_find(text, str_from_c(columnar->temporary_folder)) != SIZE_MAX)
-        return true;
-    for (size_t i = 0; i < columnar->folder_count; i++)
-        if (str_find(text, str_from_c(columnar->folders[i])) != SIZE_MAX)
-            return true;
-    return false;
+    bool names = str_find(text, str_from_c(columnar->temporary_folder)) != SIZE_MAX;
+    pthread_mutex_lock(&columnar->mutex); /* columnar_allow_folder adds some */
+    for (size_t i = 0; i < columnar->folder_count && !names; i++)
+        names = str_find(text, str_from_c(columnar->folders[i])) != SIZE_MAX;
+    pthread_mutex_unlock(&columnar->mutex);
+    return names;
 }
 
 static enum status columnar_error_classify(struct str *text)
@@ -144,7 +144,7 @@ static void columnar_error_cause(struct str line, struct error *err)
     }
 }
 
-enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err)
+enum status columnar_error(struct columnar *columnar, const char *message, struct error *err)
 {
     struct str text = str_from_c(message == NULL ? "unknown error" : message), line;
     enum status status = columnar_error_classify(&text);

@@ -171,7 +171,7 @@ char *column_row_type(duckdb_logical_type type);
 /* True for messages after which a database refuses everything. */
 bool columnar_error_is_fatal(const char *message);
 /* Maps DuckDB's message; `folders` never show in it. */
-enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err);
+enum status columnar_error(struct columnar *columnar, const char *message, struct error *err);
 
 /* ---- columnar_read.c
  * ----------------------------------------------------------------------------------- */

@@ -145,12 +145,33 @@ static enum status restore_extra(struct ddl *ddl, struct kv_batch *batch, struct
     return STATUS_OK;
 }
 
+/* Its tables were in no catalogue: a storage may have been dropped meanwhile. */
+static enum status restore_check_storages(const struct restore *restore,
+                                          const struct catalog *catalog, struct error *err)
+{
+    size_t cursor = 0;
+    struct str id;
+    void *unused;
+
+    CHECK(catalog != NULL);
+    for (size_t i = 0; i < restore->table_count; i++)
+        if (restore->tables[i]->kind != TABLE_KIND_STREAM &&
+            catalog_find_storage(catalog, restore->tables[i]->storage_id) == NULL)
+            return ddl_storage_missing(restore->tables[i]->storage_id, err);
+    while (map_next(&restore->storages, &cursor, &id, &unused))
+        if (catalog_find_storage(catalog, id) == NULL)
+            return ddl_storage_missing(id, err);
+    return STATUS_OK;
+}
+
 static enum status restore_commit(struct restore *restore, struct error *err)
 {
     struct ddl ddl;
 
     ddl_begin(&ddl, restore->store);
     enum status status = restore_check_space(restore, ddl.catalog, err);
+    if (status == STATUS_OK)
+        status = restore_check_storages(restore, ddl.catalog, err);
     if (status == STATUS_OK)
         status = ddl_add_namespace(&ddl, restore->space, restore->manifest.options, err);
     for (size_t i = 0; status == STATUS_OK && i < restore->table_count; i++) {
@@ -222,6 +243,7 @@ enum status restore_run(struct store *store, const struct backup_options *option
     restore->records = kv_batch_new(store->kv);
     manifest_init(&restore->manifest);
     arena_init(&restore->arena, 0);
+    map_init(&restore->storages);
     enum status status = backup_open(store, options->target, false, &restore->place, err);
     restore->source = restore->place.files;
     if (status == STATUS_OK)
@@ -247,6 +269,7 @@ enum status restore_run(struct store *store, const struct backup_options *option
 out:
     kv_batch_free(restore->records);
     arena_clear(&restore->arena);
+    map_clear(&restore->storages);
     manifest_clear(&restore->manifest);
     backup_close(&restore->place);
     mem_free(restore);

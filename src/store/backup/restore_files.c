@@ -224,14 +224,16 @@ static enum status restore_name(struct restore *restore, struct restore_move *mo
     return status;
 }
 
-static enum status restore_record(struct restore_move *move, struct str user, struct error *err)
+static enum status restore_record(const struct restore *restore, struct restore_move *move,
+                                  struct str user, struct error *err)
 {
     const struct manifest_file *file = move->file;
     enum status status = segment_decode(file->record, &move->segment, err);
 
     if (status != STATUS_OK || !str_equal(move->segment->user, user) ||
         move->segment->rows != file->rows || move->segment->bytes != file->bytes ||
-        move->segment->checksum != file->checksum ||
+        move->segment->checksum != file->checksum || move->segment->seq_min < 0 ||
+        move->segment->seq_max > restore->manifest.as_of_seq ||
         table_schema_version(move->table, move->segment->schema_version) == NULL)
         return error_set(err, STATUS_CORRUPT, "corrupt manifest: the record of \"%.*s\" is wrong",
                          STR_ARG(file->path));
@@ -249,7 +251,7 @@ static enum status restore_add(struct restore *restore, const struct table *tabl
     CHECK(restore->move_count < BACKUP_BATCH_FILES);
     *move = (struct restore_move){.file = file, .table = table};
     restore->move_count++;
-    enum status status = restore_record(move, user, err);
+    enum status status = restore_record(restore, move, user, err);
     if (status == STATUS_OK && file->kind == MANIFEST_SEGMENT) {
         status = restore_name(restore, move, err);
     } else if (status == STATUS_OK) {
@@ -261,6 +263,8 @@ static enum status restore_add(struct restore *restore, const struct table *tabl
     if (status != STATUS_OK)
         return status;
     move->segment->path = arena_copy(move->segment->arena, str_from_c(move->path));
+    if (file->kind == MANIFEST_SEGMENT)
+        (void)map_put(&restore->storages, move->segment->storage_id, restore);
     if (move->segment->seq_max > restore->seq_max)
         restore->seq_max = move->segment->seq_max;
     return restore->move_count == BACKUP_BATCH_FILES ? restore_batch(restore, err) : STATUS_OK;

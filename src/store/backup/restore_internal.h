@@ -5,6 +5,7 @@
 #ifndef STORE_RESTORE_INTERNAL_H
 #define STORE_RESTORE_INTERNAL_H
 
+#include "base/map.h"
 #include "store/backup/backup_internal.h"
 
 /* A file on its way into our storage. */
@@ -26,8 +27,9 @@ struct restore {
     struct arena arena;
     struct table **tables; /* as in the manifest, finished, with ids and spaces of their own */
     size_t table_count;
-    int64_t seq_max;  /* of all rows */
-    int64_t position; /* of the store when the restore began */
+    int64_t seq_max;     /* of all rows */
+    int64_t position;    /* of the store when the restore began */
+    struct map storages; /* where its files lie: the storage of a table or of a user */
     struct backup_copies copies;
     struct backup_scratch scratch;
     struct restore_move moves[BACKUP_BATCH_FILES];

@@ -15,6 +15,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/cold.h"
 #include "store/ddl/ddl_internal.h"
@@ -61,10 +62,7 @@ static enum status alter_lock(struct store *store, const struct ddl_alter *alter
     lock->table = alter->table;
     pthread_mutex_lock(&store->alter_mutex);
     while (status == STATUS_OK && alter_is_locked(store, alter->table)) {
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += (long)ALTER_WAIT_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        until = clock_deadline(ALTER_WAIT_MS);
         (void)pthread_cond_timedwait(&store->alter_unlocked, &store->alter_mutex, &until);
         if (alter_is_cancelled(alter))
             status = error_set(err, STATUS_CANCELLED, "cancelled");

@@ -19,6 +19,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "catalog/file_name.h"
 #include "store/cells.h"
 #include "store/flush/flush_internal.h"
 #include "store/path.h"
@@ -71,21 +72,26 @@ static void flush_write_columns(struct flush_file *file)
         {"_updated", COLUMN_TIMESTAMP, COLUMN_ID_UPDATED},
         {"_deleted", COLUMN_BOOLEAN, COLUMN_ID_DELETED},
     };
+    struct buf name;
 
     CHECK(count > 0);
+    buf_init(&name);
     writing->column_count = count + SYSTEM_COLUMN_COUNT;
     writing->columns =
         arena_array(&writing->arena, writing->column_count, sizeof(struct column_spec));
     writing->values = arena_array(&writing->arena, count, sizeof(struct value));
     for (uint32_t i = 0; i < count; i++) {
         const struct table_column *column = &schema->columns[i];
+        buf_reset(&name);
+        file_name_append(schema, i, &name);
         writing->columns[i] = (struct column_spec){
-            .name = column->name,
+            .name = arena_copy(&writing->arena, buf_str(&name)),
             .type = cell_type(&column->type),
             .field_id = column->id,
             .required = column->key_position >= 0,
         };
     }
+    buf_clear(&name);
     for (uint32_t i = 0; i < SYSTEM_COLUMN_COUNT; i++) {
         writing->columns[count + i] = (struct column_spec){
             .name = str_from_c(system[i].name),

@@ -105,14 +105,22 @@ static void test_path__file_names(void **state)
     buf_clear(&out);
 }
 
-static void test_path__a_name_is_claimed_once_per_second(void **state)
+/* Also when another flush has begun the next second before the owner of the name wrote it down. */
+static void test_path__a_name_is_claimed_once(void **state)
 {
     struct path_names *names = path_names_new();
 
     assert_true(path_names_claim(names, 1000000, STR_LIT("a/1.parquet")));
     assert_false(path_names_claim(names, 1999999, STR_LIT("a/1.parquet")));
     assert_true(path_names_claim(names, 1999999, STR_LIT("b/1.parquet")));
-    assert_true(path_names_claim(names, 2000000, STR_LIT("a/1.parquet")));
+    assert_true(path_names_claim(names, 2000000, STR_LIT("a/2.parquet")));
+    assert_false(path_names_claim(names, 1999999, STR_LIT("a/1.parquet")));
+    assert_true(path_names_claim(names, 12000000, STR_LIT("a/12.parquet")));
+    assert_false(path_names_claim(names, 1999999, STR_LIT("b/1.parquet")));
+    for (int64_t second = 30; second < 90; second += 30) /* kept for a while only */
+        assert_true(path_names_claim(names, second * 1000000, STR_LIT("c/x.parquet")) ==
+                    (second == 30));
+    assert_true(path_names_claim(names, 120000000, STR_LIT("c/x.parquet")));
     path_names_free(names);
 }
 
@@ -125,7 +133,7 @@ int main(void)
         cmocka_unit_test(test_path__refuses_what_leaves_the_root),
         cmocka_unit_test(test_path__refuses_bad_templates),
         cmocka_unit_test(test_path__file_names),
-        cmocka_unit_test(test_path__a_name_is_claimed_once_per_second),
+        cmocka_unit_test(test_path__a_name_is_claimed_once),
     };
     return cmocka_run_group_tests_name("store/path", tests, NULL, NULL);
 }
