@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import random
+import statistics
 import tempfile
 import time
 
@@ -102,37 +103,37 @@ def first_requests(server, users):
     return times
 
 
-class ColdStartCases(Cases):
-    def cold_rounds(self, server, users):
-        """Median start and first requests, the page cache dropped before each."""
-        starts, firsts = [], []
-        for _ in range(self.arguments.rounds):
-            how = drop_cache(server.data_dir)
-            starts.append(start(server))
-            firsts.append(first_requests(server, users) if users else {})
-            server.kill()
-        middle = {name: sorted(run[name] for run in firsts)[len(firsts) // 2] for name in firsts[0]}
-        return sorted(starts)[len(starts) // 2], middle, how
-
-    def coldstart(self):
-        users, gigabytes = self.arguments.users, self.arguments.gigabytes
-        with kalam.Server() as server:
-            server.stop()
-            empty, _, how = self.cold_rounds(server, 0)
-        with kalam.Server() as server:
-            fill(server, users, int(gigabytes * 1e9 / users))
-            server.stop(limit_s=1800)
-            cold, times, _ = self.cold_rounds(server, users)
-            warm = start(server)
-            again = first_requests(server, users)
-            server.kill()
-        report_start(users, gigabytes, (empty, cold, warm), (times, again), how)
+def measure(empty, full, users, rounds):
+    """In turn: the empty server cold, the full one cold, the full one warm; lists of start times and of first requests."""
+    starts = {"empty": [], "cold": [], "warm": []}
+    requests = {"cold": [], "warm": []}
+    for _ in range(rounds):
+        how = drop_cache(empty.data_dir)
+        starts["empty"].append(start(empty))
+        empty.kill()
+        drop_cache(full.data_dir)
+        for name in ("cold", "warm"):
+            starts[name].append(start(full))
+            requests[name].append(first_requests(full, users))
+            full.kill()
+    return starts, requests, how
 
 
 def report_start(users, gigabytes, starts, requests, how):
-    empty, cold, warm = starts
-    report("start, empty, cold page cache", "", empty, "ms", extra=f"cold by {how}")
-    report(f"start, {users:,} user folders, {gigabytes:g} GB, cold page cache", at_most(1.5, "empty"), cold, "ms",
-           [beside("empty", empty)], extra=f"page cache warm: {warm:.0f} ms")
-    for name, value in requests[0].items():
-        report(f"cold start: {name}", "", value, "ms", [beside("warm", requests[1][name])], clients=1)
+    middle = {name: statistics.median(times) for name, times in starts.items()}
+    report("start, empty, cold page cache", "", middle["empty"], "ms", extra=f"cold by {how}")
+    report(f"start, {users:,} user folders, {gigabytes:g} GB, cold page cache", at_most(1.5, "empty"), middle["cold"], "ms",
+           [beside("empty", middle["empty"]), beside("page cache warm", middle["warm"])])
+    for name in requests["cold"][0]:
+        cold, warm = (statistics.median(run[name] for run in requests[kind]) for kind in ("cold", "warm"))
+        report(f"cold start: {name}", "", cold, "ms", [beside("page cache warm", warm)], clients=1)
+
+
+class ColdStartCases(Cases):
+    def coldstart(self):
+        users, gigabytes = self.arguments.users, self.arguments.gigabytes
+        with kalam.Server() as empty, kalam.Server() as full:
+            empty.kill()
+            fill(full, users, int(gigabytes * 1e9 / users))
+            full.stop(limit_s=1800)
+            report_start(users, gigabytes, *measure(empty, full, users, self.arguments.rounds))

@@ -30,7 +30,8 @@ class MemoryCases(Cases):
         self.memory_users(self.arguments.memory_users)
 
     def memory_http(self):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         with kalam.Server(config=UNLIMITED) as server:
             server.client().request("GET", "/health")
             before, sockets = private_kb(server), []
