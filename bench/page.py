@@ -40,9 +40,9 @@ vertical-align:-1px}
 .ours rect{fill:var(--ours)}.peer rect{fill:var(--peer)}.limit rect{fill:var(--limit)}
 line{stroke:var(--goal);stroke-width:2;stroke-dasharray:3 2}
 .note{color:var(--soft);font-size:.8rem;margin:.25rem 0 0}
-.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.8rem;min-width:60rem}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-size:.8rem;min-width:82rem}
 th,td{text-align:left;padding:.3rem .55rem;border-bottom:1px solid var(--line);vertical-align:top}
-td.r,th.r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+td.n{white-space:nowrap}td.r,th.r{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 @media (max-width:36rem){.bar{grid-template-columns:6rem 1fr;gap:.1rem .5rem}.bar .v{grid-column:2;margin-top:-.15rem}}
 @media print{body{max-width:none}.row{break-inside:avoid}}
 """
@@ -90,7 +90,8 @@ def figure(row):
     values = [row["value"], *(other["value"] for other in row["others"]), *row["goal_marks"]]
     place, logarithmic = scale(values)
     marks = row["goal_marks"]
-    bars = [bar("ours", "KalamDB", row["value"], row["unit"], place, marks)]
+    alone = len(values) == 1  # a bar would say nothing
+    bars = [] if alone else [bar("ours", "KalamDB", row["value"], row["unit"], place, marks)]
     for other in row["others"]:
         ratio = f" · ours {other['ratio']:.2f} ×" if other["ratio"] is not None else ""
         bars.append(bar("limit" if other["limit"] else "peer", other["name"], other["value"], row["unit"], place, marks, ratio))
@@ -99,7 +100,8 @@ def figure(row):
     size = bytes_text(row)
     notes = [times_note(row), clients, durable, f"{size} B" if size else "", row["extra"],
              "more is better" if more_is_better(row["unit"]) else "less is better", "log scale" if logarithmic else ""]
-    return (f'<div class="row"><div class="head"><b>{text(row["name"])}</b>{verdict(row)}</div>{"".join(bars)}'
+    own = f'<b class="v">{text(amount(row["value"], row["unit"]))}</b>' if alone else ""
+    return (f'<div class="row"><div class="head"><b>{text(row["name"])}</b>{own}{verdict(row)}</div>{"".join(bars)}'
             f'<p class="note">{text(" · ".join(note for note in notes if note))}</p></div>')
 
 
@@ -110,7 +112,7 @@ def table(rows):
         met = {True: '<b class="met">yes</b>', False: '<b class="missed">no</b>', None: ""}[row["met"]]
         cells = [("", text(row["name"])), ("r", text(row["clients"] or "")), ("", text(row["durability"])),
                  ("r", text(amount(row["value"], row["unit"]))), ("r", text(percentiles_text(row))),
-                 ("", text(others_text(row))), ("", text(row["goal"])), ("", met), ("r", text(bytes_text(row))),
+                 ("n", text(others_text(row)).replace("; ", "<br>")), ("n", text(row["goal"]).replace(", ≥", ",<br>≥")), ("", met), ("r", text(bytes_text(row))),
                  ("", text(row["extra"]))]
         lines.append("<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in cells) + "</tr>")
     right = {"clients", "ours", "p50 / p99 / p99.9 µs", "bytes"}
