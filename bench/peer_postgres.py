@@ -15,10 +15,10 @@ class Postgres:
 
     def __init__(self, seconds):
         self.seconds = seconds
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kalam-pg-"))
         binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
         if not binaries:
             raise FileNotFoundError("PostgreSQL's server is not installed")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kalam-pg-"))
         self.bin = binaries[-1]
         self.version = subprocess.run([str(self.bin / "postgres"), "--version"], capture_output=True, text=True,
                                       check=True).stdout.split()[2]
