@@ -120,9 +120,10 @@ def report(name, goal, value, unit, others=(), extra="", runs=None, shows="", du
         if runs and key in runs[0]:
             row[key] = median(runs, key)
     row["others"] = [dict(other, ratio=value / other["value"] if other["value"] else None) for other in others if other]
-    row["goal"] = ", ".join(g.text(unit) for g in goals) if goals else goal if isinstance(goal, str) else ""
+    row["goals"] = [{"text": g.text(unit), "met": g.met(row)} for g in goals]
+    row["goal"] = ", ".join(g["text"] for g in row["goals"]) if goals else goal if isinstance(goal, str) else ""
     row["goal_marks"] = [mark for mark in (g.mark(row) for g in goals) if mark is not None]
-    row["met"] = verdict(g.met(row) for g in goals)
+    row["met"] = verdict(g["met"] for g in row["goals"])
     row["ratio"] = row["others"][0]["ratio"] if row["others"] else None
     row["extra"] = extra
     ROWS.append(row)

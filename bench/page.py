@@ -72,11 +72,10 @@ def bar(kind, name, value, unit, place, marks, note=""):
 
 
 def verdict(row):
-    if not row["goal"]:
-        return ""
-    word, kind = {True: ("met", "met"), False: ("missed", "missed"), None: ("", "")}[row["met"]]
-    sign = {"met": "✓ ", "missed": "✗ "}.get(kind, "")
-    return f'<span class="verdict">goal {text(row["goal"])} <b class="{kind}">{sign}{word}</b></span>'
+    """Each goal with a sign of its own; a goal that nothing could be held against has none."""
+    signs = {True: ' <b class="met">✓ met</b>', False: ' <b class="missed">✗ missed</b>', None: ""}
+    goals = [f"{text(goal['text'])}{signs[goal['met']]}" for goal in row["goals"]] or [text(row["goal"])]
+    return f'<span class="verdict">goal {", ".join(goals)}</span>' if row["goal"] else ""
 
 
 def times_note(row):
@@ -144,7 +143,7 @@ def page(result):
     return (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
             f'<meta name="color-scheme" content="light dark"><title>KalamDB: measured</title><style>{STYLE}</style><body>'
             f'<h1>KalamDB, measured</h1>{facts}'
-            f'<div class="score"><div><b>{met} of {len(judged)}</b>goals met</div><div><b>{len(rows)}</b>figures</div></div>'
+            f'<div class="score"><div><b>{met} of {len(judged)}</b>figures reach their goals</div><div><b>{len(rows)}</b>figures in all</div></div>'
             f'<p class="keys soft">{keys}<span>┆ goal</span></p>'
             f'<p class="soft">Ratios count, not figures: machines differ. “ours 1.20 ×” = our figure divided by the one of that bar.</p>'
             f'{"".join(parts)}<h2>All figures</h2>{table(rows)}</body></html>\n')
