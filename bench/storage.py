@@ -74,9 +74,9 @@ class StorageCases(Cases):
 
     def flush_users(self):
         """A table of 10,000 users; memory must not grow with them."""
-        db = self.fill("b.many", 10_000, 10)
+        db = self.fill("b.tenant", 10_000, 10)
         before = self.rss()
-        rate = 10_000 / self.flush_of(db, "b.many")
+        rate = 10_000 / self.flush_of(db, "b.tenant")
         report("flush, 10,000 users × 10 rows", "", rate, "users/s", durability=GROUP,
                extra=f"memory +{self.rss() - before:.0f} MB")
 
