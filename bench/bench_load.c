@@ -2,11 +2,13 @@
  * is there.
  *
  * bench_load PORT CONNECTIONS SECONDS BODY [USER]
- * BODY is the JSON body with {i} = counter unique over the whole run (starts at BENCH_START), {rN}
- * = random below N, {c} = number of the connection, {i*K+J} = counter times K plus J (for multi-row
- * statements). USER may hold {c}. BENCH_TLS=1: over TLS, certificates are not checked.
- * BENCH_HEADER: one more header line, such as credentials. One thread,
- * epoll, plain sockets: the client must not be the limit.
+ * BODY is the JSON body, or @FILE that holds it, with {i} = counter unique over the whole run
+ * (starts at BENCH_START), {rN} = random below N, {c} = number of the connection, {i*K+J} = counter
+ * times K plus J (for multi-row statements). USER may hold {c}, {i} and {rN}. BENCH_TLS=1: over
+ * TLS, certificates are not checked. BENCH_HEADER: one more header line, such as credentials.
+ * BENCH_COUNT: ends after so many requests, however long they take. One thread, epoll, plain
+ * sockets: the client must not be the limit. Beside the times it reports the mean bytes of a
+ * request's and of an answer's body.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common.h"
@@ -29,10 +31,11 @@ struct connection {
     SSL *ssl; /* NULL = plain */
     int64_t sent_at;
     char *answer;
-    size_t got, expected; /* expected 0 = head not complete */
+    size_t got, expected, head; /* expected 0 = length not known; head: bytes before the body */
 };
 
 static uint64_t counter, random_state = 88172645463325252u;
+static uint64_t sent_bytes, answer_bytes; /* of bodies */
 static char *request, *body;
 static const char *body_template, *user_template, *header; /* header: BENCH_HEADER or NULL */
 static SSL_CTX *tls;                                       /* NULL = plain */
@@ -72,12 +75,26 @@ static size_t expand(const char *from, char *out, size_t size_max, uint64_t numb
     return size;
 }
 
+/* The text of an argument: itself, or the content of @FILE. */
+static const char *argument_text(const char *argument)
+{
+    if (*argument != '@')
+        return argument;
+    FILE *file = fopen(argument + 1, "r");
+    char *text = calloc(1, REQUEST_MAX);
+    if (!file || !text || fread(text, 1, REQUEST_MAX - 1, file) == 0)
+        bench_die(argument + 1, "cannot be read");
+    fclose(file);
+    return text;
+}
+
 static void send_request(struct connection *connection)
 {
     char user[128] = "";
     size_t body_size = expand(body_template, body, REQUEST_MAX, counter++, connection->number);
     if (user_template)
-        expand(user_template, user, sizeof user, 0, connection->number);
+        expand(user_template, user, sizeof user, counter - 1, connection->number);
+    sent_bytes += body_size;
     size_t size = (size_t)sprintf(
         request,
         "POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -108,11 +125,11 @@ static bool answer_complete(struct connection *connection)
     char *end = strstr(connection->answer, "\r\n\r\n");
     if (!end)
         return false;
+    connection->head = (size_t)(end + 4 - connection->answer);
     if (!connection->expected) {
         char *length = strcasestr(connection->answer, "content-length:");
         if (length && length < end)
-            connection->expected =
-                (size_t)(end + 4 - connection->answer) + strtoul(length + 15, NULL, 10);
+            connection->expected = connection->head + strtoul(length + 15, NULL, 10);
     }
     if (connection->expected)
         return connection->got >= connection->expected;
@@ -163,7 +180,7 @@ int main(int argc, char **argv)
         bench_die("usage", "bench_load PORT CONNECTIONS SECONDS BODY [USER]");
     int port = (int)strtol(argv[1], NULL, 10), count = (int)strtol(argv[2], NULL, 10);
     double seconds = strtod(argv[3], NULL);
-    body_template = argv[4];
+    body_template = argument_text(argv[4]);
     user_template = argc > 5 ? argv[5] : NULL;
     header = getenv("BENCH_HEADER");
     counter = getenv("BENCH_START") ? strtoull(getenv("BENCH_START"), NULL, 10) : 1;
@@ -179,7 +196,8 @@ int main(int argc, char **argv)
     int epoll = epoll_create1(0);
     for (int i = 0; i < count; i++)
         open_connection(&connections[i], i, port, epoll);
-    int64_t start = bench_now_ns(), end = start + (int64_t)(seconds * 1e9);
+    uint64_t last = getenv("BENCH_COUNT") ? counter + strtoull(getenv("BENCH_COUNT"), NULL, 10) : 0;
+    int64_t start = bench_now_ns(), end = last ? INT64_MAX : start + (int64_t)(seconds * 1e9);
     for (int i = 0; i < count; i++)
         send_request(&connections[i]);
     int waiting = count;
@@ -202,12 +220,17 @@ int main(int argc, char **argv)
             samples_add(&samples, now - connection->sent_at);
             if (memcmp(connection->answer + 9, "200", 3) != 0 && errors++ == 0)
                 fprintf(stderr, "first error: %.*s\n", 600, connection->answer);
-            if (now < end)
+            answer_bytes += connection->got - connection->head;
+            if (now < end && (!last || counter < last))
                 send_request(connection);
             else
                 waiting--;
         }
     }
-    samples_report(&samples, (double)(bench_now_ns() - start) / 1e9, 1, errors);
+    char more[96];
+    snprintf(more, sizeof more, ",\"request_bytes\":%.0f,\"answer_bytes\":%.0f",
+             (double)sent_bytes / (double)samples.count,
+             (double)answer_bytes / (double)samples.count);
+    samples_report_with(&samples, (double)(bench_now_ns() - start) / 1e9, 1, errors, more);
     return 0;
 }

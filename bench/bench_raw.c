@@ -2,6 +2,9 @@
  *
  * bench_raw rocksdb DIR WRITERS ROWS_PER_BATCH SECONDS   synced puts of 100-byte rows
  * bench_raw duckdb FILES_GLOB REPEATS                    the five statements over Parquet files
+ * bench_raw group ROWS REPEATS                           GROUP BY over a table in memory
+ * bench_raw copy FILE ROWS REPEATS                       COPY of a table in memory to a Parquet
+ * file
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "common.h"
@@ -107,36 +110,57 @@ static void bench_duckdb(const char *glob, int repeats)
     duckdb_close(&database);
 }
 
-/* COPY of `rows` rows shaped as those of bench/run's flush into one file: DuckDB's own rate. */
-static void bench_copy(const char *path, long rows, int repeats)
+/* Runs `text` so many times over a table that `create` makes, in memory. */
+static void bench_memory(const char *create, const char *text, double units, int repeats)
 {
     duckdb_database database;
     duckdb_connection connection;
     struct samples samples = {0};
-    char text[1024];
 
     if (duckdb_open(NULL, &database) != DuckDBSuccess ||
         duckdb_connect(database, &connection) != DuckDBSuccess)
         bench_die("duckdb", "open");
+    if (duckdb_query(connection, create, NULL) != DuckDBSuccess)
+        bench_die("duckdb", "create");
+    int64_t total = bench_now_ns();
+    for (int i = 0; i < repeats; i++) {
+        duckdb_result result;
+        int64_t start = bench_now_ns();
+        if (duckdb_query(connection, text, &result) != DuckDBSuccess)
+            bench_die(text, duckdb_result_error(&result));
+        samples_add(&samples, bench_now_ns() - start);
+        duckdb_destroy_result(&result);
+    }
+    samples_report(&samples, (double)(bench_now_ns() - total) / 1e9, units, 0);
+    duckdb_disconnect(&connection);
+    duckdb_close(&database);
+}
+
+/* COPY of `rows` rows shaped as those of bench/run's flush into one file: DuckDB's own rate. */
+static void bench_copy(const char *path, long rows, int repeats)
+{
+    char create[1024], text[1024];
+
     snprintf(
-        text, sizeof text,
+        create, sizeof create,
         "CREATE TABLE t AS SELECT i AS id, 'message body number ' || i || ' with some text' AS "
         "body, i AS _seq, make_timestamp(i) AS _updated, false AS _deleted "
         "FROM range(%ld) r(i)",
         rows);
-    if (duckdb_query(connection, text, NULL) != DuckDBSuccess)
-        bench_die("duckdb", "create");
     snprintf(text, sizeof text, "COPY t TO '%s' (FORMAT parquet, COMPRESSION zstd)", path);
-    int64_t total = bench_now_ns();
-    for (int i = 0; i < repeats; i++) {
-        int64_t start = bench_now_ns();
-        if (duckdb_query(connection, text, NULL) != DuckDBSuccess)
-            bench_die("duckdb", "copy");
-        samples_add(&samples, bench_now_ns() - start);
-    }
-    samples_report(&samples, (double)(bench_now_ns() - total) / 1e9, (double)rows, 0);
-    duckdb_disconnect(&connection);
-    duckdb_close(&database);
+    bench_memory(create, text, (double)rows, repeats);
+}
+
+/* The statement of bench/run's "GROUP BY" over rows like those of its table b.hot. */
+static void bench_group(long rows, int repeats)
+{
+    char create[1024];
+
+    snprintf(create, sizeof create,
+             "CREATE TABLE hot AS SELECT i AS id, 'message body number ' || i || ' with some text' "
+             "AS body, (i %% 100)::INT AS grp, (i * 37 %% 101)::INT AS n FROM range(%ld) r(i)",
+             rows);
+    bench_memory(create, "SELECT grp, count(*), sum(n) FROM hot GROUP BY grp", 1, repeats);
 }
 
 int main(int argc, char **argv)
@@ -148,9 +172,11 @@ int main(int argc, char **argv)
         bench_duckdb(argv[2], (int)strtol(argv[3], NULL, 10));
     } else if (argc == 5 && strcmp(argv[1], "copy") == 0) {
         bench_copy(argv[2], strtol(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10));
+    } else if (argc == 4 && strcmp(argv[1], "group") == 0) {
+        bench_group(strtol(argv[2], NULL, 10), (int)strtol(argv[3], NULL, 10));
     } else {
         bench_die("usage", "bench_raw rocksdb DIR WRITERS ROWS SECONDS | duckdb GLOB REPEATS | "
-                           "copy FILE ROWS REPEATS");
+                           "group ROWS REPEATS | copy FILE ROWS REPEATS");
     }
     return 0;
 }

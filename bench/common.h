@@ -64,15 +64,22 @@ static inline double samples_percentile(struct samples *samples, double fraction
            1000.0;
 }
 
+/* `more`: further members of the object, each with a comma in front, or "". */
+static inline void samples_report_with(struct samples *samples, double seconds,
+                                       double units_per_sample, long errors, const char *more)
+{
+    printf("{\"count\":%zu,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
+           "\"p999_us\":%.1f,\"errors\":%ld%s}\n",
+           samples->count, seconds, (double)samples->count * units_per_sample / seconds,
+           samples_percentile(samples, 0.5), samples_percentile(samples, 0.99),
+           samples_percentile(samples, 0.999), errors, more);
+    fflush(stdout);
+}
+
 static inline void samples_report(struct samples *samples, double seconds, double units_per_sample,
                                   long errors)
 {
-    printf("{\"count\":%zu,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-           "\"p999_us\":%.1f,\"errors\":%ld}\n",
-           samples->count, seconds, (double)samples->count * units_per_sample / seconds,
-           samples_percentile(samples, 0.5), samples_percentile(samples, 0.99),
-           samples_percentile(samples, 0.999), errors);
-    fflush(stdout);
+    samples_report_with(samples, seconds, units_per_sample, errors, "");
 }
 
 #endif

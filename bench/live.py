@@ -1,8 +1,10 @@
-"""Live queries: fan-out, what they cost writers, memory, snapshots, clients that all come back at once."""
-import json
+"""Live queries: fan-out, what they cost writers, snapshots, clients that all come back at once."""
 import subprocess
 
-from harness import BUILD, Cases, kalam, median, report, tool
+from harness import BUILD, FSYNC, GROUP, Cases, at_least, at_most, beside, kalam, median, of_runs, report, tool
+
+UNLIMITED = ("[rate_limit]\nmax_messages_per_sec = 0\nmax_subscriptions_per_user = 1000000\n"
+             "max_subscriptions_per_connection = 1000000\n")
 
 
 class LiveCases(Cases):
@@ -17,46 +19,47 @@ class LiveCases(Cases):
             raise SystemExit("bench_fanout hold failed")
         return process
 
-    def live_memory(self):
-        lines = open(f"/proc/{self.live.process.pid}/smaps_rollup").read().splitlines()[1:]
-        return sum(int(line.split()[1]) for line in lines if line.startswith(("Private_Clean", "Private_Dirty")))
-
     def live_queries(self):
-        """Fan-out, what it costs writers, memory, snapshots: on a server of their own, with limits out of the way."""
-        config = ("[rate_limit]\nmax_messages_per_sec = 0\nmax_subscriptions_per_user = 1000000\n"
-                  "max_subscriptions_per_connection = 1000000\n")
-        with kalam.Server(config=config) as self.live:
+        """Fan-out, what it costs writers, snapshots: on a server of their own, with limits out of the way."""
+        with kalam.Server(config=UNLIMITED) as self.live:
             db = self.live.client()
             db.batch("CREATE NAMESPACE l; CREATE SHARED TABLE l.all (id BIGINT PRIMARY KEY, room INT, body TEXT) "
                      "FLUSH POLICY ROWS 999999; CREATE USER TABLE l.own (id BIGINT PRIMARY KEY, body TEXT) "
                      "FLUSH POLICY ROWS 999999; CREATE SHARED TABLE l.thousand (id BIGINT PRIMARY KEY, body TEXT)")
             db.sql("INSERT INTO l.thousand VALUES " + ",".join(f"({i}, 'message body number {i}')" for i in range(1000)))
             ours = self.fanout("snapshot", 1, 0, 200, "u0", "SELECT * FROM l.thousand")
-            report("snapshot of 1,000 rows", "p50 ≤ 3 ms", ours["p50_us"] / 1000, "ms",
-                   extra=f"p99 {ours['p99_us'] / 1000:.2f} ms")
-            for sockets, goal in ((1, "p50 ≤ 0.6 ms"), (1000, "≥ 100,000"), (10_000, "≥ 60,000")):
-                rounds = 300 if sockets == 1 else 30
-                ours = self.fanout("change", sockets, 1, rounds, "u{c}", "SELECT * FROM l.all",
-                                   "INSERT INTO l.all VALUES ({i}, 1, 'a message of some words')")
-                bridge = self.postgres.notify(rounds, sockets) if self.postgres else None
-                report(f"one change to {sockets:,} socket{'s' if sockets > 1 else ''}", goal,
-                       sockets / ours["p50_us"] * 1e6, "deliveries/s",
-                       f"PostgreSQL NOTIFY and a bridge {sockets / bridge['p50_us'] * 1e6:,.0f}/s" if bridge else "",
-                       bridge["p50_us"] / ours["p50_us"] if bridge else None,
-                       f"the last after {ours['p50_us'] / 1000:.2f} ms, p99 {ours['p99_us'] / 1000:.2f} ms" +
-                       (f"; bridge {bridge['p50_us'] / 1000:.2f}, {bridge['p99_us'] / 1000:.2f} ms" if bridge else ""))
+            report("snapshot of 1,000 rows", at_most(3, "p50", "ms"), ours["p50_us"] / 1000, "ms", runs=[ours], shows="p50",
+                   durability="read", clients=1)
+            for sockets, goal in ((1, at_most(0.6, "p50", "ms")), (1000, at_least(100_000)), (10_000, at_least(60_000))):
+                self.live_change(sockets, goal)
             self.live_storm()
             self.live_writers()
             self.live.stop()
-        self.live_storm_after_restart(config)
-        self.live_sizes(config)
+        self.live_storm_after_restart(UNLIMITED)
+
+    def live_change(self, sockets, goal):
+        """One change to so many sockets, from sending the INSERT to the last one."""
+        count = 300 if sockets == 1 else 30
+
+        def ours_once():
+            return self.fanout("change", sockets, 1, count, "u{c}", "SELECT * FROM l.all",
+                               "INSERT INTO l.all VALUES ({i}, 1, 'a message of some words')")
+        runs = self.rounds(ours_once, lambda: tool(BUILD / "bench_sockets", "fanout", sockets, count, 200)[0],
+                           (lambda: self.postgres.notify(count, sockets)) if self.postgres else None,
+                           (lambda: self.redis.change(count, sockets)) if self.redis else None)
+        others = [beside(name, sockets / median(found, "p50_us") * 1e6, name == "sockets",
+                         **{key: median(found, key) for key in ("p50_us", "p99_us", "p999_us")})
+                  for name, found in (("NOTIFY + bridge", runs[2]), ("Redis XREAD", runs[3]), ("sockets", runs[1])) if found]
+        report(f"one change to {sockets:,} socket{'s' if sockets > 1 else ''}", goal, sockets / median(runs[0], "p50_us") * 1e6,
+               "deliveries/s", others, runs=runs[0], durability=FSYNC, clients=sockets, extra="times: to the last socket")
 
     def live_storm(self):
         """Everybody comes back at once and resumes; a hundred changes were missed."""
         self.live.client().sql("CREATE SHARED TABLE l.storm (id BIGINT PRIMARY KEY, room INT, body TEXT)")
         ours = self.fanout("storm", 1000, 1, 100, "u{c}", "SELECT * FROM l.storm",
                            "INSERT INTO l.storm VALUES ({i}, 1, 'a message of some words')")
-        report("reconnect storm: 1,000 clients resume 100 changes", "", 1000 / ours["seconds"], "clients/s",
+        report("reconnect storm: 1,000 clients resume 100 changes", "", 1000 / ours["seconds"], "clients/s", runs=[ours],
+               durability="read", clients=1000,
                extra=f"half are ready after {ours['p50_us'] / 1000:.0f} ms, the last after {ours['seconds'] * 1000:.0f} ms")
 
     def live_storm_after_restart(self, config):
@@ -73,7 +76,8 @@ class LiveCases(Cases):
             self.live.kill()
             self.live.start()
             ours = self.fanout("resume", 1000, 1, 0, "u{c}", "SELECT * FROM l.storm", position)
-            report("the same after kill -9, table of 100,000 hot rows", "", 1000 / ours["seconds"], "clients/s",
+            report("the same after kill -9, table of 100,000 hot rows", "", 1000 / ours["seconds"], "clients/s", runs=[ours],
+                   durability="read", clients=1000,
                    extra=f"half are ready after {ours['p50_us'] / 1000:.0f} ms, the last after {ours['seconds'] * 1000:.0f} ms")
             self.live.stop()
 
@@ -82,8 +86,8 @@ class LiveCases(Cases):
         shared = {"sql": "INSERT INTO l.all (id, room, body) VALUES ($1, 5, $2)", "params": ["{{i}}", "some words"]}
         outer, self.server = self.server, self.live
         for name, body, sql, subscriptions, goal in (
-                ("10,000 of other users", own, "SELECT * FROM l.own", 10, "≥ 0.95 × without"),
-                ("1,000 by equality, 1 matches", shared, "SELECT * FROM l.all WHERE room = {c}", 1, "≥ 0.8 × without"),
+                ("10,000 of other users", own, "SELECT * FROM l.own", 10, at_least(0.95, "without")),
+                ("1,000 by equality, 1 matches", shared, "SELECT * FROM l.all WHERE room = {c}", 1, at_least(0.8, "without")),
                 ("1,000 that look at every row", shared, "SELECT * FROM l.all WHERE room + 0 = {c}", 1, "")):
             def watched(body=body, sql=sql, subscriptions=subscriptions):
                 holder = self.held(1000, subscriptions, "o{c}", sql)
@@ -92,38 +96,6 @@ class LiveCases(Cases):
                 holder.wait()
                 return result
             without, ours = self.rounds(lambda body=body: self.load(16, body, "w{c}"), watched)
-            rate, plain = median(ours, "per_second"), median(without, "per_second")
-            report(f"INSERT, 16 conn., live queries: {name}", goal, rate, "/s", f"without {plain:,.0f}/s", rate / plain)
+            report(f"INSERT, 16 conn., live queries: {name}", goal, median(ours, "per_second"), "/s",
+                   [of_runs("without", without)], runs=ours, durability=GROUP, clients=16)
         self.server = outer
-
-    def live_sizes(self, config):
-        """Each on a server of its own: what a former one left free would hide what the next one takes."""
-        create = "CREATE NAMESPACE l; CREATE SHARED TABLE l.all (id BIGINT PRIMARY KEY, room INT)"
-        with kalam.Server(config=config) as self.live:
-            self.live.client().batch(create)
-            before = self.live_memory()
-            holder = self.held(5000, 0, "m{c}", "")
-            idle = (self.live_memory() - before) / 5000
-            holder.stdin.close()
-            holder.wait()
-            self.live.stop()
-        report("memory of an idle WebSocket", "≤ 8 KB", idle, "KB", extra="private memory of the server, 5,000 sockets")
-        for name, sql in (("that are equal", "SELECT * FROM l.all"),
-                          ("of 100 texts", "SELECT * FROM l.all WHERE room = 1 OR id < 1000000{s}"),
-                          ("of 100,000 texts", "SELECT * FROM l.all WHERE room = 1 OR id < {c}{s}")):
-            with kalam.Server(config=config) as self.live:
-                self.live.client().batch(create)
-                before = self.live_memory()
-                process = subprocess.Popen([str(BUILD / "bench_fanout"), str(self.live.port), "setup", "1000", "100", "0",
-                                            "m{c}", sql, "INSERT INTO l.all VALUES ({i}, 1)"],
-                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-                ours = json.loads(process.stdout.readline() or "{}")
-                if not ours:
-                    raise SystemExit("bench_fanout setup failed")
-                each = (self.live_memory() - before - 1000 * idle) / 100_000
-                ours.update(json.loads(process.communicate("\n")[0]))
-                self.live.stop()
-            report(f"100,000 subscriptions on 1,000 sockets, {name}", "", 100_000 / ours["subscribe_seconds"], "/s",
-                   extra=f"set up in {ours['subscribe_seconds']:.2f} s, each has one change after "
-                         f"{ours['change_seconds'] * 1000:.0f} ms")
-            report(f"memory of a subscription, {name}", "≤ 400 B", each * 1024, "B", extra="100,000 of them, sockets taken off")

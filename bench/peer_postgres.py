@@ -11,14 +11,19 @@ from harness import BUILD, kalam, tool
 class Postgres:
     """PostgreSQL of Debian in a temporary cluster, prepared statements through pgbench."""
 
+    name = "PostgreSQL"
+
     def __init__(self, seconds):
         self.seconds = seconds
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kalam-pg-"))
         binaries = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))
         if not binaries:
-            raise FileNotFoundError
+            raise FileNotFoundError("PostgreSQL's server is not installed")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kalam-pg-"))
         self.bin = binaries[-1]
-        shutil.chown(self.folder, "postgres")
+        self.version = subprocess.run([str(self.bin / "postgres"), "--version"], capture_output=True, text=True,
+                                      check=True).stdout.split()[2]
+        if os.getuid() == 0:
+            shutil.chown(self.folder, "postgres")
         self.port = kalam.free_port()
         self.as_postgres(self.bin / "initdb", "-D", self.folder / "db", "-A", "trust")
         self.as_postgres(self.bin / "pg_ctl", "-D", self.folder / "db", "-w", "-l", self.folder / "log", "-o",
@@ -37,12 +42,21 @@ class Postgres:
         self.as_postgres("psql", "-h", "127.0.0.1", "-p", self.port, "-d", "postgres", "-c", text)
 
     def bench(self, connections, script):
+        """A result as bench_load prints it; pgbench notes the time of each transaction (a tenth of them with many clients)."""
         path = self.folder / "script.sql"
         path.write_text(script)
         path.chmod(0o644)
         out = self.as_postgres("pgbench", "-n", "-h", "127.0.0.1", "-p", self.port, "-M", "prepared", "-c", connections,
-                               "-j", min(connections, 2), "-T", max(1, int(self.seconds)), "-f", path, "postgres")
-        return float(next(line for line in out.splitlines() if line.startswith("tps")).split()[2])
+                               "-j", min(connections, 2), "-T", max(1, int(self.seconds)), "-f", path, "-l", "--log-prefix",
+                               self.folder / "times", "--sampling-rate", 0.1 if connections > 1 else 1, "postgres")
+        times = []
+        for log in self.folder.glob("times.*"):
+            times += [float(line.split()[2]) for line in log.read_text().splitlines()]
+            log.unlink()
+        times.sort()
+        rate = float(next(line for line in out.splitlines() if line.startswith("tps")).split()[2])
+        return dict({name: times[int(share * (len(times) - 1))] for name, share in
+                     (("p50_us", 0.5), ("p99_us", 0.99), ("p999_us", 0.999))}, per_second=rate)
 
     def insert(self, connections):
         return self.bench(connections, "INSERT INTO t (body) VALUES ('message body number with some text, about one "

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 
-from harness import BUILD, Cases, report, tool
+from harness import BUILD, FSYNC, GROUP, Cases, at_least, at_most, median, of_runs, report, tool
 
 
 class StorageCases(Cases):
@@ -42,18 +42,19 @@ class StorageCases(Cases):
     def flush(self):
         with tempfile.TemporaryDirectory(dir=self.server.data_dir.parent) as folder:
             (copy,) = tool(BUILD / "bench_raw", "copy", folder + "/f.parquet", 500_000, 5)
-        single = copy["per_second"]
+        single = of_runs("DuckDB COPY", [copy], limit=True)
         db = self.fill("b.one", 1, 500_000)
         rate = 500_000 / self.flush_of(db, "b.one")
-        report("flush, 1 user × 500,000 rows", "", rate, "rows/s", f"DuckDB COPY {single:,.0f} rows/s", rate / single)
+        report("flush, 1 user × 500,000 rows", "", rate, "rows/s", [single], durability=FSYNC)
         seconds = []
         for round_ in range(self.arguments.rounds):
             db = self.fill(f"b.ten{round_}", 1, 10)
             seconds.append(self.flush_of(db, f"b.ten{round_}"))
-        report("flush, 1 user × 10 rows", "", statistics.median(seconds) * 1000, "ms", extra="asked for to seen done")
+        report("flush, 1 user × 10 rows", "", statistics.median(seconds) * 1000, "ms", durability=FSYNC,
+               extra="asked for to seen done")
         db = self.fill("b.small", 2000, 20)
         rate = 2000 / self.flush_of(db, "b.small")
-        report("flush, 2,000 users × 20 rows", "", rate, "users/s")
+        report("flush, 2,000 users × 20 rows", "", rate, "users/s", durability=GROUP)
 
         body = {"sql": "INSERT INTO b.t (id, body) VALUES ($1, $2)", "params": ["{{i}}", "written while others are flushed"]}
         db = self.fill("b.busy", 1000, 1000)
@@ -66,18 +67,18 @@ class StorageCases(Cases):
         rate = 1_000_000 / self.flush_of(db, "b.busy")
         writer.join()
         self.arguments = arguments
-        report("flush, 1,000 users × 1,000 rows, 64 writers", "", rate, "rows/s", f"DuckDB COPY {single:,.0f} rows/s",
-               rate / single)
-        report("p99 of 64 writers meanwhile", "≤ 2 × quiet", results[0]["p99_us"] / 1000, "ms",
-               f"quiet {quiet['p99_us'] / 1000:.2f} ms", results[0]["p99_us"] / quiet["p99_us"],
-               f"{results[0]['per_second']:,.0f}/s, quiet {quiet['per_second']:,.0f}/s")
+        report("flush, 1,000 users × 1,000 rows, 64 writers", "", rate, "rows/s", [single], durability=GROUP)
+        report("p99 of 64 writers meanwhile", at_most(2, "quiet"), results[0]["p99_us"] / 1000, "ms",
+               [of_runs("quiet", [quiet], key="p99_us", scale=0.001)], runs=results, shows="p99", durability=GROUP, clients=64,
+               extra=f"{results[0]['per_second']:,.0f}/s, quiet {quiet['per_second']:,.0f}/s")
 
     def flush_users(self):
         """A table of 10,000 users; memory must not grow with them."""
-        db = self.fill("b.many", 10_000, 10)
+        db = self.fill("b.tenant", 10_000, 10)
         before = self.rss()
-        rate = 10_000 / self.flush_of(db, "b.many")
-        report("flush, 10,000 users × 10 rows", "", rate, "users/s", extra=f"memory +{self.rss() - before:.0f} MB")
+        rate = 10_000 / self.flush_of(db, "b.tenant")
+        report("flush, 10,000 users × 10 rows", "", rate, "users/s", durability=GROUP,
+               extra=f"memory +{self.rss() - before:.0f} MB")
 
     def rss(self):
         lines = open(f"/proc/{self.server.process.pid}/status").read().splitlines()
@@ -104,12 +105,10 @@ class StorageCases(Cases):
             busy.append(self.load(1, body))
         stopping.set()
         worker.join()
-        busy = {key: statistics.median(run[key] for run in busy) for key in ("p50_us", "p99_us")}
         jobs = dict(db.rows("SELECT job_type, count(*) FROM system.jobs WHERE table_name = 'beside' GROUP BY job_type"))
-        report("last 50, hot, beside flushes", "p50 ≤ 150 µs", busy["p50_us"], "µs", f"quiet {quiet['p50_us']:.1f} µs",
-               busy["p50_us"] / quiet["p50_us"],
-               f"p99 {busy['p99_us']:.0f}, quiet {quiet['p99_us']:.0f} µs; {len(flushes)} flushes, "
-               f"{jobs.get('compact', 0)} compactions")
+        report("last 50, hot, beside flushes", at_most(150, "p50", "µs"), median(busy, "p50_us"), "µs",
+               [of_runs("quiet", [quiet], key="p50_us")], runs=busy, shows="p50", durability="read", clients=1,
+               extra=f"p99 quiet {quiet['p99_us']:.0f} µs; {len(flushes)} flushes, {jobs.get('compact', 0)} compactions")
 
     def tables(self):
         """64 writers on 500 tables, and on one."""
@@ -119,8 +118,8 @@ class StorageCases(Cases):
         one = {"sql": "INSERT INTO b.t (id, body) VALUES ($1, $2)", "params": ["{{i}}", "message body number"]}
         many = {"sql": "INSERT INTO b.n{r500} (id, body) VALUES ($1, $2)", "params": ["{{i}}", "message body number"]}
         ours, single = self.rounds(lambda: self.load(64, many, "u{c}"), lambda: self.load(64, one, "u{c}"))
-        rate, rate_one = (statistics.median(run["per_second"] for run in runs) for runs in (ours, single))
-        report("durable INSERT, 64 conn., 500 tables", "", rate, "/s", f"one table {rate_one:,.0f}/s", rate / rate_one)
+        report("durable INSERT, 64 conn., 500 tables", "", median(ours, "per_second"), "/s", [of_runs("one table", single)],
+               runs=ours, durability=GROUP, clients=64)
 
     def backup(self):
         """Random texts that do not compress, half of them cold."""
@@ -138,4 +137,4 @@ class StorageCases(Cases):
                 db.sql(sql)
                 seconds = time.monotonic() - begin
                 size = sum(f.stat().st_size for f in pathlib.Path(folder).rglob("*") if f.is_file()) / 1e6
-                report(name, "≥ 50 MB/s", size / seconds, "MB/s", extra=f"{size:,.0f} MB of files, half of them from hot rows")
+                report(name, at_least(50), size / seconds, "MB/s", durability=FSYNC, clients=1, extra=f"{size:,.0f} MB of files, half of them from hot rows")
