@@ -471,21 +471,26 @@ static void rocks_stats(struct kv *base, struct kv_stats *out)
     out->wal_bytes = kv_log_bytes(kv->path);
 }
 
-static void rocks_flush(struct kv *base, struct kv_space *base_space)
+static void rocks_flush_family(struct rocks_kv *kv, rocksdb_column_family_handle_t *family,
+                               bool waits)
 {
-    const struct spaces_space *space = spaces_space(base_space);
     rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
     char *text = NULL;
 
-    CHECK(options != NULL);
-    rocksdb_flushoptions_set_wait(options, 0);
-    if (!atomic_load(&rocks_kv(base)->failed))
-        rocksdb_flush_cf(rocks_kv(base)->db, options, rocks_handle(space), &text);
+    CHECK(options != NULL && family != NULL);
+    rocksdb_flushoptions_set_wait(options, waits);
+    if (!atomic_load(&kv->failed))
+        rocksdb_flush_cf(kv->db, options, family, &text);
     rocksdb_flushoptions_destroy(options);
     if (text != NULL) { /* only readers' time is lost; a write tells about a broken store */
         log_debug("rocksdb flush: %s", text);
         rocksdb_free(text);
     }
+}
+
+static void rocks_flush(struct kv *base, struct kv_space *space)
+{
+    rocks_flush_family(rocks_kv(base), rocks_handle(spaces_space(space)), false);
 }
 
 static void rocks_compact(struct kv *base, struct kv_space *base_space, struct str start,
@@ -509,11 +514,30 @@ static void rocks_compact(struct kv *base, struct kv_space *base_space, struct s
 /* ---- opening and closing
  * -------------------------------------------------------------------------- */
 
+/* Writes all families to files, so that the next opening has no log to replay. What was never meant
+ * for the disk stays away from it. */
+static void rocks_settle(struct rocks_kv *kv)
+{
+    size_t cursor = 0;
+    void *found;
+
+    CHECK(kv->db != NULL);
+    for (int i = 0; i < DIRECTORY_POOLS; i++)
+        if (kv->spaces.pools[i] != NULL && (i & KV_SPACE_VOLATILE) == 0)
+            rocks_flush_family(kv, kv->spaces.pools[i]->handle, true);
+    while (map_next(&kv->spaces.base.spaces, &cursor, NULL, &found))
+        if (!spaces_space(found)->is_pooled)
+            rocks_flush_family(kv, rocks_handle(spaces_space(found)), true);
+    rocks_flush_family(kv, rocks_handle(kv->spaces.directory), true);
+}
+
 static void rocks_close(struct kv *base)
 {
     struct rocks_kv *kv = rocks_kv(base);
 
     CHECK(kv->cache != NULL);
+    if (kv->db != NULL && kv->spaces.directory != NULL)
+        rocks_settle(kv);
     spaces_clear(&kv->spaces);
     if (kv->db != NULL)
         rocksdb_close(kv->db);

@@ -130,3 +130,21 @@ def test_bad_configuration_names_the_key():
         server.start(wait=False)
         assert server.process.wait(20) != 0
         assert key in server.log(), server.log()
+
+
+def test_a_stop_leaves_no_log_to_replay(server, db, space):
+    """What a stop writes to files the next start need not read again."""
+    def log_bytes():
+        return sum(path.stat().st_size for path in (server.data_dir / "rocksdb").glob("*.log"))
+    db.sql("CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, body TEXT) FLUSH POLICY ROWS 999999")
+    db.sql("CREATE STREAM TABLE s (id BIGINT PRIMARY KEY) TTL '1h'")
+    for start in range(0, 2000, 500):
+        db.sql("INSERT INTO t VALUES " + ",".join(f"({i}, '{'x' * 500}')" for i in range(start, start + 500)))
+    db.sql("INSERT INTO s VALUES (1)")
+    assert log_bytes() > 1_000_000
+    server.stop()
+    assert log_bytes() < 10_000
+    server.start()
+    db = server.client()
+    assert db.value(f"SELECT count(*) FROM {space}.t") == "2000"
+    assert db.value(f"SELECT count(*) FROM {space}.s") == "0"
