@@ -81,7 +81,9 @@ const char *const *analytic_setup(size_t *count)
         "CREATE OR REPLACE MACRO round(x) AS system.main.round(x) - CASE "
         "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 "
         "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END, "
-        "(x, n) AS system.main.round(x, n)",
+        "(x, n) AS CASE WHEN typeof(x) IN ('SMALLINT', 'INTEGER', 'BIGINT') AND n < 0 "
+        "AND system.main.round(TRY_CAST(x AS HUGEINT), n) <> system.main.round(x, n) "
+        "THEN error('numeric out of range') ELSE system.main.round(x, n) END",
         "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.json_extract(a, b)",
