@@ -17,7 +17,6 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/refs.h"
 #include "sql/syntax/lexer.h"
 
 /* ---- macros ---- */
@@ -77,7 +76,8 @@ const char *const *analytic_setup(size_t *count)
         /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
         "CREATE OR REPLACE MACRO sum_of_type(a SMALLINT) AS CAST(sum(a) AS BIGINT), "
         "(a INTEGER) AS CAST(sum(a) AS BIGINT), (a) AS sum(a)",
-        /* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded. */
+        /* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded.
+         * DuckDB cuts the bits off an integer that rounding has taken out of its type. */
         "CREATE OR REPLACE MACRO round(x) AS system.main.round(x) - CASE "
         "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 "
         "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END, "
@@ -320,7 +320,6 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
         return error_set(err, STATUS_INVALID_SQL, "a query of this kind may have at most %d bytes",
                          LIMIT_ANALYTIC_SQL_BYTES);
     draft.plan = mem_zalloc(sizeof(*draft.plan));
-    refs_init(&draft.plan->refs);
     arena_init(&draft.plan->arena, 0);
     draft.plan->sql = sql;
     draft.plan->param_types =
@@ -332,23 +331,16 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
     arena_clear(&scratch);
     if (status != STATUS_OK) {
         err->position = quote_position(draft.plan, err->position);
-        analytic_plan_unref(draft.plan);
+        analytic_plan_free(draft.plan);
         return status;
     }
     *out = draft.plan;
     return STATUS_OK;
 }
 
-struct analytic_plan *analytic_plan_ref(struct analytic_plan *plan)
+void analytic_plan_free(struct analytic_plan *plan)
 {
-    CHECK(plan);
-    refs_add(&plan->refs);
-    return plan;
-}
-
-void analytic_plan_unref(struct analytic_plan *plan)
-{
-    if (!plan || !refs_drop(&plan->refs))
+    if (!plan)
         return;
     for (uint32_t i = 0; i < plan->table_count; i++) {
         CHECK(plan->tables[i].table);
