@@ -32,6 +32,19 @@
     "THEN system.main.date_trunc(p, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR " \
     "ELSE coalesce(system.main.date_trunc(p, x), NULL) END"
 
+/* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded. */
+#define ANALYTIC_ROUND \
+    "system.main.round(x) - CASE " \
+    "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 " \
+    "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END"
+
+/* round(x, -2). DuckDB cuts the bits off an integer that has left its type, and makes 0 of a
+ * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. */
+#define ANALYTIC_ROUND_TO_TENS \
+    "CASE WHEN typeof(x) NOT IN ('DOUBLE', 'FLOAT') " \
+    "THEN system.main.round(TRY_CAST(system.main.trunc(x) AS DECIMAL(38, 0)), n) " \
+    "ELSE system.main.round(x, n) END"
+
 const char *const *analytic_setup(size_t *count)
 {
     static const char *const statements[] = {
@@ -76,14 +89,8 @@ const char *const *analytic_setup(size_t *count)
         /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
         "CREATE OR REPLACE MACRO sum_of_type(a SMALLINT) AS CAST(sum(a) AS BIGINT), "
         "(a INTEGER) AS CAST(sum(a) AS BIGINT), (a) AS sum(a)",
-        /* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded.
-         * DuckDB cuts the bits off an integer that rounding has taken out of its type. */
-        "CREATE OR REPLACE MACRO round(x) AS system.main.round(x) - CASE "
-        "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 "
-        "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END, "
-        "(x, n) AS CASE WHEN typeof(x) IN ('SMALLINT', 'INTEGER', 'BIGINT') AND n < 0 "
-        "AND system.main.round(TRY_CAST(x AS HUGEINT), n) <> system.main.round(x, n) "
-        "THEN error('numeric out of range') ELSE system.main.round(x, n) END",
+        "CREATE OR REPLACE MACRO round(x) AS " ANALYTIC_ROUND ", (x, n) AS system.main.round(x, n)",
+        "CREATE OR REPLACE MACRO round_to_tens(x, n) AS " ANALYTIC_ROUND_TO_TENS,
         "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.json_extract(a, b)",

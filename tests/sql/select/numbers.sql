@@ -43,4 +43,3 @@ SELECT CAST(1e10 AS DECIMAL(12,2)), CAST(0.1 AS REAL), CAST(0.1 AS FLOAT), CAST(
 SELECT greatest(1, 2.5, NULL), least(1, 2.5, NULL), greatest(CAST(NULL AS INT), NULL);
 SELECT round(d38, -39), round(d38, -100), round(-d38, -37 - 2) FROM n WHERE id = 1;
 SELECT round(d38, -39), max(id) FROM n GROUP BY 1;
-SELECT round(d38, -38) FROM n WHERE id = 1;
