@@ -137,7 +137,8 @@ static enum status access_range(struct sql_run *run, struct expr_context *contex
             return status;
         status = access_edge(run, values, prefix + 1, access->lower->op == AST_OP_GT,
                              &out->range.lower, err);
-        out->empty = access->lower->op == AST_OP_GT && str_is_empty(out->range.lower);
+        out->empty =
+            status == STATUS_OK && access->lower->op == AST_OP_GT && str_is_empty(out->range.lower);
     }
     if (status == STATUS_OK && access->upper != NULL) {
         status = access_value(context, access->upper->values[0], &values[prefix], out, err);
