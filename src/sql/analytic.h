@@ -35,8 +35,7 @@ struct analytic_plan; /* checked and spliced text, table list; cached by text an
 enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller *caller,
                              struct catalog *catalog, struct str sql, size_t param_count,
                              struct analytic_plan **out, struct error *err) MUST_CHECK;
-struct analytic_plan *analytic_plan_ref(struct analytic_plan *plan);
-void analytic_plan_unref(struct analytic_plan *plan);
+void analytic_plan_free(struct analytic_plan *plan);
 /* Tables it reads; rights are checked again with each execution's caller. */
 struct analytic_execution {
     struct sql_engine *engine;

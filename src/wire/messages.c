@@ -12,12 +12,6 @@ static const struct str wire_type_names[WIRE_TYPE_COUNT] = {
 #undef WIRE_TYPE_NAME
 };
 
-const char *wire_type_name(enum wire_type type)
-{
-    CHECK((unsigned)type < WIRE_TYPE_COUNT);
-    return wire_type_names[type].data;
-}
-
 bool wire_type_find(struct str name, enum wire_type first, enum wire_type last, enum wire_type *out)
 {
     CHECK(first <= last && (unsigned)last < WIRE_TYPE_COUNT);

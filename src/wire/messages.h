@@ -44,8 +44,6 @@ enum wire_type {
         WIRE_TYPE_COUNT
 };
 
-const char *wire_type_name(enum wire_type type); /* "auth_success" */
-
 /* --- client → server ------------------------------------------------------------------------- */
 
 struct wire_subscription {

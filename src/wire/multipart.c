@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { MULTIPART_BOUNDARY_MAX = 70, MULTIPART_PARTS_MAX = 8, MULTIPART_HEADERS_MAX = 8 };
+enum { MULTIPART_BOUNDARY_MAX = 70, MULTIPART_HEADERS_MAX = 8 };
 enum { FIELD_SQL, FIELD_PARAMS, FIELD_NAMESPACE, FIELD_COUNT };
 
 static const struct str multipart_fields[FIELD_COUNT] = {
@@ -196,9 +196,7 @@ static enum status multipart_parse(struct multipart *form, struct str content_ty
     CHECK(form->fields[FIELD_SQL].data == NULL);
     if (status == STATUS_OK)
         status = multipart_next(form, &more, err);
-    for (int parts = 0; status == STATUS_OK && more; parts++) {
-        if (parts == MULTIPART_PARTS_MAX)
-            return multipart_bad(err, "too many parts");
+    while (status == STATUS_OK && more) { /* one part a field */
         status = multipart_part(form, err);
         if (status == STATUS_OK)
             status = multipart_next(form, &more, err);

@@ -59,13 +59,6 @@ void wire_response_row(struct wire_response *response, const struct value *value
     wire_row_array_write(response->out, values, count);
 }
 
-void wire_response_row_raw(struct wire_response *response, struct str row)
-{
-    response_row_comma(response);
-    CHECK(row.size >= 2 && row.data[0] == '[');
-    buf_append_str(response->out, row);
-}
-
 /* `],"row_count":n` or, without columns, `"row_count":n`. */
 static void response_close_rows(struct wire_response *response, uint64_t row_count)
 {

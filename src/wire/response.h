@@ -68,8 +68,6 @@ void wire_response_result_begin(struct wire_response *response, const struct wir
                                 size_t count);
 /* `values` in schema order, the count given to result_begin. */
 void wire_response_row(struct wire_response *response, const struct value *values, size_t count);
-/* A row that is JSON already (`[…]`). */
-void wire_response_row_raw(struct wire_response *response, struct str row);
 void wire_response_result_end(struct wire_response *response, const struct wire_result_end *end);
 /* Closes the body with "success". took_ms is shown with three decimals. */
 void wire_response_end(struct wire_response *response, double took_ms);

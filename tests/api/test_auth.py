@@ -135,6 +135,18 @@ def test_refresh_me_logout(guarded):
     assert status == 200 and json.loads(data)["user"]["id"] == "root"
     status, headers, data = client.request("POST", "/v1/api/auth/logout")
     assert status == 200 and json.loads(data)["message"] == "Logged out successfully"
+    status, _, data = guarded.client().request("POST", "/v1/api/auth/refresh")
+    assert status == 401 and json.loads(data) == {"error": "unauthorized", "message": "no refresh token"}
+
+
+def test_user_header_beside_a_token(guarded, root):
+    def ask(user):
+        headers = {"Content-Type": "application/json", "Authorization": "Bearer " + root.token, "X-User-Id": user}
+        status, _, data = guarded.client().request("POST", "/v1/api/sql", b'{"sql":"SELECT 1"}', headers)
+        return status, json.loads(data)
+    assert ask("lena")[1]["results"][0]["as_user"] == "lena"
+    status, body = ask("a:b")
+    assert status == 400 and body["error"]["code"] == "INVALID_INPUT" and "X-User-Id" in body["error"]["message"]
 
 
 def test_setup_on_first_start():

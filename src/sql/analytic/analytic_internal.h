@@ -109,7 +109,6 @@ struct analytic_splice {
 };
 
 struct analytic_plan {
-    atomic_uint refs;
     struct arena arena;
     struct str sql;
     struct analytic_table *tables;

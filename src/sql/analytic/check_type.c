@@ -361,31 +361,57 @@ static bool type_is_plain_call(const struct tree *call)
            !(distinct && distinct->boolean) && !(orders && orders->child);
 }
 
+/* Calls the macro instead; false if the call is written in another way. */
+static bool type_call_macro(struct check *check, const struct tree *call, struct str macro)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT, .text = macro};
+    struct splice_name source;
+
+    CHECK(!check->draft->verify);
+    if (!splice_read_name(check->plan->sql, tree_location(call), check->arena, &source) ||
+        source.count != 1)
+        return false;
+    splice.start = source.starts[0];
+    splice.end = source.ends[0];
+    splice_add(check->plan, &splice);
+    return true;
+}
+
+/* round(x, -2): the minus is part of the number or an operator before it. */
+static bool type_is_round_to_tens(const struct tree *argument, struct str name)
+{
+    const struct tree *digits = argument ? argument->next : NULL;
+    const struct tree *operands;
+    int64_t number;
+
+    CHECK(name.data || name.size == 0);
+    if (!digits || digits->kind != TREE_OBJECT || !str_equal_nocase(name, STR_LIT("round")))
+        return false;
+    if (!tree_is(digits, "function_name", "-"))
+        return check_is_number(digits, &number) && number < 0;
+    operands = tree_get(digits, "children");
+    return operands && operands->child && !operands->child->next &&
+           check_is_number(operands->child, &number) && number > 0;
+}
+
 bool check_result_type(struct check *check, const struct tree *call, struct str name)
 {
     const struct tree *children = tree_get(call, "children");
     const struct tree *argument = children ? children->child : NULL;
-    struct analytic_splice splice = {.kind = SPLICE_TEXT, .text = STR_LIT("sum_of_type")};
-    struct splice_name source;
     enum value_type type;
 
     CHECK(name.data || name.size == 0);
     if (check->draft->verify)
-        return str_equal(name, STR_LIT("sum_of_type"));
+        return str_equal(name, STR_LIT("sum_of_type")) || str_equal(name, STR_LIT("round_to_tens"));
+    if (type_is_round_to_tens(argument, name))
+        return type_call_macro(check, call, STR_LIT("round_to_tens"));
     if (str_equal_nocase(name, STR_LIT("ntile")))
         type_cast_call(check, call, "INTEGER");
     if (!str_equal_nocase(name, STR_LIT("sum")) || !argument || argument->kind != TREE_OBJECT)
         return false;
     type_literal_among(check, argument, true);
-    if (type_is_plain_call(call)) {
-        if (!splice_read_name(check->plan->sql, tree_location(call), check->arena, &source) ||
-            source.count != 1)
-            return false;
-        splice.start = source.starts[0];
-        splice.end = source.ends[0];
-        splice_add(check->plan, &splice);
-        return true;
-    }
+    if (type_is_plain_call(call))
+        return type_call_macro(check, call, STR_LIT("sum_of_type"));
     type = type_of(check, argument, 0);
     if (type == VALUE_SMALLINT || type == VALUE_INT)
         type_cast_call(check, call, "BIGINT");

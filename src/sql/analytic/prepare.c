@@ -17,7 +17,6 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/refs.h"
 #include "sql/syntax/lexer.h"
 
 /* ---- macros ---- */
@@ -32,6 +31,19 @@
     "CASE WHEN lower(p) IN ('century', 'centuries', 'millennium', 'millennia') " \
     "THEN system.main.date_trunc(p, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR " \
     "ELSE coalesce(system.main.date_trunc(p, x), NULL) END"
+
+/* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded. */
+#define ANALYTIC_ROUND \
+    "system.main.round(x) - CASE " \
+    "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 " \
+    "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END"
+
+/* round(x, -2). DuckDB cuts the bits off an integer that has left its type, and makes 0 of a
+ * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. */
+#define ANALYTIC_ROUND_TO_TENS \
+    "CASE WHEN typeof(x) NOT IN ('DOUBLE', 'FLOAT') " \
+    "THEN system.main.round(TRY_CAST(system.main.trunc(x) AS DECIMAL(38, 0)), n) " \
+    "ELSE system.main.round(x, n) END"
 
 const char *const *analytic_setup(size_t *count)
 {
@@ -77,11 +89,8 @@ const char *const *analytic_setup(size_t *count)
         /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
         "CREATE OR REPLACE MACRO sum_of_type(a SMALLINT) AS CAST(sum(a) AS BIGINT), "
         "(a INTEGER) AS CAST(sum(a) AS BIGINT), (a) AS sum(a)",
-        /* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded. */
-        "CREATE OR REPLACE MACRO round(x) AS system.main.round(x) - CASE "
-        "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 "
-        "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END, "
-        "(x, n) AS system.main.round(x, n)",
+        "CREATE OR REPLACE MACRO round(x) AS " ANALYTIC_ROUND ", (x, n) AS system.main.round(x, n)",
+        "CREATE OR REPLACE MACRO round_to_tens(x, n) AS " ANALYTIC_ROUND_TO_TENS,
         "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.json_extract(a, b)",
@@ -319,7 +328,6 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
         return error_set(err, STATUS_INVALID_SQL, "a query of this kind may have at most %d bytes",
                          LIMIT_ANALYTIC_SQL_BYTES);
     draft.plan = mem_zalloc(sizeof(*draft.plan));
-    refs_init(&draft.plan->refs);
     arena_init(&draft.plan->arena, 0);
     draft.plan->sql = sql;
     draft.plan->param_types =
@@ -331,23 +339,16 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
     arena_clear(&scratch);
     if (status != STATUS_OK) {
         err->position = quote_position(draft.plan, err->position);
-        analytic_plan_unref(draft.plan);
+        analytic_plan_free(draft.plan);
         return status;
     }
     *out = draft.plan;
     return STATUS_OK;
 }
 
-struct analytic_plan *analytic_plan_ref(struct analytic_plan *plan)
+void analytic_plan_free(struct analytic_plan *plan)
 {
-    CHECK(plan);
-    refs_add(&plan->refs);
-    return plan;
-}
-
-void analytic_plan_unref(struct analytic_plan *plan)
-{
-    if (!plan || !refs_drop(&plan->refs))
+    if (!plan)
         return;
     for (uint32_t i = 0; i < plan->table_count; i++) {
         CHECK(plan->tables[i].table);

@@ -57,8 +57,7 @@ static enum status options_check_kind(struct str text, const struct ast_option *
                             "option %.*s is not valid for %s tables", STR_ARG(word),
                             table_kind_name(table->kind));
     }
-    return error_set_at(err, STATUS_INVALID_SQL, option->start, "unknown table option \"%.*s\"",
-                        STR_ARG(word));
+    UNREACHABLE("an option that the parser does not know");
 }
 
 /* One variable of a template, with or without `$`. */
@@ -131,7 +130,8 @@ static enum status options_check_location(struct str text, enum table_kind kind,
     return STATUS_OK;
 }
 
-static enum status options_set_access(struct table *table, struct str word, struct error *err)
+/* The parser has refused other words. */
+static void options_set_access(struct table *table, struct str word)
 {
     CHECK(table->kind == TABLE_KIND_SHARED);
     if (str_equal(word, STR_LIT("public")))
@@ -141,8 +141,7 @@ static enum status options_set_access(struct table *table, struct str word, stru
     else if (str_equal(word, STR_LIT("restricted")))
         table->access = TABLE_ACCESS_RESTRICTED;
     else
-        return error_set(err, STATUS_INVALID_SQL, "unknown access \"%.*s\"", STR_ARG(word));
-    return STATUS_OK;
+        UNREACHABLE("access");
 }
 
 static enum status options_apply(struct table *table, const struct ast_option *option,
@@ -175,7 +174,7 @@ static enum status options_apply(struct table *table, const struct ast_option *o
     } else if (str_equal(key, STR_LIT("ephemeral"))) {
         table->ephemeral = value->boolean;
     } else if (str_equal(key, STR_LIT("access"))) {
-        return options_set_access(table, value->text, err);
+        options_set_access(table, value->text);
     }
     return STATUS_OK;
 }

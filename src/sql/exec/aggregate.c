@@ -47,8 +47,8 @@ static enum status aggregate_add_sum(struct aggregate *aggregate, const struct v
     CHECK(!value->is_null);
     if (term.scale != aggregate->type.scale && !aggregate_same_scale(aggregate, &term))
         return error_set(err, STATUS_SQL_EXECUTION_ERROR, "numeric field overflow in sum");
-    aggregate->sum += term.unscaled; /* both are below 10^38, an int128 holds 1.7 × 10^38 */
-    if (aggregate->sum >= limit || aggregate->sum <= -limit)
+    if (__builtin_add_overflow(aggregate->sum, term.unscaled, &aggregate->sum) ||
+        aggregate->sum >= limit || aggregate->sum <= -limit)
         return error_set(err, STATUS_SQL_EXECUTION_ERROR, "numeric field overflow in sum");
     return STATUS_OK;
 }

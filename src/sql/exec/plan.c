@@ -54,7 +54,7 @@ void plan_unref(struct plan *plan)
     if (plan->table != NULL)
         table_unref(plan->table);
     if (plan->analytic != NULL)
-        analytic_plan_unref(plan->analytic);
+        analytic_plan_free(plan->analytic);
     arena_clear(&plan->arena);
     mem_free(plan);
 }
@@ -190,9 +190,7 @@ enum status plan_compile_set(struct plan_builder *builder, const struct ast_assi
             return error_set_at(err, STATUS_INVALID_OPERATION, set[i].start,
                                 "column \"%.*s\" is part of the primary key and cannot be changed",
                                 STR_ARG(set[i].column));
-        if (seen[index])
-            return error_set_at(err, STATUS_INVALID_SQL, set[i].start,
-                                "column \"%.*s\" is set twice", STR_ARG(set[i].column));
+        CHECK(!seen[index]); /* refused by the parser */
         enum status status = plan_check_system_target(table, (uint32_t)index, set[i].start, err);
         if (status != STATUS_OK)
             return status;

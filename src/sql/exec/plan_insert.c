@@ -90,10 +90,7 @@ static enum status plan_insert_cell(struct plan_builder *builder, const struct a
         cell->literal = &tree->value;
         return STATUS_OK;
     case AST_PARAM:
-        CHECK(tree->param > 0);
-        if (tree->param > builder->plan->param_count)
-            return error_set_at(err, STATUS_INVALID_PARAMETER, tree->start,
-                                "parameter $%u is missing", tree->param);
+        CHECK(tree->param > 0 && tree->param <= builder->plan->param_count);
         cell->kind = INSERT_CELL_PARAM;
         cell->param = tree->param - 1;
         return STATUS_OK;

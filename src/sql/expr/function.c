@@ -242,8 +242,10 @@ static enum status function_round(struct expr_call *call)
         return STATUS_OK;
     }
     struct decimal number = function_decimal(arg);
-    if (digits < -38 || digits > 38)
-        digits = digits < 0 ? -38 : 38;
+    if (digits < -DECIMAL_DIGITS_MAX) /* every DECIMAL is less than half of the unit */
+        return function_whole(call, 0);
+    if (digits > DECIMAL_DIGITS_MAX)
+        digits = DECIMAL_DIGITS_MAX;
     if (digits >= 0) {
         /* more digits than fit are zeros nobody needs */
         if (!decimal_rescale(number, (uint8_t)digits, &rounded))

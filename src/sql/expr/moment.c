@@ -366,8 +366,8 @@ enum status expr_bind_extract(struct expr_binder *binder, struct expr_node *node
     if (status != STATUS_OK)
         return status;
     if (time && unit >= MOMENT_DAY && unit != MOMENT_EPOCH)
-        return expr_error(binder, STATUS_TYPE_MISMATCH, node->start, "a TIME has no such field: %s",
-                          moment_names[0].name);
+        return expr_error(binder, STATUS_TYPE_MISMATCH, node->start,
+                          "a TIME has no such field: %.*s", STR_ARG(name));
     CHECK(node->function != NULL);
     node->args[0]->unknown = false;
     if (moment_has_fraction(unit, &scale))

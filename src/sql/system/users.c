@@ -97,8 +97,7 @@ enum status system_user_set(struct sql_run *run, struct user *user, struct str k
                                 "column \"metadata\": invalid JSON");
         user->metadata = arena_copy(user->arena, text);
     } else {
-        return error_set_at(err, STATUS_INVALID_SQL, position, "unknown user option \"%.*s\"",
-                            STR_ARG(key));
+        UNREACHABLE("an option that the parser does not know");
     }
     return STATUS_OK;
 }

@@ -43,3 +43,13 @@ DELETE FROM system.storage_locations WHERE location_name IN ('loc', 's3loc', 'pl
 DELETE FROM system.storage_locations WHERE location_name = 'loc';
 DELETE FROM system.storages WHERE storage_id <> 'local';
 SELECT storage_id FROM system.storages;
+UPDATE system.storages SET storage_id = 'other' WHERE storage_id = 'local';
+UPDATE system.storages SET storage_type = 'S3' WHERE storage_id = 'local';
+UPDATE system.storages SET nothing = 'S3' WHERE storage_id = 'local';
+ALTER STORAGE local SET NAME 'x', NAME 'y';
+ALTER STORAGE local SET;
+ALTER STORAGE local SET 'x';
+ALTER STORAGE local SET NAME;
+ALTER STORAGE local SET NAME 5;
+ALTER STORAGE local SET TYPE s3;
+ALTER STORAGE nowhere SET NAME 'x';

@@ -91,3 +91,17 @@ COMMIT;
 -- Nothing of them was written.
 SELECT * FROM app.t;
 SELECT namespace_id FROM system.namespaces WHERE namespace_id = 'other';
+-- statements about storages and the rest of the server
+CREATE NAMESPACE rest;
+--@ user root system rest
+BEGIN; CREATE STORAGE x TYPE filesystem PATH '/tmp/kalam-sql-storages/t'; ROLLBACK;
+BEGIN; ALTER STORAGE local SET NAME 'x'; ROLLBACK;
+BEGIN; DROP STORAGE x; ROLLBACK;
+BEGIN; STORAGE CHECK local; ROLLBACK;
+BEGIN; CLEAR CACHE; ROLLBACK;
+BEGIN; KILL JOB 'x'; ROLLBACK;
+BEGIN; CREATE USER x WITH INTERNAL; ROLLBACK;
+BEGIN; SUBSCRIBE TO t; ROLLBACK;
+BEGIN; SHOW TABLES; ROLLBACK;
+BEGIN; EXECUTE AS USER 'root' (SELECT 1); ROLLBACK;
+BEGIN; BEGIN; ROLLBACK;

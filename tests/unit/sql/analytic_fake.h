@@ -697,7 +697,7 @@ static const char *fake_run_with(const char *sql, const struct value *params, si
         snprintf(text, sizeof(text), "%.*s", STR_ARG(buf_str(&out)));
     else
         snprintf(text, sizeof(text), "ERROR %s %s", status_name(status), fake_err.message);
-    analytic_plan_unref(plan);
+    analytic_plan_free(plan);
     buf_clear(&out);
     arena_clear(&arena);
     return text;

@@ -214,7 +214,7 @@ static enum status run_after(void (*change)(void), const char *sql)
         STATUS_OK);
     change();
     status = analytic_run(plan, &execution, &fake_err);
-    analytic_plan_unref(plan);
+    analytic_plan_free(plan);
     arena_clear(&arena);
     return status;
 }
@@ -260,7 +260,7 @@ static size_t collect(const char *sql, size_t *columns, char *first, size_t firs
     assert_int_equal(analytic_collect(plan, &execution, &rows, &count, columns, &fake_err),
                      STATUS_OK);
     snprintf(first, first_size, "%.*s", STR_ARG(rows[0][1].text));
-    analytic_plan_unref(plan);
+    analytic_plan_free(plan);
     arena_clear(&arena);
     return count;
 }

@@ -5,6 +5,8 @@
 
 #include "wire/gzip.h"
 
+#include <pthread.h>
+
 static struct buf sample_text(size_t size)
 {
     struct buf text = {0};
@@ -31,6 +33,31 @@ static void test_gzip__round_trip(void **state)
     buf_clear(&text);
     buf_clear(&packed);
     buf_clear(&back);
+}
+
+static void *compress_elsewhere(void *context)
+{
+    struct buf *packed = context;
+    struct buf text = sample_text(100000);
+
+    assert_true(gzip_compress(buf_str(&text), packed));
+    buf_clear(&text);
+    return NULL;
+}
+
+/* A thread has a compressor of its own, which goes with it. */
+static void test_gzip__in_other_threads(void **state)
+{
+    struct buf first = {0}, second = {0};
+    pthread_t threads[2];
+
+    assert_int_equal(pthread_create(&threads[0], NULL, compress_elsewhere, &first), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, compress_elsewhere, &second), 0);
+    assert_int_equal(pthread_join(threads[0], NULL), 0);
+    assert_int_equal(pthread_join(threads[1], NULL), 0);
+    assert_true(first.size > 0 && str_equal(buf_str(&first), buf_str(&second)));
+    buf_clear(&first);
+    buf_clear(&second);
 }
 
 static void test_gzip__what_does_not_shrink_stays(void **state)
@@ -84,6 +111,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gzip__round_trip),
+        cmocka_unit_test(test_gzip__in_other_threads),
         cmocka_unit_test(test_gzip__what_does_not_shrink_stays),
         cmocka_unit_test(test_gzip__damage_is_found),
     };

@@ -131,6 +131,19 @@ static void test_messages__wrong_client_messages(void **state)
         {"{\"type\":\"next_batch\",\"subscription_id\":\"s\",\"last_seq_id\":1.5}",
          STATUS_INVALID_INPUT, "field \"last_seq_id\" must be an integer"},
         {"{\"type\":\"unsubscribe\",\"query_ids\":[7]}", STATUS_INVALID_INPUT, "query_ids"},
+        {"{\"type\":\"unsubscribe\",\"query_ids\":[]}", STATUS_INVALID_INPUT, "at least one"},
+        {"{\"type\":\"unsubscribe\",\"query_ids\":\"s\"}", STATUS_INVALID_INPUT, "an array"},
+        {"{\"type\":\"0123456789012345678901234567890123456789012345678901234567890123456789\"}",
+         STATUS_INVALID_INPUT,
+         "\"0123456789012345678901234567890123456789012345678901234567890123\""},
+        {"{\"type\":\"authenticate\",\"method\":\"jwt\",\"token\":\"t\",\"protocol\":7}",
+         STATUS_INVALID_INPUT, "field \"protocol\" must be an object"},
+        {"{\"type\":\"authenticate\",\"method\":\"jwt\",\"token\":\"t\",\"protocol\":"
+         "{\"serialization\":7}}",
+         STATUS_INVALID_INPUT, "field \"serialization\" must be a string"},
+        {"{\"type\":\"authenticate\",\"method\":\"jwt\",\"token\":\"t\",\"protocol\":"
+         "{\"serialization\":\"xml\"}}",
+         STATUS_INVALID_INPUT, "\"json\" or \"msgpack\""},
         {"{\"type\":\"authenticate\",\"method\":\"jwt\"}", STATUS_INVALID_INPUT, "token"},
         {"{\"type\":\"authenticate\",\"method\":\"jwt\",\"token\":\"t\",\"protocol\":"
          "{\"compression\":\"zstd\"}}",
@@ -147,6 +160,38 @@ static void test_messages__wrong_client_messages(void **state)
         if (status != cases[i].status || strstr(err.message, cases[i].message) == NULL)
             fail_msg("%s: %s %s", cases[i].text, status_name(status), err.message);
         assert_int_equal(err.code, cases[i].status);
+    }
+    arena_clear(&arena);
+}
+
+static void test_messages__wrong_subscription_options(void **state)
+{
+    static const struct {
+        const char *options, *message;
+    } cases[] = {
+        {"7", "field \"options\" must be an object"},
+        {"{\"batch_size\":0}", "field \"batch_size\" must be at least 1"},
+        {"{\"batch_size\":1.5}", "field \"batch_size\" must be an integer"},
+        {"{\"last_rows\":-1}", "field \"last_rows\" must be at least 0"},
+        {"{\"last_rows\":\"x\"}", "field \"last_rows\" must be an integer"},
+        {"{\"from\":-1}", "field \"from\" must be at least 0"},
+        {"{\"from_seq_id\":-1}", "field \"from_seq_id\" must be at least 0"},
+        {"{\"from\":92233720368547758080}", "field \"from\" must be an integer"},
+    };
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof(text),
+                       "{\"subscriptions\":[{\"id\":\"a\",\"sql\":\"S\",\"options\":%s},"
+                       "{\"id\":\"b\",\"sql\":\"S\"}]}",
+                       cases[i].options);
+        struct wire_client_message message = decode(text, &arena);
+        assert_int_equal(message.subscription_count, 2);
+        assert_int_equal(message.subscriptions[0].problem, STATUS_INVALID_INPUT);
+        assert_str(message.subscriptions[0].problem_message, cases[i].message);
+        assert_int_equal(message.subscriptions[1].problem, STATUS_OK);
     }
     arena_clear(&arena);
 }
@@ -332,6 +377,72 @@ static void test_messages__server_messages_read_back(void **state)
     arena_clear(&arena);
 }
 
+#define BATCH "\"batch_control\":{\"status\":\"ready\",\"has_more\":false}"
+
+static void test_messages__wrong_server_messages(void **state)
+{
+    static const struct {
+        const char *rest, *message;
+    } cases[] = {
+        {"subscription_ack\",\"total_rows\":0,\"schema\":[]", "\"batch_control\" is missing"},
+        {"subscription_ack\",\"total_rows\":-1," BATCH ",\"schema\":[]", "a number of rows"},
+        {"subscription_ack\",\"total_rows\":\"x\"," BATCH ",\"schema\":[]", "an integer"},
+        {"subscription_ack\",\"total_rows\":0," BATCH, "schema must be an array"},
+        {"subscription_ack\",\"total_rows\":0," BATCH ",\"schema\":[7]", "schema[0].name"},
+        {"subscription_ack\",\"total_rows\":0," BATCH
+         ",\"schema\":[{\"name\":\"a\",\"data_type\":\"Nothing\"}]",
+         "schema[0].data_type is unknown"},
+        {"subscription_ack\",\"total_rows\":0," BATCH
+         ",\"schema\":[{\"name\":\"a\",\"data_type\":{\"Decimal\":{\"precision\":5,\"scale\":6}}}]",
+         "schema[0].data_type is unknown"},
+        {"subscription_ack\",\"total_rows\":0," BATCH
+         ",\"schema\":[{\"name\":\"a\",\"data_type\":7}]",
+         "schema[0].data_type is unknown"},
+        {"initial_data_batch\"," BATCH, "field \"rows\" is missing"},
+        {"initial_data_batch\",\"rows\":7," BATCH, "field \"rows\" must be an array"},
+        {"initial_data_batch\",\"rows\":[7]," BATCH, "an array of objects"},
+        {"initial_data_batch\",\"rows\":[]", "field \"batch_control\" is missing"},
+        {"initial_data_batch\",\"rows\":[],\"batch_control\":7", "\"status\" is missing"},
+        {"initial_data_batch\",\"rows\":[],\"batch_control\":{\"status\":\"ready\"}",
+         "field \"has_more\" must be true or false"},
+        {"initial_data_batch\",\"rows\":[],\"batch_control\":{\"status\":\"x\",\"has_more\":true}",
+         "field \"status\" has an unknown value"},
+        {"initial_data_batch\",\"rows\":[],\"batch_control\":{\"batch_num\":-1,\"status\":"
+         "\"ready\","
+         "\"has_more\":true}",
+         "field \"batch_num\" must be a small number"},
+        {"initial_data_batch\",\"rows\":[],\"batch_control\":{\"batch_num\":4294967296,\"status\":"
+         "\"ready\",\"has_more\":true}",
+         "field \"batch_num\" must be a small number"},
+        {"initial_data_batch\",\"rows\":[],\"batch_control\":{\"last_seq_id\":true,\"status\":"
+         "\"ready\",\"has_more\":true}",
+         "field \"last_seq_id\" must be an integer"},
+        {"change\",\"change_type\":\"insert\",\"rows\":{}", "field \"rows\" must be an array"},
+        {"auth_error\",\"message\":7", "field \"message\" must be a string"},
+        {"nothing\",\"x\":7", "unknown message type"},
+    };
+    struct wire_server_message message;
+    struct arena arena;
+    struct error err;
+
+    arena_init(&arena, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct str text =
+            arena_printf(&arena, "{\"subscription_id\":\"s\",\"type\":\"%s}", cases[i].rest);
+        error_clear(&err);
+        enum status status = wire_server_message_decode(text, &arena, &message, &err);
+        if (status != STATUS_INVALID_INPUT || strstr(err.message, cases[i].message) == NULL)
+            fail_msg("%.*s: %s %s", STR_ARG(text), status_name(status), err.message);
+    }
+    assert_int_equal(
+        wire_server_message_decode(STR_LIT("{\"type\":\"auth_error\",\"message\":\"no\"}"), &arena,
+                                   &message, &err),
+        STATUS_OK);
+    assert_int_equal(message.type, WIRE_AUTH_ERROR);
+    assert_str(message.message, "no");
+    arena_clear(&arena);
+}
+
 static void test_messages__mutated_text_never_harms(void **state)
 {
     static const char seed_text[] =
@@ -367,9 +478,11 @@ int main(void)
         cmocka_unit_test(test_messages__one_bad_entry_leaves_the_others),
         cmocka_unit_test(test_messages__the_other_client_messages),
         cmocka_unit_test(test_messages__wrong_client_messages),
+        cmocka_unit_test(test_messages__wrong_subscription_options),
         cmocka_unit_test(test_messages__client_messages_read_back),
         cmocka_unit_test(test_messages__server_texts),
         cmocka_unit_test(test_messages__server_messages_read_back),
+        cmocka_unit_test(test_messages__wrong_server_messages),
         cmocka_unit_test(test_messages__mutated_text_never_harms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

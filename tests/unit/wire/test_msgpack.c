@@ -114,6 +114,42 @@ static void test_msgpack__round_trip(void **state)
     arena_clear(&arena);
 }
 
+/* Lengths of four bytes: a text, an array and a map of 70,000. */
+static void test_msgpack__large_round_trip(void **state)
+{
+    enum { LARGE = 70000 };
+    struct arena arena;
+    struct buf text = {0}, bytes = {0};
+    const struct json *json, *back;
+    struct error err;
+
+    arena_init(&arena, 0);
+    json_array_begin(&text);
+    json_write_string(&text, str_from(memset(arena_alloc(&arena, LARGE), 'x', LARGE), LARGE));
+    json_array_begin(&text);
+    for (int i = 0; i < LARGE; i++)
+        json_write_integer(&text, i);
+    json_array_end(&text);
+    json_object_begin(&text);
+    for (int i = 0; i < LARGE; i++) {
+        char key[16];
+        json_key(&text, str_from(key, (size_t)snprintf(key, sizeof(key), "k%d", i)));
+        json_write_null(&text);
+    }
+    json_object_end(&text);
+    json_array_end(&text);
+    assert_int_equal(json_parse(buf_str(&text), &arena, &json, &err), STATUS_OK);
+    msgpack_write(json, &bytes);
+    assert_int_equal(msgpack_parse(buf_str(&bytes), &arena, &back, &err), STATUS_OK);
+    assert_int_equal(back->count, 3);
+    assert_int_equal(back->items[1].count, LARGE);
+    assert_int_equal(back->items[2].count, LARGE);
+    assert_same_tree(json, back);
+    buf_clear(&text);
+    buf_clear(&bytes);
+    arena_clear(&arena);
+}
+
 static void test_msgpack__all_widths_are_read(void **state)
 {
     static const char bytes[] =
@@ -217,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_msgpack__bytes),
         cmocka_unit_test(test_msgpack__announced_elements_cost_no_memory),
         cmocka_unit_test(test_msgpack__round_trip),
+        cmocka_unit_test(test_msgpack__large_round_trip),
         cmocka_unit_test(test_msgpack__all_widths_are_read),
         cmocka_unit_test(test_msgpack__refuses),
         cmocka_unit_test(test_msgpack__random_bytes_never_harm),

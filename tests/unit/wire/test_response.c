@@ -175,6 +175,12 @@ static void test_response__reply(void **state)
         "{\"status\":\"success\",\"results\":[{\"schema\":[{}]}]}",
         "{\"status\":\"success\",\"results\":[{\"schema\":[],\"rows\":[[1]]}]}",
         "{\"status\":\"success\",\"results\":[{\"row_count\":-1}]}",
+        "{\"status\":\"success\",\"results\":[{\"schema\":7}]}",
+        "{\"status\":\"success\",\"results\":[{\"schema\":[],\"rows\":7}]}",
+        "{\"status\":\"success\",\"results\":[{\"table\":7}]}",
+        "{\"status\":\"error\",\"error\":{\"code\":7}}",
+        "{\"status\":\"error\",\"error\":{\"code\":\"X\",\"statement_index\":-1}}",
+        "{\"status\":\"error\",\"error\":{\"code\":\"X\",\"statement_index\":4294967296}}",
     };
     for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
         assert_int_equal(wire_reply_decode(str_from_c(wrong[i]), &arena, &reply, &err),
