@@ -71,6 +71,12 @@ struct segment_list { /* immutable, counted; newest segment first */
 struct segment_list *segment_list_ref(struct segment_list *list);
 void segment_list_unref(struct segment_list *list);
 
+/* The records whose keys lie in the range (of segment keys; empty = all), as they are now. Commit
+ * thread, or while nobody else changes them. */
+enum status segment_visit(struct store *store, const struct key_range *range,
+                          void (*visit)(void *context, const struct segment *segment),
+                          void *context, struct error *err) MUST_CHECK;
+
 struct segment_cache;
 struct segment_cache *segment_cache_new(size_t bytes_max);
 void segment_cache_free(struct segment_cache *cache);

@@ -394,45 +394,79 @@ enum status segment_list_load(struct store *store, const struct view *view, stru
     return STATUS_OK;
 }
 
+static enum status segment_visit_all(struct kv_iterator *iterator,
+                                     void (*visit)(void *context, const struct segment *segment),
+                                     void *context, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(visit != NULL);
+    for (; status == STATUS_OK && kv_iterator_is_valid(iterator); kv_iterator_next(iterator)) {
+        struct segment *segment = NULL;
+        status = segment_decode(kv_iterator_value(iterator), &segment, err);
+        if (status == STATUS_OK)
+            visit(context, segment);
+        segment_unref(segment);
+    }
+    if (status == STATUS_OK)
+        status = kv_iterator_status(iterator, err);
+    kv_iterator_close(iterator);
+    return status;
+}
+
+enum status segment_visit(struct store *store, const struct key_range *range,
+                          void (*visit)(void *context, const struct segment *segment),
+                          void *context, struct error *err)
+{
+    struct kv_iterator_options options = {.lower = range->lower, .upper = range->upper};
+    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.segments, &options);
+
+    CHECK(store->spaces.segments != NULL);
+    kv_iterator_seek_first(iterator);
+    return segment_visit_all(iterator, visit, context, err);
+}
+
 /* ---- for people -------------------------------------------------------------------------------
  */
+
+struct segment_shown {
+    void (*visit)(void *context, const struct segment_info *segment);
+    void *context;
+};
+
+static void segment_show(void *context, const struct segment *segment)
+{
+    const struct segment_shown *shown = context;
+    struct segment_info info = {
+        .user = segment->user,
+        .path = segment->path,
+        .storage_id = segment->storage_id,
+        .rows = segment->rows,
+        .bytes = segment->bytes,
+        .key_min = segment->key_min,
+        .key_max = segment->key_max,
+        .seq_min = segment->seq_min,
+        .seq_max = segment->seq_max,
+        .schema_version = segment->schema_version,
+        .created_at = segment->created_at,
+    };
+
+    CHECK(shown->visit != NULL);
+    shown->visit(shown->context, &info);
+}
 
 enum status segment_each(struct store *store, const struct view *view, const struct table *table,
                          void (*visit)(void *context, const struct segment_info *segment),
                          void *context, struct error *err)
 {
+    struct segment_shown shown = {visit, context};
     struct buf prefix;
-    enum status status = STATUS_OK;
 
     CHECK(visit != NULL);
     buf_init(&prefix);
     segment_key_prefix(table->id, NULL, &prefix);
-    struct kv_iterator *iterator = segment_list_iterator(store, view, buf_str(&prefix), 0);
-    while (status == STATUS_OK && kv_iterator_is_valid(iterator)) {
-        struct segment *segment = NULL;
-        status = segment_decode(kv_iterator_value(iterator), &segment, err);
-        if (status == STATUS_OK) {
-            struct segment_info info = {
-                .user = segment->user,
-                .path = segment->path,
-                .storage_id = segment->storage_id,
-                .rows = segment->rows,
-                .bytes = segment->bytes,
-                .key_min = segment->key_min,
-                .key_max = segment->key_max,
-                .seq_min = segment->seq_min,
-                .seq_max = segment->seq_max,
-                .schema_version = segment->schema_version,
-                .created_at = segment->created_at,
-            };
-            visit(context, &info);
-        }
-        segment_unref(segment);
-        kv_iterator_next(iterator);
-    }
-    if (status == STATUS_OK)
-        status = kv_iterator_status(iterator, err);
-    kv_iterator_close(iterator);
+    enum status status = segment_visit_all(segment_list_iterator(store, view, buf_str(&prefix), 0),
+                                           segment_show, &shown, err);
     buf_clear(&prefix);
     return status;
 }

@@ -101,6 +101,10 @@ enum pending_kind { PENDING_WRITE = 1, PENDING_DELETE = 2 };
  * when the last view older than that batch is gone: recovery.h keeps the queue. */
 void pending_put(struct kv_batch *batch, struct store *store, struct str path,
                  enum pending_kind kind, struct table_id table);
+/* Every file that a record of the range (of segment keys) names becomes a pending deletion. */
+enum status pending_put_files(struct kv_batch *batch, struct store *store,
+                              const struct key_range *range, struct table_id table,
+                              struct error *err) MUST_CHECK;
 void pending_remove(struct kv_batch *batch, struct store *store, struct str path);
 
 /* ---- flush install, called by flush.c, runs on the commit thread (flush_install.c)

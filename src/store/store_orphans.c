@@ -58,28 +58,6 @@ static enum status store_orphan_spaces(struct store *store, const struct catalog
 /* ---- records
  * -------------------------------------------------------------------------------------- */
 
-static enum status store_orphan_files(struct store *store, struct str lower, struct str upper,
-                                      struct table_id id, struct kv_batch *batch, struct error *err)
-{
-    struct kv_iterator_options options = {.lower = lower, .upper = upper};
-    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.segments, &options);
-    enum status status = STATUS_OK;
-
-    CHECK(id.value > 0);
-    kv_iterator_seek_first(iterator);
-    for (; status == STATUS_OK && kv_iterator_is_valid(iterator); kv_iterator_next(iterator)) {
-        struct segment *segment = NULL;
-        status = segment_decode(kv_iterator_value(iterator), &segment, err);
-        if (status == STATUS_OK)
-            pending_put(batch, store, segment->path, PENDING_DELETE, id);
-        segment_unref(segment);
-    }
-    if (status == STATUS_OK)
-        status = kv_iterator_status(iterator, err);
-    kv_iterator_close(iterator);
-    return status;
-}
-
 static enum status store_orphan_table(struct store *store, struct kv_space *space,
                                       struct table_id id, struct kv_batch *batch, struct error *err)
 {
@@ -92,7 +70,8 @@ static enum status store_orphan_table(struct store *store, struct kv_space *spac
     instance_key((struct table_id){id.value + 1}, STR_EMPTY, &upper);
     CHECK(lower.size == upper.size);
     if (space == store->spaces.segments)
-        status = store_orphan_files(store, buf_str(&lower), buf_str(&upper), id, batch, err);
+        status = pending_put_files(batch, store,
+                                   &(struct key_range){buf_str(&lower), buf_str(&upper)}, id, err);
     kv_batch_delete_range(batch, space, buf_str(&lower), buf_str(&upper));
     buf_clear(&lower);
     buf_clear(&upper);

@@ -358,37 +358,40 @@ static void restore_paths_add(struct restore_paths *list, struct str path)
     list->paths[list->count++] = arena_copy(&list->arena, path).data;
 }
 
+struct restore_undo {
+    struct restore *restore;
+    struct restore_paths *list;
+    struct kv_batch *batch;
+    struct table_id table;
+};
+
+static void restore_undo_file(void *context, const struct segment *segment)
+{
+    struct restore_undo *undo = context;
+
+    CHECK(undo->table.value > 0);
+    restore_paths_add(undo->list, segment->path);
+    pending_put(undo->batch, undo->restore->store, segment->path, PENDING_DELETE, undo->table);
+}
+
 /* Records of a table; its files become pending deletions. */
 static enum status restore_undo_table(struct restore *restore, const struct table *table,
                                       struct restore_paths *list, struct kv_batch *batch,
                                       struct error *err)
 {
+    struct restore_undo undo = {restore, list, batch, table->id};
     struct store *store = restore->store;
-    enum status status = STATUS_OK;
     struct buf lower, upper;
 
     buf_init(&lower);
     buf_init(&upper);
     instance_key(table->id, STR_EMPTY, &lower);
     instance_key((struct table_id){table->id.value + 1}, STR_EMPTY, &upper);
-    struct kv_iterator_options options = {.lower = buf_str(&lower), .upper = buf_str(&upper)};
-    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.segments, &options);
-    kv_iterator_seek_first(iterator);
-    for (; status == STATUS_OK && kv_iterator_is_valid(iterator); kv_iterator_next(iterator)) {
-        struct segment *segment = NULL;
-        status = segment_decode(kv_iterator_value(iterator), &segment, err);
-        if (status == STATUS_OK) {
-            restore_paths_add(list, segment->path);
-            pending_put(batch, store, segment->path, PENDING_DELETE, table->id);
-        }
-        segment_unref(segment);
-    }
-    if (status == STATUS_OK)
-        status = kv_iterator_status(iterator, err);
-    kv_iterator_close(iterator);
-    CHECK(options.lower.size == options.upper.size);
-    kv_batch_delete_range(batch, store->spaces.segments, options.lower, options.upper);
-    kv_batch_delete_range(batch, store->spaces.instances, options.lower, options.upper);
+    struct key_range range = {buf_str(&lower), buf_str(&upper)};
+    enum status status = segment_visit(store, &range, restore_undo_file, &undo, err);
+    CHECK(range.lower.size == range.upper.size);
+    kv_batch_delete_range(batch, store->spaces.segments, range.lower, range.upper);
+    kv_batch_delete_range(batch, store->spaces.instances, range.lower, range.upper);
     buf_clear(&lower);
     buf_clear(&upper);
     return status;

@@ -26,16 +26,22 @@ struct ddl_instance {
     int64_t position;
 };
 
-static void ddl_instance_segment(struct ddl_instance *drop, struct kv_batch *batch,
-                                 const struct segment *segment)
+struct ddl_instance_visit {
+    struct ddl_instance *drop;
+    struct kv_batch *batch;
+};
+
+static void ddl_instance_segment(void *context, const struct segment *segment)
 {
+    const struct ddl_instance_visit *visit = context;
+    struct ddl_instance *drop = visit->drop;
     struct ddl_instance_file *file = arena_alloc(&drop->arena, sizeof(*file));
 
     CHECK(str_equal(segment->user, drop->user));
     file->path = arena_copy(&drop->arena, segment->path);
     file->next = drop->files;
     drop->files = file;
-    pending_put(batch, drop->store, segment->path, PENDING_DELETE, drop->table);
+    pending_put(visit->batch, drop->store, segment->path, PENDING_DELETE, drop->table);
     drop->result.files++;
     drop->result.bytes += segment->bytes;
     drop->rows += segment->rows;
@@ -44,29 +50,18 @@ static void ddl_instance_segment(struct ddl_instance *drop, struct kv_batch *bat
 static enum status ddl_instance_segments(struct ddl_instance *drop, struct kv_batch *batch,
                                          struct error *err)
 {
+    struct ddl_instance_visit visit = {drop, batch};
     struct store *store = drop->store;
     struct buf lower, upper;
-    enum status status = STATUS_OK;
 
     buf_init(&lower);
     buf_init(&upper);
     segment_key_prefix(drop->table, &drop->user, &lower);
     buf_append_str(&upper, buf_str(&lower));
     CHECK(key_successor(&upper));
-    struct kv_iterator_options options = {.lower = buf_str(&lower), .upper = buf_str(&upper)};
-    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.segments, &options);
-    kv_iterator_seek_first(iterator);
-    for (; status == STATUS_OK && kv_iterator_is_valid(iterator); kv_iterator_next(iterator)) {
-        struct segment *segment = NULL;
-        status = segment_decode(kv_iterator_value(iterator), &segment, err);
-        if (status == STATUS_OK)
-            ddl_instance_segment(drop, batch, segment);
-        segment_unref(segment);
-    }
-    if (status == STATUS_OK)
-        status = kv_iterator_status(iterator, err);
-    kv_iterator_close(iterator);
-    kv_batch_delete_range(batch, store->spaces.segments, options.lower, options.upper);
+    struct key_range range = {buf_str(&lower), buf_str(&upper)};
+    enum status status = segment_visit(store, &range, ddl_instance_segment, &visit, err);
+    kv_batch_delete_range(batch, store->spaces.segments, range.lower, range.upper);
     buf_clear(&lower);
     buf_clear(&upper);
     return status;

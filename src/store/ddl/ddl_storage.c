@@ -176,35 +176,36 @@ static void ddl_references_users(const struct ddl *ddl, struct ddl_references *r
             ddl_references_add(references, user->id, STR_EMPTY);
 }
 
+struct ddl_reference_visit {
+    const struct ddl *ddl;
+    struct ddl_references *references;
+    struct table_id last; /* a table's records lie together */
+};
+
+static void ddl_references_segment(void *context, const struct segment *segment)
+{
+    struct ddl_reference_visit *visit = context;
+    const struct table *table;
+
+    CHECK(visit->references != NULL);
+    if (segment->table.value == visit->last.value ||
+        !str_equal(segment->storage_id, visit->references->id))
+        return;
+    visit->last = segment->table;
+    table = catalog_find_table_id(visit->ddl->catalog, segment->table);
+    if (table != NULL)
+        ddl_references_add(visit->references, table->space, table->name);
+}
+
 /* Tables that have files there although their storage is another one: those of region users. */
 static enum status ddl_references_segments(const struct ddl *ddl, struct ddl_references *references,
                                            struct error *err)
 {
-    struct store *store = ddl->store;
-    struct kv_iterator_options options = {.fill_cache = false};
-    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.segments, &options);
-    struct table_id last = {0};
-    enum status status = STATUS_OK;
+    struct ddl_reference_visit visit = {.ddl = ddl, .references = references};
 
     CHECK(references->count == 0);
-    kv_iterator_seek_first(iterator);
-    while (status == STATUS_OK && kv_iterator_is_valid(iterator)) {
-        struct segment *segment = NULL;
-        status = segment_decode(kv_iterator_value(iterator), &segment, err);
-        if (status == STATUS_OK && segment->table.value != last.value &&
-            str_equal(segment->storage_id, references->id)) {
-            const struct table *table = catalog_find_table_id(ddl->catalog, segment->table);
-            last = segment->table; /* a table's records lie together */
-            if (table != NULL)
-                ddl_references_add(references, table->space, table->name);
-        }
-        segment_unref(segment);
-        kv_iterator_next(iterator);
-    }
-    if (status == STATUS_OK)
-        status = kv_iterator_status(iterator, err);
-    kv_iterator_close(iterator);
-    return status;
+    return segment_visit(ddl->store, &(struct key_range){STR_EMPTY, STR_EMPTY},
+                         ddl_references_segment, &visit, err);
 }
 
 static enum status ddl_references_pending(const struct ddl *ddl, struct str id, struct error *err)

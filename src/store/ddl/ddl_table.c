@@ -215,38 +215,14 @@ static void ddl_id_range(struct table_id id, struct buf *lower, struct buf *uppe
     instance_key((struct table_id){id.value + 1}, STR_EMPTY, upper);
 }
 
-/* Every file of the table becomes a pending deletion. */
-static enum status ddl_drop_pend_files(struct ddl *ddl, struct kv_batch *batch, struct str lower,
-                                       struct str upper, struct error *err)
-{
-    struct store *store = ddl->store;
-    struct kv_iterator_options options = {.lower = lower, .upper = upper};
-    struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.segments, &options);
-    enum status status = STATUS_OK;
-
-    CHECK(lower.size > 0 && upper.size > 0);
-    kv_iterator_seek_first(iterator);
-    while (status == STATUS_OK && kv_iterator_is_valid(iterator)) {
-        struct segment *segment = NULL;
-        status = segment_decode(kv_iterator_value(iterator), &segment, err);
-        if (status == STATUS_OK)
-            pending_put(batch, store, segment->path, PENDING_DELETE, ddl->table->id);
-        segment_unref(segment);
-        kv_iterator_next(iterator);
-    }
-    if (status == STATUS_OK)
-        status = kv_iterator_status(iterator, err);
-    kv_iterator_close(iterator);
-    return status;
-}
-
 static enum status ddl_drop_extra(struct ddl *ddl, struct kv_batch *batch, struct error *err)
 {
     struct store *store = ddl->store;
     struct buf lower, upper;
 
     ddl_id_range(ddl->table->id, &lower, &upper);
-    enum status status = ddl_drop_pend_files(ddl, batch, buf_str(&lower), buf_str(&upper), err);
+    struct key_range range = {buf_str(&lower), buf_str(&upper)};
+    enum status status = pending_put_files(batch, store, &range, ddl->table->id, err);
     CHECK(lower.size == upper.size);
     kv_batch_delete_range(batch, store->spaces.segments, buf_str(&lower), buf_str(&upper));
     kv_batch_delete_range(batch, store->spaces.instances, buf_str(&lower), buf_str(&upper));
