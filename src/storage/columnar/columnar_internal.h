@@ -68,6 +68,7 @@ struct instance {
     struct columnar_parser *parsers;   /* idle ones; under columnar->mutex */
     struct columnar_idle *idle;        /* under columnar->mutex */
     unsigned idle_count;
+    struct map files; /* paths seen, see columnar_files.c; under columnar->mutex */
 };
 
 struct columnar {
@@ -103,8 +104,16 @@ enum status instance_open(struct columnar *columnar, bool is_large, struct insta
 enum status instance_acquire(struct columnar *columnar, bool is_large, struct instance **out,
                              struct error *err) MUST_CHECK;
 void instance_release(struct instance *instance);
-/* DuckDB declared the database invalid: a new one takes its place. */
+/* DuckDB declared the database invalid, or it has seen enough: a new one takes its place. */
 void instance_replace(struct instance *instance);
+
+/* ---- columnar_files.c
+ * ---------------------------------------------------------------------------------------------- */
+
+enum { INSTANCE_FILES_MAX = 512 };
+
+/* Of a statement that is about to run on the instance; the caller uses it. */
+void instance_note_files(struct instance *instance, struct str sql);
 
 enum status session_open(struct columnar *columnar, bool is_large,
                          const struct column_source *sources, size_t source_count,
