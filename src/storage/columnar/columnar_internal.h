@@ -179,6 +179,8 @@ char *column_row_type(duckdb_logical_type type);
 
 /* True for messages after which a database refuses everything. */
 bool columnar_error_is_fatal(const char *message);
+/* True if the system refused memory; DuckDB's own limit is another matter. */
+bool columnar_error_is_shortage(struct str message);
 /* Maps DuckDB's message; `folders` never show in it. */
 enum status columnar_error(const struct columnar *columnar, const char *message, struct error *err);
 
