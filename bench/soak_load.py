@@ -134,17 +134,20 @@ class Worker:
         self.random.seed(f"{type(self).__name__} {self.begin}")
         self.prepare()
         gc.freeze()
-        due, end = self.begin, self.begin + self.seconds
+        due, end, broken = self.begin, self.begin + self.seconds, False
         while time.monotonic() < end:
             wait = due - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
             due = max(due, time.monotonic() - 1) + 1 / rate  # after a stall not everything at once
             try:
+                if broken:
+                    self.recover()
+                broken = False
                 self.step()
             except (kalam.SqlError, OSError, ValueError, KeyError) as error:
                 self.queue.put(("error", type(self).__name__, f"{type(error).__name__}: {error}"[:300]))
-                self.recover()
+                broken = True
             self.turn += 1
             self.flush_times()
         self.flush_times(True)

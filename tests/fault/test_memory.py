@@ -288,10 +288,24 @@ def cases_of(world, before, work, rng):
     return cases if LONG else rng.sample(cases, 1)
 
 
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory):
+    """The one that all kinds of work use, and others after a failure."""
+    made = []
+
+    def get():
+        if not made or made[-1].server.process.poll() is not None:
+            made.append(World(tmp_path_factory.mktemp("world")))
+        return made[-1]
+    yield get
+    for world in made:
+        world.server.kill()
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_work(kind, tmp_path):
+def test_work(kind, worlds):
     before, work = KINDS[kind]
-    world = World(tmp_path)
+    world = worlds()
     outcomes = collections.Counter()
     try:
         before(world)
@@ -303,9 +317,11 @@ def test_work(kind, tmp_path):
             except Exception as failure:
                 raise AssertionError(f"{kind}: {case}: {failure}\n{world.server.log()[world.mark:][-6000:]}") from failure
         print(f"seed: {SEED}; {dict(outcomes)}")
+    except BaseException:
+        world.server.kill()
+        raise
     finally:
         close_socket(world)
-        world.server.kill()
 
 
 def start_once(world, case):
