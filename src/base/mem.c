@@ -12,12 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+void mem_exhausted(void)
+{
+    log_last_words(__FILE__, __LINE__, "out of memory");
+    abort();
+}
+
 static void *mem_or_die(void *memory)
 {
-    if (UNLIKELY(memory == NULL)) {
-        log_last_words(__FILE__, __LINE__, "out of memory");
-        abort();
-    }
+    if (UNLIKELY(memory == NULL))
+        mem_exhausted();
     return memory;
 }
 

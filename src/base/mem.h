@@ -19,6 +19,8 @@ void *mem_calloc(size_t count, size_t size); /* zeroed, overflow checked */
 void *mem_realloc(void *old, size_t size);
 void mem_free(void *memory);       /* NULL is fine */
 char *mem_strdup(struct str text); /* copy with a NUL behind it */
+/* What a failing mem_alloc does: for small allocations of libraries that tell of it. */
+void mem_exhausted(void) __attribute__((noreturn));
 /* NULL when memory is short. */
 void *mem_try_alloc(size_t size);
 void *mem_try_zalloc(size_t size);

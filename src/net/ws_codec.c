@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/mem.h"
 #include "wire/ws_frame.h"
 
 #include <openssl/evp.h>
@@ -140,7 +141,8 @@ static wslay_event_context_ptr ws_wslay_new(struct ws_codec *codec)
     };
     wslay_event_context_ptr wslay = NULL;
 
-    CHECK(wslay_event_context_server_init(&wslay, &callbacks, codec) == 0); /* out of memory */
+    if (wslay_event_context_server_init(&wslay, &callbacks, codec) != 0)
+        mem_exhausted(); /* its only failure */
     wslay_event_config_set_max_recv_msg_length(wslay, codec->message_max);
     return wslay;
 }

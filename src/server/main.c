@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "server/server.h"
+#include "server/shortage.h"
 
 #include <build_info.h>
 #include <errno.h>
@@ -337,6 +338,7 @@ int main(int count, char **values)
     struct arguments arguments = {.config_path = NULL};
     struct config *config;
     struct error err;
+    shortage_prepare();
     int code = main_parse(count, values, &arguments);
 
     if (code >= 0)

@@ -268,13 +268,16 @@ static void auth_login_verified(struct auth_call *call, struct str name, const s
     auth_answer_tokens(call, user);
 }
 
-static bool auth_login_check(struct auth_call *call, const struct user *user, struct str password)
+/* Takes as long for a name that is not there. */
+static enum status auth_login_check(struct auth_call *call, const struct user *user,
+                                    struct str password, struct error *err)
 {
     bool usable = user != NULL && user->deleted_at == 0 && user->password_hash.size > 0;
     struct str hash = usable ? user->password_hash : str_from_c(call->service->dummy_hash);
+    enum status status = password_verify(hash, password, err);
 
     CHECK(hash.size > 0);
-    return password_verify(hash, password) && usable;
+    return status == STATUS_OK && !usable ? STATUS_INVALID_CREDENTIALS : status;
 }
 
 /* Also by a lock-out of before the last restart. */
@@ -297,11 +300,12 @@ static enum status auth_login_as(struct auth_call *call, struct str name, struct
     CHECK(name.data != NULL);
     if (auth_is_locked(call, name, user)) {
         status = error_set(err, STATUS_ACCOUNT_LOCKED, "too many failed log-ins; try again later");
-    } else if (!auth_login_check(call, user, password)) {
-        status = auth_login_failed(call, name, user, err);
     } else {
-        auth_login_verified(call, name, user);
-        status = STATUS_OK;
+        status = auth_login_check(call, user, password, err);
+        if (status == STATUS_OK)
+            auth_login_verified(call, name, user);
+        else if (status == STATUS_INVALID_CREDENTIALS)
+            status = auth_login_failed(call, name, user, err);
     }
     user_unref(user);
     return status;
@@ -554,17 +558,17 @@ static void auth_answered(struct task *task)
 }
 
 /* Made when it is first needed, on the pool: 25 ms that a start need not wait for. */
-static void auth_make_dummy_hash(struct session_service *service)
+static enum status auth_make_dummy_hash(struct session_service *service, struct error *err)
 {
-    struct error err;
+    enum status status = STATUS_OK;
 
     pthread_mutex_lock(&service->setup);
-    if (service->dummy_hash[0] == 0 &&
-        password_hash(&service->cost, STR_LIT("nobody has this password"), service->dummy_hash,
-                      &err) != STATUS_OK)
-        log_error("%s", err.message);
-    CHECK(service->dummy_hash[0] != 0);
+    if (service->dummy_hash[0] == 0)
+        status = password_hash(&service->cost, STR_LIT("nobody has this password"),
+                               service->dummy_hash, err);
+    CHECK(status != STATUS_OK || service->dummy_hash[0] != 0);
     pthread_mutex_unlock(&service->setup);
+    return status;
 }
 
 static void auth_run(struct task *task)
@@ -572,10 +576,14 @@ static void auth_run(struct task *task)
     struct auth_call *call = CONTAINER_OF(task, struct auth_call, task);
     struct session_service *service = call->service;
     char user[JWT_SUBJECT_BYTES];
+    struct error err;
 
-    if (call->options.route == SESSION_AUTH_LOGIN)
-        auth_make_dummy_hash(service);
-    auth_route(call);
+    error_clear(&err);
+    if (call->options.route == SESSION_AUTH_LOGIN &&
+        auth_make_dummy_hash(service, &err) != STATUS_OK)
+        auth_fail_status(call, &err);
+    else
+        auth_route(call);
     bool good = call->note_good;
     memcpy(user, call->note_user, sizeof(user));
     CHECK(user[sizeof(user) - 1] == 0);
@@ -639,8 +647,10 @@ enum status session_set_root_password(struct session_service *service, struct st
     enum status status = password_check(password, err);
 
     CHECK(service != NULL);
-    if (status == STATUS_OK && (root == NULL || root->password_hash.size == 0 ||
-                                !password_verify(root->password_hash, password)))
+    bool is_set = status == STATUS_OK && root != NULL && root->password_hash.size > 0;
+    if (is_set)
+        status = password_verify(root->password_hash, password, err);
+    if (is_set ? status == STATUS_INVALID_CREDENTIALS : status == STATUS_OK)
         status = auth_user_set_password(service, SESSION_ROOT, password, err);
     user_unref(root);
     return status;

@@ -63,12 +63,18 @@ enum status password_hash(const struct password_cost *cost, struct str password,
     return STATUS_OK;
 }
 
-bool password_verify(struct str encoded, struct str password)
+enum status password_verify(struct str encoded, struct str password, struct error *err)
 {
     char text[PASSWORD_HASH_BYTES];
 
     CHECK(encoded.size < sizeof(text));
     memcpy(text, encoded.data, encoded.size);
     text[encoded.size] = 0;
-    return argon2id_verify(text, password.data, password.size) == ARGON2_OK;
+    int failed = argon2id_verify(text, password.data, password.size);
+    if (failed == ARGON2_OK)
+        return STATUS_OK;
+    if (failed == ARGON2_MEMORY_ALLOCATION_ERROR || failed == ARGON2_THREAD_FAIL)
+        return error_set(err, STATUS_INTERNAL_ERROR, "the password cannot be checked: %s",
+                         argon2_error_message(failed));
+    return error_set(err, STATUS_INVALID_CREDENTIALS, "invalid user name or password");
 }

@@ -20,6 +20,7 @@ enum status password_check(struct str password, struct error *err) MUST_CHECK;
 /* Encoded form with salt and cost. */
 enum status password_hash(const struct password_cost *cost, struct str password,
                           char out[PASSWORD_HASH_BYTES], struct error *err) MUST_CHECK;
-bool password_verify(struct str encoded, struct str password);
+/* INVALID_CREDENTIALS: another password. INTERNAL_ERROR: it could not be found out. */
+enum status password_verify(struct str encoded, struct str password, struct error *err) MUST_CHECK;
 
 #endif

@@ -83,7 +83,10 @@ enum status tree_parse(struct str json, struct arena *arena, struct tree **out, 
     if (json_tokener_get_error(tokener) == json_tokener_error_depth) {
         status = error_set(err, STATUS_INVALID_SQL, "the statement is nested too deeply");
         error_hint(err, "at most %d levels", LIMIT_EXPRESSION_DEPTH);
-    } else if (!root || !json_object_is_type(root, json_type_object)) {
+    } else if (!root || json_tokener_get_parse_end(tokener) != json.size) {
+        /* DuckDB writes nothing else than JSON. */
+        status = error_set(err, STATUS_RESULT_TOO_LARGE, "out of memory");
+    } else if (!json_object_is_type(root, json_type_object)) {
         status = error_set(err, STATUS_INTERNAL_ERROR, "the syntax tree cannot be read");
     } else {
         *out = tree_convert(root, arena);

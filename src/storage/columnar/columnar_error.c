@@ -46,6 +46,8 @@ static const struct error_kind error_kinds[] = {
     {"Serialization Error: ", STATUS_CORRUPT},
 };
 
+static const char error_shortage[] = "Out of Memory Error: Allocation failure";
+
 struct error_pattern {
     const char *text;
     enum status status;
@@ -144,9 +146,17 @@ static void columnar_error_cause(struct str line, struct error *err)
     }
 }
 
+bool columnar_error_is_shortage(struct str text)
+{
+    CHECK(text.data != NULL);
+    return str_find(text, STR_LIT("Allocation failure")) != SIZE_MAX ||
+           str_find(text, STR_LIT("bad allocation")) != SIZE_MAX;
+}
+
 enum status columnar_error(struct columnar *columnar, const char *message, struct error *err)
 {
-    struct str text = str_from_c(message == NULL ? "unknown error" : message), line;
+    /* It has no words only where there was no memory to keep them. */
+    struct str text = str_from_c(message == NULL ? error_shortage : message), line;
     enum status status = columnar_error_classify(&text);
     bool names_folder;
     char *shown;
@@ -165,7 +175,10 @@ enum status columnar_error(struct columnar *columnar, const char *message, struc
     }
     log_debug("duckdb: %.*s", STR_ARG(text));
     if (status == STATUS_RESULT_TOO_LARGE)
-        return error_set(err, status, "the query needs more memory than query.memory_limit");
+        return error_set(err, status,
+                         columnar_error_is_shortage(text)
+                             ? "out of memory"
+                             : "the query needs more memory than query.memory_limit");
     shown = columnar_error_tidy(line);
     CHECK(shown != NULL);
     (void)error_set(err, status, "%s", shown);

@@ -81,6 +81,7 @@ static void instance_settings(const struct columnar *columnar, bool is_large, st
                                 "SET GLOBAL default_null_order='nulls_last_on_asc_first_on_desc';"
                                 "SET GLOBAL late_materialization_max_rows=0;"
                                 "SET GLOBAL parquet_metadata_cache=true;"
+                                "SET GLOBAL enable_external_file_cache=false;"
                                 "SET GLOBAL allow_persistent_secrets=false;"
                                 "SET GLOBAL allow_community_extensions=false;"
                                 "SET GLOBAL autoinstall_known_extensions=false;"
@@ -93,7 +94,7 @@ static void instance_settings(const struct columnar *columnar, bool is_large, st
 static enum status instance_run(duckdb_connection connection, const char *sql, struct error *err)
 {
     enum status status = STATUS_OK;
-    duckdb_result result;
+    duckdb_result result = {0}; /* as it stays if there is no memory for one */
 
     CHECK(sql != NULL);
     if (duckdb_query(connection, sql, &result) != DuckDBSuccess) {
@@ -137,6 +138,7 @@ enum status instance_open(struct columnar *columnar, bool is_large, struct insta
     *out = NULL;
     instance->columnar = columnar;
     instance->is_large = is_large;
+    map_init(&instance->files);
     if (duckdb_open(NULL, &instance->database) != DuckDBSuccess ||
         duckdb_connect(instance->database, &connection) != DuckDBSuccess)
         status = error_set(err, STATUS_INTERNAL_ERROR, "the analytical engine does not start");
@@ -169,6 +171,7 @@ static void instance_close(struct instance *instance)
         instance->idle = next;
     }
     duckdb_close(&instance->database);
+    map_clear(&instance->files);
     mem_free(instance);
 }
 

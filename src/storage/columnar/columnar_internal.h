@@ -68,6 +68,7 @@ struct instance {
     struct columnar_parser *parsers;   /* idle ones; under columnar->mutex */
     struct columnar_idle *idle;        /* under columnar->mutex */
     unsigned idle_count;
+    struct map files; /* paths seen, see columnar_files.c; under columnar->mutex */
 };
 
 struct columnar {
@@ -103,8 +104,16 @@ enum status instance_open(struct columnar *columnar, bool is_large, struct insta
 enum status instance_acquire(struct columnar *columnar, bool is_large, struct instance **out,
                              struct error *err) MUST_CHECK;
 void instance_release(struct instance *instance);
-/* DuckDB declared the database invalid: a new one takes its place. */
+/* DuckDB declared the database invalid, or it has seen enough: a new one takes its place. */
 void instance_replace(struct instance *instance);
+
+/* ---- columnar_files.c
+ * ---------------------------------------------------------------------------------------------- */
+
+enum { INSTANCE_FILES_MAX = 512 };
+
+/* Of a statement that is about to run on the instance; the caller uses it. */
+void instance_note_files(struct instance *instance, struct str sql);
 
 enum status session_open(struct columnar *columnar, bool is_large,
                          const struct column_source *sources, size_t source_count,
@@ -170,6 +179,8 @@ char *column_row_type(duckdb_logical_type type);
 
 /* True for messages after which a database refuses everything. */
 bool columnar_error_is_fatal(const char *message);
+/* True if the system refused memory; DuckDB's own limit is another matter. */
+bool columnar_error_is_shortage(struct str message);
 /* Maps DuckDB's message; `folders` never show in it. */
 enum status columnar_error(struct columnar *columnar, const char *message, struct error *err);
 

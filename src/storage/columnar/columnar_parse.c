@@ -105,12 +105,15 @@ static enum status parse_failed(struct instance *instance, struct columnar_parse
     struct str message = STR_LIT("syntax error"), position = STR_EMPTY, kind = STR_EMPTY;
     duckdb_prepared_statement statement = NULL;
     duckdb_data_chunk chunk = NULL;
-    duckdb_result result;
+    duckdb_result result = {0};
     int64_t offset = -1;
     enum status status;
 
-    CHECK(duckdb_prepare(parser->connection, sql, &statement) == DuckDBSuccess);
-    status = parse_run(instance, statement, json, &result, &chunk, err);
+    CHECK(json.size > 0);
+    if (duckdb_prepare(parser->connection, sql, &statement) == DuckDBSuccess)
+        status = parse_run(instance, statement, json, &result, &chunk, err);
+    else
+        status = columnar_error(instance->columnar, duckdb_prepare_error(statement), err);
     if (status == STATUS_OK) {
         (void)parse_text(chunk, 0, arena, &message);
         if (parse_text(chunk, 1, arena, &position) && !str_to_int64(position, &offset))
@@ -118,7 +121,10 @@ static enum status parse_failed(struct instance *instance, struct columnar_parse
         (void)parse_text(chunk, 2, arena, &kind);
         status =
             str_equal(kind, STR_LIT("not implemented")) ? STATUS_NOT_SUPPORTED : STATUS_INVALID_SQL;
-        (void)error_set_at(err, status, offset, "%.*s", STR_ARG(message));
+        if (columnar_error_is_shortage(message))
+            status = error_set(err, STATUS_RESULT_TOO_LARGE, "out of memory");
+        else
+            (void)error_set_at(err, status, offset, "%.*s", STR_ARG(message));
     }
     duckdb_destroy_data_chunk(&chunk);
     duckdb_destroy_result(&result);
@@ -131,7 +137,7 @@ static enum status parse_text_with(struct instance *instance, struct columnar_pa
                                    struct error *err)
 {
     duckdb_data_chunk chunk = NULL;
-    duckdb_result result;
+    duckdb_result result = {0};
     enum status status = parse_run(instance, parser->parse, sql, &result, &chunk, err);
 
     if (status == STATUS_OK && !parse_text(chunk, 0, arena, json))

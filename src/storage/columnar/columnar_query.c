@@ -151,7 +151,7 @@ static enum status query_prepare_as(struct columnar_query *query, struct str sql
     duckdb_destroy_prepare(&query->prepared);
     if (duckdb_prepare(query->session.connection, text.data, &query->prepared) != DuckDBSuccess)
         status = query_error(query, duckdb_prepare_error(query->prepared), err);
-    CHECK(query->prepared != NULL);
+    CHECK(status != STATUS_OK || query->prepared != NULL);
     buf_clear(&text);
     return status;
 }
@@ -407,6 +407,7 @@ enum status columnar_query_open(struct columnar *columnar,
                           &query->session, err);
     if (status != STATUS_OK)
         goto out;
+    instance_note_files(query->session.instance, options->sql);
     query->watch.connection = query->session.connection;
     query->watch.deadline_ns = options->deadline_ns;
     query->watch.cancelled = options->cancelled;

@@ -124,7 +124,7 @@ enum status columnar_write_parquet(struct columnar *columnar, const char *path,
 {
     const char *compression = parquet_compression(options->compression);
     struct columnar_session session = {0};
-    duckdb_result result;
+    duckdb_result result = {0}; /* as it stays if there is no memory for one */
     struct buf sql;
     enum status status = parquet_check_names(source, err);
 

@@ -52,6 +52,40 @@ static void test_columnar__scans_sources(void **state)
     assert_query(&options, "id:bigint\n2\n1\n0");
 }
 
+/* Names of files that never come again would stay in the engine; their number ends with it. */
+static void test_columnar__forgets_files(void **state)
+{
+    (void)state;
+    struct instance *first = columnar->instances[0];
+    struct columnar_query_options options = {.sql = STR_EMPTY};
+    struct columnar_query *query;
+    struct buf sql;
+
+    for (int repeat = 0; repeat < 3; repeat++) /* the same ones count once */
+        for (int part = 0; part < 2; part++) {
+            assert_ptr_equal(columnar->instances[0], first);
+            buf_init(&sql);
+            buf_append_str(&sql, STR_LIT("SELECT 'x.parquet', '' FROM read_parquet(["));
+            for (int i = 0; i < INSTANCE_FILES_MAX / 4; i++)
+                buf_printf(&sql, "'%s/%d.parquet',", fixture_folder, part * INSTANCE_FILES_MAX + i);
+            buf_append_str(&sql, STR_LIT("'none'])"));
+            options.sql = buf_str(&sql);
+            assert_int_not_equal(columnar_query_open(columnar, &options, &query, &err), STATUS_OK);
+            buf_clear(&sql);
+        }
+    buf_init(&sql);
+    buf_append_str(&sql, STR_LIT("SELECT 1 AS n WHERE 'read_parquet' NOT IN (''"));
+    for (int i = 0; i < INSTANCE_FILES_MAX / 2; i++)
+        buf_printf(&sql, ",'further %d.parquet'", i);
+    buf_append_byte(&sql, ')');
+    options.sql = buf_str(&sql);
+    assert_query(&options, "n:int\n1"); /* and what runs goes on */
+    buf_clear(&sql);
+    assert_ptr_not_equal(columnar->instances[0], first);
+    options.sql = STR_LIT("SELECT 2 AS n");
+    assert_query(&options, "n:int\n2");
+}
+
 static void pointed_cell(uint64_t row, uint32_t column, struct column_cell *out)
 {
     static const char *const texts[] = {"", "twelve bytes", "thirteen byte",
@@ -620,6 +654,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(test_columnar__scans_sources),
+        test(test_columnar__forgets_files),
         test(test_columnar__text_by_pointer),
         test(test_columnar__a_scan_number_is_the_statements_own),
         test(test_columnar__a_source_error_comes_through),
