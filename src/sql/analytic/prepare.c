@@ -39,10 +39,11 @@
     "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END"
 
 /* round(x, -2). DuckDB cuts the bits off an integer that has left its type, and makes 0 of a
- * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. */
+ * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. 28
+ * digits leave room for ten places of what stands beside it in a UNION or COALESCE. */
 #define ANALYTIC_ROUND_TO_TENS \
     "CASE WHEN typeof(x) NOT IN ('DOUBLE', 'FLOAT') " \
-    "THEN system.main.round(TRY_CAST(system.main.trunc(x) AS DECIMAL(38, 0)), n) " \
+    "THEN system.main.round(CAST(system.main.trunc(x) AS DECIMAL(28, 0)), n) " \
     "ELSE system.main.round(x, n) END"
 
 const char *const *analytic_setup(size_t *count)
