@@ -41,6 +41,47 @@ static void test_flush__moves_all_rows(void **state)
     cold_close(&f);
 }
 
+/* A large instance with rows so wide that a row group of the usual number would be too large. */
+static void test_flush__wide_rows_make_small_groups(void **state)
+{
+    enum { ROWS = FLUSH_SMALL_ROWS + 4, WIDE = 2200 };
+    struct cold_fixture f = {.folder = "",
+                             .options = {.row_group_rows = 4 * FLUSH_ROW_GROUP_STEP,
+                                         .statement_write_bytes_max = 64 << 20}};
+    struct row_op *ops = test_calloc(ROWS, sizeof(*ops));
+    char *body = test_malloc(WIDE);
+    struct segment_list *list = NULL;
+    struct error err;
+    struct write write;
+
+    memset(body, 'w', WIDE);
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    write_begin(&write, &f.base, id);
+    for (int i = 0; i < ROWS; i++) {
+        write.request.op_count = 0;
+        ops[i] = *write_insert(&write, "ann", i, i);
+        ops[i].values[2] = value_text(VALUE_TEXT, str_from(body, WIDE));
+    }
+    write.request.ops = ops;
+    write.request.op_count = ROWS;
+    assert_int_equal(write_run(&write, &f.base), STATUS_OK);
+    write_end(&write);
+    assert_int_equal(cold_flush(&f, id, true).rows, ROWS);
+    struct view *view = view_acquire(f.base.store);
+    assert_int_equal(segment_list_load(f.base.store, view, id, STR_LIT("ann"), 0, &list, &err),
+                     STATUS_OK);
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->segments[0]->rows, ROWS);
+    assert_int_equal(list->segments[0]->group_count, 3);
+    assert_int_equal(list->segments[0]->groups[0].rows, FLUSH_ROW_GROUP_STEP);
+    segment_list_unref(list);
+    view_release(view);
+    test_free(body);
+    test_free(ops);
+    cold_close(&f);
+}
+
 static void test_flush__nothing_buffered_completes(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -639,6 +680,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flush__moves_all_rows),
+        cmocka_unit_test(test_flush__wide_rows_make_small_groups),
         cmocka_unit_test(test_flush__nothing_buffered_completes),
         cmocka_unit_test(test_flush__refuses_streams_and_unknown_tables),
         cmocka_unit_test(test_flush__keeps_users_apart),
