@@ -207,15 +207,6 @@ enum status files_delete(struct files *files, const char *path, struct error *er
     return status == STATUS_OK ? files->driver->remove(files, path, err) : status;
 }
 
-enum status files_checksum(struct files *files, const char *path, uint64_t *checksum,
-                           struct error *err)
-{
-    enum status status = files_check(files, path, err);
-
-    CHECK(checksum != NULL);
-    return status == STATUS_OK ? files->driver->checksum(files, path, checksum, err) : status;
-}
-
 enum status files_make_folder(struct files *files, const char *path, struct error *err)
 {
     enum status status = files_check(files, path, err);

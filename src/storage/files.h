@@ -76,9 +76,6 @@ enum status files_delete(struct files *files, const char *path, struct error *er
 /* As files_publish_many. */
 enum status files_delete_many(struct files *files, const char *const *paths, size_t count,
                               enum status *statuses, struct error *err) MUST_CHECK;
-/* XXH3-64 of the whole content. */
-enum status files_checksum(struct files *files, const char *path, uint64_t *checksum,
-                           struct error *err) MUST_CHECK;
 
 /* Makes a folder for files to come, so that a storage that cannot be written is told at once. */
 enum status files_make_folder(struct files *files, const char *path, struct error *err) MUST_CHECK;

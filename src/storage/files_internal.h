@@ -35,8 +35,6 @@ struct files_driver {
                         struct error *err); /* may be NULL */
     enum status (*size)(struct files *files, const char *path, uint64_t *size, struct error *err);
     enum status (*remove)(struct files *files, const char *path, struct error *err);
-    enum status (*checksum)(struct files *files, const char *path, uint64_t *checksum,
-                            struct error *err);
     enum status (*make_folder)(struct files *files, const char *path, struct error *err);
     void (*remove_folder)(struct files *files, const char *path);
 };

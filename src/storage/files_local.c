@@ -12,7 +12,6 @@
 
 #include "base/check.h"
 #include "base/fault.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -645,26 +644,6 @@ static void local_remove_folder(struct files *base, const char *path)
     mem_free(below);
 }
 
-/* Reads the whole file: segments are small beside the memory that writing them took. */
-static enum status local_checksum(struct files *files, const char *path, uint64_t *checksum,
-                                  struct error *err)
-{
-    char *full = local_full(files, path);
-    enum status status;
-    struct buf content;
-
-    CHECK(checksum != NULL);
-    buf_init(&content);
-    status = file_read_all(full, SIZE_MAX, &content, err);
-    if (status == STATUS_OK)
-        *checksum = hash_bytes(buf_str(&content));
-    else
-        (void)error_set(err, status, "checksum of \"%s\" failed", path);
-    buf_clear(&content);
-    mem_free(full);
-    return status;
-}
-
 static const struct files_driver local_driver = {
     .close = local_close,
     .stage = local_stage,
@@ -678,7 +657,6 @@ static const struct files_driver local_driver = {
     .list = local_list,
     .size = local_size,
     .remove = local_remove,
-    .checksum = local_checksum,
     .make_folder = local_make_folder,
     .remove_folder = local_remove_folder,
 };

@@ -257,20 +257,6 @@ static enum status router_remove(struct files *base, const char *path, struct er
     return status;
 }
 
-static enum status router_checksum(struct files *base, const char *path, uint64_t *checksum,
-                                   struct error *err)
-{
-    struct router_call call;
-    enum status status = router_begin(base, path, &call, err);
-
-    CHECK(checksum != NULL);
-    if (status != STATUS_OK)
-        return status;
-    status = files_checksum(call.files, call.path, checksum, err);
-    router_end(&call);
-    return status;
-}
-
 static enum status router_make_folder(struct files *base, const char *path, struct error *err)
 {
     struct router_call call;
@@ -317,7 +303,6 @@ static const struct files_driver router_driver = {
     .read = router_read,
     .size = router_size,
     .remove = router_remove,
-    .checksum = router_checksum,
     .make_folder = router_make_folder,
     .remove_folder = router_remove_folder,
 };

@@ -1,7 +1,6 @@
 /* feed.h — what changed, in commit order: a ring of groups in memory that readers follow at their
  * own pace. The commit thread appends and never waits; a reader that falls out of the ring
- * (feed_bytes) gets
- * END_OF_FEED_LOST and must start anew.
+ * (feed_bytes) gets STALE and must start anew.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_FEED_H

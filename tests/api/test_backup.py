@@ -238,7 +238,7 @@ def test_damage_is_noticed(server, db, space, folder):
     assert db.sql(f"RESTORE DATABASE broken FROM '{folder}'").dicts()[0]["status"] == "completed"
 
 
-needs_faults = pytest.mark.skipif(kalam.BUILD.name not in ("asan", "tsan"), reason="needs fault points")
+needs_faults = pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
 
 
 @needs_faults

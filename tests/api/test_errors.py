@@ -135,7 +135,7 @@ def test_limits_name_themselves(own_server):
     assert (status, body["error"]["code"]) == (400, "QUERY_TIMEOUT") and "query.timeout_seconds" in body["error"]["message"]
 
 
-@pytest.mark.skipif("asan" not in str(kalam.BUILD), reason="needs the fault points of a sanitizer build")
+@pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
 def test_a_fault_inside_tells_nothing():
     # root, `default` and ann pass
     with kalam.Server(env={"KALAM_FAULT": "ddl_before_commit:error:4"}) as server:

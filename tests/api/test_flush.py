@@ -120,7 +120,7 @@ class Slow:
         self.server.stop(check=False)
 
 
-needs_faults = pytest.mark.skipif(kalam.BUILD.name not in ("asan", "tsan"), reason="needs fault points")
+needs_faults = pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
 
 
 def status(db, job_id):

@@ -5,7 +5,7 @@ import http.client
 import kalam
 import pytest
 
-needs_faults = pytest.mark.skipif(kalam.BUILD.name not in ("asan", "tsan"), reason="needs fault points")
+needs_faults = pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
 
 
 def newest(db, kind):

@@ -21,6 +21,7 @@ import msgpack_lite
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("KALAM_BUILD", ROOT / "build" / "release"))
+HAS_FAULTS = BUILD.name != "release"  # the named points of base/fault.h
 START_LIMIT_S = float(os.environ.get("KALAM_START_LIMIT", "30"))
 
 

@@ -424,27 +424,6 @@ static enum status s3_size(struct files *base, const char *path, uint64_t *size,
     return s3_fail(status, path, err);
 }
 
-/* Of the copy: the body of an upload is signed by its hash, so the object holds the same bytes. */
-static enum status s3_checksum(struct files *base, const char *path, uint64_t *checksum,
-                               struct error *err)
-{
-    struct buf content;
-    char *local = NULL;
-    enum status status = s3_local_path(base, path, &local, err);
-
-    if (status != STATUS_OK)
-        return status;
-    buf_init(&content);
-    status = file_read_all(local, SIZE_MAX, &content, err);
-    if (status == STATUS_OK)
-        *checksum = hash_bytes(buf_str(&content));
-    CHECK(local != NULL);
-    buf_clear(&content);
-    mem_free(local);
-    s3_release(base, path);
-    return s3_fail(status, path, err);
-}
-
 /* ---- listing, deletion ----------------------------------------------------------------------- */
 
 struct s3_list {
@@ -576,7 +555,6 @@ static const struct files_driver s3_driver = {
     .list = s3_list,
     .size = s3_size,
     .remove = s3_remove,
-    .checksum = s3_checksum,
     .make_folder = s3_make_folder,
     .remove_folder = s3_remove_folder,
 };

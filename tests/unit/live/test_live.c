@@ -20,7 +20,8 @@ struct fake_peer {
     char *texts[4096];
     size_t sizes[4096];
     size_t count, seen;
-    bool takes; /* the "socket" writes at once */
+    bool takes;  /* the "socket" writes at once */
+    bool blocks; /* whoever sends waits until it is false again */
     size_t unwritten, unwritten_bytes;
 };
 
@@ -36,6 +37,8 @@ static void fake_send(void *context, struct wire_message *message)
     struct str payload = wire_message_payload(message);
 
     pthread_mutex_lock(&fake->mutex);
+    while (fake->blocks)
+        pthread_cond_wait(&fake->arrived, &fake->mutex);
     assert_true(fake->count < 4096);
     fake->texts[fake->count] = mem_strdup(payload);
     fake->sizes[fake->count++] = payload.size;
@@ -95,6 +98,14 @@ static struct fake_peer *fake_new(struct live_fixture *fixture, const char *user
                                         .context = fake};
     fake->peer = live_peer_new(fixture->live, &options);
     return fake;
+}
+
+static void fake_block(struct fake_peer *fake, bool blocks)
+{
+    pthread_mutex_lock(&fake->mutex);
+    fake->blocks = blocks;
+    pthread_cond_broadcast(&fake->arrived);
+    pthread_mutex_unlock(&fake->mutex);
 }
 
 static void fake_free(struct fake_peer *fake)
@@ -166,7 +177,7 @@ static void wait_active(struct live_fixture *fixture)
     arena_clear(&arena);
 }
 
-static int set_up_with(void **state, size_t events)
+static int set_up_as(void **state, size_t events, bool allow_shared)
 {
     struct live_fixture *fixture = mem_zalloc(sizeof *fixture);
     struct error err;
@@ -179,7 +190,7 @@ static int set_up_with(void **state, size_t events)
                                    .queue_bytes_max = 1 << 20,
                                    .subscriptions_per_connection_max = 10,
                                    .subscriptions_per_user_max = 12,
-                                   .allow_shared = true,
+                                   .allow_shared = allow_shared,
                                    .node = "test"};
     fixture_check(live_start(&options, &fixture->live, &err), &err, "live_start");
     fixture_sql(&fixture->sql, "CREATE NAMESPACE app");
@@ -191,12 +202,17 @@ static int set_up_with(void **state, size_t events)
 
 static int set_up(void **state)
 {
-    return set_up_with(state, 1024);
+    return set_up_as(state, 1024, true);
 }
 
 static int set_up_small(void **state)
 {
-    return set_up_with(state, 4);
+    return set_up_as(state, 4, true);
+}
+
+static int set_up_unshared(void **state)
+{
+    return set_up_as(state, 1024, false);
 }
 
 static int tear_down(void **state)
@@ -348,6 +364,7 @@ static void test_live__slow_consumer_ends_with_its_position(void **state)
 {
     struct live_fixture *fixture = *state;
     struct fake_peer *slow = fake_new(fixture, "ann"), *quick = fake_new(fixture, "ann");
+    struct live_stats stats;
     char sql[128];
     slow->takes = false;
     subscribe(slow, "x", "SELECT * FROM t", NO_SNAPSHOT, 0);
@@ -364,11 +381,101 @@ static void test_live__slow_consumer_ends_with_its_position(void **state)
         fake_expect(slow, "change", "");
     fake_expect(slow, "SLOW_CONSUMER", "last_seq_id");
     assert_int_equal(slow->seen, slow->count);
+    live_stats(fixture->live, &stats);
+    assert_int_equal(stats.slow_consumers, 1);
     fake_write(slow);
     subscribe(slow, "x", "SELECT * FROM t", NO_SNAPSHOT, 0); /* the connection lives on */
     fake_expect(slow, "subscription_ack", "");
     fake_free(slow);
     fake_free(quick);
+}
+
+/* The feed keeps 1 MiB: what the matcher did not take in time is gone for all, and told to all. */
+static void test_live__behind_the_feed_everybody_ends(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann"), *bob = fake_new(fixture, "bob");
+    struct live_stats stats;
+    struct buf sql;
+    subscribe(ann, "x", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    subscribe(bob, "y", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    subscribe(bob, "z", "SELECT id FROM s WHERE n = 3", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(bob, "subscription_ack", "");
+    fake_expect(bob, "subscription_ack", "");
+    wait_active(fixture);
+    fake_block(ann, true);
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'the matcher waits with this one')");
+    buf_init(&sql);
+    for (int i = 0; i < 40; i++) {
+        buf_reset(&sql);
+        buf_printf(&sql, "INSERT INTO t VALUES (%d, 1, '%0100000d')", i + 2, i);
+        buf_append_byte(&sql, 0);
+        run_as(fixture, "ann", sql.data);
+    }
+    buf_clear(&sql);
+    fake_block(ann, false);
+    fake_expect(ann, "change", "\"id\":\"1\"");
+    fake_expect(ann, "SLOW_CONSUMER", "last_seq_id");
+    fake_expect(bob, "SLOW_CONSUMER", "");
+    fake_expect(bob, "SLOW_CONSUMER", "");
+    live_stats(fixture->live, &stats);
+    assert_int_equal(stats.slow_consumers, 3);
+    subscribe(ann, "x", "SELECT id FROM t", NO_SNAPSHOT, 0); /* from here on nothing is missing */
+    fake_expect(ann, "subscription_ack", "");
+    wait_active(fixture);
+    run_as(fixture, "ann", "INSERT INTO t VALUES (100, 1, 'v')");
+    fake_expect(ann, "change", "\"id\":\"100\"");
+    fake_free(ann);
+    fake_free(bob);
+}
+
+/* The engine here tells live/ nothing of an ALTER: it meets rows of a newer version. */
+static void test_live__rows_of_a_newer_schema(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    subscribe(ann, "all", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    wait_active(fixture);
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'old')");
+    fake_expect(ann, "\"insert\"", "\"v\":\"old\"");
+    fixture_sql(&fixture->sql, "ALTER TABLE app.t ADD COLUMN w INT DEFAULT 7");
+    run_as(fixture, "ann", "UPDATE t SET n = 2");
+    fake_expect(ann, "\"update\"", "\"w\":7");
+    subscribe(ann, "some", "SELECT id, v FROM t WHERE n = 2", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    wait_active(fixture);
+    fixture_sql(&fixture->sql, "ALTER TABLE app.t DROP COLUMN v");
+    run_as(fixture, "ann", "UPDATE t SET w = 8"); /* `some` asks for what is gone */
+    const char *first = fake_next(ann), *second = fake_next(ann);
+    if (strstr(first, "\"some\"") != NULL) {
+        const char *swap = first;
+        first = second;
+        second = swap;
+    }
+    assert_non_null(strstr(first, "\"w\":8"));
+    assert_null(strstr(first, "\"v\""));
+    assert_non_null(strstr(second, "INVALID_SQL"));
+    fake_free(ann);
+}
+
+static void test_live__needs_room_in_its_queues(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct live_options options = {.store = fixture->sql.store,
+                                   .engine = fixture->sql.engine,
+                                   .workers = fixture->workers,
+                                   .queue_events_max = 0,
+                                   .queue_bytes_max = 1 << 20};
+    struct live *live = NULL;
+    struct error err;
+    assert_int_equal(live_start(&options, &live, &err), STATUS_INVALID_INPUT);
+    options.queue_events_max = 1;
+    options.queue_bytes_max = 0;
+    assert_int_equal(live_start(&options, &live, &err), STATUS_INVALID_INPUT);
+    assert_null(live);
+    live_stop(NULL);
 }
 
 static void test_live__refusals_name_their_code(void **state)
@@ -392,9 +499,48 @@ static void test_live__refusals_name_their_code(void **state)
                                        .has_from = true};
     live_peer_subscribe(ann->peer, &resume);
     fake_expect(ann, "error", "RESUME_FAILED");
+    subscribe(ann, "r", "SUBSCRIBE TO t OPTIONS (from = 0)", NO_SNAPSHOT, 0); /* as above */
+    fake_expect(ann, "error", "RESUME_FAILED");
     live_peer_unsubscribe(ann->peer, STR_LIT("never"));
     fake_expect(ann, "error", "INVALID_SUBSCRIPTION_ID");
     fake_free(ann);
+}
+
+static void test_live__shared_tables_only_where_allowed(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    subscribe(ann, "s", "SELECT * FROM s", NO_SNAPSHOT, 0);
+    fake_expect(ann, "UNSUPPORTED", "not supported on shared tables");
+    subscribe(ann, "t", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    fake_free(ann);
+}
+
+/* The feed rests while nobody listens, and only then. */
+static void test_live__who_stays_hears_on(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann"), *bob = fake_new(fixture, "bob");
+    subscribe(ann, "x", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    subscribe(bob, "y", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(bob, "subscription_ack", "");
+    wait_active(fixture);
+    live_peer_unsubscribe(bob->peer, STR_LIT("y"));
+    fake_expect(bob, "unsubscribed", "y");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'v')");
+    fake_expect(ann, "change", "\"id\":\"1\"");
+    live_peer_unsubscribe(ann->peer, STR_LIT("x"));
+    fake_expect(ann, "unsubscribed", "x");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (2, 1, 'v')");
+    subscribe(ann, "x", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    wait_active(fixture);
+    run_as(fixture, "ann", "INSERT INTO t VALUES (3, 1, 'v')");
+    fake_expect(ann, "change", "\"id\":\"3\"");
+    fake_free(ann);
+    fake_free(bob);
 }
 
 static void test_live__limits_and_replacement(void **state)
@@ -561,7 +707,14 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_live__slow_consumer_ends_with_its_position,
                                         set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__behind_the_feed_everybody_ends, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_live__rows_of_a_newer_schema, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__needs_room_in_its_queues, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__refusals_name_their_code, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__shared_tables_only_where_allowed,
+                                        set_up_unshared, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__who_stays_hears_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__limits_and_replacement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__lists_and_kill, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__closing_in_every_state, set_up, tear_down),

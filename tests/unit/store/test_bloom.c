@@ -63,6 +63,21 @@ static void test_bloom__one_key(void **state)
     buf_clear(&bloom);
 }
 
+/* Filters lie in segment records: what was written must be read by later versions. */
+static void test_bloom__bits_are_a_format(void **state)
+{
+    static const uint64_t hashes[] = {0x0123456789abcdef, 0xfedcba9876543210, 0x9e3779b97f4a7c15,
+                                      0xc2b2ae3d27d4eb4f};
+    static const unsigned char bits[] = {0x80, 0x32, 0x40, 0xb8, 0x3c, 0x48, 0x00, 0x64};
+    struct buf bloom;
+
+    buf_init(&bloom);
+    bloom_build(hashes, 4, &bloom);
+    assert_int_equal(bloom.size, sizeof(bits));
+    assert_memory_equal(bloom.data, bits, sizeof(bits));
+    buf_clear(&bloom);
+}
+
 static void test_bloom__empty_filter_excludes_nothing(void **state)
 {
     assert_true(bloom_may_contain(STR_EMPTY, 12345));
@@ -74,6 +89,7 @@ int main(void)
         cmocka_unit_test(test_bloom__holds_every_key),
         cmocka_unit_test(test_bloom__refuses_most_others),
         cmocka_unit_test(test_bloom__one_key),
+        cmocka_unit_test(test_bloom__bits_are_a_format),
         cmocka_unit_test(test_bloom__empty_filter_excludes_nothing),
     };
     return cmocka_run_group_tests_name("store/bloom", tests, NULL, NULL);

@@ -669,6 +669,53 @@ static void commit__refuses_after_stop_and_drop(void **state)
     fixture_close(&f);
 }
 
+/* SET the third column to 5, which must be a number before. */
+static enum status resolve_third(void *context, const struct row *current, struct arena *arena,
+                                 enum row_verdict *verdict, struct value *values, struct error *err)
+{
+    (void)context;
+    (void)err;
+    for (uint32_t i = 0; i < current->table->schema->column_count; i++)
+        row_column(current, i, arena, &values[i]);
+    assert_int_equal(values[2].type, VALUE_BIGINT);
+    assert_int_equal(values[2].integer, 77);
+    values[2].integer = 5;
+    *verdict = ROW_PUT;
+    return STATUS_OK;
+}
+
+/* Both are of schema version 1, and their columns lie differently. */
+static void commit__two_tables_in_one_request(void **state)
+{
+    struct fixture f = {0};
+    struct table *other = fixture_table(TABLE_KIND_SHARED, "b");
+    struct row_logic logic = {.resolve = resolve_third};
+    struct row_logic add = {.resolve = fixture_resolve_add, .context = &(int64_t){10}};
+    struct write write;
+
+    fixture_open(&f);
+    other->schemas[0]->columns[1].type.kind = VALUE_TEXT;
+    other->schemas[0]->columns[2].type.kind = VALUE_BIGINT;
+    struct table_id a = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "a"));
+    struct table_id b = fixture_create(&f, other);
+    fixture_insert(&f, a, "", 1, 7);
+    write_begin(&write, &f, b);
+    struct row_op *op = write_insert(&write, "", 1, 0);
+    op->values[1] = value_text(VALUE_TEXT, STR_LIT("a text"));
+    op->values[2] = value_integer(VALUE_BIGINT, 77);
+    assert_int_equal(write_run(&write, &f), STATUS_OK);
+    write_end(&write);
+    write_begin(&write, &f, a);
+    (void)write_change(&write, "", 1, &add);
+    op = write_change(&write, "", 1, &logic);
+    op->table = catalog_find_table_id(view_catalog(write.request.view), b);
+    assert_int_equal(write_run(&write, &f), STATUS_OK);
+    assert_int_equal(write.request.rows_affected, 2);
+    write_end(&write);
+    assert_int_equal(fixture_n(&f, a, "", 1), 17);
+    fixture_close(&f);
+}
+
 static void commit__async_and_memory_durability(void **state)
 {
     for (int mode = KV_ASYNC; mode <= KV_MEMORY; mode++) {
@@ -700,6 +747,7 @@ int main(void)
         cmocka_unit_test(commit__system_rows),
         cmocka_unit_test(commit__updated_never_goes_back),
         cmocka_unit_test(commit__refuses_after_stop_and_drop),
+        cmocka_unit_test(commit__two_tables_in_one_request),
         cmocka_unit_test(commit__async_and_memory_durability),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,77 @@ static void test_flush__moves_all_rows(void **state)
     cold_close(&f);
 }
 
+/* All rows of the instance, whose keys are 0, 1, 2, …, in order. */
+static void check_all_rows(struct cold_fixture *f, struct view *view, struct table_id id,
+                           int64_t rows, bool descending)
+{
+    struct arena arena;
+    struct scan_options options = {.view = view,
+                                   .table = catalog_find_table_id(view_catalog(view), id),
+                                   .user = STR_LIT("ann"),
+                                   .descending = descending,
+                                   .seq_after = -1,
+                                   .arena = &arena};
+    struct scan *scan = NULL;
+    struct value value;
+    struct error err;
+    struct row row;
+    int64_t seen = 0;
+
+    arena_init(&arena, 0);
+    assert_int_equal(scan_open(f->base.store, &options, &scan, &err), STATUS_OK);
+    for (; scan_next(scan, &row, &err) == STATUS_OK; seen++) {
+        row_column(&row, 0, &arena, &value);
+        assert_int_equal(value.integer, descending ? rows - 1 - seen : seen);
+    }
+    assert_int_equal(seen, rows);
+    scan_close(scan);
+    arena_clear(&arena);
+}
+
+/* A large instance with rows so wide that a row group of the usual number would be too large. */
+static void test_flush__wide_rows_make_small_groups(void **state)
+{
+    enum { ROWS = FLUSH_SMALL_ROWS + 4, WIDE = 2200 };
+    struct cold_fixture f = {.folder = "",
+                             .options = {.row_group_rows = 4 * FLUSH_ROW_GROUP_STEP,
+                                         .statement_write_bytes_max = 64 << 20}};
+    struct row_op *ops = test_calloc(ROWS, sizeof(*ops));
+    char *body = test_malloc(WIDE);
+    struct segment_list *list = NULL;
+    struct error err;
+    struct write write;
+
+    memset(body, 'w', WIDE);
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    write_begin(&write, &f.base, id);
+    for (int i = 0; i < ROWS; i++) {
+        write.request.op_count = 0;
+        ops[i] = *write_insert(&write, "ann", i, i);
+        ops[i].values[2] = value_text(VALUE_TEXT, str_from(body, WIDE));
+    }
+    write.request.ops = ops;
+    write.request.op_count = ROWS;
+    assert_int_equal(write_run(&write, &f.base), STATUS_OK);
+    write_end(&write);
+    assert_int_equal(cold_flush(&f, id, true).rows, ROWS);
+    struct view *view = view_acquire(f.base.store);
+    assert_int_equal(segment_list_load(f.base.store, view, id, STR_LIT("ann"), 0, &list, &err),
+                     STATUS_OK);
+    assert_int_equal(list->count, 1);
+    assert_int_equal(list->segments[0]->rows, ROWS);
+    assert_int_equal(list->segments[0]->group_count, 3);
+    assert_int_equal(list->segments[0]->groups[0].rows, FLUSH_ROW_GROUP_STEP);
+    check_all_rows(&f, view, id, ROWS, false); /* from group to group, either way */
+    check_all_rows(&f, view, id, ROWS, true);
+    segment_list_unref(list);
+    view_release(view);
+    test_free(body);
+    test_free(ops);
+    cold_close(&f);
+}
+
 static void test_flush__nothing_buffered_completes(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -639,6 +710,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flush__moves_all_rows),
+        cmocka_unit_test(test_flush__wide_rows_make_small_groups),
         cmocka_unit_test(test_flush__nothing_buffered_completes),
         cmocka_unit_test(test_flush__refuses_streams_and_unknown_tables),
         cmocka_unit_test(test_flush__keeps_users_apart),
