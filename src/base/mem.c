@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/log.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,4 +132,15 @@ char *mem_try_strdup(struct str text)
         memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
     return copy;
+}
+
+enum { MEM_TRIM_FREE_MIN = 16 * 1024 * 1024 };
+
+bool mem_trim(void)
+{
+    struct mallinfo2 info = mallinfo2();
+
+    if (info.fordblks < MEM_TRIM_FREE_MIN || info.fordblks < info.uordblks / 4)
+        return false;
+    return malloc_trim(0) != 0;
 }

@@ -31,4 +31,9 @@ char *mem_try_strdup(struct str text);
  * True if the n-th call of the last setting was reached. */
 bool mem_try_fail_at(unsigned n, bool all);
 
+/* Gives back to the system what the allocator keeps for nobody, if it is much: its arenas grow by
+ * fragments, and a server that runs for months would hold twice what it uses. Any thread; takes
+ * milliseconds per 100 MB, so now and then. True if it did. */
+bool mem_trim(void);
+
 #endif

@@ -5,6 +5,7 @@
  * interval anew; one of a single user does not, because the others still wait for theirs. A table
  * seen for the first time (start, CREATE, ALTER) counts from the last flush of the instance that
  * has waited longest: what is overdue at start runs at once, and so do daily jobs that were missed.
+ * Once a minute the allocator gives back what it keeps for nobody.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -16,7 +17,7 @@
 #include <errno.h>
 #include <time.h>
 
-enum { JOBS_TICK_MS = 500 };
+enum { JOBS_TICK_MS = 500, JOBS_TRIM_TICKS = 120 };
 static const int64_t JOBS_DAY_S = 86400, JOBS_MISSED_DAYS = 31;
 
 struct jobs_table_timer {
@@ -224,6 +225,8 @@ void *jobs_timer_main(void *argument)
         jobs_timer_tables(jobs, ++tick);
         jobs_stream_tables(jobs, tick);
         jobs_timer_clean(jobs, &looked_s);
+        if (tick % JOBS_TRIM_TICKS == 0 && mem_trim())
+            log_debug("gave unused memory back to the system");
     } while (jobs_timer_sleep(jobs));
     return NULL;
 }
