@@ -3,8 +3,17 @@ import { signal } from '@preact/signals';
 
 const BASE = '/ui';
 
+/** A part that was typed by hand may hold a % that stands for nothing. */
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 function read(): string[] {
-  return location.pathname.slice(BASE.length).split('/').filter(Boolean).map(decodeURIComponent);
+  return location.pathname.slice(BASE.length).split('/').filter(Boolean).map(decode);
 }
 
 /** Parts behind /ui/: ["tables", "shop", "items"]. */

@@ -375,6 +375,27 @@ static void options_take_environment(struct options *options)
         options_set(&options->password, password);
 }
 
+/* What the configuration file says of credentials is for the server it names, not for another one
+ * of the command line. */
+static void options_take_host(struct options *options, const struct options_line *line)
+{
+    const char *host = line->host     ? line->host
+                       : options->url ? options->url
+                                      : "http://localhost:8080";
+    char *url = options_make_url(host, (int)line->port);
+    char *configured = options->url ? options_make_url(options->url, 0) : NULL, *user = NULL;
+
+    CHECK(url);
+    if (configured && strcmp(url, configured) != 0) {
+        options_move(&user, &options->user); /* no secret */
+        options_drop_credentials(options);
+        options_move(&options->user, &user);
+    }
+    mem_free(configured);
+    mem_free(options->url);
+    options->url = url;
+}
+
 static void options_take_line(struct options *options, struct options_line *line)
 {
     struct options *given = &line->given;
@@ -412,20 +433,14 @@ enum cli_exit options_read(struct options *options, int argc, char **argv, struc
 {
     struct options_line line = {.given = {.progress = true}};
     enum cli_exit code = options_read_line(&line, argc, argv, problem);
-    char *url;
 
     CHECK(problem);
     if (code == CLI_OK && line.given.action != ACTION_HELP && line.given.action != ACTION_VERSION)
         code = config_load(line.given.config_path, options, problem);
     if (code == CLI_OK) {
+        options_take_host(options, &line);
         options_take_environment(options);
         options_take_line(options, &line);
-        url = options_make_url(line.host      ? line.host
-                               : options->url ? options->url
-                                              : "http://localhost:8080",
-                               (int)line.port);
-        mem_free(options->url);
-        options->url = url;
     }
     options_clear(&line.given);
     mem_free(line.host);

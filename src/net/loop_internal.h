@@ -16,6 +16,8 @@ enum {
     LOOP_READ_BYTES = 64 * 1024,
     LOOP_FAN_OUT_SLICE = 64, /* sockets flushed before urgent ones are looked at again */
     LOOP_ACCEPTS_PER_TURN = 64,
+    LOOP_PAUSE_MS = 200,      /* until the next accept when descriptors are short */
+    LOOP_WARN_MS = 10 * 1000, /* between two lines of log about that */
     SOCK_IOVECS = 64,
     SOCK_NODE_BYTES = 512,       /* least room of a copying node, so that small puts join */
     SOCK_LINGER_MS = 5000,       /* FINISHING: for the peer to close its side */
@@ -83,6 +85,7 @@ struct loop {
     int wake_fd;
     bool accepting, idling, stopping;
     int64_t now_ms;
+    int64_t paused_ms, warned_ms; /* accepting: paused since (0 = not), last warning */
     pthread_t thread;
     struct { /* written by the loop's thread only */
         atomic_uint_fast64_t accepted, refused, bytes_in, bytes_out, handshakes, handshake_failures;

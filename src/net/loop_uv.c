@@ -58,12 +58,18 @@ static void loop_prepare(uv_prepare_t *handle)
         loop_flush(loop);
 }
 
+static void loop_accept(uv_poll_t *handle, int status, int events);
+
 static void loop_tick(uv_timer_t *handle)
 {
     struct loop *loop = handle->data;
 
     CHECK(loop != NULL);
     loop->now_ms = clock_monotonic_ms();
+    if (loop->accepting && loop->paused_ms > 0 && loop->now_ms >= loop->paused_ms + LOOP_PAUSE_MS) {
+        loop->paused_ms = 0;
+        CHECK(uv_poll_start(&loop->listener, UV_READABLE, loop_accept) == 0);
+    }
     timer_wheel_advance(&loop->wheel, loop->now_ms, sock_timer_expired);
 }
 
@@ -133,6 +139,18 @@ static void loop_accept_one(struct loop *loop, int fd, const struct sockaddr *ad
     CHECK(sock->handlers != NULL);
 }
 
+/* Nothing is left to accept with: the client would wake the loop again at once, and for ever. */
+static void loop_pause_accepting(struct loop *loop, int number)
+{
+    CHECK(loop->accepting);
+    if (loop->now_ms >= loop->warned_ms + LOOP_WARN_MS) {
+        log_warn("cannot accept connections: %s", strerror(number));
+        loop->warned_ms = loop->now_ms;
+    }
+    loop->paused_ms = loop->now_ms;
+    CHECK(uv_poll_stop(&loop->listener) == 0);
+}
+
 static void loop_accept(uv_poll_t *handle, int status, int events)
 {
     struct loop *loop = handle->data;
@@ -147,7 +165,7 @@ static void loop_accept(uv_poll_t *handle, int status, int events)
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                log_warn("cannot accept a connection: %s", strerror(errno));
+                loop_pause_accepting(loop, errno);
             return;
         }
         loop_accept_one(loop, fd, (struct sockaddr *)&address);

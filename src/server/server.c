@@ -522,8 +522,10 @@ static void server_close(struct server *server)
         live_stop(atomic_exchange(&server->live, NULL));
     session_service_stop(server->session);
     sql_engine_free(server->engine);
-    if (server->store != NULL)
+    if (server->store != NULL) {
         store_close(server->store);
+        kv_settle(server->kv);
+    }
     if (server->columnar != NULL)
         columnar_close(server->columnar);
     if (server->files != NULL)

@@ -354,6 +354,12 @@ void kv_flush(struct kv *kv, struct kv_space *space)
     kv->driver->flush(kv, space);
 }
 
+void kv_settle(struct kv *kv)
+{
+    CHECK(kv != NULL);
+    kv->driver->settle(kv);
+}
+
 void kv_compact(struct kv *kv, struct kv_space *space, struct str start, struct str end)
 {
     CHECK(space != NULL);

@@ -144,6 +144,9 @@ void kv_stats(struct kv *kv, struct kv_stats *out);
 /* Begins to move what the space holds in memory to files, and with it to drop what range deletes
  * cover: until then readers step over every deleted key. Does not wait. */
 void kv_flush(struct kv *kv, struct kv_space *space);
+/* Writes to files what only the log holds, so that the next opening has none to replay. Blocking;
+ * before kv_close, with nothing else going on. */
+void kv_settle(struct kv *kv);
 /* Compacts [start, end) of a space; empty bounds = everything. Blocking. */
 void kv_compact(struct kv *kv, struct kv_space *space, struct str start, struct str end);
 

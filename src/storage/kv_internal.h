@@ -56,6 +56,7 @@ struct kv_driver {
     enum status (*status)(struct kv_iterator *iterator, struct error *err);
     void (*stats)(struct kv *kv, struct kv_stats *out);
     void (*flush)(struct kv *kv, struct kv_space *space);
+    void (*settle)(struct kv *kv);
     void (*compact)(struct kv *kv, struct kv_space *space, struct str start, struct str end);
 };
 

@@ -554,6 +554,11 @@ static void memory_flush(struct kv *kv, struct kv_space *space)
     CHECK(kv != NULL && space != NULL); /* there are no files to move to */
 }
 
+static void memory_settle(struct kv *kv)
+{
+    CHECK(kv != NULL); /* there is no log either */
+}
+
 static void memory_compact(struct kv *kv, struct kv_space *space, struct str start, struct str end)
 {
     CHECK(kv != NULL && space != NULL);
@@ -605,6 +610,7 @@ static const struct kv_driver memory_driver = {
     .status = memory_status,
     .stats = memory_stats,
     .flush = memory_flush,
+    .settle = memory_settle,
     .compact = memory_compact,
 };
 

@@ -514,10 +514,10 @@ static void rocks_compact(struct kv *base, struct kv_space *base_space, struct s
 /* ---- opening and closing
  * -------------------------------------------------------------------------- */
 
-/* Writes all families to files, so that the next opening has no log to replay. What was never meant
- * for the disk stays away from it. */
-static void rocks_settle(struct rocks_kv *kv)
+/* What was never meant for the disk stays away from it. */
+static void rocks_settle(struct kv *base)
 {
+    struct rocks_kv *kv = rocks_kv(base);
     size_t cursor = 0;
     void *found;
 
@@ -525,7 +525,7 @@ static void rocks_settle(struct rocks_kv *kv)
     for (int i = 0; i < DIRECTORY_POOLS; i++)
         if (kv->spaces.pools[i] != NULL && (i & KV_SPACE_VOLATILE) == 0)
             rocks_flush_family(kv, kv->spaces.pools[i]->handle, true);
-    while (map_next(&kv->spaces.base.spaces, &cursor, NULL, &found))
+    while (map_next(&base->spaces, &cursor, NULL, &found))
         if (!spaces_space(found)->is_pooled)
             rocks_flush_family(kv, rocks_handle(spaces_space(found)), true);
     rocks_flush_family(kv, rocks_handle(kv->spaces.directory), true);
@@ -536,8 +536,6 @@ static void rocks_close(struct kv *base)
     struct rocks_kv *kv = rocks_kv(base);
 
     CHECK(kv->cache != NULL);
-    if (kv->db != NULL && kv->spaces.directory != NULL)
-        rocks_settle(kv);
     spaces_clear(&kv->spaces);
     if (kv->db != NULL)
         rocksdb_close(kv->db);
@@ -584,6 +582,7 @@ static const struct kv_driver rocks_driver = {
     .status = rocks_status,
     .stats = rocks_stats,
     .flush = rocks_flush,
+    .settle = rocks_settle,
     .compact = rocks_compact,
 };
 

@@ -3,6 +3,7 @@ the answer comes is asserted."""
 import gzip
 import json
 import os
+import resource
 import socket
 import threading
 import time
@@ -210,3 +211,29 @@ def test_memory_of_one_statement(server, calm):
         assert status in (200, 400), body
         if status == 400:
             assert body["error"]["code"] in ("RESULT_TOO_LARGE", "SQL_EXECUTION_ERROR", "QUERY_TIMEOUT", "NOT_SUPPORTED"), body
+
+
+def test_no_descriptors_left():
+    """Clients wait until some are free again; the loops neither spin nor fill the log."""
+    with kalam.Server() as own:
+        pid = own.process.pid
+        first = own.client()
+        first.sql("SELECT 1")
+        used = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 8, used + 8))
+        crowd = [socket.create_connection(("127.0.0.1", own.port)) for _ in range(40)]
+        kalam.wait_until(lambda: "cannot accept connections" in own.log(), 10, "a warning")
+        before = kalam_cpu(pid)
+        time.sleep(1)
+        assert kalam_cpu(pid) - before < 0.5, "a loop spins"
+        assert first.value("SELECT 2") == 2
+        assert own.log().count("cannot accept connections") <= 2 * os.cpu_count()
+        for one in crowd:
+            one.close()
+        assert own.client().value("SELECT 3") == 3
+
+
+def kalam_cpu(pid):
+    """Seconds of processor time."""
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

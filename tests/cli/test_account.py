@@ -134,3 +134,21 @@ def test_an_expired_token_is_renewed_and_stored(closed, tmp_path):
     # Without a refresh token it is an error of authentication.
     path.write_text(re.sub(r"\nrefresh_token = .*", "", path.read_text()).replace(now, spent))
     assert cli.run("-c", "SELECT 1").returncode == 4
+
+
+def test_credentials_of_the_file_are_for_its_host(closed, cli, tmp_path):
+    """With -h for another server it gets nothing of them; that server may be anybody's."""
+    folder = tmp_path / ".kalam"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = folder / "config.toml"
+
+    def configure(host):
+        file.write_text(f'[connection]\nhost = "{host}"\nuser = "root"\npassword = "{ROOT}"\n')
+        file.chmod(0o600)
+    configure(f"http://127.0.0.1:{closed.port}")
+    assert "(1 row)" in cli.ok("-c", "SELECT 1", port=False)
+    assert "(1 row)" in cli.ok("-h", f"127.0.0.1:{closed.port}", "-c", "SELECT 1", port=False)
+    configure("http://db.example.org:8080")
+    done = cli.run("-h", f"http://127.0.0.1:{closed.port}", "-c", "SELECT 1", port=False)
+    assert done.returncode == 4 and ROOT not in done.stderr
+    assert "(1 row)" in cli.ok("-h", f"http://127.0.0.1:{closed.port}", "-c", "SELECT 1", port=False, env={"KALAM_PASSWORD": ROOT})

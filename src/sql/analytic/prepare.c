@@ -42,9 +42,9 @@
  * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. 28
  * digits leave room for ten places of what stands beside it in a UNION or COALESCE. */
 #define ANALYTIC_ROUND_TO_TENS \
-    "CASE WHEN typeof(x) NOT IN ('DOUBLE', 'FLOAT') " \
-    "THEN system.main.round(CAST(system.main.trunc(x) AS DECIMAL(28, 0)), n) " \
-    "ELSE system.main.round(x, n) END"
+    "CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN system.main.round(x, n) " \
+    "WHEN n < -38 AND x IS NOT NULL THEN CAST(0 AS DECIMAL(28, 0)) " \
+    "ELSE system.main.round(CAST(system.main.trunc(x) AS DECIMAL(28, 0)), n) END"
 
 const char *const *analytic_setup(size_t *count)
 {
