@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
@@ -39,19 +41,38 @@ size_t terminal_height(void)
     return 24;
 }
 
+/* Until there is something to read; false after Ctrl+C, even if that came a moment ago. */
+static bool terminal_wait(int fd)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    sigset_t ends, before;
+    int ready = -1;
+
+    CHECK(sigemptyset(&ends) == 0 && sigaddset(&ends, SIGINT) == 0);
+    CHECK(sigaddset(&ends, SIGTERM) == 0 && sigaddset(&ends, SIGHUP) == 0);
+    CHECK(pthread_sigmask(SIG_BLOCK, &ends, &before) == 0);
+    while (ready < 0 && !interrupt_is_set()) {
+        ready = ppoll(&wait, 1, NULL, &before);
+        if (ready < 0 && errno != EINTR)
+            break;
+    }
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    return ready > 0;
+}
+
 /* One line from `fd`, which is a terminal. */
 static char *terminal_read_line(int fd)
 {
     struct buf line;
     size_t size;
-    ssize_t got;
+    ssize_t got = 0;
     char c = 0;
 
     CHECK(fd >= 0);
     buf_init(&line);
-    while ((got = read(fd, &c, 1)) == 1 && c != '\n')
+    while (terminal_wait(fd) && (got = read(fd, &c, 1)) == 1 && c != '\n')
         buf_append_byte(&line, (uint8_t)c);
-    if (got < 1) {
+    if (got < 1 || c != '\n') {
         buf_clear(&line);
         return NULL;
     }

@@ -142,13 +142,17 @@ def test_credentials_of_the_file_are_for_its_host(closed, cli, tmp_path):
     folder.mkdir(mode=0o700, exist_ok=True)
     file = folder / "config.toml"
 
+    _, _, answer = kalam.Client(closed.port, user=None).request(
+        "POST", "/v1/api/auth/login", json.dumps({"username": "root", "password": ROOT}).encode())
+    token = json.loads(answer)["access_token"]
+
     def configure(host):
-        file.write_text(f'[connection]\nhost = "{host}"\nuser = "root"\npassword = "{ROOT}"\n')
+        file.write_text(f'[connection]\nhost = "{host}"\ntoken = "{token}"\n')
         file.chmod(0o600)
     configure(f"http://127.0.0.1:{closed.port}")
     assert "(1 row)" in cli.ok("-c", "SELECT 1", port=False)
     assert "(1 row)" in cli.ok("-h", f"127.0.0.1:{closed.port}", "-c", "SELECT 1", port=False)
     configure("http://db.example.org:8080")
     done = cli.run("-h", f"http://127.0.0.1:{closed.port}", "-c", "SELECT 1", port=False)
-    assert done.returncode == 4 and ROOT not in done.stderr
-    assert "(1 row)" in cli.ok("-h", f"http://127.0.0.1:{closed.port}", "-c", "SELECT 1", port=False, env={"KALAM_PASSWORD": ROOT})
+    assert done.returncode == 4 and token not in done.stderr
+    assert "(1 row)" in cli.ok("-h", f"http://127.0.0.1:{closed.port}", "-c", "SELECT 1", port=False, env={"KALAM_TOKEN": token})
