@@ -169,6 +169,12 @@ void files_release(struct files *files, const char *path)
         files->driver->release(files, path);
 }
 
+bool files_drop_copy(struct files *files, const char *path)
+{
+    CHECK(files != NULL && path != NULL);
+    return files->driver->drop_copy != NULL && files->driver->drop_copy(files, path);
+}
+
 enum status files_read(struct files *files, const char *path, uint64_t offset, size_t size,
                        struct buf *out, struct error *err)
 {

@@ -60,6 +60,9 @@ void files_abandon(struct files *files, const char *path);
 enum status files_local_path(struct files *files, const char *path, char **out,
                              struct error *err) MUST_CHECK;
 void files_release(struct files *files, const char *path);
+/* A local copy that turned out to be damaged is removed, so that files_local_path fetches it anew;
+ * false where files are no copies of anything. */
+bool files_drop_copy(struct files *files, const char *path);
 /* Appends up to `size` bytes from `offset`; fewer at the end of the file. Not through the cache.
  * ABSENT if missing. */
 enum status files_read(struct files *files, const char *path, uint64_t offset, size_t size,

@@ -28,6 +28,7 @@ struct files_driver {
     void (*abandon)(struct files *files, const char *path);
     enum status (*local_path)(struct files *files, const char *path, char **out, struct error *err);
     void (*release)(struct files *files, const char *path);
+    bool (*drop_copy)(struct files *files, const char *path); /* may be NULL: no copies */
     enum status (*read)(struct files *files, const char *path, uint64_t offset, size_t size,
                         struct buf *out, struct error *err);
     enum status (*list)(struct files *files, const char *folder,

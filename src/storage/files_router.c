@@ -216,6 +216,19 @@ static void router_release(struct files *base, const char *path)
     router_end(&call);
 }
 
+static bool router_drop_copy(struct files *base, const char *path)
+{
+    struct router_call call;
+    bool dropped;
+
+    CHECK(path[0] != '\0');
+    if (router_begin(base, path, &call, NULL) != STATUS_OK)
+        return false;
+    dropped = files_drop_copy(call.files, call.path);
+    router_end(&call);
+    return dropped;
+}
+
 static enum status router_read(struct files *base, const char *path, uint64_t offset, size_t size,
                                struct buf *out, struct error *err)
 {
@@ -300,6 +313,7 @@ static const struct files_driver router_driver = {
     .abandon = router_abandon,
     .local_path = router_local_path,
     .release = router_release,
+    .drop_copy = router_drop_copy,
     .read = router_read,
     .size = router_size,
     .remove = router_remove,

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/store_internal.h"
 
@@ -42,8 +43,9 @@ static enum status segment_file_check(const struct segment *segment, const char 
     return status;
 }
 
-enum status segment_file_open(struct store *store, const struct segment *segment, const char *path,
-                              char **local, struct error *err)
+/* The file, held against the record unless that was done before. */
+static enum status segment_file_take(struct store *store, const struct segment *segment,
+                                     const char *path, char **local, struct error *err)
 {
     struct segment_checks *checks = store->segment_checks;
     enum status status = files_local_path(store->files, path, local, err);
@@ -63,4 +65,17 @@ enum status segment_file_open(struct store *store, const struct segment *segment
     mem_free(*local);
     *local = NULL;
     return status;
+}
+
+enum status segment_file_open(struct store *store, const struct segment *segment, const char *path,
+                              char **local, struct error *err)
+{
+    enum status status = segment_file_take(store, segment, path, local, err);
+
+    CHECK(status != STATUS_OK || *local != NULL);
+    if (status != STATUS_CORRUPT || !files_drop_copy(store->files, path))
+        return status;
+    log_warn("the local copy of %s is damaged and is fetched anew", path);
+    error_clear(err);
+    return segment_file_take(store, segment, path, local, err);
 }

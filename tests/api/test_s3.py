@@ -137,6 +137,22 @@ def test_large_multipart(own_server, swift, bucket):
     assert server.client().rows("SELECT count(*), md5(string_agg(v, ',' ORDER BY id)) FROM n.big") == total
 
 
+def test_a_damaged_copy_is_fetched_anew(own_server, swift, bucket):
+    """The object is whole: the local copy alone is damaged."""
+    server, db = own_server, own_server.client()
+    create(db, swift.endpoint, bucket)
+    db.batch("CREATE NAMESPACE n; CREATE SHARED TABLE n.t (id BIGINT PRIMARY KEY, v TEXT) STORAGE remote")
+    db.sql("INSERT INTO n.t SELECT i, 'row ' || i FROM range(0, 500) r(i)")
+    server.flush("n.t", db)
+    server.stop()
+    (copy,) = (server.data_dir / "s3_cache").iterdir()
+    good = copy.read_bytes()
+    copy.write_bytes(good[:100] + bytes([good[100] ^ 1]) + good[101:])
+    server.start()
+    assert server.client().rows("SELECT count(*), max(v) FROM n.t WHERE id >= 10") == [["490", "row 99"]]
+    assert "is damaged and is fetched anew" in server.log() and copy.read_bytes() == good
+
+
 def test_wrong_credentials(own_server, swift, bucket):
     server, db = own_server, own_server.client()
     wrong = credentials(swift.endpoint, secret="not the secret".replace(" ", "-"))

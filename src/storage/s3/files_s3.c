@@ -395,6 +395,16 @@ static void s3_release(struct files *base, const char *path)
     files_cache_release(files->cache, s3_name(files, path, &text));
 }
 
+static bool s3_drop_copy(struct files *base, const char *path)
+{
+    struct s3_files *files = s3_files(base);
+    struct s3_name text;
+
+    CHECK(path[0] != '\0');
+    files_cache_remove(files->cache, s3_name(files, path, &text));
+    return true;
+}
+
 static enum status s3_read(struct files *base, const char *path, uint64_t offset, size_t size,
                            struct buf *out, struct error *err)
 {
@@ -551,6 +561,7 @@ static const struct files_driver s3_driver = {
     .abandon = s3_abandon,
     .local_path = s3_local_path,
     .release = s3_release,
+    .drop_copy = s3_drop_copy,
     .read = s3_read,
     .list = s3_list,
     .size = s3_size,
