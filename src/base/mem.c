@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/log.h"
 
+#include <limits.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -132,6 +133,13 @@ char *mem_try_strdup(struct str text)
         memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
     return copy;
+}
+
+void mem_limit_arenas(unsigned count)
+{
+    CHECK(count > 0 && count < INT_MAX);
+    if (getenv("MALLOC_ARENA_MAX") == NULL) /* who sets it knows better */
+        (void)mallopt(M_ARENA_MAX, (int)count);
 }
 
 enum { MEM_TRIM_FREE_MIN = 16 * 1024 * 1024 };
