@@ -136,18 +136,22 @@ static struct expr_program *program_of_bound(const struct expr_program *program,
     } parent = {program}; /* only its counter changes */
 
     CHECK(program->parent == NULL && value->begin <= value->end);
-    *made = *program;
-    refs_init(&made->refs);
+    refs_init(&made->refs); /* the parent's may change meanwhile: not copied */
     made->parent = expr_ref(parent.counted);
+    made->code = program->code;
+    made->constants = program->constants;
+    made->params = program->params;
+    made->casts = program->casts;
+    made->functions = program->functions;
     made->type = bound->type;
     made->relabel = value_type_is_integer(bound->type.kind);
     made->begin = value->begin;
     made->end = value->end;
     made->result = value->result;
-    made->bound_count = 0;
-    made->column_words = 0; /* constant */
-    made->description = STR_EMPTY;
-    return made;
+    made->registers = program->registers;
+    made->param_count = program->param_count;
+    made->uses_caller = program->uses_caller;
+    return made; /* constant: no columns, no bounds */
 }
 
 size_t expr_bounds(const struct expr_program *program, struct expr_bound **out)
