@@ -729,6 +729,28 @@ static void commit__async_and_memory_durability(void **state)
     }
 }
 
+static void metric_count(void *context, const struct metric *metric)
+{
+    if (strcmp(metric->name, "commit_write_seconds_count") == 0)
+        *(double *)context = metric->value;
+}
+
+static void commit__every_group_is_measured(void **state)
+{
+    struct fixture f = {0};
+    double before = -1, after = -1;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    store_metrics(f.store, metric_count, &before);
+    for (int i = 0; i < 3; i++)
+        fixture_insert(&f, id, "", i, i);
+    store_metrics(f.store, metric_count, &after);
+    assert_true(before > 0);
+    assert_true(after == before + 3);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -749,6 +771,7 @@ int main(void)
         cmocka_unit_test(commit__refuses_after_stop_and_drop),
         cmocka_unit_test(commit__two_tables_in_one_request),
         cmocka_unit_test(commit__async_and_memory_durability),
+        cmocka_unit_test(commit__every_group_is_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "storage/kv_internal.h"
 #include "store/flush/flush_internal.h"
 
 static void test_flush__moves_all_rows(void **state)
@@ -25,6 +26,8 @@ static void test_flush__moves_all_rows(void **state)
     assert_int_equal(result.rows, 100);
     assert_int_equal(result.users, 1);
     assert_int_equal(result.files, 1);
+    assert_int_equal(result.instances, 0); /* none compacted */
+    assert_int_equal(result.rewritten_rows, 0);
     assert_true(result.bytes > 0);
     assert_string_equal(result.location, "default/users/t/ann/");
     assert_int_equal(cold_file_count(&f), 1);
@@ -706,6 +709,58 @@ static void test_flush__random_histories_shared(void **state)
     random_history(TABLE_KIND_SHARED, VALUE_TEXT, seed + 1);
 }
 
+static struct {
+    struct kv_driver driver;
+    const struct kv_driver *real;
+    const struct kv_space *space; /* reads of it fail */
+} failing;
+
+static enum status failing_get(struct kv *kv, struct kv_space *space,
+                               const struct kv_snapshot *snapshot, struct str key, unsigned flags,
+                               struct kv_value *out, struct error *err)
+{
+    if (space == failing.space)
+        return error_set(err, STATUS_IO_FAILED, "read failed");
+    return failing.real->get(kv, space, snapshot, key, flags, out, err);
+}
+
+/* Whether a row is hot cannot be told: the write is refused, not based on what the file holds. */
+static void test_flush__write_that_cannot_read_hot_rows(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct value key = value_integer(VALUE_BIGINT, 5);
+    struct write write;
+    struct buf bytes;
+    struct error err;
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 10; i++)
+        (void)cold_write(&f, id, "ann", i, i);
+    (void)cold_flush(&f, id, true);
+    write_begin(&write, &f.base, id);
+    buf_init(&bytes);
+    assert_int_equal(key_encode(&key, 1, &bytes, NULL), STATUS_OK);
+    struct row_op op = {.kind = ROW_OP_CHANGE,
+                        .table = write.table,
+                        .user = STR_LIT("ann"),
+                        .key = buf_str(&bytes)};
+    failing.real = f.kv->driver;
+    failing.driver = *f.kv->driver;
+    failing.driver.get = failing_get;
+    failing.space = write.table->rows;
+    f.kv->driver = &failing.driver;
+    enum status status = commit_lookup_cold(f.base.store, &write.request, &op, false, &err);
+    f.kv->driver = failing.real;
+    assert_int_equal(status, STATUS_STORAGE_UNAVAILABLE);
+    assert_false(op.cold_known);
+    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, &op, false, &err), STATUS_OK);
+    assert_true(op.cold_known && op.cold_bytes.size > 0);
+    buf_clear(&bytes);
+    write_end(&write);
+    cold_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -725,6 +780,7 @@ int main(void)
         cmocka_unit_test(test_flush__cancelled_keeps_rows_hot),
         cmocka_unit_test(test_flush__random_histories_user),
         cmocka_unit_test(test_flush__random_histories_shared),
+        cmocka_unit_test(test_flush__write_that_cannot_read_hot_rows),
     };
     return cmocka_run_group_tests_name("store/flush", tests, NULL, NULL);
 }
