@@ -223,6 +223,8 @@ static void test_scan__counts_from_records(void **state)
     read = misses(&f);
     assert_int_equal(count(&f, id, false, &rows), STATUS_OK);
     assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS + 1 - 1);
+    struct table_id events = cold_table(&f, TABLE_KIND_STREAM, "e", VALUE_BIGINT);
+    assert_int_equal(count(&f, events, false, &rows), STATUS_ABSENT); /* what has expired counts */
     assert_int_equal(count(&f, id, true, &rows), STATUS_OK);
     assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS + 2);
     assert_int_equal(misses(&f), read);
