@@ -426,6 +426,34 @@ static void test_live__slow_consumer_ends_with_its_position(void **state)
 }
 
 /* The feed keeps 1 MiB: what the matcher did not take in time is gone for all, and told to all. */
+/* What was written frees the place of the subscription that it was for, after the list of messages
+ * has grown, too. */
+static void test_live__written_messages_free_their_own_places(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    ann->takes = false;
+    subscribe(ann, "x", "SELECT * FROM t WHERE n = 1", NO_SNAPSHOT, 0);
+    subscribe(ann, "y", "SELECT * FROM t WHERE n = 2", NO_SNAPSHOT, 0);
+    subscribe(ann, "z", "SELECT * FROM t WHERE n = 3", NO_SNAPSHOT, 0);
+    for (int i = 0; i < 3; i++)
+        fake_expect(ann, "subscription_ack", "");
+    wait_active(fixture);
+    fake_write(ann);
+    const char *ids = "xxxxyyyyz"; /* each queue takes 4, the first list 8 */
+    char sql[128], id[8];
+    for (int i = 0; i < 13; i++) {
+        int n = i < 9 ? ids[i] - 'w' : 1;
+        if (i == 9)
+            live_peer_written(ann->peer, 4, 0); /* those of x */
+        snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d, %d, 'v')", i, n);
+        run_as(fixture, "ann", sql);
+        snprintf(id, sizeof id, "\"%c\"", 'w' + n);
+        fake_expect(ann, "change", id);
+    }
+    fake_free(ann);
+}
+
 static void test_live__behind_the_feed_everybody_ends(void **state)
 {
     struct live_fixture *fixture = *state;
@@ -780,6 +808,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_live__overflowing_hold_of_a_stream, set_up_small,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_live__slow_consumer_ends_with_its_position,
+                                        set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__written_messages_free_their_own_places,
                                         set_up_small, tear_down),
         cmocka_unit_test_setup_teardown(test_live__behind_the_feed_everybody_ends, set_up,
                                         tear_down),
