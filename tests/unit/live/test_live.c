@@ -360,6 +360,41 @@ static void test_live__overflowing_hold_is_caught_up(void **state)
     fake_free(ann);
 }
 
+/* Events are removed without a trace: what has gone is found by comparing the two views. */
+static void test_live__overflowing_hold_of_a_stream(void **state)
+{
+    struct live_fixture *fixture = *state;
+    char sql[128];
+    fixture_sql(&fixture->sql,
+                "CREATE STREAM TABLE app.e (id BIGINT PRIMARY KEY, v TEXT) TTL '1h'");
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    run_as(fixture, "ann", "INSERT INTO e VALUES (1, 'a')");
+    run_as(fixture, "ann", "INSERT INTO e VALUES (2, 'b')");
+    subscribe(ann, "x", "SELECT * FROM e", ALL_ROWS, 1);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(ann, "initial_data_batch", "\"id\":\"1\"");
+    for (int i = 0; i < 8; i++) { /* the hold takes 4 */
+        snprintf(sql, sizeof sql, "INSERT INTO e VALUES (%d, 'v%d')", 10 + i, i);
+        run_as(fixture, "ann", sql);
+    }
+    run_as(fixture, "ann", "DELETE FROM e WHERE id = 2");
+    run_as(fixture, "ann", "DELETE FROM e WHERE id = 17"); /* came and went: never shown */
+    wait_matched(fixture);
+    live_peer_next_batch(ann->peer, STR_LIT("x"));
+    fake_expect(ann, "initial_data_batch", "\"v\":\"b\"");
+    bool gone = false;
+    for (int seen = 0; seen < 8;) {
+        const char *text = fake_next(ann);
+        assert_null(strstr(text, "v7"));
+        gone = gone || (strstr(text, "\"delete\"") && strstr(text, "\"id\":\"2\""));
+        for (const char *at = text; (at = strstr(at, "\"v\":\"v")) != NULL; at++)
+            seen++;
+        seen += strstr(text, "\"delete\"") != NULL;
+    }
+    assert_true(gone);
+    fake_free(ann);
+}
+
 static void test_live__slow_consumer_ends_with_its_position(void **state)
 {
     struct live_fixture *fixture = *state;
@@ -391,6 +426,34 @@ static void test_live__slow_consumer_ends_with_its_position(void **state)
 }
 
 /* The feed keeps 1 MiB: what the matcher did not take in time is gone for all, and told to all. */
+/* What was written frees the place of the subscription that it was for, after the list of messages
+ * has grown, too. */
+static void test_live__written_messages_free_their_own_places(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    ann->takes = false;
+    subscribe(ann, "x", "SELECT * FROM t WHERE n = 1", NO_SNAPSHOT, 0);
+    subscribe(ann, "y", "SELECT * FROM t WHERE n = 2", NO_SNAPSHOT, 0);
+    subscribe(ann, "z", "SELECT * FROM t WHERE n = 3", NO_SNAPSHOT, 0);
+    for (int i = 0; i < 3; i++)
+        fake_expect(ann, "subscription_ack", "");
+    wait_active(fixture);
+    fake_write(ann);
+    const char *ids = "xxxxyyyyz"; /* each queue takes 4, the first list 8 */
+    char sql[128], id[8];
+    for (int i = 0; i < 13; i++) {
+        int n = i < 9 ? ids[i] - 'w' : 1;
+        if (i == 9)
+            live_peer_written(ann->peer, 4, 0); /* those of x */
+        snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d, %d, 'v')", i, n);
+        run_as(fixture, "ann", sql);
+        snprintf(id, sizeof id, "\"%c\"", 'w' + n);
+        fake_expect(ann, "change", id);
+    }
+    fake_free(ann);
+}
+
 static void test_live__behind_the_feed_everybody_ends(void **state)
 {
     struct live_fixture *fixture = *state;
@@ -501,6 +564,12 @@ static void test_live__refusals_name_their_code(void **state)
     fake_expect(ann, "error", "RESUME_FAILED");
     subscribe(ann, "r", "SUBSCRIBE TO t OPTIONS (from = 0)", NO_SNAPSHOT, 0); /* as above */
     fake_expect(ann, "error", "RESUME_FAILED");
+    char long_id[130] = {0};
+    memset(long_id, 'i', 129);
+    subscribe(ann, long_id, "SELECT * FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "error", "INVALID_SUBSCRIPTION_ID");
+    subscribe(ann, "", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "error", "INVALID_SUBSCRIPTION_ID");
     live_peer_unsubscribe(ann->peer, STR_LIT("never"));
     fake_expect(ann, "error", "INVALID_SUBSCRIPTION_ID");
     fake_free(ann);
@@ -599,6 +668,37 @@ static void test_live__lists_and_kill(void **state)
     live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
     assert_int_equal(count, 0);
     arena_clear(&arena);
+    fake_free(ann);
+}
+
+static void test_live__options_are_listed(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    struct sql_live_entry *entries;
+    struct arena arena;
+    char expected[96];
+    size_t count;
+    struct view *view = view_acquire(fixture->sql.store);
+    struct wire_subscription request = {.id = STR_LIT("x"),
+                                        .sql = STR_LIT("SELECT * FROM t"),
+                                        .has_options = true,
+                                        .has_last_rows = true,
+                                        .last_rows = 5,
+                                        .has_batch_size = true,
+                                        .batch_size = 9,
+                                        .has_from = true,
+                                        .from = view_position(view)};
+    snprintf(expected, sizeof expected, "{\"last_rows\":5,\"batch_size\":9,\"from\":%lld}",
+             (long long)request.from);
+    live_peer_subscribe(ann->peer, &request);
+    fake_expect(ann, "subscription_ack", "");
+    arena_init(&arena, 0);
+    live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+    assert_int_equal(count, 1);
+    assert_true(str_equal(entries[0].options, str_from_c(expected)));
+    arena_clear(&arena);
+    view_release(view);
     fake_free(ann);
 }
 
@@ -705,7 +805,11 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__overflowing_hold_is_caught_up, set_up_small,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_live__overflowing_hold_of_a_stream, set_up_small,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_live__slow_consumer_ends_with_its_position,
+                                        set_up_small, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__written_messages_free_their_own_places,
                                         set_up_small, tear_down),
         cmocka_unit_test_setup_teardown(test_live__behind_the_feed_everybody_ends, set_up,
                                         tear_down),
@@ -719,6 +823,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_live__lists_and_kill, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__closing_in_every_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__drop_keeps_subscribers_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__options_are_listed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

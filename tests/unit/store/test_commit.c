@@ -729,6 +729,54 @@ static void commit__async_and_memory_durability(void **state)
     }
 }
 
+/* An id that the catalogue does not have: no record, and the reason is told. */
+static enum status absent_extra(struct commit_request *request, struct kv_batch *batch,
+                                struct catalog **next, struct error *err)
+{
+    struct table_id absent = {999999};
+
+    *(bool *)request->extra_context = true;
+    assert_null(commit_instance(request, absent, STR_LIT("ann"), err));
+    return err->code;
+}
+
+static void commit__no_record_without_its_table(void **state)
+{
+    struct fixture f = {0};
+    bool ran = false;
+    struct commit_request request = {.extra = absent_extra, .extra_context = &ran};
+    struct error err;
+
+    fixture_open(&f);
+    error_clear(&err);
+    assert_int_equal(commit_submit_wait(f.store, &request, &err), STATUS_TABLE_NOT_FOUND);
+    assert_true(ran);
+    assert_non_null(strstr(request.error.message, "it was dropped"));
+    fixture_close(&f);
+}
+
+static void metric_count(void *context, const struct metric *metric)
+{
+    if (strcmp(metric->name, "commit_write_seconds_count") == 0)
+        *(double *)context = metric->value;
+}
+
+static void commit__every_group_is_measured(void **state)
+{
+    struct fixture f = {0};
+    double before = -1, after = -1;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    store_metrics(f.store, metric_count, &before);
+    for (int i = 0; i < 3; i++)
+        fixture_insert(&f, id, "", i, i);
+    store_metrics(f.store, metric_count, &after);
+    assert_true(before > 0);
+    assert_true(after == before + 3);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -749,6 +797,8 @@ int main(void)
         cmocka_unit_test(commit__refuses_after_stop_and_drop),
         cmocka_unit_test(commit__two_tables_in_one_request),
         cmocka_unit_test(commit__async_and_memory_durability),
+        cmocka_unit_test(commit__every_group_is_measured),
+        cmocka_unit_test(commit__no_record_without_its_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

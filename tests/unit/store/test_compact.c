@@ -100,6 +100,20 @@ static void wait_files(struct cold_fixture *f, int wanted)
     assert_int_equal(cold_file_count(f), wanted);
 }
 
+/* Files whose deletion is recorded, so that a process that dies before it leaves none behind. */
+static int pending_deletes(struct cold_fixture *f)
+{
+    struct kv_iterator_options options = {0};
+    struct kv_iterator *iterator = kv_iterator_open(f->kv, f->base.store->spaces.pending, &options);
+    int count = 0;
+
+    for (kv_iterator_seek_first(iterator); kv_iterator_is_valid(iterator);
+         kv_iterator_next(iterator))
+        count += kv_iterator_value(iterator).data[0] == PENDING_DELETE ? 1 : 0;
+    kv_iterator_close(iterator);
+    return count;
+}
+
 static void test_compact__merges_unseen_by_readers(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -146,6 +160,7 @@ static void test_compact__merges_unseen_by_readers(void **state)
     model_check_counters(model);
     model_check_all(before); /* the older view reads the replaced files */
     assert_int_equal(cold_file_count(&f), 9);
+    assert_int_equal(pending_deletes(&f), 8);
     view_release(before->view);
     wait_files(&f, 1);
     assert_int_equal(cold_compact(&f, id).files, 0);
@@ -236,7 +251,7 @@ static void test_compact__dropped_instance(void **state)
     struct model *models = test_calloc(2, sizeof(*models));
     struct drop_result result = {0};
     struct error err;
-    uint64_t rows = 0;
+    uint64_t rows = 0, written = 0;
 
     cold_open(&f);
     struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
@@ -246,7 +261,7 @@ static void test_compact__dropped_instance(void **state)
         model_write(&models[0], i, i);
         model_write(&models[1], i, i);
         if (i == 20)
-            (void)cold_flush(&f, id, true);
+            written = cold_flush(&f, id, true).bytes;
     }
     struct model *before = test_malloc(sizeof(*before));
     memcpy(before, &models[0], sizeof(*before));
@@ -254,6 +269,7 @@ static void test_compact__dropped_instance(void **state)
     assert_int_equal(ddl_drop_instance(f.base.store, id, STR_LIT("user1"), &result, &rows, &err),
                      STATUS_OK);
     assert_int_equal(result.files, 1);
+    assert_in_range(result.bytes, 1, written - 1); /* one of two files */
     assert_int_equal(rows, 40);
     model_check_all(before);
     view_release(before->view);

@@ -263,6 +263,37 @@ static void alter__without_a_change_commits_nothing(void **state)
     fixture_close(&f);
 }
 
+static enum status other_ttl(void *context, const struct table *table, struct table **next,
+                             struct error *err)
+{
+    *next = table_copy(table, false);
+    (*next)->ttl_seconds = 77;
+    return STATUS_OK;
+}
+
+static void alter__of_an_option_keeps_the_version(void **state)
+{
+    struct fixture f = {0};
+    struct error err;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_STREAM, "t"));
+    struct view *before = view_acquire(f.store);
+    int64_t created = catalog_find_table_id(view_catalog(before), id)->schema->created_at;
+    struct ddl_alter alter = {.table = id, .build = other_ttl, .now_us = created + 5000000};
+    assert_int_equal(ddl_alter_table(f.store, &alter, &err), STATUS_OK);
+    struct view *after = view_acquire(f.store);
+    const struct table *table = catalog_find_table_id(view_catalog(after), id);
+    assert_int_equal(table->ttl_seconds, 77);
+    assert_int_equal(table->schema->version, 1);
+    assert_int_equal(table->schema->created_at,
+                     created); /* that of the version, not of the table */
+    assert_int_equal(table->updated_at, created + 5000000);
+    view_release(before);
+    view_release(after);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +304,7 @@ int main(void)
         cmocka_unit_test(alter__of_one_table_queues_up),
         cmocka_unit_test(alter__can_be_cancelled),
         cmocka_unit_test(alter__without_a_change_commits_nothing),
+        cmocka_unit_test(alter__of_an_option_keeps_the_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

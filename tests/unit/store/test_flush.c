@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "storage/kv_internal.h"
 #include "store/flush/flush_internal.h"
 
 static void test_flush__moves_all_rows(void **state)
@@ -25,6 +26,8 @@ static void test_flush__moves_all_rows(void **state)
     assert_int_equal(result.rows, 100);
     assert_int_equal(result.users, 1);
     assert_int_equal(result.files, 1);
+    assert_int_equal(result.instances, 0); /* none compacted */
+    assert_int_equal(result.rewritten_rows, 0);
     assert_true(result.bytes > 0);
     assert_string_equal(result.location, "default/users/t/ann/");
     assert_int_equal(cold_file_count(&f), 1);
@@ -706,6 +709,111 @@ static void test_flush__random_histories_shared(void **state)
     random_history(TABLE_KIND_SHARED, VALUE_TEXT, seed + 1);
 }
 
+static struct {
+    struct kv_driver driver;
+    const struct kv_driver *real;
+    const struct kv_space *space; /* reads of it fail */
+} failing;
+
+static enum status failing_get(struct kv *kv, struct kv_space *space,
+                               const struct kv_snapshot *snapshot, struct str key, unsigned flags,
+                               struct kv_value *out, struct error *err)
+{
+    if (space == failing.space)
+        return error_set(err, STATUS_IO_FAILED, "read failed");
+    return failing.real->get(kv, space, snapshot, key, flags, out, err);
+}
+
+/* With shadows as asked, however few they are; without, from a share or a number on. */
+static void test_flush__when_shadows_are_rewritten(void **state)
+{
+    struct flush_options options = {.with_shadows = true};
+    struct flush_run run = {.options = &options, .shadows = 1, .buffered_at_view = 100000};
+
+    assert_true(flush_wants_rewrite(&run));
+    options.with_shadows = false;
+    assert_false(flush_wants_rewrite(&run));
+    run.shadows = 24999;
+    assert_true(flush_wants_rewrite(&run));
+    run.shadows = 9999;
+    assert_false(flush_wants_rewrite(&run));
+    run.buffered_at_view = 4 * run.shadows;
+    assert_true(flush_wants_rewrite(&run));
+    run.failed = true;
+    assert_false(flush_wants_rewrite(&run));
+}
+
+/* Nothing of what the kv keeps is in memory. */
+static enum status uncached_get(struct kv *kv, struct kv_space *space,
+                                const struct kv_snapshot *snapshot, struct str key, unsigned flags,
+                                struct kv_value *out, struct error *err)
+{
+    if (space == failing.space && (flags & KV_READ_CACHED) != 0)
+        return error_set(err, STATUS_WOULD_BLOCK, "not in memory");
+    return failing.real->get(kv, space, snapshot, key, flags, out, err);
+}
+
+static void test_flush__reads_records_from_the_disk(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 10; i++)
+        (void)cold_write(&f, id, "ann", i, i);
+    failing.real = f.kv->driver;
+    failing.driver = *f.kv->driver;
+    failing.driver.get = uncached_get;
+    failing.space = f.base.store->spaces.pending;
+    f.kv->driver = &failing.driver;
+    assert_int_equal(cold_flush(&f, id, true).rows, 10);
+    f.kv->driver = failing.real;
+    cold_close(&f);
+}
+
+/* Whether a row is hot cannot be told: the write is refused, not based on what the file holds. */
+static void test_flush__write_that_cannot_read_hot_rows(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct value key = value_integer(VALUE_BIGINT, 5);
+    struct write write;
+    struct buf bytes;
+    struct error err;
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    for (int64_t i = 0; i < 10; i++)
+        (void)cold_write(&f, id, "ann", i, i);
+    (void)cold_flush(&f, id, true);
+    write_begin(&write, &f.base, id);
+    buf_init(&bytes);
+    assert_int_equal(key_encode(&key, 1, &bytes, NULL), STATUS_OK);
+    struct row_op op = {.kind = ROW_OP_CHANGE,
+                        .table = write.table,
+                        .user = STR_LIT("ann"),
+                        .key = buf_str(&bytes)};
+    failing.real = f.kv->driver;
+    failing.driver = *f.kv->driver;
+    failing.driver.get = failing_get;
+    failing.space = write.table->rows;
+    f.kv->driver = &failing.driver;
+    enum status status = commit_lookup_cold(f.base.store, &write.request, &op, false, &err);
+    f.kv->driver = failing.real;
+    assert_int_equal(status, STATUS_STORAGE_UNAVAILABLE);
+    assert_false(op.cold_known);
+    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, &op, false, &err), STATUS_OK);
+    assert_true(op.cold_known && op.cold_bytes.size > 0);
+    write_end(&write);
+    (void)cold_write(&f, id, "ann", 5, 50); /* hot now: its cold version does not count */
+    write_begin(&write, &f.base, id);
+    op.table = write.table;
+    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, &op, false, &err), STATUS_OK);
+    assert_false(op.cold_known);
+    buf_clear(&bytes);
+    write_end(&write);
+    cold_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -725,6 +833,9 @@ int main(void)
         cmocka_unit_test(test_flush__cancelled_keeps_rows_hot),
         cmocka_unit_test(test_flush__random_histories_user),
         cmocka_unit_test(test_flush__random_histories_shared),
+        cmocka_unit_test(test_flush__write_that_cannot_read_hot_rows),
+        cmocka_unit_test(test_flush__when_shadows_are_rewritten),
+        cmocka_unit_test(test_flush__reads_records_from_the_disk),
     };
     return cmocka_run_group_tests_name("store/flush", tests, NULL, NULL);
 }

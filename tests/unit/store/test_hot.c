@@ -3,6 +3,7 @@
  */
 #include "store_fixture.h"
 
+#include "storage/kv_internal.h"
 #include "store/hot.h"
 #include "store/store_internal.h"
 
@@ -147,6 +148,41 @@ static void test_hot__cancelled_during_the_pass(void **state)
     hot_end(&f);
 }
 
+static enum status iterator_fails(struct kv_iterator *iterator, struct error *err)
+{
+    (void)iterator;
+    return error_set(err, STATUS_IO_FAILED, "read failed");
+}
+
+/* The rows of the last chunk are in memory: those before it have to be read. */
+static void test_hot__a_chunk_that_cannot_be_read(void **state)
+{
+    struct hot_fixture f;
+    struct hot_cursor cursor;
+    struct str key, bytes;
+    struct error err;
+    enum status status = STATUS_OK;
+    int rows = 0;
+
+    hot_begin(&f);
+    hot_put(&f, 0, 2000, 40);
+    struct hot_cursor_options options = {
+        .table = &f.table, .prefix_size = 4, .descending = true, .whole = true, .rows = -1};
+    hot_cursor_open(&f.store, &options, &cursor);
+    assert_int_equal(hot_cursor_next(&cursor, &key, &bytes, &err), STATUS_OK);
+    struct kv_driver failing = *cursor.iterator->driver;
+    const struct kv_driver *driver = cursor.iterator->driver;
+    failing.status = iterator_fails;
+    cursor.iterator->driver = &failing;
+    for (rows = 1; status == STATUS_OK && rows < 3000; rows++)
+        status = hot_cursor_next(&cursor, &key, &bytes, &err);
+    assert_int_equal(status, STATUS_IO_FAILED);
+    assert_in_range(rows, 2, 1999);
+    cursor.iterator->driver = driver;
+    hot_cursor_close(&cursor);
+    hot_end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_hot__wide_rows_make_small_chunks),
         cmocka_unit_test(test_hot__nothing),
         cmocka_unit_test(test_hot__cancelled_during_the_pass),
+        cmocka_unit_test(test_hot__a_chunk_that_cannot_be_read),
     };
     return cmocka_run_group_tests_name("store/hot", tests, NULL, NULL);
 }

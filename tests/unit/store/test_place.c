@@ -119,6 +119,11 @@ static void test_place__of_instances(void **state)
                           .storage_id = STR_LIT("local"),
                           .location = STR_LIT("{namespace}/users/{tableName}/{shard}/{userId}")};
     check_place(f.store, &table, "ann", "app/users/t/a/ann", "local");
+    table.storage_id = STR_LIT("d");
+    check_place(f.store, &table, "ann", "app/users/t/a/ann", "d");
+    table.storage_id = STR_EMPTY;
+    check_place(f.store, &table, "ann", "app/users/t/a/ann", "local"); /* named nowhere */
+    table.storage_id = STR_LIT("local");
     table.use_user_storage = true;
     check_place(f.store, &table, "ann", "eu@s3://bucket/x//ann/t", "eu");
     check_place(f.store, &table, "bob", "app/users/t/b/bob", "local"); /* no storage: local */

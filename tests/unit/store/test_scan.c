@@ -81,6 +81,7 @@ static struct table_id many_segments(struct cold_fixture *f, int64_t *last_seq)
 static void test_scan__opens_only_the_segments_it_reaches(void **state)
 {
     struct cold_fixture f = {.folder = ""};
+    struct scan_estimate estimate;
     struct reading reading;
     struct value value;
     int64_t seq;
@@ -105,6 +106,10 @@ static void test_scan__opens_only_the_segments_it_reaches(void **state)
         (void)cold_write(&f, id, "ann", 10000 + i, i);
     uint64_t before = misses(&f);
     reading_begin(&reading, &f, id, "ann");
+    assert_int_equal(scan_estimate(f.base.store, &reading.options, &estimate, &reading.err),
+                     STATUS_OK);
+    assert_int_equal(estimate.hot_rows, 10);
+    assert_int_equal(estimate.segments, SEGMENTS);
     assert_int_equal(reading_run(&reading, &f, 10, &rows), STATUS_OK);
     assert_int_equal(misses(&f), before);
     reading_end(&reading);
@@ -218,6 +223,8 @@ static void test_scan__counts_from_records(void **state)
     read = misses(&f);
     assert_int_equal(count(&f, id, false, &rows), STATUS_OK);
     assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS + 1 - 1);
+    struct table_id events = cold_table(&f, TABLE_KIND_STREAM, "e", VALUE_BIGINT);
+    assert_int_equal(count(&f, events, false, &rows), STATUS_ABSENT); /* what has expired counts */
     assert_int_equal(count(&f, id, true, &rows), STATUS_OK);
     assert_int_equal(rows, SEGMENTS * SEGMENT_ROWS + 2);
     assert_int_equal(misses(&f), read);

@@ -233,6 +233,10 @@ static void test_segment__keys_sort_newest_first_within_an_instance(void **state
     segment_key(a, &key_a);
     segment_key(b, &key_b);
     assert_true(str_compare(buf_str(&key_b), buf_str(&key_a)) < 0);
+    segment_key_prefix((struct table_id){258}, &al, &prefix); /* as it is stored */
+    assert_int_equal(prefix.size, 11);
+    assert_memory_equal(prefix.data, "\0\0\0\0\0\0\1\2al", 11);
+    buf_reset(&prefix);
     segment_key_prefix(a->table, &alice, &prefix);
     assert_true(str_starts_with(buf_str(&key_a), buf_str(&prefix)));
     buf_reset(&prefix);

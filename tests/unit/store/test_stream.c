@@ -165,6 +165,25 @@ static void stream__expired_events_go(void **state)
     fixture_close(&f);
 }
 
+/* Readers do not see them, the pass that takes them comes when its interval is over. */
+static void stream__expired_events_wait_for_the_pass(void **state)
+{
+    struct fixture f = {.options = {.stream_eviction_interval_ms = 3600000}};
+    int64_t base = behind_us();
+
+    fixture_open(&f);
+    clock_fake(base);
+    struct table_id id = fixture_create(&f, stream_table("s", 10, 0));
+    (void)insert_event(&f, id, 0);
+    clock_fake(base + 11000000);
+    for (int i = 1; i < 4; i++)
+        (void)insert_event(&f, id, i);
+    assert_int_equal(events_stored(&f, id, NULL, 0), 4);
+    assert_int_equal(figures_of(&f, id).expired, 0);
+    clock_fake(-1);
+    fixture_close(&f);
+}
+
 /* What a statement read at its view stays as long as the view is held. */
 static void stream__a_view_keeps_its_events(void **state)
 {
@@ -733,6 +752,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream__keys_follow_time),
         cmocka_unit_test(stream__expired_events_go),
+        cmocka_unit_test(stream__expired_events_wait_for_the_pass),
         cmocka_unit_test(stream__a_view_keeps_its_events),
         cmocka_unit_test(stream__many_tables),
         cmocka_unit_test(stream__oldest_go_first),
