@@ -23,6 +23,15 @@ void instance_key(struct table_id table, struct str user, struct buf *out)
     buf_append_str(out, user);
 }
 
+void instance_key_range(struct table_id table, struct buf *lower, struct buf *upper)
+{
+    CHECK(table.value > 0 && table.value < UINT64_MAX);
+    buf_init(lower);
+    buf_init(upper);
+    instance_key(table, STR_EMPTY, lower);
+    instance_key((struct table_id){table.value + 1}, STR_EMPTY, upper);
+}
+
 void instance_encode(const struct instance_record *record, struct buf *out)
 {
     uint64_t fields[INSTANCE_FIELDS] = {
@@ -131,10 +140,7 @@ enum status instance_each(struct store *store, const struct view *view, const st
     bool more = true;
 
     CHECK(visit != NULL);
-    buf_init(&lower);
-    buf_init(&upper);
-    instance_key(table->id, STR_EMPTY, &lower);
-    instance_key((struct table_id){table->id.value + 1}, STR_EMPTY, &upper);
+    instance_key_range(table->id, &lower, &upper);
     options.lower = buf_str(&lower);
     options.upper = buf_str(&upper);
     struct kv_iterator *iterator = kv_iterator_open(store->kv, store->spaces.instances, &options);

@@ -21,7 +21,9 @@ struct instance_record {
     int64_t last_flush_us;
 };
 
-void instance_key(struct table_id table, struct str user, struct buf *out);  /* appends */
+void instance_key(struct table_id table, struct str user, struct buf *out); /* appends */
+/* All keys of a table: [lower, upper). Both are made here and cleared by the caller. */
+void instance_key_range(struct table_id table, struct buf *lower, struct buf *upper);
 void instance_encode(const struct instance_record *record, struct buf *out); /* appends */
 enum status instance_decode(struct str bytes, struct instance_record *out,
                             struct error *err) MUST_CHECK;

@@ -64,10 +64,7 @@ static enum status store_orphan_table(struct store *store, struct kv_space *spac
     enum status status = STATUS_OK;
     struct buf lower, upper;
 
-    buf_init(&lower);
-    buf_init(&upper);
-    instance_key(id, STR_EMPTY, &lower);
-    instance_key((struct table_id){id.value + 1}, STR_EMPTY, &upper);
+    instance_key_range(id, &lower, &upper);
     CHECK(lower.size == upper.size);
     if (space == store->spaces.segments)
         status = pending_put_files(batch, store,

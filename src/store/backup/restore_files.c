@@ -383,10 +383,7 @@ static enum status restore_undo_table(struct restore *restore, const struct tabl
     struct store *store = restore->store;
     struct buf lower, upper;
 
-    buf_init(&lower);
-    buf_init(&upper);
-    instance_key(table->id, STR_EMPTY, &lower);
-    instance_key((struct table_id){table->id.value + 1}, STR_EMPTY, &upper);
+    instance_key_range(table->id, &lower, &upper);
     struct key_range range = {buf_str(&lower), buf_str(&upper)};
     enum status status = segment_visit(store, &range, restore_undo_file, &undo, err);
     CHECK(range.lower.size == range.upper.size);

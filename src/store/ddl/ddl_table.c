@@ -206,21 +206,12 @@ enum status ddl_table_gone(const struct table *table, struct error *err)
                      "table not found: the relation does not exist any more");
 }
 
-static void ddl_id_range(struct table_id id, struct buf *lower, struct buf *upper)
-{
-    CHECK(id.value > 0 && id.value < UINT64_MAX);
-    buf_init(lower);
-    buf_init(upper);
-    instance_key(id, STR_EMPTY, lower);
-    instance_key((struct table_id){id.value + 1}, STR_EMPTY, upper);
-}
-
 static enum status ddl_drop_extra(struct ddl *ddl, struct kv_batch *batch, struct error *err)
 {
     struct store *store = ddl->store;
     struct buf lower, upper;
 
-    ddl_id_range(ddl->table->id, &lower, &upper);
+    instance_key_range(ddl->table->id, &lower, &upper);
     struct key_range range = {buf_str(&lower), buf_str(&upper)};
     enum status status = pending_put_files(batch, store, &range, ddl->table->id, err);
     CHECK(lower.size == upper.size);
