@@ -61,10 +61,6 @@ def files_of(server, space):
     return [path for path in server.parquet_files() if f"/{space}/" in str(path)]
 
 
-def scratch(server):
-    return [path for path in server.data_dir.rglob("*") if ".backup" in path.parts or ".restore" in path.parts]
-
-
 def test_everything_comes_back(server, db, space, folder):
     fill(server, db, space)
     before, shape = content(server, space), describe(db, space)
@@ -78,7 +74,7 @@ def test_everything_comes_back(server, db, space, folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     listed = {f["path"] for t in manifest["tables"] for i in t["instances"] for f in i["files"]}
     assert listed == {str(p.relative_to(folder)) for p in folder.rglob("*.parquet")}
-    assert scratch(server) == []
+    assert server.scratch_folders() == []
 
     copy = space + "copy"
     answer = db.sql(f"RESTORE DATABASE {copy} FROM 'file://{folder}'").dicts()[0]
@@ -89,7 +85,7 @@ def test_everything_comes_back(server, db, space, folder):
     for figure in ("buffered_rows", "flushed_rows", "total_rows", "parquet_files"):
         assert again[figure] == stats[figure]
     assert db.rows(f"SELECT * FROM {copy}.events") == []
-    assert scratch(server) == []
+    assert server.scratch_folders() == []
 
     # It lives on: writes, flushes, both namespaces apart.
     ann = server.client("ann")
@@ -251,7 +247,7 @@ def test_a_failed_backup_leaves_nothing(point, folder):
         before = content(server, "f")
         assert db.post(f"BACKUP DATABASE f TO '{folder}'")[1]["status"] == "error"
         assert [p for p in folder.rglob("*") if p.is_file()] == []
-        assert scratch(server) == []
+        assert server.scratch_folders() == []
         db.sql(f"BACKUP DATABASE f TO '{folder}'")
         db.sql(f"RESTORE DATABASE g FROM '{folder}'")
         assert content(server, "g") == content(server, "f") == before
@@ -268,7 +264,7 @@ def test_a_failed_restore_leaves_nothing(point, folder):
         db.sql(f"BACKUP DATABASE f TO '{folder}'")
         known = server.parquet_files()
         assert db.post(f"RESTORE DATABASE g FROM '{folder}'")[1]["status"] == "error"
-        assert server.parquet_files() == known and scratch(server) == []
+        assert server.parquet_files() == known and server.scratch_folders() == []
         assert code(db, "SELECT * FROM g.own") in ("TABLE_NOT_FOUND", "NAMESPACE_NOT_FOUND")
         db.sql(f"RESTORE DATABASE g FROM '{folder}'")
         assert content(server, "g") == content(server, "f")
@@ -310,7 +306,7 @@ def test_a_storage_does_not_go_under_a_restore(folder, tmp_path):
         restored = restored.result()
         if dropped["status"] == "success":
             assert restored["error"]["code"] == "STORAGE_NOT_FOUND"
-            assert files_of(server, "g") == [] and scratch(server) == []
+            assert files_of(server, "g") == [] and server.scratch_folders() == []
             assert db.rows("SELECT * FROM system.namespaces WHERE namespace_id = 'g'") == []
         else:
             assert restored["status"] == "success"

@@ -11,9 +11,7 @@ import kalam
 
 
 def files(folder):
-    """Folders may vanish meanwhile, which pathlib does not bear."""
-    return sorted(os.path.relpath(os.path.join(place, name), folder)
-                  for place, _, names in os.walk(folder) for name in names if name.endswith(".parquet"))
+    return sorted(os.path.relpath(path, folder) for path in kalam.files_below(folder) if path.endswith(".parquet"))
 
 
 @pytest.fixture

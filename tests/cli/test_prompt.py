@@ -323,9 +323,9 @@ def test_arrows_bring_statements_back(shell):
     shell.line("SELECT 22 AS second;")
     shell.expect(r"\(1 row\).*kalam> ")
     shell.type("\x1b[A\x1b[A\n")  # twice up
-    shell.expect(r"\| first \|.*\(1 row\)")
+    shell.expect(r"\| first \|.*\(1 row\).*kalam> ")
     shell.type("SELECT 3 AS x;\x1b[D\x1b[D\x1b[D4\n")  # left, left, left, a digit: x becomes … AS 4x is no name
-    shell.expect("ERROR|row")
+    shell.expect("(ERROR|row).*kalam> ")
     shell.type("\x12second")  # Ctrl+R searches
     shell.expect("22")
     shell.type("\n")

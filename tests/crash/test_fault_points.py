@@ -93,8 +93,7 @@ def check_files(server, db):
         db.sql(f"DROP TABLE IF EXISTS p.extra{number}")
     db.sql("DROP NAMESPACE IF EXISTS q CASCADE")
     shutil.rmtree(server.data_dir.parent / (server.data_dir.name + "-backups"), ignore_errors=True)
-    kalam.wait_until(lambda: not [p for p in server.data_dir.rglob("*") if p.name in (".backup", ".restore")], 10,
-                     "no scratch files")
+    kalam.wait_until(lambda: not server.scratch_folders(), 10, "no scratch files")
 
     def same():
         return len(server.parquet_files()) == sum(

@@ -252,8 +252,7 @@ class Check:
             print(sorted(self.server.parquet_files()), self.db.rows("SELECT path FROM system.segments"))
             raise
         # An empty folder may come back, when the power went before its removal was durable.
-        assert not [path for name in (".backup", ".restore") for path in (self.server.data_dir / "storage" / name).rglob("*")
-                    if not path.is_dir()]
+        assert not [path for name in (".backup", ".restore") for path in kalam.files_below(self.server.data_dir / "storage" / name)]
 
 
 class World:

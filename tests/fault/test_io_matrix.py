@@ -241,7 +241,7 @@ def check_files(world):
     world.server.start()
     db = world.server.client()
     named = int(db.value("SELECT count(*) FROM system.segments"))
-    kalam.wait_until(lambda: len([p for p in (world.folder / "data" / "storage").rglob("*") if p.is_file()]) == named, 10, "files")
+    kalam.wait_until(lambda: len(kalam.files_below(world.folder / "data" / "storage")) == named, 10, "files")
 
 
 def run_share(kind, world, cases, fail):

@@ -72,5 +72,5 @@ def test_flush_fault_keeps_rows_hot(faulty, mask, error, after):
     assert job["status"] == "completed", job
     assert db.value("SELECT count(*) FROM f.t") == "20"
     server.stop()
-    files = [p for p in server.data_dir.rglob("*.parquet*")]
+    files = server.parquet_files()
     assert len(files) == 1, files

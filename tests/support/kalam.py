@@ -38,6 +38,11 @@ def run_seed(fixed):
     return int(given) if given else random.SystemRandom().randrange(1 << 30) if os.environ.get("KALAM_LONG") else fixed
 
 
+def files_below(folder):
+    """Paths of files; folders may vanish meanwhile, which pathlib does not bear."""
+    return [os.path.join(place, name) for place, _, names in os.walk(folder) for name in names]
+
+
 def wait_until(condition, limit_s=10.0, what="condition"):
     """Polls until condition() is truthy and returns its value."""
     end = time.monotonic() + limit_s
@@ -229,9 +234,12 @@ class Server:
         return self.start()
 
     def parquet_files(self):
-        """Segments and half-written ones; folders may vanish meanwhile, which pathlib does not bear."""
-        return [os.path.join(folder, name) for folder, _, names in os.walk(self.data_dir)
-                for name in names if ".parquet" in name]
+        """Segments and half-written ones."""
+        return [path for path in files_below(self.data_dir) if ".parquet" in os.path.basename(path)]
+
+    def scratch_folders(self):
+        """What a backup or restore at work keeps beside the tables."""
+        return [folder for folder, _, _ in os.walk(self.data_dir) if os.path.basename(folder) in (".backup", ".restore")]
 
     def client(self, user=None, **options):
         return Client(self.port, user=user, tls=self.tls, **options)
