@@ -8,8 +8,6 @@
 #include "base/check.h"
 #include "base/log.h"
 
-#include <limits.h>
-#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,22 +131,4 @@ char *mem_try_strdup(struct str text)
         memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
     return copy;
-}
-
-void mem_limit_arenas(unsigned count)
-{
-    CHECK(count > 0 && count < INT_MAX);
-    if (getenv("MALLOC_ARENA_MAX") == NULL) /* who sets it knows better */
-        (void)mallopt(M_ARENA_MAX, (int)count);
-}
-
-enum { MEM_TRIM_FREE_MIN = 16 * 1024 * 1024 };
-
-bool mem_trim(void)
-{
-    struct mallinfo2 info = mallinfo2();
-
-    if (info.fordblks < MEM_TRIM_FREE_MIN || info.fordblks < info.uordblks / 4)
-        return false;
-    return malloc_trim(0) != 0;
 }

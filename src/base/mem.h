@@ -31,13 +31,4 @@ char *mem_try_strdup(struct str text);
  * True if the n-th call of the last setting was reached. */
 bool mem_try_fail_at(unsigned n, bool all);
 
-/* At most so many arenas for all threads, before there are others. glibc makes eight per core, and
- * each keeps the peak of whatever ran in it: a server of many threads holds several times what it
- * uses. */
-void mem_limit_arenas(unsigned count);
-/* Gives back to the system what the allocator keeps for nobody, if it is much: its arenas grow by
- * fragments, and a server that runs for months would hold twice what it uses. Any thread; takes
- * milliseconds per 100 MB, so now and then. True if it did. */
-bool mem_trim(void);
-
 #endif

@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <time.h>
 
-enum { JOBS_TICK_MS = 500, JOBS_TRIM_TICKS = 120 };
+enum { JOBS_TICK_MS = 500 };
 static const int64_t JOBS_DAY_S = 86400, JOBS_MISSED_DAYS = 31;
 
 struct jobs_table_timer {
@@ -225,8 +225,6 @@ void *jobs_timer_main(void *argument)
         jobs_timer_tables(jobs, ++tick);
         jobs_stream_tables(jobs, tick);
         jobs_timer_clean(jobs, &looked_s);
-        if (tick % JOBS_TRIM_TICKS == 0 && mem_trim())
-            log_debug("gave unused memory back to the system");
     } while (jobs_timer_sleep(jobs));
     return NULL;
 }

@@ -557,7 +557,6 @@ enum status server_start(const struct config *config, struct server **out, struc
     server->config = config;
     server->data_lock = -1;
     CHECK(pthread_mutex_init(&server->told_mutex, NULL) == 0);
-    mem_limit_arenas(4 * server_cores());
     id_init(server_number(config, CONFIG_SERVER_NODE_ID));
     enum status status = server_open(server, err);
     if (status != STATUS_OK) {
