@@ -628,7 +628,9 @@ static enum status rocks_open_families(struct rocks_kv *kv, const rocksdb_option
     if (text == NULL)
         return STATUS_OK;
     kv->db = NULL;
-    return rocks_error(text, "open", err);
+    bool is_named = strstr(text, ".sst") != NULL;
+    enum status status = rocks_error(text, "open", err);
+    return status == STATUS_CORRUPT && !is_named ? rocks_name_damage(kv, status, err) : status;
 }
 
 static enum status rocks_open(struct rocks_kv *kv, struct error *err)

@@ -59,6 +59,12 @@ void rocks_count_nothing(void);
  * and the options refuse that; an end that is not whole is told in the log. */
 enum status rocks_check_logs(const struct rocks_kv *kv, struct error *err) MUST_CHECK;
 
+/* ---- kv_rocksdb_damage.c ---- */
+
+/* The store did not open for damage, and no file was named. CORRUPT with the names of the table
+ * files that cannot be read; `status`, and `err` as it is, if there are none. Reads all of them. */
+enum status rocks_name_damage(const struct rocks_kv *kv, enum status status, struct error *err);
+
 /* ---- kv_rocksdb_options.c: what is destroyed by the caller, or with the store ---- */
 
 rocksdb_options_t *rocks_family_options(const struct rocks_kv *kv, const char *name);

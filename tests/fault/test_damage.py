@@ -143,3 +143,20 @@ def test_torn_end_of_the_log_is_left_out(folder, tmp_path):
         assert f"log file {name}: the last" in server.log()
         assert int(server.client().value("SELECT count(*) FROM d.hot")) == ROWS - 10
         server.client().sql("INSERT INTO d.hot VALUES (100000, 1, 'after')")
+
+
+def test_a_table_file_that_does_not_open_is_named(folder, tmp_path):
+    """RocksDB speaks of its manifest then: which kind of checksum a file has stands in its footer, without a checksum."""
+    copy = tmp_path / "data"
+    shutil.copytree(folder, copy)
+    chosen = max((copy / "rocksdb").glob("*.sst"), key=lambda p: p.stat().st_size)
+    data = bytearray(chosen.read_bytes())
+    data[-53] ^= 1
+    chosen.write_bytes(data)
+    before = sorted(kalam.files_below(copy / "rocksdb"))
+    server = kalam.Server(data_dir=copy)
+    with pytest.raises(AssertionError):
+        server.start()
+    assert re.search(rf"ERROR.*key-value store: damaged: {chosen.name}", server.log(), re.M), server.log()
+    assert set(kalam.files_below(copy / "rocksdb")) >= {path for path in before if path.endswith(".sst")}
+    assert not (copy / "rocksdb" / ".check").exists() and not (copy / "rocksdb" / "lost").exists()
