@@ -223,8 +223,6 @@ static enum status restore_steps(struct restore *restore, struct error *err)
         status = restore_tables(restore, err);
     if (status == STATUS_OK)
         status = restore_data(restore, err);
-    if (status == STATUS_OK && restore->store->options.durability != KV_MEMORY)
-        status = kv_sync(restore->store->kv, err);
     if (status == STATUS_OK)
         status = restore_commit(restore, err);
     CHECK(status != STATUS_END);
