@@ -115,6 +115,46 @@ static void test_flush__wide_rows_make_small_groups(void **state)
     cold_close(&f);
 }
 
+/* A small instance whose rows are too wide for one file is gone on with as a large one: where only
+ * rows that hide cold ones are left then, there is no second file. */
+static void test_flush__only_shadows_are_left_for_the_next_file(void **state)
+{
+    enum { WIDE = FLUSH_GROUP_BYTES / 4 + 1, WIDE_ROWS = 4 };
+    struct cold_fixture f = {.folder = "", .options = {.statement_write_bytes_max = 64 << 20}};
+    char *body = test_malloc(WIDE);
+    struct error err;
+    struct write write;
+
+    memset(body, 'w', WIDE);
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    (void)cold_write(&f, id, "ann", 0, 1);
+    (void)cold_flush(&f, id, false);
+    write_begin(&write, &f.base, id);
+    for (int i = 0; i < WIDE_ROWS; i++) {
+        struct row_op *op = write_insert(&write, "ann", 1 + i, i);
+        op->values[2] = value_text(VALUE_TEXT, str_from(body, WIDE));
+        assert_int_equal(commit_lookup_cold(f.base.store, &write.request, op, false, &err),
+                         STATUS_OK);
+    }
+    assert_int_equal(write_run(&write, &f.base), STATUS_OK);
+    write_end(&write);
+    (void)cold_write(&f, id, "ann", 0, 2);
+    struct flush_result result = cold_flush(&f, id, false);
+    assert_int_equal(result.rows, WIDE_ROWS + 1);
+    assert_int_equal(result.rewritten_rows, 1); /* it was all that was hot then */
+    struct instance_counters counters = fixture_counters(&f.base, id, "ann");
+    assert_int_equal(counters.buffered_rows, 0);
+    assert_int_equal(counters.rows_since_flush, 0);
+    assert_int_equal(counters.cold_rows, WIDE_ROWS + 1);
+    assert_int_equal(counters.segments, 2);
+    struct view *view = view_acquire(f.base.store);
+    check_all_rows(&f, view, id, WIDE_ROWS + 1, false);
+    view_release(view);
+    test_free(body);
+    cold_close(&f);
+}
+
 static void test_flush__nothing_buffered_completes(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -819,6 +859,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flush__moves_all_rows),
         cmocka_unit_test(test_flush__wide_rows_make_small_groups),
+        cmocka_unit_test(test_flush__only_shadows_are_left_for_the_next_file),
         cmocka_unit_test(test_flush__nothing_buffered_completes),
         cmocka_unit_test(test_flush__refuses_streams_and_unknown_tables),
         cmocka_unit_test(test_flush__keeps_users_apart),

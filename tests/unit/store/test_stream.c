@@ -184,6 +184,58 @@ static void stream__expired_events_wait_for_the_pass(void **state)
     fixture_close(&f);
 }
 
+static void insert_events(struct fixture *f, struct table_id id, int count)
+{
+    struct row_op *ops = test_calloc((size_t)count, sizeof(*ops));
+    struct write write;
+
+    write_begin(&write, f, id);
+    for (int i = 0; i < count; i++) {
+        write.request.op_count = 0;
+        ops[i] = *write_insert(&write, "", i, i);
+    }
+    write.request.ops = ops;
+    write.request.op_count = (size_t)count;
+    write.request.flags = 0;
+    assert_int_equal(write_run(&write, f), STATUS_OK);
+    write_end(&write);
+    test_free(ops);
+}
+
+/* A stream that is too large for one piece of a pass is finished before the next one's turn. */
+static void stream__large_one_is_finished_first(void **state)
+{
+    enum { LARGE = 5000 };
+    struct fixture f = {
+        .options = {.stream_eviction_interval_ms = 300, .statement_write_bytes_max = 64 << 20}};
+    int64_t base = behind_us();
+    size_t large, small;
+
+    fixture_open(&f);
+    clock_fake(base);
+    struct table_id first = fixture_create(&f, stream_table("a", 10, 0));
+    struct table_id second = fixture_create(&f, stream_table("b", 10, 0));
+    insert_events(&f, first, LARGE);
+    insert_events(&f, second, 1);
+    clock_fake(base + 11000000);
+    for (int i = 0;; i++) {
+        struct view *view = view_acquire(f.store);
+        large = events_at(&f, view, first, NULL, 0);
+        small = events_at(&f, view, second, NULL, 0);
+        view_release(view);
+        if (small == 0)
+            break;
+        assert_int_equal(small, 1);
+        if (i == 5000)
+            fail_msg("nothing goes");
+        pause_ms(1);
+    }
+    assert_int_equal(large, 0);
+    assert_int_equal(figures_of(&f, first).expired, LARGE);
+    clock_fake(-1);
+    fixture_close(&f);
+}
+
 /* What a statement read at its view stays as long as the view is held. */
 static void stream__a_view_keeps_its_events(void **state)
 {
@@ -753,6 +805,7 @@ int main(void)
         cmocka_unit_test(stream__keys_follow_time),
         cmocka_unit_test(stream__expired_events_go),
         cmocka_unit_test(stream__expired_events_wait_for_the_pass),
+        cmocka_unit_test(stream__large_one_is_finished_first),
         cmocka_unit_test(stream__a_view_keeps_its_events),
         cmocka_unit_test(stream__many_tables),
         cmocka_unit_test(stream__oldest_go_first),

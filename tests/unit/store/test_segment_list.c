@@ -1,0 +1,50 @@
+/* test_segment_list.c — the lists of cold segments that are kept: of an instance, or one for all
+ * instances of a table that has none.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cold_fixture.h"
+
+static struct segment_list *list_of(struct cold_fixture *f, struct table_id id, const char *user)
+{
+    struct view *view = view_acquire(f->base.store);
+    struct segment_list *list = NULL;
+    struct error err;
+
+    if (segment_list_load(f->base.store, view, id, str_from_c(user), 0, &list, &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    view_release(view);
+    return list;
+}
+
+static void test_segment_list__of_a_table_without_segments_is_one(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    (void)cold_write(&f, id, "ann", 1, 1);
+    struct segment_list *ann = list_of(&f, id, "ann"), *bob = list_of(&f, id, "bob");
+    assert_int_equal(ann->count, 0);
+    assert_ptr_equal(ann, bob); /* nothing is kept of each user */
+    segment_list_unref(ann);
+    segment_list_unref(bob);
+    (void)cold_flush(&f, id, true);
+    ann = list_of(&f, id, "ann");
+    bob = list_of(&f, id, "bob");
+    assert_int_equal(ann->count, 1);
+    assert_int_equal(bob->count, 0);
+    struct segment_list *again = list_of(&f, id, "ann");
+    assert_ptr_equal(again, ann); /* kept */
+    segment_list_unref(again);
+    segment_list_unref(ann);
+    segment_list_unref(bob);
+    cold_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_segment_list__of_a_table_without_segments_is_one),
+    };
+    return cmocka_run_group_tests_name("store/segment_list", tests, NULL, NULL);
+}
