@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "storage/kv_internal.h"
 #include "store/flush/flush_internal.h"
+#include "store/path.h"
 
 static void test_flush__moves_all_rows(void **state)
 {
@@ -749,21 +749,6 @@ static void test_flush__random_histories_shared(void **state)
     random_history(TABLE_KIND_SHARED, VALUE_TEXT, seed + 1);
 }
 
-static struct {
-    struct kv_driver driver;
-    const struct kv_driver *real;
-    const struct kv_space *space; /* reads of it fail */
-} failing;
-
-static enum status failing_get(struct kv *kv, struct kv_space *space,
-                               const struct kv_snapshot *snapshot, struct str key, unsigned flags,
-                               struct kv_value *out, struct error *err)
-{
-    if (space == failing.space)
-        return error_set(err, STATUS_IO_FAILED, "read failed");
-    return failing.real->get(kv, space, snapshot, key, flags, out, err);
-}
-
 /* With shadows as asked, however few they are; without, from a share or a number on. */
 static void test_flush__when_shadows_are_rewritten(void **state)
 {
@@ -783,74 +768,81 @@ static void test_flush__when_shadows_are_rewritten(void **state)
     assert_false(flush_wants_rewrite(&run));
 }
 
-/* Nothing of what the kv keeps is in memory. */
-static enum status uncached_get(struct kv *kv, struct kv_space *space,
-                                const struct kv_snapshot *snapshot, struct str key, unsigned flags,
-                                struct kv_value *out, struct error *err)
-{
-    if (space == failing.space && (flags & KV_READ_CACHED) != 0)
-        return error_set(err, STATUS_WOULD_BLOCK, "not in memory");
-    return failing.real->get(kv, space, snapshot, key, flags, out, err);
-}
-
+/* A name that a file waiting for its deletion has is not given once more, although its record is
+ * not in memory. */
 static void test_flush__reads_records_from_the_disk(void **state)
 {
     struct cold_fixture f = {.folder = ""};
+    int64_t now_us = clock_now_us() + 3600 * INT64_C(1000000); /* time never goes back */
+    struct segment_list *list = NULL;
+    struct error err;
+    struct buf taken;
 
     cold_open(&f);
+    clock_fake(now_us);
     struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
     for (int64_t i = 0; i < 10; i++)
         (void)cold_write(&f, id, "ann", i, i);
-    failing.real = f.kv->driver;
-    failing.driver = *f.kv->driver;
-    failing.driver.get = uncached_get;
-    failing.space = f.base.store->spaces.pending;
-    f.kv->driver = &failing.driver;
+    buf_init(&taken);
+    buf_append_str(&taken, STR_LIT("default/users/t/ann/"));
+    path_file_name(now_us, 0, &taken);
+    struct kv_batch *batch = kv_batch_new(f.kv);
+    pending_put(batch, f.base.store, buf_str(&taken), PENDING_DELETE, id);
+    assert_int_equal(kv_write(f.kv, batch, KV_SYNC, &err), STATUS_OK);
+    kv_batch_free(batch);
+    kv_compact(f.kv, f.base.store->spaces.pending, STR_EMPTY, STR_EMPTY);
     assert_int_equal(cold_flush(&f, id, true).rows, 10);
-    f.kv->driver = failing.real;
+    struct view *view = view_acquire(f.base.store);
+    assert_int_equal(segment_list_load(f.base.store, view, id, STR_LIT("ann"), 0, &list, &err),
+                     STATUS_OK);
+    assert_int_equal(list->count, 1);
+    assert_false(str_equal(list->segments[0]->path, buf_str(&taken)));
+    segment_list_unref(list);
+    view_release(view);
+    clock_fake(-1);
+    buf_clear(&taken);
     cold_close(&f);
+}
+
+static enum status look_up(struct cold_fixture *f, struct table_id id, int64_t key, bool *cold)
+{
+    struct write write;
+    struct error err;
+
+    write_begin(&write, &f->base, id);
+    struct row_op *op = write_op(&write, ROW_OP_CHANGE, "ann", key);
+    enum status status = commit_lookup_cold(f->base.store, &write.request, op, false, &err);
+    *cold = op->cold_known && op->cold_bytes.size > 0;
+    assert_true(*cold || !op->cold_known);
+    write_end(&write);
+    return status;
 }
 
 /* Whether a row is hot cannot be told: the write is refused, not based on what the file holds. */
 static void test_flush__write_that_cannot_read_hot_rows(void **state)
 {
     struct cold_fixture f = {.folder = ""};
-    struct value key = value_integer(VALUE_BIGINT, 5);
-    struct write write;
-    struct buf bytes;
-    struct error err;
+    char rocks[128];
+    bool cold;
 
     cold_open(&f);
+    (void)snprintf(rocks, sizeof(rocks), "%s/rocksdb", f.folder);
     struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
     for (int64_t i = 0; i < 10; i++)
         (void)cold_write(&f, id, "ann", i, i);
     (void)cold_flush(&f, id, true);
-    write_begin(&write, &f.base, id);
-    buf_init(&bytes);
-    assert_int_equal(key_encode(&key, 1, &bytes, NULL), STATUS_OK);
-    struct row_op op = {.kind = ROW_OP_CHANGE,
-                        .table = write.table,
-                        .user = STR_LIT("ann"),
-                        .key = buf_str(&bytes)};
-    failing.real = f.kv->driver;
-    failing.driver = *f.kv->driver;
-    failing.driver.get = failing_get;
-    failing.space = write.table->rows;
-    f.kv->driver = &failing.driver;
-    enum status status = commit_lookup_cold(f.base.store, &write.request, &op, false, &err);
-    f.kv->driver = failing.real;
-    assert_int_equal(status, STATUS_STORAGE_UNAVAILABLE);
-    assert_false(op.cold_known);
-    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, &op, false, &err), STATUS_OK);
-    assert_true(op.cold_known && op.cold_bytes.size > 0);
-    write_end(&write);
     (void)cold_write(&f, id, "ann", 5, 50); /* hot now: its cold version does not count */
-    write_begin(&write, &f.base, id);
-    op.table = write.table;
-    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, &op, false, &err), STATUS_OK);
-    assert_false(op.cold_known);
-    buf_clear(&bytes);
-    write_end(&write);
+    struct view *view = view_acquire(f.base.store);
+    kv_compact(f.kv, catalog_find_table_id(view_catalog(view), id)->rows, STR_EMPTY, STR_EMPTY);
+    view_release(view);
+    cold_flip_newest(rocks);
+    assert_int_equal(look_up(&f, id, 5, &cold), STATUS_INTERNAL_ERROR);
+    assert_false(cold);
+    cold_flip_newest(rocks);
+    assert_int_equal(look_up(&f, id, 5, &cold), STATUS_OK);
+    assert_false(cold);
+    assert_int_equal(look_up(&f, id, 6, &cold), STATUS_OK);
+    assert_true(cold);
     cold_close(&f);
 }
 
