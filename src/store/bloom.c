@@ -1,5 +1,5 @@
 /* bloom.c — bloom filter over key hashes: 10 bits per key and 7 probes give about 1 % false
- * positives (spec §4.6 asks for 5 %).
+ * positives.
  *
  * The probes are h1 + i × h2 with the two halves of one 64-bit hash (Kirsch and Mitzenmacher),
  * reduced to the number of bits by a multiplication instead of a division. The filter is the bare

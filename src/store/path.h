@@ -1,4 +1,4 @@
-/* path.h — where the files of an instance lie (spec §4.5): folder from the table's template, file
+/* path.h — where the files of an instance lie (docs/sql.md): folder from the table's template, file
  * name
  * from the clock. Private to store/.
  * SPDX-License-Identifier: Apache-2.0
