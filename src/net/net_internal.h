@@ -1,6 +1,5 @@
 /* net_internal.h — what the files of net/ share: the net, its shards (one per loop), HTTP
- * connections.
- * Private to net/.
+ * connections. Private to net/.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NET_NET_INTERNAL_H

@@ -153,10 +153,9 @@ enum status scan_estimate(struct store *store, const struct scan_options *option
                           struct scan_estimate *out, struct error *err) MUST_CHECK;
 
 /* Cold files of an instance that may hold rows of the range, newest first, for DuckDB to read
- * directly
- * (`paths` are local, in the arena), and whether any hot row shadows a cold one. Files stay
- * readable while the view is held and until scan_cold_files_release, which is due even when this
- * failed. */
+ * directly (`paths` are local, in the arena), and whether any hot row shadows a cold one. Files
+ * stay readable while the view is held and until scan_cold_files_release, which is due even when
+ * this failed. */
 struct cold_files {
     struct str *paths;
     uint32_t *versions; /* schema version of each */
