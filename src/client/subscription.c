@@ -125,7 +125,9 @@ struct wire_subscription subscription_request(struct kalam_subscription *subscri
     subscription->seen_seq = 0;
     subscription->again_at_ms = 0;
     subscription->resuming = subscription->can_resume;
-    subscription->resumed_from = subscription->can_resume ? subscription->resume_seq : 0;
+    subscription->resumed_from = subscription->can_resume ? subscription->resume_seq
+                                 : request.has_from       ? request.from
+                                                          : 0;
     if (subscription->resuming) {
         request.has_options = request.has_from = true;
         request.from = subscription->resume_seq;

@@ -254,6 +254,40 @@ static void test_it_goes_on_where_it_was(void **state)
     fake_stop(fake);
 }
 
+/* A position of the caller's: a change up to it is known to him. */
+static void handle_from(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        fake_require(strstr(message, "\"from\":7"), "resume", message);
+        send_ack(request, id, 0, "ready");
+        send_change(request, id, "insert", "\"rows\":[{\"id\":\"1\",\"_seq\":\"7\"}]");
+        send_change(request, id, "insert", "\"rows\":[{\"id\":\"2\",\"_seq\":\"8\"}]");
+    }
+    request->drop = true;
+}
+
+static void test_it_goes_on_where_it_is_told(void **state)
+{
+    struct fake *fake = fake_start(handle_from);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct kalam_subscribe_options options = {.from = 7};
+    kalam_subscription *subscription = NULL;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", &options, &subscription, NULL), KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_READY);
+    assert_string_equal(kalam_event_text(expect(subscription, KALAM_EVENT_INSERT), 0, false, 0),
+                        "2");
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 /* Says once that the reader is too slow. */
 static void handle_slow(struct fake_request *request)
 {
@@ -792,6 +826,7 @@ int main(void)
         cmocka_unit_test(test_what_passes_does_not_end_it),
         cmocka_unit_test(test_one_too_many_ends),
         cmocka_unit_test(test_it_goes_on_where_it_was),
+        cmocka_unit_test(test_it_goes_on_where_it_is_told),
         cmocka_unit_test(test_callback_and_slow_consumer),
         cmocka_unit_test(test_row_set_follows),
         cmocka_unit_test(test_threads_subscribe_and_close),
