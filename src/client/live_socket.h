@@ -42,6 +42,7 @@ struct kalam_subscription {
     /* Where to go on after a loss; what arrives moves it only behind `ready`. Reader thread only,
      * but for the first subscribe message. */
     bool subscribed_once, acknowledged, ready, can_resume, resuming;
+    bool columns_asked; /* subscribed again to learn new columns */
     int64_t resume_seq, resumed_from, seen_seq;
     int64_t again_at_ms; /* subscribes again then (monotonic); 0 = not needed */
     /* schema of the last acknowledgement; mutex */

@@ -226,9 +226,30 @@ static void subscription_take_batch(struct kalam_subscription *subscription,
         subscription_become_ready(subscription, &message->batch);
 }
 
-static void subscription_take_change(struct kalam_subscription *subscription,
-                                     struct event_item *item,
-                                     const struct wire_server_message *message)
+/* The acknowledgement has told all columns of the rows. Reader thread, which alone changes them. */
+static bool subscription_knows(const struct kalam_subscription *subscription,
+                               const struct json *rows)
+{
+    CHECK(subscription->columns || subscription->column_count == 0);
+    for (size_t r = 0; rows && r < rows->count; r++) {
+        const struct json *row = &rows->items[r];
+        for (size_t i = 0; i < row->count; i++) {
+            size_t at = 0;
+            while (at < subscription->column_count &&
+                   !str_equal(subscription->columns[at].name, row->keys[i]))
+                at++;
+            if (at == subscription->column_count && !str_equal(row->keys[i], STR_LIT("_deleted")))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* SUBSCRIPTION_SUBSCRIBE for a row of a newer schema: subscribed again from here, the columns come
+ * anew. Once; a column that is not told then either is handed out as it is. */
+static enum subscription_need subscription_take_change(struct kalam_subscription *subscription,
+                                                       struct event_item *item,
+                                                       const struct wire_server_message *message)
 {
     static const kalam_event_type types[] = {[WIRE_CHANGE_INSERT] = KALAM_EVENT_INSERT,
                                              [WIRE_CHANGE_UPDATE] = KALAM_EVENT_UPDATE,
@@ -244,10 +265,19 @@ static void subscription_take_change(struct kalam_subscription *subscription,
     last = subscription_last_seq(list);
     if (last > 0 && last <= subscription->resumed_from) {
         event_item_free(item); /* told before the loss */
-        return;
+        return SUBSCRIPTION_NOTHING;
     }
+    bool known = subscription_knows(subscription, item->rows) &&
+                 subscription_knows(subscription, item->old_rows);
+    if (!known && !subscription->columns_asked && subscription->ready && subscription->can_resume) {
+        subscription->columns_asked = true;
+        event_item_free(item); /* it is told again */
+        return SUBSCRIPTION_SUBSCRIBE;
+    }
+    subscription->columns_asked = subscription->columns_asked && !known;
     subscription_saw(subscription, last);
     subscription_push(subscription, item);
+    return SUBSCRIPTION_NOTHING;
 }
 
 /* Over, but a new attempt may do. Rights: those of a new log-in are asked anew, and refused before
@@ -307,12 +337,15 @@ enum subscription_need subscription_take(struct kalam_subscription *subscription
         subscription_take_ack(subscription, item, message);
         return need;
     case WIRE_INITIAL_DATA_BATCH:
+        if (!subscription->acknowledged)
+            break; /* of the attempt before */
         need = message->batch.has_more ? SUBSCRIPTION_NEXT_BATCH : need;
         subscription_take_batch(subscription, item, message);
         return need;
     case WIRE_CHANGE:
-        subscription_take_change(subscription, item, message);
-        return need;
+        if (!subscription->acknowledged)
+            break;
+        return subscription_take_change(subscription, item, message);
     case WIRE_ERROR:
         need = subscription_take_error(subscription, message);
         break;

@@ -46,7 +46,8 @@ static bool take_id(const char *message, const char *type, char id[64])
 
 #define SCHEMA \
     "\"schema\":[{\"name\":\"id\",\"data_type\":\"BigInt\",\"index\":0},{\"name\":\"at\"," \
-    "\"data_type\":\"Timestamp\",\"index\":1}]"
+    "\"data_type\":\"Timestamp\",\"index\":1},{\"name\":\"_seq\",\"data_type\":\"BigInt\"," \
+    "\"index\":2}]"
 
 static void send_ack(struct fake_request *request, const char *id, int rows, const char *status)
 {
