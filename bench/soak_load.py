@@ -4,84 +4,32 @@ server and not how much fits into it.
 Live rows stay as many: keys come from windows and are used again, tables with fresh keys are dropped after a while.
 Every process sends (kind, minute, times in ms) and what went wrong to the queue it is given.
 """
-import base64
 import gc
-import json
-import os
 import random
 import shutil
 import socket
 import time
-import zlib
 
 import accounts
 import kalam
+import wire
 
 USERS, WINDOW, ROOMS, BOARD = 60, 120, 20, 3000
 TEXT = "a message of some words, about one hundred bytes long in all, so that rows look like those of a chat "
 
 
-class Socket:
+class Socket(wire.Wire):
     """A WebSocket on one plain socket: what is measured must not wait for another thread."""
 
     def __init__(self, port, user, receive_bytes=0):
-        self.socket = socket.socket()
-        if receive_bytes:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        self.socket.settimeout(20)
-        self.socket.connect(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall((f"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nX-User-Id: {user}\r\n\r\n").encode())
-        self.data = b""
-        while b"\r\n\r\n" not in self.data:
-            self.more()
-        head, _, self.data = self.data.partition(b"\r\n\r\n")
-        if b" 101 " not in head:
-            raise OSError(head[:100])
+        super().__init__(port, user, receive_bytes)
         self.expect("auth_success")
 
-    def more(self):
-        got = self.socket.recv(65536)
-        if not got:
-            raise OSError("closed")
-        self.data += got
-
-    def write(self, opcode, payload):
-        size, mask = len(payload), os.urandom(4)
-        head = bytes([0x80 | opcode, 0x80 | (size if size < 126 else 126 if size < 65536 else 127)])
-        head += b"" if size < 126 else size.to_bytes(2 if size < 65536 else 8, "big")
-        whole = int.from_bytes(payload, "big") ^ int.from_bytes((mask * (size // 4 + 1))[:size], "big")
-        self.socket.sendall(head + mask + whole.to_bytes(size, "big"))
-
-    def send(self, message):
-        self.write(1, json.dumps(message).encode())
-
-    def frame(self):
-        while len(self.data) < 2:
-            self.more()
-        opcode, size, at = self.data[0] & 15, self.data[1] & 127, 2
-        if size > 125:
-            at = 4 if size == 126 else 10
-            while len(self.data) < at:
-                self.more()
-            size = int.from_bytes(self.data[2:at], "big")
-        while len(self.data) < at + size:
-            self.more()
-        payload, self.data = self.data[at:at + size], self.data[at + size:]
-        return opcode, payload
-
-    def take(self):
-        """The next message; pings are answered on the way."""
-        while True:
-            opcode, payload = self.frame()
-            if opcode == 9:
-                self.write(10, payload)
-            elif opcode == 8:
-                raise OSError(f"closed: {payload!r}")
-            elif opcode in (1, 2):
-                return json.loads(zlib.decompress(payload, 31) if payload[:2] == b"\x1f\x8b" else payload)
+    def take(self, limit_s=20):
+        message = self.next(limit_s)
+        if message is None:
+            raise TimeoutError("no message")
+        return message
 
     def expect(self, *kinds):
         while True:
@@ -104,19 +52,10 @@ class Socket:
     def drain(self, seconds):
         """Takes what comes for so long; the newest position seen."""
         end, last = time.monotonic() + seconds, None
-        while time.monotonic() < end:
-            self.socket.settimeout(max(0.01, end - time.monotonic()))
-            try:
-                message = self.take()
-            except TimeoutError:
-                break
+        while (left := end - time.monotonic()) > 0 and (message := self.next(left)):
             if message["type"] == "change":
                 last = int((message.get("rows") or message.get("old_values"))[-1]["_seq"])
-        self.socket.settimeout(20)
         return last
-
-    def close(self):
-        self.socket.close()
 
 
 class Worker:
@@ -145,7 +84,7 @@ class Worker:
                     self.recover()
                 broken = False
                 self.step()
-            except (kalam.SqlError, OSError, ValueError, KeyError) as error:
+            except (kalam.SqlError, wire.Gone, OSError, ValueError, KeyError) as error:
                 self.queue.put(("error", type(self).__name__, f"{type(error).__name__}: {error}"[:300]))
                 broken = True
             self.turn += 1
@@ -276,7 +215,7 @@ class Visitors(Worker):
         visitor.send({"type": "unsubscribe", "subscription_id": "room1"})
         visitor.expect("unsubscribed")
         if self.turn % 3:
-            visitor.write(8, b"\x03\xe8")
+            visitor.send_frame(8, b"\x03\xe8")
         visitor.close()
         again = Socket(self.server.port, user)
         again.subscribe("mine", "SELECT id, room, body FROM s.notes", {"from": self.positions.get(user, last)})

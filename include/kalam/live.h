@@ -3,8 +3,8 @@
  *
  * A subscription may be read by one thread at a time; several subscriptions by several threads.
  * Events that are not taken wait in memory, 10,000 per subscription; then the shared connection
- * stands still until there is room. A lost connection comes back by itself after 1, 2, 4 … 30 s and
- * goes on where it was.
+ * stands still until there is room. A lost connection comes back by itself after 1, 2, 4 … 30 s, as
+ * long as there are subscriptions, and goes on where it was.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef KALAM_LIVE_H
@@ -23,9 +23,9 @@ typedef enum kalam_event_type {
     KALAM_EVENT_INSERT,
     KALAM_EVENT_UPDATE, /* rows and old rows, index by index */
     KALAM_EVENT_DELETE, /* old rows; one of an unknown row is to be ignored */
-    /* The connection was lost and is back, or the server wanted a slow reader to start anew. ACK,
-     * ROWS and READY follow. `resumed`: they tell what was missed. Else forget the rows you have.
-     */
+    /* The connection was lost and is back, or the server ended the subscription for a reason that
+     * passes, such as a slow reader. ACK, ROWS and READY follow. `resumed`: they tell what was
+     * missed. Else forget the rows you have. */
     KALAM_EVENT_RECONNECTED,
     KALAM_EVENT_ERROR /* the subscription has ended: error */
 } kalam_event_type;

@@ -90,16 +90,14 @@ void buf_append_byte(struct buf *buf, uint8_t byte)
     buf->size++;
 }
 
-void buf_printf(struct buf *buf, const char *format, ...)
+void buf_vprintf(struct buf *buf, const char *format, va_list args)
 {
-    va_list args, again;
+    va_list again;
 
-    va_start(args, format);
     va_copy(again, args);
     CHECK(buf->size <= buf->capacity);
     char *place = buf_reserve(buf, 1);
     int length = vsnprintf(place, place != NULL ? buf->capacity - buf->size : 0, format, args);
-    va_end(args);
     CHECK(length >= 0);
     if (place != NULL && (size_t)length >= buf->capacity - buf->size) {
         place = buf_reserve(buf, (size_t)length + 1);
@@ -109,6 +107,16 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_end(again);
     if (LIKELY(place != NULL))
         buf->size += (size_t)length;
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args;
+
+    CHECK(format != NULL);
+    va_start(args, format);
+    buf_vprintf(buf, format, args);
+    va_end(args);
 }
 
 char *buf_take(struct buf *buf, size_t *size)

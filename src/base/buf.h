@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ void buf_append_byte(struct buf *buf, uint8_t byte);
  * empty text is "". */
 void buf_append_csv(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+void buf_vprintf(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
 static inline struct str buf_str(const struct buf *buf)
 {
     return (struct str){buf->data, buf->size};

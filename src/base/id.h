@@ -1,4 +1,4 @@
-/* id.h — identifiers: snowflake (spec §2.3), UUIDv7 (RFC 9562), ULID. Any thread.
+/* id.h — identifiers: snowflake (docs/sql.md), UUIDv7 (RFC 9562), ULID. Any thread.
  *
  * Snowflakes are strictly increasing per process even when the clock goes back: the generator keeps
  * the highest millisecond it has used. id_floor raises it at start, so that a restart never

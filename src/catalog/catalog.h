@@ -183,7 +183,7 @@ bool table_is_keyed(const struct table *table);
 
 const char *table_kind_name(enum table_kind kind); /* "USER" */
 const char *role_name(enum role role);             /* "user" */
-bool role_parse(struct str text, enum role *role); /* with the synonyms of spec §2.15 */
+bool role_parse(struct str text, enum role *role); /* with the synonyms of docs/sql.md */
 
 /* ---- building the next version (under the catalogue lock)
  * ---------------------------------------- */

@@ -59,7 +59,7 @@ void system_row_read_namespace(const struct value *values, struct catalog_namesp
 enum status system_row_read_table(const struct value *values, struct table *table,
                                   struct error *err) MUST_CHECK;
 
-/* Column positions of the stored system tables, in the order of spec §5. */
+/* Column positions of the stored system tables, in the order of docs/sql.md. */
 enum {
     USERS_USER_ID,
     USERS_USERNAME,

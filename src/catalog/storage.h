@@ -1,5 +1,5 @@
-/* storage.h — storages: where cold files lie (spec §2.9). A catalogue object like a table or user:
- * immutable once published, counted, found by id.
+/* storage.h — storages: where cold files lie (docs/sql.md). A catalogue object like a table or
+ * user: immutable once published, counted, found by id.
  *
  * Credentials are kept as they lie in the row: sealed (storage/seal.h). Only whoever talks to the
  * storage opens them. What is not secret (region, endpoint, path style) is in `config`.

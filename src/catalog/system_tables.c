@@ -1,5 +1,5 @@
 /* system_tables.c — the definitions of all system tables: columns in the order of `SELECT *`,
- * types, keys and v1 aliases, as spec §5 lists them.
+ * types, keys and v1 aliases, as docs/sql.md lists them.
  *
  * Stored tables are written by one server version and read by the next: append columns at the end
  * and give the table's definition a new version before that changes.

@@ -1,4 +1,4 @@
-/* system_tables.h — definitions of the system tables of spec §5 and the records they hold.
+/* system_tables.h — definitions of the system tables of docs/sql.md and the records they hold.
  *
  * Each system table is one entry of SYSTEM_TABLE_LIST and one column list in system_tables.c.
  * Stored ones have a kv space; virtual ones are computed when read (sql/system/scan.c). Alias

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/complete.h"
 #include "cli/history.h"
+#include "cli/output.h"
 #include "cli/split.h"
 #include "cli/terminal.h"
 #include "cli/transfer.h"
@@ -371,7 +372,7 @@ static enum cli_exit command_health(struct command_line *line)
         return connect_exit_code(&error);
     }
     cli->online = true;
-    fprintf(cli->out, "%s is healthy (version %s)\n", cli->options->url, version);
+    output_say(cli->out, "%s is healthy (version %s)\n", cli->options->url, version);
     return CLI_OK;
 }
 
@@ -392,12 +393,12 @@ static enum cli_exit command_config(struct command_line *line)
     const struct options *options = cli->options;
 
     CHECK(line);
-    fprintf(cli->out,
-            "host            %s\nuser            %s\ncredentials     %s\nnamespace       %s\n"
-            "format          %s\nexpanded        %s\ntiming          %s\nrows per page   %lld\n",
-            options->url, cli->user ? cli->user : "(unknown)", command_credentials(options),
-            options->space ? options->space : "default", format_name(cli->format),
-            expanded[cli->expanded], cli->timing ? "on" : "off", (long long)options->rows_max);
+    output_say(cli->out,
+               "host            %s\nuser            %s\ncredentials     %s\nnamespace       %s\n"
+               "format          %s\nexpanded        %s\ntiming          %s\nrows per page   %lld\n",
+               options->url, cli->user ? cli->user : "(unknown)", command_credentials(options),
+               options->space ? options->space : "default", format_name(cli->format),
+               expanded[cli->expanded], cli->timing ? "on" : "off", (long long)options->rows_max);
     return CLI_OK;
 }
 
@@ -436,7 +437,7 @@ static enum cli_exit command_connect(struct command_line *line)
     code = code == CLI_OK ? connect_check_user(cli) : code;
     names_forget(cli->names);
     if (code == CLI_OK)
-        fprintf(cli->out, "Connected to %s as %s.\n", cli->options->url, cli->user);
+        output_say(cli->out, "Connected to %s as %s.\n", cli->options->url, cli->user);
     return code;
 }
 

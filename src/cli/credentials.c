@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/toml.h"
 
@@ -160,7 +161,7 @@ enum cli_exit credentials_login(struct cli *cli)
         fprintf(stderr, "ERROR: the tokens cannot be stored in ~/.kalam/credentials.toml\n");
         code = CLI_USAGE;
     } else {
-        printf("Logged in to %s as %s.\n", options->url, session.user);
+        output_say(stdout, "Logged in to %s as %s.\n", options->url, session.user);
         options_set(&cli->user, session.user);
         options_set(&options->token, session.access_token);
         options_set(&options->refresh_token, session.refresh_token);

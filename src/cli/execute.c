@@ -88,7 +88,7 @@ void execute_report(struct cli *cli, const kalam_error *error, size_t number)
     fprintf(stderr, "%sERROR:%s ", cli->color ? "\033[31m" : "", cli->color ? "\033[0m" : "");
     if (number > 0)
         fprintf(stderr, "Statement %zu failed: ", number);
-    fprintf(stderr, "%s\n", *text ? text : error->code);
+    output_say(stderr, "%s\n", *text ? text : error->code);
     execute_point(cli, text);
 }
 
@@ -134,6 +134,7 @@ static struct output_style execute_style(const struct cli *cli)
         .width_max = screen ? terminal_width() : 0,
         .page_rows = screen && cli->interactive ? (size_t)cli->options->rows_max : 0,
         .color = cli->color && cli->out == stdout,
+        .screen = screen,
         .more = execute_more};
 }
 
@@ -177,14 +178,15 @@ void execute_show(struct cli *cli, const kalam_results *results, size_t number)
             fprintf(cli->out, "Statement %zu:%s", number,
                     kalam_column_count(results, s) > 0 ? "\n" : " ");
         if (kalam_column_count(results, s) > 0 && output_can_stream(cli->format)) {
-            struct output_stream stream = {.out = cli->out, .format = cli->format};
+            struct output_stream stream = {
+                .out = cli->out, .format = cli->format, .screen = style.screen};
             (void)output_stream_batch(&stream, results, true);
         } else if (kalam_column_count(results, s) > 0) {
             execute_show_rows(cli, results, s, &style);
         } else if (words) {
             buf_reset(&message);
             output_message(&message, kalam_message(results, s));
-            fprintf(cli->out, "%.*s\n", STR_ARG(buf_str(&message)));
+            output_say(cli->out, "%.*s\n", STR_ARG(buf_str(&message)));
         }
     }
     buf_clear(&message);
@@ -233,12 +235,13 @@ static bool execute_take(void *context, const kalam_results *batch, size_t state
 static kalam_status execute_streaming(struct cli *cli, const char *sql, kalam_error *error)
 {
     bool spin = cli->options->progress && cli->interactive && isatty(STDERR_FILENO);
-    struct execute_stream execute = {.stream = {.out = cli->out, .format = cli->format}};
+    bool screen = cli->terminal && cli->out == stdout;
+    struct execute_stream execute = {
+        .stream = {.out = cli->out, .format = cli->format, .screen = screen}};
     kalam_status status;
 
     CHECK(output_can_stream(cli->format));
-    progress_start(&execute.progress,
-                   cli->options->progress && !(cli->terminal && cli->out == stdout));
+    progress_start(&execute.progress, cli->options->progress && !screen);
     do {
         execute.spinner = spin ? spinner_start() : NULL;
         status = kalam_query_each(cli->client, sql, NULL, 0, 0, execute_take, &execute, error);

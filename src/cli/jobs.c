@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 
 #include <time.h>
@@ -40,9 +41,10 @@ static void jobs_draw(const char *id, const char *status, const char *progress, 
         rows--;
     for (; rows && *rows >= '0' && *rows <= '9'; rows++)
         count = count * 10 + (uint64_t)(*rows - '0');
-    fprintf(stderr, "\r\033[K%s: %s %.1f s", id, status, (double)ms / 1000);
+    fputs("\r\033[K", stderr);
+    output_say(stderr, "%s: %s %.1f s", id, status, (double)ms / 1000);
     if (*progress)
-        fprintf(stderr, ", %s", progress);
+        output_say(stderr, ", %s", progress);
     if (count > 0 && ms > 0)
         fprintf(stderr, ", %.0f rows/s", (double)count * 1000 / (double)ms);
 }
@@ -73,8 +75,8 @@ static bool jobs_look(struct cli *cli, const char *id, int64_t start_ms, enum cl
         bool failed = strcmp(status, "completed") != 0;
         if (start_ms > 0)
             fprintf(stderr, "\r\033[K");
-        fprintf(failed ? stderr : cli->out, "%s: %s %s\n", id, status,
-                jobs_text(kalam_text(results, 0, 0, failed ? 3 : 2)));
+        output_say(failed ? stderr : cli->out, "%s: %s %s\n", id, status,
+                   jobs_text(kalam_text(results, 0, 0, failed ? 3 : 2)));
         if (failed)
             *code = CLI_SQL;
     }

@@ -37,9 +37,11 @@ static bool live_is_json(const struct live *live)
 static void live_print_line(struct live *live)
 {
     FILE *out = live->cli->out;
+    bool screen = live->cli->terminal && out == stdout;
 
     CHECK(live);
-    (void)fwrite(live->line.data, 1, live->line.size, out); /* ferror is looked at by main */
+    /* Values are clean already, and the time may have colours; ferror is looked at by main. */
+    (void)output_write(out, buf_str(&live->line), live->cli->format, screen && live_is_json(live));
     fputc('\n', out);
     fflush(out);
     buf_reset(&live->line);
@@ -92,7 +94,9 @@ static void live_append_row(struct live *live, const kalam_event *event, size_t 
         const char *text = kalam_event_text(event, row, old, c), *before = NULL;
         if (strcmp(name, "_seq") == 0 || strcmp(name, "_deleted") == 0)
             continue;
-        buf_printf(&live->line, "%s%s=", first ? "" : ", ", name);
+        buf_append_str(&live->line, first ? STR_EMPTY : STR_LIT(", "));
+        live_append_value(live, name);
+        buf_append_byte(&live->line, '=');
         first = false;
         if (!old && event->type == KALAM_EVENT_UPDATE && live_old_text(event, row, name, &before) &&
             !live_is_same(before, text)) {

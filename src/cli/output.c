@@ -5,6 +5,10 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "cli/width.h"
+
+#include <stdarg.h>
+#include <unistd.h>
 
 bool output_type_is_number(const char *type)
 {
@@ -37,9 +41,9 @@ static bool output_grid(FILE *out, const kalam_results *results, size_t s,
     struct grid grid = {
         .column_count = columns, .row_count = rows, .names = names, .right = right, .cells = cells};
     if (style->format == FORMAT_MARKDOWN)
-        ok = table_print_markdown(out, &grid);
+        ok = table_print_markdown(out, &grid, style);
     else if (style->format == FORMAT_HTML)
-        ok = table_print_html(out, &grid);
+        ok = table_print_html(out, &grid, style);
     else if (style->format == FORMAT_EXPANDED || style->expanded == CHOICE_ON)
         ok = table_print_expanded(out, &grid, style);
     else
@@ -171,7 +175,7 @@ bool output_stream_batch(struct output_stream *stream, const kalam_results *batc
             buf_append_str(&text, STR_LIT("]\n"));
     }
     stream->begun = !last;
-    ok = text.size == 0 || fwrite(text.data, 1, text.size, stream->out) == text.size;
+    ok = output_write(stream->out, buf_str(&text), stream->format, stream->screen);
     buf_clear(&text);
     return ok;
 }
@@ -197,6 +201,36 @@ bool output_rows(FILE *out, const kalam_results *results, size_t s,
     }
     return output_grid(out, results, s, style) &&
            fprintf(out, "(%zu row%s)\n", rows, rows == 1 ? "" : "s") > 0;
+}
+
+bool output_write(FILE *out, struct str text, enum format format, bool screen)
+{
+    struct buf shown;
+    bool ok;
+
+    CHECK(out != NULL);
+    buf_init(&shown);
+    if (screen) {
+        width_append_lines(&shown, text, format == FORMAT_JSON || format == FORMAT_JSONL);
+        text = buf_str(&shown);
+    }
+    ok = text.size == 0 || fwrite(text.data, 1, text.size, out) == text.size;
+    buf_clear(&shown);
+    return ok;
+}
+
+void output_say(FILE *out, const char *format, ...)
+{
+    struct buf text;
+    va_list args;
+
+    CHECK(out && format);
+    buf_init(&text);
+    va_start(args, format);
+    buf_vprintf(&text, format, args);
+    va_end(args);
+    (void)output_write(out, buf_str(&text), FORMAT_TABLE, isatty(fileno(out)) != 0);
+    buf_clear(&text);
 }
 
 void output_message(struct buf *out, const char *message)

@@ -20,9 +20,9 @@ struct grid {
 struct output_style {
     enum format format;
     enum choice expanded;
-    size_t width_max; /* 0 = as wide as it gets */
-    size_t page_rows; /* 0 = no paging */
-    bool color;
+    size_t width_max;   /* 0 = as wide as it gets */
+    size_t page_rows;   /* 0 = no paging */
+    bool color, screen; /* screen: the rows end on a terminal, be it through a pager */
     bool (*more)(void); /* asked between pages; false = enough */
 };
 
@@ -41,10 +41,15 @@ bool output_can_stream(enum format format);
 struct output_stream {
     FILE *out;
     enum format format;
-    bool begun;
+    bool screen, begun;
 };
 /* For kalam_query_each; false when writing failed. */
 bool output_stream_batch(struct output_stream *stream, const kalam_results *batch, bool last);
+/* Writes text in that format as it is; for a screen control characters are shown as escapes
+ * (width.h), so that what others have stored cannot steer it. False when writing failed. */
+bool output_write(FILE *out, struct str text, enum format format, bool screen);
+/* A message that holds text of others: escapes as above if `out` is a terminal. */
+void output_say(FILE *out, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "1 row inserted." of "Inserted 1 row(s)"; other messages as they are. */
 void output_message(struct buf *out, const char *message);
 
@@ -52,7 +57,7 @@ void output_message(struct buf *out, const char *message);
 
 bool table_print(FILE *out, const struct grid *grid, const struct output_style *style);
 bool table_print_expanded(FILE *out, const struct grid *grid, const struct output_style *style);
-bool table_print_markdown(FILE *out, const struct grid *grid);
-bool table_print_html(FILE *out, const struct grid *grid);
+bool table_print_markdown(FILE *out, const struct grid *grid, const struct output_style *style);
+bool table_print_html(FILE *out, const struct grid *grid, const struct output_style *style);
 
 #endif

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/complete.h"
 #include "cli/history.h"
+#include "cli/output.h"
 #include "cli/split.h"
 #include "cli/terminal.h"
 
@@ -81,7 +82,7 @@ static void prompt_list(const struct completion *found)
     CHECK(found);
     putchar('\n');
     for (size_t i = 0; i < found->count; i++)
-        printf("%s%s", found->candidates[i], i + 1 < found->count ? "  " : "\n");
+        output_say(stdout, "%s%s", found->candidates[i], i + 1 < found->count ? "  " : "\n");
     fflush(stdout);
 }
 
@@ -258,8 +259,8 @@ enum cli_exit prompt_run(struct cli *cli)
     buf_init(&prompt.pending);
     cli->history = history_open(path);
     cli->names = names_new();
-    printf("Welcome to KalamDB %s. You are %s at %s. \\? helps, \\q leaves.\n", kalam_version(),
-           cli->user ? cli->user : "unknown", cli->options->url);
+    output_say(stdout, "Welcome to KalamDB %s. You are %s at %s. \\? helps, \\q leaves.\n",
+               kalam_version(), cli->user ? cli->user : "unknown", cli->options->url);
     prompt_open(&prompt);
     while (!cli->leave && !interrupt_is_final()) {
         int count = 0;

@@ -8,9 +8,10 @@
 
 enum { COLUMN_MIN = 4 };
 
-static bool table_write(FILE *out, struct buf *text)
+/* Of cells that are not clean yet, with `screen`. */
+static bool table_write(FILE *out, struct buf *text, bool screen)
 {
-    bool ok = text->size == 0 || fwrite(text->data, 1, text->size, out) == text->size;
+    bool ok = output_write(out, buf_str(text), FORMAT_TABLE, screen);
 
     CHECK(text);
     buf_reset(text);
@@ -116,17 +117,17 @@ static bool table_print_rows(FILE *out, const struct grid *grid, const struct ou
     table_rule(&text, widths, grid->column_count);
     for (size_t r = 0; r < grid->row_count && ok; r++) {
         if (style->page_rows > 0 && r > 0 && r % style->page_rows == 0) {
-            ok = table_write(out, &text) && fflush(out) == 0;
+            ok = table_write(out, &text, false) && fflush(out) == 0;
             if (ok && !style->more())
                 break;
         }
         table_row(&text, &scratch, grid, grid->cells + r * grid->column_count, widths,
                   style->color ? "\033[0m" : "");
         if (text.size > 65536)
-            ok = table_write(out, &text);
+            ok = table_write(out, &text, false);
     }
     table_rule(&text, widths, grid->column_count);
-    ok = ok && table_write(out, &text);
+    ok = ok && table_write(out, &text, false);
     buf_clear(&text);
     buf_clear(&scratch);
     return ok;
@@ -173,7 +174,7 @@ bool table_print_expanded(FILE *out, const struct grid *grid, const struct outpu
             buf_append_str(&text, table_clean(&scratch, grid->cells[r * grid->column_count + c]));
             buf_append_byte(&text, '\n');
         }
-        ok = table_write(out, &text);
+        ok = table_write(out, &text, false);
     }
     buf_clear(&text);
     buf_clear(&scratch);
@@ -203,7 +204,7 @@ static void table_html_cell(struct buf *text, const char *tag, const char *cell,
     buf_printf(text, "</%s>", tag);
 }
 
-bool table_print_html(FILE *out, const struct grid *grid)
+bool table_print_html(FILE *out, const struct grid *grid, const struct output_style *style)
 {
     struct buf text;
     bool ok = true;
@@ -220,10 +221,10 @@ bool table_print_html(FILE *out, const struct grid *grid)
             table_html_cell(&text, "td", grid->cells[r * grid->column_count + c], grid->right[c]);
         buf_append_str(&text, STR_LIT("</tr>\n"));
         if (text.size > 65536)
-            ok = table_write(out, &text);
+            ok = table_write(out, &text, style->screen);
     }
     buf_append_str(&text, STR_LIT("</table>\n"));
-    ok = ok && table_write(out, &text);
+    ok = ok && table_write(out, &text, style->screen);
     buf_clear(&text);
     return ok;
 }
@@ -245,7 +246,7 @@ static void table_markdown_cell(struct buf *text, const char *cell)
     buf_append_str(text, STR_LIT(" |"));
 }
 
-bool table_print_markdown(FILE *out, const struct grid *grid)
+bool table_print_markdown(FILE *out, const struct grid *grid, const struct output_style *style)
 {
     struct buf text;
     bool ok;
@@ -259,13 +260,13 @@ bool table_print_markdown(FILE *out, const struct grid *grid)
     for (size_t c = 0; c < grid->column_count; c++)
         buf_append_str(&text, grid->right[c] ? STR_LIT(" ---: |") : STR_LIT(" --- |"));
     buf_append_byte(&text, '\n');
-    ok = table_write(out, &text);
+    ok = table_write(out, &text, style->screen);
     for (size_t r = 0; r < grid->row_count && ok; r++) {
         buf_append_byte(&text, '|');
         for (size_t c = 0; c < grid->column_count; c++)
             table_markdown_cell(&text, grid->cells[r * grid->column_count + c]);
         buf_append_byte(&text, '\n');
-        ok = table_write(out, &text);
+        ok = table_write(out, &text, style->screen);
     }
     buf_clear(&text);
     return ok;

@@ -157,7 +157,7 @@ static enum cli_exit import_rows(struct import *import, const char *table)
         code = import_send(import);
     progress_end(&import->progress);
     if (step == ROWS_BAD) {
-        fprintf(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
+        output_say(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
         code = CLI_USAGE;
     }
     if (code == CLI_OK && interrupt_take()) {
@@ -182,7 +182,7 @@ enum cli_exit transfer_import(struct cli *cli, const char *path, const char *tab
     buf_init(&problem);
     import.rows = rows_in_open(path, kind, &problem);
     if (!import.rows) {
-        fprintf(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
+        output_say(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
         buf_clear(&problem);
         return CLI_USAGE;
     }
@@ -209,7 +209,7 @@ struct export
     FILE *file;
     enum file_kind kind;
     uint64_t rows;
-    bool begun;
+    bool begun, screen;
     struct progress progress;
     struct buf text;
 };
@@ -240,8 +240,8 @@ static bool export_batch(void *context, const kalam_results *batch, size_t state
     if (last && export->kind == FILE_JSON)
         buf_append_str(&export->text, export->rows > 0 ? STR_LIT("\n]\n") : STR_LIT("[]\n"));
     progress_show(&export->progress, export->rows, 0, 0);
-    return export->text.size == 0 ||
-           fwrite(export->text.data, 1, export->text.size, export->file) == export->text.size;
+    return output_write(export->file, buf_str(&export->text),
+                        export->kind == FILE_CSV ? FORMAT_CSV : FORMAT_JSON, export->screen);
 }
 
 /* `SELECT the user's columns FROM t`; false after a message. */
@@ -315,6 +315,7 @@ enum cli_exit transfer_export(struct cli *cli, const char *source, const char *p
     if (is_table)
         code = export_select(cli, source, &sql);
     export.file = code != CLI_OK ? NULL : standard ? cli->out : fopen(path, "we");
+    export.screen = standard && cli->terminal && cli->out == stdout;
     if (code == CLI_OK && !export.file) {
         fprintf(stderr, "ERROR: %s: %s\n", path, strerror(errno));
         code = CLI_USAGE;

@@ -77,24 +77,42 @@ void width_append(struct buf *out, struct str text, size_t cells, bool right)
     width_append_blanks(out, cells - 1 - used);
 }
 
+/* Appends the first character of `text`, escaped if need be; its bytes. */
+static size_t width_append_first(struct buf *out, struct str text, bool json)
+{
+    uint32_t codepoint;
+    size_t size = utf8_decode(text, &codepoint);
+
+    CHECK(text.size > 0);
+    if (size == 0)
+        buf_append_str(out, STR_LIT("\xEF\xBF\xBD"));
+    else if (codepoint == '\n')
+        buf_append_str(out, STR_LIT("\\n"));
+    else if (codepoint == '\t')
+        buf_append_str(out, STR_LIT("\\t"));
+    else if (codepoint == '\r')
+        buf_append_str(out, STR_LIT("\\r"));
+    else if (codepoint < ' ' || (codepoint >= 127 && codepoint < 160))
+        buf_printf(out, json ? "\\u%04x" : "\\x%02x", codepoint);
+    else
+        buf_append_str(out, str_from(text.data, size));
+    return size > 0 ? size : 1;
+}
+
 void width_append_clean(struct buf *out, struct str text)
 {
     CHECK(out);
+    for (size_t at = 0; at < text.size;)
+        at += width_append_first(out, str_from(text.data + at, text.size - at), false);
+}
+
+void width_append_lines(struct buf *out, struct str text, bool json)
+{
+    CHECK(out);
     for (size_t at = 0; at < text.size;) {
-        uint32_t codepoint;
-        size_t size = utf8_decode(str_from(text.data + at, text.size - at), &codepoint);
-        if (size == 0)
-            buf_append_str(out, STR_LIT("\xEF\xBF\xBD"));
-        else if (codepoint == '\n')
-            buf_append_str(out, STR_LIT("\\n"));
-        else if (codepoint == '\t')
-            buf_append_str(out, STR_LIT("\\t"));
-        else if (codepoint == '\r')
-            buf_append_str(out, STR_LIT("\\r"));
-        else if (codepoint < ' ' || (codepoint >= 127 && codepoint < 160))
-            buf_printf(out, "\\x%02x", codepoint);
-        else
-            buf_append_str(out, str_from(text.data + at, size));
-        at += size > 0 ? size : 1;
+        struct str rest = str_from(text.data + at, text.size - at);
+        size_t end = str_starts_with(rest, STR_LIT("\r\n")) ? 2 : *rest.data == '\n';
+        buf_append(out, rest.data, end);
+        at += end > 0 ? end : width_append_first(out, rest, json);
     }
 }

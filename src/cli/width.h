@@ -14,5 +14,8 @@ void width_append(struct buf *out, struct str text, size_t cells, bool right);
 /* Appends `text` so that it cannot steer the terminal: \n, \t, \r and other control characters are
  * shown as escapes, bytes that are no UTF-8 as �. */
 void width_append_clean(struct buf *out, struct str text);
+/* The same for text of several lines: \n and \r\n stay, and with `json` the escapes are those of
+ * JSON. */
+void width_append_lines(struct buf *out, struct str text, bool json);
 
 #endif

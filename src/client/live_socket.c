@@ -316,6 +316,22 @@ static void live_socket_pause(struct live_socket *socket, int64_t ms)
     pthread_mutex_unlock(&socket->mutex);
 }
 
+/* Nobody is subscribed: no connection is needed, and no log-in that may be refused is repeated. */
+static void live_socket_await_need(struct live_socket *socket)
+{
+    CHECK(socket);
+    pthread_mutex_lock(&socket->mutex);
+    while (!atomic_load(&socket->stopping)) {
+        struct kalam_subscription *at = socket->subscriptions;
+        while (at && !kalam_sub_is_active(at))
+            at = at->next;
+        if (at)
+            break;
+        pthread_cond_wait(&socket->changed, &socket->mutex);
+    }
+    pthread_mutex_unlock(&socket->mutex);
+}
+
 static kalam_status live_socket_renew(struct live_socket *socket)
 {
     kalam_status status;
@@ -346,12 +362,28 @@ static void live_socket_reconnect(struct live_socket *socket)
             backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
         }
         at_once = false;
+        live_socket_await_need(socket);
         if (atomic_load(&socket->stopping))
             break;
         status = live_socket_connect(socket, &error);
         if (status == KALAM_AUTHENTICATION && live_socket_renew(socket) == KALAM_AUTHENTICATION)
             live_socket_give_up(socket, &error); /* refused for good */
     }
+}
+
+/* Those that were refused for the moment. Without memory the next turn tries again. */
+static void live_socket_subscribe_again(struct live_socket *socket)
+{
+    int64_t now = clock_monotonic_ms();
+
+    CHECK(socket);
+    pthread_mutex_lock(&socket->mutex);
+    for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
+        if (at->again_at_ms > 0 && at->again_at_ms <= now && kalam_sub_is_active(at) &&
+            !live_socket_send_subscribe(socket, at))
+            at->again_at_ms = now;
+    }
+    pthread_mutex_unlock(&socket->mutex);
 }
 
 static void *live_socket_main(void *argument)
@@ -367,6 +399,7 @@ static void *live_socket_main(void *argument)
             live_socket_reconnect(socket);
             continue;
         }
+        live_socket_subscribe_again(socket);
         if (clock_monotonic_ms() >= next_ping) {
             struct wire_client_message ping = {.type = WIRE_PING};
             pthread_mutex_lock(&socket->mutex);
@@ -493,6 +526,7 @@ kalam_status live_socket_add(struct live_socket *socket, struct kalam_subscripti
     if (sent) {
         subscription->next = socket->subscriptions;
         socket->subscriptions = subscription;
+        pthread_cond_broadcast(&socket->changed);
     }
     pthread_mutex_unlock(&socket->mutex);
     return sent ? KALAM_OK : KALAM_NO_MEMORY;

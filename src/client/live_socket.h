@@ -41,8 +41,10 @@ struct kalam_subscription {
     struct event_item *final; /* for the last event: ending needs no memory; NULL once used */
     /* Where to go on after a loss; what arrives moves it only behind `ready`. Reader thread only,
      * but for the first subscribe message. */
-    bool subscribed_once, ready, can_resume, resuming;
+    bool subscribed_once, acknowledged, ready, can_resume, resuming;
+    bool columns_asked; /* subscribed again to learn new columns */
     int64_t resume_seq, resumed_from, seen_seq;
+    int64_t again_at_ms; /* subscribes again then (monotonic); 0 = not needed */
     /* schema of the last acknowledgement; mutex */
     struct arena schema_arena;
     struct wire_column *columns;
@@ -83,6 +85,10 @@ enum value_type subscription_type(struct kalam_subscription *subscription, struc
 const char *subscription_text(struct kalam_subscription *subscription, const struct json *object,
                               size_t column, struct arena *arena);
 void subscription_free(struct kalam_subscription *subscription);
+
+/* ---- event.c
+ * -------------------------------------------------------------------------------- */
+
 /* NULL when memory is short. */
 struct event_item *event_item_new(struct kalam_subscription *subscription, kalam_event_type type);
 void event_item_free(struct event_item *item);

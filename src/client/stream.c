@@ -1,4 +1,4 @@
-/* stream.c — a large result in batches: the answer of spec §3.3 is cut while it arrives.
+/* stream.c — a large result in batches: the answer of docs/protocol.md is cut while it arrives.
  *
  * A scanner follows quotes and brackets only. What lies in `results[].rows` is gathered in `rows`;
  * everything else of the answer in `rest`, which is so the whole answer with empty rows and is

@@ -14,29 +14,12 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { QUEUE_MAX = 10000, UNSUBSCRIBE_WAIT_MS = 2000 };
-
-struct event_item *event_item_new(struct kalam_subscription *subscription, kalam_event_type type)
-{
-    struct event_item *item = mem_try_zalloc(sizeof *item);
-
-    CHECK(type <= KALAM_EVENT_ERROR);
-    if (!item)
-        return NULL;
-    arena_init_fallible(&item->arena);
-    item->subscription = subscription;
-    item->event.type = type;
-    item->event.internal = item;
-    return item;
-}
-
-void event_item_free(struct event_item *item)
-{
-    if (!item)
-        return;
-    arena_clear(&item->arena);
-    mem_free(item);
-}
+enum {
+    QUEUE_MAX = 10000,
+    UNSUBSCRIBE_WAIT_MS = 2000,
+    LIMIT_RETRY_MS = 2000,
+    REQUEST_BYTES_MAX = 1000000, /* the server closes the connection on messages above 1 MiB */
+};
 
 /* The caller gets the event: it could go on from there. mutex held. */
 static void subscription_move(struct kalam_subscription *subscription,
@@ -138,10 +121,13 @@ struct wire_subscription subscription_request(struct kalam_subscription *subscri
     struct wire_subscription request = subscription->request;
 
     CHECK(subscription->id != NULL);
-    subscription->ready = false;
+    subscription->acknowledged = subscription->ready = false;
     subscription->seen_seq = 0;
+    subscription->again_at_ms = 0;
     subscription->resuming = subscription->can_resume;
-    subscription->resumed_from = subscription->can_resume ? subscription->resume_seq : 0;
+    subscription->resumed_from = subscription->can_resume ? subscription->resume_seq
+                                 : request.has_from       ? request.from
+                                                          : 0;
     if (subscription->resuming) {
         request.has_options = request.has_from = true;
         request.from = subscription->resume_seq;
@@ -218,7 +204,7 @@ static void subscription_take_ack(struct kalam_subscription *subscription, struc
     }
     if (subscription->subscribed_once)
         subscription_push_plain(subscription, KALAM_EVENT_RECONNECTED, subscription->resuming);
-    subscription->subscribed_once = true;
+    subscription->subscribed_once = subscription->acknowledged = true;
     item->event.type = KALAM_EVENT_ACK;
     item->event.total_rows = message->total_rows;
     subscription_push(subscription, item);
@@ -240,9 +226,30 @@ static void subscription_take_batch(struct kalam_subscription *subscription,
         subscription_become_ready(subscription, &message->batch);
 }
 
-static void subscription_take_change(struct kalam_subscription *subscription,
-                                     struct event_item *item,
-                                     const struct wire_server_message *message)
+/* The acknowledgement has told all columns of the rows. Reader thread, which alone changes them. */
+static bool subscription_knows(const struct kalam_subscription *subscription,
+                               const struct json *rows)
+{
+    CHECK(subscription->columns || subscription->column_count == 0);
+    for (size_t r = 0; rows && r < rows->count; r++) {
+        const struct json *row = &rows->items[r];
+        for (size_t i = 0; i < row->count; i++) {
+            size_t at = 0;
+            while (at < subscription->column_count &&
+                   !str_equal(subscription->columns[at].name, row->keys[i]))
+                at++;
+            if (at == subscription->column_count && !str_equal(row->keys[i], STR_LIT("_deleted")))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* SUBSCRIPTION_SUBSCRIBE for a row of a newer schema: subscribed again from here, the columns come
+ * anew. Once; a column that is not told then either is handed out as it is. */
+static enum subscription_need subscription_take_change(struct kalam_subscription *subscription,
+                                                       struct event_item *item,
+                                                       const struct wire_server_message *message)
 {
     static const kalam_event_type types[] = {[WIRE_CHANGE_INSERT] = KALAM_EVENT_INSERT,
                                              [WIRE_CHANGE_UPDATE] = KALAM_EVENT_UPDATE,
@@ -258,10 +265,29 @@ static void subscription_take_change(struct kalam_subscription *subscription,
     last = subscription_last_seq(list);
     if (last > 0 && last <= subscription->resumed_from) {
         event_item_free(item); /* told before the loss */
-        return;
+        return SUBSCRIPTION_NOTHING;
     }
+    bool known = subscription_knows(subscription, item->rows) &&
+                 subscription_knows(subscription, item->old_rows);
+    if (!known && !subscription->columns_asked && subscription->ready && subscription->can_resume) {
+        subscription->columns_asked = true;
+        event_item_free(item); /* it is told again */
+        return SUBSCRIPTION_SUBSCRIBE;
+    }
+    subscription->columns_asked = subscription->columns_asked && !known;
     subscription_saw(subscription, last);
     subscription_push(subscription, item);
+    return SUBSCRIPTION_NOTHING;
+}
+
+/* Over, but a new attempt may do. Rights: those of a new log-in are asked anew, and refused before
+ * the acknowledgement they end it. */
+static bool subscription_error_passes(const struct kalam_subscription *subscription,
+                                      const struct wire_server_message *message)
+{
+    CHECK(subscription && message->type == WIRE_ERROR);
+    return str_equal(message->code, STR_LIT("BATCH_FETCH_FAILED")) ||
+           (str_equal(message->code, STR_LIT("UNAUTHORIZED")) && subscription->acknowledged);
 }
 
 /* SUBSCRIPTION_SUBSCRIBE when the error is one to go on after. */
@@ -286,6 +312,13 @@ static enum subscription_need subscription_take_error(struct kalam_subscription 
         }
         return SUBSCRIPTION_SUBSCRIBE;
     }
+    if (subscription_error_passes(subscription, message))
+        return SUBSCRIPTION_SUBSCRIBE;
+    if (str_equal(message->code, STR_LIT("SUBSCRIPTION_LIMIT_EXCEEDED")) &&
+        subscription->subscribed_once) { /* it may still count those of the lost connection */
+        subscription->again_at_ms = clock_monotonic_ms() + LIMIT_RETRY_MS;
+        return SUBSCRIPTION_NOTHING;
+    }
     client_fail(&error, KALAM_SUBSCRIPTION, "%.*s", STR_ARG(message->message));
     snprintf(error.code, sizeof error.code, "%.*s", STR_ARG(message->code));
     subscription_end(subscription, &error);
@@ -304,12 +337,15 @@ enum subscription_need subscription_take(struct kalam_subscription *subscription
         subscription_take_ack(subscription, item, message);
         return need;
     case WIRE_INITIAL_DATA_BATCH:
+        if (!subscription->acknowledged)
+            break; /* of the attempt before */
         need = message->batch.has_more ? SUBSCRIPTION_NEXT_BATCH : need;
         subscription_take_batch(subscription, item, message);
         return need;
     case WIRE_CHANGE:
-        subscription_take_change(subscription, item, message);
-        return need;
+        if (!subscription->acknowledged)
+            break;
+        return subscription_take_change(subscription, item, message);
     case WIRE_ERROR:
         need = subscription_take_error(subscription, message);
         break;
@@ -394,6 +430,28 @@ static kalam_subscription *subscription_new(kalam_client *client, const char *sq
     return NULL;
 }
 
+/* Connected to again, a message that is too large would only be sent again. */
+static kalam_status subscription_check_size(const kalam_subscription *subscription,
+                                            kalam_error *error)
+{
+    struct wire_subscription request = subscription->request;
+    struct wire_client_message message = {
+        .type = WIRE_SUBSCRIBE, .subscriptions = &request, .subscription_count = 1};
+    kalam_status status = KALAM_OK;
+    struct buf text;
+
+    CHECK(subscription->id != NULL);
+    buf_init_fallible(&text);
+    wire_client_message_encode(&message, &text);
+    if (text.failed)
+        status = client_no_memory(error);
+    else if (text.size > REQUEST_BYTES_MAX)
+        status = client_fail(error, KALAM_INVALID_ARGUMENT, "a live query of %zu bytes: at most %d",
+                             text.size, REQUEST_BYTES_MAX);
+    buf_clear(&text);
+    return status;
+}
+
 kalam_status kalam_subscribe(kalam_client *client, const char *sql,
                              const struct kalam_subscribe_options *options,
                              kalam_subscription **out, kalam_error *error)
@@ -419,12 +477,15 @@ kalam_status kalam_subscribe(kalam_client *client, const char *sql,
     subscription = subscription_new(client, sql, options);
     if (!subscription)
         return client_no_memory(error);
-    *out = subscription; /* before the first callback */
-    if (live_socket_add(socket, subscription) == KALAM_OK)
+    status = subscription_check_size(subscription, error);
+    *out = status == KALAM_OK ? subscription : NULL; /* before the first callback */
+    if (status == KALAM_OK && live_socket_add(socket, subscription) != KALAM_OK)
+        status = client_no_memory(error);
+    if (status == KALAM_OK)
         return KALAM_OK;
     *out = NULL;
     subscription_free(subscription);
-    return client_no_memory(error);
+    return status;
 }
 
 /* Waits for an event; mutex held. */
@@ -602,56 +663,4 @@ const char *subscription_text(kalam_subscription *subscription, const struct jso
     CHECK(column < object->count);
     return client_text(&object->items[column],
                        subscription_type(subscription, object->keys[column]), arena);
-}
-
-/* ---- reading an event
- * ---------------------------------------------------------------------------------- */
-
-static const struct json *event_row(const kalam_event *event, size_t row, bool old)
-{
-    const struct event_item *item = event ? event->internal : NULL;
-    const struct json *list = item ? (old ? item->old_rows : item->rows) : NULL;
-
-    return list && row < list->count ? &list->items[row] : NULL;
-}
-
-size_t kalam_event_columns(const kalam_event *event, size_t row, bool old)
-{
-    const struct json *object = event_row(event, row, old);
-
-    return object ? object->count : 0;
-}
-
-const char *kalam_event_name(const kalam_event *event, size_t row, bool old, size_t column)
-{
-    const struct json *object = event_row(event, row, old);
-
-    CHECK(!object || (event && event->internal));
-    return object && column < object->count ? object->keys[column].data : "";
-}
-
-char *kalam_event_json(const kalam_event *event, size_t row, bool old)
-{
-    const struct json *object = event_row(event, row, old);
-    struct buf text;
-    size_t size;
-
-    buf_init_fallible(&text);
-    if (object)
-        client_json_write(object, &text);
-    else
-        buf_append_str(&text, STR_LIT("null"));
-    buf_append_byte(&text, 0);
-    return buf_take(&text, &size);
-}
-
-const char *kalam_event_text(const kalam_event *event, size_t row, bool old, size_t column)
-{
-    const struct json *object = event_row(event, row, old);
-    struct event_item *item = event ? (struct event_item *)(uintptr_t)event->internal : NULL;
-
-    if (!object || !item->subscription || column >= object->count)
-        return NULL;
-    CHECK(item->event.internal == item);
-    return subscription_text(item->subscription, object, column, &item->arena);
 }

@@ -1,4 +1,4 @@
-/* job_row.c — jobs as rows of system.jobs (spec §5.7): the part of a job that survives.
+/* job_row.c — jobs as rows of system.jobs (docs/sql.md): the part of a job that survives.
  *
  * A row is always written whole. What a restart needs to go on is in columns everybody can read:
  * target, user and parameters, a JSON array of strings ("table_id:7", "all_users", "with_shadows").

@@ -508,7 +508,7 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
 /* ---- start and stop
  * ------------------------------------------------------------------------------- */
 
-/* What the last run left behind (spec §7.3): flushes and deletions go on under their id. */
+/* What the last run left behind goes on under its id, but for backups and restores: those fail. */
 static void jobs_resume(struct job *job)
 {
     struct error err;

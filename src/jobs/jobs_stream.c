@@ -1,4 +1,4 @@
-/* jobs_stream.c — what left stream tables, as rows of system.jobs (spec §4.7): the commit thread
+/* jobs_stream.c — what left stream tables, as rows of system.jobs (docs/sql.md): the commit thread
  * removes events as part of its work; this sums up, per table, at most once a minute.
  *
  * The first removal is told at once, what follows gathers for the rest of the minute. All rows that

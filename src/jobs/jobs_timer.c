@@ -1,4 +1,5 @@
-/* jobs_timer.c — flushes by time (spec §4.4) and the daily jobs, on one thread that mostly sleeps.
+/* jobs_timer.c — flushes by time (docs/sql.md) and the daily jobs, on one thread that mostly
+ * sleeps.
  *
  * Twice a second it compares the tables of the newest catalogue with when their interval ends. Due
  * times advance by whole intervals, so nothing drifts. A flush of the whole table starts the

@@ -1,5 +1,5 @@
 /* live.h — subscriptions: a SELECT registered on a connection, the newest rows first, then every
- * change that matters to it, exactly once and in commit order (spec §3.8–3.10).
+ * change that matters to it, exactly once and in commit order (docs/protocol.md).
  *
  * One matcher thread follows the feed, finds candidates through the routing index, runs their
  * filters against the old and the new row, encodes each row once per projection and posts shared,

@@ -204,7 +204,7 @@ void subscription_unref(struct subscription *subscription);
 /* Takes it off index and peer, cancels its snapshot; `code` NULL = no error message. Not under any
  * lock. */
 void subscription_close(struct subscription *subscription, const char *code, const char *message);
-/* The wire code of spec §3.9 for a failure. */
+/* The wire code of docs/protocol.md for a failure. */
 const char *subscription_error_code(enum status status);
 void subscription_send_error(struct subscription *subscription, const char *code,
                              const char *message);

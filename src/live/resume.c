@@ -1,4 +1,4 @@
-/* resume.c — a subscription that goes on from a position its client knows (spec §3.10).
+/* resume.c — a subscription that goes on from a position its client knows (docs/protocol.md).
  *
  * Every key whose newest version, at the snapshot's view, is above `from` is told exactly once: as
  * a row of a batch if it matches, else as a delete. Which keys those are is read from the feed's

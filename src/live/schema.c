@@ -1,4 +1,4 @@
-/* schema.c — subscriptions and DDL (spec §6, §2.6): a subscription goes on with the new schema.
+/* schema.c — subscriptions and DDL: a subscription goes on with the new schema.
  *
  * Its plan belongs to one state of the table and cannot read rows of a later schema version, so it
  * is bound anew, to the same text, parameters and NOW(). Three places do that, whoever comes first:

@@ -1,11 +1,11 @@
-/* snapshot.c — the hand-over from a snapshot to the stream (design §8), on workers.
+/* snapshot.c — the hand-over from a snapshot to the stream (live/README.md), on workers.
  *
  * Order: compile → register (the matcher holds changes from its position m) → ephemeral streams:
  * wait until no statement is left that was decided without us → take a view with position p ≥ m →
  * read the rows of that view → acknowledge → batch 0, then one batch per next_batch → release what
  * was held above p. If the hold overflowed meanwhile: hold anew, take a second view p2, send the
  * net difference per key between the two views, and go on with p = p2; so each commit is in the
- * snapshot, in the difference or in the stream, exactly once.
+ * snapshot, in the difference or in the stream, exactly once (EXACTLY_ONCE).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/snapshot.h"

@@ -1,4 +1,4 @@
-/* http_info.c — health and the one-node cluster answer (spec §3.12).
+/* http_info.c — health and the one-node cluster answer (docs/protocol.md).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"

@@ -2,8 +2,7 @@
  *
  * The head is copied into one buffer as it comes (target and the values of headers we know), spans
  * are kept as offsets and become strings when the request is complete. Both buffers are kept for
- * the next
- * request unless they grew large.
+ * the next request unless they grew large.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "net/http_parser.h"

@@ -1,6 +1,5 @@
-/* http_routes.c — which path is what (spec §3.1), and what every route has in common: method, phase
- * of
- * the server, CORS preflight, who is local.
+/* http_routes.c — which path is what (docs/protocol.md), and what every route has in common:
+ * method, phase of the server, CORS preflight, who is local.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"

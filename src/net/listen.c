@@ -1,8 +1,7 @@
 /* listen.c — SO_REUSEPORT gives each loop its own queue of clients, and would give a second kalamd
  * half of them too. So the port is first bound once without it, which fails if anybody listens
  * there, and then locked by an abstract unix socket with the port in its name, which goes away with
- * the
- * process however it ends.
+ * the process however it ends.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "net/listen.h"

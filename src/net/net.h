@@ -1,4 +1,4 @@
-/* net.h — the server's network side: HTTP routes and WebSocket connections (spec §3).
+/* net.h — the server's network side: HTTP routes and WebSocket connections (docs/protocol.md).
  *
  * net_open binds the port and starts one loop thread per core; until net_serve every route answers
  * 503. Main thread, except where said.

@@ -1,6 +1,5 @@
 /* net_internal.h — what the files of net/ share: the net, its shards (one per loop), HTTP
- * connections.
- * Private to net/.
+ * connections. Private to net/.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef NET_NET_INTERNAL_H
@@ -133,7 +132,7 @@ struct http_reply {
 };
 void http_answer(struct http_conn *conn, const struct http_reply *reply, struct str body);
 void http_answer_buf(struct http_conn *conn, const struct http_reply *reply, struct buf *body);
-/* The error envelope of spec §3.5. */
+/* The error envelope of docs/protocol.md. */
 void http_answer_error(struct http_conn *conn, int status, const char *code, const char *message);
 void http_answer_status(struct http_conn *conn, const struct error *err);
 /* Head of an answer of unknown length: chunked. */

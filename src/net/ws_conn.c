@@ -26,11 +26,11 @@
 #include "wire/msgpack.h"
 
 enum {
-    WS_OUTBOX_KEEP = 16,           /* larger outboxes are freed when empty */
-    WS_STALL_MS = 30 * 1000,       /* the socket takes nothing for so long: closed */
-    WS_QUEUE_BYTES = 64 << 20,     /* control frames included; live/ keeps its own, lower limit */
-    WS_UNREAD_MAX = 20000,         /* answers asked for since the queue was last empty */
-    WS_CLOSE_TOKEN_EXPIRED = 4401, /* spec §3.11 */
+    WS_OUTBOX_KEEP = 16,       /* larger outboxes are freed when empty */
+    WS_STALL_MS = 30 * 1000,   /* the socket takes nothing for so long: closed */
+    WS_QUEUE_BYTES = 64 << 20, /* control frames included; live/ keeps its own, lower limit */
+    WS_UNREAD_MAX = 20000,     /* answers asked for since the queue was last empty */
+    WS_CLOSE_TOKEN_EXPIRED = 4401,
 };
 
 struct ws_conn {

@@ -1,4 +1,4 @@
-/* ws_upgrade.c — GET /ws: may this client switch, and who is it already (spec §3.8)?
+/* ws_upgrade.c — GET /ws: may this client switch, and who is it already (docs/protocol.md)?
  *
  * Credentials come in the Authorization or X-API-Key header, in a subprotocol
  * `kalamdb.jwt.<token>`, or by loopback mode. With wrong ones the switch still happens, so that a

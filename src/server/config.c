@@ -2,8 +2,7 @@
  *
  * Every source hands its values over as text of the form used in the environment, so that there is
  * one parser per type. Only the file has types of its own, which must agree: port = "x" is an
- * error,
- * and so is port = "8080".
+ * error, and so is port = "8080".
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "server/config.h"

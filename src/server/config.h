@@ -1,5 +1,5 @@
-/* config.h — the server's configuration: arguments > environment > file > defaults (spec §7.5).
- * Read once at start, constant afterwards: any thread may then read it.
+/* config.h — the server's configuration: arguments > environment > file > defaults
+ * (docs/operations.md). Read once at start, constant afterwards: any thread may then read it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SERVER_CONFIG_H

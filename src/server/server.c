@@ -1,10 +1,9 @@
 /* server.c — start and stop: each part after what it stands on, and back in reverse.
  *
- *   port (answers 503) → data folder → hot tier ∥ columnar engine → store → statements → jobs →
- * live → session → serving
+ *   port (answers 503) → data folder → hot tier ∥ columnar engine → store → statements
+ *     → jobs → live → session → serving
  *
- * Opening RocksDB and DuckDB are the slow ones (tens of milliseconds each), so they go side by
- * side.
+ * Opening RocksDB and DuckDB are the slow ones (tens of milliseconds each): they go side by side.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"

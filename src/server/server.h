@@ -22,7 +22,7 @@ enum status server_check(const struct config *config, struct error *err) MUST_CH
 void server_log_figures(struct server *server);
 /* Certificate and key are read again. On failure the old ones stay. */
 enum status server_reload(struct server *server, struct error *err) MUST_CHECK;
-/* Spec §7.4: stop accepting, finish statements, close WebSockets, flush, close. NULL is fine. False
+/* Stop accepting, finish statements, close WebSockets, flush, close. NULL is fine. False
  * if something had to be left behind. */
 bool server_stop(struct server *server);
 

@@ -1,4 +1,4 @@
-/* auth.c — who is the caller? (spec §3.6)
+/* auth.c — who is the caller? (docs/protocol.md)
  *
  * Order: Bearer token, API key, loopback mode, refusal. Credentials that were shown but are wrong
  * are an error everywhere, in loopback mode too. All of it reads one version of the catalogue in

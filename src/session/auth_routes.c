@@ -1,4 +1,4 @@
-/* auth_routes.c — log-in, refresh, log-out, me, status, set-up (spec §3.7).
+/* auth_routes.c — log-in, refresh, log-out, me, status, set-up (docs/protocol.md).
  *
  * What hashes passwords is a task on the auth pool, and only so many may wait there; all else is
  * answered by the loop that asked. A log-in of an unknown name verifies a dummy hash and fails like
@@ -50,7 +50,7 @@ static void auth_fail(struct auth_call *call, int http_status, const char *code,
     json_object_end(&call->response);
 }
 
-/* The words of spec §3.7 for what the layers below say. */
+/* The words of docs/protocol.md for what the layers below say. */
 static void auth_fail_status(struct auth_call *call, const struct error *err)
 {
     static const struct {

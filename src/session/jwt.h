@@ -1,4 +1,4 @@
-/* jwt.h — JSON Web Tokens of spec §3.6: HS256 and nothing else. Any thread.
+/* jwt.h — JSON Web Tokens of docs/protocol.md: HS256 and nothing else. Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SESSION_JWT_H

@@ -1,4 +1,5 @@
-/* password.h — argon2id hashes and the rules for new passwords (spec §3.6). Slow: never on a loop.
+/* password.h — argon2id hashes and the rules for new passwords (docs/protocol.md). Slow: never on a
+ * loop.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SESSION_PASSWORD_H

@@ -10,9 +10,8 @@
  *
  * Runs are made and freed on the loop thread, so that it may cancel the present one at any time.
  * Who holds the request may write the answer: it moves with the task. On a worker an answer that
- * outgrows response_buffer_bytes is sent in parts; on the loop it never is, since sending may wait
- * there, so a
- * batch whose answer has grown goes on on a worker.
+ * outgrows response_buffer_bytes is sent in parts; on the loop it never is, since sending may wait,
+ * so a batch whose answer has grown goes on on a worker.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/arena.h"
@@ -159,7 +158,7 @@ static void request_finish(struct session_request *request, enum status status)
 
 /* ---- errors ---------------------------------------------------------------------------------- */
 
-/* Fixed texts of spec §3.5 for roles that shall not learn more. NULL = none. */
+/* Fixed texts of docs/protocol.md for roles that shall not learn more. NULL = none. */
 static const char *request_mask(enum status code)
 {
     CHECK(code != STATUS_OK);

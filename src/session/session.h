@@ -1,8 +1,9 @@
 /* session.h — one caller: who it is, what it may, and the life of its request.
  *
  * A `session_request` runs the statements of one SQL request in order over sql_run and writes the
- * response of spec §3.3/§3.5 into a buffer that the host (net/) sends. It lives on the loop thread
- * that created it; work that may block moves to the worker pool and comes back through host->post.
+ * response of docs/protocol.md into a buffer that the host (net/) sends. It lives on the loop
+ * thread that created it; work that may block moves to the worker pool and comes back through
+ * host->post.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SESSION_SESSION_H
@@ -61,8 +62,8 @@ struct session_identity { /* plain data, copied around */
     int64_t generation; /* user.credentials_changed when he was let in */
     char api_key[65];   /* hash of the key that let him in; empty = none */
 };
-/* Spec §3.6 order. MISSING_AUTHORIZATION, INVALID_CREDENTIALS, TOKEN_EXPIRED, SETUP_REQUIRED,
- * PERMISSION_DENIED, REMOTE_ACCESS_DENIED (root from elsewhere). Never blocks. */
+/* In this order (docs/protocol.md): MISSING_AUTHORIZATION, INVALID_CREDENTIALS, TOKEN_EXPIRED,
+ * SETUP_REQUIRED, PERMISSION_DENIED, REMOTE_ACCESS_DENIED (root from elsewhere). Never blocks. */
 enum status session_authenticate(struct session_service *service,
                                  const struct session_credentials *credentials,
                                  struct session_identity *out, struct error *err) MUST_CHECK;
@@ -88,7 +89,7 @@ bool session_loopback_allows(struct session_service *service,
 
 struct session_request_options {
     struct session_identity identity;
-    struct str body;  /* JSON of spec §3.2; lives until done */
+    struct str body;  /* JSON of docs/protocol.md; lives until done */
     const char *peer; /* address of the client, for the log; lives until done */
     /* Runs `task` on the loop thread of this request; any thread. */
     void (*post)(void *context, struct task *task);
@@ -108,7 +109,7 @@ struct session_request *session_request_start(struct session_service *service,
 /* The client is gone: statements stop, done is still called. Loop thread. */
 void session_request_cancel(struct session_request *request);
 
-/* ---- /v1/api/auth/… (spec §3.7): runs on workers, answers through done
+/* ---- /v1/api/auth/… (docs/protocol.md): runs on workers, answers through done
  * --------------------------- */
 
 enum session_auth_route {
@@ -126,7 +127,8 @@ struct session_auth_options {
     struct str body, content_type;
     struct str peer_address; /* all strings live until done */
     void (*post)(void *context, struct task *task);
-    /* http_status as in spec §3.7; `cookies` are whole Set-Cookie lines, one per line. Loop thread.
+    /* http_status as in docs/protocol.md; `cookies` are whole Set-Cookie lines, one per line. Loop
+     * thread.
      */
     void (*done)(void *context, int http_status, struct buf *response, struct buf *cookies);
     void *context;

@@ -118,7 +118,7 @@ struct ast_option {     /* k = v of OPTIONS and WITH; also own clauses, in order
     struct value value; /* TEXT, BIGINT, DOUBLE, BOOLEAN or NULL */
     uint32_t start;
 };
-/* Values of table options, ranges checked already (spec §2.5.2):
+/* Values of table options, ranges checked already (docs/sql.md):
  *   type          TEXT "user", "shared", "stream" (also merged into ast_create_table.kind)
  *   storage       TEXT; location TEXT (never both); use_user_storage BOOLEAN
  *   flush_rows    BIGINT rows; flush_interval BIGINT seconds

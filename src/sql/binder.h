@@ -1,6 +1,4 @@
-/* binder.h — names to objects with the caller's rights (spec §2.1, §2.8, §2.20). Any thread.
- * Private to
- * sql/.
+/* binder.h — names to objects with the caller's rights. Any thread. Private to sql/.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef SQL_BINDER_H
@@ -24,7 +22,7 @@ enum status binder_table_not_found(struct str space, struct str table, int64_t p
                                    struct error *err);
 bool binder_is_system_space(struct str space);
 bool binder_is_reserved_space(struct str space);
-/* Names of namespaces, tables and columns (spec §2.1). INVALID_SQL. */
+/* Names of namespaces, tables and columns (docs/sql.md). INVALID_SQL. */
 enum status binder_check_identifier(struct str name, const char *what, int64_t position,
                                     struct error *err);
 

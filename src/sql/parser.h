@@ -16,7 +16,7 @@
 enum status sql_split(struct str text, struct arena *arena, struct str **statements, size_t *count,
                       struct error *err) MUST_CHECK;
 /* One statement. Syntax errors: INVALID_SQL `syntax error at or near "x"` with position; reserved
- * and refused statements of spec §2.21: NOT_SUPPORTED. */
+ * and refused statements of docs/sql.md: NOT_SUPPORTED. */
 enum status sql_parse(struct str text, struct arena *arena, struct ast_statement **out,
                       struct error *err) MUST_CHECK;
 

@@ -16,7 +16,7 @@ struct table_source_options {
      * that cannot look up may give more. */
     const struct str *points;
     size_t point_count;
-    const struct sql_caller *caller; /* virtual and system tables: row visibility of spec §2.20 */
+    const struct sql_caller *caller; /* virtual and system tables: row visibility of docs/sql.md */
 };
 struct table_source;
 enum status table_source_open(const struct table_source_options *options, struct table_source **out,

@@ -2,7 +2,7 @@
  * checked SELECT over our scans. duckdb.h is included only in columnar*.c.
  *
  * Two instances: `small` (threads=1, run from our workers) and `large` (query.parallelism threads,
- * own memory limit). Both are locked down (design §7): external access off but for the storage
+ * own memory limit). Both are locked down: external access off but for the storage
  * folders, configuration locked, no extensions. An instance that DuckDB declares invalid is
  * reopened; the caller sees STALE once and repeats the statement. Blocking: workers and job threads
  * only.

@@ -1,4 +1,4 @@
-/* file_retry.c — what a disk says may pass: it is full for a moment, or busy (spec §4.9).
+/* file_retry.c — what a disk says may pass: it is full for a moment, or busy (docs/operations.md).
  *
  * EINTR is tried again at once. EAGAIN and ENOSPC are after growing, jittered pauses, five attempts
  * in all, as for a bucket. Then such errors count as lasting for a while, in which they get one

@@ -1,4 +1,4 @@
-/* backup.h — one namespace as it was at one moment, in files of its own, and back (spec §2.14).
+/* backup.h — one namespace as it was at one moment, in files of its own, and back (docs/sql.md).
  *
  * A backup is made at one view while writers go on: cold files are copied as they are, hot rows are
  * written as Parquet; manifest.json, the last file, names and checks all of them (catalog/

@@ -1,10 +1,9 @@
 /* bloom.c — bloom filter over key hashes: 10 bits per key and 7 probes give about 1 % false
- * positives (spec §4.6 asks for 5 %).
+ * positives.
  *
  * The probes are h1 + i × h2 with the two halves of one 64-bit hash (Kirsch and Mitzenmacher),
  * reduced to the number of bits by a multiplication instead of a division. The filter is the bare
- * bits, a
- * multiple of 8 bytes; an empty one means "ask the file".
+ * bits, a multiple of 8 bytes; an empty one means "ask the file".
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"

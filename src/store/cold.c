@@ -2,8 +2,7 @@
  *
  * Rows lie by key descending, so "forward in the file" is descending. A cursor finds its first row
  * by binary search over the row groups of the record and then within the block; it holds one block
- * at a
- * time.
+ * at a time.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/cold.h"

@@ -8,7 +8,7 @@
 #include "catalog/storage.h"
 #include "store/store.h"
 
-/* Each checks existence itself under the lock. Errors with the texts of spec §2.4–2.6, 2.15:
+/* Each checks existence itself under the lock. Errors with the texts of docs/sql.md:
  * ALREADY_EXISTS, NAMESPACE_NOT_FOUND, TABLE_NOT_FOUND, CONFLICT. ALTER merges the members of
  * `options_json` into the namespace's options; a null removes its key. */
 enum status ddl_create_namespace(struct store *store, struct str name, struct str options_json,

@@ -9,8 +9,7 @@
  *
  * Rows that a flush has removed by range are stepped over one by one until the memtable is written
  * out. The number of hot rows of the instance is exact, so the walk ends with the last of them
- * instead of
- * looking for another one behind.
+ * instead of looking for another one behind.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/hot.h"

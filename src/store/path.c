@@ -1,4 +1,4 @@
-/* path.c — folders and names of Parquet files, spec §4.5.
+/* path.c — folders and names of Parquet files, docs/sql.md.
  *
  * A template is split at '/' into components; variables are replaced in one pass, so that a value
  * that looks like a variable stays text. Then each component is checked: an empty one (an unused

@@ -1,6 +1,5 @@
-/* path.h — where the files of an instance lie (spec §4.5): folder from the table's template, file
- * name
- * from the clock. Private to store/.
+/* path.h — where the files of an instance lie (docs/sql.md): folder from the table's template, file
+ * name from the clock. Private to store/.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_PATH_H

@@ -1,6 +1,5 @@
 /* pending.c — records of files that exist without a segment record: about to be written, or to be
- * deleted
- * (see store_internal.h).
+ * deleted (see store_internal.h). So every file is named by a record (NAMED_FILES).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"

@@ -4,8 +4,7 @@
  * condition, so that a row group is read once however many ask. When loading fails the entry goes
  * and the next waiter tries itself: its own error, not a stale one, reaches its caller. The mutex
  * is held for look-ups only. The limit counts blocks in the cache; those that readers still hold
- * after they were
- * evicted are bounded by the number of open scans.
+ * after they were evicted are bounded by the number of open scans.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/row_cache.h"

@@ -7,8 +7,8 @@
  *   use    a cached list belongs to view p if its version ≤ p: nothing newer was installed, because
  *          an install takes the entry out before its own view is published
  *   enter  a reader at view p enters what it read only if no install happened after p. Installs
- * leave their position in `installs`, a small table by hash; two instances that share a slot only
- *          keep each other out of the cache for a moment
+ *          leave their position in `installs`, a small table by hash; two instances that share a
+ *          slot only keep each other out of the cache for a moment
  *
  * An older reader, or one that may not enter, works with its own list. Lists are immutable and
  * counted. One mutex: held for a look-up, never across kv calls. Least recently used lists go first

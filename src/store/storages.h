@@ -20,8 +20,8 @@ void storages_free(struct storages *storages); /* NULL is fine */
 /* Every path and address of the store; owned by `storages`. */
 struct files *storages_files(struct storages *storages);
 
-/* Appends where new files of an instance go (spec §4.5): relative folder or address, without slash
- * at the end; `storage_id` is borrowed from the catalogue or the table. INVALID_OPERATION,
+/* Appends where new files of an instance go (docs/sql.md): relative folder or address, without
+ * slash at the end; `storage_id` is borrowed from the catalogue or the table. INVALID_OPERATION,
  * STORAGE_NOT_FOUND. */
 enum status place_of_instance(struct store *store, const struct catalog *catalog,
                               const struct table *table, struct str user, struct buf *out,
@@ -37,7 +37,7 @@ void place_show(struct str path, struct buf *out);
  * mounted. Does nothing for s3. INVALID_OPERATION. */
 enum status storages_prepare(struct store *store, const struct storage *storage,
                              struct error *err) MUST_CHECK;
-/* STORAGE_UNAVAILABLE unless new files may be written (spec §2.5.3; s3: without asking it). */
+/* STORAGE_UNAVAILABLE unless new files may be written (docs/sql.md; s3: without asking it). */
 enum status storages_check_writable(struct store *store, const struct storage *storage,
                                     struct error *err) MUST_CHECK;
 

@@ -2,12 +2,13 @@
  *
  * A `view` is one moment: {kv snapshot, position = highest visible _seq, catalogue version}. The
  * commit thread publishes a new one after each group; every statement and every live snapshot uses
- * exactly one. Rows of a user table live under `{user}:{row_id}`, so the prefix is the isolation.
+ * exactly one (ONE_VIEW). Rows of a user table live under `{user}:{row_id}`, so the prefix is the
+ * isolation (PREFIX).
  *
- * Named invariants, checked where they can break:
- *   ONE_VERSION   every live row has exactly one current version; a hot version shadows the cold
- * one COLD_UNIQUE   a key occurs at most once in the segments of one user and table SEQ_ORDER once
- * position n is visible no smaller _seq appears later
+ * Named invariants (the others: docs/architecture.md), checked where they can break:
+ *   ONE_VERSION   a live row has exactly one current version; a hot version shadows the cold one
+ *   COLD_UNIQUE   a key occurs at most once in the segments of one user and table
+ *   SEQ_ORDER     once position n is visible no smaller _seq appears later
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_STORE_H
@@ -29,7 +30,7 @@ struct change_event;
 struct files_cache;
 struct seal;
 
-/* What `{shard}` in a path template stands for (spec §4.5). */
+/* What `{shard}` in a path template stands for (docs/sql.md). */
 enum sharding { SHARDING_NONE, SHARDING_ALPHABETIC, SHARDING_NUMERIC, SHARDING_HASH };
 
 struct store_options {
@@ -152,10 +153,9 @@ enum status scan_estimate(struct store *store, const struct scan_options *option
                           struct scan_estimate *out, struct error *err) MUST_CHECK;
 
 /* Cold files of an instance that may hold rows of the range, newest first, for DuckDB to read
- * directly
- * (`paths` are local, in the arena), and whether any hot row shadows a cold one. Files stay
- * readable while the view is held and until scan_cold_files_release, which is due even when this
- * failed. */
+ * directly (`paths` are local, in the arena), and whether any hot row shadows a cold one. Files
+ * stay readable while the view is held and until scan_cold_files_release, which is due even when
+ * this failed. */
 struct cold_files {
     struct str *paths;
     uint32_t *versions; /* schema version of each */

@@ -7,7 +7,8 @@
  *   stream_subscribe (with the entry in its routing index) → stream_settle → view, acknowledgement
  *
  * stream_settle waits until all statements that may have been decided without the subscription are
- * answered. So an INSERT that is acknowledged after the subscription was is never discarded.
+ * answered. So an INSERT that is acknowledged after the subscription was is never discarded
+ * (HEARD).
  *
  * Thread: any, unless said otherwise.
  * SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-/* key.h — order-preserving binary keys (the row_id of spec §4.1): comparing the bytes compares the
+/* key.h — order-preserving binary keys (the row_id of store/): comparing the bytes compares the
  * values, column by column.
  *
  *   SMALLINT, INT, BIGINT, DATE, TIMESTAMP  8 bytes big-endian, sign bit flipped

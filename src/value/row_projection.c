@@ -1,4 +1,4 @@
-/* row_projection.c — reading rows of an older schema version as rows of a newer one (spec §6):
+/* row_projection.c — reading rows of an older schema version as rows of a newer one (docs/sql.md):
  * a column that did not exist shows its default, a widened one is cast.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "value/value.h"
 
-/* Strict parse of what spec §2.2 accepts for `type` (ISO 8601 with offset for TIMESTAMP, hex or
+/* Strict parse of what docs/sql.md accepts for `type` (ISO 8601 with offset for TIMESTAMP, hex or
  * base64 for BYTES, …); blanks around are skipped except for TEXT, JSON, BYTES. TYPE_MISMATCH or,
  * out of range or invalid JSON, CONSTRAINT_VIOLATION. `out` may borrow from `text` or the arena. */
 enum status value_parse(struct str text, const struct data_type *type, struct arena *arena,
@@ -20,7 +20,7 @@ void value_format(const struct value *value, struct buf *out);
 /* Shortest decimal text that reads back to the same double (or float), e.g. 0.1, 1e+300. */
 size_t value_format_real(double real, bool is_float, char out[32]);
 
-/* A type by its SQL name and modifiers: ("varchar", {20}, 1). Every alias of spec §2.2, case
+/* A type by its SQL name and modifiers: ("varchar", {20}, 1). Every alias of docs/sql.md, case
  * ignored. INVALID_SQL for refused types (with a hint) and unknown names, NOT_SUPPORTED for
  * reserved ones (EMBEDDING, FILE). SERIAL & co. are the parser's. `name` is the words joined by one
  * blank: "double precision". */

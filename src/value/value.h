@@ -1,4 +1,4 @@
-/* value.h — the fourteen column types of spec §2.2 and one value of them in memory.
+/* value.h — the fourteen column types of docs/sql.md and one value of them in memory.
  *
  * The `value/` folder is the only place that converts: between types (cast.h), from and to text
  * (text.h), to row bytes (row.h) and to keys (key.h). To add a type, extend VALUE_TYPE_LIST and let
@@ -96,7 +96,7 @@ static inline struct value value_text(enum value_type type, struct str text)
 bool value_type_is_integer(enum value_type type); /* SMALLINT, INT, BIGINT */
 bool value_type_is_number(enum value_type type);  /* integers, FLOAT, DOUBLE, DECIMAL */
 bool value_type_is_text(enum value_type type);    /* TEXT, JSON, BYTES: uses .text */
-bool value_type_is_key(enum value_type type);     /* may be part of a primary key, spec §2.5.4 */
+bool value_type_is_key(enum value_type type);     /* may be part of a primary key, docs/sql.md */
 
 /* -1, 0, 1. Both not NULL and of one type, or both numbers of any types: exact, no detour over
  * floating point (BIGINT against DOUBLE too); DATE against TIMESTAMP as midnight. */

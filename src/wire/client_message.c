@@ -1,6 +1,6 @@
 /* client_message.c — messages of the client: decoded by the server, encoded by libkalam.
  *
- * Two spellings are understood (spec §3.9): `subscription:{id,…}` and
+ * Two spellings are understood (docs/protocol.md): `subscription:{id,…}` and
  * `subscriptions:[{query_id,…}]`; which one was used is remembered, because answers repeat the
  * name. One wrong entry of a list must not keep the others from registering, so it is reported
  * inside the entry.

@@ -19,7 +19,7 @@ struct wire_column {
     bool primary_key, not_null, unique;
 };
 
-/* `[{"name":…,"data_type":…,"index":0,"flags":[…]},…]`, spec §3.3. */
+/* `[{"name":…,"data_type":…,"index":0,"flags":[…]},…]`, docs/protocol.md. */
 void wire_columns_write(struct buf *out, const struct wire_column *columns, size_t count);
 /* The same back; INVALID_INPUT naming what is wrong. */
 enum status wire_columns_read(const struct json *schema, struct arena *arena,
@@ -32,9 +32,10 @@ void wire_row_array_write(struct buf *out, const struct value *values, size_t co
 void wire_row_object_write(struct buf *out, const struct wire_column *columns,
                            const struct value *values, size_t count);
 
-/* Parameters of a request, spec §2.17: string → TEXT, integer → BIGINT, number with a fraction and
- * up to 38 digits → DECIMAL, other numbers → DOUBLE, boolean, null (VALUE_NULL). INVALID_PARAMETER
- * for arrays and objects, INVALID_INPUT if `params` is no array. `params` NULL or null gives none.
+/* Parameters of a request, docs/protocol.md: string → TEXT, integer → BIGINT, number with a
+ * fraction and up to 38 digits → DECIMAL, other numbers → DOUBLE, boolean, null (VALUE_NULL).
+ * INVALID_PARAMETER for arrays and objects, INVALID_INPUT if `params` is no array. `params` NULL or
+ * null gives none.
  */
 enum status wire_params_read(const struct json *params, struct arena *arena,
                              const struct value **values, size_t *count,

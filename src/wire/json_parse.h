@@ -51,7 +51,7 @@ bool json_is(const struct json *json, enum json_kind kind); /* NULL is nothing *
 /* False, leaving `out` alone, if `json` is NULL or of another kind. */
 bool json_string(const struct json *json, struct str *out);
 bool json_integer(const struct json *json, int64_t *out);
-/* Number or string of digits: sequence numbers and BIGINT, spec §3.4. */
+/* Number or string of digits: sequence numbers and BIGINT, docs/protocol.md. */
 bool json_integer_any(const struct json *json, int64_t *out);
 bool json_real(const struct json *json, double *out);
 bool json_boolean(const struct json *json, bool *out);

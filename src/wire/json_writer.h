@@ -35,9 +35,9 @@ void json_member_string(struct buf *out, struct str key, struct str text);
 void json_member_integer(struct buf *out, struct str key, int64_t integer);
 void json_member_boolean(struct buf *out, struct str key, bool boolean);
 
-/* A value as in spec §3.4: BIGINT and DECIMAL as string, TIMESTAMP as µs, BYTES as array … */
+/* A value as in docs/protocol.md: BIGINT, DECIMAL as string, TIMESTAMP as µs, BYTES as array … */
 void json_write_value(struct buf *out, const struct value *value);
-/* The data_type column of spec §3.4: "BigInt", {"Decimal":{"precision":10,"scale":2}}. */
+/* The data_type column of docs/protocol.md: "BigInt", {"Decimal":{"precision":10,"scale":2}}. */
 void json_write_type(struct buf *out, const struct data_type *type);
 
 #endif

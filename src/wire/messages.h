@@ -1,4 +1,4 @@
-/* messages.h — the WebSocket messages of spec §3.9, both directions, from one list.
+/* messages.h — the WebSocket messages of docs/protocol.md, both directions, from one list.
  *
  * Server: wire_client_message_decode and wire_server_message_encode; clients: the other two. One
  * flat struct per direction; which members count is said beside them. Everything decoded lies in
@@ -57,7 +57,7 @@ struct wire_subscription {
     int64_t batch_size; /* ≥ 1 */
     int64_t last_rows;  /* ≥ 0 */
     int64_t from;       /* also spelled from_seq_id */
-    /* Why this entry alone cannot be used (spec §8: the others register); STATUS_OK = usable. */
+    /* Why this entry alone cannot be used (the others register); STATUS_OK = usable. */
     enum status problem;
     struct str problem_message;
 };
@@ -102,15 +102,15 @@ struct wire_batch_control {
 
 struct wire_server_message {
     enum wire_type type;
-    struct str subscription_id;        /* all but AUTH_… */
-    bool with_query_id;                /* encoder: repeat the id as query_id */
-    struct str user, role;             /* AUTH_SUCCESS */
-    struct wire_protocol protocol;     /* AUTH_SUCCESS */
-    struct str code;                   /* ERROR: a name of spec §3.9, such as "SLOW_CONSUMER" */
-    struct str message;                /* ERROR, AUTH_ERROR */
-    bool has_last_seq;                 /* ERROR */
-    int64_t last_seq;                  /* ERROR */
-    uint64_t total_rows;               /* SUBSCRIPTION_ACK */
+    struct str subscription_id;    /* all but AUTH_… */
+    bool with_query_id;            /* encoder: repeat the id as query_id */
+    struct str user, role;         /* AUTH_SUCCESS */
+    struct wire_protocol protocol; /* AUTH_SUCCESS */
+    struct str code;               /* ERROR: a name of docs/protocol.md, such as "SLOW_CONSUMER" */
+    struct str message;            /* ERROR, AUTH_ERROR */
+    bool has_last_seq;             /* ERROR */
+    int64_t last_seq;              /* ERROR */
+    uint64_t total_rows;           /* SUBSCRIPTION_ACK */
     struct wire_batch_control batch;   /* SUBSCRIPTION_ACK, INITIAL_DATA_BATCH */
     const struct wire_column *columns; /* SUBSCRIPTION_ACK */
     size_t column_count;

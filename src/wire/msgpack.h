@@ -1,5 +1,5 @@
-/* msgpack.h — MessagePack as the other spelling of the same messages (spec §3.8): maps with named
- * keys.
+/* msgpack.h — MessagePack as the other spelling of the same messages (docs/protocol.md): maps with
+ * named keys.
  *
  * Reading gives the tree of json_parse.h, writing starts from one, so that each message has one
  * encoder and one decoder. Any thread.

@@ -1,5 +1,5 @@
-/* multipart.h — the multipart/form-data form of an SQL request (spec §3.2), turned into the JSON
- * one. No I/O. Any thread.
+/* multipart.h — the multipart/form-data form of an SQL request (docs/protocol.md), turned into the
+ * JSON one. No I/O. Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_MULTIPART_H

@@ -1,4 +1,4 @@
-/* params.c — parameters of a statement from and to JSON (spec §2.17).
+/* params.c — parameters of a statement from and to JSON (docs/protocol.md).
  *
  * JSON knows one kind of number: a fraction without exponent is taken as an exact decimal,
  * everything else that is no int64 as a double. Writing keeps to that, so that values come back as

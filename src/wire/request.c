@@ -1,4 +1,4 @@
-/* request.c — the body of an SQL request, both ways (spec §3.2).
+/* request.c — the body of an SQL request, both ways (docs/protocol.md).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"

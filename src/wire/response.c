@@ -1,4 +1,4 @@
-/* response.c — the answer to an SQL request in pieces, as the server writes it (spec §3.3, §3.5).
+/* response.c — the answer to an SQL request in pieces, as the server writes it (docs/protocol.md).
  *
  *   {"results":[ {"schema":[…],"rows":[ row, … ],"row_count":n,…}, … ],"took":t,"status":"success"}
  *

@@ -1,4 +1,4 @@
-/* response.h — the HTTP SQL request (spec §3.2) and its answer (§3.3, §3.5).
+/* response.h — the HTTP SQL request and its answer (docs/protocol.md).
  *
  * The answer is written in pieces onto a buffer that the caller may send and empty between any two
  * calls. `status` and `took` come last, so that a failure after the first bytes were sent can still

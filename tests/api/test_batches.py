@@ -1,4 +1,4 @@
-"""Several statements in one request, parameters, and what the plan cache tells (spec §2.17, §2.18)."""
+"""Several statements in one request, parameters, and what the plan cache tells (docs/protocol.md)."""
 import kalam
 import pytest
 

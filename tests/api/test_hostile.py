@@ -1,4 +1,4 @@
-"""Bad input gets a clear error with the code of spec §2.19, and the server lives."""
+"""Bad input gets a clear error with the code of docs/protocol.md, and the server lives."""
 import json
 import socket
 

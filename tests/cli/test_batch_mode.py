@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import stat
+import subprocess
 
 import kalam
 import pytest
@@ -56,6 +57,63 @@ def test_csv(cli, server):
 def test_markdown(cli):
     assert cli.ok("--format", "markdown", "-c", SELECT) == (
         "| id | title | price |\n| ---: | --- | ---: |\n| 1 | Tea | 2.50 |\n| 2 | 日本 | NULL |\n")
+
+
+# CSI as one byte and as two, a title, DEL, a lone carriage return; then what is to stay: a line's end
+HOSTILE = "CONCAT('a', CHR(27), '[2Jb', CHR(155), '5mc', CHR(27), ']0;t', CHR(7), 'd', CHR(127), CHR(13), 'e', CHR(10), 'f')"
+RAW = "a\x1b[2Jb\x9b5mc\x1b]0;t\x07d\x7f\re\nf"
+
+
+def controls(text):
+    """Control characters that reach a terminal, but for ends of lines."""
+    return re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", re.sub(r"\r+\n", "\n", text))
+
+
+@pytest.mark.parametrize("form, shown", [
+    ("csv", r'"a\x1b[2Jb\x9b5mc\x1b]0;t\x07d\x7f\re'), ("markdown", r"a [2Jb\x9b5mc ]0;t d\x7f e<br>f"),
+    ("html", r"a [2Jb\x9b5mc ]0;t d\x7f e<br>f"), ("table", r"a\x1b[2Jb\x9b5mc\x1b]0;t\x07d\x7f\re\nf"),
+    ("json", r"a\u001b[2Jb\u009b5mc\u001b]0;t\u0007d\u007f\re\nf"),
+    ("jsonl", r"a\u001b[2Jb\u009b5mc\u001b]0;t\u0007d\u007f\re\nf")])
+def test_data_does_not_steer_the_terminal(cli, form, shown):
+    terminal = cli.terminal("--format", form, "--no-color", "--no-progress", "-c", f"SELECT {HOSTILE} AS x")
+    assert terminal.wait() == 0
+    text = terminal.raw.decode()
+    assert controls(text) == [] and shown in text, text
+    terminal.close()
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
+def test_data_in_a_file_is_exact(cli, form):
+    out = subprocess.run(cli.arguments(["--format", form, "-c", f"SELECT {HOSTILE} AS x"]),
+                         env=cli.environment(), capture_output=True, timeout=60).stdout.decode()
+    if form == "csv":
+        assert out == f'x\r\n"{RAW}"\r\n'
+    else:
+        assert (json.loads(out)[0] if form == "json" else json.loads(out)) == {"x": RAW}
+
+
+@pytest.mark.parametrize("form, shown", [("json", r"a\u001b[2Jb\u009b5mc"), ("table", r"a\x1b[2Jb\x9b5mc")])
+def test_live_rows_do_not_steer(cli, server, table, form, shown):
+    terminal = cli.terminal("--format", form, "--no-color", "--no-progress", "--max-events", "1", "-c", f"SUBSCRIBE TO {table}")
+    terminal.expect("Initial data")
+    client = server.client()
+    client.sql(f"INSERT INTO {table} VALUES (2, {HOSTILE})")
+    assert terminal.wait() == 0
+    text = terminal.raw.decode()
+    assert controls(text) == [] and shown in text, text
+    client.close()
+    terminal.close()
+
+
+def test_messages_do_not_steer_the_terminal(cli, server):
+    wrong = "SELECT CAST('\x1b[2J\x9b5m' AS INT)"
+    raw = cli.run("-c", wrong).stderr
+    assert "[2J\x9b5m" in raw, raw  # as the server says it: one line, so that ESC is a blank
+    terminal = cli.terminal("--no-color", "--no-progress", "-c", wrong)
+    assert terminal.wait() == 1
+    text = terminal.raw.decode()
+    assert controls(text) == [] and r" [2J\x9b5m" in text, text
+    terminal.close()
 
 
 def test_changes_say_how_many(cli):

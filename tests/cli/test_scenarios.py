@@ -70,6 +70,33 @@ class Relay:
                     pass
 
 
+class HalfLoss(Relay):
+    """Loses the client's end alone: the server goes on with what it takes for a living connection, until `release`."""
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.said, self.held = b"", []
+
+    def pump(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                self.said = self.said[-4096:] + data
+                sink.sendall(data)
+        except OSError:
+            pass
+
+    def lose(self):
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        for near, far in pairs:
+            near.shutdown(socket.SHUT_RDWR)
+            self.held.append(far)
+
+    def release(self):
+        for far in self.held:
+            far.shutdown(socket.SHUT_RDWR)
+
+
 class World:
     def __init__(self, server, namespace):
         self.server, self.namespace, self.relay = server, namespace, Relay(server.port)
@@ -188,6 +215,28 @@ def same_rows(rows, expected):
 def closed():
     with kalam.Server(dev=False, env={"KALAMDB_ROOT_PASSWORD": ROOT}) as running:
         yield running
+
+
+def test_limit_while_the_server_holds_the_lost_connection(tmp_path):
+    """Subscribed again before the server has noticed the loss, one is too many; a little later it is not."""
+    with kalam.Server(config="[rate_limit]\nmax_subscriptions_per_user = 1\n") as server:
+        direct, relay = server.client(), HalfLoss(server.port)
+        direct.sql("CREATE NAMESPACE n")
+        direct.sql("CREATE SHARED TABLE n.t (id BIGINT PRIMARY KEY)")
+        client = libkalam.Client(f"http://127.0.0.1:{relay.port}", "root")
+        subscription = client.subscribe("SELECT id FROM n.t", {"last_rows": "all"})
+        assert [subscription.next()["type"] for _ in range(2)] == ["ack", "ready"]
+        relay.lose()
+        direct.sql("INSERT INTO n.t VALUES (1)")
+        kalam.wait_until(lambda: b"SUBSCRIPTION_LIMIT_EXCEEDED" in relay.said, LIMIT_S, "the limit")
+        relay.release()
+        events = [subscription.next() for _ in range(3)]
+        assert [event["type"] for event in events] == ["ack", "rows", "ready"], events
+        assert [row["id"] for row in events[1]["rows"]] == ["1"]
+        subscription.close()
+        client.close()
+        direct.close()
+        relay.listener.close()
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda p: p.stem)

@@ -29,7 +29,7 @@ TABLE = """(name TEXT NOT NULL, version TEXT NOT NULL, section TEXT, priority TE
 
 
 def user_of(maintainer):
-    """The mail address as a user id of spec §2.1."""
+    """The mail address as a user id of docs/sql.md."""
     match = re.search(r"<([^>]*)>", maintainer)
     address = match.group(1) if match else maintainer
     user = re.sub(r"[^A-Za-z0-9_.@+-]", "_", address) or "_"

@@ -6,6 +6,7 @@ import select
 import socket
 import struct
 import time
+import zlib
 
 
 class Gone(Exception):
@@ -51,9 +52,9 @@ class Wire:
         size = len(payload)
         head = bytes([0x80 | opcode]) + (bytes([0x80 | size]) if size < 126 else b"\xfe" + struct.pack(">H", size)
                                          if size < 65536 else b"\xff" + struct.pack(">Q", size))
-        body = bytes(b ^ mask[i & 3] for i, b in enumerate(payload))
+        body = int.from_bytes(payload, "big") ^ int.from_bytes((mask * (size // 4 + 1))[:size], "big")
         try:
-            self.socket.sendall(head + mask + body)
+            self.socket.sendall(head + mask + body.to_bytes(size, "big"))
         except OSError as error:
             raise Gone(None, str(error)) from None
 
@@ -90,8 +91,8 @@ class Wire:
                 self.send_frame(10, payload)
             elif opcode == 8:
                 raise Gone(struct.unpack(">H", payload[:2])[0] if payload else None, payload[2:].decode())
-            elif opcode == 1:
-                return json.loads(payload)
+            elif opcode in (1, 2):
+                return json.loads(zlib.decompress(payload, 31) if payload[:2] == b"\x1f\x8b" else payload)
 
     def drop(self):
         """Ends without a word (RST)."""

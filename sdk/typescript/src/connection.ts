@@ -163,6 +163,7 @@ export class Connection {
       if (message.code === 'TOKEN_EXPIRED') void this.#renew(this.#reason);
     } else if (message.type === 'error' && message.code === 'RATE_LIMIT_EXCEEDED') {
       // One was dropped, nobody knows which.
+      this.#pacer.slow();
       this.#lost(new KalamError(message.code, message.message));
     } else if (message.type !== 'error' || message.id !== PROBE_ID) {
       this.#owner.message(message);

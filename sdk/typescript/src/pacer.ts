@@ -1,7 +1,7 @@
 // pacer.ts — sends at most so many messages in any second, the rest in order a little later.
 //
 // The server drops messages beyond 50 per second and says only that it did: the next_batch of many
-// snapshots at once must not run into that.
+// snapshots at once must not run into that. A server may allow fewer: then slow() is called.
 // SPDX-License-Identifier: Apache-2.0
 
 const MESSAGES_PER_SECOND = 40;
@@ -12,6 +12,7 @@ export class Pacer {
   readonly #waiting: string[] = [];
   /** When the latest messages went out, oldest first. */
   readonly #sent: number[] = [];
+  #perSecond = MESSAGES_PER_SECOND;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(write: (text: string) => void) {
@@ -21,6 +22,11 @@ export class Pacer {
   send(text: string): void {
     this.#waiting.push(text);
     if (this.#timer === undefined) this.#flush();
+  }
+
+  /** Half as many from now on. */
+  slow(): void {
+    this.#perSecond = Math.max(1, Math.floor(this.#perSecond / 2));
   }
 
   clear(): void {
@@ -34,7 +40,7 @@ export class Pacer {
     this.#timer = undefined;
     const now = Date.now();
     while (this.#sent.length > 0 && (this.#sent[0] ?? 0) <= now - WINDOW_MS) this.#sent.shift();
-    while (this.#waiting.length > 0 && this.#sent.length < MESSAGES_PER_SECOND) {
+    while (this.#waiting.length > 0 && this.#sent.length < this.#perSecond) {
       this.#sent.push(now);
       this.#write(this.#waiting.shift() ?? '');
     }

@@ -15,7 +15,7 @@ static const char *const ALLOW_TYPES[] = {
     "UUID",           "VARCHAR",
 };
 
-/* Types of spec §2.2 that DuckDB spells or means otherwise. */
+/* Types of docs/sql.md that DuckDB spells or means otherwise. */
 static const struct allow_type_alias {
     const char *word, *bare, *modified;
 } ALLOW_TYPE_ALIASES[] = {

@@ -1,4 +1,4 @@
-/* check_alias.c — old names of columns of system tables (spec §5, ⟲) in what DuckDB runs.
+/* check_alias.c — old names of columns of system tables in what DuckDB runs.
  *
  * An alias is no column of the scan, so that `*` does not show it: a reference to it is exchanged
  * for what it stands for, qualified by the table's name in this FROM. Real columns go first: a

@@ -1,5 +1,5 @@
 /* files.c — the cold half of a table reference that reads its Parquet files directly, whatever
- * schema version they were written with (spec §6).
+ * schema version they were written with (docs/sql.md).
  *
  * A file has the column names and types of its version. Columns are found by id, so each version
  * gets a select list of its own that gives the newest columns: renamed ones under their new name,

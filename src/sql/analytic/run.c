@@ -205,7 +205,7 @@ static void run_append_table(void *context, uint32_t index, struct buf *out)
     }
 }
 
-/* A text beside a column has the column's type (spec §2.17). */
+/* A text beside a column has the column's type (docs/protocol.md). */
 static enum status run_convert_param(struct run *run, uint32_t number, struct value *value,
                                      struct error *err)
 {

@@ -1,4 +1,4 @@
-/* ddl_alter.c — ALTER TABLE (spec §6): who may, what it refers to, and the frame around
+/* ddl_alter.c — ALTER TABLE (docs/sql.md): who may, what it refers to, and the frame around
  * ddl_alter_edit.c, which makes the next schema version.
  *
  * Subscriptions: a column that one of them names is neither dropped, renamed nor modified. From

@@ -2,7 +2,7 @@
  * schema version.
  *
  * Rows are never touched: columns are found by id, so a renamed column keeps its values, a dropped
- * one is skipped and a new one of the same name has another id (spec §9 trap 8). Old rows show a
+ * one is skipped and a new one of the same name has another id. Old rows show a
  * new column's DEFAULT as it was at this moment (`missing`), functions included, one value for all
  * of them (trap 11). A type only widens, so that every stored value can be read as the new type.
  * SPDX-License-Identifier: Apache-2.0
@@ -63,7 +63,7 @@ static bool alter_widens_to_text(const struct data_type *from, const struct data
     }
 }
 
-/* May every value of `from` be read as one of `to`? (spec §6 MODIFY) */
+/* May every value of `from` be read as one of `to`? (docs/sql.md, Changing a table) */
 static bool alter_type_widens(const struct data_type *from, const struct data_type *to)
 {
     CHECK(from->kind != VALUE_NULL && to->kind != VALUE_NULL);

@@ -1,4 +1,4 @@
-/* ddl_column.c — one column of a table in the making: type, NOT NULL, DEFAULT (spec §2.3, §2.5).
+/* ddl_column.c — one column of a table in the making: type, NOT NULL, DEFAULT (docs/sql.md).
  * Used by CREATE TABLE and ALTER TABLE.
  * SPDX-License-Identifier: Apache-2.0
  */

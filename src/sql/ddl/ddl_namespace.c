@@ -1,4 +1,4 @@
-/* ddl_namespace.c — CREATE, ALTER, DROP NAMESPACE (spec §2.4).
+/* ddl_namespace.c — CREATE, ALTER, DROP NAMESPACE (docs/sql.md).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"

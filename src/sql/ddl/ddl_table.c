@@ -1,4 +1,4 @@
-/* ddl_table.c — CREATE TABLE and DROP TABLE (spec §2.5, §2.6): builds the table object, checks the
+/* ddl_table.c — CREATE TABLE and DROP TABLE (docs/sql.md): builds the table object, checks the
  * rules that need no lock, and leaves existence to store/ddl.
  * SPDX-License-Identifier: Apache-2.0
  */

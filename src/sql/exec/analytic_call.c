@@ -1,6 +1,5 @@
 /* analytic_call.c — the door to DuckDB's executor: finds or prepares its plan, runs it into the
- * sink, or
- * collects rows. Workers only.
+ * sink, or collects rows. Workers only.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"

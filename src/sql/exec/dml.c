@@ -45,7 +45,7 @@ static enum status dml_uuid(struct sql_run *run, const struct table_column *colu
     return value_cast(&uuid, &column->type, CAST_EXPLICIT, &run->arena, out, err);
 }
 
-/* The value an absent key of one column gets by itself (spec §2.5.4). */
+/* The value an absent key of one column gets by itself (docs/sql.md). */
 static enum status dml_generated_key(struct sql_run *run, const struct table *table,
                                      const struct table_column *column, struct value *out,
                                      struct error *err)

@@ -1,6 +1,6 @@
-/* plan_system.c — what is special about naming columns of system tables (spec §5): v1 aliases stand
- * for columns or expressions, and literals compared with enumerated columns take the case of what
- * is stored. Done on the tree, before anything is compiled.
+/* plan_system.c — what is special about naming columns of system tables (docs/sql.md): v1 aliases
+ * stand for columns or expressions, and literals compared with enumerated columns take the case of
+ * what is stored. Done on the tree, before anything is compiled.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/plan.h"

@@ -237,8 +237,8 @@ enum status show_backup_run(struct sql_run *run, struct str path, struct error *
 enum status show_backups_run(struct sql_run *run, struct str space, struct error *err) MUST_CHECK;
 enum status kill_run(struct sql_run *run, struct error *err) MUST_CHECK;
 enum status subscribe_run(struct sql_run *run, struct error *err) MUST_CHECK;
-/* Drops one table, spec §2.6; also for DROP NAMESPACE … CASCADE. begin: CONFLICT while somebody is
- * subscribed; nobody can subscribe until end, which follows in any case. */
+/* Drops one table, docs/sql.md; also for DROP NAMESPACE … CASCADE. begin: CONFLICT while somebody
+ * is subscribed; nobody can subscribe until end, which follows in any case. */
 enum status drop_table_begin(struct sql_run *run, const struct table *table,
                              struct sql_live_fence *fence, struct error *err) MUST_CHECK;
 void drop_table_end(struct sql_run *run, struct sql_live_fence *fence);

@@ -1,4 +1,4 @@
-/* show.c — SHOW and DESCRIBE (spec §2.10). What a system table holds is asked from it by a SELECT
+/* show.c — SHOW and DESCRIBE (docs/sql.md). What a system table holds is asked from it by a SELECT
  * of our own; columns, statistics and tables are put together here.
  * SPDX-License-Identifier: Apache-2.0
  */

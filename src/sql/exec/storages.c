@@ -1,4 +1,4 @@
-/* storages.c — CREATE, ALTER, DROP STORAGE and STORAGE CHECK (spec §2.9); the rules are in
+/* storages.c — CREATE, ALTER, DROP STORAGE and STORAGE CHECK (docs/sql.md); the rules are in
  * system/storages.c.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* users.c — CREATE, ALTER, DROP USER (spec §2.15). Passwords are hashed by a service and never
+/* users.c — CREATE, ALTER, DROP USER (docs/sql.md). Passwords are hashed by a service and never
  * kept; the rules that UPDATE of system.users shares are in system/users.c.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,8 +1,8 @@
 /* bind_operator.c — types of binary operators and of expressions with several results.
  *
  *   comparison   numbers among each other (exactly; with a FLOAT or DOUBLE both sides become
- * FLOAT or DOUBLE, so that d = 0.1 finds what was stored as 0.1), DATE with TIMESTAMP, UUID with
- * TEXT, else equal types
+ *                FLOAT or DOUBLE, so that d = 0.1 finds what was stored as 0.1), DATE with
+ *                TIMESTAMP, UUID with TEXT, else equal types
  *   + - * / %    value_arithmetic_type; DATE ± integer, DATE - DATE, moment ± INTERVAL
  *   ||           one side TEXT, the other is written as text
  *

@@ -1,8 +1,7 @@
 /* run.c — runs a program: one loop over its instructions, no recursion.
  *
  * Registers lie on the stack up to RUN_REGISTERS, else in the arena. Results borrow from the row,
- * from the
- * program's constants or from the context's arena.
+ * from the program's constants or from the context's arena.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"

@@ -1,5 +1,4 @@
-/* parse_admin.c — namespaces, users, flush, SHOW, DESCRIBE, KILL, SUBSCRIBE (spec §2.4,
- * §2.10–2.15).
+/* parse_admin.c — namespaces, users, flush, SHOW, DESCRIBE, KILL, SUBSCRIBE (docs/sql.md).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/syntax/parser_internal.h"

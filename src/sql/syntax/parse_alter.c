@@ -1,7 +1,7 @@
-/* parse_alter.c — ALTER TABLE (spec §6): a list of actions on columns, and options of the table
+/* parse_alter.c — ALTER TABLE (docs/sql.md): a list of actions on columns, and options of the table
  * that share their grammar with the clauses of CREATE TABLE.
  *
- * What PostgreSQL and MySQL offer beyond the spec is refused by name, so that nobody takes a syntax
+ * What PostgreSQL and MySQL offer beyond that is refused by name, so that nobody takes a syntax
  * error for a typing mistake of his.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,4 +1,4 @@
-/* parse_clause.c — what may follow the column list of CREATE TABLE (spec §2.5.1, §2.5.2).
+/* parse_clause.c — what may follow the column list of CREATE TABLE (docs/sql.md).
  *
  * One table lists every word, as a clause of its own, as a key of WITH, or both; each has a small
  * function that reads its value.

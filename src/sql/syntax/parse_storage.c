@@ -1,4 +1,4 @@
-/* parse_storage.c — CREATE, ALTER, DROP STORAGE, STORAGE CHECK (spec §2.9).
+/* parse_storage.c — CREATE, ALTER, DROP STORAGE, STORAGE CHECK (docs/sql.md).
  *
  * Options become one list with one spelling: URI, PATH and BASE_DIRECTORY are `uri`. What only some
  * types take is decided when the statement runs.

@@ -1,6 +1,6 @@
 /* parse_table.c — data types, CREATE TABLE and DROP TABLE.
  *
- * Every spelling of the clauses of spec §2.5 becomes one option with a normalised key and value
+ * Every spelling of the clauses of docs/sql.md becomes one option with a normalised key and value
  * (ast.h), so that whoever executes the statement knows one form. Ranges that do not depend on the
  * kind of the table are checked here.
  * SPDX-License-Identifier: Apache-2.0
@@ -125,7 +125,7 @@ enum status parse_data_type(struct parser *parser, bool cast, struct parse_type 
     if (status != STATUS_OK)
         return status;
     if (cast && count == 0 && str_equal(name, STR_LIT("float")))
-        name = STR_LIT("double"); /* spec §2.2 */
+        name = STR_LIT("double"); /* as in PostgreSQL */
     out->bare =
         count == 0 && (str_equal(name, STR_LIT("decimal")) || str_equal(name, STR_LIT("numeric")));
     status = data_type_parse(name, modifiers, count, &out->type, parser->err);

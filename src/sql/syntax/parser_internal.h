@@ -87,7 +87,7 @@ bool parser_at_name(const struct parser *parser);
 enum status parser_name_part(struct parser *parser, struct str *out) MUST_CHECK;
 /* Any word or quoted name. */
 enum status parser_label(struct parser *parser, struct str *out) MUST_CHECK;
-/* A name that is created now: checked against the rules of spec §2.1. */
+/* A name that is created now: checked against the rules of docs/sql.md. */
 enum status parser_new_name(struct parser *parser, const char *what, struct str *out) MUST_CHECK;
 enum status parser_check_new_name(struct parser *parser, const char *what, struct str name,
                                   uint32_t start) MUST_CHECK;

@@ -1,4 +1,4 @@
-/* describe.c — the object `table` beside the rows of DESCRIBE (spec §2.10): the row of
+/* describe.c — the object `table` beside the rows of DESCRIBE (docs/sql.md): the row of
  * system.tables, the newest versions, and how to ask for all of them.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -1,5 +1,5 @@
 /* namespaces.c — what INSERT, UPDATE and DELETE of system.namespaces do: CREATE, ALTER and DROP
- * NAMESPACE with the same checks (spec §2.4).
+ * NAMESPACE with the same checks (docs/sql.md).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/system/change.h"

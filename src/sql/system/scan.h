@@ -1,4 +1,4 @@
-/* scan.h — rows of the system tables of spec §5 as one caller may see them, computed at a
+/* scan.h — rows of the system tables of docs/sql.md as one caller may see them, computed at a
  * view.
  * Private to sql/.
  * SPDX-License-Identifier: Apache-2.0

@@ -1,5 +1,5 @@
 /* storages.c — the rules of storages, shared by CREATE, ALTER, DROP STORAGE and by INSERT, UPDATE,
- * DELETE of system.storages and of its second face system.storage_locations (spec §2.9, §5.5).
+ * DELETE of system.storages and of its second face system.storage_locations (docs/sql.md).
  *
  * What is given is collected first and checked together: credentials may carry settings (region,
  * endpoint) that belong into config_json, and a path of storage_locations may carry a template.

@@ -1,5 +1,5 @@
 /* users.c — the rules of users, shared by CREATE, ALTER, DROP USER and by INSERT, UPDATE, DELETE of
- * system.users (spec §2.15).
+ * system.users (docs/sql.md).
  *
  * A password is set by ALTER USER only. DELETE hides a user; within the grace period
  * `SET deleted_at = NULL` brings him back, and with him everything he owns.

@@ -1,9 +1,9 @@
 /* commit_group.c — one group commit: run the requests, write once, publish, answer.
  *
  * A request is a savepoint: when one of its operations fails, the overlay, the instance records,
- * the changes for the feed and the numbers go back to where it began, and its neighbours never
- * notice. A request with `extra` is a group of its own, because what it adds to the batch cannot be
- * taken out.
+ * the changes for the feed and the numbers go back to where it began (WHOLE), and its neighbours
+ * never notice. A request with `extra` is a group of its own, because what it adds to the batch
+ * cannot be taken out.
  *
  * A group of nothing but events of streams leaves no trace on the disk: it is written without the
  * log, and its numbers are below the reservation. One that holds both is written in order, so that

@@ -6,9 +6,9 @@
  * meanwhile) beside the file's list of {key hash, _seq}, both from the lowest key up:
  *
  *   same key, same _seq       in the file: gone from hot
- *   same key, other _seq      written after the flush's view: stays, and now hides a cold row, so
- * it becomes a shadow (spec §9 trap 1) key not in the list       new, or held back by the flush:
- * stays as it is
+ *   same key, other _seq      written after the flush's view: stays and becomes a shadow, since
+ *                             it hides a cold row now
+ *   key not in the list       new, or held back by the flush: stays as it is
  *
  * A key of the list is always still hot: only a flush removes hot rows, and a table has one at a
  * time (FLUSH_ALONE). One that the walk does not meet means that the walk has lost rows, which

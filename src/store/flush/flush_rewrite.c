@@ -3,7 +3,7 @@
  * A shadow is a hot version of a row that also lies cold. For every segment that holds such a key a
  * new file is written with the same keys, the hot version in place of the cold one (a tombstone as
  * a row with _deleted), and installed instead of the old one in one batch. So a key stays in one
- * file only (COLD_UNIQUE) and no old version comes back (spec §9 trap 2). Several segments of an
+ * file only (COLD_UNIQUE) and no old version comes back. Several segments of an
  * instance become one the same way (compaction): no two of them hold the same key. All sides stream
  * in key order. The view is held to the end: its segment list stays true because nobody else
  * changes it (one flush or compaction per table).

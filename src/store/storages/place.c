@@ -1,4 +1,4 @@
-/* place.c — where new files of an instance go: storage, root, template and shard (spec §4.5), and
+/* place.c — where new files of an instance go: storage, root, template and shard (docs/sql.md), and
  * reading addresses.
  * SPDX-License-Identifier: Apache-2.0
  */

@@ -324,6 +324,33 @@ test('many at once are one message, and each is told its own', async () => {
   assert.deepEqual(told, ['berror', 'cack', 'cready']);
 });
 
+test('after a message that the server dropped, fewer go out in a second', async () => {
+  const { socket } = await subscribed();
+  globalThis.setTimeout = ((callback: () => void, ms: number) =>
+    ms === 10_000 ? 0 : realTimeout(callback, 0)) as unknown as typeof setTimeout;
+  socket.say({
+    type: 'error',
+    subscription_id: 'rate_limit',
+    code: 'RATE_LIMIT_EXCEEDED',
+    message: 'too many',
+  });
+  await until(() => FakeSocket.all.length === 2, 'connected again');
+  globalThis.setTimeout = realTimeout;
+  for (let i = 0; i < 30; i++)
+    client.subscribe(`SELECT * FROM a.t${i}`, { lastRows: 'all' }, () => undefined);
+  const wanted = (): { query_id: string }[] =>
+    FakeSocket.last.sent.flatMap(
+      (message) => (message['subscriptions'] as { query_id: string }[] | undefined) ?? [],
+    );
+  await until(() => wanted().length >= 30, 'subscribe');
+  for (const { query_id } of wanted()) {
+    FakeSocket.last.say(ack(query_id, 'loading', null));
+    FakeSocket.last.say(batch(query_id, ['1'], 'loading_batch', 1));
+  }
+  const nextBatches = FakeSocket.last.sent.filter((message) => message['type'] === 'next_batch');
+  assert.ok(nextBatches.length <= 20, `${nextBatches.length} of 30 at once`);
+});
+
 test('a message that is too big for the server ends the live queries, not in a circle', async () => {
   const { socket, events } = await subscribed();
   socket.onclose?.({ code: 1009, reason: 'message too big' });

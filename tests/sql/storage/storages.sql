@@ -1,4 +1,4 @@
--- CREATE, ALTER, DROP STORAGE, SHOW STORAGES (spec §2.9).
+-- CREATE, ALTER, DROP STORAGE, SHOW STORAGES (docs/sql.md).
 SHOW STORAGES;
 
 CREATE STORAGE archive TYPE filesystem PATH '/tmp/kalam-sql-storages/archive/';

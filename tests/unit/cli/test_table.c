@@ -94,12 +94,12 @@ static void test_records(void **state)
 
 static bool print_markdown(FILE *out, const struct grid *table, const struct output_style *style)
 {
-    return table_print_markdown(out, table);
+    return table_print_markdown(out, table, style);
 }
 
 static void test_markdown(void **state)
 {
-    expect_text(print_markdown, NULL,
+    expect_text(print_markdown, &(struct output_style){0},
                 "| id | title |\n| ---: | --- |\n| 1 | Tea |\n| 22 | 日本 |\n| 3 | NULL |\n"
                 "| 4 | e\xCC\x81<br> [2J |\n");
 }
@@ -117,6 +117,12 @@ static void test_widths(void **state)
     buf_reset(&out);
     width_append_clean(&out, STR_LIT("a\xff\t\r\x7f"));
     assert_true(str_equal(buf_str(&out), STR_LIT("a\xEF\xBF\xBD\\t\\r\\x7f")));
+    buf_reset(&out);
+    width_append_lines(&out, STR_LIT("a\r\n\rb\n\xC2\x9B\x1b["), false);
+    assert_true(str_equal(buf_str(&out), STR_LIT("a\r\n\\rb\n\\x9b\\x1b[")));
+    buf_reset(&out);
+    width_append_lines(&out, STR_LIT("\"\x7f\"\n"), true);
+    assert_true(str_equal(buf_str(&out), STR_LIT("\"\\u007f\"\n")));
     buf_clear(&out);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "kalam/kalam.h"
 
+#include "base/macros.h"
 #include "fake_server.h"
 
 #include <time.h>
@@ -45,7 +46,8 @@ static bool take_id(const char *message, const char *type, char id[64])
 
 #define SCHEMA \
     "\"schema\":[{\"name\":\"id\",\"data_type\":\"BigInt\",\"index\":0},{\"name\":\"at\"," \
-    "\"data_type\":\"Timestamp\",\"index\":1}]"
+    "\"data_type\":\"Timestamp\",\"index\":1},{\"name\":\"_seq\",\"data_type\":\"BigInt\"," \
+    "\"index\":2}]"
 
 static void send_ack(struct fake_request *request, const char *id, int rows, const char *status)
 {
@@ -249,6 +251,40 @@ static void test_it_goes_on_where_it_was(void **state)
     expect(subscription, KALAM_EVENT_ACK);
     expect(subscription, KALAM_EVENT_ROWS);
     expect(subscription, KALAM_EVENT_READY);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* A position of the caller's: a change up to it is known to him. */
+static void handle_from(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        fake_require(strstr(message, "\"from\":7"), "resume", message);
+        send_ack(request, id, 0, "ready");
+        send_change(request, id, "insert", "\"rows\":[{\"id\":\"1\",\"_seq\":\"7\"}]");
+        send_change(request, id, "insert", "\"rows\":[{\"id\":\"2\",\"_seq\":\"8\"}]");
+    }
+    request->drop = true;
+}
+
+static void test_it_goes_on_where_it_is_told(void **state)
+{
+    struct fake *fake = fake_start(handle_from);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct kalam_subscribe_options options = {.from = 7};
+    kalam_subscription *subscription = NULL;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", &options, &subscription, NULL), KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_READY);
+    assert_string_equal(kalam_event_text(expect(subscription, KALAM_EVENT_INSERT), 0, false, 0),
+                        "2");
     kalam_client_free(client);
     fake_stop(fake);
 }
@@ -566,6 +602,83 @@ static void test_error_ends_it(void **state)
     fake_stop(fake);
 }
 
+static void send_error(struct fake_request *request, const char *id, const char *code)
+{
+    fake_ws_send(request,
+                 "{\"type\":\"error\",\"subscription_id\":\"%s\",\"code\":\"%s\","
+                 "\"message\":\"as told\"}",
+                 id, code);
+}
+
+/* What passes: a snapshot fetched too slowly, rights that have changed, a limit that is passed only
+ * until the server forgets a lost connection. The rights are gone in the end. */
+static void handle_passing(struct fake_request *request)
+{
+    static const char *const codes[] = {"BATCH_FETCH_FAILED", "UNAUTHORIZED",
+                                        "SUBSCRIPTION_LIMIT_EXCEEDED", "UNAUTHORIZED",
+                                        "UNAUTHORIZED"};
+    char message[4096], id[64];
+    size_t count = 0;
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id) || count == ARRAY_COUNT(codes))
+            continue;
+        if (count != 2 && count != 4)
+            send_ack(request, id, 0, "ready");
+        send_error(request, id, codes[count++]);
+    }
+    request->drop = true;
+}
+
+static void test_what_passes_does_not_end_it(void **state)
+{
+    struct fake *fake = fake_start(handle_passing);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscription = NULL;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, NULL), KALAM_OK);
+    for (int i = 0; i < 3; i++) {
+        if (i > 0)
+            expect(subscription, KALAM_EVENT_RECONNECTED);
+        expect(subscription, KALAM_EVENT_ACK);
+        expect(subscription, KALAM_EVENT_READY);
+    }
+    assert_string_equal(expect(subscription, KALAM_EVENT_ERROR)->error.code, "UNAUTHORIZED");
+    kalam_sub_close(subscription);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* The limit is passed by the caller's own doing. */
+static void handle_full(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (take_id(message, "subscribe", id))
+            send_error(request, id, "SUBSCRIPTION_LIMIT_EXCEEDED");
+    }
+    request->drop = true;
+}
+
+static void test_one_too_many_ends(void **state)
+{
+    struct fake *fake = fake_start(handle_full);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscription = NULL;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, NULL), KALAM_OK);
+    assert_string_equal(expect(subscription, KALAM_EVENT_ERROR)->error.code,
+                        "SUBSCRIPTION_LIMIT_EXCEEDED");
+    kalam_sub_close(subscription);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 /* Lets the first connection in, refuses all later ones. */
 static void handle_refusing(struct fake_request *request)
 {
@@ -596,6 +709,8 @@ static void test_refused_credentials_end_it(void **state)
     event = expect(subscription, KALAM_EVENT_ERROR);
     assert_int_equal(event->error.status, KALAM_AUTHENTICATION);
     kalam_sub_close(subscription);
+    usleep(2700 * 1000); /* nobody needs a next attempt, and it could lock out */
+    assert_int_equal(atomic_load(&fake->requests), 2);
     kalam_client_free(client);
     client = open_client(fake, (struct kalam_options){.token = "a.b.c"});
     assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, &error),
@@ -651,6 +766,36 @@ static void test_every_one_of_many_begins(void **state)
     fake_stop(fake);
 }
 
+static void handle_any(struct fake_request *request)
+{
+    char message[4096];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message))
+        answer_unsubscribe(request, message);
+    request->drop = true;
+}
+
+/* The server would close the connection of all others, again and again. */
+static void test_a_large_one_stays_here(void **state)
+{
+    struct fake *fake = fake_start(handle_any);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscription = NULL;
+    char *sql = malloc(1000001);
+    kalam_error error;
+
+    memset(sql, 'x', 1000000);
+    memcpy(sql, "SELECT ", 7);
+    sql[1000000] = 0;
+    assert_int_equal(kalam_subscribe(client, sql, NULL, &subscription, &error),
+                     KALAM_INVALID_ARGUMENT);
+    assert_null(subscription);
+    free(sql);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 static void handle_no_websocket(struct fake_request *request)
 {
     fake_answer(request, 200, "{}");
@@ -679,12 +824,16 @@ int main(void)
         cmocka_unit_test(test_connection_comes_back),
         cmocka_unit_test(test_a_full_queue_blocks_nobody_who_closes),
         cmocka_unit_test(test_error_ends_it),
+        cmocka_unit_test(test_what_passes_does_not_end_it),
+        cmocka_unit_test(test_one_too_many_ends),
         cmocka_unit_test(test_it_goes_on_where_it_was),
+        cmocka_unit_test(test_it_goes_on_where_it_is_told),
         cmocka_unit_test(test_callback_and_slow_consumer),
         cmocka_unit_test(test_row_set_follows),
         cmocka_unit_test(test_threads_subscribe_and_close),
         cmocka_unit_test(test_refused_credentials_end_it),
         cmocka_unit_test(test_every_one_of_many_begins),
+        cmocka_unit_test(test_a_large_one_stays_here),
         cmocka_unit_test(test_no_websocket_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,5 @@
 /* test_flush.c — flushing real rows to real Parquet files: nothing lost, nothing twice, whatever
- * happens
- * between the view of a flush and its install.
+ * happens between the view of a flush and its install.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cold_fixture.h"

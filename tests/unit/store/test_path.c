@@ -1,4 +1,4 @@
-/* test_path.c — folders from templates and file names from the clock (spec §4.5).
+/* test_path.c — folders from templates and file names from the clock (docs/sql.md).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* test_place.c — addresses of files, shards, and where files of an instance go (spec §4.5).
+/* test_place.c — addresses of files, shards, and where files of an instance go (docs/sql.md).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store_fixture.h"

@@ -2,8 +2,7 @@
  * row is lost or doubled and no file is left over.
  *
  * The process that dies is this program again, told by arguments which half to play, because fault
- * points
- * are read once per process.
+ * points are read once per process.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cold_fixture.h"

@@ -1,4 +1,4 @@
-/* test_json_writer.c — JSON text: commas, escapes and the encodings of spec §3.4.
+/* test_json_writer.c — JSON text: commas, escapes and the encodings of docs/protocol.md.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "unit/wire/support.h"
