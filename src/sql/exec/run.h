@@ -109,7 +109,7 @@ struct cursor {
     struct str *points; /* encoded keys in reading order */
     size_t point_count, point_next;
     struct row row; /* by points */
-    struct row_pin pin;
+    struct row_pin pin, held;
     bool pinned, descending;
     struct table_source *source;
     struct row_reader reader;
@@ -205,6 +205,8 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
                          struct error *err) MUST_CHECK;
 /* After the commit: message, RETURNING. STALE = prepare again. */
 enum status dml_finish(struct sql_run *run, struct error *err) MUST_CHECK;
+/* `check` of run->request: cancelled, out of time. */
+enum status dml_check(struct commit_request *request, struct error *err) MUST_CHECK;
 /* `done` of run->request: tells the owner of the run. */
 void dml_committed(struct commit_request *request);
 

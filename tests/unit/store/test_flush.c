@@ -792,22 +792,26 @@ static void test_flush__write_that_cannot_read_hot_rows(void **state)
                         .table = write.table,
                         .user = STR_LIT("ann"),
                         .key = buf_str(&bytes)};
+    write.request.ops = &op;
+    write.request.op_count = 1;
     failing.real = f.kv->driver;
     failing.driver = *f.kv->driver;
     failing.driver.get = failing_get;
     failing.space = write.table->rows;
     f.kv->driver = &failing.driver;
-    enum status status = commit_lookup_cold(f.base.store, &write.request, &op, false, &err);
+    enum status status = commit_lookup_cold(f.base.store, &write.request, false, &err);
     f.kv->driver = failing.real;
     assert_int_equal(status, STATUS_STORAGE_UNAVAILABLE);
     assert_false(op.cold_known);
-    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, &op, false, &err), STATUS_OK);
+    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, false, &err), STATUS_OK);
     assert_true(op.cold_known && op.cold_bytes.size > 0);
     write_end(&write);
     (void)cold_write(&f, id, "ann", 5, 50); /* hot now: its cold version does not count */
     write_begin(&write, &f.base, id);
+    write.request.ops = &op;
+    write.request.op_count = 1;
     op.table = write.table;
-    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, &op, false, &err), STATUS_OK);
+    assert_int_equal(commit_lookup_cold(f.base.store, &write.request, false, &err), STATUS_OK);
     assert_false(op.cold_known);
     buf_clear(&bytes);
     write_end(&write);
