@@ -379,18 +379,20 @@ static enum status ws_read_message(struct str payload, bool msgpack, struct aren
 
 static void ws_decode(struct ws_conn *ws, struct str payload, bool msgpack)
 {
-    struct wire_client_message message;
+    struct wire_client_message message = {0};
     struct arena arena;
     struct error err;
 
     CHECK(!ws->closing);
     error_clear(&err);
-    arena_init(&arena, 0); /* bounded by limits.max_message_size */
+    arena_init(&arena, json_memory_max(payload.size));
     enum status status = ws_read_message(payload, msgpack, &arena, &message, &err);
     if (status == STATUS_OK)
         ws_handle(ws, &message);
     else if (status == STATUS_CORRUPT)
         ws_close(ws, 1011, msgpack ? "malformed MessagePack" : "malformed JSON");
+    else if (status == STATUS_PAYLOAD_TOO_LARGE)
+        ws_close(ws, 1009, "too many values");
     else
         ws_put_error(ws, message.type == WIRE_SUBSCRIBE ? "subscribe" : "protocol", "PROTOCOL",
                      err.message);

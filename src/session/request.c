@@ -477,7 +477,9 @@ static enum status request_prepare(struct session_request *request, struct error
     CHECK(user.size > 0);
     if (!rate_limit_passes(request->service->queries, user, clock_now_us()))
         return error_set(err, STATUS_RATE_LIMIT_EXCEEDED, "too many requests per second");
+    request->arena.limit_bytes = json_memory_max(request->options.body.size);
     status = wire_request_decode(request->options.body, &request->arena, &request->request, err);
+    request->arena.limit_bytes = 0; /* the rest is bounded by the text and the number of columns */
     if (status != STATUS_OK)
         return status;
     request->space = request->request.namespace_id.size > 0 ? request->request.namespace_id
@@ -501,7 +503,7 @@ struct session_request *session_request_start(struct session_service *service,
     request->options = *options;
     request->started_ns = clock_monotonic_ns();
     request->starting = true;
-    arena_init(&request->arena, 0); /* bounded by the body and the number of columns */
+    arena_init(&request->arena, 0);
     (void)buf_reserve(&request->out, REQUEST_RESPONSE_BYTES);
     wire_response_begin(&request->response, &request->out);
     if (request_prepare(request, &err) != STATUS_OK)
