@@ -275,6 +275,7 @@ static bool ws_is_same(const struct session_identity *a, const struct session_id
  * negotiated stays. */
 static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message *message)
 {
+    static struct log_quota refused = {.what = "WebSockets without valid credentials"};
     struct session_identity identity;
     struct error err;
 
@@ -286,7 +287,8 @@ static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message
     }
     if (session_authenticate_token(ws->shard->net->session, message->token, ws->local, &identity,
                                    &err) != STATUS_OK) {
-        log_info("websocket of %s refused: %s", sock_peer(ws->sock), status_name(err.code));
+        enum log_level level = log_quota_take(&refused);
+        LOG_AT(level, "websocket of %s refused: %s", sock_peer(ws->sock), status_name(err.code));
         ws_refuse(ws, str_from_c(err.message));
         return;
     }

@@ -134,11 +134,14 @@ static void request_free(struct session_request *request)
 
 static void request_log(const struct session_request *request, enum status status)
 {
+    static struct log_quota failed = {.what = "failed requests"};
     double took = (double)(clock_monotonic_ns() - request->started_ns) / 1e6;
+    enum log_level level = took > REQUEST_SLOW_MS ? LOG_INFO : LOG_DEBUG;
 
     CHECK(status < STATUS_COUNT);
-    LOG_AT(status != STATUS_OK || took > REQUEST_SLOW_MS ? LOG_INFO : LOG_DEBUG,
-           "request of %s from %s: %s, %zu statements, last %s, %llu rows, %.3f ms",
+    if (status != STATUS_OK && level != LOG_INFO)
+        level = log_quota_take(&failed);
+    LOG_AT(level, "request of %s from %s: %s, %zu statements, last %s, %llu rows, %.3f ms",
            request->options.identity.user,
            request->options.peer != NULL ? request->options.peer : "?",
            status == STATUS_OK ? "ok" : status_name(status), request->statement_count,
