@@ -53,7 +53,7 @@
     X(INSUFFICIENT_PERMISSIONS, "the role does not allow it") \
     X(NOT_FOUND, "no such route") \
     X(METHOD_NOT_ALLOWED, "the route has no such method") \
-    X(PAYLOAD_TOO_LARGE, "limits.max_body_size passed") \
+    X(PAYLOAD_TOO_LARGE, "limits.max_body_size passed, or too many values for its size") \
     X(UNSUPPORTED_MEDIA_TYPE, "content type not understood") \
     X(RATE_LIMIT_EXCEEDED, "too many requests; see Retry-After") \
     X(STORAGE_UNAVAILABLE, "cold files cannot be reached") \

@@ -466,6 +466,28 @@ void log_write(enum log_level level, const char *file, int line, const char *for
     pthread_mutex_unlock(&log_state.mutex);
 }
 
+enum log_level log_quota_take(struct log_quota *quota)
+{
+    int64_t minute = clock_now_us() / 60000000;
+    uint64_t left_out = 0;
+
+    CHECK(quota->what != NULL);
+    pthread_mutex_lock(&log_state.mutex);
+    if (quota->minute != minute) {
+        left_out = quota->left_out;
+        *quota = (struct log_quota){.what = quota->what, .minute = minute};
+    }
+    bool shows = quota->shown < LOG_QUOTA_LINES;
+    if (shows)
+        quota->shown++;
+    else
+        quota->left_out++;
+    pthread_mutex_unlock(&log_state.mutex);
+    if (left_out > 0)
+        log_info("%llu more %s are not in the log", (unsigned long long)left_out, quota->what);
+    return shows ? LOG_INFO : LOG_DEBUG;
+}
+
 void log_last_words(const char *file, int line, const char *message)
 {
     static _Thread_local bool speaking; /* a check that fails in the log must not come back here */

@@ -42,6 +42,17 @@ bool log_level_parse(const char *text, enum log_level *level);
 bool log_format_parse(const char *text, enum log_format *format);
 void log_write(enum log_level level, const char *file, int line, const char *format, ...)
     PRINTF_LIKE(4, 5);
+/* Lines that strangers cause, as many as they like: LOG_QUOTA_LINES a minute are for level info,
+ * further ones for debug. The first line of a later minute comes behind one with their number. */
+enum { LOG_QUOTA_LINES = 100 };
+struct log_quota { /* static, {.what = "refused requests"} */
+    const char *what;
+    int64_t minute; /* the rest is guarded by the log */
+    unsigned shown;
+    uint64_t left_out;
+};
+/* The level of the next line; LOG_AT takes it from a variable. */
+enum log_level log_quota_take(struct log_quota *quota);
 /* Read everywhere, changed by log_init and log_set_level only. */
 extern _Atomic enum log_level log_threshold;
 

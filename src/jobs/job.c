@@ -243,7 +243,8 @@ static enum status job_work(struct job *job, struct error *err)
 /* ---- around it
  * ------------------------------------------------------------------------------------ */
 
-static void job_begin(struct job *job)
+/* The row must exist before any work. */
+static bool job_begin(struct job *job)
 {
     char thread[16] = "";
 
@@ -253,6 +254,14 @@ static void job_begin(struct job *job)
     if (job->resumed)
         job_append(job->trace, "; resumed after a restart as ");
     job_append(job->trace, "%s:%s:%d", job->jobs->node, thread, (int)gettid());
+    job->status = job_row_save(job, "running", &job->err);
+    if (job->status != STATUS_OK) {
+        log_warn("job %s cannot start: %s", job->id.text, job->err.message);
+        return false;
+    }
+    job->row_written = job->begun = true;
+    log_debug("job %s begins", job->id.text);
+    return true;
 }
 
 static const char *job_end(struct job *job, enum status status, const struct error *err)
@@ -274,7 +283,7 @@ static enum status job_run_work(struct job *job)
     enum status status = atomic_load(&job->cancelled)
                              ? error_set(&err, STATUS_CANCELLED, "the job was cancelled")
                              : job_work(job, &err);
-    job->cpu_us = clock_thread_cpu_us() - cpu_us;
+    job->cpu_us += clock_thread_cpu_us() - cpu_us;
     CHECK(job->cpu_us >= 0);
     job->err = err;
     return status;
@@ -284,15 +293,13 @@ void job_run(struct job *job)
 {
     struct error err;
 
-    job_begin(job);
-    job->status = job_row_save(job, "running", &job->err);
-    if (job->status != STATUS_OK) { /* the row must exist before any work */
-        log_warn("job %s cannot start: %s", job->id.text, job->err.message);
+    if (!job->begun && !job_begin(job))
         return;
-    }
-    job->row_written = true;
-    log_debug("job %s begins", job->id.text);
     job->status = job_run_work(job);
+    if (job->status == STATUS_CANCELLED && job->type == JOB_TABLE_DELETION && !job->killed)
+        job->status = STATUS_WOULD_BLOCK; /* by a stop: the next start goes on */
+    if (job->status == STATUS_WOULD_BLOCK)
+        return;
     atomic_store(&job->worked, true); /* before its row can say so */
     const char *outcome = job_end(job, job->status, &job->err);
     jobs_count_end(job);

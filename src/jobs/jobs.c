@@ -57,7 +57,7 @@ static void jobs_dispatch(struct jobs *jobs)
     for (struct job *job = jobs->first; job != NULL && !jobs->stopping; job = job->next) {
         if (jobs->running >= jobs->threads)
             return;
-        if (job->state != JOB_PENDING || jobs_table_runs(jobs, job->table) ||
+        if (job->state != JOB_PENDING || job->postponed || jobs_table_runs(jobs, job->table) ||
             (job->type == JOB_BACKUP && jobs_backup_runs(jobs)))
             continue;
         CHECK(jobs->pool != NULL);
@@ -89,6 +89,17 @@ static void jobs_remove(struct jobs *jobs, struct job *job)
     *link = job->next;
     job->next = NULL;
     pthread_cond_broadcast(&jobs->changed);
+}
+
+void jobs_retry(struct jobs *jobs)
+{
+    pthread_mutex_lock(&jobs->mutex);
+    for (struct job *job = jobs->first; job != NULL; job = job->next) {
+        CHECK(!job->postponed || job->state == JOB_PENDING);
+        job->postponed = false;
+    }
+    jobs_dispatch(jobs);
+    pthread_mutex_unlock(&jobs->mutex);
 }
 
 /* A flush that will do, or does, all that is asked for. */
@@ -262,11 +273,19 @@ static void jobs_run_task(struct task *task)
     CHECK(job->state == JOB_RUNNING);
     job_run(job);
     pthread_mutex_lock(&jobs->mutex);
-    jobs_answer(job);
-    jobs_remove(jobs, job);
+    bool postponed = job->status == STATUS_WOULD_BLOCK && !jobs->stopping;
+    if (postponed) {
+        job->state = JOB_PENDING;
+        job->postponed = true;
+    } else {
+        jobs_answer(job);
+        jobs_remove(jobs, job);
+    }
     jobs->running--;
     jobs_dispatch(jobs);
     pthread_mutex_unlock(&jobs->mutex);
+    if (postponed)
+        return;
     jobs_after(job);
     job_free(job);
 }
@@ -449,7 +468,7 @@ static void jobs_cancel_finish(struct job *pending, bool save)
 }
 
 /* Does a job work on the table as long as it is there? The one that deletes the files of a dropped
- * table is none: it waits until nobody looks at the table any more, and who waits here may. */
+ * table is none: it begins when nobody looks at the table any more, and who waits here may. */
 static bool jobs_table_is_used(const struct jobs *jobs, struct table_id table)
 {
     for (const struct job *job = jobs->first; job != NULL; job = job->next) {

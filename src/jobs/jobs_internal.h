@@ -2,9 +2,14 @@
  *
  * States of a job in memory (its row in system.jobs says the same one step later at most):
  *
+ *                   ┌ WOULD_BLOCK ┐
+ *                   ▼             │
  *   PREPARING ─► PENDING ─► RUNNING ─► gone
  *       │            └─ killed ──────► gone
  *       └─ row could not be written ─► gone
+ *
+ * A job that must wait for readers gives its thread back (`postponed`): its row goes on saying
+ * `running`, the timer lets it try again.
  *
  * A table has at most one RUNNING job (FLUSH_ALONE), or one that holds its slot for a while; jobs
  * start in the order they came.
@@ -64,6 +69,8 @@ struct job {
     bool compaction_due; /* its flush left an instance with many segments */
     bool resumed;        /* left over from the last run */
     bool row_written;    /* the row in system.jobs exists */
+    bool begun;          /* it says `running` */
+    bool postponed;      /* until the timer's next tick; jobs->mutex */
     atomic_bool cancelled;
     atomic_bool worked; /* nothing but its row is left to write: it does no more for others */
     bool killed;        /* by KILL JOB or DROP, not by a stop; jobs->mutex */
@@ -104,7 +111,7 @@ const char *job_type_name(enum job_type type);
 struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table, struct str space,
                     struct str name);
 void job_free(struct job *job);
-/* Runs on a worker: the row, the work, the row again. */
+/* Runs on a worker: the row, the work, the row again. Left with WOULD_BLOCK it has not ended. */
 void job_run(struct job *job);
 
 /* jobs_metrics.c */
@@ -148,6 +155,7 @@ enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, b
 /* Takes the slot of a table for a running job: waits until no other job of it runs. CANCELLED. */
 enum status jobs_hold_table(struct job *job, struct table_id table, struct error *err) MUST_CHECK;
 void jobs_release_table(struct job *job);
+void jobs_retry(struct jobs *jobs);                    /* lets postponed jobs start */
 void jobs_enqueue(struct jobs *jobs, struct job *job); /* takes the job; drops it when stopping */
 /* jobs_timer.c */
 /* All of the table was flushed just now: its interval starts anew. */

@@ -6,7 +6,7 @@
  * interval anew; one of a single user does not, because the others still wait for theirs. A table
  * seen for the first time (start, CREATE, ALTER) counts from the last flush of the instance that
  * has waited longest: what is overdue at start runs at once, and so do daily jobs that were missed.
- * Once a minute the allocator gives back what it keeps for nobody.
+ * Jobs that wait for readers of a dropped table try again at each tick.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -226,6 +226,7 @@ void *jobs_timer_main(void *argument)
         jobs_timer_tables(jobs, ++tick);
         jobs_stream_tables(jobs, tick);
         jobs_timer_clean(jobs, &looked_s);
+        jobs_retry(jobs);
     } while (jobs_timer_sleep(jobs));
     return NULL;
 }

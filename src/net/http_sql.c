@@ -211,6 +211,7 @@ static bool http_sql_body(struct http_conn *conn, const struct http_request *req
 
 void http_sql(struct http_conn *conn, const struct http_request *request)
 {
+    static struct log_quota refused = {.what = "requests without valid credentials"};
     struct net *net = conn->shard->net;
     struct session_credentials credentials;
     struct session_request_options options = {
@@ -223,7 +224,8 @@ void http_sql(struct http_conn *conn, const struct http_request *request)
     options.peer = conn->client;
     http_credentials(conn, request, &credentials);
     if (session_authenticate(net->session, &credentials, &options.identity, &err) != STATUS_OK) {
-        log_info("request of %s refused: %s", conn->client, status_name(err.code));
+        enum log_level level = log_quota_take(&refused);
+        LOG_AT(level, "request of %s refused: %s", conn->client, status_name(err.code));
         http_answer_status(conn, &err);
         return;
     }

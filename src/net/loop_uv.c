@@ -58,21 +58,6 @@ static void loop_prepare(uv_prepare_t *handle)
         loop_flush(loop);
 }
 
-static void loop_accept(uv_poll_t *handle, int status, int events);
-
-static void loop_tick(uv_timer_t *handle)
-{
-    struct loop *loop = handle->data;
-
-    CHECK(loop != NULL);
-    loop->now_ms = clock_monotonic_ms();
-    if (loop->accepting && loop->paused_ms > 0 && loop->now_ms >= loop->paused_ms + LOOP_PAUSE_MS) {
-        loop->paused_ms = 0;
-        CHECK(uv_poll_start(&loop->listener, UV_READABLE, loop_accept) == 0);
-    }
-    timer_wheel_advance(&loop->wheel, loop->now_ms, sock_timer_expired);
-}
-
 static void loop_run_inbox(struct loop *loop)
 {
     struct task *task = task_queue_take(&loop->inbox);
@@ -170,6 +155,19 @@ static void loop_accept(uv_poll_t *handle, int status, int events)
         }
         loop_accept_one(loop, fd, (struct sockaddr *)&address);
     }
+}
+
+static void loop_tick(uv_timer_t *handle)
+{
+    struct loop *loop = handle->data;
+
+    CHECK(loop != NULL);
+    loop->now_ms = clock_monotonic_ms();
+    if (loop->accepting && loop->paused_ms > 0 && loop->now_ms >= loop->paused_ms + LOOP_PAUSE_MS) {
+        loop->paused_ms = 0;
+        CHECK(uv_poll_start(&loop->listener, UV_READABLE, loop_accept) == 0);
+    }
+    timer_wheel_advance(&loop->wheel, loop->now_ms, sock_timer_expired);
 }
 
 static void loop_listener_closed(uv_handle_t *handle)

@@ -275,6 +275,7 @@ static bool ws_is_same(const struct session_identity *a, const struct session_id
  * negotiated stays. */
 static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message *message)
 {
+    static struct log_quota refused = {.what = "WebSockets without valid credentials"};
     struct session_identity identity;
     struct error err;
 
@@ -286,7 +287,8 @@ static void ws_authenticate(struct ws_conn *ws, const struct wire_client_message
     }
     if (session_authenticate_token(ws->shard->net->session, message->token, ws->local, &identity,
                                    &err) != STATUS_OK) {
-        log_info("websocket of %s refused: %s", sock_peer(ws->sock), status_name(err.code));
+        enum log_level level = log_quota_take(&refused);
+        LOG_AT(level, "websocket of %s refused: %s", sock_peer(ws->sock), status_name(err.code));
         ws_refuse(ws, str_from_c(err.message));
         return;
     }
@@ -379,18 +381,20 @@ static enum status ws_read_message(struct str payload, bool msgpack, struct aren
 
 static void ws_decode(struct ws_conn *ws, struct str payload, bool msgpack)
 {
-    struct wire_client_message message;
+    struct wire_client_message message = {0};
     struct arena arena;
     struct error err;
 
     CHECK(!ws->closing);
     error_clear(&err);
-    arena_init(&arena, 0); /* bounded by limits.max_message_size */
+    arena_init(&arena, json_memory_max(payload.size));
     enum status status = ws_read_message(payload, msgpack, &arena, &message, &err);
     if (status == STATUS_OK)
         ws_handle(ws, &message);
     else if (status == STATUS_CORRUPT)
         ws_close(ws, 1011, msgpack ? "malformed MessagePack" : "malformed JSON");
+    else if (status == STATUS_PAYLOAD_TOO_LARGE)
+        ws_close(ws, 1009, "too many values");
     else
         ws_put_error(ws, message.type == WIRE_SUBSCRIBE ? "subscribe" : "protocol", "PROTOCOL",
                      err.message);

@@ -213,9 +213,11 @@ void ws_upgrade(struct http_conn *conn, const struct http_request *request)
     else if (verdict == WS_KNOWN)
         options.identity = &identity;
     if (options.refusal.size > 0) {
+        static struct log_quota refused = {.what = "refused WebSockets"};
+        enum log_level level = log_quota_take(&refused);
         char client[ADDRESS_TEXT_BYTES];
         http_client_address(conn, request, client);
-        log_info("websocket of %s refused: %.*s", client, STR_ARG(options.refusal));
+        LOG_AT(level, "websocket of %s refused: %.*s", client, STR_ARG(options.refusal));
     }
     ws_answer_101(conn, accept, offer.selected);
     conn->busy = false;

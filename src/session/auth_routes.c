@@ -246,11 +246,14 @@ static bool auth_is_local(const struct auth_call *call)
 static enum status auth_login_failed(struct auth_call *call, struct str name,
                                      const struct user *user, struct error *err)
 {
+    static struct log_quota failed = {.what = "failed log-ins"};
+
     CHECK(name.data != NULL);
     bool locked = lockout_failed(call->service->lockout, name, clock_now_us(),
                                  user != NULL ? user->credentials_changed : 0);
-    log_info("failed log-in of %s from %.*s", user != NULL ? "a known user" : "an unknown name",
-             STR_ARG(call->options.peer_address));
+    enum log_level level = log_quota_take(&failed);
+    LOG_AT(level, "failed log-in of %s from %.*s",
+           user != NULL ? "a known user" : "an unknown name", STR_ARG(call->options.peer_address));
     if (user != NULL)
         memcpy(call->note_user, user->id.data, user->id.size);
     if (locked)

@@ -133,11 +133,14 @@ static void request_free(struct session_request *request)
 
 static void request_log(const struct session_request *request, enum status status)
 {
+    static struct log_quota failed = {.what = "failed requests"};
     double took = (double)(clock_monotonic_ns() - request->started_ns) / 1e6;
+    enum log_level level = took > REQUEST_SLOW_MS ? LOG_INFO : LOG_DEBUG;
 
     CHECK(status < STATUS_COUNT);
-    LOG_AT(status != STATUS_OK || took > REQUEST_SLOW_MS ? LOG_INFO : LOG_DEBUG,
-           "request of %s from %s: %s, %zu statements, last %s, %llu rows, %.3f ms",
+    if (status != STATUS_OK && level != LOG_INFO)
+        level = log_quota_take(&failed);
+    LOG_AT(level, "request of %s from %s: %s, %zu statements, last %s, %llu rows, %.3f ms",
            request->options.identity.user,
            request->options.peer != NULL ? request->options.peer : "?",
            status == STATUS_OK ? "ok" : status_name(status), request->statement_count,
@@ -476,7 +479,9 @@ static enum status request_prepare(struct session_request *request, struct error
     CHECK(user.size > 0);
     if (!rate_limit_passes(request->service->queries, user, clock_now_us()))
         return error_set(err, STATUS_RATE_LIMIT_EXCEEDED, "too many requests per second");
+    request->arena.limit_bytes = json_memory_max(request->options.body.size);
     status = wire_request_decode(request->options.body, &request->arena, &request->request, err);
+    request->arena.limit_bytes = 0; /* the rest is bounded by the text and the number of columns */
     if (status != STATUS_OK)
         return status;
     request->space = request->request.namespace_id.size > 0 ? request->request.namespace_id
@@ -500,7 +505,7 @@ struct session_request *session_request_start(struct session_service *service,
     request->options = *options;
     request->started_ns = clock_monotonic_ns();
     request->starting = true;
-    arena_init(&request->arena, 0); /* bounded by the body and the number of columns */
+    arena_init(&request->arena, 0);
     (void)buf_reserve(&request->out, REQUEST_RESPONSE_BYTES);
     wire_response_begin(&request->response, &request->out);
     if (request_prepare(request, &err) != STATUS_OK)

@@ -42,6 +42,7 @@ static enum status transaction_run_commit(struct sql_run *run, bool may_block, s
     view_release(run->view);
     run->view = view_acquire(run->engine->store);
     run->request = (struct commit_request){
+        .check = dml_check,
         .arena = &run->commit_arena,
         .view = run->view,
         .done = dml_committed,

@@ -441,31 +441,43 @@ static enum status rocks_sync(struct kv *base, struct error *err)
 /* ---- figures
  * -------------------------------------------------------------------------------------- */
 
-static void rocks_stats_family(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family,
-                               struct kv_stats *out)
+/* Every family, the directory last. Nobody else changes the spaces meanwhile. */
+static void rocks_each_family(struct rocks_kv *kv,
+                              void (*visit)(struct rocks_kv *kv, bool is_volatile,
+                                            rocksdb_column_family_handle_t *family, void *context),
+                              void *context)
 {
+    size_t cursor = 0;
+    void *found;
+
+    CHECK(kv->db != NULL);
+    for (int i = 0; i < DIRECTORY_POOLS; i++)
+        if (kv->spaces.pools[i] != NULL)
+            visit(kv, (i & KV_SPACE_VOLATILE) != 0, kv->spaces.pools[i]->handle, context);
+    while (map_next(&kv->spaces.base.spaces, &cursor, NULL, &found))
+        if (!spaces_space(found)->is_pooled)
+            visit(kv, false, rocks_handle(spaces_space(found)), context);
+    visit(kv, false, rocks_handle(kv->spaces.directory), context);
+}
+
+static void rocks_stats_family(struct rocks_kv *kv, bool is_volatile,
+                               rocksdb_column_family_handle_t *family, void *context)
+{
+    struct kv_stats *out = context;
+
     CHECK(family != NULL && out != NULL);
+    (void)is_volatile;
     out->memtable_bytes += rocks_family_property(kv, family, "rocksdb.cur-size-all-mem-tables");
     out->sst_bytes += rocks_family_property(kv, family, "rocksdb.total-sst-files-size");
 }
 
 static void rocks_stats(struct kv *base, struct kv_stats *out)
 {
-    const struct rocks_kv *kv = rocks_kv(base);
-    size_t cursor = 0;
-    void *found;
+    struct rocks_kv *kv = rocks_kv(base);
 
-    CHECK(kv->db != NULL);
-    rocks_stats_family(kv, rocks_handle(kv->spaces.directory), out);
+    CHECK(kv->cache != NULL);
     pthread_mutex_lock(&base->lock);
-    for (int i = 0; i < DIRECTORY_POOLS; i++)
-        if (kv->spaces.pools[i] != NULL)
-            rocks_stats_family(kv, kv->spaces.pools[i]->handle, out);
-    while (map_next(&base->spaces, &cursor, NULL, &found)) {
-        const struct spaces_space *space = spaces_space(found);
-        if (!space->is_pooled)
-            rocks_stats_family(kv, rocks_handle(space), out);
-    }
+    rocks_each_family(kv, rocks_stats_family, out);
     pthread_mutex_unlock(&base->lock);
     out->block_cache_bytes = rocksdb_cache_get_usage(kv->cache);
     out->wal_bytes = kv_log_bytes(kv->path);
@@ -515,20 +527,17 @@ static void rocks_compact(struct kv *base, struct kv_space *base_space, struct s
  * -------------------------------------------------------------------------- */
 
 /* What was never meant for the disk stays away from it. */
+static void rocks_settle_family(struct rocks_kv *kv, bool is_volatile,
+                                rocksdb_column_family_handle_t *family, void *context)
+{
+    CHECK(context == NULL);
+    if (!is_volatile)
+        rocks_flush_family(kv, family, true);
+}
+
 static void rocks_settle(struct kv *base)
 {
-    struct rocks_kv *kv = rocks_kv(base);
-    size_t cursor = 0;
-    void *found;
-
-    CHECK(kv->db != NULL);
-    for (int i = 0; i < DIRECTORY_POOLS; i++)
-        if (kv->spaces.pools[i] != NULL && (i & KV_SPACE_VOLATILE) == 0)
-            rocks_flush_family(kv, kv->spaces.pools[i]->handle, true);
-    while (map_next(&base->spaces, &cursor, NULL, &found))
-        if (!spaces_space(found)->is_pooled)
-            rocks_flush_family(kv, rocks_handle(spaces_space(found)), true);
-    rocks_flush_family(kv, rocks_handle(kv->spaces.directory), true);
+    rocks_each_family(rocks_kv(base), rocks_settle_family, NULL);
 }
 
 static void rocks_close(struct kv *base)

@@ -28,47 +28,54 @@ enum status cold_translate(enum status status, const struct table *table, struct
 /* ---- one row
  * -------------------------------------------------------------------------------------- */
 
-static enum status cold_get_segment(struct store *store, const struct table *table,
-                                    const struct segment *segment, struct str key, bool cached_only,
-                                    struct row *row, struct row_pin *pin, struct error *err)
+/* Makes `held` the row group of the segment that can hold the key. */
+static enum status cold_lookup_hold(struct store *store, struct cold_lookup *lookup,
+                                    const struct segment *segment, struct str key,
+                                    struct error *err)
 {
     uint32_t group = segment_find_group(segment, key);
-    struct row_block *block = NULL;
+    struct row_block *held = lookup->held;
 
     CHECK(group < segment->group_count);
-    enum status status = row_cache_get(store, table, segment, group, cached_only, &block, err);
-    if (status != STATUS_OK)
-        return status == STATUS_WOULD_BLOCK ? status : cold_translate(status, table, err);
-    uint32_t index = row_block_find(block, key);
-    if (index == block->rows || !str_equal(row_block_key(block, index), key)) {
-        row_block_unref(block);
-        return STATUS_ABSENT;
-    }
-    *row = (struct row){
-        .table = table,
-        .key = row_block_key(block, index),
-        .bytes = row_block_bytes(block, index),
-    };
-    pin->cold = block;
-    return STATUS_OK;
+    if (held != NULL && held->segment_id == segment->id && held->group == group)
+        return STATUS_OK;
+    cold_lookup_clear(lookup);
+    enum status status = row_cache_get(store, lookup->table, segment, group, lookup->cached_only,
+                                       &lookup->held, err);
+    return status == STATUS_WOULD_BLOCK ? status : cold_translate(status, lookup->table, err);
 }
 
-enum status cold_get(struct store *store, const struct view *view, const struct table *table,
-                     struct str user, struct str key, bool cached_only, struct segment_list *list,
-                     struct row *row, struct row_pin *pin, struct error *err)
+enum status cold_lookup_get(struct store *store, struct cold_lookup *lookup, struct str key,
+                            struct row *row, struct row_pin *pin, struct error *err)
 {
-    CHECK(view != NULL && list != NULL && pin->cold == NULL);
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct segment *segment = list->segments[i];
-        CHECK(str_equal(segment->user, user));
+    CHECK(lookup->table != NULL && lookup->list != NULL && pin->cold == NULL);
+    for (uint32_t i = 0; i < lookup->list->count; i++) {
+        const struct segment *segment = lookup->list->segments[i];
         if (!segment_may_contain(segment, key))
             continue;
-        enum status status =
-            cold_get_segment(store, table, segment, key, cached_only, row, pin, err);
-        if (status != STATUS_ABSENT)
+        enum status status = cold_lookup_hold(store, lookup, segment, key, err);
+        if (status != STATUS_OK)
             return status;
+        struct row_block *block = lookup->held;
+        uint32_t index = row_block_find(block, key);
+        if (index == block->rows || !str_equal(row_block_key(block, index), key))
+            continue;
+        *row = (struct row){
+            .table = lookup->table,
+            .key = row_block_key(block, index),
+            .bytes = row_block_bytes(block, index),
+        };
+        pin->cold = row_block_ref(block);
+        return STATUS_OK;
     }
     return STATUS_ABSENT;
+}
+
+void cold_lookup_clear(struct cold_lookup *lookup)
+{
+    CHECK(lookup != NULL);
+    row_block_unref(lookup->held);
+    lookup->held = NULL;
 }
 
 /* ---- cursors

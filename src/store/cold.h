@@ -12,11 +12,19 @@
 #include "store/segment.h"
 #include "store/store.h"
 
+/* Look-ups of keys, one after the other. The row group that the last one read stays until another
+ * is read: keys in order read each group of a segment once, however small the row cache is. */
+struct cold_lookup {
+    const struct table *table;
+    struct segment_list *list; /* borrowed */
+    bool cached_only;
+    struct row_block *held; /* referenced; NULL at first */
+};
 /* The cold version of a key, deleted or not: OK (held by pin->cold), ABSENT, WOULD_BLOCK
  * (cached_only), STORAGE_UNAVAILABLE. row->projection stays NULL; row_project gives it. */
-enum status cold_get(struct store *store, const struct view *view, const struct table *table,
-                     struct str user, struct str key, bool cached_only, struct segment_list *list,
-                     struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
+enum status cold_lookup_get(struct store *store, struct cold_lookup *lookup, struct str key,
+                            struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
+void cold_lookup_clear(struct cold_lookup *lookup);
 
 struct cold_cursor_options {
     const struct table *table;

@@ -80,6 +80,8 @@ struct commit_request {
     enum status (*extra)(struct commit_request *request, struct kv_batch *batch,
                          struct catalog **next_catalog, struct error *err);
     void *extra_context;
+    /* Optional: asked by commit_lookup_cold for each row group; its failure ends the look-up. */
+    enum status (*check)(struct commit_request *request, struct error *err);
     /* Optional: last word of the statement when its operations have been applied, results filled
      * in. On the commit thread, may use `arena`; when it fails nothing of the request is written.
      */
@@ -104,10 +106,11 @@ void commit_submit(struct store *store, struct commit_request *request);
 enum status commit_submit_wait(struct store *store, struct commit_request *request,
                                struct error *err) MUST_CHECK;
 
-/* Fills the cold part of an operation at the request's view. With `cached_only` (loops) WOULD_BLOCK
- * when a segment would have to be read; a key that no record can contain never blocks. */
+/* Fills the cold part of the request's operations at its view, for all of them together: each row
+ * group is read once. With `cached_only` (loops) WOULD_BLOCK when a segment would have to be read;
+ * a key that no record can contain never blocks. */
 enum status commit_lookup_cold(struct store *store, struct commit_request *request,
-                               struct row_op *op, bool cached_only, struct error *err) MUST_CHECK;
+                               bool cached_only, struct error *err) MUST_CHECK;
 
 /* System tables: build an insert-or-replace / delete operation for one of their rows (no cold tier,
  * physical delete). */

@@ -64,6 +64,7 @@ enum status ddl_created_position(struct store *store, const struct view *view,
 struct drop_result {
     uint64_t files, bytes, failed;
 };
+/* WOULD_BLOCK, with nothing done, while a view that can name the table is held. */
 enum status ddl_drop_table_files(struct store *store, struct table_id id,
                                  const atomic_bool *cancelled, struct drop_result *result,
                                  struct error *err) MUST_CHECK;

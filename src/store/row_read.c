@@ -174,8 +174,15 @@ static enum status row_get_cold(struct store *store, const struct scan_options *
                                            options->cached_only ? KV_READ_CACHED : 0, &list, err);
     if (status != STATUS_OK)
         return hot_translate(status, options->table, err);
-    status = cold_get(store, options->view, options->table, user, key, options->cached_only, list,
-                      row, pin, err);
+    struct cold_lookup lookup = {.table = options->table,
+                                 .list = list,
+                                 .cached_only = options->cached_only,
+                                 .held = options->held != NULL ? options->held->cold : NULL};
+    status = cold_lookup_get(store, &lookup, key, row, pin, err);
+    if (options->held != NULL)
+        options->held->cold = lookup.held;
+    else
+        cold_lookup_clear(&lookup);
     segment_list_unref(list);
     if (status == STATUS_OK)
         row->projection =

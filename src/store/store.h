@@ -124,6 +124,9 @@ struct scan_options {
     bool cached_only;             /* loop threads: WOULD_BLOCK instead of touching disk or DuckDB */
     const atomic_bool *cancelled; /* may be NULL */
     struct arena *arena;          /* for projections; lives as long as the scan */
+    /* row_get_by_key: keeps the row group that it read for the next key of the same table; the
+     * caller releases it. May be NULL. */
+    struct row_pin *held;
 };
 
 struct scan; /* merged iterator over hot range ∪ cold segments, in key order */

@@ -63,12 +63,9 @@ enum status key_encode(const struct value *values, size_t count, struct buf *out
 
 static bool key_integer_is_valid(enum value_type kind, int64_t integer)
 {
-    if (value_type_is_integer(kind))
-        return value_integer_fits(kind, integer);
-    if (kind == VALUE_DATE)
-        return integer >= DATETIME_DATE_MIN && integer <= DATETIME_DATE_MAX;
-    CHECK(kind == VALUE_TIMESTAMP);
-    return integer >= DATETIME_TIMESTAMP_MIN && integer <= DATETIME_TIMESTAMP_MAX;
+    CHECK(value_type_is_key(kind));
+    return value_type_is_integer(kind) ? value_integer_fits(kind, integer)
+                                       : value_moment_fits(kind, integer);
 }
 
 static bool key_take_integer(struct str *rest, enum value_type kind, struct value *out)

@@ -85,6 +85,16 @@ bool value_integer_fits(enum value_type type, int64_t integer)
     return true;
 }
 
+bool value_moment_fits(enum value_type type, int64_t integer)
+{
+    if (type == VALUE_DATE)
+        return integer >= DATETIME_DATE_MIN && integer <= DATETIME_DATE_MAX;
+    if (type == VALUE_TIMESTAMP)
+        return integer >= DATETIME_TIMESTAMP_MIN && integer <= DATETIME_TIMESTAMP_MAX;
+    CHECK(type == VALUE_TIME);
+    return integer >= 0 && integer < DATETIME_DAY_US;
+}
+
 struct decimal value_decimal_of(const struct value *value)
 {
     CHECK(!value->is_null);

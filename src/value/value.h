@@ -94,9 +94,11 @@ static inline struct value value_text(enum value_type type, struct str text)
 }
 
 bool value_type_is_integer(enum value_type type); /* SMALLINT, INT, BIGINT */
-bool value_type_is_number(enum value_type type);  /* integers, FLOAT, DOUBLE, DECIMAL */
-bool value_type_is_text(enum value_type type);    /* TEXT, JSON, BYTES: uses .text */
-bool value_type_is_key(enum value_type type);     /* may be part of a primary key, docs/sql.md */
+/* Bounds of DATE, TIME, TIMESTAMP: years 1 to 9999, one day. */
+bool value_moment_fits(enum value_type type, int64_t integer);
+bool value_type_is_number(enum value_type type); /* integers, FLOAT, DOUBLE, DECIMAL */
+bool value_type_is_text(enum value_type type);   /* TEXT, JSON, BYTES: uses .text */
+bool value_type_is_key(enum value_type type);    /* may be part of a primary key, docs/sql.md */
 
 /* -1, 0, 1. Both not NULL and of one type, or both numbers of any types: exact, no detour over
  * floating point (BIGINT against DOUBLE too); DATE against TIMESTAMP as midnight. */

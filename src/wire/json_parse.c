@@ -27,6 +27,18 @@ static enum status json_fail(struct json_reader *reader, const char *what)
                      (size_t)(reader->next - reader->start), what);
 }
 
+enum status json_check_memory(const struct arena *arena, size_t more, struct error *err)
+{
+    CHECK(arena != NULL);
+    if (UNLIKELY(arena->failed))
+        return arena_check(arena, err);
+    if (LIKELY(arena->limit_bytes == 0 || arena->used_bytes + more <= arena->limit_bytes))
+        return STATUS_OK;
+    return error_set(err, STATUS_PAYLOAD_TOO_LARGE,
+                     "too many values: reading them takes more than %zu bytes of memory",
+                     arena->limit_bytes);
+}
+
 static void json_skip_blanks(struct json_reader *reader)
 {
     CHECK(reader->next <= reader->end);
@@ -278,7 +290,7 @@ static enum status json_read_member(struct json_reader *reader, bool is_object, 
     CHECK(reader->items.size % sizeof(child) == 0);
     if (UNLIKELY(reader->items.failed || reader->keys.failed))
         reader->arena->failed = true;
-    return arena_check(reader->arena, reader->err);
+    return json_check_memory(reader->arena, reader->items.size + reader->keys.size, reader->err);
 }
 
 static enum status json_read_container(struct json_reader *reader, unsigned depth, struct json *out)
@@ -358,7 +370,7 @@ enum status json_parse(struct str text, struct arena *arena, const struct json *
     if (reader.next != reader.end)
         status = json_fail(&reader, "text behind the value");
     if (status == STATUS_OK)
-        status = arena_check(arena, err);
+        status = json_check_memory(arena, 0, err);
     *out = root;
 out:
     buf_clear(&reader.items);

@@ -39,7 +39,20 @@ struct json {
     const struct str *keys;   /* OBJECT */
 };
 
-/* INVALID_INPUT on anything that is not one strict JSON value. */
+/* A value takes up to 64 bytes, and as many again while it is read, but two bytes of text. What a
+ * stranger sends is read into an arena with this limit, which texts and the parameters of a
+ * statement never reach; for the tree alone, so that who takes more of the arena sets another one
+ * afterwards. */
+enum { JSON_MEMORY_BYTES = 4 << 20, JSON_MEMORY_FACTOR = 4 };
+static inline size_t json_memory_max(size_t text_bytes)
+{
+    return JSON_MEMORY_BYTES + JSON_MEMORY_FACTOR * text_bytes;
+}
+/* PAYLOAD_TOO_LARGE when what the arena holds and `more` bytes pass its limit. */
+enum status json_check_memory(const struct arena *arena, size_t more, struct error *err) MUST_CHECK;
+
+/* INVALID_INPUT on anything that is not one strict JSON value; PAYLOAD_TOO_LARGE when the tree
+ * passes the arena's limit. */
 enum status json_parse(struct str text, struct arena *arena, const struct json **out,
                        struct error *err) MUST_CHECK;
 

@@ -107,7 +107,7 @@ static enum status msgpack_read_text(struct msgpack_reader *reader, uint64_t siz
         return msgpack_fail(reader, "string with invalid UTF-8");
     *out = arena_copy(reader->arena, text);
     reader->rest = str_from(text.data + text.size, reader->rest.size - text.size);
-    return arena_check(reader->arena, reader->err);
+    return json_check_memory(reader->arena, 0, reader->err);
 }
 
 static enum status msgpack_read_bytes(struct msgpack_reader *reader, uint64_t size,
@@ -116,12 +116,16 @@ static enum status msgpack_read_bytes(struct msgpack_reader *reader, uint64_t si
     CHECK(out != NULL);
     if (size > reader->rest.size)
         return msgpack_fail(reader, "unexpected end");
+    enum status status =
+        json_check_memory(reader->arena, (size_t)size * sizeof(struct json), reader->err);
+    if (status != STATUS_OK)
+        return status;
     struct json *items = arena_array(reader->arena, (size_t)size, sizeof(*items));
     for (size_t i = 0; i < size; i++)
         items[i] = msgpack_integer((unsigned char)reader->rest.data[i]);
     *out = (struct json){.kind = JSON_ARRAY, .count = (size_t)size, .items = items};
     reader->rest = str_from(reader->rest.data + size, reader->rest.size - (size_t)size);
-    return arena_check(reader->arena, reader->err);
+    return json_check_memory(reader->arena, 0, reader->err);
 }
 
 static enum status msgpack_read(struct msgpack_reader *reader, unsigned depth, struct json *out);
@@ -140,7 +144,7 @@ static enum status msgpack_read_key(struct msgpack_reader *reader, struct str *k
 static enum status msgpack_read_container(struct msgpack_reader *reader, uint64_t count,
                                           bool is_map, unsigned depth, struct json *out)
 {
-    enum status status = STATUS_OK;
+    enum status status;
 
     CHECK(depth <= JSON_DEPTH_MAX);
     if (depth == JSON_DEPTH_MAX)
@@ -149,9 +153,12 @@ static enum status msgpack_read_container(struct msgpack_reader *reader, uint64_
     if (elements > reader->rest.size || reader->owed > reader->rest.size - elements)
         return msgpack_fail(reader, "unexpected end");
     reader->owed += (size_t)elements;
+    status = json_check_memory(reader->arena, (size_t)count * sizeof(struct json), reader->err);
+    if (status != STATUS_OK)
+        return status;
     struct json *items = arena_array(reader->arena, (size_t)count, sizeof(*items));
     struct str *keys = is_map ? arena_array(reader->arena, (size_t)count, sizeof(*keys)) : NULL;
-    status = arena_check(reader->arena, reader->err);
+    status = json_check_memory(reader->arena, 0, reader->err);
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         reader->owed -= is_map ? 2 : 1;
         if (is_map)

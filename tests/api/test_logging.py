@@ -66,6 +66,23 @@ def test_lines_cannot_be_forged(server):
     assert not any(line.startswith("[2025-01-01") for line in server.log().splitlines())
 
 
+def test_strangers_cannot_fill_the_log():
+    """Of what a client is refused a hundred lines a minute stand in the log, by kind; all of it is counted."""
+    with kalam.Server() as server:
+        db = server.client()
+        for _ in range(300):
+            db.post("SELECT 1 FROM no.where")
+            db.request("POST", "/v1/api/sql", b'{"sql":"SELECT 1"}', {"Content-Type": "application/json",
+                                                                     "Authorization": "Bearer no.such.token"})
+        errors = db.sql("SELECT labels ->> 'code', metric_value::BIGINT FROM system.metrics "
+                        "WHERE metric_name = 'kalamdb_errors_total'").rows
+        assert dict(map(tuple, errors))["TABLE_NOT_FOUND"] == "300", errors
+        for line in (r"request of root from 127\.0\.0\.1: TABLE_NOT_FOUND", r"request of 127\.0\.0\.1 refused: "):
+            shown = sum(1 for text in server.log().splitlines() if re.search(r"\[INFO \].*" + line, text))
+            assert 100 <= shown <= 200, (line, shown)  # two minutes at most
+        server.stop()
+
+
 def test_rotation_by_size(tmp_path):
     log = tmp_path / "deep" / "app.log"
     config = '[logging]\nlevel = "trace"\nmax_file_size = "64KiB"\nkeep_files = 2\n'

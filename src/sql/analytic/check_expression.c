@@ -313,7 +313,8 @@ static enum status check_function(struct check *check, const struct tree *call)
         check->level->aggregate = true;
     if ((macro || kind == ALLOW_MACRO) && check->multiplier <= CHECK_EXTRA_MAX)
         check->multiplier *= 2;
-    check_literal_types(check, call);
+    if (status == STATUS_OK)
+        status = check_literal_types(check, call);
     if (status == STATUS_OK)
         status = check_members(check, call, NULL);
     check->multiplier = multiplier;
@@ -342,11 +343,15 @@ static enum status check_operator(struct check *check, const struct tree *node)
         "COMPARE_IN",           "COMPARE_NOT_IN",    "OPERATOR_NOT",      "OPERATOR_IS_NULL",
         "OPERATOR_IS_NOT_NULL", "OPERATOR_COALESCE", "OPERATOR_NULLIF",   "ARRAY_EXTRACT",
         "ARRAY_SLICE",          "STRUCT_EXTRACT",    "ARRAY_CONSTRUCTOR", "GROUPING_FUNCTION"};
+    enum status status = STATUS_OK;
 
     CHECK(node->kind == TREE_OBJECT);
     if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN"))
-        check_operands(check, node);
-    check_literal_types(check, node);
+        status = check_operands(check, node);
+    if (status == STATUS_OK)
+        status = check_literal_types(check, node);
+    if (status != STATUS_OK)
+        return status;
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
         if (tree_is(node, "type", known[i]))
             return check_members(check, node, NULL);
@@ -387,7 +392,8 @@ static enum status check_cast(struct check *check, const struct tree *node)
     enum status status = check_type(check, node, tree_get(node, "cast_type"));
 
     CHECK(node->kind == TREE_OBJECT);
-    check_operands(check, node);
+    if (status == STATUS_OK)
+        status = check_operands(check, node);
     return status == STATUS_OK ? check_members(check, node, skip) : status;
 }
 
@@ -420,6 +426,7 @@ enum status check_class(struct check *check, const struct tree *node, struct str
 {
     static const char *const plain[] = {"STAR",    "COMPARISON", "CONJUNCTION",
                                         "BETWEEN", "CASE",       "LAMBDA"};
+    enum status status = STATUS_OK;
 
     CHECK(class.size > 0);
     if (str_equal(class, STR_LIT("CONSTANT")))
@@ -427,7 +434,7 @@ enum status check_class(struct check *check, const struct tree *node, struct str
     if (str_equal(class, STR_LIT("CONSTANT")) || str_equal(class, STR_LIT("POSITIONAL_REFERENCE")))
         return STATUS_OK;
     if (str_equal(class, STR_LIT("CASE")))
-        check_literal_types(check, node);
+        status = check_literal_types(check, node);
     if (str_equal(class, STR_LIT("COLUMN_REF")))
         return check_column(check, node);
     if (str_equal(class, STR_LIT("STAR")) && check->level)
@@ -450,7 +457,9 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_members(check, node, NULL);
     }
     if (str_equal(class, STR_LIT("COMPARISON")) || str_equal(class, STR_LIT("BETWEEN")))
-        check_operands(check, node);
+        status = check_operands(check, node);
+    if (status != STATUS_OK)
+        return status;
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {
         if (str_equal(class, str_from_c(plain[i])))
             return check_members(check, node, NULL);

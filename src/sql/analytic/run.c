@@ -362,15 +362,9 @@ static enum status run_open(struct run *run, struct error *err)
 static enum status run_moment(const struct sql_column *column, int64_t integer, struct error *err)
 {
     enum value_type kind = column->type.kind;
-    bool fits = true;
+    bool fits = value_type_is_integer(kind) || value_moment_fits(kind, integer);
 
-    if (kind == VALUE_DATE)
-        fits = integer >= DATETIME_DATE_MIN && integer <= DATETIME_DATE_MAX;
-    else if (kind == VALUE_TIMESTAMP)
-        fits = integer >= DATETIME_TIMESTAMP_MIN && integer <= DATETIME_TIMESTAMP_MAX;
-    else if (kind == VALUE_TIME)
-        fits = integer >= 0 && integer < DATETIME_DAY_US;
-    CHECK(fits || !value_type_is_integer(kind));
+    CHECK(kind < VALUE_TYPE_COUNT);
     return fits ? STATUS_OK
                 : error_set(err, STATUS_SQL_EXECUTION_ERROR,
                             "column \"%.*s\" is out of range for type %s", STR_ARG(column->name),

@@ -57,7 +57,7 @@ struct change_ops {
 };
 
 static enum status change_add(struct sql_run *run, struct change_ops *list, struct str key,
-                              const struct row_logic *logic, bool cached_only, struct error *err)
+                              const struct row_logic *logic, struct error *err)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity > 0 ? 2 * list->capacity : 8;
@@ -65,26 +65,22 @@ static enum status change_add(struct sql_run *run, struct change_ops *list, stru
                                capacity * sizeof(*list->ops));
         list->capacity = capacity;
     }
-    struct row_op *op = &list->ops[list->count++];
-    *op = (struct row_op){.kind = ROW_OP_CHANGE,
-                          .table = run->plan->table,
-                          .user = run->instance,
-                          .key = key,
-                          .logic = logic};
-    enum status status = arena_check(&run->arena, err);
+    list->ops[list->count++] = (struct row_op){.kind = ROW_OP_CHANGE,
+                                               .table = run->plan->table,
+                                               .user = run->instance,
+                                               .key = key,
+                                               .logic = logic};
     CHECK(key.size > 0);
-    if (status != STATUS_OK || run->plan->table->kind == TABLE_KIND_STREAM)
-        return status;
-    return commit_lookup_cold(run->engine->store, &run->request, op, cached_only, err);
+    return arena_check(&run->arena, err);
 }
 
 static enum status change_points(struct sql_run *run, const struct access_keys *keys,
-                                 bool may_block, struct change_ops *list, struct error *err)
+                                 struct change_ops *list, struct error *err)
 {
     enum status status = STATUS_OK;
 
     for (size_t i = 0; i < keys->point_count && status == STATUS_OK; i++)
-        status = change_add(run, list, keys->points[i], &run->logic, !may_block, err);
+        status = change_add(run, list, keys->points[i], &run->logic, err);
     CHECK(status != STATUS_OK || list->count == keys->point_count);
     return status;
 }
@@ -99,7 +95,7 @@ static enum status change_scan(struct sql_run *run, struct change_ops *list, str
         status = cursor_next(&cursor, err);
         if (status == STATUS_OK)
             status = change_add(run, list, arena_copy(&run->arena, cursor_key(&cursor)),
-                                &run->logic, false, err);
+                                &run->logic, err);
     }
     CHECK(run->plan->table->kind != TABLE_KIND_SYSTEM);
     cursor_close(&cursor);
@@ -210,8 +206,7 @@ static enum status change_add_expected(struct sql_run *run, const struct value *
         return status;
     CHECK(!seq.is_null || run_transaction(run) != NULL); /* a version of its own has no number */
     return change_add(run, list, arena_copy(&run->arena, buf_str(&run->key)),
-                      change_expect(run, seq.is_null ? ROW_SEQ_NONE : seq.integer, set), false,
-                      err);
+                      change_expect(run, seq.is_null ? ROW_SEQ_NONE : seq.integer, set), err);
 }
 
 static int change_compare_seq(const void *a, const void *b)
@@ -246,7 +241,7 @@ static enum status change_add_events(struct sql_run *run, struct value *const *r
         int64_t seq = row_seq(row.bytes);
         if (bsearch(&seq, wanted, row_count, sizeof(*wanted), change_compare_seq) != NULL)
             status = change_add(run, list, arena_copy(&run->arena, row.key),
-                                change_expect(run, seq, NULL), false, err);
+                                change_expect(run, seq, NULL), err);
     }
     scan_close(scan);
     return status == STATUS_END ? STATUS_OK : status;
@@ -298,7 +293,7 @@ enum status change_run(struct sql_run *run, bool may_block, struct error *err)
         if (status == STATUS_OK && !may_block && keys.point_count > RUN_INLINE_WRITES)
             status = STATUS_WOULD_BLOCK;
         if (status == STATUS_OK && !keys.empty)
-            status = change_points(run, &keys, may_block, &list, err);
+            status = change_points(run, &keys, &list, err);
     } else {
         status = may_block ? change_scan(run, &list, err) : STATUS_WOULD_BLOCK;
     }

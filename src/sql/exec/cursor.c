@@ -64,6 +64,7 @@ enum status cursor_open(struct sql_run *run, const struct cursor_options *option
     cursor->scan = access_scan(run, &keys);
     cursor->scan.descending = options->descending;
     cursor->scan.cached_only = options->cached_only;
+    cursor->scan.held = &cursor->held;
     /* The filter decides about _seq again; tombstones are no concern of it unless they are shown.
      */
     cursor->by_points = keys.empty || (plan->access.kind == PLAN_ACCESS_POINTS &&
@@ -152,6 +153,7 @@ void cursor_close(struct cursor *cursor)
 {
     CHECK(cursor != NULL);
     cursor_release_row(cursor);
+    row_pin_release(cursor->run->engine->store, &cursor->held);
     if (cursor->source != NULL)
         table_source_close(cursor->source);
     cursor->source = NULL;

@@ -206,11 +206,18 @@ static enum status dml_confirm(struct commit_request *request, struct error *err
     return status;
 }
 
+enum status dml_check(struct commit_request *request, struct error *err)
+{
+    CHECK(request->context != NULL);
+    return run_check(request->context, err);
+}
+
 void dml_begin(struct sql_run *run)
 {
     CHECK(run->view != NULL);
     run->returned = NULL;
     run->request = (struct commit_request){
+        .check = dml_check,
         .confirm = run->plan->output.count > 0 ? dml_confirm : NULL,
         .flags = run->plan->output.count > 0 ? COMMIT_KEEP_IMAGES : 0,
         .arena = &run->commit_arena,
@@ -278,15 +285,18 @@ enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, bo
                        struct error *err)
 {
     struct transaction *transaction = run_transaction(run);
+    enum status status;
 
     if (count == 0)
         return dml_report(run, 0, err);
     CHECK(run->request.view == run->view);
     run->request.ops = ops;
     run->request.op_count = count;
-    run->submitted = transaction == NULL; /* sql_run_step does it last */
-    if (run->submitted)
-        return STATUS_OK;
-    enum status status = transaction_apply(transaction, &run->request, !may_block, err);
+    if (transaction == NULL) {
+        status = commit_lookup_cold(run->engine->store, &run->request, !may_block, err);
+        run->submitted = status == STATUS_OK; /* sql_run_step does it last */
+        return status;
+    }
+    status = transaction_apply(transaction, &run->request, !may_block, err);
     return status == STATUS_OK ? dml_finish(run, err) : status;
 }

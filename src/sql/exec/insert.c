@@ -148,8 +148,7 @@ static enum status insert_check_twice(const struct sql_run *run, const struct ro
 /* ---- rows ------------------------------------------------------------------------------------ */
 
 static enum status insert_op(struct sql_run *run, const struct insert_source *source,
-                             struct expr_context *context, bool may_block, struct row_op *op,
-                             struct error *err)
+                             struct expr_context *context, struct row_op *op, struct error *err)
 {
     const struct table *table = run->plan->table;
     struct value *values = arena_alloc(&run->arena, table->schema->column_count * sizeof(*values));
@@ -174,9 +173,7 @@ static enum status insert_op(struct sql_run *run, const struct insert_source *so
         op->logic = &conflict->logic;
     }
     CHECK(op->key.size > 0);
-    if (run->plan->table->kind == TABLE_KIND_STREAM)
-        return STATUS_OK; /* an event is never cold */
-    return commit_lookup_cold(run->engine->store, &run->request, op, !may_block, err);
+    return STATUS_OK;
 }
 
 static enum status insert_finish(struct sql_run *run, struct row_op *ops, size_t count,
@@ -199,7 +196,7 @@ static enum status insert_rows(struct sql_run *run, bool may_block, struct error
     run_context(run, &run->arena, NULL, &context);
     for (size_t i = 0; i < insert->row_count && status == STATUS_OK; i++) {
         struct insert_source source = {.cells = insert->cells + i * insert->width};
-        status = insert_op(run, &source, &context, may_block, &ops[i], err);
+        status = insert_op(run, &source, &context, &ops[i], err);
         if (status == STATUS_OK)
             status = arena_check(&run->arena, err);
         if (status == STATUS_OK && i % INSERT_CHECK_ROWS == INSERT_CHECK_ROWS - 1)
@@ -256,7 +253,7 @@ static enum status insert_selected(struct sql_run *run, struct error *err)
     run_context(run, &run->arena, NULL, &context);
     for (size_t i = 0; i < rows.row_count && status == STATUS_OK; i++) {
         struct insert_source source = {.values = rows.rows[i], .columns = columns};
-        status = insert_op(run, &source, &context, true, &ops[i], err);
+        status = insert_op(run, &source, &context, &ops[i], err);
         if (status == STATUS_OK)
             status = arena_check(&run->arena, err);
     }

@@ -109,7 +109,7 @@ struct cursor {
     struct str *points; /* encoded keys in reading order */
     size_t point_count, point_next;
     struct row row; /* by points */
-    struct row_pin pin;
+    struct row_pin pin, held;
     bool pinned, descending;
     struct table_source *source;
     struct row_reader reader;
@@ -184,7 +184,7 @@ enum status dml_default(struct sql_run *run, const struct table *table,
                         struct error *err) MUST_CHECK;
 /* The value as one of the column, which it is assigned to. */
 enum status dml_cast(struct sql_run *run, const struct table_column *column,
-                     const struct value *from, struct value *out, struct error *err);
+                     const struct value *from, struct value *out, struct error *err) MUST_CHECK;
 enum status dml_check_not_null(const struct table_column *column, const struct value *value,
                                struct error *err) MUST_CHECK;
 /* Applies SET to `values`, which hold the current row; NOT NULL is checked. */
@@ -205,6 +205,8 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
                          struct error *err) MUST_CHECK;
 /* After the commit: message, RETURNING. STALE = prepare again. */
 enum status dml_finish(struct sql_run *run, struct error *err) MUST_CHECK;
+/* `check` of run->request: cancelled, out of time. */
+enum status dml_check(struct commit_request *request, struct error *err) MUST_CHECK;
 /* `done` of run->request: tells the owner of the run. */
 void dml_committed(struct commit_request *request);
 

@@ -1,8 +1,8 @@
 /* ddl_files.c — the second half of DROP TABLE, done by a job: free the key space and delete the
  * files.
  *
- * Both wait for the last view that can name the table. After a restart the space is gone already
- * (the start removes spaces without a table) and only the pending deletions are left.
+ * Both are for the time after the last view that can name the table. After a restart the space is
+ * gone already (the start removes spaces without a table) and only the pending deletions are left.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -18,6 +18,7 @@ enum { DDL_FILES_WAIT_MS = 100, DDL_FILES_MAX = 128 /* deleted together */ };
 struct ddl_dropping {
     struct table *table; /* its space still exists */
     int64_t position;    /* views below may read it */
+    bool waited;         /* once: who asks again is told at once */
 };
 
 static struct str ddl_dropping_key(const struct table_id *id)
@@ -76,9 +77,8 @@ static void ddl_files_remove_folder(struct store *store, const struct table *tab
     buf_clear(&path);
 }
 
-/* Waits for the readers of the dropped table, then frees its space. */
-static enum status ddl_files_free_space(struct store *store, struct table_id id,
-                                        const atomic_bool *cancelled, struct error *err)
+/* Frees the space of the dropped table when its last reader is gone. */
+static enum status ddl_files_free_space(struct store *store, struct table_id id, struct error *err)
 {
     struct ddl_dropping *dropping;
 
@@ -88,13 +88,12 @@ static enum status ddl_files_free_space(struct store *store, struct table_id id,
     pthread_mutex_unlock(&store->catalog_mutex);
     if (dropping == NULL)
         return STATUS_OK;
-    while (!view_wait_released(store, dropping->position, DDL_FILES_WAIT_MS)) {
-        if (!ddl_is_cancelled(cancelled))
-            continue;
+    if (!view_wait_released(store, dropping->position, dropping->waited ? 0 : DDL_FILES_WAIT_MS)) {
+        dropping->waited = true;
         pthread_mutex_lock(&store->catalog_mutex);
         (void)map_put(&store->dropping, ddl_dropping_key(&id), dropping);
         pthread_mutex_unlock(&store->catalog_mutex);
-        return error_set(err, STATUS_CANCELLED, "cancelled while the table was still being read");
+        return error_set(err, STATUS_WOULD_BLOCK, "the table is still being read");
     }
     ddl_files_remove_folder(store, dropping->table);
     enum status status = kv_space_drop(store->kv, dropping->table->rows, err);
@@ -183,7 +182,7 @@ enum status ddl_drop_table_files(struct store *store, struct table_id id,
     if (err == NULL)
         err = &local;
     arena_init(&arena, 0);
-    enum status status = ddl_files_free_space(store, id, cancelled, err);
+    enum status status = ddl_files_free_space(store, id, err);
     if (status == STATUS_OK)
         status = ddl_files_list(store, id, &arena, &path, err);
     while (status == STATUS_OK && path != NULL) {

@@ -231,6 +231,7 @@ static enum status flush_rewrite_touches(struct flush_run *run, struct flush_bat
                                          struct segment *segment, bool *touches, struct error *err)
 {
     struct segment_list one = {.segments = &segment, .count = 1};
+    struct cold_lookup lookup = {.table = batch->table, .list = &one};
     struct flush_merge merge = {.run = run, .table = batch->table, .hot_taken = true};
     enum status status;
 
@@ -247,8 +248,7 @@ static enum status flush_rewrite_touches(struct flush_run *run, struct flush_bat
         if (flush_is_cancelled(run->options))
             status = error_set(err, STATUS_CANCELLED, "cancelled");
         else
-            status = cold_get(run->store, batch->view, batch->table, segment->user,
-                              merge.hot_row.key, false, &one, &row, &pin, err);
+            status = cold_lookup_get(run->store, &lookup, merge.hot_row.key, &row, &pin, err);
         *touches = status == STATUS_OK;
         if (*touches)
             row_pin_release(run->store, &pin);
@@ -256,6 +256,7 @@ static enum status flush_rewrite_touches(struct flush_run *run, struct flush_bat
             status = STATUS_OK;
     }
     CHECK(segment->rows > 0);
+    cold_lookup_clear(&lookup);
     scan_close(merge.hot);
     arena_clear(&merge.arena);
     return status == STATUS_END ? STATUS_OK : status;

@@ -101,22 +101,16 @@ static enum status transaction_load_hot(struct transaction_step *step, struct co
     return STATUS_OK;
 }
 
-static enum status transaction_load_cold(struct transaction_step *step, struct commit_row *row,
-                                         struct error *err)
+static void transaction_load_cold(struct commit_row *row)
 {
-    struct row_op *op = row->op;
-    enum status status = STATUS_OK;
+    const struct row_op *op = row->op;
 
-    CHECK(!row->current.is_hot);
-    if (!op->cold_known)
-        status =
-            commit_lookup_cold(step->transaction->store, step->request, op, step->cached_only, err);
-    if (status != STATUS_OK || op->cold_bytes.size == 0)
-        return status;
+    CHECK(!row->current.is_hot && op->cold_known);
+    if (op->cold_bytes.size == 0)
+        return;
     CHECK(op->cold_bytes.size >= ROW_HEADER_BYTES);
     row->current.is_cold = true;
     row->current.bytes = op->cold_bytes;
-    return STATUS_OK;
 }
 
 /* The row as the transaction sees it; *base_seq is only told when the key is new to it. */
@@ -135,10 +129,11 @@ static enum status transaction_load(struct transaction_step *step, struct commit
         row->current.bytes = own->bytes;
     } else {
         status = transaction_load_hot(step, row, err);
-        if (status == STATUS_ABSENT)
-            status = transaction_load_cold(step, row, err);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK && status != STATUS_ABSENT)
             return status;
+        if (status == STATUS_ABSENT)
+            transaction_load_cold(row);
+        status = STATUS_OK;
         if (row->current.bytes.size > 0)
             *base_seq = row_seq(row->current.bytes);
     }
@@ -248,10 +243,10 @@ enum status transaction_apply(struct transaction *transaction, struct commit_req
     struct transaction_step step = {
         .transaction = transaction, .request = request, .cached_only = cached_only};
     size_t mark = overlay_mark(&changes->overlay), bytes = changes->written_bytes;
-    enum status status = STATUS_OK;
+    enum status status = commit_lookup_cold(transaction->store, request, cached_only, err);
 
     CHECK(request->view == transaction->view && request->arena != NULL && request->extra == NULL);
-    request->rows_affected = 0;
+    request->rows_affected = request->failed_op = 0;
     for (size_t i = 0; i < request->op_count && status == STATUS_OK; i++) {
         status = transaction_step_op(&step, &request->ops[i], err);
         if (status != STATUS_OK)
@@ -314,8 +309,7 @@ enum status transaction_prepare(const struct transaction *transaction,
                               .key = row->row_id,
                               .bytes = overlay->entries[i].bytes,
                               .base_seq = row->base_seq};
-        if (status == STATUS_OK)
-            status = commit_lookup_cold(transaction->store, request, op, cached_only, err);
     }
-    return status;
+    return status == STATUS_OK ? commit_lookup_cold(transaction->store, request, cached_only, err)
+                               : status;
 }

@@ -195,6 +195,36 @@ static void test_log__threads_write_whole_lines(void **state)
     assert_int_equal(lines, TASKS);
 }
 
+/* What strangers cause: a hundred lines a minute, the others counted. */
+static void test_log__quota_of_a_minute(void **state)
+{
+    static struct log_quota quota = {.what = "refused guests"};
+    const int64_t minute = INT64_C(1760460540000000);
+    char left_out[64];
+
+    open_log("quota.log", 0, 0, 0);
+    for (int i = 0; i < LOG_QUOTA_LINES + 7; i++) {
+        clock_fake(minute + i);
+        enum log_level level = log_quota_take(&quota);
+        assert_int_equal(level, i < LOG_QUOTA_LINES ? LOG_INFO : LOG_DEBUG);
+        LOG_AT(level, "guest %d.", i);
+    }
+    (void)snprintf(left_out, sizeof(left_out), "guest %d.", LOG_QUOTA_LINES - 1);
+    assert_non_null(strstr(content_of("quota.log"), left_out));
+    (void)snprintf(left_out, sizeof(left_out), "guest %d.", LOG_QUOTA_LINES);
+    assert_null(strstr(content_of("quota.log"), left_out));
+    assert_null(strstr(content_of("quota.log"), "more refused guests"));
+    clock_fake(minute + 60000000);
+    assert_int_equal(log_quota_take(&quota), LOG_INFO);
+    assert_non_null(strstr(content_of("quota.log"), "- 7 more refused guests are not in the log"));
+    clock_fake(minute + 120000000);
+    assert_int_equal(log_quota_take(&quota), LOG_INFO);
+    clock_fake(-1);
+    log_close();
+    const char *content = content_of("quota.log");
+    assert_null(strstr(strstr(content, "more refused guests") + 1, "more refused guests"));
+}
+
 static void test_log__options(void **state)
 {
     struct log_options unwritable = {.file_path = "/proc/nothing/x.log"};
@@ -287,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_log__reopen_and_level),
         cmocka_unit_test(test_log__threads_write_whole_lines),
         cmocka_unit_test(test_log__recent_lines_are_kept),
+        cmocka_unit_test(test_log__quota_of_a_minute),
         cmocka_unit_test(test_log__options),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

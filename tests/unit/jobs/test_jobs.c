@@ -455,6 +455,52 @@ static void test_jobs__dropped_table_loses_its_files(void **state)
     close_all(&f);
 }
 
+static void drop_flushed_table(struct jobs_fixture *f, const char *name, struct job_id *id)
+{
+    struct table_id table = cold_table(&f->cold, TABLE_KIND_SHARED, name, VALUE_BIGINT);
+    struct error err;
+
+    (void)cold_write(&f->cold, table, "", 1, 1);
+    (void)cold_flush(&f->cold, table, true);
+    assert_int_equal(ddl_drop_table(f->cold.base.store, table, STR_EMPTY, &err), STATUS_OK);
+    assert_int_equal(
+        jobs_drop_table(f->jobs, table, STR_LIT("default"), str_from_c(name), id, &err), STATUS_OK);
+}
+
+/* More dropped tables with readers than threads: flushes go on; one of the jobs is killed, one
+ * outlives a stop, one ends with its last reader. */
+static void test_jobs__readers_of_dropped_tables_hold_no_thread(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d"};
+    enum { DROPPED = 4 };
+    struct jobs_fixture f;
+    struct job_id dropped[DROPPED], id;
+    struct error err;
+    bool existing;
+
+    open_all(&f);
+    struct table_id table = cold_table(&f.cold, TABLE_KIND_SHARED, "t", VALUE_BIGINT);
+    struct view *reader = view_acquire(f.cold.base.store);
+    for (int i = 0; i < DROPPED; i++)
+        drop_flushed_table(&f, names[i], &dropped[i]);
+    for (int i = 0; i < DROPPED; i++)
+        wait_status(&f, dropped[i].text, "running");
+    (void)cold_write(&f.cold, table, "", 1, 1);
+    assert_int_equal(jobs_flush(f.jobs, table, STR_EMPTY, true, true, &id, &existing, &err),
+                     STATUS_OK);
+    wait_status(&f, id.text, "completed");
+    assert_int_equal(cold_file_count(&f.cold), DROPPED + 1);
+    assert_int_equal(jobs_kill(f.jobs, str_from_c(dropped[0].text), &err), STATUS_OK);
+    wait_status(&f, dropped[0].text, "cancelled");
+    jobs_stop(f.jobs);
+    jobs_begin(&f);
+    view_release(reader);
+    for (int i = 1; i < DROPPED; i++)
+        wait_status(&f, dropped[i].text, "completed");
+    assert_int_equal(cold_file_count(&f.cold), 2);
+    close_all(&f);
+}
+
 /* Who has seen the end of a flush and asks for another gets one, not the id of the first. */
 static void test_jobs__a_flush_after_a_flush_is_a_new_one(void **state)
 {
@@ -687,6 +733,7 @@ int main(void)
         cmocka_unit_test(test_jobs__goes_on_after_a_restart),
         cmocka_unit_test(test_jobs__shutdown_flushes_everything),
         cmocka_unit_test(test_jobs__dropped_table_loses_its_files),
+        cmocka_unit_test(test_jobs__readers_of_dropped_tables_hold_no_thread),
     };
     log_threshold = LOG_WARN;
     return cmocka_run_group_tests_name("jobs/jobs", tests, NULL, NULL);

@@ -226,7 +226,7 @@ static inline int64_t cold_write(struct cold_fixture *f, struct table_id id, con
         op->values = n < 0 ? NULL : values;
         op->logic = &logic;
         buf_clear(&bytes);
-        enum status status = commit_lookup_cold(f->base.store, &write.request, op, false, &err);
+        enum status status = commit_lookup_cold(f->base.store, &write.request, false, &err);
         if (status == STATUS_OK)
             status = commit_submit_wait(f->base.store, &write.request, &err);
         if (status == STATUS_OK)

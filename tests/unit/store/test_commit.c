@@ -414,7 +414,7 @@ static void commit__lookup_of_unflushed_table_is_free(void **state)
     struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
     write_begin(&write, &f, id);
     struct row_op *op = write_insert(&write, "ann", 1, 1);
-    assert_int_equal(commit_lookup_cold(f.store, &write.request, op, true, &err), STATUS_OK);
+    assert_int_equal(commit_lookup_cold(f.store, &write.request, true, &err), STATUS_OK);
     assert_true(op->cold_known);
     assert_int_equal(op->cold_segments_version, 0);
     assert_int_equal(op->cold_bytes.size, 0);

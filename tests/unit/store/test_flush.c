@@ -810,7 +810,7 @@ static enum status look_up(struct cold_fixture *f, struct table_id id, int64_t k
 
     write_begin(&write, &f->base, id);
     struct row_op *op = write_op(&write, ROW_OP_CHANGE, "ann", key);
-    enum status status = commit_lookup_cold(f->base.store, &write.request, op, false, &err);
+    enum status status = commit_lookup_cold(f->base.store, &write.request, false, &err);
     *cold = op->cold_known && op->cold_bytes.size > 0;
     assert_true(*cold || !op->cold_known);
     write_end(&write);

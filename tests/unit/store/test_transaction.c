@@ -357,7 +357,7 @@ static void test_transaction__would_block(void **state)
     cold_reopen(&f);
     struct transaction *transaction = transaction_begin(f.base.store);
     step_begin(&write, transaction, id);
-    write_insert(&write, "", 100, 100)->cold_known = true;
+    write_insert(&write, "", 100, 100);
     write_change(&write, "", 5, &add);
     assert_int_equal(step_run(&write, transaction, true), STATUS_WOULD_BLOCK);
     assert_int_equal(n_at(f.base.store, transaction_view(transaction), id, "", 100), -1);

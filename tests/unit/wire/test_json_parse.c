@@ -145,7 +145,7 @@ static void test_json_parse__memory_limit_is_an_error(void **state)
         json_write_string(&text, STR_LIT("some text"));
     json_array_end(&text);
     arena_init(&arena, 10000);
-    assert_int_equal(json_parse(buf_str(&text), &arena, &json, &err), STATUS_RESULT_TOO_LARGE);
+    assert_int_equal(json_parse(buf_str(&text), &arena, &json, &err), STATUS_PAYLOAD_TOO_LARGE);
     arena_clear(&arena);
     buf_clear(&text);
 }
