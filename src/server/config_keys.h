@@ -118,6 +118,8 @@
       "", USED, "how often streams are cleaned") \
     X(QUERY_CACHE_MAX_PLANS, "query_cache.max_plans", INTEGER, "1000", 1, 1000000, "", USED, \
       "cached plans") \
+    X(QUERY_CACHE_MAX_BYTES, "query_cache.max_bytes", BYTES, "64MiB", 1 << 20, 1LL << 40, "", \
+      USED, "memory of cached plans; one that takes more than a sixteenth of it is not kept") \
     X(SESSION_CACHE_MAX_REGISTRATIONS, "session_cache.max_registrations_per_session", INTEGER, \
       "100", 1, 100000, "", FIXED, "tables are found in the catalogue in memory") \
     X(SESSION_CACHE_TTL_SECONDS, "session_cache.ttl_seconds", SECONDS, "1800", 1, 31536000, "", \

@@ -46,6 +46,8 @@ static void metrics_sql(struct server *server, const struct metrics_out *out)
     metrics_add(out, METRIC_COUNTER, "plan_cache_misses_total",
                 "Statements whose plan had to be built.", stats.plan_misses);
     metrics_add(out, METRIC_GAUGE, "plan_cache_plans", "Cached plans.", stats.plans);
+    metrics_add(out, METRIC_GAUGE, "plan_cache_bytes", "Memory of cached plans.",
+                stats.plan_bytes);
 }
 
 static void metrics_s3(struct server *server, const struct metrics_out *out)
@@ -96,6 +98,8 @@ static void metrics_store(struct server *server, const struct metrics_out *out)
                 "Time spent writing groups, in microseconds.", stats.fsync_us_total);
     metrics_add(out, METRIC_GAUGE, "row_cache_bytes", "Bytes of decoded cold rows in memory.",
                 stats.row_cache_bytes);
+    metrics_add(out, METRIC_GAUGE, "segment_cache_bytes",
+                "Bytes of records of cold files in memory.", stats.segment_cache_bytes);
     metrics_add(out, METRIC_COUNTER, "row_cache_hits_total", "Row groups found in memory.",
                 stats.row_cache_hits);
     metrics_add(out, METRIC_COUNTER, "row_cache_misses_total", "Row groups read from cold files.",

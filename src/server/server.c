@@ -359,6 +359,7 @@ static void server_open_engine(struct server *server)
         .columnar = server->columnar,
         .services = &services,
         .plans_max = server_size(config, CONFIG_QUERY_CACHE_MAX_PLANS),
+        .plan_bytes_max = server_size(config, CONFIG_QUERY_CACHE_MAX_BYTES),
         .result_rows_max = (uint64_t)config_integer(config, CONFIG_LIMITS_MAX_RESULT_ROWS),
         .statement_memory_bytes = server_size(config, CONFIG_QUERY_MEMORY_LIMIT),
         .timeout_seconds = server_number(config, CONFIG_QUERY_TIMEOUT_SECONDS),

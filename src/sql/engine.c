@@ -17,7 +17,7 @@ struct sql_engine *sql_engine_new(const struct sql_engine_options *options)
         engine->services = *options->services;
     engine->store = options->store;
     engine->columnar = options->columnar;
-    engine->plans = plan_cache_new(options->plans_max);
+    engine->plans = plan_cache_new(options->plans_max, options->plan_bytes_max);
     engine->live_shapes = live_shapes_new();
     return engine;
 }
@@ -39,12 +39,15 @@ size_t sql_engine_clear_cache(struct sql_engine *engine)
 
 void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out)
 {
+    size_t bytes, count = plan_cache_count(engine->plans, &bytes);
+
     CHECK(engine != NULL && out != NULL);
     *out = (struct sql_engine_stats){
         .plan_hits = atomic_load_explicit(&engine->plan_hits, memory_order_relaxed),
         .plan_misses = atomic_load_explicit(&engine->plan_misses, memory_order_relaxed),
         .statements = atomic_load_explicit(&engine->statements, memory_order_relaxed),
-        .plans = plan_cache_count(engine->plans),
+        .plans = count,
+        .plan_bytes = bytes,
     };
 }
 

@@ -30,6 +30,7 @@ struct sql_engine_options {
     struct columnar *columnar;
     const struct sql_services *services; /* copied; callbacks may be NULL: INVALID_OPERATION */
     size_t plans_max;                    /* query_cache.max_plans, 1000 */
+    size_t plan_bytes_max;               /* query_cache.max_bytes, 64 MiB */
     uint64_t result_rows_max;            /* limits.max_result_rows, 0 = off */
     size_t statement_memory_bytes;       /* query.memory_limit */
     uint32_t timeout_seconds;            /* query.timeout_seconds */
@@ -116,7 +117,7 @@ void sql_run_free(struct sql_run *run); /* not between COMMIT and resume */
 size_t sql_engine_clear_cache(struct sql_engine *engine);
 struct sql_engine_stats {
     uint64_t plan_hits, plan_misses, statements;
-    size_t plans;
+    size_t plans, plan_bytes;
 };
 void sql_engine_stats(struct sql_engine *engine, struct sql_engine_stats *out);
 /* Durations and failures of statements by kind. Any thread. */

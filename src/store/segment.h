@@ -88,6 +88,9 @@ enum status segment_list_load(struct store *store, const struct view *view, stru
 /* Commit thread, before the view with a new list of the instance is published. */
 void segment_cache_invalidate(struct segment_cache *cache, struct table_id table, struct str user,
                               int64_t position);
+size_t segment_cache_bytes(struct segment_cache *cache);
+/* The table was dropped and no view names it any more. */
+void segment_cache_forget(struct segment_cache *cache, struct table_id table);
 
 /* Bloom filter over keys: 10 bits per key, 7 probes of two hashes. */
 void bloom_build(const uint64_t *hashes, size_t count, struct buf *out);

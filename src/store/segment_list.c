@@ -146,6 +146,15 @@ void segment_cache_free(struct segment_cache *cache)
     mem_free(cache);
 }
 
+size_t segment_cache_bytes(struct segment_cache *cache)
+{
+    CHECK(cache != NULL);
+    pthread_mutex_lock(&cache->mutex);
+    size_t bytes = cache->bytes;
+    pthread_mutex_unlock(&cache->mutex);
+    return bytes;
+}
+
 /* Writes table id + user; the first 8 bytes alone name the table. */
 static struct str segment_cache_key(struct table_id table, struct str user,
                                     char out[SEGMENT_CACHE_KEY_BYTES])
@@ -193,6 +202,22 @@ void segment_cache_invalidate(struct segment_cache *cache, struct table_id table
     if (entry != NULL)
         segment_entry_remove(cache, entry);
     segment_cache_set_table(cache, segment_cache_table_key(key), SEGMENT_TABLE_FLUSHED);
+    pthread_mutex_unlock(&cache->mutex);
+}
+
+void segment_cache_forget(struct segment_cache *cache, struct table_id table)
+{
+    char buffer[SEGMENT_CACHE_KEY_BYTES];
+    struct str key = segment_cache_key(table, STR_EMPTY, buffer);
+
+    CHECK(table.value > 0);
+    pthread_mutex_lock(&cache->mutex);
+    for (struct segment_entry *entry = cache->oldest, *newer; entry != NULL; entry = newer) {
+        newer = entry->newer;
+        if (memcmp(entry->key, key.data, key.size) == 0)
+            segment_entry_remove(cache, entry);
+    }
+    (void)map_remove(&cache->tables, key);
     pthread_mutex_unlock(&cache->mutex);
 }
 

@@ -290,6 +290,7 @@ void store_stats(struct store *store, struct store_stats *out)
     commit_pipeline_stats(store->pipeline, out);
     row_cache_stats(store->row_cache, &cache);
     out->row_cache_bytes = cache.bytes;
+    out->segment_cache_bytes = segment_cache_bytes(store->segment_cache);
     out->row_cache_hits = cache.hits;
     out->row_cache_misses = cache.misses;
     out->feed_bytes = feed_bytes(store->feed);

@@ -191,7 +191,7 @@ void table_describe_key(const struct table *table, struct str key, struct buf *o
 
 struct store_stats {
     uint64_t commits, groups, group_size_max, rows_written, fsync_us_total;
-    uint64_t row_cache_bytes, row_cache_hits, row_cache_misses;
+    uint64_t row_cache_bytes, row_cache_hits, row_cache_misses, segment_cache_bytes;
     uint64_t feed_bytes;
 };
 void store_stats(struct store *store, struct store_stats *out);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/ddl/ddl_internal.h"
+#include "store/segment.h"
 #include "store/storages.h"
 
 #include <stdio.h>
@@ -95,6 +96,7 @@ static enum status ddl_files_free_space(struct store *store, struct table_id id,
         pthread_mutex_unlock(&store->catalog_mutex);
         return error_set(err, STATUS_WOULD_BLOCK, "the table is still being read");
     }
+    segment_cache_forget(store->segment_cache, id);
     ddl_files_remove_folder(store, dropping->table);
     enum status status = kv_space_drop(store->kv, dropping->table->rows, err);
     table_unref(dropping->table);

@@ -95,6 +95,36 @@ static void test_plan_cache__is_bounded(void **state)
     fixture_close(&f);
 }
 
+static void test_plan_cache__is_bounded_in_bytes(void **state)
+{
+    enum { BYTES = 256 << 10 };
+    struct sql_fixture f = {.options = {.plans_max = 1000,
+                                        .plan_bytes_max = BYTES,
+                                        .params_max = 50,
+                                        .timeout_seconds = 30,
+                                        .statement_memory_bytes = 1 << 20}};
+    struct sql_engine_stats stats;
+    char sql[4096];
+    (void)state;
+
+    fixture_open(&f, false);
+    fixture_sql(&f, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY)");
+    for (int rows = 1; rows <= 400; rows++) { /* a plan for each number of rows */
+        size_t size = (size_t)snprintf(sql, sizeof(sql), "INSERT INTO t VALUES (%d)", 1000 * rows);
+        for (int i = 1; i < rows; i++)
+            size += (size_t)snprintf(sql + size, sizeof(sql) - size, ",(%d)", 1000 * rows + i);
+        if (size >= sizeof(sql))
+            break;
+        (void)fixture_sql(&f, sql);
+        sql_engine_stats(f.engine, &stats);
+        assert_true(stats.plan_bytes <= BYTES);
+    }
+    assert_true(stats.plans > 4 && stats.plan_bytes > BYTES / 2);
+    assert_false(hit(&f, "root", "default", "SELECT id FROM t"));
+    assert_true(hit(&f, "root", "default", "SELECT id FROM t"));
+    fixture_close(&f);
+}
+
 /* Trap 3: the plan of one user's statement must not carry his rows or rights to the next. */
 static void test_plan_cache__carries_no_user_and_no_rights(void **state)
 {
@@ -126,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_plan_cache__namespaces_do_not_mix),
         cmocka_unit_test(test_plan_cache__ddl_invalidates_its_table_only),
         cmocka_unit_test(test_plan_cache__is_bounded),
+        cmocka_unit_test(test_plan_cache__is_bounded_in_bytes),
         cmocka_unit_test(test_plan_cache__carries_no_user_and_no_rights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,10 +41,49 @@ static void test_segment_list__of_a_table_without_segments_is_one(void **state)
     cold_close(&f);
 }
 
+static uint64_t cached_bytes(struct cold_fixture *f)
+{
+    struct store_stats stats;
+
+    store_stats(f->base.store, &stats);
+    return stats.segment_cache_bytes;
+}
+
+static void test_segment_list__goes_with_its_table(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct drop_result result;
+    struct error err;
+
+    cold_open(&f);
+    struct table_id kept = cold_table(&f, TABLE_KIND_USER, "kept", VALUE_BIGINT);
+    (void)cold_write(&f, kept, "ann", 1, 1);
+    (void)cold_flush(&f, kept, true);
+    struct segment_list *before = list_of(&f, kept, "ann");
+    uint64_t bytes = cached_bytes(&f);
+    assert_true(bytes > 0);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    (void)cold_write(&f, id, "ann", 1, 1);
+    (void)cold_flush(&f, id, true);
+    struct segment_list *list = list_of(&f, id, "ann");
+    assert_true(cached_bytes(&f) > bytes);
+    assert_int_equal(ddl_drop_table(f.base.store, id, STR_EMPTY, &err), STATUS_OK);
+    assert_int_equal(ddl_drop_table_files(f.base.store, id, NULL, &result, &err), STATUS_OK);
+    assert_int_equal(cached_bytes(&f), bytes);
+    struct segment_list *after = list_of(&f, kept, "ann");
+    assert_ptr_equal(after, before);
+    assert_int_equal(list->count, 1); /* who holds it keeps it */
+    segment_list_unref(list);
+    segment_list_unref(before);
+    segment_list_unref(after);
+    cold_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segment_list__of_a_table_without_segments_is_one),
+        cmocka_unit_test(test_segment_list__goes_with_its_table),
     };
     return cmocka_run_group_tests_name("store/segment_list", tests, NULL, NULL);
 }
