@@ -46,8 +46,7 @@ static void metrics_sql(struct server *server, const struct metrics_out *out)
     metrics_add(out, METRIC_COUNTER, "plan_cache_misses_total",
                 "Statements whose plan had to be built.", stats.plan_misses);
     metrics_add(out, METRIC_GAUGE, "plan_cache_plans", "Cached plans.", stats.plans);
-    metrics_add(out, METRIC_GAUGE, "plan_cache_bytes", "Memory of cached plans.",
-                stats.plan_bytes);
+    metrics_add(out, METRIC_GAUGE, "plan_cache_bytes", "Memory of cached plans.", stats.plan_bytes);
 }
 
 static void metrics_s3(struct server *server, const struct metrics_out *out)
