@@ -27,7 +27,7 @@ struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_opti
 
     CHECK(engine != NULL && options != NULL && !str_is_empty(options->caller.space));
     memset(run, 0, offsetof(struct sql_run, request)); /* the rest is set when there is a write */
-    run->expects_seq = false;
+    run->conflicts = 0;
     run->engine = engine;
     run->options = *options;
     run->caller = options->caller;
@@ -322,14 +322,12 @@ static void run_translate(enum status status, struct error *err)
 /* Start over against the newest state; false when that was tried often enough. */
 static bool run_retry(struct sql_run *run)
 {
-    unsigned most = run->expects_seq ? RUN_ATTEMPTS_CONFLICT : RUN_ATTEMPTS_MAX;
-
     CHECK(run->state != RUN_COMMITTING);
     run_release(run);
     run->attempts++;
     run->state = RUN_NEW;
     arena_clear(&run->commit_arena);
-    return run->attempts < most;
+    return run->attempts < RUN_ATTEMPTS_MAX && run->conflicts < RUN_CONFLICTS_MAX;
 }
 
 static enum sql_kind run_counted_kind(const struct sql_run *run)

@@ -292,3 +292,27 @@ def test_column_names_that_mean_something_to_the_reader(own_server):
     # DuckDB reads the files itself here.
     grouped = db.rows(f"SELECT w, sum(number), max(filename) FROM {table} GROUP BY w ORDER BY w")
     assert grouped == sorted(row[2:] for row in wanted)
+
+
+def test_flushes_are_no_conflict(server, db, space):
+    """A long UPDATE that meets a flush at each attempt goes on: nobody has changed its rows."""
+    db.sql(f"CREATE SHARED TABLE {space}.t (id BIGINT PRIMARY KEY, v INT)")
+    insert(db, f"{space}.t", 0, 10)
+    server.flush(f"{space}.t", db)
+    stop = threading.Event()
+
+    def flush():
+        client, key = server.client(), 1000
+        while not stop.is_set() and key < 1040:
+            key += 1
+            insert(client, f"{space}.t", key, 1)
+            server.flush(f"{space}.t", client)
+
+    flusher = threading.Thread(target=flush)
+    flusher.start()
+    slow = "SELECT count(*) AS c FROM range(400000) a(x) JOIN range(100) b(y) ON (a.x * b.y) % 7 = 3"
+    answer = db.sql(f"UPDATE {space}.t SET v = 7 FROM ({slow}) AS s WHERE t.id < 10 AND s.c > 0")
+    stop.set()
+    flusher.join()
+    assert answer.row_count == 10
+    assert db.value(f"SELECT count(*) FROM {space}.t WHERE v = 7") == "10"

@@ -358,15 +358,16 @@ def test_live_queries_lose_and_double_nothing(server, db, space):
 
 # ---- ends of another kind ----------------------------------------------------------------------
 
-def test_client_that_leaves_leaves_nothing(server, db, space):
-    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY)")
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
-    body = json.dumps({"sql": "BEGIN; INSERT INTO t VALUES (1);" + f"{SLOW};" * 200 + "COMMIT", "namespace_id": space})
-    connection.request("POST", "/v1/api/sql", body, {"Content-Type": "application/json", "X-User-Id": f"{space}_gone"})
+def test_client_that_leaves_leaves_nothing(own_server):
+    db = own_server.client()
+    db.batch("CREATE NAMESPACE k; CREATE SHARED TABLE k.t (id INT PRIMARY KEY)")
+    connection = http.client.HTTPConnection("127.0.0.1", own_server.port)
+    body = json.dumps({"sql": "BEGIN; INSERT INTO k.t VALUES (1);" + f"{SLOW};" * 200 + "COMMIT"})
+    connection.request("POST", "/v1/api/sql", body, {"Content-Type": "application/json", "X-User-Id": "gone"})
     connection.sock.close()
     connection.close()
-    kalam.wait_until(lambda: f"request of {space}_gone" in server.log(), 60, "end of the request")
-    assert db.rows("SELECT id FROM t") == []
+    kalam.wait_until(lambda: "request of gone" in own_server.log(), 60, "end of the request")
+    assert db.rows("SELECT id FROM k.t") == []
 
 
 def test_kill_in_the_middle(own_server):

@@ -106,7 +106,7 @@ static enum status change_scan(struct sql_run *run, struct change_ops *list, str
 
 struct change_expected {
     struct row_logic logic;
-    const struct sql_run *run;
+    struct sql_run *run;
     int64_t seq;
     const struct value *set; /* new values in the order of the SET list */
 };
@@ -122,8 +122,10 @@ static enum status change_resolve_expected(void *context, const struct row *curr
     *verdict = ROW_KEEP;
     if (current == NULL) /* deleted meanwhile: no longer a row of this statement */
         return STATUS_OK;
-    if (row_seq(current->bytes) != expected->seq)
+    if (row_seq(current->bytes) != expected->seq) {
+        expected->run->conflicts++; /* a flush that moved the row is none */
         return error_set(err, STATUS_STALE, "a row was changed meanwhile");
+    }
     if (plan->change.is_delete) {
         *verdict = ROW_DELETE;
         return STATUS_OK;
@@ -255,7 +257,6 @@ static enum status change_analytic(struct sql_run *run, struct change_ops *list,
     size_t row_count = 0, column_count = 0;
     enum status status;
 
-    run->expects_seq = true;
     status = analytic_find_part(run, run->plan->change.analytic_text, &found, err);
     if (status != STATUS_OK)
         return status;

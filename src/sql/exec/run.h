@@ -19,7 +19,7 @@ enum {
     RUN_INLINE_SCANNED = 4000, /* rows it may look at for them */
     RUN_INLINE_WRITES = 128,   /* rows of a write that a loop thread prepares */
     RUN_ATTEMPTS_MAX = 100,    /* after STALE: flushes and ALTERs come in between, not for ever */
-    RUN_ATTEMPTS_CONFLICT = 4, /* with expected versions: once and three retries */
+    RUN_CONFLICTS_MAX = 4,     /* attempts that found a row changed: once and three retries */
 };
 
 struct sql_run {
@@ -48,8 +48,8 @@ struct sql_run {
     struct arena commit_arena; /* the commit thread's while queued */
     struct row_logic logic;
     struct value *returned; /* what RETURNING gives, when it was evaluated with the commit */
-    bool expects_seq;
-    struct buf key; /* scratch */
+    unsigned conflicts;     /* of its attempts; the commit thread's while queued */
+    struct buf key;         /* scratch */
 };
 
 /* The open transaction this run takes part in, or NULL. */
