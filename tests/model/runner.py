@@ -160,7 +160,8 @@ class Run:
             for name, table in self.world.tables().items():
                 found = self.difference(client, name, table, owner)
                 if found:
-                    raise Different(found)
+                    later = self.difference(client, name, table, owner)
+                    raise Different(f"{found}; {'gone' if later is None else 'still there'} when asked again")
             for name, predicate in filters:
                 table = self.world.table(name)
                 if table is not None and self.usable(table, predicate):
@@ -258,8 +259,19 @@ class Run:
             self.check_all([])
 
 
-def run_history(rounds, script=None, totals=None):
+def keep(server, script, found):
+    """What a difference leaves for those who look for its cause: server killed, data, log and script saved."""
+    server.kill()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="kalam-difference-"))
+    shutil.copytree(server.data_dir, folder / "data")
+    (folder / "server.log").write_text(server.log())
+    (folder / "script").write_text("\n".join([*script, str(found)]))
+    return f"{found}\nkept in {folder}"
+
+
+def run_history(rounds, script=None, totals=None, keeps=False):
     """None, or the difference found; what was done is added to `totals`."""
+    script = [] if script is None else script
     folder = tempfile.mkdtemp(prefix="kalam-model-")
     try:
         with kalam.Server(config=CONFIG) as server:
@@ -271,7 +283,8 @@ def run_history(rounds, script=None, totals=None):
                 run.close_watches()
                 server.stop()
             except (AssertionError, kalam.SqlError, *GONE) as error:
-                return error if isinstance(error, Different) else Different(traceback.format_exc() + server.log()[-1500:])
+                found = error if isinstance(error, Different) else Different(traceback.format_exc() + server.log()[-1500:])
+                return Different(keep(server, script, found)) if keeps else found
             if totals is not None:
                 totals.update(run.totals)
             return None
@@ -324,7 +337,7 @@ def search(seed, rounds, requests, limit_s, shrink_s=120):
     end, count, totals = time.monotonic() + limit_s, 0, collections.Counter()
     while count == 0 or time.monotonic() < end:
         history = Generator(seed + count, rounds, requests).rounds
-        found = run_history(history, totals=totals)
+        found = run_history(history, totals=totals, keeps=True)
         if found:
             script = []
             if shrink_s:
