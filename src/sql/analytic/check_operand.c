@@ -105,23 +105,31 @@ bool check_column_type(struct check *check, const struct tree *node, struct data
     return true;
 }
 
+/* The string token that `node` stands for. */
+static bool operand_token(const struct check *check, const struct tree *node, struct token *out)
+{
+    int64_t location = tree_location(node);
+    struct lexer lexer;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (location < 0 || (uint64_t)location >= check->plan->sql.size)
+        return false;
+    lexer_init(&lexer, check->plan->sql);
+    lexer.offset = (uint32_t)location;
+    *out = lexer_next(&lexer);
+    return (token_is_string(out) || out->kind == TOKEN_BYTES) && out->start == (uint32_t)location;
+}
+
 /* Exchanges the string at `node` for a string of this text, or for bytes. */
 static void operand_replace(struct check *check, const struct tree *node, struct str text,
                             const char *type)
 {
     struct analytic_splice splice = {.kind = SPLICE_TEXT};
-    int64_t location = tree_location(node);
-    struct lexer lexer;
     struct token token;
     struct buf quoted;
 
     CHECK(text.data || text.size == 0);
-    if (location < 0 || (uint64_t)location >= check->plan->sql.size)
-        return;
-    lexer_init(&lexer, check->plan->sql);
-    lexer.offset = (uint32_t)location;
-    token = lexer_next(&lexer);
-    if (!token_is_string(&token) || token.kind == TOKEN_BYTES || token.start != (uint32_t)location)
+    if (!operand_token(check, node, &token) || token.kind == TOKEN_BYTES)
         return;
     buf_init(&quoted);
     splice_append_quoted(&quoted, text, '\'');
@@ -171,10 +179,13 @@ static enum status operand_bytes(struct check *check, const struct tree *node, s
 {
     const struct data_type type = {.kind = VALUE_BYTES};
     struct value value;
+    struct token token;
     struct buf out;
-    enum status status = value_parse(text, &type, check->arena, &value, check->err);
 
     CHECK(text.data || text.size == 0);
+    if (operand_token(check, node, &token) && token.kind == TOKEN_BYTES)
+        return STATUS_OK; /* X'…' is exchanged by itself */
+    enum status status = value_parse(text, &type, check->arena, &value, check->err);
     if (status != STATUS_OK)
         return status;
     buf_init(&out);

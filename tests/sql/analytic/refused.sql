@@ -71,6 +71,7 @@ SELECT max(g), FROM t GROUP BY g;
 SELECT job_id FROM system.jobs j JOIN system.namespaces n ON true WHERE 'x' = ANY (parameters);
 SELECT j.job_id FROM system.jobs j WHERE 'x' = ANY ( j.parameters ) GROUP BY 1;
 SELECT count(*) FROM t WHERE b = '\x00ff' GROUP BY g;
+SELECT count(*) FROM t WHERE b = X'00ff' OR b IN (X'', x'00FF') GROUP BY g;
 SELECT count(*) FROM t WHERE b = 'no bytes!' GROUP BY g;
 SELECT count(*) FROM t WHERE b IN ('AP8=', '0x0') GROUP BY g;
 SELECT count(*) FROM t WHERE b BETWEEN '\x00' AND 'x!' GROUP BY g;
