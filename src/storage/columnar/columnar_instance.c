@@ -82,6 +82,7 @@ static void instance_settings(const struct columnar *columnar, bool is_large, st
                                 "SET GLOBAL late_materialization_max_rows=0;"
                                 "SET GLOBAL parquet_metadata_cache=true;"
                                 "SET GLOBAL enable_external_file_cache=false;"
+                                "SET GLOBAL allocator_background_threads=true;"
                                 "SET GLOBAL allow_persistent_secrets=false;"
                                 "SET GLOBAL allow_community_extensions=false;"
                                 "SET GLOBAL autoinstall_known_extensions=false;"
