@@ -34,6 +34,12 @@ struct cli {
     struct names *names;     /* for TAB; NULL without a prompt */
 };
 
+/* What is printed goes to a terminal. */
+static inline bool cli_shows_screen(const struct cli *cli)
+{
+    return cli->terminal && cli->out == stdout;
+}
+
 /* ---- connect.c ---- */
 
 /* A new client from cli->options in the place of the old one. CLI_OK, or the code after a message

@@ -125,7 +125,7 @@ static bool execute_more(void)
 
 static struct output_style execute_style(const struct cli *cli)
 {
-    bool screen = cli->terminal && cli->out == stdout;
+    bool screen = cli_shows_screen(cli);
 
     CHECK(cli);
     return (struct output_style){
@@ -235,7 +235,7 @@ static bool execute_take(void *context, const kalam_results *batch, size_t state
 static kalam_status execute_streaming(struct cli *cli, const char *sql, kalam_error *error)
 {
     bool spin = cli->options->progress && cli->interactive && isatty(STDERR_FILENO);
-    bool screen = cli->terminal && cli->out == stdout;
+    bool screen = cli_shows_screen(cli);
     struct execute_stream execute = {
         .stream = {.out = cli->out, .format = cli->format, .screen = screen}};
     kalam_status status;

@@ -37,7 +37,7 @@ static bool live_is_json(const struct live *live)
 static void live_print_line(struct live *live)
 {
     FILE *out = live->cli->out;
-    bool screen = live->cli->terminal && out == stdout;
+    bool screen = cli_shows_screen(live->cli);
 
     CHECK(live);
     /* Values are clean already, and the time may have colours; ferror is looked at by main. */

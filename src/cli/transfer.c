@@ -315,7 +315,7 @@ enum cli_exit transfer_export(struct cli *cli, const char *source, const char *p
     if (is_table)
         code = export_select(cli, source, &sql);
     export.file = code != CLI_OK ? NULL : standard ? cli->out : fopen(path, "we");
-    export.screen = standard && cli->terminal && cli->out == stdout;
+    export.screen = standard && cli_shows_screen(cli);
     if (code == CLI_OK && !export.file) {
         fprintf(stderr, "ERROR: %s: %s\n", path, strerror(errno));
         code = CLI_USAGE;

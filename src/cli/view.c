@@ -76,7 +76,7 @@ static void view_grid(const kalam_live *live, struct grid *grid)
 
 static void view_draw(struct cli *cli, const kalam_live *live)
 {
-    bool screen = cli->terminal && cli->out == stdout;
+    bool screen = cli_shows_screen(cli);
     struct output_style style = {.format = FORMAT_TABLE,
                                  .expanded = CHOICE_OFF,
                                  .width_max = screen ? terminal_width() : 0,
