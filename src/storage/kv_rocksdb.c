@@ -516,9 +516,12 @@ static void rocks_compact(struct kv *base, struct kv_space *base_space, struct s
     directory_full_key_init(&until, spaces_prefix(space), end);
     if (end.size == 0 && space->is_pooled)
         until.bytes = str_from(space->prefix_end, DIRECTORY_PREFIX_BYTES);
-    rocksdb_compact_range_cf(rocks_kv(base)->db, rocks_handle(space),
-                             from.bytes.size > 0 ? from.bytes.data : NULL, from.bytes.size,
-                             until.bytes.size > 0 ? until.bytes.data : NULL, until.bytes.size);
+    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+    rocksdb_compactoptions_set_bottommost_level_compaction(options, ROCKS_COMPACT_FORCE);
+    rocksdb_compact_range_cf_opt(rocks_kv(base)->db, rocks_handle(space), options,
+                                 from.bytes.size > 0 ? from.bytes.data : NULL, from.bytes.size,
+                                 until.bytes.size > 0 ? until.bytes.data : NULL, until.bytes.size);
+    rocksdb_compactoptions_destroy(options);
     directory_full_key_clear(&from);
     directory_full_key_clear(&until);
 }

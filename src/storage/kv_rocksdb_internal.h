@@ -11,7 +11,10 @@
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
-enum { ROCKS_READ_CACHE_ONLY = 1 /* ReadTier */ };
+enum {
+    ROCKS_READ_CACHE_ONLY = 1, /* ReadTier */
+    ROCKS_COMPACT_FORCE = 2,   /* BottommostLevelCompaction: the last level is written anew too */
+};
 
 /* Of one family, see kv_rocksdb_seams.c. */
 struct rocks_seams {
@@ -19,6 +22,7 @@ struct rocks_seams {
     uint64_t version;      /* super version they belong to; 0 = none */
     struct rocks_seam_level *levels;
     size_t level_count;
+    bool has_deletes; /* there are range deletes in its files */
 };
 
 struct kv_family {
@@ -72,15 +76,15 @@ rocksdb_options_t *rocks_database_options(const struct rocks_kv *kv);
 /* Cache, table options, read and write options of the store. */
 void rocks_open_objects(struct rocks_kv *kv);
 
-/* ---- kv_rocksdb_seams.c: what cached iterators must not reach over ---- */
+/* ---- kv_rocksdb_seams.c: where cached iterators lose keys ---- */
 
 void rocks_seams_init(struct rocks_seams *seams);
 void rocks_seams_clear(struct rocks_seams *seams);
-/* Whether the range [lower, upper) of full keys (upper empty = open) holds keys of two neighbouring
- * files of a level, or may. `version`: the super version this was found for; the answer holds for
- * an iterator if the number is still the same after it was made. */
-bool rocks_crosses_seam(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
-                        struct str upper, uint64_t *version);
+/* Whether an iterator for cached data only over the range [lower, upper) of full keys (upper empty
+ * = open) could lose keys without telling. `version`: the super version this was found for; the
+ * answer holds for an iterator if the number is still the same after it was made. */
+bool rocks_may_lose_keys(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
+                         struct str upper, uint64_t *version);
 uint64_t rocks_super_version(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family);
 
 /* ---- kv_rocksdb_iterator.c: the iterator part of struct kv_driver ---- */

@@ -1,7 +1,7 @@
 /* kv_rocksdb_iterator.c — iterators of the key-value store on RocksDB.
  *
- * An iterator for cached data only that would reach over a seam between files (kv_rocksdb_seams.c)
- * is never valid and answers WOULD_BLOCK.
+ * An iterator for cached data only that could lose keys without telling (kv_rocksdb_seams.c) is
+ * never valid and answers WOULD_BLOCK.
  *
  * Both bounds are handed to RocksDB, so that it neither looks at files beyond them nor steps over
  * what was removed there. Pooled spaces add and hide their prefix. An iterator that promises to
@@ -82,7 +82,7 @@ struct kv_iterator *rocks_iterator_open(struct kv *base, struct kv_space *base_s
         rocksdb_readoptions_set_read_tier(iterator->read, ROCKS_READ_CACHE_ONLY);
     if (is_cached)
         iterator->is_blocked =
-            rocks_crosses_seam(kv, space->family, iterator->lower, iterator->upper, &version);
+            rocks_may_lose_keys(kv, space->family, iterator->lower, iterator->upper, &version);
     rocksdb_readoptions_set_fill_cache(iterator->read, options->fill_cache);
     rocksdb_readoptions_set_total_order_seek(iterator->read, !options->prefix_same);
     iterator->rocks = rocksdb_create_iterator_cf(kv->db, iterator->read, rocks_handle(space));

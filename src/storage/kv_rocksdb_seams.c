@@ -1,14 +1,19 @@
-/* kv_rocksdb_seams.c — where two files of one level of RocksDB meet, and whether a range reaches
- * over such a place.
+/* kv_rocksdb_seams.c — where RocksDB 7.8 loses keys without an error when an iterator may only read
+ * the block cache, and whether a range touches such a place. There are two kinds:
  *
- * RocksDB 7.8 loses keys there without an error when an iterator may only read the block cache: a
- * merging iterator that has come to the end of a file steps to the next one of the level, and drops
- * the level from its heap when that is not cached, without looking at why it is not valid. Inside a
- * file, and in level 0, the reason comes through. So an iterator for cached data only is refused
- * over a seam; who asked goes to a thread that may read the disk.
+ *   seams          where two files of one level (above 0) meet. A merging iterator that has come to
+ *                  the end of a file steps to the next one, and drops the level from its heap when
+ *                  that is not cached, without looking at why it is not valid.
+ *   range deletes  in a file of any level. When one covers a key of a level below, the merging
+ *                  iterator seeks anew in the levels below and clears its status: that a level
+ * above could not be read is forgotten, and so are the keys and deletes of that level.
  *
- * The seams of a family belong to one of its super versions; they are read anew when its number has
- * changed. Most families have none, and few users' rows lie on one.
+ * Elsewhere the reason comes through. So an iterator for cached data only is refused over a seam,
+ * and in a family that has range deletes in its files (those in memory do no harm: nothing that
+ * lies above them can be missing); who asked goes to a thread that may read the disk.
+ *
+ * Both are read anew when the number of the family's super version has changed. Most families have
+ * neither, and few users' rows lie on a seam.
  *
  * Thread: any.
  * SPDX-License-Identifier: Apache-2.0
@@ -21,6 +26,9 @@
 #include <string.h>
 
 enum { SEAMS_READS_MAX = 3 };
+
+/* In the text of the property that sums up the properties of all files. */
+static const char seams_no_deletes[] = "# range deletions=0;";
 
 /* The last key of a file and the first one of the next. */
 struct rocks_seam {
@@ -110,6 +118,17 @@ static void seams_read(const struct rocks_kv *kv, rocksdb_column_family_handle_t
     rocksdb_column_family_metadata_destroy(metadata);
 }
 
+/* True when that is not known. */
+static bool seams_have_deletes(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family)
+{
+    char *text = rocksdb_property_value_cf(kv->db, family, "rocksdb.aggregated-table-properties");
+    bool has = text == NULL || strstr(text, seams_no_deletes) == NULL;
+
+    CHECK(family != NULL);
+    rocksdb_free(text);
+    return has;
+}
+
 uint64_t rocks_super_version(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family)
 {
     uint64_t number = 0;
@@ -140,11 +159,11 @@ static bool seam_level_crosses(const struct rocks_seam_level *level, struct str 
            (upper.size == 0 || str_compare(level->seams[low].right, upper) < 0);
 }
 
-bool rocks_crosses_seam(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
-                        struct str upper, uint64_t *version)
+bool rocks_may_lose_keys(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
+                         struct str upper, uint64_t *version)
 {
     struct rocks_seams *seams = &family->seams;
-    bool crosses = false, known = false;
+    bool known = false;
 
     CHECK(version != NULL);
     pthread_mutex_lock(&seams->mutex);
@@ -154,14 +173,16 @@ bool rocks_crosses_seam(const struct rocks_kv *kv, struct kv_family *family, str
         uint64_t before = *version;
         seams_drop(seams);
         seams_read(kv, family->handle, seams);
+        seams->has_deletes = seams_have_deletes(kv, family->handle);
         *version = rocks_super_version(kv, family->handle);
         known = *version != 0 && *version == before;
         seams->version = known ? before : 0;
     }
-    for (size_t i = 0; i < seams->level_count && !crosses; i++)
-        crosses = seam_level_crosses(&seams->levels[i], lower, upper);
+    bool may = !known || seams->has_deletes;
+    for (size_t i = 0; i < seams->level_count && !may; i++)
+        may = seam_level_crosses(&seams->levels[i], lower, upper);
     pthread_mutex_unlock(&seams->mutex);
-    return crosses || !known;
+    return may;
 }
 
 void rocks_seams_init(struct rocks_seams *seams)

@@ -240,6 +240,20 @@ static enum status hot_cursor_begin_chunks(struct hot_cursor *cursor, struct err
     return status;
 }
 
+/* COUNTED: RocksDB can lose keys without an error when a file cannot be read. */
+static enum status hot_cursor_end(const struct hot_cursor *cursor, struct error *err)
+{
+    const struct hot_cursor_options *options = &cursor->options;
+
+    CHECK(cursor->ended && cursor->seen >= 0);
+    if (!options->all || cursor->seen >= options->rows)
+        return STATUS_OK;
+    if (options->cached_only)
+        return STATUS_WOULD_BLOCK;
+    return error_set(err, STATUS_IO_FAILED, "%lld hot rows were found where %lld are counted",
+                     (long long)cursor->seen, (long long)options->rows);
+}
+
 enum status hot_cursor_next(struct hot_cursor *cursor, struct str *key, struct str *bytes,
                             struct error *err)
 {
@@ -264,5 +278,5 @@ enum status hot_cursor_next(struct hot_cursor *cursor, struct str *key, struct s
     cursor->ended = key->size == 0;
     cursor->seen += cursor->ended ? 0 : 1;
     CHECK_SLOW(cursor->options.rows < 0 || cursor->seen <= cursor->options.rows);
-    return STATUS_OK;
+    return cursor->ended ? hot_cursor_end(cursor, err) : STATUS_OK;
 }

@@ -17,6 +17,7 @@ struct hot_cursor_options {
     bool descending, cached_only, fill_cache;
     bool whole;   /* descending: all rows will be read, so do not begin step by step */
     int64_t rows; /* hot rows of the instance at the snapshot, -1 = unknown */
+    bool all;     /* the bounds hold the whole instance */
     const atomic_bool *cancelled; /* may be NULL */
 };
 
@@ -36,7 +37,8 @@ void hot_cursor_open(struct store *store, const struct hot_cursor_options *optio
                      struct hot_cursor *out);
 void hot_cursor_close(struct hot_cursor *cursor); /* fine after a zeroed struct */
 /* The next row: its row_id and bytes, valid until the next call; an empty key at the end. Failures
- * as the kv store names them, CANCELLED. */
+ * as the kv store names them, CANCELLED. COUNTED: when all rows of an instance were walked and
+ * fewer came than it has, IO_FAILED (cached_only: WOULD_BLOCK). */
 enum status hot_cursor_next(struct hot_cursor *cursor, struct str *key, struct str *bytes,
                             struct error *err) MUST_CHECK;
 

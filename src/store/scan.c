@@ -194,6 +194,7 @@ static enum status scan_open_hot(struct scan *scan, struct error *err)
         .cached_only = options->cached_only,
         .fill_cache = !options->hot_only,
         .whole = options->whole,
+        .all = scan->lower.size == 0 && scan->upper.size == 0,
         .cancelled = options->cancelled,
     };
 

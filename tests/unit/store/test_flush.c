@@ -668,6 +668,65 @@ static void test_flush__fewer_rows_than_counted(void **state)
     many_close(many);
 }
 
+/* Status at the end of a scan of one user's rows. */
+static enum status many_scan(struct many *many, int user, bool cached_only)
+{
+    struct view *view = view_acquire(many->f->base.store);
+    struct scan *scan = NULL;
+    struct arena arena;
+    struct error err;
+    struct row row;
+    char name[16];
+
+    arena_init(&arena, 0);
+    struct scan_options options = {.view = view,
+                                   .table = catalog_find_table_id(view_catalog(view), many->id),
+                                   .user = str_from_c(many_user(user, name)),
+                                   .seq_after = -1,
+                                   .cached_only = cached_only,
+                                   .arena = &arena};
+    enum status status = scan_open(many->f->base.store, &options, &scan, &err);
+    while (status == STATUS_OK)
+        status = scan_next(scan, &row, &err);
+    scan_close(scan);
+    arena_clear(&arena);
+    view_release(view);
+    return status;
+}
+
+/* Nor are they passed over in silence: a scan that meets fewer hot rows than are counted fails. */
+static void test_flush__scan_of_fewer_rows_than_counted(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct many *many = many_open(&f, 3);
+    struct error err;
+    struct kv_value kept;
+    struct view *view = view_acquire(f.base.store);
+    struct kv_space *rows = catalog_find_table_id(view_catalog(view), many->id)->rows;
+    struct kv_batch *batch = kv_batch_new(f.kv);
+    const struct str key = STR_LIT("u002:\x80\0\0\0\0\0\0\2");
+
+    view_release(view);
+    (void)cold_flush(&f, many->id, false);
+    many_write(many, 2, 2, 5);
+    many_write(many, 2, 3, 6);
+    assert_int_equal(many_scan(many, 2, true), STATUS_END);
+    assert_int_equal(kv_get(f.kv, rows, NULL, key, 0, &kept, &err), STATUS_OK);
+    kv_batch_delete(batch, rows, key);
+    assert_int_equal(kv_write(f.kv, batch, KV_SYNC, &err), STATUS_OK);
+    many_write(many, 1, 2, 5); /* a view that shows it */
+    assert_int_equal(many_scan(many, 2, false), STATUS_INTERNAL_ERROR);
+    assert_int_equal(many_scan(many, 2, true), STATUS_WOULD_BLOCK);
+    kv_batch_reset(batch);
+    kv_batch_put(batch, rows, key, kept.bytes);
+    assert_int_equal(kv_write(f.kv, batch, KV_SYNC, &err), STATUS_OK);
+    many_write(many, 1, 3, 5);
+    many_check(many);
+    kv_value_release(f.kv, &kept);
+    kv_batch_free(batch);
+    many_close(many);
+}
+
 static void test_flush__cancelled_keeps_rows_hot(void **state)
 {
     struct cold_fixture f = {.folder = ""};
@@ -861,6 +920,7 @@ int main(void)
         cmocka_unit_test(test_flush__many_users_while_they_write),
         cmocka_unit_test(test_flush__one_user_fails),
         cmocka_unit_test(test_flush__fewer_rows_than_counted),
+        cmocka_unit_test(test_flush__scan_of_fewer_rows_than_counted),
         cmocka_unit_test(test_flush__cancelled_keeps_rows_hot),
         cmocka_unit_test(test_flush__random_histories_user),
         cmocka_unit_test(test_flush__random_histories_shared),
