@@ -112,8 +112,6 @@ static enum status store_open_pipeline(struct store *store, struct catalog *cata
     }
     if (place.id_reserved_ms > 0)
         id_floor(place.id_reserved_ms);
-    /* Snowflakes leave room for 4 million segments per millisecond and never come again. */
-    atomic_init(&store->next_segment_id, (uint64_t)id_snowflake());
     store->feed = feed_new(store->options.feed_bytes, store->start_position);
     view_publish(store, store->start_position, catalog_ref(catalog));
     store->pipeline = commit_new(store, catalog, &place, store->start_position);

@@ -68,7 +68,6 @@ struct store {
     pthread_mutex_t alter_mutex;   /* guards `altering` */
     pthread_cond_t alter_unlocked;
     struct ddl_alter_lock *altering; /* tables with an ALTER at work (ddl_alter.c) */
-    atomic_uint_fast64_t next_segment_id;
 };
 
 /* lost.c: reads the lost positions, adds those of the last stop unless it was `clean`. */
