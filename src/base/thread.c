@@ -108,30 +108,59 @@ void thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void 
     CHECK(thread_try_start(thread, name, stack_bytes, main, argument));
 }
 
+struct worker_list {
+    struct task *head, **tail;
+};
+
 struct worker_pool {
     pthread_mutex_t mutex; /* guards the members down to `stopping` */
     pthread_cond_t wake;
-    struct task *head, **tail;
+    struct worker_list short_tasks, long_tasks;
     size_t depth;
+    unsigned long_running;
     bool stopping;
+    unsigned long_max; /* 0 = a single thread, all tasks are in one list */
     int nice_value;
     unsigned thread_count;
     pthread_t threads[];
 };
 
-static struct task *worker_pool_take(struct worker_pool *pool)
+/* The list whose turn it is, NULL if nothing may be run now. Mutex held. */
+static struct worker_list *worker_pool_turn(struct worker_pool *pool)
 {
+    bool may_long = pool->long_tasks.head != NULL && pool->long_running < pool->long_max;
+
+    CHECK(pool->long_running <= pool->long_max);
+    if (may_long && (pool->long_running == 0 || pool->short_tasks.head == NULL))
+        return &pool->long_tasks;
+    return pool->short_tasks.head != NULL ? &pool->short_tasks : NULL;
+}
+
+/* The next task; NULL when the pool stops and none is left. `*is_long` is about the last one, then
+ * about this one. */
+static struct task *worker_pool_take(struct worker_pool *pool, bool *is_long)
+{
+    struct worker_list *list;
+    struct task *task = NULL;
+
     pthread_mutex_lock(&pool->mutex);
-    while (pool->head == NULL && !pool->stopping)
+    pool->long_running -= *is_long ? 1 : 0;
+    while ((list = worker_pool_turn(pool)) == NULL && !(pool->stopping && pool->depth == 0))
         pthread_cond_wait(&pool->wake, &pool->mutex);
-    struct task *task = pool->head;
-    if (task != NULL) {
-        pool->head = task->next;
-        if (pool->head == NULL)
-            pool->tail = &pool->head;
+    *is_long = list == &pool->long_tasks;
+    if (list != NULL) {
+        task = list->head;
+        list->head = task->next;
+        if (list->head == NULL)
+            list->tail = &list->head;
         CHECK(pool->depth > 0);
         pool->depth--;
+        pool->long_running += *is_long ? 1 : 0;
     }
+    if (pool->stopping)
+        pthread_cond_broadcast(&pool->wake);
+    else if (worker_pool_turn(pool) != NULL)
+        pthread_cond_signal(&pool->wake); /* a place for a long one may have come free */
     pthread_mutex_unlock(&pool->mutex);
     return task;
 }
@@ -140,11 +169,12 @@ static void *worker_pool_main(void *argument)
 {
     struct worker_pool *pool = argument;
     struct task *task;
+    bool is_long = false;
 
     /* On Linux a priority belongs to the thread. Lowering it is always allowed. */
     if (pool->nice_value != 0 && setpriority(PRIO_PROCESS, (id_t)gettid(), pool->nice_value) != 0)
         log_debug("priority of a worker cannot be set: %s", strerror(errno));
-    while ((task = worker_pool_take(pool)) != NULL)
+    while ((task = worker_pool_take(pool, &is_long)) != NULL)
         task->run(task);
     return NULL;
 }
@@ -157,7 +187,9 @@ struct worker_pool *worker_pool_start(const char *name, unsigned threads, size_t
 
     CHECK(pthread_mutex_init(&pool->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&pool->wake, NULL) == 0);
-    pool->tail = &pool->head;
+    pool->short_tasks.tail = &pool->short_tasks.head;
+    pool->long_tasks.tail = &pool->long_tasks.head;
+    pool->long_max = threads - 1;
     pool->nice_value = nice_value;
     pool->thread_count = threads;
     for (unsigned i = 0; i < threads; i++) {
@@ -168,24 +200,34 @@ struct worker_pool *worker_pool_start(const char *name, unsigned threads, size_t
     return pool;
 }
 
-void worker_pool_post(struct worker_pool *pool, struct task *task)
+static void worker_pool_add(struct worker_pool *pool, struct worker_list *list, struct task *task)
 {
     CHECK(task != NULL && task->run != NULL);
     task->next = NULL;
     pthread_mutex_lock(&pool->mutex);
     CHECK(!pool->stopping);
-    *pool->tail = task;
-    pool->tail = &task->next;
+    *list->tail = task;
+    list->tail = &task->next;
     pool->depth++;
     pthread_cond_signal(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
+}
+
+void worker_pool_post(struct worker_pool *pool, struct task *task)
+{
+    worker_pool_add(pool, &pool->short_tasks, task);
+}
+
+void worker_pool_post_long(struct worker_pool *pool, struct task *task)
+{
+    worker_pool_add(pool, pool->long_max > 0 ? &pool->long_tasks : &pool->short_tasks, task);
 }
 
 size_t worker_pool_depth(struct worker_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
     size_t depth = pool->depth;
-    CHECK((depth == 0) == (pool->head == NULL));
+    CHECK((depth == 0) == (pool->short_tasks.head == NULL && pool->long_tasks.head == NULL));
     pthread_mutex_unlock(&pool->mutex);
     return depth;
 }
@@ -200,7 +242,7 @@ void worker_pool_stop(struct worker_pool *pool)
     pthread_mutex_unlock(&pool->mutex);
     for (unsigned i = 0; i < pool->thread_count; i++)
         CHECK(pthread_join(pool->threads[i], NULL) == 0);
-    CHECK(pool->head == NULL);
+    CHECK(pool->depth == 0 && pool->long_running == 0);
     (void)pthread_cond_destroy(&pool->wake);
     (void)pthread_mutex_destroy(&pool->mutex);
     mem_free(pool);

@@ -37,12 +37,15 @@ void thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void 
 bool thread_try_start(pthread_t *thread, const char *name, size_t stack_bytes,
                       void *(*main)(void *), void *argument);
 
-/* Fixed set of threads that run tasks in order of posting. */
+/* Fixed set of threads that run tasks, short ones and long ones, each kind in order of posting.
+ * Long tasks leave one thread to the short ones, so that these never wait until a long one ends;
+ * short ones leave one to the long ones. A single thread runs all in order of posting. */
 struct worker_pool;
 struct worker_pool *worker_pool_start(const char *name, unsigned threads, size_t stack_bytes,
                                       int nice_value);
-void worker_pool_post(struct worker_pool *pool, struct task *task); /* any thread */
-size_t worker_pool_depth(struct worker_pool *pool);                 /* waiting tasks */
+void worker_pool_post(struct worker_pool *pool, struct task *task);      /* short; any thread */
+void worker_pool_post_long(struct worker_pool *pool, struct task *task); /* any thread */
+size_t worker_pool_depth(struct worker_pool *pool);                      /* waiting tasks */
 /* Runs what is queued, then joins; nothing may be posted any more. NULL is fine. */
 void worker_pool_stop(struct worker_pool *pool);
 

@@ -47,6 +47,9 @@ static void metrics_sql(struct server *server, const struct metrics_out *out)
                 "Statements whose plan had to be built.", stats.plan_misses);
     metrics_add(out, METRIC_GAUGE, "plan_cache_plans", "Cached plans.", stats.plans);
     metrics_add(out, METRIC_GAUGE, "plan_cache_bytes", "Memory of cached plans.", stats.plan_bytes);
+    metrics_add(out, METRIC_GAUGE, "worker_tasks_waiting",
+                "Statements and snapshots that wait for a worker thread.",
+                worker_pool_depth(server->workers));
 }
 
 static void metrics_s3(struct server *server, const struct metrics_out *out)
@@ -244,7 +247,7 @@ static struct server_totals metrics_take_totals(struct server *server)
     if (start) {
         server->totals_busy = true;
         server->totals_task.run = totals_run;
-        worker_pool_post(server->workers, &server->totals_task);
+        worker_pool_post_long(server->workers, &server->totals_task);
     }
     CHECK(!start || server->store != NULL);
     pthread_mutex_unlock(&server->told_mutex);

@@ -369,9 +369,14 @@ static void request_work(struct task *task)
 
 static void request_to_worker(struct session_request *request)
 {
+    struct worker_pool *workers = request->service->options.workers;
+
     CHECK(request->run != NULL);
     request->task.run = request_work;
-    worker_pool_post(request->service->options.workers, &request->task);
+    if (sql_run_is_short(request->run))
+        worker_pool_post(workers, &request->task);
+    else
+        worker_pool_post_long(workers, &request->task);
 }
 
 /* Steps on the loop; false if the statement goes on elsewhere or the request has ended. */

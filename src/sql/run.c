@@ -319,10 +319,32 @@ static void run_translate(enum status status, struct error *err)
     }
 }
 
+/* For whoever hands the run to a worker, before its plan goes. */
+static void run_judge_length(struct sql_run *run)
+{
+    const struct plan *plan = run->plan;
+
+    if (plan == NULL)
+        return;
+    CHECK(run->state != RUN_COMMITTING);
+    run->is_short = plan->kind == PLAN_SELECT   ? select_is_short(run)
+                    : plan->kind == PLAN_INSERT ? str_is_empty(plan->insert.select)
+                    : plan->kind == PLAN_CHANGE ? str_is_empty(plan->change.analytic_text) &&
+                                                      plan->access.kind == PLAN_ACCESS_POINTS
+                                                : false;
+}
+
+bool sql_run_is_short(const struct sql_run *run)
+{
+    CHECK(run != NULL);
+    return run->is_short;
+}
+
 /* Start over against the newest state; false when that was tried often enough. */
 static bool run_retry(struct sql_run *run)
 {
     CHECK(run->state != RUN_COMMITTING);
+    run_judge_length(run);
     run_release(run);
     run->attempts++;
     run->state = RUN_NEW;
@@ -386,8 +408,10 @@ enum sql_step sql_run_step(struct sql_run *run, bool may_block)
             status = run_plan(run, err);
         if (status == STATUS_OK)
             status = run_execute(run, may_block, err);
-        if (status == STATUS_WOULD_BLOCK && !may_block)
+        if (status == STATUS_WOULD_BLOCK && !may_block) {
+            run_judge_length(run);
             return SQL_STEP_WORKER;
+        }
         if (status == STATUS_STALE && run_retry(run)) {
             status = STATUS_OK;
             continue;

@@ -109,6 +109,9 @@ struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_opti
 enum sql_step sql_run_step(struct sql_run *run, bool may_block);
 const struct error *sql_run_error(const struct sql_run *run);
 const struct sql_outcome *sql_run_outcome(const struct sql_run *run);
+/* After SQL_STEP_WORKER: it is known to need little of a worker: keys, the first rows in key order,
+ * VALUES. */
+bool sql_run_is_short(const struct sql_run *run);
 /* Asks a running statement to stop (client gone, shutdown); any thread while the run exists. */
 void sql_run_cancel(struct sql_run *run);
 void sql_run_free(struct sql_run *run); /* not between COMMIT and resume */

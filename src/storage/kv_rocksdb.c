@@ -101,6 +101,7 @@ static struct kv_family *rocks_family_new(rocksdb_column_family_handle_t *handle
     CHECK(handle != NULL && strlen(name) < sizeof(family->name));
     family->handle = handle;
     rocks_seams_init(&family->seams);
+    atomic_init(&family->has_deleted_ranges, false);
     memcpy(family->name, name, strlen(name) + 1);
     return family;
 }
@@ -389,6 +390,7 @@ static void rocks_batch_delete_range(struct kv_batch *base, struct kv_space *bas
         until.bytes = str_from(space->prefix_end, DIRECTORY_PREFIX_BYTES);
     rocksdb_writebatch_delete_range_cf(to, rocks_handle(space), from.bytes.data, from.bytes.size,
                                        until.bytes.data, until.bytes.size);
+    atomic_store(&space->family->has_deleted_ranges, true);
     directory_full_key_clear(&from);
     directory_full_key_clear(&until);
 }

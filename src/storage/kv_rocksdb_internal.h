@@ -22,12 +22,13 @@ struct rocks_seams {
     uint64_t version;      /* super version they belong to; 0 = none */
     struct rocks_seam_level *levels;
     size_t level_count;
-    bool has_deletes; /* there are range deletes in its files */
+    bool has_files, has_deletes; /* any, any with a range delete in it */
 };
 
 struct kv_family {
     rocksdb_column_family_handle_t *handle;
     struct rocks_seams seams;
+    atomic_bool has_deleted_ranges; /* since the store was opened */
     char name[DIRECTORY_FAMILY_MAX];
 };
 
@@ -81,10 +82,10 @@ void rocks_open_objects(struct rocks_kv *kv);
 void rocks_seams_init(struct rocks_seams *seams);
 void rocks_seams_clear(struct rocks_seams *seams);
 /* Whether an iterator for cached data only over the range [lower, upper) of full keys (upper empty
- * = open) could lose keys without telling. `version`: the super version this was found for; the
- * answer holds for an iterator if the number is still the same after it was made. */
+ * = open) could lose keys without telling. Asked when it is made; `version` is the super version
+ * from before that. */
 bool rocks_may_lose_keys(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
-                         struct str upper, uint64_t *version);
+                         struct str upper, uint64_t version);
 uint64_t rocks_super_version(const struct rocks_kv *kv, rocksdb_column_family_handle_t *family);
 
 /* ---- kv_rocksdb_iterator.c: the iterator part of struct kv_driver ---- */

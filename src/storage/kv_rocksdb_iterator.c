@@ -78,17 +78,17 @@ struct kv_iterator *rocks_iterator_open(struct kv *base, struct kv_space *base_s
     if (options->snapshot != NULL)
         rocksdb_readoptions_set_snapshot(
             iterator->read, ((const struct rocks_snapshot *)options->snapshot)->snapshot);
-    if (is_cached)
+    if (is_cached) {
         rocksdb_readoptions_set_read_tier(iterator->read, ROCKS_READ_CACHE_ONLY);
-    if (is_cached)
-        iterator->is_blocked =
-            rocks_may_lose_keys(kv, space->family, iterator->lower, iterator->upper, &version);
+        version = rocks_super_version(kv, rocks_handle(space));
+    }
     rocksdb_readoptions_set_fill_cache(iterator->read, options->fill_cache);
     rocksdb_readoptions_set_total_order_seek(iterator->read, !options->prefix_same);
     iterator->rocks = rocksdb_create_iterator_cf(kv->db, iterator->read, rocks_handle(space));
     CHECK(iterator->rocks != NULL);
-    if (is_cached && rocks_super_version(kv, rocks_handle(space)) != version)
-        iterator->is_blocked = true;
+    if (is_cached)
+        iterator->is_blocked =
+            rocks_may_lose_keys(kv, space->family, iterator->lower, iterator->upper, version);
     return &iterator->base;
 }
 

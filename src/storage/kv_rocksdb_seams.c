@@ -4,16 +4,17 @@
  *   seams          where two files of one level (above 0) meet. A merging iterator that has come to
  *                  the end of a file steps to the next one, and drops the level from its heap when
  *                  that is not cached, without looking at why it is not valid.
- *   range deletes  in a file of any level. When one covers a key of a level below, the merging
- *                  iterator seeks anew in the levels below and clears its status: that a level
- * above could not be read is forgotten, and so are the keys and deletes of that level.
+ *   range deletes  when one covers a key of a level below, the merging iterator seeks anew in the
+ *                  levels below and clears its status: that some level could not be read is
+ *                  forgotten, and so are the keys and deletes that it holds before the end of the
+ *                  range delete, or all of them when it lies above.
  *
  * Elsewhere the reason comes through. So an iterator for cached data only is refused over a seam,
- * and in a family that has range deletes in its files (those in memory do no harm: nothing that
- * lies above them can be missing); who asked goes to a thread that may read the disk.
+ * and in a family with files once a range was deleted in it, as long as its files hold such a
+ * delete and until the store is opened again; who asked goes to a thread that may read the disk.
  *
- * Both are read anew when the number of the family's super version has changed. Most families have
- * neither, and few users' rows lie on a seam.
+ * What is known of the files is read anew when the number of the family's super version has
+ * changed.
  *
  * Thread: any.
  * SPDX-License-Identifier: Apache-2.0
@@ -106,6 +107,7 @@ static void seams_read(const struct rocks_kv *kv, rocksdb_column_family_handle_t
 
     CHECK(metadata != NULL && seams->level_count == 0);
     size_t levels = rocksdb_column_family_metadata_get_level_count(metadata);
+    seams->has_files = rocksdb_column_family_metadata_get_file_count(metadata) > 0;
     seams->levels = mem_calloc(levels + 1, sizeof(struct rocks_seam_level));
     for (size_t i = 0; i < levels; i++) {
         rocksdb_level_metadata_t *level =
@@ -159,30 +161,41 @@ static bool seam_level_crosses(const struct rocks_seam_level *level, struct str 
            (upper.size == 0 || str_compare(level->seams[low].right, upper) < 0);
 }
 
-bool rocks_may_lose_keys(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
-                         struct str upper, uint64_t *version)
+/* Reads everything anew. False when the family was changing all the while. */
+static bool seams_refresh(const struct rocks_kv *kv, struct kv_family *family)
 {
     struct rocks_seams *seams = &family->seams;
-    bool known = false;
 
-    CHECK(version != NULL);
-    pthread_mutex_lock(&seams->mutex);
-    *version = rocks_super_version(kv, family->handle);
-    known = *version != 0 && *version == seams->version;
-    for (int i = 0; i < SEAMS_READS_MAX && !known; i++) {
-        uint64_t before = *version;
+    CHECK(family->handle != NULL);
+    for (int i = 0; i < SEAMS_READS_MAX; i++) {
+        uint64_t before = rocks_super_version(kv, family->handle);
         seams_drop(seams);
         seams_read(kv, family->handle, seams);
         seams->has_deletes = seams_have_deletes(kv, family->handle);
-        *version = rocks_super_version(kv, family->handle);
-        known = *version != 0 && *version == before;
-        seams->version = known ? before : 0;
+        seams->version = before;
+        if (before != 0 && rocks_super_version(kv, family->handle) == before)
+            return true;
     }
-    bool may = !known || seams->has_deletes;
+    seams->version = 0;
+    return false;
+}
+
+bool rocks_may_lose_keys(const struct rocks_kv *kv, struct kv_family *family, struct str lower,
+                         struct str upper, uint64_t version)
+{
+    struct rocks_seams *seams = &family->seams;
+
+    pthread_mutex_lock(&seams->mutex);
+    bool known = seams->version == version && version != 0;
+    if (!known)
+        known = seams_refresh(kv, family) && seams->version == version;
+    bool has_deletes = seams->has_deletes || atomic_load(&family->has_deleted_ranges);
+    bool may = !known || (seams->has_files && has_deletes);
     for (size_t i = 0; i < seams->level_count && !may; i++)
         may = seam_level_crosses(&seams->levels[i], lower, upper);
+    CHECK(known || may);
     pthread_mutex_unlock(&seams->mutex);
-    return may;
+    return may || rocks_super_version(kv, family->handle) != version;
 }
 
 void rocks_seams_init(struct rocks_seams *seams)

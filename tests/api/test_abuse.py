@@ -1,6 +1,7 @@
 """One client misbehaves; another user's key SELECT keeps answering, and memory stays within its limit. Times are printed, only that
 the answer comes is asserted."""
 import gzip
+import http.client
 import json
 import os
 import resource
@@ -237,3 +238,42 @@ def kalam_cpu(pid):
     """Seconds of processor time."""
     fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_short_statements_do_not_wait_for_long_ones():
+    """More long statements than workers: what needs a worker for keys and first rows goes on beside them."""
+    with kalam.Server(config="[server]\nworker_threads = 2\n[query]\ntimeout_seconds = 600\n") as server:
+        root = server.client()
+        root.batch("CREATE NAMESPACE w; CREATE USER TABLE w.t (id BIGINT PRIMARY KEY, v TEXT)")
+        calm = server.client("calm", timeout=120)
+        for start in (0, 1000):
+            calm.sql("INSERT INTO w.t VALUES " + ",".join(f"({i}, 'v{i}')" for i in range(start, start + 1000)))
+            server.flush("w.t")
+        server.restart()  # nothing is cached
+        root, calm = server.client(), server.client("calm", timeout=120)
+        calm.sql("INSERT INTO w.t VALUES (5000, 'hot')")
+        bombs = [threading.Thread(target=swallow, args=(server.client(f"rude{n}", timeout=600),), daemon=True) for n in range(4)]
+        for bomb in bombs:
+            bomb.start()
+        kalam.wait_until(lambda: waiting_tasks(root) >= 3, 60, "long statements that wait")
+        assert calm.rows("SELECT v FROM w.t WHERE id = 7") == [["v7"]]
+        assert calm.rows("SELECT id FROM w.t ORDER BY id DESC LIMIT 2") == [["5000"], ["1999"]]
+        assert calm.sql("UPDATE w.t SET v = 'x' WHERE id = 1007").row_count == 1
+        assert calm.sql("DELETE FROM w.t WHERE id IN (8, 9)").row_count == 2
+        assert calm.sql("INSERT INTO w.t VALUES " + ",".join(f"({i}, 'y')" for i in range(6000, 6500))).row_count == 500
+        assert all(bomb.is_alive() for bomb in bombs)
+        server.kill()
+
+
+def waiting_tasks(client):
+    lines = client.request("GET", "/metrics")[2].decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("kalamdb_worker_tasks_waiting "))
+
+
+def swallow(client):
+    """Runs until the server ends."""
+    try:
+        client.post("SELECT count(*) FROM generate_series(1, 100000) a(x), generate_series(1, 100000) b(y), "
+                    "generate_series(1, 100000) c(z) WHERE x * y + z = -1")
+    except (OSError, http.client.HTTPException):
+        pass

@@ -42,6 +42,7 @@ struct sql_run {
     struct str instance; /* user whose rows; empty for shared tables */
     bool submitted;      /* the commit pipeline has the request */
     bool columns_sent;
+    bool is_short; /* sql_run_is_short, as of the last plan */
     unsigned attempts;
     /* a write */
     struct commit_request request;
@@ -144,6 +145,8 @@ struct scan_options access_scan(struct sql_run *run, const struct access_keys *k
 /* ---- executors ------------------------------------------------------------------------------- */
 
 enum status select_run(struct sql_run *run, bool may_block, struct error *err) MUST_CHECK;
+/* It reads keys, or some of the first rows in key order. */
+bool select_is_short(struct sql_run *run);
 enum status aggregate_run(struct sql_run *run, struct error *err) MUST_CHECK;
 /* A bare count(*) told from records and counters; ABSENT if that is not asked for or not known. */
 enum status aggregate_run_counted(struct sql_run *run, const struct access_keys *keys,

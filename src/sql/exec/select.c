@@ -167,6 +167,19 @@ static bool select_is_quick(const struct sql_run *run, const struct select_limit
     return limits->limit <= RUN_INLINE_ROWS && limits->offset <= RUN_INLINE_ROWS;
 }
 
+bool select_is_short(struct sql_run *run)
+{
+    const struct plan *plan = run->plan;
+    struct select_limits limits;
+    struct error ignored;
+
+    CHECK(plan->kind == PLAN_SELECT);
+    if (plan->table == NULL || select_limits(run, &limits, &ignored) != STATUS_OK)
+        return true;
+    return select_is_quick(run, &limits) &&
+           (plan->filter == NULL || plan->access.kind == PLAN_ACCESS_POINTS);
+}
+
 /* Is there work that DuckDB does better on many rows: folding, sorting, filtering? A plain read in
  * key order is not. */
 static bool select_has_work(const struct plan *plan)
