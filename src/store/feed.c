@@ -3,6 +3,11 @@
  * Groups have ever-growing numbers; the ring keeps [first_number, next_number) in an array that is
  * a power of two. A cursor is just the number of its next group, so readers cost the writer nothing
  * and a reader that was overtaken sees it by comparing numbers.
+ *
+ * Groups come and go in the same order, but live long beside much that lives short: each on its own
+ * in the heap they would hold pages that are half empty. So they are cut from chunks, one after the
+ * other; a chunk is counted by its groups and goes with the last of them. A reader that keeps a
+ * group keeps its chunk.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/feed.h"
@@ -15,7 +20,17 @@
 
 #include <errno.h>
 
-enum { FEED_SLOTS_MIN = 64 };
+enum {
+    FEED_SLOTS_MIN = 64,
+    FEED_CHUNK_BYTES = 64 << 10,             /* its header too */
+    FEED_CHUNKED_MAX = FEED_CHUNK_BYTES / 8, /* larger groups have memory of their own */
+    FEED_GROUP_ALIGN = 16,
+};
+
+struct feed_chunk {
+    atomic_uint refs; /* groups, and the feed while it fills it */
+    _Alignas(FEED_GROUP_ALIGN) char bytes[];
+};
 
 struct feed {
     pthread_mutex_t mutex; /* guards everything below */
@@ -29,6 +44,9 @@ struct feed {
     uint64_t wakes; /* calls of feed_wake */
     size_t awake;   /* cursors that are not paused: appending wakes them */
     bool stopped;
+    /* the commit thread's */
+    struct feed_chunk *filling; /* NULL at first */
+    size_t filled;              /* bytes of it */
 };
 
 struct feed_cursor {
@@ -58,15 +76,49 @@ static struct str change_group_copy(char **at, struct str bytes)
     return copy;
 }
 
-struct change_group *change_group_new(const struct change *changes, size_t count, int64_t first,
-                                      int64_t last)
+static void feed_chunk_unref(struct feed_chunk *chunk)
+{
+    if (chunk == NULL)
+        return;
+    unsigned before = atomic_fetch_sub_explicit(&chunk->refs, 1, memory_order_acq_rel);
+    CHECK(before > 0);
+    if (before == 1)
+        mem_free(chunk);
+}
+
+/* Memory for a group; `*chunk` is the one it lies in, with a reference, or NULL. */
+static void *feed_group_alloc(struct feed *feed, size_t bytes, struct feed_chunk **chunk)
+{
+    size_t room = (bytes + FEED_GROUP_ALIGN - 1) & ~(size_t)(FEED_GROUP_ALIGN - 1);
+
+    *chunk = NULL;
+    if (bytes > FEED_CHUNKED_MAX)
+        return mem_alloc(bytes);
+    if (feed->filling == NULL || feed->filled + room > FEED_CHUNK_BYTES) {
+        feed_chunk_unref(feed->filling);
+        feed->filling = mem_alloc(FEED_CHUNK_BYTES);
+        atomic_init(&feed->filling->refs, 1);
+        feed->filled = offsetof(struct feed_chunk, bytes);
+    }
+    void *at = (char *)feed->filling + feed->filled;
+    feed->filled += room;
+    CHECK(feed->filled <= FEED_CHUNK_BYTES);
+    atomic_fetch_add_explicit(&feed->filling->refs, 1, memory_order_relaxed);
+    *chunk = feed->filling;
+    return at;
+}
+
+struct change_group *change_group_new(struct feed *feed, const struct change *changes, size_t count,
+                                      int64_t first, int64_t last)
 {
     size_t bytes = sizeof(struct change_group) + count * sizeof(struct change);
+    struct feed_chunk *chunk;
 
     CHECK(count > 0 && first <= last);
     for (size_t i = 0; i < count; i++)
         bytes += change_group_texts(&changes[i]);
-    struct change_group *group = mem_alloc(bytes);
+    struct change_group *group = feed_group_alloc(feed, bytes, &chunk);
+    group->chunk = chunk;
     atomic_init(&group->refs, 1);
     group->first = first;
     group->last = last;
@@ -109,7 +161,10 @@ void change_group_unref(struct change_group *group)
         if (i + 1 == group->count || group->changes[i + 1].table != table)
             table_unref((struct table *)(uintptr_t)table);
     }
-    mem_free(group);
+    if (group->chunk != NULL)
+        feed_chunk_unref(group->chunk);
+    else
+        mem_free(group);
 }
 
 /* ---- the ring ---------------------------------------------------------------------------------
@@ -154,6 +209,7 @@ void feed_free(struct feed *feed)
     CHECK(feed->bytes == 0);
     (void)pthread_cond_destroy(&feed->changed);
     (void)pthread_mutex_destroy(&feed->mutex);
+    feed_chunk_unref(feed->filling);
     mem_free(feed->slots);
     mem_free(feed);
 }

@@ -20,7 +20,8 @@ struct change {
 /* The changes of one group commit; immutable, counted. */
 struct change_group {
     atomic_uint refs;
-    int64_t first, last; /* _seq range */
+    struct feed_chunk *chunk; /* whose memory it is; NULL = its own */
+    int64_t first, last;      /* _seq range */
     struct change *changes;
     size_t count;
     size_t bytes;

@@ -9,9 +9,9 @@
 /* `position`: nothing at or before it will ever be in the feed. */
 struct feed *feed_new(size_t bytes_max, int64_t position);
 void feed_free(struct feed *feed); /* NULL is fine; nobody follows any more */
-/* One allocation that holds copies of all bytes. */
-struct change_group *change_group_new(const struct change *changes, size_t count, int64_t first,
-                                      int64_t last);
+/* One piece of memory that holds copies of all bytes. Commit thread. */
+struct change_group *change_group_new(struct feed *feed, const struct change *changes, size_t count,
+                                      int64_t first, int64_t last);
 void feed_append(struct feed *feed, struct change_group *group); /* takes the reference */
 /* Everything up to `position` is visible; what came after the last group changed no row. */
 void feed_pass(struct feed *feed, int64_t position);

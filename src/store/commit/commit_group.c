@@ -230,8 +230,9 @@ static void commit_group_publish(struct commit_pipeline *pipeline)
     CHECK(pipeline->position > pipeline->group_first);
     view_publish(store, pipeline->position, catalog_ref(pipeline->catalog));
     if (pipeline->change_count > 0)
-        feed_append(store->feed, change_group_new(pipeline->changes, pipeline->change_count,
-                                                  pipeline->group_first + 1, pipeline->position));
+        feed_append(store->feed,
+                    change_group_new(store->feed, pipeline->changes, pipeline->change_count,
+                                     pipeline->group_first + 1, pipeline->position));
     else
         feed_pass(store->feed, pipeline->position);
     atomic_fetch_add_explicit(&pipeline->rows_written, pipeline->change_count,

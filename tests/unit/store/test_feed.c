@@ -241,11 +241,66 @@ static void feed__pauses_and_resumes_at_the_end(void **state)
     fixture_close(&f);
 }
 
+/* Groups share chunks of memory: who keeps one keeps its bytes, however many others are gone. */
+static void feed__kept_groups_stay(void **state)
+{
+    enum { GROUPS = 2000, EVERY = 50 };
+    struct fixture f = {.options = {.feed_bytes = 4096}};
+    struct change_group *kept[GROUPS / EVERY];
+    struct change_group *group;
+    struct write write;
+
+    (void)state;
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_USER, "t"));
+    struct feed_cursor *cursor = feed_follow(store_feed(f.store), feed_oldest(store_feed(f.store)));
+    while (feed_next(cursor, 0, &group) == STATUS_OK)
+        change_group_unref(group);
+    for (int i = 0; i < GROUPS; i++) {
+        fixture_insert(&f, id, "ann", i, i);
+        assert_int_equal(feed_next(cursor, 1000, &group), STATUS_OK);
+        if (i % EVERY == 0)
+            kept[i / EVERY] = group;
+        else
+            change_group_unref(group);
+    }
+    write_begin(&write, &f, id); /* too large for a chunk */
+    write_insert(&write, "ann", GROUPS, 1);
+    char *body = arena_alloc(&write.arena, 20000);
+    memset(body, 'b', 20000);
+    ((struct value *)(uintptr_t)write.ops[0].values)[2] =
+        value_text(VALUE_TEXT, str_from(body, 20000));
+    assert_int_equal(write_run(&write, &f), STATUS_OK);
+    write_end(&write);
+    assert_int_equal(feed_next(cursor, 1000, &group), STATUS_OK);
+    assert_null(group->chunk);
+    assert_true(group->bytes > 20000);
+    change_group_unref(group);
+    feed_unfollow(cursor);
+    for (int i = 0; i < GROUPS / EVERY; i++) {
+        assert_non_null(kept[i]->chunk);
+        assert_int_equal(kept[i]->count, 1);
+        assert_true(str_equal(kept[i]->changes[0].user, STR_LIT("ann")));
+        assert_int_equal(row_seq(kept[i]->changes[0].new_bytes), kept[i]->changes[0].seq);
+        assert_int_equal(kept[i]->last, kept[i]->changes[0].seq);
+        if (i > 0)
+            assert_true(str_compare(kept[i - 1]->changes[0].key, kept[i]->changes[0].key) < 0);
+        if (i % 2 == 0)
+            change_group_unref(kept[i]);
+    }
+    fixture_close(&f); /* the feed goes, some groups stay */
+    for (int i = 1; i < GROUPS / EVERY; i += 2) {
+        assert_true(str_equal(kept[i]->changes[0].user, STR_LIT("ann")));
+        change_group_unref(kept[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(feed__tells_changes_in_order),
         cmocka_unit_test(feed__resumes_inside_the_ring_only),
+        cmocka_unit_test(feed__kept_groups_stay),
         cmocka_unit_test(feed__gives_a_range_while_it_reaches_back),
         cmocka_unit_test(feed__threads_follow_and_wake),
         cmocka_unit_test(feed__pauses_and_resumes_at_the_end),
