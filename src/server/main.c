@@ -27,12 +27,11 @@
 enum { EXIT_USAGE = 2 };
 
 /* Read by jemalloc before main; MALLOC_CONF overrides it. Threads of its own give back what has
- * been free for some seconds, also in arenas whose threads sleep. One arena for each processor:
- * with the usual four, each keeps fragments of the peaks of what ran in it. Without jemalloc
- * (sanitizers) unread. */
+ * been free for some seconds, also in arenas whose threads sleep. Without jemalloc (sanitizers)
+ * unread. */
 extern const char *malloc_conf;
 __attribute__((visibility("default"))) const char *malloc_conf =
-    "background_thread:true,dirty_decay_ms:5000,percpu_arena:percpu";
+    "background_thread:true,dirty_decay_ms:5000";
 
 struct arguments {
     const char *config_path, *data_dir, *host, *port;
