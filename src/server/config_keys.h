@@ -18,8 +18,8 @@
     X(SERVER_WORKERS, "server.workers", INTEGER, "0", 0, 256, "", USED, \
       "event loops; 0 = one per core") \
     X(SERVER_WORKER_THREADS, "server.worker_threads", INTEGER, "0", 0, 1024, "", USED, \
-      "threads for statements that may wait; 0 = two per core; one is kept for short statements " \
-      "(keys, first rows in key order, VALUES)") \
+      "threads for statements that may wait; 0 = two per core and one; one is kept for short " \
+      "statements (keys, first rows in key order, VALUES)") \
     X(SERVER_API_VERSION, "server.api_version", TEXT, "v1", 1, 16, "", USED, \
       "first part of the API paths") \
     X(SERVER_NODE, "server.node", TEXT, "", 0, 64, "", USED, \

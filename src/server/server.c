@@ -75,7 +75,8 @@ static bool server_has_tls(const struct config *config)
 static unsigned server_workers(const struct config *config)
 {
     CHECK(config != NULL);
-    return server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores());
+    /* One is kept for short statements. */
+    return server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores() + 1);
 }
 
 static enum status server_open_net(struct server *server, struct error *err)
