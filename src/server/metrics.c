@@ -118,6 +118,33 @@ static void metrics_store(struct server *server, const struct metrics_out *out)
                 kv.wal_bytes);
 }
 
+/* jemalloc's, which sanitizer builds do not have. */
+extern int mallctl(const char *name, void *old, size_t *old_size, void *new, size_t new_size)
+    __attribute__((weak));
+
+static uint64_t metrics_malloc(const char *name)
+{
+    size_t bytes = 0, size = sizeof(bytes);
+
+    CHECK(name != NULL);
+    return mallctl != NULL && mallctl(name, &bytes, &size, NULL, 0) == 0 ? bytes : 0;
+}
+
+static void metrics_memory(const struct metrics_out *out)
+{
+    uint64_t epoch = 1;
+
+    CHECK(out != NULL);
+    if (mallctl != NULL) /* the figures are those of the newest epoch */
+        (void)mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
+    metrics_add(out, METRIC_GAUGE, "memory_allocated_bytes",
+                "Memory in use by the server's allocator (without DuckDB's buffers); 0 = unknown.",
+                metrics_malloc("stats.allocated"));
+    metrics_add(out, METRIC_GAUGE, "memory_held_bytes",
+                "The most that the server's allocator keeps resident; 0 = unknown.",
+                metrics_malloc("stats.resident"));
+}
+
 static void metrics_process(const struct metrics_out *out)
 {
     unsigned long total = 0, resident = 0, page = (unsigned long)sysconf(_SC_PAGESIZE);
@@ -297,6 +324,7 @@ void server_metrics(void *context, metric_visit visit, void *visit_context)
         jobs_metrics(jobs, visit, visit_context);
     metrics_s3(server, &out);
     metrics_process(&out);
+    metrics_memory(&out);
     metrics_disk(server, &out);
     metrics_log(&out);
 }
