@@ -2,7 +2,6 @@
 server and not how much fits into it.
 
 Live rows stay as many: keys come from windows and are used again, tables with fresh keys are dropped after a while.
-Every two minutes all hold still for some seconds, so that memory can be looked at while nothing is in flight.
 Every process sends (kind, minute, times in ms) and what went wrong to the queue it is given.
 """
 import gc
@@ -16,7 +15,6 @@ import kalam
 import wire
 
 USERS, WINDOW, ROOMS, BOARD = 60, 120, 20, 3000
-PAUSE_EVERY_S, PAUSE_S = 120, 13
 TEXT = "a message of some words, about one hundred bytes long in all, so that rows look like those of a chat "
 
 
@@ -60,11 +58,6 @@ class Socket(wire.Wire):
         return last
 
 
-def pause_left(elapsed):
-    """Seconds until the load goes on; 0 when it is not paused."""
-    return max(0, PAUSE_S - elapsed % PAUSE_EVERY_S) if elapsed >= PAUSE_EVERY_S else 0
-
-
 class Worker:
     """A process of the load: calls step() at `rate` per second until the run ends."""
 
@@ -82,7 +75,7 @@ class Worker:
         gc.freeze()
         due, end, broken = self.begin, self.begin + self.seconds, False
         while time.monotonic() < end:
-            wait = max(due - time.monotonic(), pause_left(time.monotonic() - self.begin))
+            wait = due - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
             due = max(due, time.monotonic() - 1) + 1 / rate  # after a stall not everything at once
