@@ -33,7 +33,7 @@ struct feed_chunk {
 };
 
 struct feed {
-    pthread_mutex_t mutex; /* guards everything below */
+    pthread_mutex_t mutex; /* guards the members down to `stopped` */
     pthread_cond_t changed;
     struct change_group **slots;
     size_t slot_count; /* power of two */
