@@ -799,6 +799,20 @@ static void test_kv__cached_scans_lose_nothing_between_files(void **state)
     kv_close(kv);
 }
 
+enum { LARGE_BYTES = 3000 }; /* three to a block */
+
+/* k00, k01, …, all with `value`, which is filled. */
+static void put_large(struct kv *kv, struct kv_space *space, int count, char value[LARGE_BYTES])
+{
+    char key[32];
+    memset(value, 'v', LARGE_BYTES - 1);
+    value[LARGE_BYTES - 1] = 0;
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof(key), "k%02d", i);
+        put(kv, space, key, value);
+    }
+}
+
 /* A range delete in a file makes RocksDB seek anew in the levels below, and with that it forgets
  * that the file itself could not be read from the cache. */
 static void test_kv__cached_scans_lose_nothing_to_range_deletes(void **state)
@@ -806,13 +820,8 @@ static void test_kv__cached_scans_lose_nothing_to_range_deletes(void **state)
     (void)state;
     struct kv *kv = open_rocksdb(0);
     struct kv_space *space = space_of(kv, "ranges", 0);
-    char key[32], value[3000];
-    memset(value, 'v', sizeof(value));
-    value[sizeof(value) - 1] = 0;
-    for (int i = 0; i < 10; i++) { /* three to a block */
-        snprintf(key, sizeof(key), "k%02d", i);
-        put(kv, space, key, value);
-    }
+    char value[LARGE_BYTES];
+    put_large(kv, space, 10, value);
     kv_compact(kv, space, STR_EMPTY, STR_EMPTY);
     struct kv_batch *batch = kv_batch_new(kv);
     kv_batch_delete_range(batch, space, STR_LIT("k02"), STR_LIT("k06"));
@@ -843,13 +852,8 @@ static void test_kv__cached_scans_lose_nothing_to_range_deletes_in_memory(void *
     (void)state;
     struct kv *kv = open_rocksdb(0);
     struct kv_space *space = space_of(kv, "ranges", 0);
-    char key[32], value[3000];
-    memset(value, 'v', sizeof(value));
-    value[sizeof(value) - 1] = 0;
-    for (int i = 0; i < 9; i++) { /* three to a block */
-        snprintf(key, sizeof(key), "k%02d", i);
-        put(kv, space, key, value);
-    }
+    char value[LARGE_BYTES];
+    put_large(kv, space, 9, value);
     kv_settle(kv);
     put(kv, space, "k05a", "in another file");
     kv_settle(kv);
