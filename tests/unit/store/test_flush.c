@@ -460,6 +460,17 @@ static struct many *many_open(struct cold_fixture *f, int users)
     return many;
 }
 
+/* All rows of one user. */
+static struct scan_options many_scan_options(const struct many *many, const struct view *view,
+                                             const char *user, struct arena *arena)
+{
+    return (struct scan_options){.view = view,
+                                 .table = catalog_find_table_id(view_catalog(view), many->id),
+                                 .user = str_from_c(user),
+                                 .seq_after = -1,
+                                 .arena = arena};
+}
+
 static void many_check_user(struct many *many, const struct view *view, int user)
 {
     struct scan *scan = NULL;
@@ -470,11 +481,7 @@ static void many_check_user(struct many *many, const struct view *view, int user
     int64_t found[MANY_KEYS] = {-1, -1, -1, -1};
 
     arena_init(&arena, 0);
-    struct scan_options options = {.view = view,
-                                   .table = catalog_find_table_id(view_catalog(view), many->id),
-                                   .user = str_from_c(many_user(user, name)),
-                                   .seq_after = -1,
-                                   .arena = &arena};
+    struct scan_options options = many_scan_options(many, view, many_user(user, name), &arena);
     assert_int_equal(scan_open(many->f->base.store, &options, &scan, &err), STATUS_OK);
     while (scan_next(scan, &row, &err) == STATUS_OK) {
         struct value key, n;
@@ -679,12 +686,8 @@ static enum status many_scan(struct many *many, int user, bool cached_only)
     char name[16];
 
     arena_init(&arena, 0);
-    struct scan_options options = {.view = view,
-                                   .table = catalog_find_table_id(view_catalog(view), many->id),
-                                   .user = str_from_c(many_user(user, name)),
-                                   .seq_after = -1,
-                                   .cached_only = cached_only,
-                                   .arena = &arena};
+    struct scan_options options = many_scan_options(many, view, many_user(user, name), &arena);
+    options.cached_only = cached_only;
     enum status status = scan_open(many->f->base.store, &options, &scan, &err);
     while (status == STATUS_OK)
         status = scan_next(scan, &row, &err);
