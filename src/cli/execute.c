@@ -340,6 +340,10 @@ enum cli_exit execute_text(struct cli *cli, struct str text, bool batch)
         code = execute_unit(cli, unit, batch && several ? number : 0);
         if (interrupt_is_final())
             break;
+        if (code == CLI_OK && several && interrupt_take()) { /* between two statements */
+            fprintf(stderr, "ERROR: cancelled\n");
+            code = CLI_SQL;
+        }
     }
     if (number == 0 && batch && text.size > 0)
         fprintf(stderr, "no SQL statement\n");

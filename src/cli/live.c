@@ -12,6 +12,7 @@
 #include "cli/terminal.h"
 #include "cli/width.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
@@ -224,7 +225,9 @@ static void live_listen(struct live *live)
     CHECK(live);
     if (!live->cli->interactive || poll(&wait, 1, 0) <= 0)
         return;
-    got = read(STDIN_FILENO, line, sizeof line - 1);
+    got = terminal_read(line, sizeof line - 1);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
     if (got <= 0) { /* Ctrl+D */
         live->ended = true;
         return;

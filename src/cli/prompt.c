@@ -1,7 +1,7 @@
 /* prompt.c — the conversation: lines edited with libedit, gathered until a statement is whole.
  *
  * libedit keeps no state of ours but the pointer to `struct prompt` (EL_CLIENTDATA). Ctrl+C ends
- * its read with EINTR, because the handler is installed without SA_RESTART.
+ * its read with EINTR; one that comes behind a whole line is for what the line starts.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/buf.h"
@@ -16,11 +16,8 @@
 
 #include <errno.h>
 #include <histedit.h>
-#include <poll.h>
 #include <unistd.h>
 #include <wchar.h>
-
-enum { READ_STEP_MS = 100 };
 
 struct prompt {
     struct cli *cli;
@@ -47,8 +44,7 @@ static char *prompt_text(EditLine *edit)
     return prompt->text;
 }
 
-/* One character for libedit. Looks at Ctrl+C between short waits: a signal that comes while a key
- * is worked on interrupts no read. */
+/* One character for libedit. */
 static int prompt_read(EditLine *edit, wchar_t *out)
 {
     mbstate_t state = {0};
@@ -56,15 +52,13 @@ static int prompt_read(EditLine *edit, wchar_t *out)
 
     (void)edit;
     for (;;) {
-        struct pollfd wait = {.fd = STDIN_FILENO, .events = POLLIN};
-        int ready = poll(&wait, 1, READ_STEP_MS);
-        if (interrupt_is_set()) { /* what was typed behind it is for the next line */
+        if (!terminal_wait(STDIN_FILENO)) { /* what was typed behind Ctrl+C is for the next line */
             errno = EINTR;
             return -1;
         }
-        if (ready <= 0)
+        ssize_t got = terminal_read(&byte, 1);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
-        ssize_t got = read(STDIN_FILENO, &byte, 1);
         if (got <= 0)
             return (int)got;
         size_t size = mbrtowc(out, &byte, 1, &state);
@@ -171,7 +165,6 @@ static void prompt_run_unit(struct prompt *prompt, struct str unit)
     buf_printf(&text, "%.*s;%c", STR_ARG(unit), 0);
     prompt_remember(prompt, text.data);
     buf_clear(&text);
-    (void)interrupt_take(); /* a Ctrl+C of before */
     (void)execute_unit(prompt->cli, unit, 0);
     for (size_t i = 0; i < ARRAY_COUNT(shape); i++) {
         if (str_equal_nocase(word, str_from_c(shape[i])))
@@ -192,6 +185,10 @@ static void prompt_run_pending(struct prompt *prompt)
             done = pending->size;
         if (found != SPLIT_UNIT)
             break;
+        if (interrupt_is_set()) { /* between two statements: the prompt says so */
+            done = pending->size;
+            break;
+        }
         done = offset;
         prompt_run_unit(prompt, unit);
         if (prompt->cli->leave || interrupt_is_final())
@@ -239,7 +236,6 @@ static void prompt_take_line(struct prompt *prompt, struct str line)
         buf_init(&command);
         buf_printf(&command, "%.*s%c", STR_ARG(text), 0);
         prompt_remember(prompt, command.data);
-        (void)interrupt_take();
         (void)command_run(prompt->cli, command.data);
         buf_clear(&command);
         return;
@@ -265,6 +261,7 @@ enum cli_exit prompt_run(struct cli *cli)
     while (!cli->leave && !interrupt_is_final()) {
         int count = 0;
         const char *line = el_gets(prompt.edit, &count);
+        clearerr(stdout); /* Ctrl+C has cut off a write */
         if (line && count > 0) {
             prompt_take_line(&prompt, str_from(line, (size_t)count));
         } else if (interrupt_take()) {

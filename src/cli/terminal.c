@@ -41,8 +41,7 @@ size_t terminal_height(void)
     return 24;
 }
 
-/* Until there is something to read; false after Ctrl+C, even if that came a moment ago. */
-static bool terminal_wait(int fd)
+bool terminal_wait(int fd)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     sigset_t ends, before;
@@ -57,22 +56,38 @@ static bool terminal_wait(int fd)
             break;
     }
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    return ready > 0;
+    return ready > 0 && !interrupt_is_set();
 }
 
-/* One line from `fd`, which is a terminal. */
+ssize_t terminal_read(void *data, size_t size)
+{
+    static int fd = -1;
+
+    CHECK(data && size > 0);
+    if (fd < 0) /* an open file of our own: the flag is not the shell's to find afterwards */
+        fd = open("/dev/stdin", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        fd = STDIN_FILENO; /* another user's terminal */
+    return read(fd, data, size);
+}
+
+/* One line from `fd`, which is a terminal and does not block. */
 static char *terminal_read_line(int fd)
 {
     struct buf line;
     size_t size;
-    ssize_t got = 0;
     char c = 0;
 
     CHECK(fd >= 0);
     buf_init(&line);
-    while (terminal_wait(fd) && (got = read(fd, &c, 1)) == 1 && c != '\n')
-        buf_append_byte(&line, (uint8_t)c);
-    if (got < 1 || c != '\n') {
+    while (c != '\n' && terminal_wait(fd)) {
+        ssize_t got = read(fd, &c, 1);
+        if (got == 1 && c != '\n')
+            buf_append_byte(&line, (uint8_t)c);
+        else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    if (c != '\n') {
         buf_clear(&line);
         return NULL;
     }
@@ -97,6 +112,7 @@ static char *terminal_ask_on(const char *prompt, bool echo)
     }
     if (echo || changed) { /* never a secret in the open */
         dprintf(fd, "%s", prompt);
+        (void)fcntl(fd, F_SETFL, O_NONBLOCK); /* see terminal_read */
         line = terminal_read_line(fd);
     }
     if (changed) {

@@ -1,7 +1,9 @@
 """The prompt on a pseudo terminal: editing, commands, Ctrl+C, live display, paging, history."""
 import json
 import re
+import signal
 import stat
+import time
 
 import kalam
 import pytest
@@ -391,6 +393,45 @@ def test_ctrl_c_in_every_state(cli, shell, server):
     shell.line("\\latency 100000")
     shell.interrupt()
     alive()
+
+
+def test_ctrl_c_cuts_off_a_write(shell):
+    """What is shown afterwards is not held to have failed."""
+    shell.line("SELECT 77 AS again;")
+    shell.expect("77.*kalam> ")
+    shell.line("\\watch 1")
+    shell.expect("77.*77")
+    shell.type("\x13")  # Ctrl+S: the terminal takes no more
+    time.sleep(1.5)
+    shell.interrupt()
+    shell.expect("kalam> ")
+    shell.line("SUBSCRIBE TO items;")
+    shell.expect("established")
+    shell.line("\\pause")
+    shell.expect("Paused")
+    shell.interrupt()
+    shell.expect("Subscription ended")
+    assert shell.leave() == 0 and "cannot be written" not in shell.text
+
+
+def test_ctrl_c_behind_a_line_is_not_lost(shell):
+    for tried in range(100):
+        shell.line("\\latency 1000000")
+        time.sleep(tried / 50000)  # before the command has started, and after
+        shell.interrupt()
+        shell.line("")
+        shell.line(f"SELECT {tried} + 1000 AS x;")
+        shell.expect(rf"\| {tried + 1000} \|.*kalam> ", 10)
+
+
+def test_ctrl_c_ends_a_file_of_statements(cli, tmp_path):
+    script = tmp_path / "many.sql"
+    script.write_text("SELECT 1 AS one;\n" * 200000)
+    running = cli.start("-f", str(script))
+    assert "one" in running.stdout.readline() + running.stdout.readline() + running.stdout.readline()
+    running.send_signal(signal.SIGINT)  # in a statement or between two
+    _, errors = running.communicate(timeout=20)
+    assert running.returncode == 1 and re.fullmatch(r"ERROR: (Statement \d+ failed: )?cancelled\n", errors)
 
 
 def test_the_window_changes(cli):
