@@ -18,6 +18,7 @@ enum {
     SILENCE_MS = 30000,
     BACKOFF_MAX_MS = 30000,
     READER_STACK = 1 << 20,
+    CLOSE_TOO_BIG = 1009, /* RFC 6455, 7.4.1 */
 };
 
 struct live_socket {
@@ -129,6 +130,33 @@ static void live_socket_give_up(struct live_socket *socket, const kalam_error *e
         live_socket_let_go(socket, at);
     } while (true);
     live_socket_release(socket);
+    pthread_mutex_unlock(&socket->mutex);
+}
+
+/* The server takes no message of such a size. It does not say which one that was, so the largest
+ * ends: subscribed again it would only close the connection again. Not under socket->mutex. */
+static void live_socket_end_largest(struct live_socket *socket)
+{
+    struct kalam_subscription *largest = NULL;
+    kalam_error error;
+
+    CHECK(socket);
+    client_fail(&error, KALAM_SUBSCRIPTION,
+                "the server takes no message of this size (limits.max_message_size)");
+    snprintf(error.code, sizeof error.code, "MESSAGE_TOO_LARGE");
+    pthread_mutex_lock(&socket->mutex);
+    for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
+        if (kalam_sub_is_active(at) &&
+            (!largest || at->request.sql.size > largest->request.sql.size))
+            largest = at;
+    }
+    if (largest) {
+        largest->busy++;
+        pthread_mutex_unlock(&socket->mutex);
+        subscription_end(largest, &error);
+        pthread_mutex_lock(&socket->mutex);
+        live_socket_let_go(socket, largest);
+    }
     pthread_mutex_unlock(&socket->mutex);
 }
 
@@ -396,6 +424,8 @@ static void *live_socket_main(void *argument)
         if (!socket->websocket ||
             websocket_poll(socket->websocket, POLL_MS, live_socket_message, socket) != KALAM_OK ||
             socket->dropped) {
+            if (socket->websocket && websocket_close_code(socket->websocket) == CLOSE_TOO_BIG)
+                live_socket_end_largest(socket);
             live_socket_reconnect(socket);
             continue;
         }

@@ -58,6 +58,8 @@ bool websocket_send(struct websocket *socket, struct str text);
  * KALAM_WEBSOCKET when the connection is gone. One thread. */
 kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
                             void (*message)(void *context, struct str text), void *context);
+/* Why the server has closed the connection (RFC 6455, 7.4); 0: it did not say. */
+unsigned websocket_close_code(const struct websocket *socket);
 /* Makes websocket_poll return early; any thread. */
 void websocket_wake(struct websocket *socket);
 

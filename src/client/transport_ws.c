@@ -427,6 +427,14 @@ void websocket_close(struct websocket *socket)
     mem_free(socket);
 }
 
+unsigned websocket_close_code(const struct websocket *socket)
+{
+    CHECK(socket->context != NULL);
+    return wslay_event_get_close_received(socket->context)
+               ? wslay_event_get_status_code_received(socket->context)
+               : 0;
+}
+
 void websocket_wake(struct websocket *socket)
 {
     uint64_t one = 1;
@@ -551,8 +559,10 @@ kalam_status websocket_poll(struct websocket *socket, int timeout_ms,
         socket->broken = true;
     websocket_check_silence(socket);
     if (!socket->broken && wslay_event_want_write(socket->context) &&
-        wslay_event_send(socket->context) != 0)
+        wslay_event_send(socket->context) != 0) {
+        (void)wslay_event_recv(socket->context); /* it may have said why it takes no more */
         socket->broken = true;
+    }
     if (wslay_event_get_close_received(socket->context))
         socket->broken = true;
     return socket->broken ? KALAM_WEBSOCKET : KALAM_OK;

@@ -286,6 +286,15 @@ def test_subscription_error(cli):
     assert done.returncode == 1 and done.stderr.startswith("ERROR: ")
 
 
+def test_subscription_larger_than_the_server_takes(tmp_path):
+    import conftest
+    with kalam.Server(config='[limits]\nmax_message_size = "4KiB"\n') as small:
+        small.client().sql("CREATE NAMESPACE r")
+        small.client().sql("CREATE USER TABLE r.t (id BIGINT PRIMARY KEY, title TEXT)")
+        done = conftest.Cli(small, tmp_path).run("-c", f"SUBSCRIBE TO r.t WHERE title = '{'x' * 5000}'")
+        assert done.returncode == 1 and "limits.max_message_size" in done.stderr
+
+
 def test_subscription_survives_a_restart(own_server, tmp_path):
     import conftest
     client = own_server.client()

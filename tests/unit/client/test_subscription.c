@@ -796,6 +796,49 @@ static void test_a_large_one_stays_here(void **state)
     fake_stop(fake);
 }
 
+/* Takes nothing of more than 600 bytes. */
+static void handle_small(struct fake_request *request)
+{
+    char message[4096], id[64];
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        if (strlen(message) > 600) {
+            fake_write(request->fd, "\x88\x02\x03\xf1", 4); /* close, 1009 */
+            break;
+        }
+        if (take_id(message, "subscribe", id))
+            send_ack(request, id, 0, "ready");
+        answer_unsubscribe(request, message);
+    }
+    request->drop = true;
+}
+
+static void test_a_large_one_ends_where_the_server_takes_less(void **state)
+{
+    struct fake *fake = fake_start(handle_small);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *small = NULL, *large = NULL;
+    const kalam_event *event = NULL;
+    char sql[1024] = "";
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &small, NULL), KALAM_OK);
+    expect(small, KALAM_EVENT_ACK);
+    expect(small, KALAM_EVENT_READY);
+    memset(sql, 'x', sizeof sql - 1);
+    memcpy(sql, "SELECT ", 7);
+    assert_int_equal(kalam_subscribe(client, sql, NULL, &large, NULL), KALAM_OK);
+    event = expect(large, KALAM_EVENT_ERROR);
+    assert_string_equal(event->error.code, "MESSAGE_TOO_LARGE");
+    expect(small, KALAM_EVENT_RECONNECTED); /* only the other one has ended */
+    usleep(1500 * 1000);
+    assert_int_equal(atomic_load(&fake->requests), 2); /* and closes the connection no more */
+    kalam_sub_close(large);
+    kalam_sub_close(small);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 static void handle_no_websocket(struct fake_request *request)
 {
     fake_answer(request, 200, "{}");
@@ -834,6 +877,7 @@ int main(void)
         cmocka_unit_test(test_refused_credentials_end_it),
         cmocka_unit_test(test_every_one_of_many_begins),
         cmocka_unit_test(test_a_large_one_stays_here),
+        cmocka_unit_test(test_a_large_one_ends_where_the_server_takes_less),
         cmocka_unit_test(test_no_websocket_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
