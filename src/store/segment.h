@@ -88,6 +88,8 @@ enum status segment_list_load(struct store *store, const struct view *view, stru
 /* Commit thread, before the view with a new list of the instance is published. */
 void segment_cache_invalidate(struct segment_cache *cache, struct table_id table, struct str user,
                               int64_t position);
+/* A table was created at `position`: it has no segments, and nobody needs to look. Any thread. */
+void segment_cache_created(struct segment_cache *cache, struct table_id table, int64_t position);
 size_t segment_cache_bytes(struct segment_cache *cache);
 /* The table was dropped and no view names it any more. */
 void segment_cache_forget(struct segment_cache *cache, struct table_id table);

@@ -293,6 +293,15 @@ static void segment_cache_enter_table(struct segment_cache *cache, struct str ke
     pthread_mutex_unlock(&cache->mutex);
 }
 
+void segment_cache_created(struct segment_cache *cache, struct table_id table, int64_t position)
+{
+    char buffer[SEGMENT_CACHE_KEY_BYTES];
+
+    CHECK(table.value > 0 && position > 0);
+    segment_cache_enter_table(cache, segment_cache_key(table, STR_EMPTY, buffer), position,
+                              SEGMENT_TABLE_EMPTY);
+}
+
 /* ---- reading records
  * ------------------------------------------------------------------------------ */
 
@@ -317,7 +326,8 @@ static struct kv_iterator *segment_list_iterator(struct store *store, const stru
     return iterator;
 }
 
-/* Whether the table has any segment at the view. */
+/* Whether the table has any segment at the view. That there is none hides all of them from then on,
+ * so it is for a read that may touch the disk to say, once; CREATE TABLE knows it. */
 static enum status segment_list_ask_table(struct store *store, const struct view *view,
                                           struct table_id table, unsigned flags,
                                           enum segment_table_state *state, struct error *err)
@@ -330,6 +340,8 @@ static enum status segment_list_ask_table(struct store *store, const struct view
     CHECK(iterator != NULL);
     *state = kv_iterator_is_valid(iterator) ? SEGMENT_TABLE_FLUSHED : SEGMENT_TABLE_EMPTY;
     enum status status = kv_iterator_status(iterator, err);
+    if (status == STATUS_OK && *state == SEGMENT_TABLE_EMPTY && (flags & KV_READ_CACHED) != 0)
+        status = STATUS_WOULD_BLOCK;
     kv_iterator_close(iterator);
     buf_clear(&prefix);
     return status;
@@ -372,6 +384,24 @@ static enum status segment_list_read(struct store *store, const struct view *vie
     return status;
 }
 
+/* Every reader of the instance will go by the list, so it must be what the instance's record
+ * counts. A deleted record in place of the one that followed it has other rows or bytes. */
+static enum status segment_list_verify(const struct segment_list *list,
+                                       const struct instance_record *instance, struct error *err)
+{
+    CHECK(list->version == instance->segments_version);
+    if (list->count == instance->segments && list->rows == instance->cold_rows &&
+        list->bytes == instance->cold_bytes)
+        return STATUS_OK;
+    return error_set(
+        err, STATUS_CORRUPT,
+        "cold segments: %u records of %llu rows and %llu bytes, counted are %u of %llu "
+        "and %llu",
+        list->count, (unsigned long long)list->rows, (unsigned long long)list->bytes,
+        instance->segments, (unsigned long long)instance->cold_rows,
+        (unsigned long long)instance->cold_bytes);
+}
+
 enum status segment_list_load(struct store *store, const struct view *view, struct table_id table,
                               struct str user, unsigned flags, struct segment_list **out,
                               struct error *err)
@@ -403,13 +433,10 @@ enum status segment_list_load(struct store *store, const struct view *view, stru
     struct segment_list *list = segment_list_new(instance.segments_version, 0);
     if (instance.segments > 0)
         status = segment_list_read(store, view, table, user, flags, list, err);
-    /* RocksDB 7.8 ends an iterator that may not touch the disk without a word when a file of a
-     * level that it steps into is not in memory: then a worker reads what is there. */
-    if (status == STATUS_OK && list->count < instance.segments && (flags & KV_READ_CACHED) != 0)
-        status = STATUS_WOULD_BLOCK;
-    if (status == STATUS_OK && list->count != instance.segments)
-        status = error_set(err, STATUS_CORRUPT, "%u records of cold segments instead of %u",
-                           list->count, instance.segments);
+    if (status == STATUS_OK)
+        status = segment_list_verify(list, &instance, err);
+    if (status == STATUS_CORRUPT && (flags & KV_READ_CACHED) != 0)
+        status = STATUS_WOULD_BLOCK; /* a worker says what is there (decision 15) */
     if (status != STATUS_OK) {
         segment_list_unref(list);
         return status;

@@ -185,6 +185,8 @@ enum status ddl_create_table(struct store *store, struct ddl_create *create, str
     catalog_builder_put_table(ddl.builder, table_ref(table));
     status = ddl_commit(&ddl, err);
     create->created = status == STATUS_OK;
+    if (status == STATUS_OK)
+        segment_cache_created(store->segment_cache, table->id, ddl.request.position);
     /* A space left over by a failure is empty; its name comes again with the next attempt. */
 out:
     table_unref(table);
