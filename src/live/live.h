@@ -3,8 +3,8 @@
  *
  * One matcher thread follows the feed, finds candidates through the routing index, runs their
  * filters against the old and the new row, encodes each row once per projection and posts shared,
- * already framed messages to the peers. Snapshots are read on workers. A peer is one WebSocket
- * connection; net/ owns the socket, live/ owns its subscriptions.
+ * already framed messages to the peers. Snapshots are read on threads of their own. A peer is one
+ * WebSocket connection; net/ owns the socket, live/ owns its subscriptions.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef LIVE_LIVE_H

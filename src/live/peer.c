@@ -299,7 +299,7 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
     pthread_mutex_unlock(&peer->mutex);
     log_debug("live query %.*s-%.*s of %.*s begins", STR_ARG(peer->options.connection_id),
               STR_ARG(subscription->id), STR_ARG(peer->options.user));
-    worker_pool_post_long(live->options.workers, &loading->task); /* the first reference moves */
+    worker_pool_post(live->options.workers, &loading->task); /* the first reference moves */
 }
 
 static void peer_unknown(struct live_peer *peer, struct str id)
@@ -337,8 +337,7 @@ void live_peer_next_batch(struct live_peer *peer, struct str id)
     }
     pthread_mutex_unlock(&subscription->mutex);
     if (loading)
-        worker_pool_post_long(peer->live->options.workers,
-                              &loading->task); /* the reference moves */
+        worker_pool_post(peer->live->options.workers, &loading->task); /* the reference moves */
     else
         subscription_unref(subscription);
 }

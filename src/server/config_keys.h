@@ -210,6 +210,8 @@
       "unsent bytes of one WebSocket") \
     X(LIVE_FEED_BYTES, "live.feed_bytes", BYTES, "64MiB", 1 << 20, 1LL << 36, "", USED, \
       "memory for recent changes") \
+    X(LIVE_SNAPSHOT_THREADS, "live.snapshot_threads", INTEGER, "0", 0, 1024, "", USED, \
+      "threads that read what live queries begin with; 0 = two per core") \
     X(LIVE_SNAPSHOT_SECONDS, "live.snapshot_seconds", SECONDS, "3600", 1, 86400, "", USED, \
       "time to fetch all batches of a snapshot, which is kept so long") \
     X(SQL_PRIMARY_KEY_MODE, "sql.primary_key_mode", CHOICE, "auto", 0, 0, "", USED, \

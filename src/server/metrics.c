@@ -48,8 +48,10 @@ static void metrics_sql(struct server *server, const struct metrics_out *out)
     metrics_add(out, METRIC_GAUGE, "plan_cache_plans", "Cached plans.", stats.plans);
     metrics_add(out, METRIC_GAUGE, "plan_cache_bytes", "Memory of cached plans.", stats.plan_bytes);
     metrics_add(out, METRIC_GAUGE, "worker_tasks_waiting",
-                "Statements and snapshots that wait for a worker thread.",
-                worker_pool_depth(server->workers));
+                "Statements that wait for a worker thread.", worker_pool_depth(server->workers));
+    metrics_add(out, METRIC_GAUGE, "snapshot_tasks_waiting",
+                "Live queries whose first rows wait for a thread.",
+                worker_pool_depth(server->snapshots));
 }
 
 static void metrics_s3(struct server *server, const struct metrics_out *out)

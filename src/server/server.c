@@ -384,6 +384,9 @@ static void server_open_engine(struct server *server)
     server->engine = sql_engine_new(&options);
     server->workers =
         worker_pool_start("worker", server_workers(config), LIMIT_WORKER_STACK_BYTES, 0);
+    server->snapshots = worker_pool_start(
+        "snapshot", server_count(config, CONFIG_LIVE_SNAPSHOT_THREADS, 2 * server_cores()),
+        LIMIT_WORKER_STACK_BYTES, 0);
 }
 
 static enum status server_open_jobs(struct server *server, struct error *err)
@@ -411,7 +414,7 @@ static enum status server_open_live(struct server *server, struct error *err)
     struct live_options options = {
         .store = server->store,
         .engine = server->engine,
-        .workers = server->workers,
+        .workers = server->snapshots,
         .queue_events_max = server_size(config, CONFIG_LIVE_QUEUE_EVENTS),
         .queue_bytes_max = server_size(config, CONFIG_LIVE_QUEUE_BYTES),
         .subscriptions_per_connection_max =
@@ -518,7 +521,8 @@ static void server_close(struct server *server)
     net_close(server->net);
     if (server->jobs != NULL)
         jobs_stop(atomic_exchange(&server->jobs, NULL));
-    worker_pool_stop(server->workers); /* snapshots that still load refer to live/ */
+    worker_pool_stop(server->workers);
+    worker_pool_stop(server->snapshots); /* those that still load refer to live/ */
     if (server->live != NULL)
         live_stop(atomic_exchange(&server->live, NULL));
     session_service_stop(server->session);

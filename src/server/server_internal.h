@@ -42,8 +42,8 @@ struct server {
     struct sql_engine *engine;
     _Atomic(struct live *) live;
     struct session_service *session;
-    struct worker_pool *workers;
-    int data_lock; /* of the data folder */
+    struct worker_pool *workers, *snapshots; /* statements; first rows of live queries */
+    int data_lock;                           /* of the data folder */
     pthread_mutex_t told_mutex;
     struct net *told; /* who hears of changed users: set while it serves; under told_mutex */
     /* metrics.c, under told_mutex */

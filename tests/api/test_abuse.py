@@ -241,7 +241,7 @@ def kalam_cpu(pid):
 
 
 def test_short_statements_do_not_wait_for_long_ones():
-    """More long statements than workers: what needs a worker for keys and first rows goes on beside them."""
+    """More long statements than workers: what needs a worker for keys and first rows goes on beside them, and live queries begin."""
     with kalam.Server(config="[server]\nworker_threads = 2\n[query]\ntimeout_seconds = 600\n") as server:
         root = server.client()
         root.batch("CREATE NAMESPACE w; CREATE USER TABLE w.t (id BIGINT PRIMARY KEY, v TEXT)")
@@ -261,6 +261,9 @@ def test_short_statements_do_not_wait_for_long_ones():
         assert calm.sql("UPDATE w.t SET v = 'x' WHERE id = 1007").row_count == 1
         assert calm.sql("DELETE FROM w.t WHERE id IN (8, 9)").row_count == 2
         assert calm.sql("INSERT INTO w.t VALUES " + ",".join(f"({i}, 'y')" for i in range(6000, 6500))).row_count == 500
+        live = server.websocket("calm")
+        assert [row["id"] for row in live.subscribe("s", "SELECT id FROM w.t", {"last_rows": 3})] == ["6497", "6498", "6499"]
+        live.close()
         assert all(bomb.is_alive() for bomb in bombs)
         server.kill()
 
