@@ -145,6 +145,9 @@ static void metrics_memory(const struct metrics_out *out)
     metrics_add(out, METRIC_GAUGE, "memory_held_bytes",
                 "The most that the server's allocator keeps resident; 0 = unknown.",
                 metrics_malloc("stats.resident"));
+    metrics_add(out, METRIC_GAUGE, "password_hashes_running",
+                "Passwords that are hashed at this moment; each takes auth.password_memory_kib.",
+                session_hashes_running());
 }
 
 static void metrics_process(const struct metrics_out *out)

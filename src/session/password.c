@@ -7,8 +7,16 @@
 #include "base/utf8.h"
 
 #include <argon2.h>
+#include <stdatomic.h>
 
 enum { PASSWORD_SALT_BYTES = 16, PASSWORD_KEY_BYTES = 32 };
+
+static atomic_uint password_running_count;
+
+unsigned password_running(void)
+{
+    return atomic_load(&password_running_count);
+}
 
 /* What attackers try first, of at least eight characters. Compared without case. */
 static const char *const password_common[] = {
@@ -54,9 +62,11 @@ enum status password_hash(const struct password_cost *cost, struct str password,
 
     CHECK(cost->iterations > 0 && cost->parallelism > 0);
     id_random(salt, sizeof(salt));
+    atomic_fetch_add(&password_running_count, 1);
     int failed = argon2id_hash_encoded(cost->iterations, cost->memory_kib, cost->parallelism,
                                        password.data, password.size, salt, sizeof(salt),
                                        PASSWORD_KEY_BYTES, out, PASSWORD_HASH_BYTES);
+    atomic_fetch_sub(&password_running_count, 1);
     if (failed != ARGON2_OK)
         return error_set(err, STATUS_INTERNAL_ERROR, "the password cannot be hashed: %s",
                          argon2_error_message(failed));
@@ -70,7 +80,9 @@ enum status password_verify(struct str encoded, struct str password, struct erro
     CHECK(encoded.size < sizeof(text));
     memcpy(text, encoded.data, encoded.size);
     text[encoded.size] = 0;
+    atomic_fetch_add(&password_running_count, 1);
     int failed = argon2id_verify(text, password.data, password.size);
+    atomic_fetch_sub(&password_running_count, 1);
     if (failed == ARGON2_OK)
         return STATUS_OK;
     if (failed == ARGON2_MEMORY_ALLOCATION_ERROR || failed == ARGON2_THREAD_FAIL)

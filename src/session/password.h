@@ -24,4 +24,7 @@ enum status password_hash(const struct password_cost *cost, struct str password,
 /* INVALID_CREDENTIALS: another password. INTERNAL_ERROR: it could not be found out. */
 enum status password_verify(struct str encoded, struct str password, struct error *err) MUST_CHECK;
 
+/* How many of these calls compute at this moment; each holds the memory of its cost. Any thread. */
+unsigned password_running(void);
+
 #endif

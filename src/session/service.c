@@ -47,6 +47,11 @@ enum status session_service_start(const struct session_options *options,
     return STATUS_OK;
 }
 
+unsigned session_hashes_running(void)
+{
+    return password_running();
+}
+
 void session_service_stop(struct session_service *service)
 {
     if (service == NULL)

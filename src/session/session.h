@@ -42,6 +42,8 @@ struct session_options {
 enum status session_service_start(const struct session_options *options,
                                   struct session_service **out, struct error *err) MUST_CHECK;
 void session_service_stop(struct session_service *service);
+/* Passwords that are hashed at this moment; each takes password_memory_kib. Any thread. */
+unsigned session_hashes_running(void);
 
 /* ---- who is it
  * ----------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 """/metrics and the operators' views: every series is documented, well formed, and counts what it says."""
 import json
 import re
+import threading
 
 import kalam
 import pytest
@@ -107,6 +108,24 @@ def test_they_count(used):
     assert grown("received_bytes_total") > 500 and grown("sent_bytes_total") > 500
     assert grown("connections_accepted_total") >= 2 and grown("rows_written_total") >= 5
     live.close()
+
+
+def test_hashes_in_flight(used):
+    ended = threading.Event()
+
+    def hash_passwords():
+        db, number = used.client(), 0
+        while not ended.is_set():
+            number += 1
+            db.sql(f"CREATE USER h{number} WITH PASSWORD 'correct horse {number}' ROLE user")
+    thread = threading.Thread(target=hash_passwords)
+    thread.start()
+    try:
+        kalam.wait_until(lambda: value(used, "password_hashes_running") == 1, 20, "a hash in flight")
+    finally:
+        ended.set()
+        thread.join()
+    assert value(used, "password_hashes_running") == 0
 
 
 def test_totals_follow_the_tables(used):
