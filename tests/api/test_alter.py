@@ -398,7 +398,7 @@ def test_alters_of_one_table_queue_up(server, db, space):
 
 
 def test_an_alter_and_a_drop_at_once(server, db, space):
-    for i in range(20):
+    for i in range(10):
         db.sql("CREATE SHARED TABLE IF NOT EXISTS g (id INT PRIMARY KEY)")
         other, codes = server.client(namespace=space), []
 

@@ -367,11 +367,11 @@ def test_cache_limit_and_eviction_while_reading(swift, bucket):
         tables = [f"n.t{i}" for i in range(6)]
         for index, table in enumerate(tables):
             db.sql(f"CREATE SHARED TABLE {table} (id BIGINT PRIMARY KEY, v TEXT) STORAGE remote")
-            for start in range(0, 30000, 6000):
+            for start in range(0, 12000, 6000):
                 db.sql(f"INSERT INTO {table} SELECT i, {digits} || '{index}' FROM range({start}, {start + 6000}) r(i)")
             assert server.flush(table, db)["status"] == "completed"
         total = sum(int(s) for s in swift.texts(bucket, "list-type=2", b"Size"))
-        assert total > 20 << 20
+        assert total > 8 << 20
         size = lambda: sum(p.stat().st_size for p in (server.data_dir / "s3_cache").iterdir())  # noqa: E731
         assert size() <= 1 << 20
         wrong, done = [], threading.Event()
@@ -382,7 +382,7 @@ def test_cache_limit_and_eviction_while_reading(swift, bucket):
                 for index in range(len(tables)):
                     index = (index + number) % len(tables)
                     rows = client.rows(f"SELECT count(*), count(DISTINCT right(v, 1)), max(right(v, 1)) FROM {tables[index]}")
-                    if rows != [["30000", "1", str(index)]]:
+                    if rows != [["12000", "1", str(index)]]:
                         wrong.append(rows)
                     one = client.value(f"SELECT right(v, 1) FROM {tables[index]} WHERE id = {turn * 997}")
                     if one != str(index):
@@ -398,7 +398,7 @@ def test_cache_limit_and_eviction_while_reading(swift, bucket):
         kalam.wait_until(lambda: size() <= 1 << 20, 10, "the folder is within its limit again")
         assert metric(db, "s3_cache_evicted_total") > 0 and metric(db, "s3_cache_pinned") == 0
         join = " + ".join(f"(SELECT count(DISTINCT v) FROM {t})" for t in tables)
-        assert db.value(f"SELECT {join}") == str(30000 * len(tables))
+        assert db.value(f"SELECT {join}") == str(12000 * len(tables))
 
 
 def test_copies_survive_a_restart(own_server, swift, bucket, proxy):
