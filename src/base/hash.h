@@ -6,13 +6,16 @@
 
 #include "base/str.h"
 
+#include <stdalign.h>
 #include <stdint.h>
 
 uint64_t hash_bytes(struct str bytes); /* stable across runs and machines */
 uint64_t hash_bytes_seeded(struct str bytes, uint64_t seed);
-/* The same number as hash_bytes of all pieces together. hash_stream_end frees the stream. */
-struct hash_stream;
-struct hash_stream *hash_stream_new(void);
+/* The same number as hash_bytes of all pieces together. The caller's own, nothing is allocated. */
+struct hash_stream {
+    alignas(64) unsigned char state[576];
+};
+void hash_stream_begin(struct hash_stream *stream);
 void hash_stream_add(struct hash_stream *stream, struct str bytes);
 uint64_t hash_stream_end(struct hash_stream *stream);
 

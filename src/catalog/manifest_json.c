@@ -503,7 +503,8 @@ enum status manifest_read(struct str text, struct manifest *manifest, struct err
         return error_set(err, STATUS_CORRUPT,
                          "corrupt manifest: its checksum does not fit its content");
     tokener = json_tokener_new_ex(MANIFEST_DEPTH);
-    CHECK(tokener != NULL);
+    if (tokener == NULL)
+        mem_exhausted();
     reading.tables = system_table_define(SYSTEM_TABLE_TABLES);
     reading.schemas = system_table_define(SYSTEM_TABLE_TABLE_SCHEMAS);
     root = json_tokener_parse_ex(tokener, text.data, (int)text.size);

@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "base/mem.h"
 #include "catalog/catalog_internal.h"
 
 #include <json-c/json.h>
@@ -11,7 +12,8 @@ struct json_object *options_json_parse(struct str json)
     struct json_tokener *tokener = json_tokener_new();
     struct json_object *root = NULL;
 
-    CHECK(tokener != NULL);
+    if (tokener == NULL)
+        mem_exhausted();
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     if (json.size > 0 && json.size < INT32_MAX)
         root = json_tokener_parse_ex(tokener, json.data, (int)json.size);

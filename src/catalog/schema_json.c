@@ -13,6 +13,7 @@
  */
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "catalog/catalog_internal.h"
 #include "value/text.h"
 
@@ -314,7 +315,9 @@ enum status schema_json_read(struct str json, struct table *table, struct table_
     struct json_object *root = NULL, *fields = NULL;
     int64_t id = 0;
 
-    CHECK(tokener != NULL && json.size < INT32_MAX);
+    CHECK(json.size < INT32_MAX);
+    if (tokener == NULL)
+        mem_exhausted();
     *schema = NULL;
     root = json_tokener_parse_ex(tokener, json.data, (int)json.size);
     bool good = root != NULL && json_object_is_type(root, json_type_object) &&

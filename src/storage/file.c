@@ -214,7 +214,7 @@ enum status file_checksum(const char *path, const char *shown, uint64_t *size, u
                           struct error *err)
 {
     enum status status = STATUS_OK;
-    struct hash_stream *stream;
+    struct hash_stream stream;
     unsigned attempt = 1;
     ssize_t got;
     char *piece;
@@ -225,17 +225,17 @@ enum status file_checksum(const char *path, const char *shown, uint64_t *size, u
     if (fd < 0)
         return file_error(errno, "open", shown, err);
     piece = mem_alloc(FILE_CHECKSUM_BYTES);
-    stream = hash_stream_new();
+    hash_stream_begin(&stream);
     do {
         got = read(fd, piece, FILE_CHECKSUM_BYTES);
         if (got > 0) {
-            hash_stream_add(stream, str_from(piece, (size_t)got));
+            hash_stream_add(&stream, str_from(piece, (size_t)got));
             *size += (uint64_t)got;
         }
     } while (got > 0 || (got < 0 && file_again(errno, &attempt)));
     if (got < 0)
         status = file_error(errno, "read", shown, err);
-    *checksum = hash_stream_end(stream);
+    *checksum = hash_stream_end(&stream);
     (void)close(fd);
     mem_free(piece);
     return status;

@@ -113,7 +113,9 @@ void seal_text(const struct seal *seal, struct str context, struct str plain, st
     uint8_t *bytes = mem_alloc(plain.size + 1);
     int size = 0, last = 0;
 
-    CHECK(cipher != NULL && plain.size < INT32_MAX && context.size < INT32_MAX);
+    CHECK(plain.size < INT32_MAX && context.size < INT32_MAX);
+    if (cipher == NULL)
+        mem_exhausted();
     id_random(nonce, sizeof(nonce));
     CHECK(EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, seal->key, nonce) == 1);
     CHECK(EVP_EncryptUpdate(cipher, NULL, &size, (const uint8_t *)context.data,
@@ -140,7 +142,9 @@ static bool seal_decrypt(const struct seal *seal, struct str context, uint8_t *b
     uint8_t *tag = bytes + SEAL_NONCE_BYTES + text;
     int got = 0, last = 0;
 
-    CHECK(cipher != NULL && size >= SEAL_NONCE_BYTES + SEAL_TAG_BYTES && size < INT32_MAX);
+    CHECK(size >= SEAL_NONCE_BYTES + SEAL_TAG_BYTES && size < INT32_MAX);
+    if (cipher == NULL)
+        mem_exhausted();
     bool good = EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, seal->key, bytes) == 1 &&
                 EVP_DecryptUpdate(cipher, NULL, &got, (const uint8_t *)context.data,
                                   (int)context.size) == 1 &&

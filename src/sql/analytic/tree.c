@@ -77,7 +77,9 @@ enum status tree_parse(struct str json, struct arena *arena, struct tree **out, 
     struct json_object *root;
     enum status status = STATUS_OK;
 
-    CHECK(tokener && json.size <= INT32_MAX);
+    CHECK(json.size <= INT32_MAX);
+    if (!tokener)
+        return error_set(err, STATUS_RESULT_TOO_LARGE, "out of memory");
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     root = json_tokener_parse_ex(tokener, json.data, (int)json.size);
     if (json_tokener_get_error(tokener) == json_tokener_error_depth) {

@@ -85,7 +85,8 @@ static enum status parse_run(struct instance *instance, duckdb_prepared_statemen
     }
     if (duckdb_execute_prepared(statement, result) == DuckDBSuccess) {
         *chunk = duckdb_fetch_chunk(*result);
-        CHECK(*chunk != NULL);
+        if (*chunk == NULL) /* there is always a row, but no memory for it */
+            return columnar_error(instance->columnar, NULL, err);
         return STATUS_OK;
     }
     message = duckdb_result_error(result);

@@ -22,11 +22,13 @@ static void test_hash__pieces(void **state)
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = (char)(i * 7);
     for (size_t piece = 1; piece < sizeof(text); piece = piece * 3 + 1) {
-        struct hash_stream *stream = hash_stream_new();
+        struct hash_stream stream;
+        hash_stream_begin(&stream);
         for (size_t at = 0; at < sizeof(text); at += piece)
             hash_stream_add(
-                stream, str_from(text + at, at + piece < sizeof(text) ? piece : sizeof(text) - at));
-        assert_true(hash_stream_end(stream) == hash_bytes(str_from(text, sizeof(text))));
+                &stream,
+                str_from(text + at, at + piece < sizeof(text) ? piece : sizeof(text) - at));
+        assert_true(hash_stream_end(&stream) == hash_bytes(str_from(text, sizeof(text))));
     }
 }
 
