@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -105,7 +106,10 @@ void thread_start(pthread_t *thread, const char *name, size_t stack_bytes, void 
                   void *argument)
 {
     CHECK(main != NULL);
-    CHECK(thread_try_start(thread, name, stack_bytes, main, argument));
+    if (!thread_try_start(thread, name, stack_bytes, main, argument)) {
+        log_last_words(__FILE__, __LINE__, "a thread cannot be started: out of memory or threads");
+        abort();
+    }
 }
 
 struct worker_list {

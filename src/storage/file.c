@@ -367,16 +367,17 @@ void file_sync_many(const char *const *paths, size_t count, int *errors)
 {
     struct file_syncing syncing = {.paths = paths, .errors = errors, .count = count};
     pthread_t threads[FILE_SYNC_THREADS];
-    size_t more = count / FILE_SYNC_SHARE;
+    size_t more = count / FILE_SYNC_SHARE, started = 0;
 
     if (count == 0)
         return;
     CHECK(paths != NULL && errors != NULL);
     if (more > FILE_SYNC_THREADS)
         more = FILE_SYNC_THREADS;
-    for (size_t i = 0; i < more; i++)
-        thread_start(&threads[i], "sync", FILE_SYNC_STACK_BYTES, file_sync_main, &syncing);
-    (void)file_sync_main(&syncing);
-    for (size_t i = 0; i < more; i++)
+    while (started < more && thread_try_start(&threads[started], "sync", FILE_SYNC_STACK_BYTES,
+                                              file_sync_main, &syncing))
+        started++;
+    (void)file_sync_main(&syncing); /* all that is left, if no more threads can be had */
+    for (size_t i = 0; i < started; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
 }
