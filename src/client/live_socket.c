@@ -111,6 +111,18 @@ static void live_socket_release(struct live_socket *socket)
     }
 }
 
+/* Ends one; socket->mutex held, and let go meanwhile: a callback may run. */
+static void live_socket_end(struct live_socket *socket, struct kalam_subscription *subscription,
+                            const kalam_error *error)
+{
+    CHECK(error->status != KALAM_OK);
+    subscription->busy++;
+    pthread_mutex_unlock(&socket->mutex);
+    subscription_end(subscription, error);
+    pthread_mutex_lock(&socket->mutex);
+    live_socket_let_go(socket, subscription);
+}
+
 /* Every subscription ends with the error. Not under socket->mutex. */
 static void live_socket_give_up(struct live_socket *socket, const kalam_error *error)
 {
@@ -123,11 +135,7 @@ static void live_socket_give_up(struct live_socket *socket, const kalam_error *e
             at = at->next;
         if (!at)
             break;
-        at->busy++;
-        pthread_mutex_unlock(&socket->mutex);
-        subscription_end(at, error);
-        pthread_mutex_lock(&socket->mutex);
-        live_socket_let_go(socket, at);
+        live_socket_end(socket, at, error);
     } while (true);
     live_socket_release(socket);
     pthread_mutex_unlock(&socket->mutex);
@@ -150,13 +158,8 @@ static void live_socket_end_largest(struct live_socket *socket)
             (!largest || at->request.sql.size > largest->request.sql.size))
             largest = at;
     }
-    if (largest) {
-        largest->busy++;
-        pthread_mutex_unlock(&socket->mutex);
-        subscription_end(largest, &error);
-        pthread_mutex_lock(&socket->mutex);
-        live_socket_let_go(socket, largest);
-    }
+    if (largest)
+        live_socket_end(socket, largest, &error);
     pthread_mutex_unlock(&socket->mutex);
 }
 
