@@ -12,7 +12,6 @@
 #include "cli/terminal.h"
 #include "cli/width.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,9 +225,9 @@ static void live_listen(struct live *live)
     if (!live->cli->interactive || poll(&wait, 1, 0) <= 0)
         return;
     got = terminal_read(line, sizeof line - 1);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    if (got < 0)
         return;
-    if (got <= 0) { /* Ctrl+D */
+    if (got == 0) { /* Ctrl+D */
         live->ended = true;
         return;
     }

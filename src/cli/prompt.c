@@ -57,10 +57,10 @@ static int prompt_read(EditLine *edit, wchar_t *out)
             return -1;
         }
         ssize_t got = terminal_read(&byte, 1);
-        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        if (got < 0)
             continue;
-        if (got <= 0)
-            return (int)got;
+        if (got == 0)
+            return 0;
         size_t size = mbrtowc(out, &byte, 1, &state);
         if (size == (size_t)-1) { /* no UTF-8: dropped */
             memset(&state, 0, sizeof state);

@@ -59,6 +59,15 @@ bool terminal_wait(int fd)
     return ready > 0 && !interrupt_is_set();
 }
 
+/* From a terminal that does not block, as terminal_read. */
+static ssize_t terminal_read_from(int fd, void *data, size_t size)
+{
+    ssize_t got = read(fd, data, size);
+
+    CHECK(fd >= 0);
+    return got >= 0 || errno == EAGAIN || errno == EINTR ? got : 0;
+}
+
 ssize_t terminal_read(void *data, size_t size)
 {
     static int fd = -1;
@@ -68,7 +77,7 @@ ssize_t terminal_read(void *data, size_t size)
         fd = open("/dev/stdin", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         fd = STDIN_FILENO; /* another user's terminal */
-    return read(fd, data, size);
+    return terminal_read_from(fd, data, size);
 }
 
 /* One line from `fd`, which is a terminal and does not block. */
@@ -81,11 +90,11 @@ static char *terminal_read_line(int fd)
     CHECK(fd >= 0);
     buf_init(&line);
     while (c != '\n' && terminal_wait(fd)) {
-        ssize_t got = read(fd, &c, 1);
-        if (got == 1 && c != '\n')
-            buf_append_byte(&line, (uint8_t)c);
-        else if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        ssize_t got = terminal_read_from(fd, &c, 1);
+        if (got == 0)
             break;
+        if (got > 0 && c != '\n')
+            buf_append_byte(&line, (uint8_t)c);
     }
     if (c != '\n') {
         buf_clear(&line);

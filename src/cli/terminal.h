@@ -17,8 +17,8 @@ size_t terminal_width(void);  /* columns of standard output; 80 if unknown */
 /* Waits until the terminal `fd` has something to read; false after Ctrl+C, even if that came before
  * the call, and at an error. */
 bool terminal_wait(int fd);
-/* Reads standard input, which is a terminal, without waiting; -1 with EAGAIN if it holds nothing:
- * Ctrl+C empties it between a poll and the read behind it. */
+/* Reads standard input, which is a terminal, without waiting; 0 at its end or an error, -1 if it
+ * holds nothing: Ctrl+C empties it between a poll and the read behind it. */
 ssize_t terminal_read(void *data, size_t size);
 /* Asks on the controlling terminal without echo; NULL without one or at its end. mem_free. */
 char *terminal_ask_secret(const char *prompt);
