@@ -3,7 +3,6 @@
  */
 #include "storage_fixture.h"
 
-#include "base/fault.h"
 #include "base/mem.h"
 #include "storage/files_internal.h"
 
