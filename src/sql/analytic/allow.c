@@ -500,6 +500,43 @@ static const struct allow_special {
     {"~~*", ALLOW_MACRO},
 };
 
+/* Macros, ours and DuckDB's own, that name an argument more than once: each is written out as often
+ * as its body names it, before anything is computed. */
+static const struct allow_copy {
+    const char *name;
+    uint64_t copies;
+} ALLOW_COPIES[] = {
+    {"!~~", 3},
+    {"!~~*", 3},
+    {"%", 4},
+    {"/", 2},
+    {"//", 2},
+    {"array_pop_back", 2},
+    {"array_to_string", 2},
+    {"date_trunc", 3},
+    {"datetrunc", 3},
+    {"divide", 2},
+    {"json_group_array", 2},
+    {"json_group_object", 3},
+    {"length", 2},
+    {"lpad", 2},
+    {"mod", 4},
+    {"nullif", 2},
+    {"octet_length", 2},
+    {"repeat", 3},
+    {"replace", 2},
+    {"round", 6},
+    {"round_to_tens", 4},
+    {"rpad", 2},
+    {"split_part", 2},
+    {"substr", 2},
+    {"substring", 2},
+    {"sum", 2},
+    {"sum_of_type", 2},
+    {"~~", 3},
+    {"~~*", 3},
+};
+
 /* Refused functions that people try, with a way out. */
 static const struct allow_hint {
     const char *name, *hint;
@@ -562,6 +599,15 @@ struct str allow_function_at(size_t index)
         return str_from_c(ALLOW_AGGREGATES[index]);
     index -= ARRAY_COUNT(ALLOW_AGGREGATES);
     return index < ARRAY_COUNT(ALLOW_SPECIALS) ? str_from_c(ALLOW_SPECIALS[index].name) : STR_EMPTY;
+}
+
+uint64_t allow_copies(struct str name)
+{
+    const struct allow_copy *copy =
+        allow_find(name, ALLOW_COPIES, ARRAY_COUNT(ALLOW_COPIES), sizeof(ALLOW_COPIES[0]));
+
+    CHECK(!copy || copy->copies > 1);
+    return copy ? copy->copies : 1;
 }
 
 const char *allow_refusal_hint(struct str name)

@@ -45,7 +45,7 @@ enum allow_kind {
     ALLOW_NONE,
     ALLOW_SCALAR,    /* pure, linear in its input */
     ALLOW_AGGREGATE, /* aggregate or window function */
-    ALLOW_MACRO,     /* overridden by analytic_setup: its arguments are expanded more than once */
+    ALLOW_MACRO,     /* overridden by analytic_setup */
     ALLOW_SERIES,    /* range, generate_series: size capped at prepare */
     ALLOW_RESIZE,    /* second argument is a size: constant and capped */
     ALLOW_NOW,       /* replaced by a literal of the statement */
@@ -57,6 +57,8 @@ enum allow_kind {
 };
 enum allow_kind allow_function(struct str name);
 struct str allow_function_at(size_t index); /* all of them; empty at the end */
+/* How often an argument of a macro is copied, at most; 1 if the function is none. */
+uint64_t allow_copies(struct str name);
 /* Why a known function is refused, or NULL. */
 const char *allow_refusal_hint(struct str name);
 bool allow_type(struct str id);
@@ -147,6 +149,9 @@ struct analytic_draft {
 /* check.c: refuses what is not allowed, finds tables, functions of the statement and bounds. */
 enum status analytic_check(struct analytic_draft *draft, const struct tree *tree,
                            struct error *err) MUST_CHECK;
+
+/* check_case.c: refuses a CASE whose operand DuckDB's parser would copy too often. */
+enum status check_cases(struct str sql, struct error *err) MUST_CHECK;
 
 /* names.c: what result columns are called. */
 void names_find(struct analytic_plan *plan, const struct tree *tree);

@@ -8,9 +8,10 @@
  * statement, bounds on the leading key column, and what the result columns are called.
  *
  * Two sizes are bounded beside depth: DuckDB copies an expression for each use of a select-list
- * alias, and the macros of analytic_setup copy their arguments; a WITH query is bound once per use,
- * and an expression's subquery twice per level above it. `extra` counts the nodes that such
- * copies add; without a limit 30 short aliases make 2^30 nodes.
+ * alias, the operand of BETWEEN, and the arguments of macros (allow_copies); a WITH query is bound
+ * once per use, an expression's subquery and a lambda twice per level above it. `extra` counts the
+ * nodes that such copies add; without a limit 30 short aliases make 2^30 nodes. Binding cannot be
+ * interrupted. What the parser copies is counted before (check_case.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -44,6 +45,15 @@ enum status check_members(struct check *check, const struct tree *node, const ch
     return status;
 }
 
+enum status check_too_large(struct error *err)
+{
+    CHECK(err);
+    error_set(err, STATUS_INVALID_SQL, "the expressions of this statement grow too large");
+    error_hint(err, "DuckDB copies the operands of CASE, BETWEEN, divisions and some functions, "
+                    "aliases, WITH queries, nested subqueries and lambdas");
+    return STATUS_INVALID_SQL;
+}
+
 enum status check_weight(struct check *check, uint64_t nodes)
 {
     CHECK(check->multiplier > 0);
@@ -51,9 +61,7 @@ enum status check_weight(struct check *check, uint64_t nodes)
     check->extra += nodes;
     if (check->extra <= CHECK_EXTRA_MAX)
         return STATUS_OK;
-    error_set(check->err, STATUS_INVALID_SQL, "the expressions of this statement grow too large");
-    error_hint(check->err, "DuckDB expands aliases, WITH queries, nested subqueries and divisions");
-    return STATUS_INVALID_SQL;
+    return check_too_large(check->err);
 }
 
 static enum status check_expression(struct check *check, const struct tree *node)

@@ -72,6 +72,9 @@ enum status check_refuse(struct check *check, const struct tree *node, const cha
 /* Adds copied nodes; refuses when they grow too many. */
 enum status check_weight(struct check *check, uint64_t nodes) MUST_CHECK;
 
+/* The error of a statement whose copies grow too many. */
+enum status check_too_large(struct error *err);
+
 /* check_from.c */
 enum status check_table_ref(struct check *check, const struct tree *node, struct str type,
                             bool *known) MUST_CHECK;

@@ -153,6 +153,20 @@ static enum status check_column(struct check *check, const struct tree *node)
 
 /* ---- functions ---- */
 
+/* What is below is copied. */
+static enum status check_copied(struct check *check, const struct tree *node, uint64_t copies)
+{
+    uint64_t multiplier = check->multiplier;
+    enum status status;
+
+    CHECK(multiplier > 0 && copies > 0);
+    if (multiplier <= CHECK_EXTRA_MAX)
+        check->multiplier *= copies;
+    status = check_members(check, node, NULL);
+    check->multiplier = multiplier;
+    return status;
+}
+
 /* A literal integer, as DuckDB folds it. */
 bool check_is_number(const struct tree *node, int64_t *out)
 {
@@ -292,7 +306,6 @@ static enum status check_function(struct check *check, const struct tree *call)
 {
     struct str name = tree_text(call, "function_name");
     enum allow_kind kind = allow_function(name);
-    uint64_t multiplier = check->multiplier;
     const struct tree *export_state = tree_get(call, "export_state");
     bool macro = check_result_type(check, call, name);
     enum status status =
@@ -311,13 +324,10 @@ static enum status check_function(struct check *check, const struct tree *call)
         status = check_resize(check, call, name);
     else if (kind == ALLOW_AGGREGATE)
         check->level->aggregate = true;
-    if ((macro || kind == ALLOW_MACRO) && check->multiplier <= CHECK_EXTRA_MAX)
-        check->multiplier *= 2;
     if (status == STATUS_OK)
         status = check_literal_types(check, call);
     if (status == STATUS_OK)
-        status = check_members(check, call, NULL);
-    check->multiplier = multiplier;
+        status = check_copied(check, call, allow_copies(name));
     return status;
 }
 
@@ -408,24 +418,9 @@ static enum status check_parameter(struct check *check, const struct tree *node)
     return STATUS_OK;
 }
 
-/* DuckDB binds what is below an expression's subquery twice: 2^levels. */
-static enum status check_subquery(struct check *check, const struct tree *node)
-{
-    uint64_t multiplier = check->multiplier;
-    enum status status;
-
-    CHECK(multiplier > 0);
-    if (multiplier <= CHECK_EXTRA_MAX)
-        check->multiplier *= 2;
-    status = check_members(check, node, NULL);
-    check->multiplier = multiplier;
-    return status;
-}
-
 enum status check_class(struct check *check, const struct tree *node, struct str class)
 {
-    static const char *const plain[] = {"STAR",    "COMPARISON", "CONJUNCTION",
-                                        "BETWEEN", "CASE",       "LAMBDA"};
+    static const char *const plain[] = {"STAR", "COMPARISON", "CONJUNCTION", "CASE"};
     enum status status = STATUS_OK;
 
     CHECK(class.size > 0);
@@ -449,8 +444,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_window(check, node);
     if (str_equal(class, STR_LIT("PARAMETER")))
         return check_parameter(check, node);
-    if (str_equal(class, STR_LIT("SUBQUERY")))
-        return check_subquery(check, node);
+    if (str_equal(class, STR_LIT("SUBQUERY")) || str_equal(class, STR_LIT("LAMBDA")))
+        return check_copied(check, node, 2); /* DuckDB binds what is below them twice */
     if (str_equal(class, STR_LIT("COLLATE"))) {
         if (!allow_collation(tree_text(node, "collation")))
             return check_refuse(check, node, "collation", tree_text(node, "collation"));
@@ -460,6 +455,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         status = check_operands(check, node);
     if (status != STATUS_OK)
         return status;
+    if (str_equal(class, STR_LIT("BETWEEN")))
+        return check_copied(check, node, 3); /* x >= a AND x <= b, and the optimizer's look at it */
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {
         if (str_equal(class, str_from_c(plain[i])))
             return check_members(check, node, NULL);

@@ -158,7 +158,8 @@ static enum value_type type_of(struct check *check, const struct tree *node, uns
 
 /* ---- literals ---- */
 
-/* The number token of the literal at `node`; a sign may stand before it. */
+/* The number token of the literal at `node`; signs may stand before it: DuckDB has folded `-(-1)`
+ * into one constant. `sign` is the first token. */
 static bool type_number_token(struct check *check, const struct tree *node, struct token *sign,
                               struct token *number)
 {
@@ -171,7 +172,7 @@ static bool type_number_token(struct check *check, const struct tree *node, stru
     lexer_init(&lexer, check->plan->sql);
     lexer.offset = (uint32_t)location;
     *sign = *number = lexer_next(&lexer);
-    if (number->kind == TOKEN_MINUS)
+    while (number->kind == TOKEN_MINUS || number->kind == TOKEN_LEFT_PAREN)
         *number = lexer_next(&lexer);
     return number->kind == TOKEN_INTEGER;
 }
@@ -200,7 +201,8 @@ void check_literal(struct check *check, const struct tree *node)
 
     CHECK(node->kind == TREE_OBJECT);
     if (check->draft->verify || !check_is_number(node, &value) || value != INT32_MIN ||
-        !type_number_token(check, node, &sign, &number) || sign.kind != TOKEN_MINUS)
+        !type_number_token(check, node, &sign, &number) || sign.kind != TOKEN_MINUS ||
+        memchr(check->plan->sql.data + sign.start, '(', number.start - sign.start))
         return;
     splice.start = sign.start;
     splice.end = number.end;

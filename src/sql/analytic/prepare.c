@@ -25,6 +25,11 @@
 #define ANALYTIC_BIG_REPLACE "16777216"
 #define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE "
 
+/* DuckDB finds the remainder of the least integer by -1 too large, though it is 0. */
+#define ANALYTIC_REMAINDER \
+    "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') " \
+    "WHEN b = -1 THEN system.main.\"%\"(a, -b) ELSE system.main.\"%\"(a, b) END"
+
 /* Centuries and millennia begin with the year 1. COALESCE keeps DuckDB from folding a comparison
  * with a moment that is no whole unit: its rule forgets that the answer for NULL is NULL. */
 #define ANALYTIC_DATE_TRUNC \
@@ -52,8 +57,8 @@ const char *const *analytic_setup(size_t *count)
         "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
         "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
         "CREATE OR REPLACE MACRO divide(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
-        "CREATE OR REPLACE MACRO \"%\"(a, b) AS " ANALYTIC_ZERO "system.main.\"%\"(a, b) END",
-        "CREATE OR REPLACE MACRO mod(a, b) AS " ANALYTIC_ZERO "system.main.\"%\"(a, b) END",
+        "CREATE OR REPLACE MACRO \"%\"(a, b) AS " ANALYTIC_REMAINDER,
+        "CREATE OR REPLACE MACRO mod(a, b) AS " ANALYTIC_REMAINDER,
         /* A backslash escapes in LIKE; constant patterns without one stay DuckDB's fast form. */
         "CREATE OR REPLACE MACRO \"~~\"(a, b) AS CASE WHEN contains(b, '\\') "
         "THEN like_escape(a, b, '\\') ELSE system.main.\"~~\"(a, b) END",
@@ -297,6 +302,8 @@ static enum status analytic_prepare_plan(struct analytic_draft *draft, struct ar
     quote_names(draft->plan);
     analytic_replace_tokens(draft->plan);
     status = splice_tokens(draft, err);
+    if (status == STATUS_OK)
+        status = check_cases(draft->plan->sql, err);
     if (status == STATUS_OK)
         status = analytic_parse(draft->engine, draft->plan->sql, scratch, &tree, err);
     if (status == STATUS_OK)

@@ -49,6 +49,44 @@ static void test_analytic_allow__duckdb_has_them(void **state)
     }
 }
 
+/* How often the body of a macro names one of its parameters, at most; 2 if DuckDB has to find the
+ * type of its argument first. 0 if it is no macro. */
+static const char MACRO_COPIES[] =
+    "SELECT coalesce(max(greatest(len(regexp_extract_all(regexp_replace(macro_definition, "
+    "'\\x27[^\\x27]*\\x27', '', 'g'), '\\b' || p || '\\b')), if(typed, 2, 1))), 0)::BIGINT FROM "
+    "(SELECT macro_definition, unnest(parameters) AS p, len(list_filter(parameter_types, lambda x: "
+    "x IS NOT NULL)) > 0 AS typed FROM duckdb_functions() WHERE function_type = 'macro' AND "
+    "function_name = '%.*s')";
+
+static void expect_copies_counted(struct str name)
+{
+    struct arena arena;
+    duckdb_result result;
+    struct str sql;
+    int64_t copies;
+
+    arena_init(&arena, 0);
+    sql = arena_printf(&arena, MACRO_COPIES, STR_ARG(name));
+    assert_int_equal(duckdb_query(fake_columnar.connection, sql.data, &result), DuckDBSuccess);
+    copies = duckdb_value_int64(&result, 0, 0);
+    if (allow_copies(name) < (uint64_t)copies)
+        print_error("%.*s copies its argument %d times\n", STR_ARG(name), (int)copies);
+    assert_true(allow_copies(name) >= (uint64_t)copies);
+    duckdb_destroy_result(&result);
+    arena_clear(&arena);
+}
+
+/* A macro that writes out its argument twice is 2^n copies when it is nested n times. */
+static void test_analytic_allow__copies_of_macros(void **state)
+{
+    for (size_t i = 0; allow_function_at(i).size > 0; i++)
+        expect_copies_counted(allow_function_at(i));
+    expect_copies_counted(STR_LIT("round_to_tens"));
+    expect_copies_counted(STR_LIT("sum_of_type"));
+    assert_int_equal(allow_copies(STR_LIT("abs")), 1);
+    assert_true(allow_copies(STR_LIT("ROUND")) >= 6);
+}
+
 /* A file of docs/; overwritten by the next one. */
 static const char *documents_read(const char *name)
 {
@@ -141,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_analytic_allow__finds_every_name),
         cmocka_unit_test(test_analytic_allow__duckdb_has_them),
+        cmocka_unit_test(test_analytic_allow__copies_of_macros),
         cmocka_unit_test(test_analytic_allow__is_documented),
         cmocka_unit_test(test_analytic_allow__documents_nothing_else),
         cmocka_unit_test(test_analytic_allow__has_a_test_of_each),

@@ -328,8 +328,44 @@ static void test_analytic_security__copies_are_bounded(void **state)
     expect_nested("1/(", "1", ")", 30, true);
     expect_nested("substring(", "'a'", ", 1, 1)", 30, true);
     expect_nested("replace(", "'a'", ", 'a', 'b')", 30, true);
+    expect_nested("round(", "1.5", ")", 3, false);
+    expect_nested("round(", "1.5", ")", 12, true);
+    expect_nested("nullif(", "1", ", 2)", 20, true);
+    expect_nested("(7 % ", "1", ")", 12, true);
+    expect_nested("length(repeat('x', ", "1", "))", 9, true);
+    expect_nested("('a' LIKE ", "'a'", ")::TEXT", 12, true);
+    expect_nested("(", "1", " BETWEEN 0 AND 3)::INT", 4, false);
+    expect_nested("(", "1", " BETWEEN 0 AND 3)::INT", 12, true);
+    expect_nested("list_transform([1], lambda x: ", "1", ")[1]", 5, false);
+    expect_nested("list_transform([1], lambda x: ", "1", ")[1]", 20, true);
     assert_string_equal(fake_run("SELECT id AS a, a + 1 AS b, b * 2 AS c FROM users LIMIT 1"),
                         "a,b,c;1|2|4");
+}
+
+/* The operand of CASE is copied for each WHEN while DuckDB parses: five levels of ten are too many.
+ */
+static void test_analytic_security__cases_are_bounded(void **state)
+{
+    static const char ten[] = " WHEN 0 THEN 1 WHEN 1 THEN 2 WHEN 2 THEN 3 WHEN 3 THEN 4 WHEN 4 "
+                              "THEN 5 WHEN 5 THEN 6 WHEN 6 THEN 7 WHEN 7 THEN 8 WHEN 8 THEN 9 WHEN "
+                              "9 THEN 0 END";
+    struct buf text;
+
+    expect_nested("CASE ", "1", ten, 3, false);
+    expect_nested("CASE ", "1", ten, 5, true);
+    assert_non_null(strstr(fake_err.message, "grow too large"));
+    expect_nested("CASE (SELECT ", "1", " AS end) WHEN 1 THEN 1 WHEN 2 THEN 2 END", 20, true);
+    assert_non_null(strstr(fake_err.message, "grow too large"));
+    expect_nested("CASE (", "1", ") WHEN 1 THEN 1 ELSE 2 END", 60, false);
+    expect_nested("CASE WHEN true THEN ", "1", " WHEN false THEN 2 END", 60, false);
+    buf_init(&text); /* many WHENs of a short operand are an ordinary list */
+    buf_append_str(&text, STR_LIT("SELECT CASE users.id"));
+    for (int i = 0; i < 5000; i++)
+        buf_printf(&text, " WHEN %d THEN %d", i, i + 1);
+    buf_append_str(&text, STR_LIT(" END AS n FROM users ORDER BY id LIMIT 1"));
+    buf_append_byte(&text, 0);
+    assert_string_equal(fake_run(text.data), "n;2");
+    buf_clear(&text);
 }
 
 /* A place that reads differently in DuckDB's tree and in our lexer is refused, not guessed. */
@@ -370,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_analytic_security__generators_are_capped),
         cmocka_unit_test(test_analytic_security__depth_and_size),
         cmocka_unit_test(test_analytic_security__copies_are_bounded),
+        cmocka_unit_test(test_analytic_security__cases_are_bounded),
         cmocka_unit_test(test_analytic_security__tricky_text),
     };
     return cmocka_run_group_tests(tests, fake_setup, fake_teardown);
