@@ -1,9 +1,8 @@
 /* decimal.c — arithmetic on at most 38 digits through 256-bit intermediate results.
  *
  * A result is first made exact in 256 bits (two numbers of 38 digits multiply to at most 76), then
- * decimal_fit takes fraction digits away, once, until 38 digits and scale 38 are kept. Division
- * follows PostgreSQL's select_div_scale: at least 16 significant digits, estimated in groups of
- * four digits, and no fewer fraction digits than either operand shows.
+ * decimal_fit takes fraction digits away, once, until 38 digits and scale 38 are kept. There is no
+ * quotient: that of two DECIMAL is DOUBLE (number.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/decimal.h"
@@ -14,8 +13,6 @@
 #include <math.h>
 
 typedef unsigned __int128 uint128;
-
-enum { DECIMAL_GROUP = 4, DECIMAL_SIGNIFICANT_MIN = 16 };
 
 struct wide {
     uint128 high, low;
@@ -260,74 +257,6 @@ bool decimal_mul(struct decimal a, struct decimal b, struct decimal *out)
         wide_multiply(decimal_magnitude(a.unscaled), decimal_magnitude(b.unscaled));
     return decimal_fit(product, (a.unscaled < 0) != (b.unscaled < 0), (unsigned)a.scale + b.scale,
                        out);
-}
-
-/* Position of the first group of four digits, counted from the decimal point, and its value. */
-static int decimal_weight(struct decimal number, int *first_group)
-{
-    uint128 magnitude = decimal_magnitude(number.unscaled);
-
-    *first_group = 0;
-    if (magnitude == 0)
-        return 0;
-    int exponent = (int)decimal_digits(number.unscaled) - 1 - number.scale;
-    int weight = exponent >= 0 ? exponent / DECIMAL_GROUP : -((-exponent + 3) / DECIMAL_GROUP);
-    int drop = number.scale + weight * DECIMAL_GROUP;
-    CHECK(drop <= DECIMAL_DIGITS_MAX && drop >= -3);
-    uint128 group = drop >= 0 ? magnitude / (uint128)decimal_power((unsigned)drop)
-                              : magnitude * (uint128)decimal_power((unsigned)-drop);
-    *first_group = (int)group;
-    return weight;
-}
-
-static int decimal_div_scale(struct decimal a, struct decimal b)
-{
-    int a_first, b_first;
-    int weight = decimal_weight(a, &a_first) - decimal_weight(b, &b_first);
-
-    CHECK(b_first > 0);
-    if (a_first <= b_first)
-        weight--;
-    int scale = DECIMAL_SIGNIFICANT_MIN - weight * DECIMAL_GROUP;
-    if (scale < a.scale)
-        scale = a.scale;
-    if (scale < b.scale)
-        scale = b.scale;
-    return scale < DECIMAL_DIGITS_MAX ? scale : DECIMAL_DIGITS_MAX;
-}
-
-bool decimal_div(struct decimal a, struct decimal b, struct decimal *out)
-{
-    CHECK(b.unscaled != 0);
-    decimal_check(a);
-    decimal_check(b);
-    int scale = decimal_div_scale(a, b);
-    /* The quotient a × 10^shift / b has at most digits(a) + shift - digits(b) + 1 digits. */
-    int digits_free =
-        DECIMAL_DIGITS_MAX - 1 - (int)decimal_digits(a.unscaled) + (int)decimal_digits(b.unscaled);
-    int shift = scale - a.scale + b.scale;
-    if (shift > digits_free) {
-        scale -= shift - digits_free;
-        shift = digits_free;
-    }
-    if (scale < 0)
-        return false;
-    bool negative = (a.unscaled < 0) != (b.unscaled < 0);
-    uint128 dividend = decimal_magnitude(a.unscaled), divisor = decimal_magnitude(b.unscaled);
-    uint128 remainder;
-    struct wide number = {0, dividend};
-    if (shift > DECIMAL_DIGITS_MAX) /* dividend × 10^(shift - 38) stays below 10^38 then */
-        number.low *= (uint128)decimal_power((unsigned)(shift - DECIMAL_DIGITS_MAX));
-    if (shift > 0)
-        number = wide_multiply(
-            number.low, (uint128)decimal_power(
-                            (unsigned)(shift < DECIMAL_DIGITS_MAX ? shift : DECIMAL_DIGITS_MAX)));
-    struct wide quotient = wide_divide(number, divisor, &remainder);
-    if (shift < 0) /* halves are exact multiples here, so what the division left cannot matter */
-        quotient = wide_drop_digits(quotient, (unsigned)-shift);
-    else if (remainder >= divisor - remainder)
-        quotient = wide_add(quotient, (struct wide){0, 1});
-    return decimal_fit(quotient, negative, (unsigned)scale, out);
 }
 
 bool decimal_mod(struct decimal a, struct decimal b, struct decimal *out)

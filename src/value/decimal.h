@@ -32,8 +32,6 @@ int128 decimal_round_to_integer(struct decimal number);
 bool decimal_add(struct decimal a, struct decimal b, struct decimal *out); /* scale: the larger */
 bool decimal_sub(struct decimal a, struct decimal b, struct decimal *out);
 bool decimal_mul(struct decimal a, struct decimal b, struct decimal *out); /* scale: the sum */
-/* b ≠ 0; PostgreSQL's choice of scale: at least 16 significant digits. */
-bool decimal_div(struct decimal a, struct decimal b, struct decimal *out);
 bool decimal_mod(struct decimal a, struct decimal b, struct decimal *out); /* b ≠ 0; sign of a */
 int decimal_compare(struct decimal a, struct decimal b);                   /* -1, 0, 1 */
 int decimal_compare_double(struct decimal a, double b);                    /* exact; b finite */

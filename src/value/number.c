@@ -1,5 +1,6 @@
 /* number.c — arithmetic by the type of the result: both operands are brought to it, then computed
- * with a check. Messages are PostgreSQL's.
+ * with a check. Messages are PostgreSQL's. The quotient of two DECIMAL is DOUBLE, as in DuckDB, so
+ * that an expression has one answer wherever it runs.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "value/number.h"
@@ -105,8 +106,7 @@ static enum status number_decimal(enum number_operator op, struct decimal a, str
         fits = decimal_mul(a, b, &result);
         break;
     case NUMBER_DIV:
-        fits = decimal_div(a, b, &result);
-        break;
+        UNREACHABLE("the quotient of two DECIMAL is DOUBLE");
     case NUMBER_MOD:
         fits = decimal_mod(a, b, &result);
         break;
@@ -160,6 +160,8 @@ static enum status number_apply(enum number_operator op, const struct value *a,
     bool is_null = a->is_null || b->is_null; /* a NULL may have come without its type */
     bool is_defined = value_arithmetic_type(a->type, b->type, &type) &&
                       (op != NUMBER_MOD || (type != VALUE_FLOAT && type != VALUE_DOUBLE));
+    if (op == NUMBER_DIV && type == VALUE_DECIMAL)
+        type = VALUE_DOUBLE;
     if (!is_defined && !is_null)
         return error_set(err, STATUS_TYPE_MISMATCH, "operator does not exist: %s %c %s",
                          value_type_name(a->type), symbols[op], value_type_name(b->type));

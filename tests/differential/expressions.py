@@ -44,6 +44,7 @@ BARE = {"ts": ["'2024-02-29T12:34:56.789'", "'2026-03-15 00:00:00'"], "date": ["
         "int": ["1", "2", "0", "-3"], "text": [f"'{word}'" for word in WORDS[:8]], "bool": ["true", "false"]}
 DATE_PARTS = ["year", "month", "day", "dow", "doy", "quarter", "isodow", "week", "isoyear", "decade", "century", "millennium"]
 TIME_PARTS = ["hour", "minute"]
+FRACTIONS = ["second", "milliseconds", "epoch"]
 INTERVALS = ["1 day", "2 months", "90 minutes", "1 year", "36 hours", "1 month 3 days", "10 seconds"]
 NUMBERS = ("small", "int", "big", "num", "real")
 WIDTH = {"small": 0, "int": 1, "big": 2, "num": 3, "f4": 4, "real": 5}
@@ -182,6 +183,7 @@ class Expressions:
         return self.pick(
             lambda: self.arithmetic("num", depth, "+-%"), product, lambda: Node("num", "(- ", one(), ")"),
             lambda: Node("num", "abs(", one(), ")"), lambda: Node("num", self.pick("floor", "ceil", "round", "ceiling", "trunc"), "(", one(), ")"),
+            lambda: Node("num", f"extract({self.pick(*FRACTIONS)} FROM ", one(self.pick("ts", "time")), ")"),
             lambda: Node("num", "round(", self.expression("num", depth), f", {self.pick(0, 1, 2, 3, -1)})"))()
 
     def make_real(self, depth):

@@ -75,7 +75,7 @@ class Generator:
         if kind < .95:
             return f"{rng.choice(['coalesce', 'nullif'])}({self.number(depth + 1)}, {self.number(depth + 1)})"
         if kind < .97:
-            return f"extract({rng.choice(['year', 'month', 'day', 'hour', 'dow', 'epoch', 'minute'])} FROM moment)"
+            return f"extract({rng.choice(['year', 'month', 'day', 'hour', 'dow', 'epoch', 'minute', 'second', 'milliseconds'])} FROM moment)"
         return f"CASE WHEN {self.condition(2)} THEN {self.number(depth + 1)} ELSE {self.number(depth + 1)} END"
 
     def text(self, depth=0):

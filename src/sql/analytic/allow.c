@@ -22,6 +22,8 @@ static const char *const ALLOW_SCALARS[] = {
     "*",
     "**",
     "+",
+    "+>",
+    "+>>",
     "-",
     "->>",
     "<<",
@@ -366,8 +368,6 @@ static const char *const ALLOW_SCALARS[] = {
     "|",
     "||",
     "~",
-    "~>",
-    "~>>",
 };
 
 /* Aggregates and window functions. */

@@ -143,7 +143,7 @@ static void alias_append_expression(struct buf *out, const struct check_item *it
         if (token.kind == TOKEN_WORD && table_find_column(table, part) >= 0)
             alias_append_column(out, item, part);
         else if (token.kind == TOKEN_ARROW_TEXT)
-            buf_append_str(out, STR_LIT("~>>"));
+            buf_append_str(out, STR_LIT("+>>"));
         else
             buf_append_str(out, part);
     }

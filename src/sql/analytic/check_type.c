@@ -397,6 +397,82 @@ static bool type_is_round_to_tens(const struct tree *argument, struct str name)
            check_is_number(operands->child, &number) && number > 0;
 }
 
+/* ---- fields of a moment ---- */
+
+/* The macro for a field that has a fraction in PostgreSQL, by its name in DuckDB; NULL: none. */
+static const char *type_fraction_macro(struct str field, bool extract)
+{
+    static const char *const names[][3] = {
+        {"second", "extract_second", "date_part_second"},
+        {"seconds", "extract_second", "date_part_second"},
+        {"sec", "extract_second", "date_part_second"},
+        {"secs", "extract_second", "date_part_second"},
+        {"s", "extract_second", "date_part_second"},
+        {"millisecond", "extract_millisecond", "date_part_millisecond"},
+        {"milliseconds", "extract_millisecond", "date_part_millisecond"},
+        {"msec", "extract_millisecond", "date_part_millisecond"},
+        {"msecs", "extract_millisecond", "date_part_millisecond"},
+        {"ms", "extract_millisecond", "date_part_millisecond"},
+        {"epoch", "extract_epoch", NULL},
+    };
+
+    CHECK(field.data || field.size == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (str_equal_nocase(field, str_from_c(names[i][0])))
+            return names[i][extract ? 1 : 2];
+    }
+    return NULL;
+}
+
+/* `extract(second FROM x)` → `extract_second(x)`, `date_part('second', x)` → `date_part_second(x)`:
+ * the words up to FROM or the comma give way to the macro's name. */
+static void type_write_fraction(struct check *check, const struct tree *call)
+{
+    const struct tree *children = tree_get(call, "children");
+    const struct tree *field = children ? children->child : NULL, *value;
+    struct analytic_splice splice = {.kind = SPLICE_TEXT};
+    struct str sql = check->plan->sql;
+    int64_t location = tree_location(call);
+    struct token word, last;
+    struct lexer lexer;
+    const char *macro;
+    bool extract;
+
+    value = field && tree_is(field, "class", "CONSTANT") ? tree_get(field, "value") : NULL;
+    if (!value || location < 0 || (uint64_t)location >= sql.size)
+        return;
+    CHECK(!check->draft->verify);
+    lexer_init(&lexer, sql);
+    lexer.offset = (uint32_t)location;
+    word = lexer_next(&lexer);
+    extract = word.kind == TOKEN_WORD && word.keyword == KEYWORD_EXTRACT;
+    macro = type_fraction_macro(tree_text(value, "value"), extract);
+    if (!macro || lexer_next(&lexer).kind != TOKEN_LEFT_PAREN)
+        return;
+    (void)lexer_next(&lexer); /* the field */
+    last = lexer_next(&lexer);
+    if (extract ? last.keyword != KEYWORD_FROM : last.kind != TOKEN_COMMA)
+        return;
+    splice.start = word.start;
+    splice.end = last.end;
+    splice.text = arena_printf(&check->plan->arena, "%s( ", macro);
+    splice_add(check->plan, &splice);
+}
+
+static bool type_is_own_macro(struct str name)
+{
+    static const char *const names[] = {
+        "date_part_millisecond", "date_part_second", "extract_epoch", "extract_millisecond",
+        "extract_second",        "round_to_tens",    "sum_of_type"};
+
+    CHECK(name.data || name.size == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (str_equal(name, str_from_c(names[i])))
+            return true;
+    }
+    return false;
+}
+
 bool check_result_type(struct check *check, const struct tree *call, struct str name)
 {
     const struct tree *children = tree_get(call, "children");
@@ -405,7 +481,9 @@ bool check_result_type(struct check *check, const struct tree *call, struct str 
 
     CHECK(name.data || name.size == 0);
     if (check->draft->verify)
-        return str_equal(name, STR_LIT("sum_of_type")) || str_equal(name, STR_LIT("round_to_tens"));
+        return type_is_own_macro(name);
+    if (str_equal_nocase(name, STR_LIT("date_part")) || str_equal_nocase(name, STR_LIT("datepart")))
+        type_write_fraction(check, call);
     if (type_is_round_to_tens(argument, name))
         return type_call_macro(check, call, STR_LIT("round_to_tens"));
     if (str_equal_nocase(name, STR_LIT("ntile")))

@@ -43,6 +43,11 @@
     "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 " \
     "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END"
 
+/* DuckDB's own field has no fraction. */
+#define ANALYTIC_FIELD(unit, factor, type) \
+    "CAST(CAST(system.main.date_part('" unit "', x) AS DECIMAL(8, 0)) * " factor \
+    " AS DECIMAL(" type "))"
+
 /* round(x, -2). DuckDB cuts the bits off an integer that has left its type, and makes 0 of a
  * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. 28
  * digits leave room for ten places of what stands beside it in a UNION or COALESCE. */
@@ -99,8 +104,19 @@ const char *const *analytic_setup(size_t *count)
         "CREATE OR REPLACE MACRO round_to_tens(x, n) AS " ANALYTIC_ROUND_TO_TENS,
         "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
         "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
-        "CREATE OR REPLACE MACRO \"~>\"(a, b) AS system.main.json_extract(a, b)",
-        "CREATE OR REPLACE MACRO \"~>>\"(a, b) AS system.main.\"->>\"(a, b)",
+        "CREATE OR REPLACE MACRO \"+>\"(a, b) AS system.main.json_extract(a, b)",
+        "CREATE OR REPLACE MACRO \"+>>\"(a, b) AS system.main.\"->>\"(a, b)",
+        /* fields with a fraction: DECIMAL, or DOUBLE by date_part */
+        "CREATE OR REPLACE MACRO extract_second(x) AS " ANALYTIC_FIELD("microseconds", "0.000001",
+                                                                       "18, 6"),
+        "CREATE OR REPLACE MACRO extract_millisecond(x) AS " ANALYTIC_FIELD("microseconds", "0.001",
+                                                                            "18, 3"),
+        "CREATE OR REPLACE MACRO extract_epoch(x) AS CAST(CAST(epoch_us(x) AS DECIMAL(19, 0)) * "
+        "0.000001 AS DECIMAL(20, 6))",
+        "CREATE OR REPLACE MACRO date_part_second(x) AS "
+        "system.main.date_part('microseconds', x) / 1e6",
+        "CREATE OR REPLACE MACRO date_part_millisecond(x) AS "
+        "system.main.date_part('microseconds', x) / 1e3",
         /* INT, as in PostgreSQL, not BIGINT */
         "CREATE OR REPLACE MACRO length(a BLOB) AS CAST(system.main.octet_length(a) AS INTEGER), "
         "(a) AS CAST(system.main.length(a) AS INTEGER)",
@@ -164,9 +180,28 @@ static void analytic_replace_any(struct lexer ahead, const struct token *equals,
     if (lexer_next(&ahead).kind != TOKEN_RIGHT_PAREN)
         return;
     memset(text + equals->start, ' ', open - equals->start);
-    memcpy(text + equals->start, "IN", 2);
+    memcpy(text + equals->start + 1, "IN", 2); /* behind a blank: `a=any(…)` */
     text[open] = '(';
     text[close] = ' ';
+}
+
+/* E'…' → the characters themselves as '…' and blanks: DuckDB does not know \u. Each escape is at
+ * least as long as its character, a quote included. */
+static void analytic_replace_escaped(struct analytic_plan *plan, const struct token *token,
+                                     char *text)
+{
+    struct str string;
+    struct buf quoted;
+
+    CHECK(token->kind == TOKEN_ESCAPED);
+    if (token_string(plan->sql, token, &plan->arena, &string, NULL) != STATUS_OK)
+        return; /* DuckDB says what is wrong */
+    buf_init(&quoted);
+    splice_append_quoted(&quoted, string, '\'');
+    CHECK(quoted.size <= token->end - token->start);
+    memset(text + token->start, ' ', token->end - token->start);
+    memcpy(text + token->start, quoted.data, quoted.size);
+    buf_clear(&quoted);
 }
 
 /* What DuckDB reads otherwise, exchanged for texts of the same length: it knows no `x`, and its ->
@@ -187,9 +222,11 @@ static void analytic_replace_tokens(struct analytic_plan *plan)
         if (token.kind == TOKEN_EQ)
             analytic_replace_any(lexer, &token, text);
         if (token.kind == TOKEN_ARROW_TEXT)
-            memcpy(text + token.start, "~>>", 3);
+            memcpy(text + token.start, "+>>", 3);
         if (token.kind == TOKEN_ARROW && analytic_is_json_key(lexer))
-            memcpy(text + token.start, "~>", 2);
+            memcpy(text + token.start, "+>", 2);
+        if (token.kind == TOKEN_ESCAPED)
+            analytic_replace_escaped(plan, &token, text);
         if (token.kind != TOKEN_QUOTED || text[token.start] != '`' ||
             memchr(text + token.start, '"', token.end - token.start) != NULL ||
             memchr(text + token.start + 1, '`', token.end - token.start - 2) != NULL)

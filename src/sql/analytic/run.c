@@ -226,7 +226,8 @@ static enum status run_convert_param(struct run *run, uint32_t number, struct va
     return status;
 }
 
-/* As narrow as a literal's: beside DECIMAL(38,2) the other side would lose its fraction. */
+/* As narrow as a literal's: beside DECIMAL(38,2) the other side would lose its fraction. One digit
+ * stands before the point, or DuckDB would write .5 where it becomes a text. */
 static uint8_t run_param_precision(const struct value *value)
 {
     unsigned digits;
@@ -235,7 +236,9 @@ static uint8_t run_param_precision(const struct value *value)
         return value->precision;
     digits = decimal_digits(value->decimal);
     CHECK(digits <= DECIMAL_DIGITS_MAX && value->scale <= DECIMAL_DIGITS_MAX);
-    return (uint8_t)(digits > value->scale ? digits : value->scale);
+    if (digits > value->scale || value->scale == DECIMAL_DIGITS_MAX)
+        return (uint8_t)(digits > value->scale ? digits : value->scale);
+    return (uint8_t)(value->scale + 1);
 }
 
 static enum status run_bind_params(struct run *run, struct error *err)

@@ -198,6 +198,8 @@ enum status aggregate_run(struct sql_run *run, struct error *err)
     status = aggregate_rows(run, aggregates, err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
         status = aggregate_result(&aggregates[i], &values[i], err);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+        run_state_scale(&plan->output.columns[i].type, &values[i]);
     if (status == STATUS_OK)
         status = run_send_columns(run, plan->output.columns, count, err);
     if (status == STATUS_OK)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "value/decimal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -137,6 +138,17 @@ enum status run_count_value(struct sql_run *run, const struct expr_program *prog
     return STATUS_OK;
 }
 
+void run_state_scale(const struct data_type *type, struct value *value)
+{
+    struct decimal scaled;
+
+    CHECK(type && value);
+    if (value->is_null || value->type != VALUE_DECIMAL || value->scale == type->scale)
+        return;
+    if (decimal_rescale((struct decimal){value->decimal, value->scale}, type->scale, &scaled))
+        *value = value_decimal(scaled.unscaled, value->precision, scaled.scale);
+}
+
 enum status run_output(const struct plan_output *output, struct expr_context *context,
                        struct value *values, struct error *err)
 {
@@ -149,6 +161,7 @@ enum status run_output(const struct plan_output *output, struct expr_context *co
         enum status status = expr_run(output->programs[i], context, &values[i], err);
         if (status != STATUS_OK)
             return status;
+        run_state_scale(&output->columns[i].type, &values[i]);
     }
     return STATUS_OK;
 }

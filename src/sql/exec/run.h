@@ -92,6 +92,8 @@ void run_context(const struct sql_run *run, struct arena *arena, struct row_read
 enum status run_count_value(struct sql_run *run, const struct expr_program *program,
                             const char *what, int64_t missing, int64_t *out,
                             struct error *err) MUST_CHECK;
+/* A DECIMAL gets the scale that its column states. */
+void run_state_scale(const struct data_type *type, struct value *value);
 /* Values of an output list for the current row. */
 enum status run_output(const struct plan_output *output, struct expr_context *context,
                        struct value *values, struct error *err) MUST_CHECK;

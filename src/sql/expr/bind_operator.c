@@ -212,8 +212,6 @@ static uint8_t operator_scale(enum ast_operator op, struct data_type a, struct d
     CHECK(a.scale <= 38 && b.scale <= 38);
     if (op == AST_OP_MUL)
         scale = (unsigned)a.scale + b.scale;
-    if (op == AST_OP_DIV && scale < 16)
-        scale = 16;
     return (uint8_t)(scale > 38 ? 38 : scale);
 }
 
@@ -252,6 +250,8 @@ static enum status operator_arithmetic(struct expr_binder *binder, const struct 
     if (type == VALUE_FLOAT && (a == VALUE_DECIMAL || b == VALUE_DECIMAL)) /* last digits differ */
         return expr_not_supported(binder, tree->start, "%s %s %s", value_type_name(a),
                                   operator_text(tree->op), value_type_name(b));
+    if (type == VALUE_DECIMAL && tree->op == AST_OP_DIV)
+        type = VALUE_DOUBLE; /* as in DuckDB, whose DECIMAL cannot hold PostgreSQL's quotients */
     *out = expr_node_new(binder, NODE_ARITHMETIC, type, tree, 2);
     (*out)->op = tree->op;
     if (type == VALUE_DECIMAL)

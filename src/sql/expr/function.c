@@ -267,6 +267,21 @@ static enum status function_round(struct expr_call *call)
 }
 
 /* DECIMAL stays, an integer that is rounded too; every other number becomes DOUBLE. */
+/* Digits behind the point; those of the argument if they are told only when it is run. */
+static uint8_t function_rounded_scale(const struct expr_node *node)
+{
+    const struct expr_node *digits = node->arg_count == 2 ? node->args[1] : NULL;
+
+    CHECK(node->arg_count == 1 || node->arg_count == 2);
+    if (!digits)
+        return 0;
+    if (digits->kind != NODE_CONSTANT || digits->value.is_null)
+        return node->args[0]->type.scale;
+    if (digits->value.integer < 0)
+        return 0;
+    return (uint8_t)(digits->value.integer > 38 ? 38 : digits->value.integer);
+}
+
 static enum status function_bind_rounding(struct expr_binder *binder, struct expr_node *node)
 {
     bool digits = node->arg_count == 2;
@@ -292,11 +307,7 @@ static enum status function_bind_rounding(struct expr_binder *binder, struct exp
     CHECK(node->arg_count <= 2);
     node->type = node->args[0]->type;
     if (node->type.kind == VALUE_DECIMAL)
-        node->type.scale = 0;
-    if (digits && node->args[1]->kind == NODE_CONSTANT && !node->args[1]->value.is_null &&
-        node->args[1]->value.integer > 0)
-        node->type.scale =
-            (uint8_t)(node->args[1]->value.integer > 38 ? 38 : node->args[1]->value.integer);
+        node->type.scale = function_rounded_scale(node);
     return STATUS_OK;
 }
 

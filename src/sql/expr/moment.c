@@ -314,12 +314,21 @@ static int64_t moment_date_field(int64_t days, enum moment_unit unit)
     }
 }
 
-/* Type of the field's value: DECIMAL if it has a fraction, with these digits. */
-static bool moment_has_fraction(enum moment_unit unit, uint8_t *scale)
+/* Type of the field's value: DECIMAL if it has a fraction; the same as that of the macros in
+ * analytic/prepare.c. */
+static struct data_type moment_field_type(enum moment_unit unit)
 {
-    *scale = unit == MOMENT_MILLISECOND ? 3 : 6;
     CHECK(unit < MOMENT_UNITS);
-    return unit == MOMENT_MILLISECOND || unit == MOMENT_SECOND || unit == MOMENT_EPOCH;
+    switch (unit) {
+    case MOMENT_MILLISECOND:
+        return (struct data_type){.kind = VALUE_DECIMAL, .precision = 18, .scale = 3};
+    case MOMENT_SECOND:
+        return (struct data_type){.kind = VALUE_DECIMAL, .precision = 18, .scale = 6};
+    case MOMENT_EPOCH:
+        return (struct data_type){.kind = VALUE_DECIMAL, .precision = 20, .scale = 6};
+    default:
+        return (struct data_type){.kind = VALUE_BIGINT};
+    }
 }
 
 enum status expr_run_extract(struct expr_call *call)
@@ -327,14 +336,14 @@ enum status expr_run_extract(struct expr_call *call)
     enum moment_unit unit = moment_find(call->args[0].text);
     const struct value *source = &call->args[1];
     int64_t time_us = source->integer, days = 0;
-    uint8_t scale;
+    struct data_type type = moment_field_type(unit);
 
     if (source->type != VALUE_TIME)
         days = datetime_split(source->integer, &time_us);
     CHECK(call->count == 2 && unit < MOMENT_UNITS);
-    if (moment_has_fraction(unit, &scale)) {
+    if (type.kind == VALUE_DECIMAL) {
         int64_t us = unit == MOMENT_EPOCH ? source->integer : time_us % 60000000;
-        *call->out = value_decimal(us, 38, scale);
+        *call->out = value_decimal(us, type.precision, type.scale);
     } else if (unit == MOMENT_MICROSECOND) {
         *call->out = value_integer(VALUE_BIGINT, time_us % 60000000);
     } else if (unit == MOMENT_MINUTE) {
@@ -351,7 +360,6 @@ enum status expr_run_extract(struct expr_call *call)
 enum status expr_bind_extract(struct expr_binder *binder, struct expr_node *node)
 {
     enum status status = STATUS_OK;
-    uint8_t scale;
 
     if (node->args[0]->kind != NODE_CONSTANT || node->args[0]->value.is_null)
         return expr_not_supported(binder, node->start, "EXTRACT of a computed field");
@@ -370,9 +378,6 @@ enum status expr_bind_extract(struct expr_binder *binder, struct expr_node *node
                           "a TIME has no such field: %.*s", STR_ARG(name));
     CHECK(node->function != NULL);
     node->args[0]->unknown = false;
-    if (moment_has_fraction(unit, &scale))
-        node->type = (struct data_type){.kind = VALUE_DECIMAL, .precision = 38, .scale = scale};
-    else
-        node->type = (struct data_type){.kind = VALUE_BIGINT};
+    node->type = moment_field_type(unit);
     return STATUS_OK;
 }

@@ -142,13 +142,14 @@ static bool normalize_stays(const struct normalizer *state)
            state->before.keyword == KEYWORD_EXTRACT;
 }
 
-/* Numbers whose type is not told by a letter: the scale of a DECIMAL is part of a result's type,
- * and -2147483648 is an INT although 2147483648 is none, so that the parser has to see both tokens.
- */
+/* Numbers whose type is not told by a letter: the scale of a DECIMAL is part of a result's type, so
+ * are the digits of round(x, 2), and -2147483648 is an INT although 2147483648 is none, so that the
+ * parser has to see both tokens. */
 static bool normalize_is_typed(const struct normalizer *state, const struct token *token)
 {
     CHECK(state->text.size >= token->end);
-    if (token->kind == TOKEN_DECIMAL)
+    if (token->kind == TOKEN_DECIMAL ||
+        (token->kind == TOKEN_INTEGER && state->previous.kind == TOKEN_COMMA))
         return state->in_list;
     return state->previous.kind == TOKEN_MINUS &&
            str_equal(token_text(state->text, token), STR_LIT("2147483648"));
