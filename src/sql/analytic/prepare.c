@@ -9,7 +9,7 @@
  *
  * PostgreSQL's meaning is reached in three ways: settings of the instance (columnar), replaced
  * bytes (splice.c), and macros that stand before DuckDB's own functions in the search path
- * (analytic_setup). docs/sql-functions.md lists the differences. Threads: workers.
+ * (macros.c). docs/sql-functions.md lists the differences. Threads: workers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
@@ -18,124 +18,6 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "sql/syntax/lexer.h"
-
-/* ---- macros ---- */
-
-#define ANALYTIC_BIG_TEXT "65536"
-#define ANALYTIC_BIG_REPLACE "16777216"
-#define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE "
-
-/* DuckDB finds the remainder of the least integer by -1 too large, though it is 0. */
-#define ANALYTIC_REMAINDER \
-    "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') " \
-    "WHEN b = -1 THEN system.main.\"%\"(a, -b) ELSE system.main.\"%\"(a, b) END"
-
-/* Centuries and millennia begin with the year 1. COALESCE keeps DuckDB from folding a comparison
- * with a moment that is no whole unit: its rule forgets that the answer for NULL is NULL. */
-#define ANALYTIC_DATE_TRUNC \
-    "CASE WHEN lower(p) IN ('century', 'centuries', 'millennium', 'millennia') " \
-    "THEN system.main.date_trunc(p, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR " \
-    "ELSE coalesce(system.main.date_trunc(p, x), NULL) END"
-
-/* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded. */
-#define ANALYTIC_ROUND \
-    "system.main.round(x) - CASE " \
-    "WHEN typeof(x) IN ('DOUBLE', 'FLOAT') AND abs(x - trunc(x)) = 0.5 " \
-    "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END"
-
-/* DuckDB's own field has no fraction. */
-#define ANALYTIC_FIELD(unit, factor, type) \
-    "CAST(CAST(system.main.date_part('" unit "', x) AS DECIMAL(8, 0)) * " factor \
-    " AS DECIMAL(" type "))"
-
-/* round(x, -2). DuckDB cuts the bits off an integer that has left its type, and makes 0 of a
- * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. 28
- * digits leave room for ten places of what stands beside it in a UNION or COALESCE. */
-#define ANALYTIC_ROUND_TO_TENS \
-    "CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN system.main.round(x, n) " \
-    "WHEN n < -38 AND x IS NOT NULL THEN CAST(0 AS DECIMAL(28, 0)) " \
-    "ELSE system.main.round(CAST(system.main.trunc(x) AS DECIMAL(28, 0)), n) END"
-
-const char *const *analytic_setup(size_t *count)
-{
-    static const char *const statements[] = {
-        "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
-        "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
-        "CREATE OR REPLACE MACRO divide(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
-        "CREATE OR REPLACE MACRO \"%\"(a, b) AS " ANALYTIC_REMAINDER,
-        "CREATE OR REPLACE MACRO mod(a, b) AS " ANALYTIC_REMAINDER,
-        /* A backslash escapes in LIKE; constant patterns without one stay DuckDB's fast form. */
-        "CREATE OR REPLACE MACRO \"~~\"(a, b) AS CASE WHEN contains(b, '\\') "
-        "THEN like_escape(a, b, '\\') ELSE system.main.\"~~\"(a, b) END",
-        "CREATE OR REPLACE MACRO \"!~~\"(a, b) AS CASE WHEN contains(b, '\\') "
-        "THEN not_like_escape(a, b, '\\') ELSE system.main.\"!~~\"(a, b) END",
-        "CREATE OR REPLACE MACRO \"~~*\"(a, b) AS CASE WHEN contains(b, '\\') "
-        "THEN ilike_escape(a, b, '\\') ELSE system.main.\"~~*\"(a, b) END",
-        "CREATE OR REPLACE MACRO \"!~~*\"(a, b) AS CASE WHEN contains(b, '\\') "
-        "THEN not_ilike_escape(a, b, '\\') ELSE system.main.\"!~~*\"(a, b) END",
-        /* Positions before the first character count, a negative length is an error. */
-        "CREATE OR REPLACE MACRO substring(s, f) AS system.main.substring(s, greatest(f, 1)), "
-        "(s, f, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed') "
-        "ELSE system.main.substring(s, greatest(f, 1), greatest(n + least(f, 1) - 1, 0)) END",
-        "CREATE OR REPLACE MACRO substr(s, f) AS system.main.substring(s, greatest(f, 1)), "
-        "(s, f, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed') "
-        "ELSE system.main.substring(s, greatest(f, 1), greatest(n + least(f, 1) - 1, 0)) END",
-        /* Texts that grow without being counted as memory. */
-        "CREATE OR REPLACE MACRO repeat(s, n) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
-        " OR len(s) * n > " ANALYTIC_BIG_TEXT
-        " THEN error('the result of repeat is too long') ELSE system.main.repeat(s, n) END",
-        "CREATE OR REPLACE MACRO lpad(s, n) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
-        " THEN error('the result of lpad is too long') ELSE system.main.lpad(s, n, ' ') END, "
-        "(s, n, c) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
-        " THEN error('the result of lpad is too long') ELSE system.main.lpad(s, n, c) END",
-        "CREATE OR REPLACE MACRO rpad(s, n) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
-        " THEN error('the result of rpad is too long') ELSE system.main.rpad(s, n, ' ') END, "
-        "(s, n, c) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
-        " THEN error('the result of rpad is too long') ELSE system.main.rpad(s, n, c) END",
-        "CREATE OR REPLACE MACRO replace(s, a, b) AS CASE WHEN strlen(s) * strlen(b) "
-        "> " ANALYTIC_BIG_REPLACE
-        " THEN error('the result of replace is too long') ELSE system.main.replace(s, a, b) END",
-        "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
-        "CREATE OR REPLACE MACRO btrim(a) AS trim(a), (a, b) AS trim(a, b)",
-        /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
-        "CREATE OR REPLACE MACRO sum_of_type(a SMALLINT) AS CAST(sum(a) AS BIGINT), "
-        "(a INTEGER) AS CAST(sum(a) AS BIGINT), (a) AS sum(a)",
-        "CREATE OR REPLACE MACRO round(x) AS " ANALYTIC_ROUND ", (x, n) AS system.main.round(x, n)",
-        "CREATE OR REPLACE MACRO round_to_tens(x, n) AS " ANALYTIC_ROUND_TO_TENS,
-        "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
-        "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
-        "CREATE OR REPLACE MACRO \"+>\"(a, b) AS system.main.json_extract(a, b)",
-        "CREATE OR REPLACE MACRO \"+>>\"(a, b) AS system.main.\"->>\"(a, b)",
-        /* fields with a fraction: DECIMAL, or DOUBLE by date_part */
-        "CREATE OR REPLACE MACRO extract_second(x) AS " ANALYTIC_FIELD("microseconds", "0.000001",
-                                                                       "18, 6"),
-        "CREATE OR REPLACE MACRO extract_millisecond(x) AS " ANALYTIC_FIELD("microseconds", "0.001",
-                                                                            "18, 3"),
-        "CREATE OR REPLACE MACRO extract_epoch(x) AS CAST(CAST(epoch_us(x) AS DECIMAL(19, 0)) * "
-        "0.000001 AS DECIMAL(20, 6))",
-        "CREATE OR REPLACE MACRO date_part_second(x) AS "
-        "system.main.date_part('microseconds', x) / 1e6",
-        "CREATE OR REPLACE MACRO date_part_millisecond(x) AS "
-        "system.main.date_part('microseconds', x) / 1e3",
-        /* INT, as in PostgreSQL, not BIGINT */
-        "CREATE OR REPLACE MACRO length(a BLOB) AS CAST(system.main.octet_length(a) AS INTEGER), "
-        "(a) AS CAST(system.main.length(a) AS INTEGER)",
-        "CREATE OR REPLACE MACRO octet_length(a BLOB) AS "
-        "CAST(system.main.octet_length(a) AS INTEGER), (a) AS CAST(strlen(a) AS INTEGER)",
-        "CREATE OR REPLACE MACRO bit_length(a) AS CAST(system.main.bit_length(a) AS INTEGER)",
-        "CREATE OR REPLACE MACRO strpos(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
-        "CREATE OR REPLACE MACRO instr(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
-        "CREATE OR REPLACE MACRO position(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
-        "CREATE OR REPLACE MACRO char_length(a) AS CAST(system.main.length(a) AS INTEGER)",
-        "CREATE OR REPLACE MACRO character_length(a) AS CAST(system.main.length(a) AS INTEGER)",
-    };
-
-    CHECK(count);
-    *count = ARRAY_COUNT(statements);
-    return statements;
-}
-
-/* ---- prepare ---- */
 
 /* Behind `->` stands a key of JSON, not the body of a lambda function. */
 static bool analytic_is_json_key(struct lexer ahead)

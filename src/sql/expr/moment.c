@@ -315,7 +315,7 @@ static int64_t moment_date_field(int64_t days, enum moment_unit unit)
 }
 
 /* Type of the field's value: DECIMAL if it has a fraction; the same as that of the macros in
- * analytic/prepare.c. */
+ * analytic/macros.c. */
 static struct data_type moment_field_type(enum moment_unit unit)
 {
     CHECK(unit < MOMENT_UNITS);
