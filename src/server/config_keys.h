@@ -29,7 +29,8 @@
     X(SERVER_DATA_DIR, "server.data_dir", TEXT, "./data", 1, 4000, "DATA_DIR", USED, \
       "folder of all data") \
     X(SERVER_PUBLIC_ORIGIN, "server.public_origin", TEXT, "", 0, 255, "", USED, \
-      "origin that clients use, for SHOW LIVE addresses; empty = host and port") \
+      "origin that clients use, for the address that SUBSCRIBE answers over HTTP; empty = host " \
+      "and port") \
     X(SERVER_CORS_ORIGINS, "server.cors_origins", LIST, "*", 0, 0, \
       "SECURITY_CORS_ALLOWED_ORIGINS", USED, \
       "origins whose pages may call; * = every one, without credentials") \

@@ -334,6 +334,9 @@ static enum status server_open_store(struct server *server, struct error *err)
     };
 
     CHECK(server->store == NULL);
+    if (options.durability == KV_MEMORY)
+        log_warn(
+            "storage.durability is \"memory\": a crash loses acknowledged writes; for tests only");
     return store_open(&options, &server->store, err);
 }
 

@@ -103,7 +103,8 @@ static enum status session_check_setup(struct session_service *service, struct e
     CHECK(service != NULL);
     if (service->options.localhost_bypass || !session_needs_setup(service))
         return STATUS_OK;
-    return error_set(err, STATUS_SETUP_REQUIRED, "root has no password yet; see /api/auth/setup");
+    return error_set(err, STATUS_SETUP_REQUIRED,
+                     "root has no password yet; see POST /v1/api/auth/setup");
 }
 
 static enum status session_authenticate_bearer(struct session_service *service, struct str token,

@@ -335,8 +335,8 @@ static void auth_login(struct auth_call *call)
     error_clear(&err);
     enum status status = session_check_remote(call->service, name, auth_is_local(call), &err);
     if (session_needs_setup(call->service))
-        status =
-            error_set(&err, STATUS_SETUP_REQUIRED, "root has no password yet; see /api/auth/setup");
+        status = error_set(&err, STATUS_SETUP_REQUIRED,
+                           "root has no password yet; see POST /v1/api/auth/setup");
     if (status == STATUS_OK)
         status = auth_login_as(call, name, password, &err);
     if (status != STATUS_OK)

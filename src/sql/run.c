@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "sql/binder.h"
 #include "sql/plan_cache.h"
+#include "sql/syntax/lexer.h"
 #include "sql/system/change.h"
 
 enum { RUN_COMMIT_ARENA_BYTES = 0 };
@@ -209,8 +210,24 @@ static bool run_plan_cached(struct sql_run *run)
     return false;
 }
 
-static const char *run_kind_name(const struct plan *plan)
+/* CREATE, SHOW …: the first word. */
+static const char *run_first_word(const struct sql_run *run)
 {
+    struct lexer lexer;
+    struct token token;
+
+    lexer_init(&lexer, run->text);
+    token = lexer_next(&lexer);
+    CHECK(token.end <= run->text.size);
+    return token.kind == TOKEN_WORD && token.keyword != KEYWORD_NONE
+               ? keyword_name((enum keyword)token.keyword)
+               : "STATEMENT";
+}
+
+static const char *run_kind_name(const struct sql_run *run)
+{
+    const struct plan *plan = run->plan;
+
     CHECK(plan != NULL);
     switch (plan->kind) {
     case PLAN_SELECT:
@@ -223,7 +240,7 @@ static const char *run_kind_name(const struct plan *plan)
     case PLAN_STATEMENT:
         break;
     }
-    return "STATEMENT";
+    return run_first_word(run);
 }
 
 static enum status run_plan(struct sql_run *run, struct error *err)
@@ -243,7 +260,7 @@ static enum status run_plan(struct sql_run *run, struct error *err)
         if (status != STATUS_OK)
             return status;
     }
-    run->outcome.kind = run_kind_name(run->plan);
+    run->outcome.kind = run_kind_name(run);
     run->state = RUN_PLANNED;
     return STATUS_OK;
 }

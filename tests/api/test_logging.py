@@ -66,6 +66,16 @@ def test_lines_cannot_be_forged(server):
     assert not any(line.startswith("[2025-01-01") for line in server.log().splitlines())
 
 
+def test_statements_have_their_kinds():
+    with kalam.Server(config='[logging]\nlevel = "debug"\n[storage]\ndurability = "memory"\n') as server:
+        db = server.client("root")
+        for sql in ("CREATE NAMESPACE k", "/* c */ alter namespace k set options '{}'", "EXPLAIN SELECT 1", "SELECT 1", "DROP NAMESPACE k"):
+            db.post(sql)
+        log = server.log()
+    assert re.findall(r"last ([A-Z]+)", log) == ["CREATE", "ALTER", "EXPLAIN", "SELECT", "DROP"]
+    assert re.search(r"\[WARN \].*storage.durability is .memory.", log)
+
+
 def test_strangers_cannot_fill_the_log():
     """Of what a client is refused a hundred lines a minute stand in the log, by kind; all of it is counted."""
     with kalam.Server() as server:
