@@ -69,10 +69,10 @@ def test_lines_cannot_be_forged(server):
 def test_statements_have_their_kinds():
     with kalam.Server(config='[logging]\nlevel = "debug"\n[storage]\ndurability = "memory"\n') as server:
         db = server.client("root")
-        for sql in ("CREATE NAMESPACE k", "/* c */ alter namespace k set options '{}'", "EXPLAIN SELECT 1", "SELECT 1", "DROP NAMESPACE k"):
+        for sql in ("CREATE NAMESPACE k", "/* c */ use k", "EXPLAIN SELECT 1", "SELECT 1", "DROP NAMESPACE k"):
             db.post(sql)
         log = server.log()
-    assert re.findall(r"last ([A-Z]+)", log) == ["CREATE", "ALTER", "EXPLAIN", "SELECT", "DROP"]
+    assert re.findall(r"last ([A-Z]+)", log) == ["CREATE", "USE", "EXPLAIN", "SELECT", "DROP"]
     assert re.search(r"\[WARN \].*storage.durability is .memory.", log)
 
 
