@@ -45,7 +45,7 @@ static inline bool cli_shows_screen(const struct cli *cli)
 /* A new client from cli->options in the place of the old one. CLI_OK, or the code after a message
  * on standard error. */
 enum cli_exit connect_open(struct cli *cli);
-/* Is there a server? As connect_open. */
+/* Is there a server? As connect_open; also CLI_SQL when Ctrl+C came meanwhile. */
 enum cli_exit connect_check_health(struct cli *cli);
 /* Asks who the caller is, and for a password if that is needed. As connect_open. */
 enum cli_exit connect_check_user(struct cli *cli);
@@ -77,6 +77,10 @@ enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number);
 kalam_results *execute_quietly(struct cli *cli, const char *sql, kalam_error *error);
 /* `ERROR: …` on standard error. */
 void execute_report(struct cli *cli, const kalam_error *error, size_t number);
+/* The same, and the exit code: CLI_SQL when Ctrl+C was the reason. */
+enum cli_exit execute_failed(struct cli *cli, const kalam_error *error, size_t number);
+/* CLI_SQL after a message when Ctrl+C came, which is taken, or SIGTERM: nothing else is begun. */
+enum cli_exit execute_check_interrupt(struct cli *cli);
 /* Whatever the results hold. */
 void execute_show(struct cli *cli, const kalam_results *results, size_t number);
 

@@ -90,22 +90,23 @@ enum cli_exit connect_check_health(struct cli *cli)
 {
     kalam_client *client = NULL;
     kalam_error error;
-    enum cli_exit code = CLI_OK;
+    enum cli_exit code;
 
     CHECK(cli);
-    if (connect_new(cli->options, HEALTH_TIMEOUT_MS, &client, &error) == KALAM_OK &&
-        kalam_health(client, NULL, 0, &error) == KALAM_OK)
-        cli->online = true;
-    else if (error.http_status == 403) /* told to loopback only; but there is a server */
-        cli->online = true;
-    else
-        code = connect_exit_code(&error);
-    if (code != CLI_OK) {
-        cli->online = false;
-        execute_report(cli, &error, 0);
+    kalam_status status = connect_new(cli->options, HEALTH_TIMEOUT_MS, &client, &error);
+    if (status == KALAM_OK) {
+        interrupt_watch(client);
+        status = kalam_health(client, NULL, 0, &error);
+        interrupt_watch(cli->client);
     }
     kalam_client_free(client);
-    return code;
+    /* 403: told to loopback only; but there is a server */
+    cli->online = status == KALAM_OK || error.http_status == 403;
+    code = execute_check_interrupt(cli);
+    if (code != CLI_OK || cli->online)
+        return code;
+    execute_report(cli, &error, 0);
+    return connect_exit_code(&error);
 }
 
 /* The root password of a new server, from this machine. True when it was set. */

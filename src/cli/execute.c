@@ -254,13 +254,24 @@ static kalam_status execute_streaming(struct cli *cli, const char *sql, kalam_er
     return status;
 }
 
-static enum cli_exit execute_failed(struct cli *cli, const kalam_error *error, size_t number)
+enum cli_exit execute_failed(struct cli *cli, const kalam_error *error, size_t number)
 {
     bool cancelled = error->status == KALAM_TIMEOUT && interrupt_take();
 
     CHECK(cli && error);
     execute_report(cli, error, number);
     return cancelled ? CLI_SQL : connect_exit_code(error);
+}
+
+enum cli_exit execute_check_interrupt(struct cli *cli)
+{
+    static const kalam_error cancelled = {.status = KALAM_TIMEOUT, .message = "cancelled"};
+
+    CHECK(cli);
+    if (!interrupt_take() && !interrupt_is_final())
+        return CLI_OK;
+    execute_report(cli, &cancelled, 0);
+    return CLI_SQL;
 }
 
 /* One request whose results are shown as a table. */
@@ -337,13 +348,9 @@ enum cli_exit execute_text(struct cli *cli, struct str text, bool batch)
         ahead = offset;
         several = several || split_next(text, &ahead, &next) != SPLIT_END;
         number++;
-        code = execute_unit(cli, unit, batch && several ? number : 0);
-        if (interrupt_is_final())
-            break;
-        if (code == CLI_OK && several && interrupt_take()) { /* between two statements */
-            fprintf(stderr, "ERROR: cancelled\n");
-            code = CLI_SQL;
-        }
+        code = execute_check_interrupt(cli);
+        if (code == CLI_OK)
+            code = execute_unit(cli, unit, batch && several ? number : 0);
     }
     if (number == 0 && batch && text.size > 0)
         fprintf(stderr, "no SQL statement\n");

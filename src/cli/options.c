@@ -375,18 +375,16 @@ static void options_take_environment(struct options *options)
         options_set(&options->password, password);
 }
 
-/* What the configuration file says of credentials is for the server it names, not for another one
- * of the command line. */
+/* What the configuration file says of credentials is for the server it names (the default one if it
+ * names none), not for another one of the command line. */
 static void options_take_host(struct options *options, const struct options_line *line)
 {
-    const char *host = line->host     ? line->host
-                       : options->url ? options->url
-                                      : "http://localhost:8080";
-    char *url = options_make_url(host, (int)line->port);
-    char *configured = options->url ? options_make_url(options->url, 0) : NULL, *user = NULL;
+    const char *host = options->url ? options->url : "http://localhost:8080";
+    char *configured = options_make_url(host, 0), *user = NULL;
+    char *url = options_make_url(line->host ? line->host : host, (int)line->port);
 
     CHECK(url);
-    if (configured && strcmp(url, configured) != 0) {
+    if (strcmp(url, configured) != 0) {
         options_move(&user, &options->user); /* no secret */
         options_drop_credentials(options);
         options_move(&options->user, &user);

@@ -28,8 +28,7 @@ struct rows_in {
     size_t cell_count, cell_capacity;
     struct str *names; /* owned */
     size_t name_count;
-    bool begun; /* JSON: behind the opening bracket, if there is one */
-    bool is_array;
+    bool in_array; /* JSON: behind an opening bracket */
 };
 
 static const char *const file_kind_names[FILE_KIND_COUNT] = {"csv", "json", "jsonl", "parquet"};
@@ -417,14 +416,13 @@ static enum rows_step rows_next_json(struct rows_in *rows, struct buf *problem)
     int c = rows_skip_blanks(rows);
 
     CHECK(rows->kind != FILE_CSV);
-    if (!rows->begun && c == '[') {
-        rows->is_array = true;
+    if (rows->in_array && c == ',')
         c = rows_skip_blanks(rows);
-    } else if (rows->begun && rows->is_array && c == ',') {
+    while (c == (rows->in_array ? ']' : '[')) {
+        rows->in_array = !rows->in_array;
         c = rows_skip_blanks(rows);
     }
-    rows->begun = true;
-    if (rows->is_array ? c == ']' : c == EOF)
+    if (!rows->in_array && c == EOF)
         return ROWS_END;
     if (c != '{')
         return rows_fail(rows, problem,

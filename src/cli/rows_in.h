@@ -1,5 +1,5 @@
-/* rows_in.h — rows out of a file: CSV (RFC 4180 with a header), a JSON array of objects, JSON
- * lines.
+/* rows_in.h — rows out of a file: CSV (RFC 4180 with a header), JSON arrays of objects one behind
+ * the other (so kalam --json writes several statements), JSON lines.
  *
  * One row at a time; memory is that of the longest row. Every value is text as a literal of SQL
  * takes it: numbers and true, false as written, nested JSON as its text.

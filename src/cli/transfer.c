@@ -115,14 +115,13 @@ static enum cli_exit import_send(struct import *import)
     buf_clear(&sql);
     buf_reset(&import->values);
     if (!results) {
-        bool cancelled = error.status == KALAM_TIMEOUT && interrupt_take();
         progress_end(&import->progress);
-        execute_report(import->cli, &error, 0);
+        enum cli_exit code = execute_failed(import->cli, &error, 0);
         fprintf(stderr, "The rows of lines %llu to %llu %s.\n",
                 (unsigned long long)import->first_line,
                 (unsigned long long)rows_in_line(import->rows),
                 error.status == KALAM_SQL ? "were not stored" : "are stored all or not at all");
-        return cancelled ? CLI_SQL : connect_exit_code(&error);
+        return code;
     }
     kalam_results_free(results);
     import->done += import->batch_rows;
@@ -160,10 +159,8 @@ static enum cli_exit import_rows(struct import *import, const char *table)
         output_say(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
         code = CLI_USAGE;
     }
-    if (code == CLI_OK && interrupt_take()) {
-        fprintf(stderr, "ERROR: cancelled\n");
-        code = CLI_SQL;
-    }
+    if (code == CLI_OK)
+        code = execute_check_interrupt(import->cli);
     buf_clear(&problem);
     return code;
 }
@@ -255,10 +252,8 @@ static enum cli_exit export_select(struct cli *cli, const char *table, struct bu
     buf_printf(sql, "DESCRIBE TABLE %s%c", table, 0);
     results = execute_quietly(cli, sql->data, &error);
     buf_reset(sql);
-    if (!results) {
-        execute_report(cli, &error, 0);
-        return connect_exit_code(&error);
-    }
+    if (!results)
+        return execute_failed(cli, &error, 0);
     buf_printf(sql, "SELECT ");
     for (size_t row = 0; row < kalam_row_count(results, 0); row++) {
         const char *name = kalam_text(results, 0, row, 0);
@@ -293,9 +288,7 @@ static enum cli_exit export_run(struct export *export, const char *sql)
     if (status == KALAM_CLOSED)
         return transfer_usage(ferror(export->file) ? strerror(errno)
                                                    : "export takes one statement");
-    execute_report(export->cli, &error, 0);
-    (void)interrupt_take();
-    return connect_exit_code(&error);
+    return execute_failed(export->cli, &error, 0);
 }
 
 enum cli_exit transfer_export(struct cli *cli, const char *source, const char *path,
@@ -314,6 +307,8 @@ enum cli_exit transfer_export(struct cli *cli, const char *source, const char *p
     buf_init(&export.text);
     if (is_table)
         code = export_select(cli, source, &sql);
+    if (code == CLI_OK)
+        code = execute_check_interrupt(cli);
     export.file = code != CLI_OK ? NULL : standard ? cli->out : fopen(path, "we");
     export.screen = standard && cli_shows_screen(cli);
     if (code == CLI_OK && !export.file) {

@@ -267,6 +267,17 @@ def test_subscription_until_signal(cli, server, table, number):
     assert process.returncode == 0 and out.endswith("Subscription ended.\n"), (out, err)
 
 
+@pytest.mark.parametrize("number, code, left", [(signal.SIGINT, 0, "0"), (signal.SIGTERM, 1, "1")])
+def test_statements_behind_a_subscription(cli, server, table, number, code, left):
+    """Ctrl+C ends the subscription alone; SIGTERM ends kalam, which says that it has not done all."""
+    process = cli.start("-c", f"SUBSCRIBE TO {table}; DELETE FROM {table} WHERE id = 1")
+    wait_for_subscriber(server, table)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (code, "" if code == 0 else "ERROR: cancelled\n"), out
+    assert server.client().value(f"SELECT count(*) FROM {table}") == left
+
+
 def test_rows_per_second_while_a_result_goes_to_a_file(cli):
     import pty
     import subprocess

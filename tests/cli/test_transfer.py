@@ -73,12 +73,20 @@ def test_import_from_a_pipe(cli, server, table):
         ["3", "🐎", '{"k":[1,"]"]}'], ["4", None, None]]
 
 
+def test_import_of_what_several_statements_wrote(cli, server, table, tmp_path):
+    path = tmp_path / "rows.json"
+    path.write_text(cli.ok("--json", "-c", "SELECT 1 AS id; SELECT 2 AS id, 'x' AS t WHERE 1 = 0; SELECT 3 AS id"))
+    assert cli.ok("import", str(path), "into", table).startswith(f"2 rows imported into {table}")
+    assert server.client().rows(f"SELECT id FROM {table} ORDER BY id") == [["1"], ["3"]]
+
+
 @pytest.mark.parametrize("kind,text,problem", [
     ("csv", "", "is empty"),
     ("csv", "id,t\n1,\"open", "line 2: not CSV"),
     ("csv", "id,t\n1,a\n2\n", "line 3: 1 fields, the header has 2"),
     ("csv", "id,t\n1,a\"b\n", "not CSV"),
     ("json", "[{\"id\":1}", "ends within the array"),
+    ("json", "[{\"id\":1}]\n7", "line 2: an object was expected"),
     ("json", "[{\"id\":nonsense}]", "line 1: not JSON"),
     ("json", "[{\"id\":\"\\ud83d\"}]", "not JSON"),
     ("jsonl", "{\"id\":1}\n7\n", "line 2: an object was expected"),

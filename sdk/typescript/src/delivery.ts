@@ -6,6 +6,12 @@
 import { KalamError, throwLater } from './error.js';
 import type { LiveEvent, LiveHandler } from './types.js';
 
+/** An event and the position of who has got it. */
+interface Queued<T> {
+  event: LiveEvent<T>;
+  position: bigint | undefined;
+}
+
 interface Waiting<T> {
   resolve(result: IteratorResult<LiveEvent<T>, undefined>): void;
   reject(error: KalamError): void;
@@ -19,15 +25,22 @@ export class Delivery<T> implements AsyncIterator<LiveEvent<T>, undefined> {
   readonly #handler: LiveHandler<T> | undefined;
   readonly #drained: () => void;
   readonly #limit: number;
-  #queue: LiveEvent<T>[] = [];
+  #position: bigint | undefined;
+  #queue: Queued<T>[] = [];
   #rows = 0;
   #busy = false;
   #ended = false;
   #waiting: Waiting<T>[] = [];
 
-  constructor(handler: LiveHandler<T> | undefined, limit: number, drained: () => void) {
+  constructor(
+    handler: LiveHandler<T> | undefined,
+    limit: number,
+    position: bigint | undefined,
+    drained: () => void,
+  ) {
     this.#handler = handler;
     this.#limit = limit;
+    this.#position = position;
     this.#drained = drained;
   }
 
@@ -39,9 +52,14 @@ export class Delivery<T> implements AsyncIterator<LiveEvent<T>, undefined> {
     return this.#rows >= this.#limit;
   }
 
-  push(event: LiveEvent<T>): void {
+  /** Behind the event handed over last. */
+  get position(): bigint | undefined {
+    return this.#position;
+  }
+
+  push(event: LiveEvent<T>, position: bigint | undefined): void {
     if (this.#ended) return;
-    this.#queue.push(event);
+    this.#queue.push({ event, position });
     this.#rows += rowsOf(event);
     if (this.#handler !== undefined) this.#pump(this.#handler);
     else this.#serve();
@@ -66,8 +84,10 @@ export class Delivery<T> implements AsyncIterator<LiveEvent<T>, undefined> {
 
   #take(): LiveEvent<T> | undefined {
     const wasFull = this.isFull;
-    const event = this.#queue.shift();
-    if (event === undefined) return undefined;
+    const queued = this.#queue.shift();
+    if (queued === undefined) return undefined;
+    const { event } = queued;
+    this.#position = queued.position;
     this.#rows -= rowsOf(event);
     if (wasFull && !this.isFull) queueMicrotask(this.#drained);
     return event;

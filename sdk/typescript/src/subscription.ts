@@ -6,8 +6,9 @@
 //    └──────────────────────┴───────────────────┴──── connection lost, ────────┘
 //                                                     paused by a slow consumer, told to start again
 //
-// `position` moves only with `ready` and the changes after it. Starting again asks for everything
-// after it (`from`); without a position what was handed out so far is void, which `resync` says.
+// The position moves only with `ready` and the changes after it. Starting again asks for everything
+// after it (`from`); without a position what was handed out so far is void, which `resync` says. It
+// is ahead of the caller's `position` by the events that wait: each takes its own along.
 // Each attempt has an id of its own on the wire, so that late messages of the one before are not
 // taken for its own.
 // SPDX-License-Identifier: Apache-2.0
@@ -68,6 +69,7 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   #phase: Phase = 'idle';
   #attempts = 0;
   #wireId = '';
+  /** Behind everything that has arrived. */
   #position: bigint | undefined;
   /** What this attempt said in `from`: changes up to it are known already. */
   #from: bigint | undefined;
@@ -97,7 +99,9 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     checkRequest(sql, this.#params, options);
     this.#values = values;
     this.#position = options.from === undefined ? undefined : readFrom(options.from);
-    this.#delivery = new Delivery(handler, options.queueRows ?? QUEUE_ROWS, () => this.#drained());
+    this.#delivery = new Delivery(handler, options.queueRows ?? QUEUE_ROWS, this.#position, () =>
+      this.#drained(),
+    );
     this.ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
@@ -109,7 +113,7 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   }
 
   get position(): string | undefined {
-    return this.#position?.toString();
+    return this.#delivery.position?.toString();
   }
 
   [Symbol.asyncIterator](): AsyncIterator<LiveEvent<T>, undefined> {
@@ -160,7 +164,7 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
 
   fail(error: KalamError): void {
     if (this.#phase === 'ended') return;
-    this.#delivery.push({ type: 'error', error });
+    this.#tell({ type: 'error', error });
     this.#delivery.end(false);
     this.#finish(error);
   }
@@ -251,7 +255,7 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   #resync(lost: boolean): void {
     this.#position = undefined;
     this.#handedOut = false;
-    this.#delivery.push({ type: 'resync' });
+    this.#tell({ type: 'resync' });
     if (lost) this.#owner.resynced(this.id, this.sql);
   }
 
@@ -266,12 +270,16 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     if (this.active) next?.();
   }
 
+  #tell(event: LiveEvent<T>): void {
+    this.#delivery.push(event, this.#position);
+  }
+
   // ---- what the server tells ----
 
   #onAck(message: Message<'subscription_ack'>): void {
     this.#decoder = new RowDecoder(message.columns, this.#values);
     this.#phase = 'loading';
-    this.#delivery.push({ type: 'ack', columns: message.columns, totalRows: message.totalRows });
+    this.#tell({ type: 'ack', columns: message.columns, totalRows: message.totalRows });
     if (message.control.ready) this.#becomeReady(message.control.lastSeq);
   }
 
@@ -280,11 +288,7 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     if (message.rows.length > 0) {
       this.#handedOut = true;
       const rows = message.rows.map((row) => this.#decoder.record(row) as T);
-      this.#delivery.push({
-        type: 'rows',
-        rows,
-        keys: message.rows.map((row) => this.#decoder.key(row)),
-      });
+      this.#tell({ type: 'rows', rows, keys: message.rows.map((row) => this.#decoder.key(row)) });
     }
     if (message.control.ready) {
       this.#becomeReady(message.control.lastSeq);
@@ -298,7 +302,7 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     this.#phase = 'ready';
     this.#wasReady = true;
     this.#moveTo(lastSeq);
-    this.#delivery.push({ type: 'ready' });
+    this.#tell({ type: 'ready' });
     this.#settleReady?.resolve();
     this.#settleReady = undefined;
   }
@@ -314,11 +318,10 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
     news.forEach((row, i) => {
       const seq = typeof row['_seq'] === 'string' ? BigInt(row['_seq']) : undefined;
       if (seq !== undefined && this.#from !== undefined && seq <= this.#from) return;
-      if (this.#phase === 'ready') this.#moveTo(seq);
+      const event = this.#event(message.change, row, message.old[i] ?? {}, seq?.toString() ?? '');
+      if (this.#phase === 'ready') this.#moveTo(seq); // not for a row that cannot be read
       this.#handedOut = true;
-      this.#delivery.push(
-        this.#event(message.change, row, message.old[i] ?? {}, seq?.toString() ?? ''),
-      );
+      this.#tell(event);
     });
     if (this.#phase === 'ready' && this.#delivery.isFull) this.#pause();
   }

@@ -151,8 +151,8 @@ export interface Subscription<T = Row> extends AsyncIterable<LiveEvent<T>> {
   readonly sql: string;
   readonly active: boolean;
   /**
-   * Everything up to here is known: `from` of another subscription. Undefined until the first
-   * `ready`.
+   * Everything up to here has been handed over: `from` of another subscription. Undefined until the
+   * first `ready` event and from `resync` to the next.
    */
   readonly position: string | undefined;
   /** The first `ready`; rejects if the subscription ends before. */

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { createClient, type KalamClient, type LiveEvent } from 'kalamdb';
+import { createClient, type KalamClient, type LiveEvent, type Subscription } from 'kalamdb';
 import { until } from './support/wait.js';
 
 /** Does what the test tells it to. */
@@ -62,16 +62,27 @@ afterEach(async () => {
   globalThis.setInterval = realInterval;
   globalThis.setTimeout = realTimeout;
   Date.now = realNow;
+  // Without a connection close() has nobody to wait for.
+  for (const socket of FakeSocket.all) socket.onclose?.({ code: 1006, reason: '' });
   await client.close();
 });
 
 async function subscribed(
   options = {},
-): Promise<{ events: LiveEvent[]; socket: FakeSocket; id: string }> {
+): Promise<{ subscription: Subscription; events: LiveEvent[]; socket: FakeSocket; id: string }> {
   const events: LiveEvent[] = [];
-  client.subscribe('SELECT * FROM a.t', options, (event) => void events.push(event));
+  const subscription = client.subscribe(
+    'SELECT * FROM a.t',
+    options,
+    (event) => void events.push(event),
+  );
   await until(() => FakeSocket.all.at(-1)?.subscribed().length === 1, 'subscribe');
-  return { events, socket: FakeSocket.last, id: FakeSocket.last.subscribed()[0]?.id ?? '' };
+  return {
+    subscription,
+    events,
+    socket: FakeSocket.last,
+    id: FakeSocket.last.subscribed()[0]?.id ?? '',
+  };
 }
 
 const SCHEMA = [
@@ -167,6 +178,68 @@ test('each change after ready moves the resume point', async () => {
     'another connection',
   );
   assert.deepEqual(FakeSocket.last.subscribed()[0]?.options, { from: '8' });
+});
+
+test('position is behind what was handed over, not behind what waits', async () => {
+  const subscription = client.subscribe('SELECT * FROM a.t', { lastRows: 'all' });
+  await until(() => FakeSocket.all.at(-1)?.subscribed().length === 1, 'subscribe');
+  const { id } = subscription;
+  FakeSocket.last.say(ack(id, 'loading', null));
+  FakeSocket.last.say(batch(id, ['4', '5'], 'ready', 5));
+  for (const seq of [8, 9]) FakeSocket.last.say(change(id, seq));
+  const seen: [string, string | undefined][] = [];
+  const events = subscription[Symbol.asyncIterator]();
+  while (seen.length < 4) {
+    const { value } = await events.next();
+    seen.push([value?.type ?? '', subscription.position]);
+  }
+  void subscription.close();
+  assert.deepEqual(seen, [
+    ['ack', undefined],
+    ['rows', undefined],
+    ['ready', '5'],
+    ['insert', '8'],
+  ]);
+  assert.equal(subscription.position, '8');
+});
+
+test('position waits for a handler that takes its time; resync takes it away', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const seen: [string, string | undefined][] = [];
+  const subscription = client.subscribe('SELECT * FROM a.t', { from: '10' }, (event) => {
+    seen.push([event.type, subscription.position]);
+    return event.type === 'insert' ? released : undefined;
+  });
+  assert.equal(subscription.position, '10');
+  await until(() => FakeSocket.all.at(-1)?.subscribed().length === 1, 'subscribe');
+  const socket = FakeSocket.last;
+  socket.say(ack(subscription.id, 'ready', 12));
+  for (const seq of [13, 14]) socket.say(change(subscription.id, seq));
+  socket.onclose?.({ code: 1006, reason: '' });
+  await until(
+    () => FakeSocket.all.length === 2 && FakeSocket.last.subscribed().length === 1,
+    'another connection',
+  );
+  const again = FakeSocket.last.subscribed()[0];
+  assert.deepEqual(again?.options, { from: '14' }); // what waits here is not asked for again
+  assert.equal(subscription.position, '13');
+  FakeSocket.last.say({
+    type: 'error',
+    subscription_id: again.id,
+    code: 'RESUME_FAILED',
+    message: 'no',
+  });
+  assert.equal(subscription.position, '13');
+  release();
+  await until(() => seen.at(-1)?.[0] === 'resync', 'resync');
+  assert.deepEqual(seen, [
+    ['ack', '10'],
+    ['ready', '12'],
+    ['insert', '13'],
+    ['insert', '14'],
+    ['resync', undefined],
+  ]);
 });
 
 test('a lost connection in the first snapshot makes what was told void', async () => {
@@ -362,11 +435,12 @@ test('a message that is too big for the server ends the live queries, not in a c
 });
 
 test('a value that cannot be read ends its live query, not the program', async () => {
-  const { socket, events, id } = await subscribed();
+  const { subscription, socket, events, id } = await subscribed();
   const schema = [...SCHEMA, { name: 'j', data_type: 'Json', index: 2 }];
   socket.say({ ...ack(id, 'ready', 1), schema });
   socket.say({ ...change(id, 2), rows: [{ id: '1', _seq: '2', j: '{' }] });
   assert.equal(events.at(-1)?.type, 'error');
+  assert.equal(subscription.position, '1'); // what goes on there is told the row again
 });
 
 test('options that make no sense are refused at once', () => {

@@ -124,6 +124,44 @@ static void test_flags_win(void **state)
     buf_clear(&problem);
 }
 
+/* A token or key of the file is for the file's server; a file without one means the default. */
+static void test_secrets_of_the_file_stay_with_its_host(void **state)
+{
+    static const struct {
+        const char *config, *flag, *value;
+        bool goes;
+    } cases[] = {
+        {"token = \"f.f.f\"\n", NULL, NULL, true},
+        {"token = \"f.f.f\"\n", "-p", "8080", true},
+        {"token = \"f.f.f\"\n", "-h", "localhost:8080/", true},
+        {"token = \"f.f.f\"\n", "-h", "http://other:8080", false},
+        {"token = \"f.f.f\"\n", "-p", "99", false},
+        {"apikey = \"k\"\n", "-h", "other", false},
+        {"host = \"db:1\"\ntoken = \"f.f.f\"\n", "-h", "http://db:1", true},
+        {"host = \"db:1\"\napikey = \"k\"\n", "-p", "8080", false},
+        {"host = \"db:1\"\ntoken = \"f.f.f\"\n", "-h", "localhost:8080", false},
+    };
+    struct options options;
+    struct buf problem, config;
+
+    buf_init(&problem);
+    buf_init(&config);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buf_reset(&config);
+        buf_printf(&config, "[connection]\nuser = \"anna\"\n%s%c", cases[i].config, 0);
+        write_config(config.data);
+        assert_int_equal(read_options(&options, &problem, cases[i].flag, cases[i].value, NULL),
+                         CLI_OK);
+        if ((options.token || options.api_key) != cases[i].goes)
+            fail_msg("case %zu: wrong for %s", i, options.url);
+        assert_string_equal(options.user, "anna"); /* no secret */
+        options_clear(&options);
+    }
+    write_config("");
+    buf_clear(&config);
+    buf_clear(&problem);
+}
+
 static void test_usage_errors(void **state)
 {
     static const char *const wrong[][3] = {
@@ -217,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_run_makes_the_file),
         cmocka_unit_test(test_flags_win),
+        cmocka_unit_test(test_secrets_of_the_file_stay_with_its_host),
         cmocka_unit_test(test_usage_errors),
         cmocka_unit_test(test_config_errors_name_line_and_key),
         cmocka_unit_test(test_history),

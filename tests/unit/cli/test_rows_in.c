@@ -92,6 +92,12 @@ static void test_json(void **state)
     expect("[{\"a\":-1.5e3},{}]", FILE_JSON, "a=[-1.5e3];a=;");
     expect("[{\"a\":1}", FILE_JSON, "a=[1];!line 1: the file ends within the array");
     expect("[{\"a\":1},\n{\"c\":1}]", FILE_JSON, "a=[1];!line 2: the first object has no \"c\"");
+    expect("[{\"a\":1}]\n[]\n[{\"a\":2},{\"a\":3}]\n", FILE_JSON, "a=[1];a=[2];a=[3];");
+    expect("[{\"a\":1}]\n[{\"b\":2}]", FILE_JSON, "a=[1];!line 2: the first object has no \"b\"");
+    expect("[{\"a\":1}]\n\n,", FILE_JSON, "a=[1];!line 3: an object was expected");
+    expect("[{\"a\":1}]\n[", FILE_JSON, "a=[1];!line 2: the file ends within the array");
+    expect("[{\"a\":1},[{\"a\":2}]]", FILE_JSON, "a=[1];!line 1: an object was expected");
+    expect("[,{\"a\":1}]", FILE_JSON, "!line 1: an object was expected");
     expect("[{\"a\":tru}]", FILE_JSON, "!line 1: not JSON");
     expect("[{\"a\":\"\\u0000\"}]", FILE_JSON, "!line 1: not JSON");
     expect("[{\"a\" 1}]", FILE_JSON, "!line 1: not JSON");
