@@ -16,6 +16,8 @@
 
 /* In the order of the definition, which job_row_table checks. */
 #define JOB_COLUMN_LIST(X) \
+enum { JOB_ROWS_DELETED_TOGETHER = 256 };
+
     X(JOB_ID, "job_id") \
     X(JOB_TYPE, "job_type") \
     X(STATUS, "status") \
@@ -344,50 +346,79 @@ enum status job_row_status(struct jobs *jobs, struct str id, char out[16], struc
 /* ---- old rows
  * ------------------------------------------------------------------------------------- */
 
-static enum status job_row_delete(struct jobs *jobs, const struct view *view, struct str id,
-                                  struct error *err)
-{
-    struct value key = value_text(VALUE_TEXT, id);
-    struct row_op op = {.kind = ROW_OP_CHANGE};
-    struct arena arena;
+struct job_row_batch {
+    struct job *job;
+    struct arena arena; /* of the ids; emptied with each batch */
+    struct value ids[JOB_ROWS_DELETED_TOGETHER];
+    size_t count;
+    uint64_t deleted; /* by all batches */
+};
 
-    CHECK(id.size > 0);
-    arena_init(&arena, 0);
-    struct commit_request request = {
-        .ops = &op, .op_count = 1, .arena = &arena, .view = view_acquire(jobs->store)};
-    commit_delete_system(&request, &op, job_row_table(view), &key);
+static enum status job_row_delete(struct job_row_batch *batch, struct error *err)
+{
+    struct jobs *jobs = batch->job->jobs;
+
+    if (atomic_load(&batch->job->cancelled))
+        return error_set(err, STATUS_CANCELLED, "cancelled");
+    if (batch->count == 0)
+        return STATUS_OK;
+    CHECK(batch->count <= JOB_ROWS_DELETED_TOGETHER);
+    struct row_op *ops = arena_array(&batch->arena, batch->count, sizeof(*ops));
+    struct commit_request request = {.ops = ops,
+                                     .op_count = batch->count,
+                                     .arena = &batch->arena,
+                                     .view = view_acquire(jobs->store)};
+    for (size_t i = 0; i < batch->count; i++)
+        commit_delete_system(&request, &ops[i], job_row_table(request.view), &batch->ids[i]);
     enum status status = commit_submit_wait(jobs->store, &request, err);
     view_release(request.view);
-    arena_clear(&arena);
+    batch->deleted += status == STATUS_OK ? batch->count : 0;
+    batch->count = 0;
+    arena_clear(&batch->arena);
+    arena_init(&batch->arena, 0);
     return status;
 }
 
-enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows, struct error *err)
+/* The row, if its job ended before `before_us`. */
+static enum status job_row_delete_later(struct job_row_batch *batch, const struct row *row,
+                                        int64_t before_us, struct error *err)
 {
-    struct view *view = view_acquire(jobs->store);
+    struct value ended, id;
+
+    row_column(row, JOB_COLUMN_COMPLETED_AT, &batch->arena, &ended);
+    if (ended.is_null || ended.integer >= before_us)
+        return STATUS_OK;
+    row_column(row, JOB_COLUMN_JOB_ID, &batch->arena, &id);
+    batch->ids[batch->count++] =
+        value_text(VALUE_TEXT, arena_copy(&batch->arena, id.text)); /* the row goes */
+    CHECK(batch->count <= JOB_ROWS_DELETED_TOGETHER);
+    return batch->count < JOB_ROWS_DELETED_TOGETHER ? STATUS_OK : job_row_delete(batch, err);
+}
+
+enum status job_row_cleanup(struct job *job, int64_t before_us, uint64_t *rows, struct error *err)
+{
+    struct view *view = view_acquire(job->jobs->store);
+    struct job_row_batch batch = {.job = job};
     struct scan *scan = NULL;
     struct arena arena;
     struct row row;
 
-    CHECK(rows != NULL);
-    *rows = 0;
     arena_init(&arena, 0);
-    enum status status = job_row_scan(jobs, view, &arena, &scan, err);
-    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
-        struct value ended, id;
-        row_column(&row, JOB_COLUMN_COMPLETED_AT, &arena, &ended);
-        row_column(&row, JOB_COLUMN_JOB_ID, &arena, &id);
-        if (ended.is_null || ended.integer >= before_us)
-            continue;
-        status = job_row_delete(jobs, view, id.text, err);
-        *rows += status == STATUS_OK ? 1 : 0;
-    }
+    arena_init(&batch.arena, 0);
+    enum status status = job_row_scan(job->jobs, view, &arena, &scan, err);
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK)
+        status = job_row_delete_later(&batch, &row, before_us, err);
+    if (status == STATUS_END)
+        status = job_row_delete(&batch, err);
+    CHECK(status != STATUS_END);
+    *rows = batch.deleted;
     scan_close(scan);
     arena_clear(&arena);
     view_release(view);
-    return status == STATUS_END ? STATUS_OK : status;
+    return status;
 }
 
+    arena_clear(&batch.arena);
 enum status job_row_last_cleanup(struct jobs *jobs, int64_t *at_us, struct error *err)
 {
     struct view *view = view_acquire(jobs->store);

@@ -24,7 +24,7 @@ enum status job_cleanup(struct job *job, struct error *err)
         return STATUS_OK;
     }
     enum status status =
-        job_row_cleanup(job->jobs, clock_now_us() - job->jobs->retention_days * day_us, &rows, err);
+        job_row_cleanup(job, clock_now_us() - job->jobs->retention_days * day_us, &rows, err);
     (void)snprintf(job->result, sizeof(job->result), "%llu job rows deleted",
                    (unsigned long long)rows);
     CHECK(status != STATUS_END);

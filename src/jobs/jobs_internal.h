@@ -129,8 +129,8 @@ enum status job_row_each_unfinished(struct jobs *jobs, void (*visit)(struct job 
 /* ABSENT if there is no such row; else its status text, in `out` (16 bytes). */
 enum status job_row_status(struct jobs *jobs, struct str id, char out[16],
                            struct error *err) MUST_CHECK;
-/* Deletes the rows of jobs that ended before `before_us`. */
-enum status job_row_cleanup(struct jobs *jobs, int64_t before_us, uint64_t *rows,
+/* The work of a job: deletes the rows of jobs that ended before `before_us`. */
+enum status job_row_cleanup(struct job *job, int64_t before_us, uint64_t *rows,
                             struct error *err) MUST_CHECK;
 /* When the newest job_cleanup that has completed began, µs; without one the oldest job; 0 if there
  * is no job. */
