@@ -70,6 +70,7 @@ struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table
     job->table = table;
     job_set_text(job->type_name, sizeof(job->type_name), str_from_c(job_type_name(type)));
     job->created_at = clock_now_us();
+    map_init(&job->due);
     job_set_text(job->space, sizeof(job->space), space);
     job_set_text(job->name, sizeof(job->name), name);
     id_random(&random, sizeof(random));
@@ -82,6 +83,7 @@ struct job *job_new(struct jobs *jobs, enum job_type type, struct table_id table
 void job_free(struct job *job)
 {
     CHECK(job != NULL);
+    map_clear(&job->due);
     mem_free(job->path);
     mem_free(job);
 }
@@ -126,6 +128,49 @@ static void job_count_flush(struct jobs *jobs, const struct flush_result *result
     atomic_fetch_add(&jobs->counts.flush_user_failures, result->users_failed);
 }
 
+static void job_flush_add(struct flush_result *sum, const struct flush_result *part)
+{
+    CHECK(part->instances == 0 || part->rewritten_rows > 0);
+    sum->rows += part->rows;
+    sum->users += part->users;
+    sum->files += part->files;
+    sum->bytes += part->bytes;
+    if (sum->users_failed == 0)
+        sum->first_error = part->first_error;
+    sum->users_failed += part->users_failed;
+    if (part->memory_bytes > sum->memory_bytes)
+        sum->memory_bytes = part->memory_bytes;
+    if (part->segments_max > sum->segments_max)
+        sum->segments_max = part->segments_max;
+    if (sum->location[0] == '\0')
+        memcpy(sum->location, part->location, sizeof(sum->location));
+}
+
+/* Of the users that are due now. The last flush before the stop takes the rest along. */
+static enum status job_flush_due(struct job *job, const struct flush_options *options,
+                                 struct flush_result *result, struct error *err)
+{
+    struct flush_options one = *options;
+    struct arena arena;
+    struct str *users;
+    size_t count;
+
+    arena_init(&arena, 0);
+    memset(result, 0, sizeof(*result));
+    one.progress = NULL;
+    enum status status = job_due_list(job, &arena, &users, &count, err);
+    for (size_t i = 0; status == STATUS_OK && i < count && !atomic_load(&job->jobs->closing); i++) {
+        struct flush_result part;
+        CHECK(users[i].size > 0);
+        one.user = users[i];
+        status = flush_table(job->jobs->store, &one, &part, err);
+        job_flush_add(result, &part);
+        job_flush_progress(job, result->users, result->rows, result->bytes);
+    }
+    arena_clear(&arena);
+    return status;
+}
+
 /* A flush or compaction of the job's table; `took_ms` is told in the result. */
 static enum status job_flush_run(struct job *job,
                                  enum status (*run)(struct store *store,
@@ -146,7 +191,8 @@ static enum status job_flush_run(struct job *job,
     int64_t start_ms = clock_monotonic_ms();
 
     job->progress_saved_ms = start_ms;
-    enum status status = run(job->jobs->store, &options, result, err);
+    enum status status = job->due_users ? job_flush_due(job, &options, result, err)
+                                        : run(job->jobs->store, &options, result, err);
     *took_ms = clock_monotonic_ms() - start_ms;
     job->memory_bytes = (int64_t)result->memory_bytes;
     CHECK(status != STATUS_END);

@@ -1,7 +1,8 @@
 /* job_row.c — jobs as rows of system.jobs (docs/sql.md): the part of a job that survives.
  *
  * A row is always written whole. What a restart needs to go on is in columns everybody can read:
- * target, user and parameters, a JSON array of strings ("table_id:7", "all_users", "with_shadows").
+ * target, user and parameters, a JSON array of strings ("table_id:7", "all_users", "due_users" of
+ * several whose rows are enough, "with_shadows").
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -11,13 +12,14 @@
 
 #define JOB_PARAMETER_TABLE "table_id:"
 #define JOB_PARAMETER_ALL "all_users"
+#define JOB_PARAMETER_DUE "due_users"
 #define JOB_PARAMETER_SHADOWS "with_shadows"
 #define JOB_PARAMETER_PATH "path:"
 
-/* In the order of the definition, which job_row_table checks. */
-#define JOB_COLUMN_LIST(X) \
 enum { JOB_ROWS_DELETED_TOGETHER = 256 };
 
+/* In the order of the definition, which job_row_table checks. */
+#define JOB_COLUMN_LIST(X) \
     X(JOB_ID, "job_id") \
     X(JOB_TYPE, "job_type") \
     X(STATUS, "status") \
@@ -98,6 +100,8 @@ static void job_row_parameters(const struct job *job, struct arena *arena, struc
         job_row_put_json(&json, arena_printf(arena, "user:%s", job->user));
     if (job->all_users)
         job_row_put_json(&json, STR_LIT(JOB_PARAMETER_ALL));
+    if (job->due_users && job->user[0] == '\0')
+        job_row_put_json(&json, STR_LIT(JOB_PARAMETER_DUE));
     if (job->with_shadows)
         job_row_put_json(&json, STR_LIT(JOB_PARAMETER_SHADOWS));
     if (job->path != NULL) {
@@ -243,6 +247,7 @@ static void job_row_get_parameters(const struct row *row, struct arena *arena, s
         return;
     job->table.value = job_row_parameter(value.text, STR_LIT("\"" JOB_PARAMETER_TABLE));
     job->all_users = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_ALL "\"")) != SIZE_MAX;
+    job->due_users = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_DUE "\"")) != SIZE_MAX;
     job->with_shadows = str_find(value.text, STR_LIT("\"" JOB_PARAMETER_SHADOWS "\"")) != SIZE_MAX;
     job_row_get_path(job, value.text);
 }
@@ -413,12 +418,12 @@ enum status job_row_cleanup(struct job *job, int64_t before_us, uint64_t *rows, 
     CHECK(status != STATUS_END);
     *rows = batch.deleted;
     scan_close(scan);
+    arena_clear(&batch.arena);
     arena_clear(&arena);
     view_release(view);
     return status;
 }
 
-    arena_clear(&batch.arena);
 enum status job_row_last_cleanup(struct jobs *jobs, int64_t *at_us, struct error *err)
 {
     struct view *view = view_acquire(jobs->store);

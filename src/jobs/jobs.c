@@ -2,9 +2,9 @@
  *
  * Jobs are kept in one list in order of arrival. A pending one starts as soon as a worker is free
  * and no other job of its table runs; backups run one by one. A flush that is asked for while one
- * that covers it is pending or running is not made anew: the asker gets the existing id. From the
- * commit thread (jobs_flush_post) only a pending one counts, because a running one may have passed
- * the new rows already.
+ * that covers it is pending or running is not made anew: the asker gets the existing id. A pending
+ * one that nobody knows yet, because it has no row, goes when a flush that covers it comes. So the
+ * list stays short: what waits for each table is bounded, whatever asks (jobs_due.c gathers users).
  *
  * One mutex guards the list; rows of system.jobs are written without it. A job in PREPARING is in
  * the list, so that nobody starts a second one, but cannot start before its row is durable.
@@ -68,7 +68,7 @@ static void jobs_dispatch(struct jobs *jobs)
     }
 }
 
-static void jobs_append(struct jobs *jobs, struct job *job)
+static void jobs_link(struct jobs *jobs, struct job *job)
 {
     struct job **link = &jobs->first;
 
@@ -102,30 +102,66 @@ void jobs_retry(struct jobs *jobs)
     pthread_mutex_unlock(&jobs->mutex);
 }
 
+/* Does the flush do all that another one is asked for? */
+static bool jobs_covers(const struct job *job, const struct job *wanted)
+{
+    CHECK(wanted->type == JOB_FLUSH);
+    if (job->type != JOB_FLUSH || job->table.value != wanted->table.value)
+        return false;
+    if (!job->all_users && (wanted->all_users || wanted->due_users ||
+                            !job_flushes_user(job, str_from_c(wanted->user))))
+        return false;
+    return job->with_shadows || !wanted->with_shadows;
+}
+
 /* A flush that will do, or does, all that is asked for. */
-static struct job *jobs_find_flush(struct jobs *jobs, const struct job *wanted, bool running_too)
+static struct job *jobs_find_flush(struct jobs *jobs, const struct job *wanted)
 {
     for (struct job *job = jobs->first; job != NULL; job = job->next) {
         CHECK(job->type < JOB_OTHER);
-        if (job->type != JOB_FLUSH || job->table.value != wanted->table.value ||
-            atomic_load(&job->cancelled) || atomic_load(&job->worked) ||
-            (job->state == JOB_RUNNING && !running_too))
-            continue;
-        bool covers_user =
-            job->all_users ||
-            (!wanted->all_users && str_equal(str_from_c(job->user), str_from_c(wanted->user)));
-        if (covers_user && (job->with_shadows || !wanted->with_shadows))
+        if (!atomic_load(&job->cancelled) && !atomic_load(&job->worked) && jobs_covers(job, wanted))
             return job;
     }
     return NULL;
 }
 
-/* Background work of the same kind that has not begun will do the same. */
-static bool jobs_waits(const struct jobs *jobs, const struct job *wanted)
+/* Lets the job start. Flushes that wait without a row, so that nobody can have asked for them, go
+ * when it does their work too. */
+static void jobs_enter(struct jobs *jobs, struct job *job)
+{
+    struct job **link = &jobs->first;
+
+    CHECK(job->state == JOB_PREPARING);
+    job->state = JOB_PENDING;
+    while (job->type == JOB_FLUSH && *link != NULL) {
+        struct job *other = *link;
+        if (other == job || other->type != JOB_FLUSH || other->state != JOB_PENDING ||
+            other->row_written || !jobs_covers(job, other)) {
+            link = &other->next;
+            continue;
+        }
+        *link = other->next;
+        job_free(other);
+    }
+    jobs_dispatch(jobs);
+}
+
+void jobs_append(struct jobs *jobs, struct job *job)
+{
+    CHECK(job->jobs == jobs && !jobs->stopping);
+    jobs_link(jobs, job);
+    jobs_enter(jobs, job);
+}
+
+/* Background work of the same kind that has not begun will do the same; of flushes (the timer's) a
+ * running one too: what it has passed already waits for the next interval. */
+static bool jobs_waits(struct jobs *jobs, const struct job *wanted)
 {
     CHECK(wanted->jobs == jobs);
-    if (wanted->type == JOB_FLUSH || wanted->resumed)
+    if (wanted->resumed)
         return false;
+    if (wanted->type == JOB_FLUSH)
+        return jobs_find_flush(jobs, wanted) != NULL;
     for (const struct job *job = jobs->first; job != NULL; job = job->next)
         if (job->type == wanted->type && job->table.value == wanted->table.value &&
             job->state != JOB_RUNNING)
@@ -173,47 +209,16 @@ void jobs_release_table(struct job *job)
 /* ---- running
  * -------------------------------------------------------------------------------------- */
 
-/* Rows that came during the flush may already be enough for the next one. */
-static bool jobs_after_flush_user(void *context, struct str user,
-                                  const struct instance_counters *counters)
-{
-    struct job *job = context;
-    struct jobs *jobs = job->jobs;
-    struct view *view = view_acquire(jobs->store);
-    const struct table *table = catalog_find_table_id(view_catalog(view), job->table);
-
-    if (table != NULL && table->flush_rows > 0 &&
-        counters->rows_since_flush >= (int64_t)table->flush_rows)
-        jobs_flush_post(jobs, job->table, user);
-    view_release(view);
-    CHECK(counters->rows_since_flush >= 0);
-    return true;
-}
-
 static void jobs_after_flush(struct job *job)
 {
     struct view *view = view_acquire(job->jobs->store);
     const struct table *table = catalog_find_table_id(view_catalog(view), job->table);
-    struct instance_counters counters;
-    struct error err;
-    enum status status = STATUS_OK;
 
     CHECK(job->type == JOB_FLUSH);
     if (table != NULL && (job->all_users || !table_has_user_instances(table)))
         jobs_timer_reset(job->jobs, job->table);
-    if (table != NULL && table->flush_rows > 0) {
-        if (job->all_users && table_has_user_instances(table)) {
-            status = instance_each(job->jobs->store, view, table, jobs_after_flush_user, job, &err);
-        } else {
-            struct str user = str_from_c(job->user);
-            status = instance_counters(job->jobs->store, view, table, user, &counters, &err);
-            if (status == STATUS_OK)
-                (void)jobs_after_flush_user(job, user, &counters);
-        }
-    }
-    if (status != STATUS_OK)
-        log_warn("counters after job %s: %s", job->id.text, err.message);
     view_release(view);
+    jobs_due_again(job);
 }
 
 /* Many files have gathered: merges them, behind the flushes that wait already. */
@@ -259,6 +264,11 @@ static void jobs_after(struct job *job)
         !atomic_load(&job->cancelled) && job->status == STATUS_OK && job->error_message[0] == '\0';
 
     CHECK(job->jobs != NULL);
+    if (!well && job->type == JOB_FLUSH) {
+        pthread_mutex_lock(&job->jobs->mutex);
+        jobs_due_failed(job);
+        pthread_mutex_unlock(&job->jobs->mutex);
+    }
     if (well && job->type == JOB_FLUSH)
         jobs_after_flush(job);
     if (well)
@@ -295,11 +305,8 @@ void jobs_enqueue(struct jobs *jobs, struct job *job)
     CHECK(job->jobs == jobs && job->state == JOB_PREPARING);
     pthread_mutex_lock(&jobs->mutex);
     bool drop = jobs->stopping || jobs_waits(jobs, job);
-    if (!drop) {
-        job->state = JOB_PENDING;
+    if (!drop)
         jobs_append(jobs, job);
-        jobs_dispatch(jobs);
-    }
     pthread_mutex_unlock(&jobs->mutex);
     if (drop)
         job_free(job);
@@ -320,12 +327,12 @@ enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, b
     CHECK(job->state == JOB_PREPARING && !job->row_written);
     *existing = false;
     pthread_mutex_lock(&jobs->mutex);
-    struct job *other = job->type == JOB_FLUSH ? jobs_find_flush(jobs, job, true) : NULL;
+    struct job *other = job->type == JOB_FLUSH ? jobs_find_flush(jobs, job) : NULL;
     *existing = other != NULL;
     *id = other != NULL ? other->id : job->id;
     bool stopping = jobs->stopping;
     if (other == NULL && !stopping)
-        jobs_append(jobs, job);
+        jobs_link(jobs, job);
     pthread_mutex_unlock(&jobs->mutex);
     if (other != NULL || stopping) {
         job_free(job);
@@ -336,9 +343,9 @@ enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, b
     pthread_mutex_lock(&jobs->mutex);
     if (status == STATUS_OK) {
         job->row_written = true;
-        job->state = JOB_PENDING;
-        jobs_dispatch(jobs);
+        jobs_enter(jobs, job);
     } else {
+        jobs_due_failed(job);
         jobs_remove(jobs, job);
     }
     pthread_mutex_unlock(&jobs->mutex);
@@ -379,30 +386,6 @@ enum status jobs_flush(struct jobs *jobs, struct table_id table_id, struct str u
     return status != STATUS_OK ? status : jobs_submit(jobs, job, id, existing, err);
 }
 
-void jobs_flush_post(struct jobs *jobs, struct table_id table_id, struct str user)
-{
-    struct view *view = view_acquire(jobs->store);
-    const struct table *table = catalog_find_table_id(view_catalog(view), table_id);
-
-    CHECK(table_id.value > 0);
-    if (table != NULL && user.size < JOB_USER_BYTES) {
-        struct job *job = job_new(jobs, JOB_FLUSH, table_id, table->space, table->name);
-        if (user.size > 0)
-            memcpy(job->user, user.data, user.size);
-        pthread_mutex_lock(&jobs->mutex);
-        bool drop = jobs->stopping || jobs_find_flush(jobs, job, false) != NULL;
-        if (!drop) {
-            job->state = JOB_PENDING; /* its row is written by the worker, before any work */
-            jobs_append(jobs, job);
-            jobs_dispatch(jobs);
-        }
-        pthread_mutex_unlock(&jobs->mutex);
-        if (drop)
-            job_free(job);
-    }
-    view_release(view);
-}
-
 enum status jobs_drop_table(struct jobs *jobs, struct table_id table, struct str space,
                             struct str name, struct job_id *id, struct error *err)
 {
@@ -424,6 +407,7 @@ static void jobs_cancel_answer(struct job *job)
     job->completed_at = clock_now_us();
     (void)snprintf(job->error_message, sizeof(job->error_message), "cancelled");
     job->status = error_set(&job->err, STATUS_CANCELLED, "the job was cancelled");
+    jobs_due_failed(job);
     jobs_answer(job);
 }
 
@@ -569,6 +553,7 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
     clock_cond_init(&jobs->changed);
     map_init(&jobs->timers);
     map_init(&jobs->streams);
+    map_init(&jobs->due_tables);
     jobs->pool = worker_pool_start("job", jobs->threads, LIMIT_WORKER_STACK_BYTES, JOBS_NICE);
     thread_start(&jobs->timer, "job-timer", JOBS_TIMER_STACK_BYTES, jobs_timer_main, jobs);
     enum status status = job_row_each_unfinished(jobs, jobs_resume, err);
@@ -576,6 +561,7 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
         jobs_stop(jobs);
         return status;
     }
+    jobs_due_start(jobs);
     *out = jobs;
     return STATUS_OK;
 }
@@ -598,6 +584,7 @@ void jobs_stop(struct jobs *jobs)
         pthread_cond_wait(&jobs->changed, &jobs->mutex);
     pthread_mutex_unlock(&jobs->mutex);
     jobs_timer_clear(jobs);
+    jobs_due_clear(jobs);
     (void)pthread_cond_destroy(&jobs->changed);
     (void)pthread_mutex_destroy(&jobs->mutex);
     (void)pthread_mutex_destroy(&jobs->timer_mutex);

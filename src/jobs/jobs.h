@@ -42,7 +42,7 @@ struct job_id {
 enum status jobs_flush(struct jobs *jobs, struct table_id table, struct str user, bool all_users,
                        bool with_shadows, struct job_id *id, bool *existing,
                        struct error *err) MUST_CHECK;
-/* From the commit thread's flush_due: never blocks. */
+/* From the commit thread's flush_due: the user has rows enough for the row policy. Never blocks. */
 void jobs_flush_post(struct jobs *jobs, struct table_id table, struct str user);
 /* Drops the files of a dropped table as job `table_deletion`. Blocking until the job row is
  * durable. */

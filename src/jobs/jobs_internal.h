@@ -61,7 +61,9 @@ struct job {
     struct table_id held; /* another table it has the slot of just now; jobs->mutex */
     char space[JOB_NAME_BYTES], name[JOB_NAME_BYTES], user[JOB_USER_BYTES];
     bool all_users, with_shadows;
-    char *path;                /* BACKUP, RESTORE; owned */
+    bool due_users; /* a flush by the row policy: of `due`; resumed, of all who are due then */
+    struct map due; /* set of users; grows until the job begins; jobs->mutex */
+    char *path;     /* BACKUP, RESTORE; owned */
     struct job_waiter *waiter; /* borrowed, NULL; jobs->mutex */
     struct backup_result figures;
     enum status status; /* of its work */
@@ -103,6 +105,7 @@ struct jobs {
     atomic_bool closing;         /* the last flush before the stop: nothing else begins */
     struct map timers;           /* jobs_timer.c */
     pthread_mutex_t timer_mutex; /* guards `timers` */
+    struct map due_tables;       /* jobs_due.c; mutex */
     struct map streams;          /* jobs_stream.c, the timer thread's own */
 };
 
@@ -140,6 +143,19 @@ enum status job_row_last_cleanup(struct jobs *jobs, int64_t *at_us, struct error
 enum status job_cleanup(struct job *job, struct error *err) MUST_CHECK;
 enum status job_user_cleanup(struct job *job, struct error *err) MUST_CHECK;
 
+/* jobs_due.c */
+bool job_flushes_user(const struct job *job, struct str user);
+/* Who of the job's users is due now; in the arena. */
+enum status job_due_list(const struct job *job, struct arena *arena, struct str **users,
+                         size_t *count, struct error *err) MUST_CHECK;
+/* Its flush ended well: rows that came meanwhile may already be enough for the next one. */
+void jobs_due_again(struct job *job);
+/* It ended badly, or will not begin. The mutex is held. */
+void jobs_due_failed(const struct job *job);
+void jobs_due_start(struct jobs *jobs);
+void jobs_due_tick(struct jobs *jobs); /* on the timer's thread */
+void jobs_due_clear(struct jobs *jobs);
+
 /* jobs_stream.c: on the timer's thread */
 void jobs_stream_tables(struct jobs *jobs, uint64_t tick);
 void jobs_stream_clear(struct jobs *jobs);
@@ -155,6 +171,7 @@ enum status jobs_submit(struct jobs *jobs, struct job *job, struct job_id *id, b
 /* Takes the slot of a table for a running job: waits until no other job of it runs. CANCELLED. */
 enum status jobs_hold_table(struct job *job, struct table_id table, struct error *err) MUST_CHECK;
 void jobs_release_table(struct job *job);
+void jobs_append(struct jobs *jobs, struct job *job);  /* takes the job; the mutex is held */
 void jobs_retry(struct jobs *jobs);                    /* lets postponed jobs start */
 void jobs_enqueue(struct jobs *jobs, struct job *job); /* takes the job; drops it when stopping */
 /* jobs_timer.c */

@@ -6,7 +6,8 @@
  * interval anew; one of a single user does not, because the others still wait for theirs. A table
  * seen for the first time (start, CREATE, ALTER) counts from the last flush of the instance that
  * has waited longest: what is overdue at start runs at once, and so do daily jobs that were missed.
- * Jobs that wait for readers of a dropped table try again at each tick.
+ * While a flush of the table waits or runs no other is made. Jobs that wait for readers of a
+ * dropped table try again at each tick.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -224,6 +225,7 @@ void *jobs_timer_main(void *argument)
     CHECK(jobs->store != NULL);
     do {
         jobs_timer_tables(jobs, ++tick);
+        jobs_due_tick(jobs);
         jobs_stream_tables(jobs, tick);
         jobs_timer_clean(jobs, &looked_s);
         jobs_retry(jobs);

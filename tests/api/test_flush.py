@@ -45,6 +45,20 @@ def test_row_policy_is_per_user(server, db, space):
     assert bob.value(f"SELECT count(*) FROM {space}.t") == "9"
 
 
+def test_a_row_policy_tries_again(server, db, space, tmp_path):
+    """A flush that failed is made up for by itself, without a further row."""
+    place, away = tmp_path / "place", tmp_path / "away"
+    db.sql(f"CREATE STORAGE {space}_away TYPE filesystem PATH '{place}'")
+    db.sql(f"CREATE USER TABLE {space}.again (id BIGINT PRIMARY KEY) STORAGE {space}_away FLUSH POLICY ROWS 5")
+    place.rename(away)
+    insert(server.client("ann"), f"{space}.again", 0, 7)
+    kalam.wait_until(lambda: [j for j in jobs(db, "again") if j["status"] == "failed"], 10, "failure")
+    away.rename(place)
+    (job,) = wait_jobs(db, "again", 1)
+    assert job["user_id"] == "ann" and job["result"].startswith("7 rows")
+    assert buffered(db, f"{space}.again", "ann") == 0
+
+
 @pytest.mark.parametrize("clause", ["FLUSH POLICY INTERVAL '1 second'", "FLUSH SECONDS 1",
                                     "FLUSH POLICY ROWS 100000 INTERVAL '1s'",
                                     "FLUSH POLICY COMBINED ROW_LIMIT 100000 TIME_INTERVAL 1"])
