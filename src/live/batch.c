@@ -70,7 +70,7 @@ static enum status batch_collect(struct batch *batch, size_t *next, struct error
          batch->count++) {
         const struct snapshot_row *row = &batch->rows->rows[*next];
         status = batch_encode(batch, row, err);
-        arena_clear(&batch->arena);
+        live_row_arena_reset(&batch->arena);
         if (status == STATUS_OK && batch->row.size > BATCH_BYTES_MAX)
             status = error_set(err, STATUS_RESULT_TOO_LARGE, "a row is larger than 8 MiB");
         if (status != STATUS_OK)
@@ -146,7 +146,7 @@ enum status batch_send(struct subscription *subscription, struct snapshot *snaps
     enum status status;
 
     CHECK(subscription->loading->batch_size > 0 && snapshot->view);
-    arena_init(&batch.arena, 0);
+    live_row_arena_init(subscription->peer->live, &batch.arena);
     buf_init(&batch.text);
     buf_init(&batch.row);
     status = batch_send_gone(&batch, err);

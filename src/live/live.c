@@ -6,6 +6,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+enum { LIVE_ROW_KEPT_BYTES = 16 * 1024 };
+
 enum status live_start(const struct live_options *options, struct live **out, struct error *err)
 {
     struct live *live = mem_zalloc(sizeof *live);
@@ -31,6 +33,27 @@ enum status live_start(const struct live_options *options, struct live **out, st
     thread_start(&live->matcher, "live", 1 << 20, matcher_main, live);
     *out = live;
     return STATUS_OK;
+}
+
+void live_row_arena_init(const struct live *live, struct arena *arena)
+{
+    CHECK(live->options.engine != NULL);
+    arena_init(arena, sql_live_filter_bytes(live->options.engine));
+}
+
+void live_row_arena_reset(struct arena *arena)
+{
+    CHECK(arena != NULL);
+    if (arena->used_bytes > LIVE_ROW_KEPT_BYTES)
+        arena_clear(arena);
+}
+
+enum status live_check_cancelled(const struct subscription *subscription, struct error *err)
+{
+    CHECK(subscription->peer != NULL);
+    if (LIKELY(!atomic_load_explicit(&subscription->cancelled, memory_order_relaxed)))
+        return STATUS_OK;
+    return error_set(err, STATUS_CANCELLED, "closed while subscribing");
 }
 
 unsigned live_subscriptions_max(const struct live *live)

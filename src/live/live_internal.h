@@ -263,6 +263,14 @@ enum status schema_follow(struct subscription *subscription, const struct table 
 /* ---- live.c
  * -------------------------------------------------------------------------------------- */
 
+/* An arena for what filters and encoding make of one row, with the limit of live.filter_memory. */
+void live_row_arena_init(const struct live *live, struct arena *arena);
+/* Before the next row; what little the last one took stays, and with it its block. */
+void live_row_arena_reset(struct arena *arena);
+/* Between two rows: CANCELLED when the subscription is closed. */
+enum status live_check_cancelled(const struct subscription *subscription,
+                                 struct error *err) MUST_CHECK;
+
 /* subscription.mutex held; the plan is set. */
 void live_entry_fill(struct subscription *subscription, struct arena *arena,
                      struct sql_live_entry *entry);

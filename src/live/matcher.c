@@ -22,7 +22,6 @@ enum {
     MATCHER_TICK_MS = 500,
     SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000,
     MEMO_SLOTS = 64,
-    SCRATCH_CHANGES = 256
 };
 
 /* Changes that may concern a subscription, in order. */
@@ -50,7 +49,15 @@ struct memo {
     bool used;
     const struct matcher_job *job; /* the first of them */
     const char *failure;           /* code for the subscriptions; NULL = none */
+    const char *failure_text;      /* in the matcher's arena; NULL = that of the code */
     struct matched_message *first, **tail;
+};
+
+/* To be closed once live->mutex is free. */
+struct doomed {
+    struct subscription *subscription; /* referenced */
+    const char *code;
+    char *text; /* its own; NULL = that of the code */
 };
 
 struct matcher {
@@ -61,8 +68,7 @@ struct matcher {
     struct memo memos[MEMO_SLOTS];
     struct memo *current;
     const struct subscription *subscription; /* whose id the messages carry */
-    struct subscription **doomed;            /* to be closed once live->mutex is free */
-    const char **doomed_codes;
+    struct doomed *doomed;
     size_t doomed_count, doomed_capacity;
 };
 
@@ -103,13 +109,52 @@ static bool matcher_jobs_are_equal(const struct matcher_job *a, const struct mat
            live_plan_is_equal(a->plan, b->plan);
 }
 
+static void matcher_fail(struct matcher *matcher, const struct matcher_job *job, enum status status,
+                         const struct error *error)
+{
+    struct memo *memo = matcher->current;
+
+    CHECK(status != STATUS_OK && !memo->failure);
+    log_debug("live query %.*s: %s", STR_ARG(job->subscription->id), error->message);
+    memo->failure = "CONVERSION_ERROR";
+    if (status != STATUS_RESULT_TOO_LARGE)
+        return;
+    memo->failure = "MESSAGE_TOO_LARGE";
+    memo->failure_text = arena_copy(&matcher->arena, str_from_c(error->message)).data;
+}
+
+/* The messages of the job's changes into the current memo; false if it was cancelled meanwhile. */
+static bool matcher_write(struct matcher *matcher, const struct matcher_job *job)
+{
+    struct memo *memo = matcher->current;
+    struct change_writer writer;
+    struct error error;
+    bool wanted = true;
+
+    CHECK(memo->used && job->plan);
+    change_writer_init(&writer, job->plan, &matcher->scratch);
+    writer.emit = matcher_emit;
+    writer.context = matcher;
+    for (size_t i = 0; i < job->list.count && !memo->failure && wanted; i++) {
+        const struct change *change = job->list.changes[i];
+        error_clear(&error);
+        enum status status = change_writer_add(&writer, change->key, change->old_bytes,
+                                               change->new_bytes, change->seq, &error);
+        if (status != STATUS_OK)
+            matcher_fail(matcher, job, status, &error);
+        live_row_arena_reset(&matcher->scratch);
+        wanted = !atomic_load(&job->subscription->cancelled);
+    }
+    change_writer_flush(&writer);
+    change_writer_clear(&writer);
+    return wanted;
+}
+
 /* The messages of this job, evaluated once for all that are equal: equal queries have equal routes,
- * so equal changes. */
+ * so equal changes. NULL if nobody waits for them any more. */
 static struct memo *matcher_evaluate(struct matcher *matcher, const struct matcher_job *job)
 {
     struct memo *memo = &matcher->memos[job->fingerprint % MEMO_SLOTS];
-    struct change_writer writer;
-    struct error error;
 
     CHECK(job->list.count > 0 && job->plan);
     if (memo->used && matcher_jobs_are_equal(memo->job, job))
@@ -119,29 +164,15 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct match
     *memo = (struct memo){.job = job, .used = true, .tail = &memo->first};
     matcher->current = memo;
     matcher->subscription = job->subscription;
-    change_writer_init(&writer, job->plan, &matcher->scratch);
-    writer.emit = matcher_emit;
-    writer.context = matcher;
-    for (size_t i = 0; i < job->list.count && !memo->failure; i++) {
-        const struct change *change = job->list.changes[i];
-        error_clear(&error);
-        enum status status = change_writer_add(&writer, change->key, change->old_bytes,
-                                               change->new_bytes, change->seq, &error);
-        if (status != STATUS_OK) {
-            log_debug("live query %.*s: %s", STR_ARG(job->subscription->id), error.message);
-            memo->failure =
-                status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
-        }
-        if (i % SCRATCH_CHANGES == SCRATCH_CHANGES - 1)
-            arena_clear(&matcher->scratch);
-    }
-    change_writer_flush(&writer);
-    change_writer_clear(&writer);
-    return memo;
+    if (matcher_write(matcher, job))
+        return memo;
+    matcher_memo_clear(memo); /* not whole: an equal one starts again */
+    return NULL;
 }
 
+/* `text` NULL = that of the code. */
 static void matcher_doom(struct matcher *matcher, struct subscription *subscription,
-                         const char *code)
+                         const char *code, const char *text)
 {
     CHECK(subscription && code);
     CHECK(matcher->doomed_count <= matcher->doomed_capacity);
@@ -149,11 +180,11 @@ static void matcher_doom(struct matcher *matcher, struct subscription *subscript
         matcher->doomed_capacity = matcher->doomed_capacity ? matcher->doomed_capacity * 2 : 16;
         matcher->doomed =
             mem_realloc(matcher->doomed, matcher->doomed_capacity * sizeof *matcher->doomed);
-        matcher->doomed_codes = mem_realloc(
-            matcher->doomed_codes, matcher->doomed_capacity * sizeof *matcher->doomed_codes);
     }
-    matcher->doomed[matcher->doomed_count] = subscription_ref(subscription);
-    matcher->doomed_codes[matcher->doomed_count++] = code;
+    matcher->doomed[matcher->doomed_count++] =
+        (struct doomed){.subscription = subscription_ref(subscription),
+                        .code = code,
+                        .text = text ? mem_strdup(str_from_c(text)) : NULL};
 }
 
 static void matcher_deliver(struct matcher *matcher, struct subscription *subscription,
@@ -170,9 +201,9 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
     pthread_mutex_unlock(&subscription->mutex);
     if (!keeps_up) {
         atomic_fetch_add(&matcher->live->slow_consumers, 1);
-        matcher_doom(matcher, subscription, "SLOW_CONSUMER");
+        matcher_doom(matcher, subscription, "SLOW_CONSUMER", NULL);
     } else if (memo->failure) {
-        matcher_doom(matcher, subscription, memo->failure);
+        matcher_doom(matcher, subscription, memo->failure, memo->failure_text);
     }
 }
 
@@ -183,8 +214,6 @@ static const char *matcher_doom_text(const char *code)
         return "the connection does not take changes fast enough";
     if (strcmp(code, "BATCH_FETCH_FAILED") == 0)
         return "no batch was fetched within 60 seconds, or not all within live.snapshot_seconds";
-    if (strcmp(code, "MESSAGE_TOO_LARGE") == 0)
-        return "a change is larger than 8 MiB";
     return "a changed row cannot be shown by this query";
 }
 
@@ -193,9 +222,11 @@ static void matcher_close_doomed(struct matcher *matcher)
 {
     CHECK(matcher->doomed_count <= matcher->doomed_capacity);
     for (size_t i = 0; i < matcher->doomed_count; i++) {
-        const char *code = matcher->doomed_codes[i];
-        subscription_close(matcher->doomed[i], code, matcher_doom_text(code));
-        subscription_unref(matcher->doomed[i]);
+        struct doomed *doomed = &matcher->doomed[i];
+        subscription_close(doomed->subscription, doomed->code,
+                           doomed->text ? doomed->text : matcher_doom_text(doomed->code));
+        subscription_unref(doomed->subscription);
+        mem_free(doomed->text);
     }
     matcher->doomed_count = 0;
 }
@@ -223,7 +254,7 @@ static bool matcher_follow(struct matcher *matcher, struct subscription *subscri
         return true;
     enum status status = schema_follow(subscription, table, &error);
     if (status != STATUS_OK)
-        matcher_doom(matcher, subscription, subscription_error_code(status));
+        matcher_doom(matcher, subscription, subscription_error_code(status), error.message);
     return status == STATUS_OK;
 }
 
@@ -252,12 +283,11 @@ static void matcher_run_jobs(struct matcher *matcher)
         CHECK(job->subscription != NULL);
         if (!atomic_load(&job->subscription->cancelled)) {
             struct memo *memo = matcher_evaluate(matcher, job);
-            if (memo->first || memo->failure)
+            if (memo && (memo->first || memo->failure))
                 matcher_deliver(matcher, job->subscription, memo);
         }
         if (job->last_of_bucket)
             matcher_clear_memos(matcher);
-        arena_clear(&matcher->scratch);
     }
     for (struct matcher_job *job = matcher->jobs; job; job = job->next) {
         live_plan_unref(job->plan);
@@ -341,7 +371,7 @@ static void matcher_routes(struct matcher *matcher, struct bucket *bucket, struc
         const struct change *change = bucket->changes[i];
         matcher_route_row(matcher, bucket, change, change->old_bytes, hits);
         matcher_route_row(matcher, bucket, change, change->new_bytes, hits);
-        arena_clear(&matcher->scratch);
+        live_row_arena_reset(&matcher->scratch);
     }
 }
 
@@ -427,7 +457,7 @@ static void matcher_check_loading(struct matcher *matcher)
         bool over = matcher_waits_too_long(live, loading, now);
         pthread_mutex_unlock(&subscription->mutex);
         if (over)
-            matcher_doom(matcher, subscription, "BATCH_FETCH_FAILED");
+            matcher_doom(matcher, subscription, "BATCH_FETCH_FAILED", NULL);
     }
     pthread_mutex_unlock(&live->mutex);
     matcher_close_doomed(matcher);
@@ -446,7 +476,7 @@ static void matcher_lost(struct matcher *matcher)
     while (map_next(&live->buckets, &cursor, NULL, &value)) {
         struct bucket *bucket = value;
         for (size_t i = 0; i < bucket->count; i++)
-            matcher_doom(matcher, bucket->subscriptions[i], "SLOW_CONSUMER");
+            matcher_doom(matcher, bucket->subscriptions[i], "SLOW_CONSUMER", NULL);
     }
     pthread_mutex_unlock(&live->mutex);
     atomic_fetch_add(&live->slow_consumers, matcher->doomed_count);
@@ -463,7 +493,7 @@ void *matcher_main(void *argument)
     matcher->live = argument;
     matcher->jobs_tail = &matcher->jobs;
     arena_init(&matcher->arena, 0);
-    arena_init(&matcher->scratch, 0);
+    live_row_arena_init(matcher->live, &matcher->scratch);
     do {
         status = feed_next(matcher->live->cursor, MATCHER_TICK_MS, &group);
         if (status == STATUS_OK) {
@@ -480,7 +510,6 @@ void *matcher_main(void *argument)
     } while (status != STATUS_END && !atomic_load(&matcher->live->stopping));
     CHECK(matcher->doomed_count == 0);
     mem_free(matcher->doomed);
-    mem_free(matcher->doomed_codes);
     arena_clear(&matcher->arena);
     arena_clear(&matcher->scratch);
     mem_free(matcher);

@@ -19,8 +19,6 @@
 #include "base/mem.h"
 #include "store/ddl.h"
 
-enum { RESUME_ARENA_ROWS = 256 };
-
 enum status resume_problem(struct subscription *subscription, const struct snapshot *snapshot,
                            const char **problem, struct error *err)
 {
@@ -151,21 +149,22 @@ static enum status resume_take_bytes(struct snapshot *snapshot, struct str key, 
     return resume_take(snapshot->plan, snapshot, &row, arena, err);
 }
 
-static enum status resume_ring_take(struct resume_ring *ring, struct snapshot *snapshot,
-                                    struct error *err)
+static enum status resume_ring_take(struct resume_ring *ring, struct subscription *subscription,
+                                    struct snapshot *snapshot, struct error *err)
 {
     struct arena arena;
-    size_t cursor = 0, seen = 0;
+    size_t cursor = 0;
     void *value;
     enum status status = STATUS_OK;
 
     CHECK(snapshot->plan->table != NULL);
-    arena_init(&arena, 0);
+    live_row_arena_init(subscription->peer->live, &arena);
     while (status == STATUS_OK && map_next(&ring->newest, &cursor, NULL, &value)) {
         const struct change *change = value;
         status = resume_take_bytes(snapshot, change->key, change->new_bytes, &arena, err);
-        if (++seen % RESUME_ARENA_ROWS == 0)
-            arena_clear(&arena);
+        live_row_arena_reset(&arena);
+        if (status == STATUS_OK)
+            status = live_check_cancelled(subscription, err);
     }
     arena_clear(&arena);
     return status;
@@ -201,7 +200,7 @@ static enum status resume_from_ring(struct subscription *subscription, struct sn
 
     CHECK(snapshot->plan != NULL);
     if (status == STATUS_OK)
-        status = resume_ring_take(&ring, snapshot, err);
+        status = resume_ring_take(&ring, subscription, snapshot, err);
     resume_ring_clear(&ring);
     return status;
 }
@@ -221,17 +220,18 @@ static enum status resume_from_kept(struct subscription *subscription, struct sn
 
     if (!scan)
         return STATUS_ABSENT;
-    arena_init(&arena, 0);
+    live_row_arena_init(subscription->peer->live, &arena);
     enum status status = resume_ring_open(&ring, subscription, snapshot, scan->upto, err);
     if (status == STATUS_OK)
-        status = resume_ring_take(&ring, snapshot, err);
+        status = resume_ring_take(&ring, subscription, snapshot, err);
     for (size_t i = 0; status == STATUS_OK && i < scan->count; i++) {
         struct str key = resume_scan_key(scan, i), bytes = resume_scan_bytes(scan, i);
         CHECK(bytes.size > 0);
         if (row_seq(bytes) > from && !map_get(&ring.newest, key))
             status = resume_take_bytes(snapshot, key, bytes, &arena, err);
-        if (i % RESUME_ARENA_ROWS == 0)
-            arena_clear(&arena);
+        live_row_arena_reset(&arena);
+        if (status == STATUS_OK)
+            status = live_check_cancelled(subscription, err);
     }
     arena_clear(&arena);
     resume_ring_clear(&ring);
@@ -264,13 +264,12 @@ static enum status resume_from_scan(struct subscription *subscription, struct sn
     struct scan *scan = NULL;
     struct row row;
     enum status status;
-    size_t seen = 0;
 
     CHECK(snapshot->rows.limit == -1);
     if (snapshot->plan->table->kind != TABLE_KIND_STREAM) /* there what is gone by age changes */
         found = resume_scan_new(snapshot->plan, from, view_position(snapshot->view));
     arena_init(&arena, 0);
-    arena_init(&scratch, 0);
+    live_row_arena_init(live, &scratch);
     options = snapshot_scan_options(subscription, snapshot->plan, snapshot->view, &arena);
     options.with_deleted = true;
     options.seq_after = from;
@@ -278,8 +277,7 @@ static enum status resume_from_scan(struct subscription *subscription, struct sn
     while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
         status = resume_take(snapshot->plan, snapshot, &row, &scratch, err);
         found = resume_remember(found, &row, live->options.queue_bytes_max);
-        if (++seen % RESUME_ARENA_ROWS == 0)
-            arena_clear(&scratch);
+        live_row_arena_reset(&scratch);
     }
     scan_close(scan);
     arena_clear(&scratch);

@@ -228,7 +228,7 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     struct arena arena;
     enum status status = snapshot_follow(subscription, snapshot, now, err);
 
-    arena_init(&arena, 0);
+    live_row_arena_init(subscription->peer->live, &arena);
     snapshot_rows_init(&changed, -1);
     change_writer_init(&writer, snapshot->plan, &arena);
     writer.emit = snapshot_emit;
@@ -239,7 +239,9 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     for (size_t i = 0; status == STATUS_OK && sender.keeps_up && i < changed.count; i++) {
         struct str key = snapshot_row_key(&changed, &changed.rows[i]);
         status = snapshot_difference_row(subscription, snapshot->view, now, key, &writer, err);
-        arena_clear(&arena);
+        live_row_arena_reset(&arena);
+        if (status == STATUS_OK)
+            status = live_check_cancelled(subscription, err);
     }
     if (status == STATUS_OK && snapshot->plan->table->kind == TABLE_KIND_STREAM)
         status = snapshot_events_deleted(subscription, snapshot->view, now, &writer, err);

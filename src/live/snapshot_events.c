@@ -72,7 +72,7 @@ enum status snapshot_events_deleted(struct subscription *subscription, struct vi
         status = scan_next(scan, &row, err);
         if (status == STATUS_OK)
             status = snapshot_events_check(store, &options, &row, writer, err);
-        arena_clear(writer->arena);
+        live_row_arena_reset(writer->arena);
     }
     scan_close(scan);
     arena_clear(&arena);

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { JSON_KEPT_MAX = 4 << 20, TRIM_MIN = 4096, ARENA_RESET_ROWS = 256 };
+enum { JSON_KEPT_MAX = 4 << 20, TRIM_MIN = 4096 };
 
 void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit)
 {
@@ -167,17 +167,15 @@ static enum status snapshot_rows_pass(struct subscription *subscription,
     struct arena arena, scratch;
     struct row row;
     enum status status;
-    size_t seen = 0;
 
     CHECK(plan->table == base->table);
     arena_init(&arena, 0);
-    arena_init(&scratch, 0);
+    live_row_arena_init(subscription->peer->live, &scratch);
     options.arena = &arena;
     status = scan_open(store, &options, &scan, err);
     while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
         status = snapshot_rows_take(plan, rows, &row, &scratch, err);
-        if (++seen % ARENA_RESET_ROWS == 0)
-            arena_clear(&scratch);
+        live_row_arena_reset(&scratch);
     }
     scan_close(scan);
     arena_clear(&scratch);

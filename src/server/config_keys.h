@@ -215,6 +215,8 @@
       "threads that read what live queries begin with; 0 = two per core") \
     X(LIVE_SNAPSHOT_SECONDS, "live.snapshot_seconds", SECONDS, "3600", 1, 86400, "", USED, \
       "time to fetch all batches of a snapshot, which is kept so long") \
+    X(LIVE_FILTER_MEMORY, "live.filter_memory", BYTES, "32MiB", 1 << 20, 1 << 30, "", USED, \
+      "memory that the filter of a live query may take for one changed row") \
     X(SQL_PRIMARY_KEY_MODE, "sql.primary_key_mode", CHOICE, "auto", 0, 0, "", USED, \
       "auto strict: tables without key get one, or are refused") \
     X(SQL_DEFAULT_SHARED_ACCESS, "sql.default_shared_access", CHOICE, "unset", 0, 0, "", USED, \

@@ -141,7 +141,7 @@ static enum status live_plan_bind(struct shape_entry *entry, const struct shape_
         shape_unref(entry); /* the plan has one */
         return STATUS_OK;
     }
-    arena_init(&arena, 0);
+    arena_init(&arena, request->engine->options.live_filter_bytes);
     enum status status = live_plan_limit(&draft, entry->limit, &arena, err);
     if (status == STATUS_OK) {
         live_choose_route(&draft, &arena);
@@ -197,6 +197,12 @@ enum status sql_live_rebind(struct sql_engine *engine, const struct sql_caller *
     if (status == STATUS_OK)
         status = live_plan_bind(entry, &request, plan->now_us, out, err);
     return status;
+}
+
+size_t sql_live_filter_bytes(const struct sql_engine *engine)
+{
+    CHECK(engine != NULL);
+    return engine->options.live_filter_bytes;
 }
 
 /* ---- equal plans ------------------------------------------------------------------------------

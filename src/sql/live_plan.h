@@ -71,6 +71,8 @@ void live_plan_column(const struct live_plan *plan, const struct row *row, uint3
  * if names_deleted. */
 enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
                               struct arena *arena, bool *matches, struct error *err) MUST_CHECK;
+/* live.filter_memory, the limit of the arena that a filter is run with; 0 = none. */
+size_t sql_live_filter_bytes(const struct sql_engine *engine);
 /* Equal values of a column that can route hash alike, also after the column was widened. */
 uint64_t live_route_hash(const struct value *value);
 /* For EXPLAIN: how changes find the query, its filter, what is sent; lines of text. */

@@ -466,7 +466,7 @@ enum status shape_open(const struct shape_request *request, struct shape_entry *
 
     CHECK(request->caller != NULL);
     *out = NULL;
-    arena_init(&arena, 0);
+    arena_init(&arena, request->engine->options.statement_memory_bytes);
     struct str key = shape_key(request, &arena);
     struct shape_entry *known = shape_find(request->engine->live_shapes, key);
     if (known != NULL) {

@@ -139,3 +139,52 @@ def test_a_snapshot_fetched_slowly_ends():
         assert db.rows("SELECT query_id FROM system.live_queries") == [["live"]]
         socket.close()
         server.stop()
+
+
+def grown(text, by):
+    """An expression that makes megabytes of a few letters."""
+    return f"replace(replace(replace({text}, 'a', {by}), 'a', {by}), 'a', {by})"
+
+
+LETTERS = ("b" * 1000 + "a") * 30
+
+
+def test_a_filter_has_a_memory_limit():
+    """What a filter makes of one row is bounded, as in a statement: only its subscription ends, wherever the row comes from."""
+    with kalam.Server(config='[live]\nfilter_memory = "1MiB"\n') as server:
+        db, socket = server.client(), server.websocket()
+        db.batch("CREATE NAMESPACE l; CREATE SHARED TABLE l.t (id BIGINT PRIMARY KEY, v TEXT)")
+        filters = {"grows": f"length({grown('v', '$1')}) > 5",
+                   "joins": f"length(concat({', '.join(['v || $1'] * 80)})) > 5"}
+        socket.subscribe("other", "SELECT id FROM l.t", options={})
+        position = socket.ready["last_seq_id"]
+        for identifier, text in filters.items():
+            socket.subscribe(identifier, f"SELECT id FROM l.t WHERE {text}", params=[LETTERS])
+        db.sql("INSERT INTO l.t VALUES (1, 'a'), (2, 'b')")
+        assert [row["id"] for row in socket.expect("change", "other")["rows"]] == ["1", "2"]
+        for identifier, text in filters.items():
+            errors = [socket.expect("error", identifier)]
+            for options in ({}, {"from": position}):
+                with pytest.raises(kalam.SqlError) as failure:
+                    socket.subscribe(identifier, f"SELECT id FROM l.t WHERE {text}", params=[LETTERS], options=options)
+                errors.append({"code": failure.value.code, "message": str(failure.value)})
+            for error in errors:
+                assert error["code"] == "MESSAGE_TOO_LARGE", error
+                assert "too long" in error["message"] or "memory limit" in error["message"], error
+        socket.close()
+        server.stop()
+
+
+def test_constants_of_a_filter_have_a_memory_limit():
+    """They are evaluated when a live query begins: literals while it is compiled, parameters for the routing index."""
+    with kalam.Server(config='[live]\nfilter_memory = "1MiB"\n') as server:
+        db, socket = server.client(), server.websocket()
+        db.batch("CREATE NAMESPACE l; CREATE SHARED TABLE l.t (id BIGINT PRIMARY KEY, v TEXT)")
+        for number, text in enumerate((f"'{LETTERS}'", "$1")):
+            socket.subscribe(f"s{number}", f"SELECT id FROM l.t WHERE v = {grown(text, text)}",
+                             params=[LETTERS] if number else None)
+        db.sql("INSERT INTO l.t VALUES (1, 'a')")
+        for number in range(2):
+            assert socket.expect("error", f"s{number}")["code"] == "MESSAGE_TOO_LARGE"
+        socket.close()
+        server.stop()

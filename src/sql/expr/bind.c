@@ -16,6 +16,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* What compiling may take before constant texts are no longer folded: they could grow without end.
+ */
+enum { EXPR_COMPILE_BYTES = 16 << 20 };
+
 /* ---- nodes and failures -------------------------------------------------------------------------
  */
 
@@ -571,7 +575,7 @@ enum status expr_compile(const struct ast_expr *tree, const struct expr_scope *s
 
     CHECK(tree != NULL && scope != NULL);
     *out = NULL;
-    arena_init(&arena, 0);
+    arena_init(&arena, EXPR_COMPILE_BYTES);
     status = expr_bind(&binder, tree, &root);
     if (status == STATUS_OK && target != NULL)
         status = bind_assign(&binder, &root, target);

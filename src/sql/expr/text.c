@@ -185,10 +185,24 @@ const struct expr_function expr_function_ilike = {.name = "ILIKE",
 /* ---- joining ------------------------------------------------------------------------------------
  */
 
-static void text_join(struct expr_call *call, size_t size)
+/* Before a text is made: does it fit? An argument is small, what is made of many may be not. */
+static enum status text_check_size(struct expr_call *call, size_t size)
 {
-    char *joined = arena_alloc(call->context->arena, size + 1), *next = joined;
+    const struct arena *arena = call->context->arena;
 
+    CHECK(size < SIZE_MAX / 2);
+    if (arena->limit_bytes > 0 && size > arena->limit_bytes)
+        return error_set(call->err, STATUS_RESULT_TOO_LARGE, "the text is too long");
+    return arena_check(arena, call->err);
+}
+
+static enum status text_join(struct expr_call *call, size_t size)
+{
+    enum status status = text_check_size(call, size);
+
+    if (status != STATUS_OK)
+        return status;
+    char *joined = arena_alloc(call->context->arena, size + 1), *next = joined;
     for (size_t i = 0; i < call->count; i++) {
         if (call->args[i].is_null || call->args[i].text.size == 0)
             continue;
@@ -197,13 +211,13 @@ static void text_join(struct expr_call *call, size_t size)
     }
     CHECK(next == joined + size);
     *call->out = value_text(VALUE_TEXT, str_from(joined, size));
+    return arena_check(call->context->arena, call->err);
 }
 
 static enum status text_run_concat_op(struct expr_call *call)
 {
     CHECK(call->count == 2);
-    text_join(call, call->args[0].text.size + call->args[1].text.size);
-    return arena_check(call->context->arena, call->err);
+    return text_join(call, call->args[0].text.size + call->args[1].text.size);
 }
 
 const struct expr_function expr_function_concat_op = {.name = "||",
@@ -225,8 +239,7 @@ enum status expr_run_concat(struct expr_call *call)
             *arg = value_text(VALUE_TEXT, arg->boolean ? STR_LIT("true") : STR_LIT("false"));
         size += arg->is_null ? 0 : arg->text.size;
     }
-    text_join(call, size);
-    return arena_check(call->context->arena, call->err);
+    return text_join(call, size);
 }
 
 /* ---- case, length, parts ------------------------------------------------------------------------
@@ -235,8 +248,12 @@ enum status expr_run_concat(struct expr_call *call)
 static enum status text_map(struct expr_call *call, uint32_t (*map)(uint32_t))
 {
     struct str text = call->args[0].text;
-    char *mapped = arena_alloc(call->context->arena, 2 * text.size + 1);
+    enum status status = text_check_size(call, 2 * text.size);
     size_t size = 0;
+
+    if (status != STATUS_OK)
+        return status;
+    char *mapped = arena_alloc(call->context->arena, 2 * text.size + 1);
 
     for (size_t at = 0; at < text.size;) {
         uint32_t codepoint = (unsigned char)text.data[at];
@@ -403,9 +420,9 @@ enum status expr_run_replace(struct expr_call *call)
     if (to.size > 0 && count > (SIZE_MAX / 4 - size) / to.size)
         return error_set(call->err, STATUS_RESULT_TOO_LARGE, "the text is too long");
     size += count * to.size;
-    size_t limit = call->context->arena->limit_bytes;
-    if (limit > 0 && size > limit)
-        return error_set(call->err, STATUS_RESULT_TOO_LARGE, "the text is too long");
+    enum status status = text_check_size(call, size);
+    if (status != STATUS_OK)
+        return status;
     char *made = arena_alloc(call->context->arena, size + 1), *next = made;
     for (rest = text; count > 0; count--) {
         at = str_find(rest, from);

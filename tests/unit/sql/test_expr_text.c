@@ -225,6 +225,62 @@ static void test_expr_text__maps_case_both_ways(void **state)
     assert_int_equal(letter_upper(0x1c6), 0x1c4);
 }
 
+/* What many small arguments make is refused before it is made. */
+static void test_expr_text__stays_within_its_memory(void **state)
+{
+    enum { LIMIT = 1 << 16 };
+    static const char *const cases[] = {"concat($1, $1, $1, $1, $1, $1, $1, $1, $1, $1)",
+                                        "(($1 || $1) || ($1 || $1)) || ($1 || $1)",
+                                        "replace($1, 'x', $1)", "upper($1 || $1)"};
+    static char letters[LIMIT / 3];
+    enum value_type type = VALUE_TEXT;
+    struct fixture f;
+    struct arena arena;
+
+    fixture_init(&f);
+    memset(letters, 'x', sizeof(letters));
+    struct value param = value_text(VALUE_TEXT, str_from(letters, sizeof(letters))), value;
+    f.scope.param_types = &type;
+    f.scope.param_count = f.context.param_count = 1;
+    f.context.params = &param;
+    f.context.arena = &arena;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct expr_program *program;
+        assert_int_equal(fixture_compile(&f, cases[i], NULL, &program), STATUS_OK);
+        arena_init(&arena, LIMIT);
+        assert_int_equal(expr_run(program, &f.context, &value, &f.err), STATUS_RESULT_TOO_LARGE);
+        assert_true(arena.used_bytes < 2 * LIMIT);
+        arena_clear(&arena);
+        expr_unref(program);
+    }
+    f.context.arena = &f.arena;
+    fixture_clear(&f);
+}
+
+/* Constants are folded while they are small. */
+static void test_expr_text__folds_no_huge_texts(void **state)
+{
+    enum { LETTERS = 30000 };
+    static char letters[LETTERS + 1];
+    struct expr_program *program;
+    struct fixture f;
+    struct buf text = {0};
+
+    fixture_init(&f);
+    memset(letters, 'x', LETTERS);
+    for (size_t i = 0; i < LETTERS; i += LETTERS / 30)
+        letters[i] = 'y';
+    buf_printf(&text,
+               "replace(replace(replace(replace('%s', 'y', '%s'), 'y', '%s'), 'y', '%s'), "
+               "'y', '%s')",
+               letters, letters, letters, letters, letters);
+    buf_append_byte(&text, 0);
+    assert_int_equal(fixture_compile(&f, text.data, NULL, &program), STATUS_OK);
+    expr_unref(program);
+    buf_clear(&text);
+    fixture_clear(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +289,8 @@ int main(void)
         cmocka_unit_test(test_expr_text__has_no_exponential_pattern),
         cmocka_unit_test(test_expr_text__runs_functions),
         cmocka_unit_test(test_expr_text__maps_case_both_ways),
+        cmocka_unit_test(test_expr_text__stays_within_its_memory),
+        cmocka_unit_test(test_expr_text__folds_no_huge_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
