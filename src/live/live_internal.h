@@ -327,7 +327,9 @@ struct wire_message *change_writer_message(const struct change_writer *writer,
 /* ---- snapshot_events.c
  * --------------------------------------------------------------------------- */
 
-/* Streams: adds a delete for every event that was deleted between two views. */
+/* Streams and system tables: what is deleted is gone without a trace. */
+bool snapshot_leaves_no_tombstones(const struct table *table);
+/* Of such a table: adds a delete for every row that was deleted between two views. */
 enum status snapshot_events_deleted(struct subscription *subscription, struct view *from,
                                     struct view *to, struct change_writer *writer,
                                     struct error *err) MUST_CHECK;

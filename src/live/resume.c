@@ -158,6 +158,9 @@ static enum status resume_ring_take(struct resume_ring *ring, struct subscriptio
     enum status status = STATUS_OK;
 
     CHECK(snapshot->plan->table != NULL);
+    /* What a deletion left may be in the view no more, so it cannot be read again. The ring, and
+     * what is kept of a scan, are bounded. */
+    snapshot->gone.json_max = SIZE_MAX;
     live_row_arena_init(subscription->peer->live, &arena);
     while (status == STATUS_OK && map_next(&ring->newest, &cursor, NULL, &value)) {
         const struct change *change = value;

@@ -243,7 +243,7 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
         if (status == STATUS_OK)
             status = live_check_cancelled(subscription, err);
     }
-    if (status == STATUS_OK && snapshot->plan->table->kind == TABLE_KIND_STREAM)
+    if (status == STATUS_OK && snapshot_leaves_no_tombstones(snapshot->plan->table))
         status = snapshot_events_deleted(subscription, snapshot->view, now, &writer, err);
     if (status == STATUS_OK)
         change_writer_flush(&writer);

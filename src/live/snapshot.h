@@ -20,6 +20,7 @@ struct snapshot_rows {
     struct snapshot_row *rows;
     size_t count, capacity;
     struct buf keys, json;
+    size_t json_max;   /* of `json`; what comes after it is read again by key */
     int64_t limit;     /* only the newest so many; -1 = all */
     int64_t threshold; /* rows at or below this _seq cannot be among them */
 };

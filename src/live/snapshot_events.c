@@ -1,10 +1,11 @@
-/* snapshot_events.c — what the net difference of a stream cannot show by itself: events that were
- * deleted while their changes were not held.
+/* snapshot_events.c — what the net difference of two views cannot show by itself: events of streams
+ * and rows of system tables that were deleted while their changes were not held.
  *
- * A deleted event leaves no tombstone. But what leaves by age or number leaves from the old end of
- * the table, and subscribers are not told of that; so an event of the former view that is missing
- * in the later one, although an older one is still there, was deleted. Those older than all that
- * are left count as gone by age.
+ * They leave no tombstone. A row of a system table that is missing in the later view was deleted.
+ * Of a stream what leaves by age or number leaves from the old end of the table, and subscribers
+ * are not told of that; so an event of the former view that is missing in the later one, although
+ * an older one is still there, was deleted. Those older than all that are left count as gone by
+ * age.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
@@ -46,6 +47,12 @@ static enum status snapshot_events_check(struct store *store, const struct scan_
                              err);
 }
 
+bool snapshot_leaves_no_tombstones(const struct table *table)
+{
+    CHECK(table != NULL);
+    return table->kind == TABLE_KIND_STREAM || table->kind == TABLE_KIND_SYSTEM;
+}
+
 enum status snapshot_events_deleted(struct subscription *subscription, struct view *from,
                                     struct view *to, struct change_writer *writer,
                                     struct error *err)
@@ -55,7 +62,7 @@ enum status snapshot_events_deleted(struct subscription *subscription, struct vi
     struct scan *scan = NULL;
     struct row row;
 
-    CHECK(writer->plan->table->kind == TABLE_KIND_STREAM);
+    CHECK(snapshot_leaves_no_tombstones(writer->plan->table));
     arena_init(&arena, 0);
     struct scan_options options = {.view = to,
                                    .table = writer->plan->table,
@@ -65,8 +72,10 @@ enum status snapshot_events_deleted(struct subscription *subscription, struct vi
                                    .arena = &arena};
     struct scan_options former = options;
     former.view = from;
-    enum status status = snapshot_events_first(store, &options, &former.range.lower, err);
-    if (status == STATUS_OK && former.range.lower.size > 0)
+    bool stream = writer->plan->table->kind == TABLE_KIND_STREAM;
+    enum status status =
+        stream ? snapshot_events_first(store, &options, &former.range.lower, err) : STATUS_OK;
+    if (status == STATUS_OK && (!stream || former.range.lower.size > 0))
         status = scan_open(store, &former, &scan, err);
     while (status == STATUS_OK && scan != NULL) {
         status = scan_next(scan, &row, err);

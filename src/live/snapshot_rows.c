@@ -19,7 +19,7 @@ enum { JSON_KEPT_MAX = 4 << 20, TRIM_MIN = 4096 };
 void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit)
 {
     CHECK(limit >= -1);
-    *rows = (struct snapshot_rows){.limit = limit, .threshold = -1};
+    *rows = (struct snapshot_rows){.json_max = JSON_KEPT_MAX, .limit = limit, .threshold = -1};
     buf_init(&rows->keys);
     buf_init(&rows->json);
 }
@@ -30,7 +30,7 @@ void snapshot_rows_clear(struct snapshot_rows *rows)
     mem_free(rows->rows);
     buf_clear(&rows->keys);
     buf_clear(&rows->json);
-    *rows = (struct snapshot_rows){.limit = -1, .threshold = -1};
+    *rows = (struct snapshot_rows){.json_max = JSON_KEPT_MAX, .limit = -1, .threshold = -1};
 }
 
 struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row)
@@ -106,7 +106,7 @@ bool snapshot_rows_begin_json(struct snapshot_rows *rows, struct snapshot_row *r
 {
     CHECK(row->json_size == 0);
     row->json_offset = rows->json.size;
-    return rows->json.size < JSON_KEPT_MAX;
+    return rows->json.size < rows->json_max;
 }
 
 void snapshot_rows_end_json(struct snapshot_rows *rows, struct snapshot_row *row)

@@ -83,6 +83,50 @@ def test_resume_within_the_ring(server, db, ws):
     assert [r["user_id"] for r in ws.subscribe("r2", "SELECT user_id FROM system.users", options={"from": position})] == ["resumed"]
 
 
+def test_resume_tells_megabytes_of_deleted_rows():
+    """More than is kept as JSON for what can be read again: deleted rows of a system table cannot."""
+    with kalam.Server() as server:
+        db, ws = server.client(), server.websocket()
+        ws.subscribe("n", "SELECT * FROM system.namespaces", options={})
+        position = ws.ready["last_seq_id"]
+        for i in range(12):
+            db.sql(f"CREATE NAMESPACE gone{i} WITH OPTIONS (a = '{'x' * 400_000}')")
+        for i in range(12):
+            db.sql(f"DROP NAMESPACE gone{i}")
+        ws.subscribe("r", "SELECT * FROM system.namespaces", options={"from": position, "batch_size": 4})
+        deleted = [row["namespace_id"] for change in ws.changes("r") for row in change["old_values"]]
+        assert sorted(deleted) == sorted(f"gone{i}" for i in range(12))
+        ws.close()
+        server.stop()
+
+
+def test_deletes_after_an_overflow_of_what_is_held():
+    """Loading holds back four changes; of the others the difference is told, deleted rows included."""
+    with kalam.Server(config="[live]\nqueue_events = 4\n") as server:
+        db, ws = server.client(), server.websocket()
+        for i in range(3):
+            db.sql(f"CREATE NAMESPACE a{i}")
+        ws.send({"type": "subscribe", "subscription": {"id": "n", "sql": "SELECT namespace_id FROM system.namespaces",
+                                                       "options": {"batch_size": 1}}})
+        batch = ws.expect("initial_data_batch", "n")
+        rows = kalam.RowSet(("namespace_id",), batch["rows"])
+        for i in range(5):
+            db.sql(f"CREATE NAMESPACE b{i}")
+        for name in ("a1", "a2", "b3"):
+            db.sql(f"DROP NAMESPACE {name}")
+        while batch["batch_control"]["has_more"]:
+            ws.send({"type": "next_batch", "subscription_id": "n"})
+            batch = ws.expect("initial_data_batch", "n")
+            for row in batch["rows"]:
+                rows.rows[rows.key_of(row)] = row
+        db.sql("CREATE NAMESPACE last")
+        kalam.wait_until(lambda: ("last",) in drain(ws, rows, "n"), 20, "the newest change")
+        shown = {name for (name,) in rows.rows} - {"default", "system"}
+        assert shown == {"a0", "b0", "b1", "b2", "b4", "last"}
+        ws.close()
+        server.stop()
+
+
 @pytest.mark.parametrize("sql, code", [
     ("SELECT * FROM system.live_queries", "UNSUPPORTED"), ("SELECT * FROM system.metrics", "UNSUPPORTED"),
     ("SELECT table_count FROM system.namespaces", "UNSUPPORTED"),
