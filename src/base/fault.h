@@ -31,6 +31,7 @@
     X(flush_before_delete_replaced) \
     X(job_after_row) \
     X(live_before_match) \
+    X(live_before_register) \
     X(live_before_slow_end) \
     X(live_while_matching) \
     X(restore_after_commit) \

@@ -81,8 +81,20 @@ static void snapshot_text_options(struct loading *loading, const struct live_sha
     loading->has_from = shape->from >= 0;
 }
 
-/* From here on the matcher holds its changes. CANCELLED when it was closed meanwhile; STALE when an
- * ALTER of its columns was under way: compile anew. The plan moves. */
+/* Is the plan of the table as it is now? What its changes are found by is read off the plan. */
+static bool snapshot_plan_is_newest(const struct live *live, const struct live_plan *plan)
+{
+    struct view *view = view_acquire(live->options.store);
+    bool newest = catalog_find_table_id(view_catalog(view), plan->table->id) == plan->table;
+
+    CHECK(plan->table != NULL);
+    view_release(view);
+    return newest;
+}
+
+/* From here on the matcher holds its changes. CANCELLED when it was closed meanwhile; STALE when
+ * the table was altered since, or an ALTER of its columns was under way: compile anew. The plan
+ * moves. */
 static enum status snapshot_register(struct subscription *subscription, struct live_plan *plan,
                                      struct error *err)
 {
@@ -90,7 +102,7 @@ static enum status snapshot_register(struct subscription *subscription, struct l
     bool open;
 
     pthread_mutex_lock(&live->mutex);
-    if (schema_wait_for_fence(live, plan)) {
+    if (schema_wait_for_fence(live, plan) || !snapshot_plan_is_newest(live, plan)) {
         pthread_mutex_unlock(&live->mutex);
         live_plan_unref(plan);
         return error_set(err, STATUS_STALE, "the table was altered while subscribing");
@@ -306,6 +318,7 @@ static enum status snapshot_begin(struct subscription *subscription, struct live
         if (status != STATUS_OK)
             return status;
         snapshot_text_options(subscription->loading, plan->shape);
+        (void)FAULT(live_before_register);
         *out = live_plan_ref(plan);
         status = snapshot_register(subscription, plan, err);
         if (status != STATUS_OK)

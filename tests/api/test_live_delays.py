@@ -95,3 +95,22 @@ def test_a_busy_matcher_keeps_nobody_waiting():
         assert time.monotonic() - started > 4.5, "the matcher was not busy"
         first.close()
         other.close()
+
+
+def test_a_column_replaced_while_subscribing():
+    """Between compiling and the routing index its column is dropped and comes again: the changes are found by the new one."""
+    with kalam.Server(env={"KALAM_FAULT": "live_before_register:delay=1500:1"}) as server:
+        db = server.client("ann")
+        db.batch("CREATE NAMESPACE d; CREATE SHARED TABLE d.t (id BIGINT PRIMARY KEY, c INT)")
+        wire = Wire(server.port, "ann")
+        subscribe(wire, "SELECT id FROM d.t WHERE c = 5")
+        for number in range(5):
+            db.sql("INSERT INTO d.t VALUES ($1, 4)", [number])  # it is compiled meanwhile
+        started = time.monotonic()
+        db.sql("ALTER TABLE d.t DROP COLUMN c")
+        db.sql("ALTER TABLE d.t ADD COLUMN c INT")
+        assert time.monotonic() - started < 1, "the subscription was not kept waiting for so long"
+        messages(wire, "initial_data_batch")
+        db.sql("INSERT INTO d.t VALUES (9, 5)")
+        assert [row["id"] for row in messages(wire, "change")[-1]["rows"]] == ["9"]
+        wire.close()
