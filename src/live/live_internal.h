@@ -256,7 +256,8 @@ enum status schema_rebind(const struct subscription *subscription, const struct 
 /* live->mutex held: `plan` (moves) takes the place of `from`, if that is still the plan. */
 void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
                      struct live_plan *plan);
-/* live->mutex held: goes on with the table's schema if that is newer than the plan's. */
+/* No lock held: goes on with the table's schema if that is newer than the plan's, unless somebody
+ * else exchanges the plan at the same time. */
 enum status schema_follow(struct subscription *subscription, const struct table *table,
                           struct error *err) MUST_CHECK;
 

@@ -33,6 +33,7 @@ struct matcher_job {
     struct matcher_job *next;
     struct subscription *subscription; /* referenced */
     struct live_plan *plan;            /* referenced */
+    const struct table *table;         /* of the newest change, which has a reference */
     uint64_t fingerprint;              /* equal jobs have equal ones */
     struct change_list list;
     bool last_of_bucket;
@@ -243,35 +244,52 @@ static void bucket_add_change(struct bucket *bucket, const struct change *change
     bucket->changes[bucket->change_count++] = change;
 }
 
-/* The rows may be of a newer schema version than the plan, when the ALTER has not come by yet. */
-static bool matcher_follow(struct matcher *matcher, struct subscription *subscription,
-                           const struct table *table)
-{
-    struct error error;
-
-    CHECK(subscription->plan != NULL);
-    if (LIKELY(table->schema->version <= subscription->plan->table->schema->version))
-        return true;
-    enum status status = schema_follow(subscription, table, &error);
-    if (status != STATUS_OK)
-        matcher_doom(matcher, subscription, subscription_error_code(status), error.message);
-    return status == STATUS_OK;
-}
-
 /* live->mutex held. */
 static void matcher_add_job(struct matcher *matcher, struct subscription *subscription,
                             const struct table *table, const struct change_list *list)
 {
     CHECK(table != NULL && list->count > 0);
-    if (!matcher_follow(matcher, subscription, table))
-        return;
     struct matcher_job *job = arena_alloc(&matcher->arena, sizeof *job);
     *job = (struct matcher_job){.subscription = subscription_ref(subscription),
                                 .plan = live_plan_ref(subscription->plan),
+                                .table = table,
                                 .fingerprint = subscription->fingerprint,
                                 .list = *list};
     *matcher->jobs_tail = job;
     matcher->jobs_tail = &job->next;
+}
+
+/* The rows may be of a newer schema version than the plan, when the ALTER has not come by yet.
+ * False when the subscription cannot go on. */
+static bool matcher_follow(struct matcher *matcher, struct matcher_job *job)
+{
+    struct subscription *subscription = job->subscription;
+    struct error error;
+
+    CHECK(job->plan != NULL);
+    while (UNLIKELY(job->table->schema->version > job->plan->table->schema->version)) {
+        enum status status = schema_follow(subscription, job->table, &error);
+        if (status != STATUS_OK)
+            matcher_doom(matcher, subscription, subscription_error_code(status), error.message);
+        if (status != STATUS_OK || atomic_load(&subscription->cancelled))
+            return false;
+        live_plan_unref(job->plan);
+        pthread_mutex_lock(&subscription->mutex);
+        job->plan = live_plan_ref(subscription->plan);
+        job->fingerprint = subscription->fingerprint;
+        pthread_mutex_unlock(&subscription->mutex);
+    }
+    return true;
+}
+
+static void matcher_run_job(struct matcher *matcher, struct matcher_job *job)
+{
+    CHECK(job->subscription != NULL);
+    if (atomic_load(&job->subscription->cancelled) || !matcher_follow(matcher, job))
+        return;
+    struct memo *memo = matcher_evaluate(matcher, job);
+    if (memo && (memo->first || memo->failure))
+        matcher_deliver(matcher, job->subscription, memo);
 }
 
 /* No lock held. */
@@ -280,12 +298,7 @@ static void matcher_run_jobs(struct matcher *matcher)
     if (matcher->jobs)
         (void)FAULT(live_while_matching);
     for (struct matcher_job *job = matcher->jobs; job; job = job->next) {
-        CHECK(job->subscription != NULL);
-        if (!atomic_load(&job->subscription->cancelled)) {
-            struct memo *memo = matcher_evaluate(matcher, job);
-            if (memo && (memo->first || memo->failure))
-                matcher_deliver(matcher, job->subscription, memo);
-        }
+        matcher_run_job(matcher, job);
         if (job->last_of_bucket)
             matcher_clear_memos(matcher);
     }

@@ -79,18 +79,43 @@ void schema_put_plan(struct subscription *subscription, const struct live_plan *
     live_plan_unref(former);
 }
 
+/* With a reference. */
+static struct live_plan *schema_plan(struct subscription *subscription)
+{
+    pthread_mutex_lock(&subscription->mutex);
+    CHECK(subscription->plan != NULL);
+    struct live_plan *plan = live_plan_ref(subscription->plan);
+    pthread_mutex_unlock(&subscription->mutex);
+    return plan;
+}
+
+/* No lock held while it is bound: that may take a while. */
+static enum status schema_bind_anew(struct subscription *subscription, const struct live_plan *plan,
+                                    const struct table *table, struct error *err)
+{
+    struct live *live = subscription->peer->live;
+    struct live_plan *next = NULL;
+    enum status status = schema_rebind(subscription, plan, table, &next, err);
+
+    CHECK(status != STATUS_OK || next != NULL);
+    if (status != STATUS_OK)
+        return status;
+    pthread_mutex_lock(&live->mutex);
+    schema_put_plan(subscription, plan, next);
+    pthread_mutex_unlock(&live->mutex);
+    return STATUS_OK;
+}
+
 enum status schema_follow(struct subscription *subscription, const struct table *table,
                           struct error *err)
 {
-    const struct live_plan *plan = subscription->plan;
-    struct live_plan *next = NULL;
+    struct live_plan *plan = schema_plan(subscription);
+    enum status status = STATUS_OK;
 
-    CHECK(plan != NULL);
-    if (table->schema->version <= plan->table->schema->version)
-        return STATUS_OK;
-    enum status status = schema_rebind(subscription, plan, table, &next, err);
-    if (status == STATUS_OK)
-        schema_put_plan(subscription, plan, next);
+    CHECK(table->id.value == plan->table->id.value);
+    if (table->schema->version > plan->table->schema->version)
+        status = schema_bind_anew(subscription, plan, table, err);
+    live_plan_unref(plan);
     return status;
 }
 
@@ -175,23 +200,15 @@ static struct subscription **schema_subscriptions(struct live *live, struct tabl
 
 static void schema_refresh(struct subscription *subscription, const struct table *table)
 {
-    struct live *live = subscription->peer->live;
-    struct live_plan *plan, *next = NULL;
+    struct live_plan *plan = schema_plan(subscription);
+    enum status status = STATUS_OK;
     struct error error;
 
-    pthread_mutex_lock(&subscription->mutex);
-    CHECK(subscription->plan != NULL);
-    plan = live_plan_ref(subscription->plan);
-    pthread_mutex_unlock(&subscription->mutex);
-    if (plan->table != table) {
-        enum status status = schema_rebind(subscription, plan, table, &next, &error);
-        pthread_mutex_lock(&live->mutex);
-        if (status == STATUS_OK)
-            schema_put_plan(subscription, plan, next);
-        pthread_mutex_unlock(&live->mutex);
-        if (status != STATUS_OK)
-            subscription_close(subscription, subscription_error_code(status), error.message);
-    }
+    CHECK(table != NULL);
+    if (plan->table != table)
+        status = schema_bind_anew(subscription, plan, table, &error);
+    if (status != STATUS_OK)
+        subscription_close(subscription, subscription_error_code(status), error.message);
     live_plan_unref(plan);
 }
 

@@ -4,13 +4,17 @@
  * Of several the one that promises the fewest rows is taken: the whole key first, then the shorter
  * list of values, booleans last. Values are compared by hash: a collision costs a run of the
  * filter, which decides anyway. Floating point and JSON, where equal values may differ in their
- * bytes, do not route.
+ * bytes, do not route, nor do lists of very many values: each takes a place in the index.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/live_internal.h"
 
 #include "base/check.h"
 #include "base/hash.h"
+
+#include <stdlib.h>
+
+enum { LIVE_ROUTE_VALUES_MAX = 4096 };
 
 uint64_t live_route_hash(const struct value *value)
 {
@@ -28,7 +32,7 @@ static bool live_route_fits(const struct live_plan *plan, const struct expr_boun
 
     CHECK(bound->value_count > 0);
     if ((bound->op != AST_OP_EQ && bound->op != AST_OP_NONE) ||
-        bound->column >= schema->column_count)
+        bound->column >= schema->column_count || bound->value_count > LIVE_ROUTE_VALUES_MAX)
         return false;
     switch (schema->columns[bound->column].type.kind) {
     case VALUE_FLOAT:
@@ -59,14 +63,26 @@ static size_t live_route_rank(const struct live_plan *plan, const struct expr_bo
     return (column->type.kind == VALUE_BOOLEAN ? SIZE_MAX / 2 : SIZE_MAX / 4) + count;
 }
 
-static bool live_route_is_known(const uint64_t *hashes, size_t count, uint64_t hash)
+static int live_route_compare(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++) {
-        CHECK(hashes != NULL);
-        if (hashes[i] == hash)
-            return true;
-    }
-    return false;
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    CHECK(a != NULL && b != NULL);
+    return left < right ? -1 : left > right;
+}
+
+/* Sorts; how many are left when each is there once. */
+static uint32_t live_route_unique(uint64_t *hashes, uint32_t count)
+{
+    uint32_t left = 0;
+
+    CHECK(count <= LIVE_ROUTE_VALUES_MAX);
+    if (count > 1)
+        qsort(hashes, count, sizeof(*hashes), live_route_compare);
+    for (uint32_t i = 0; i < count; i++)
+        if (left == 0 || hashes[left - 1] != hashes[i])
+            hashes[left++] = hashes[i];
+    return left;
 }
 
 /* False if a value cannot be told now: the filter itself will say what is wrong with it. */
@@ -85,12 +101,10 @@ static bool live_route_take(struct live_plan *plan, const struct expr_bound *bou
         error_clear(&err);
         if (expr_run(bound->values[i], &context, &value, &err) != STATUS_OK)
             return false;
-        if (value.is_null) /* equal to nothing */
-            continue;
-        uint64_t hash = live_route_hash(&value);
-        if (!live_route_is_known(hashes, plan->route_count, hash))
-            hashes[plan->route_count++] = hash;
+        if (!value.is_null) /* equal to nothing */
+            hashes[plan->route_count++] = live_route_hash(&value);
     }
+    plan->route_count = live_route_unique(hashes, plan->route_count);
     return true;
 }
 

@@ -38,6 +38,8 @@ def explain(db, sql, params=None):
     ("d = 1.5", "table, every change is looked at"),
     ("n > 5", "table, every change is looked at"),
     ("_seq = 5", "table, every change is looked at"),
+    pytest.param(f"n IN ({', '.join(map(str, [*range(4095), 7]))})", "table, then equality on n (4095 values)", id="many"),
+    pytest.param(f"n IN ({', '.join(map(str, range(4097)))})", "table, every change is looked at", id="too many"),
 ])
 def test_explain_names_the_index(db, table, where, index):
     lines = explain(db, f"SUBSCRIBE TO {table} WHERE {where}")
