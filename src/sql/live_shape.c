@@ -146,14 +146,29 @@ static void live_add_column(struct shape_builder *builder, uint32_t index, struc
     shape->column_count++;
 }
 
-static bool live_has_column(const struct live_shape *shape, uint32_t index)
+/* Under this very name: clients look for key and position by it. */
+static bool live_has_column(const struct live_shape *shape, uint32_t index, struct str name)
 {
     for (uint32_t i = 0; i < shape->column_count; i++) {
         CHECK(shape->columns != NULL);
-        if (shape->columns[i] == index)
+        if (shape->columns[i] == index && str_equal(shape->column_specs[i].name, name))
             return true;
     }
     return false;
+}
+
+/* A name that clients read as the key or the state of the row, for another column? */
+static bool live_alias_misleads(const struct table *table, uint32_t index, struct str alias)
+{
+    uint32_t system = table->schema->column_count;
+
+    CHECK(alias.size > 0);
+    for (uint32_t i = 0; i < table->key_count; i++)
+        if (str_equal(alias, table_column_name(table, table->key_columns[i])))
+            return index != table->key_columns[i];
+    if (str_equal(alias, STR_LIT("_seq")))
+        return index != system + SYSTEM_COLUMN_SEQ;
+    return str_equal(alias, STR_LIT("_deleted")) && index != system + SYSTEM_COLUMN_DELETED;
 }
 
 static void live_add_all(struct shape_builder *builder)
@@ -185,8 +200,13 @@ static enum status live_add_item(struct shape_builder *builder, const struct ast
         return error_set_at(err, STATUS_COLUMN_NOT_FOUND, item->start,
                             "column not found: column \"%.*s\" does not exist",
                             STR_ARG(item->expr->name));
-    live_add_column(builder, (uint32_t)index,
-                    str_is_empty(item->alias) ? item->expr->name : item->alias);
+    struct str name = str_is_empty(item->alias) ? item->expr->name : item->alias;
+    if (live_alias_misleads(table, (uint32_t)index, name))
+        return error_set_at(err, STATUS_NOT_SUPPORTED, item->start,
+                            "alias \"%.*s\" names another column: it is not supported in a live "
+                            "query",
+                            STR_ARG(name));
+    live_add_column(builder, (uint32_t)index, name);
     return STATUS_OK;
 }
 
@@ -204,11 +224,12 @@ static enum status live_bind_output(struct shape_builder *builder, struct error 
         status = live_add_item(builder, &builder->tree->items[i], err);
     if (status != STATUS_OK)
         return status;
-    for (uint32_t i = 0; i < table->key_count; i++)
-        if (!live_has_column(shape, table->key_columns[i]))
-            live_add_column(builder, table->key_columns[i],
-                            table_column_name(table, table->key_columns[i]));
-    if (!live_has_column(shape, seq))
+    for (uint32_t i = 0; i < table->key_count; i++) {
+        struct str name = table_column_name(table, table->key_columns[i]);
+        if (!live_has_column(shape, table->key_columns[i], name))
+            live_add_column(builder, table->key_columns[i], name);
+    }
+    if (!live_has_column(shape, seq, STR_LIT("_seq")))
         live_add_column(builder, seq, STR_LIT("_seq"));
     CHECK(shape->column_count <= most);
     return STATUS_OK;

@@ -160,6 +160,24 @@ def test_what_cannot_be_live_is_refused(db, table, ws, sql):
     assert failure.value.code == "UNSUPPORTED"
 
 
+@pytest.mark.parametrize("names, columns", [
+    ("id AS k, _seq AS s, title", ["k", "s", "title", "id", "_seq"]), ("_seq, title AS t, id AS id", ["_seq", "t", "id"]),
+    ("*, title AS t", ["id", "title", "n", "_seq", "_updated", "_deleted", "t"]),
+    ("title AS id", None), ("id, n AS _seq", None), ("id, n AS _seq, _seq AS s", None), ("n AS _deleted", None)])
+def test_key_and_position_keep_their_names(db, table, ws, names, columns):
+    """Clients tell rows apart by them, and resume from `_seq`: an alias neither hides nor forges them."""
+    db.sql("INSERT INTO t VALUES (1, 'a', 5)")
+    sql = f"SELECT {names} FROM {table}"
+    if columns is None:
+        with pytest.raises(kalam.SqlError) as failure:
+            ws.subscribe("s", sql)
+        assert failure.value.code == "UNSUPPORTED" and "alias" in failure.value.message
+        return
+    row = ws.subscribe("s", sql, options={})[0]
+    assert [column["name"] for column in ws.ack["schema"]] == columns and set(row) >= {"id", "_seq"}
+    assert row["id"] == "1" and row["_seq"] == db.value("SELECT _seq FROM t")
+
+
 def test_another_users_table_is_unauthorized(server, db, table):
     socket = server.websocket("ann")
     with pytest.raises(kalam.SqlError) as failure:
