@@ -3,7 +3,8 @@
  * Own code instead of json-c, whose strict mode cuts keys at \u0000, clamps integers beyond uint64
  * silently, accepts NaN and turns half surrogate pairs into replacement characters, at more than
  * four times the cost of reading. Finished children wait on a stack until their bracket closes and
- * are then copied into the arena side by side.
+ * are then copied into the arena side by side. With a visitor nothing waits: it is told at once,
+ * and the arena holds but the text at hand.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "wire/json_parse.h"
@@ -15,8 +16,9 @@
 struct json_reader {
     const char *start, *next, *end;
     struct arena *arena;
-    struct buf items; /* stack of struct json */
-    struct buf keys;  /* stack of struct str, one per item of an open object */
+    struct buf items;                   /* stack of struct json */
+    struct buf keys;                    /* stack of struct str, one per item of an open object */
+    const struct json_visitor *visitor; /* NULL: a tree is made */
     struct error *err;
 };
 
@@ -267,6 +269,24 @@ static bool json_collect(struct json_reader *reader, size_t items_start, size_t 
     return true;
 }
 
+/* A container has told of itself. */
+static void json_visit(struct json_reader *reader, const struct json *value)
+{
+    CHECK(reader->visitor != NULL);
+    if (value->kind != JSON_ARRAY && value->kind != JSON_OBJECT)
+        reader->visitor->value(reader->visitor->context, value);
+    arena_clear(reader->arena);
+}
+
+static void json_add_key(struct json_reader *reader, struct str key)
+{
+    CHECK(key.data != NULL);
+    if (reader->visitor != NULL)
+        reader->visitor->key(reader->visitor->context, key);
+    else
+        buf_append(&reader->keys, &key, sizeof(key));
+}
+
 static enum status json_read_member(struct json_reader *reader, bool is_object, unsigned depth)
 {
     struct json child = {0};
@@ -278,7 +298,7 @@ static enum status json_read_member(struct json_reader *reader, bool is_object, 
         status = json_read_string(reader, &key);
         if (status != STATUS_OK)
             return status;
-        buf_append(&reader->keys, &key, sizeof(key));
+        json_add_key(reader, key);
         json_skip_blanks(reader);
         if (!json_take(reader, ':'))
             return json_fail(reader, "expected ':'");
@@ -286,6 +306,10 @@ static enum status json_read_member(struct json_reader *reader, bool is_object, 
     status = json_read_value(reader, depth, &child);
     if (status != STATUS_OK)
         return status;
+    if (reader->visitor != NULL) {
+        json_visit(reader, &child);
+        return STATUS_OK;
+    }
     buf_append(&reader->items, &child, sizeof(child));
     CHECK(reader->items.size % sizeof(child) == 0);
     if (UNLIKELY(reader->items.failed || reader->keys.failed))
@@ -296,24 +320,30 @@ static enum status json_read_member(struct json_reader *reader, bool is_object, 
 static enum status json_read_container(struct json_reader *reader, unsigned depth, struct json *out)
 {
     bool is_object = *reader->next++ == '{';
-    size_t items_start = reader->items.size, keys_start = reader->keys.size;
+    size_t items_start = reader->items.size, keys_start = reader->keys.size, count = 0;
+    const struct json_visitor *visitor = reader->visitor;
     char close = is_object ? '}' : ']';
 
     if (depth >= JSON_DEPTH_MAX)
         return json_fail(reader, "nested too deeply");
+    if (visitor != NULL)
+        visitor->begin(visitor->context, is_object);
     json_skip_blanks(reader);
     bool more = !json_take(reader, close);
     while (more) {
         enum status status = json_read_member(reader, is_object, depth + 1);
         if (status != STATUS_OK)
             return status;
+        count++;
         json_skip_blanks(reader);
         more = json_take(reader, ',');
         if (!more && !json_take(reader, close))
             return json_fail(reader, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
     }
     out->kind = is_object ? JSON_OBJECT : JSON_ARRAY;
-    if (!json_collect(reader, items_start, keys_start, out))
+    if (visitor != NULL)
+        visitor->end(visitor->context, count);
+    else if (!json_collect(reader, items_start, keys_start, out))
         return arena_check(reader->arena, reader->err);
     CHECK(reader->items.size == items_start);
     return STATUS_OK;
@@ -343,38 +373,53 @@ static enum status json_read_value(struct json_reader *reader, unsigned depth, s
     }
 }
 
+static enum status json_read_text(struct json_reader *reader, struct str text, struct json *root)
+{
+    CHECK(root != NULL);
+    reader->start = reader->next = text.data;
+    reader->end = text.data + text.size;
+    if (text.size == 0 || !utf8_is_valid(text))
+        return error_set(reader->err, STATUS_INVALID_INPUT, "malformed JSON: %s",
+                         text.size == 0 ? "empty" : "invalid UTF-8");
+    enum status status = json_read_value(reader, 0, root);
+    if (status != STATUS_OK)
+        return status;
+    json_skip_blanks(reader);
+    return reader->next == reader->end ? STATUS_OK : json_fail(reader, "text behind the value");
+}
+
 enum status json_parse(struct str text, struct arena *arena, const struct json **out,
                        struct error *err)
 {
-    struct json_reader reader = {.start = text.data,
-                                 .next = text.data,
-                                 .end = text.data + text.size,
-                                 .arena = arena,
-                                 .err = err};
+    struct json_reader reader = {.arena = arena, .err = err};
     struct json *root = arena_zalloc(arena, sizeof(*root));
-    enum status status;
 
     CHECK(out != NULL);
     if (root == NULL)
         return arena_check(arena, err);
     reader.items.fallible = reader.keys.fallible = arena->fallible;
-    if (text.size == 0 || !utf8_is_valid(text)) {
-        status = error_set(err, STATUS_INVALID_INPUT, "malformed JSON: %s",
-                           text.size == 0 ? "empty" : "invalid UTF-8");
-        goto out;
-    }
-    status = json_read_value(&reader, 0, root);
-    if (status != STATUS_OK)
-        goto out;
-    json_skip_blanks(&reader);
-    if (reader.next != reader.end)
-        status = json_fail(&reader, "text behind the value");
+    enum status status = json_read_text(&reader, text, root);
     if (status == STATUS_OK)
         status = json_check_memory(arena, 0, err);
     *out = root;
-out:
     buf_clear(&reader.items);
     buf_clear(&reader.keys);
+    return status;
+}
+
+enum status json_walk(struct str text, const struct json_visitor *visitor, struct error *err)
+{
+    struct arena arena;
+    struct json_reader reader = {.arena = &arena, .visitor = visitor, .err = err};
+    struct json root = {0};
+
+    CHECK(visitor != NULL);
+    arena_init(&arena, 0);
+    enum status status = json_read_text(&reader, text, &root);
+    if (status == STATUS_OK)
+        json_visit(&reader, &root);
+    CHECK(reader.items.size == 0 && reader.keys.size == 0);
+    arena_clear(&arena);
     return status;
 }
 

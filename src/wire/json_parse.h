@@ -56,6 +56,19 @@ enum status json_check_memory(const struct arena *arena, size_t more, struct err
 enum status json_parse(struct str text, struct arena *arena, const struct json **out,
                        struct error *err) MUST_CHECK;
 
+/* Who is told what a text holds, in its order; members of a container between its begin and end. */
+struct json_visitor {
+    void (*value)(void *context,
+                  const struct json *value);    /* no container; borrowed for the call */
+    void (*key)(void *context, struct str key); /* likewise */
+    void (*begin)(void *context, bool is_object);
+    void (*end)(void *context, size_t count); /* of the values in it */
+    void *context;
+};
+/* As json_parse, without a tree: memory is that of the largest text in it. */
+enum status json_walk(struct str text, const struct json_visitor *visitor,
+                      struct error *err) MUST_CHECK;
+
 /* Value of a key; NULL if absent or `json` is no object (or NULL). */
 const struct json *json_get(const struct json *json, const char *key);
 /* As json_get, but a JSON null counts as absent. */

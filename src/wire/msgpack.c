@@ -298,17 +298,28 @@ static void msgpack_put_text(struct buf *out, struct str text)
     buf_append_str(out, text);
 }
 
+enum { MSGPACK_HEAD_MAX = 5 };
+
+/* The tag and count of a container; how many bytes they take. */
+static size_t msgpack_head(char head[MSGPACK_HEAD_MAX], bool is_map, size_t count)
+{
+    size_t size = count < 16 ? 1 : count <= UINT16_MAX ? 3 : 5;
+    size_t wide = size == 5;
+
+    CHECK(count <= UINT32_MAX);
+    head[0] = (char)(size == 1 ? (is_map ? 0x80 : 0x90) | count : (is_map ? 0xde : 0xdc) + wide);
+    for (size_t i = 1; i < size; i++)
+        head[i] = (char)(count >> (8 * (size - 1 - i)));
+    return size;
+}
+
 static void msgpack_put_container(struct buf *out, const struct json *json)
 {
     bool is_map = json->kind == JSON_OBJECT;
+    char head[MSGPACK_HEAD_MAX];
 
-    CHECK(json->count <= UINT32_MAX);
-    if (json->count < 16)
-        buf_append_byte(out, (uint8_t)((is_map ? 0x80 : 0x90) | json->count));
-    else if (json->count <= UINT16_MAX)
-        msgpack_put(out, is_map ? 0xde : 0xdc, json->count, 2);
-    else
-        msgpack_put(out, is_map ? 0xdf : 0xdd, json->count, 4);
+    buf_append(out, head, msgpack_head(head, is_map, json->count));
+    CHECK(json->count == 0 || json->items != NULL);
     for (size_t i = 0; i < json->count; i++) {
         if (is_map)
             msgpack_put_text(out, json->keys[i]);
@@ -343,17 +354,71 @@ void msgpack_write(const struct json *json, struct buf *out)
     UNREACHABLE("every kind is handled");
 }
 
+/* ---- without a tree: how many values a container has is known at its end ----------------------
+ */
+
+struct msgpack_writer {
+    struct buf *out;
+    size_t depth;
+    struct {
+        size_t start; /* where its head stands: one byte, until its count is known */
+        bool is_map;
+    } open[JSON_DEPTH_MAX];
+};
+
+static void msgpack_visit_value(void *context, const struct json *value)
+{
+    struct msgpack_writer *writer = context;
+
+    CHECK(value->kind != JSON_ARRAY && value->kind != JSON_OBJECT);
+    msgpack_write(value, writer->out);
+}
+
+static void msgpack_visit_key(void *context, struct str key)
+{
+    struct msgpack_writer *writer = context;
+
+    CHECK(writer->depth > 0 && writer->open[writer->depth - 1].is_map);
+    msgpack_put_text(writer->out, key);
+}
+
+static void msgpack_visit_begin(void *context, bool is_object)
+{
+    struct msgpack_writer *writer = context;
+
+    CHECK(writer->depth < JSON_DEPTH_MAX);
+    writer->open[writer->depth].start = writer->out->size;
+    writer->open[writer->depth++].is_map = is_object;
+    buf_append_byte(writer->out, 0);
+}
+
+static void msgpack_visit_end(void *context, size_t count)
+{
+    struct msgpack_writer *writer = context;
+    struct buf *out = writer->out;
+    char head[MSGPACK_HEAD_MAX];
+
+    CHECK(writer->depth > 0);
+    size_t start = writer->open[--writer->depth].start;
+    size_t size = msgpack_head(head, writer->open[writer->depth].is_map, count);
+    if (size > 1) {
+        size_t behind = out->size - start - 1;
+        (void)buf_reserve(out, size - 1);
+        memmove(out->data + start + size, out->data + start + 1, behind);
+        out->size += size - 1;
+    }
+    memcpy(out->data + start, head, size);
+}
+
 enum status msgpack_from_json(struct str text, struct buf *out, struct error *err)
 {
-    struct arena arena;
-    const struct json *json;
-    enum status status;
+    struct msgpack_writer writer = {.out = out};
+    const struct json_visitor visitor = {.value = msgpack_visit_value,
+                                         .key = msgpack_visit_key,
+                                         .begin = msgpack_visit_begin,
+                                         .end = msgpack_visit_end,
+                                         .context = &writer};
 
-    CHECK(out != NULL);
-    arena_init(&arena, 0);
-    status = json_parse(text, &arena, &json, err);
-    if (status == STATUS_OK)
-        msgpack_write(json, out);
-    arena_clear(&arena);
-    return status;
+    CHECK(out != NULL && !out->fallible);
+    return json_walk(text, &visitor, err);
 }

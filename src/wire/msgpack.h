@@ -1,8 +1,8 @@
 /* msgpack.h — MessagePack as the other spelling of the same messages (docs/protocol.md): maps with
  * named keys.
  *
- * Reading gives the tree of json_parse.h, writing starts from one, so that each message has one
- * encoder and one decoder. Any thread.
+ * Reading gives the tree of json_parse.h, writing starts from one or from JSON text, so that each
+ * message has one encoder and one decoder. Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef WIRE_MSGPACK_H
@@ -18,7 +18,7 @@
 enum status msgpack_parse(struct str bytes, struct arena *arena, const struct json **out,
                           struct error *err) MUST_CHECK;
 void msgpack_write(const struct json *json, struct buf *out);
-/* JSON text that this program has written to MessagePack. */
+/* JSON text to MessagePack, without a tree: beside `out` it takes little memory. */
 enum status msgpack_from_json(struct str text, struct buf *out, struct error *err) MUST_CHECK;
 
 #endif

@@ -6,6 +6,8 @@
 #include "wire/messages.h"
 #include "wire/msgpack.h"
 
+#include <sys/resource.h>
+
 static void test_msgpack__bytes(void **state)
 {
     static const struct {
@@ -33,6 +35,66 @@ static void test_msgpack__bytes(void **state)
         assert_int_equal(out.size, cases[i].size);
         assert_memory_equal(out.data, cases[i].bytes, cases[i].size);
     }
+    buf_clear(&out);
+}
+
+static void append_values(struct buf *text, size_t count, bool is_object)
+{
+    buf_append_byte(text, is_object ? '{' : '[');
+    for (size_t i = 0; i < count; i++)
+        buf_printf(text, is_object ? "%s\"k%zu\": -%zu" : "%s%zu", i > 0 ? ", " : "", i, i);
+    buf_append_byte(text, is_object ? '}' : ']');
+}
+
+/* Text and tree of it give the same bytes, whatever the width of the heads. */
+static void test_msgpack__from_text_as_from_a_tree(void **state)
+{
+    static const size_t counts[] = {0, 1, 15, 16, 65535, 65536};
+    struct buf text = {0}, tree = {0}, walked = {0};
+    const struct json *json;
+    struct arena arena;
+    struct error err;
+
+    buf_append_byte(&text, '[');
+    for (size_t i = 0; i < 2 * ARRAY_COUNT(counts); i++) {
+        append_values(&text, counts[i / 2], i % 2 == 1);
+        buf_append_str(&text,
+                       STR_LIT(", [[[\"\\u0041\\n\", null]], {\"a\": {\"b\": [true]}}], 1e3, "));
+    }
+    buf_append_str(&text, STR_LIT("\"end\"]"));
+    arena_init(&arena, 0);
+    assert_int_equal(json_parse(buf_str(&text), &arena, &json, &err), STATUS_OK);
+    msgpack_write(json, &tree);
+    assert_int_equal(msgpack_from_json(buf_str(&text), &walked, &err), STATUS_OK);
+    assert_int_equal(walked.size, tree.size);
+    assert_memory_equal(walked.data, tree.data, tree.size);
+    for (size_t cut = 1; cut < 20; cut++)
+        assert_int_equal(msgpack_from_json(str_from(text.data, text.size - cut), &walked, &err),
+                         STATUS_INVALID_INPUT);
+    arena_clear(&arena);
+    buf_clear(&text);
+    buf_clear(&tree);
+    buf_clear(&walked);
+}
+
+/* A value of BYTES is a number for each byte. The first test: the peak is that of the process. */
+static void test_msgpack__text_takes_no_tree(void **state)
+{
+    enum { BYTES = 1 << 20 };
+    struct buf text = {0}, out = {0};
+    struct rusage before, after;
+    struct error err;
+
+    buf_append_byte(&text, '[');
+    for (size_t i = 0; i < BYTES; i++)
+        buf_append_str(&text, STR_LIT("200,"));
+    text.data[text.size - 1] = ']';
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    assert_int_equal(msgpack_from_json(buf_str(&text), &out, &err), STATUS_OK);
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    assert_int_equal(out.size, 2 * BYTES + 5);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 32 * 1024); /* KiB; the tree took 200 MiB */
+    buf_clear(&text);
     buf_clear(&out);
 }
 
@@ -250,6 +312,8 @@ static void test_msgpack__client_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_msgpack__text_takes_no_tree),
+        cmocka_unit_test(test_msgpack__from_text_as_from_a_tree),
         cmocka_unit_test(test_msgpack__bytes),
         cmocka_unit_test(test_msgpack__announced_elements_cost_no_memory),
         cmocka_unit_test(test_msgpack__round_trip),
