@@ -1,8 +1,8 @@
 /* text.c — LIKE and the text functions. All count characters, not bytes; texts are valid UTF-8.
  *
  * LIKE keeps one place to go back to, that of the last %: an earlier one never needs another try.
- * So the
- * work is at most text × pattern, and there is no recursion.
+ * So the work is at most text × pattern, and there is no recursion. Hours of it can be asked for
+ * so: beyond some steps for each byte of the text a pattern is refused.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/expr/expr_internal.h"
@@ -29,6 +29,8 @@ struct like {
     size_t star_t, star_p; /* behind the last %; star_p 0 = none yet */
     bool nocase;
 };
+
+enum { LIKE_STEPS_MAX = 1 << 24, LIKE_STEPS_PER_BYTE = 16 };
 
 enum like_step { LIKE_GOES_ON, LIKE_DIFFERS, LIKE_BAD_PATTERN };
 
@@ -123,6 +125,8 @@ enum status expr_like(struct str text, struct str pattern, struct str escape, bo
                         .escape = has_escape ? escape : STR_LIT("\\"),
                         .nocase = nocase};
 
+    uint64_t steps_left = LIKE_STEPS_MAX + LIKE_STEPS_PER_BYTE * (uint64_t)text.size;
+
     CHECK(has_escape || escape.size == 0);
     *out = false;
     if (has_escape && utf8_length(escape) > 1)
@@ -131,6 +135,9 @@ enum status expr_like(struct str text, struct str pattern, struct str escape, bo
     while (like.t < text.size) {
         enum like_step step = LIKE_DIFFERS;
 
+        if (steps_left-- == 0)
+            return error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                             "the LIKE pattern takes too long to compare");
         if (like.p < pattern.size)
             step = like_forward(&like);
         if (step == LIKE_BAD_PATTERN)

@@ -3,6 +3,7 @@
  */
 #include "unit/sql/expr_fixture.h"
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "sql/expr/expr_internal.h"
 
@@ -125,6 +126,35 @@ static void test_expr_text__has_no_exponential_pattern(void **state)
                                false, &got, &err),
                      STATUS_OK);
     assert_false(got);
+}
+
+/* A pattern that begins again at each character of a long text. */
+static void test_expr_text__like_ends(void **state)
+{
+    enum { TEXT = 1 << 20, PATTERN = 100000 };
+    char *text = mem_alloc(TEXT), *pattern = mem_alloc(PATTERN);
+    struct error err;
+    bool got;
+
+    memset(text, 'a', TEXT);
+    memset(pattern, 'a', PATTERN);
+    pattern[0] = '%';
+    pattern[PATTERN - 1] = 'b';
+    for (int nocase = 0; nocase < 2; nocase++)
+        assert_int_equal(expr_like(str_from(text, TEXT), str_from(pattern, PATTERN), STR_EMPTY,
+                                   false, nocase, &got, &err),
+                         STATUS_SQL_EXECUTION_ERROR);
+    pattern[PATTERN - 1] = '%';
+    assert_int_equal(expr_like(str_from(text, TEXT), str_from(pattern, PATTERN), STR_EMPTY, false,
+                               false, &got, &err),
+                     STATUS_OK);
+    assert_true(got);
+    assert_int_equal(
+        expr_like(str_from(text, TEXT), STR_LIT("%a%aaa_b%"), STR_EMPTY, false, true, &got, &err),
+        STATUS_OK);
+    assert_false(got);
+    mem_free(text);
+    mem_free(pattern);
 }
 
 static void test_expr_text__runs_functions(void **state)
@@ -287,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_expr_text__matches_like),
         cmocka_unit_test(test_expr_text__agrees_with_a_naive_matcher),
         cmocka_unit_test(test_expr_text__has_no_exponential_pattern),
+        cmocka_unit_test(test_expr_text__like_ends),
         cmocka_unit_test(test_expr_text__runs_functions),
         cmocka_unit_test(test_expr_text__maps_case_both_ways),
         cmocka_unit_test(test_expr_text__stays_within_its_memory),
