@@ -90,7 +90,7 @@
     X(PARQUET_COMPRESSION, "storage.parquet.compression", CHOICE, "zstd", 0, 0, "", USED, \
       "zstd snappy lz4 none: compression of cold files") \
     X(PARQUET_ROW_GROUP_ROWS, "storage.parquet.row_group_rows", INTEGER, "8192", 2048, 1048576, \
-      "", USED, "rows of a row group; a multiple of 2048") \
+      "", USED, "rows of a row group, fewer where they are wide; a multiple of 2048") \
     X(FLUSH_DEFAULT_ROW_LIMIT, "flush.default_row_limit", INTEGER, "10000", 1, 1000000000, "", \
       USED, "rows that start a flush of a table without policy") \
     X(FLUSH_DEFAULT_TIME_INTERVAL, "flush.default_time_interval", SECONDS, "300", 1, 31536000, "", \

@@ -46,6 +46,7 @@ void columnar_close(struct columnar *columnar);
  * already. */
 void columnar_allow_folder(struct columnar *columnar, const char *folder);
 const char *columnar_version(void);
+uint64_t columnar_memory_bytes(const struct columnar *columnar); /* of each instance */
 
 /* Order and meaning as enum value_type of value/value.h (a static assertion in store/ proves it).
  */
@@ -127,7 +128,7 @@ struct column_source {
 
 struct parquet_options {
     const char *compression; /* zstd, snappy, lz4, none */
-    uint32_t row_group_rows; /* multiple of 2048 */
+    uint32_t row_group_rows; /* multiple of 2048; 1: each chunk of the source is one */
     const struct parquet_meta {
         struct str key, value;
     } * meta; /* file key-value metadata */

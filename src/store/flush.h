@@ -1,8 +1,8 @@
 /* flush.h — moves settled rows of one table (or one user of it) from hot keys to cold segments.
  *
  * Order: pending record (synced) → stage file → publish → one batch on the commit thread {segment
- * record, DeleteRange of the flushed range, rows of the range that are not in the file put back,
- * replaced files as pending deletions, counters}. A crash anywhere leaves rows twice or a file that
+ * record, rows of the file removed from hot unless they were changed meanwhile, replaced files as
+ * pending deletions, counters}. A crash anywhere leaves rows twice or a file that
  * start-up deletes, never a row zero times. Blocking: job threads. One flush per table at a time
  * (the caller's job slot).
  * SPDX-License-Identifier: Apache-2.0

@@ -24,6 +24,11 @@ def buffered(db, table, user):
                         "WHERE user_id = $1 AND namespace_id || '.' || table_name = $2", [user, table]))
 
 
+def buffered_shared(db, table):
+    (stats,) = db.sql(f"SHOW TABLE STATS {table}").dicts()
+    return int(stats["buffered_rows"])
+
+
 def insert(client, table, start, count):
     client.sql(f"INSERT INTO {table} (id) VALUES " + ", ".join(f"({i})" for i in range(start, start + count)))
 
@@ -354,3 +359,28 @@ def test_deletes_of_flushed_rows_hold_whatever_is_cached(own_server):
     ann = server.client("ann")
     assert ann.rows("SELECT id FROM s.t WHERE id = 1") == [["1"]]
     assert ann.rows("SELECT id FROM s.t ORDER BY id LIMIT 9") == [["1"]]
+
+
+def test_rows_that_became_wide():
+    """More of them than `query.memory_limit` holds: a flush that rewrites their segment, one of new rows, a merge."""
+    wide = "".join(chr(97 + i * i % 23) for i in range(1000)) * 250
+    with kalam.Server(config='[query]\nmemory_limit = "16MiB"\n') as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.w (id BIGINT PRIMARY KEY, v TEXT) FLUSH POLICY ROWS 900000")
+        db.sql("INSERT INTO f.w VALUES " + ", ".join(f"({i}, 'x')" for i in range(70)))
+        server.flush("f.w", db)
+        for i in range(70):
+            db.sql("UPDATE f.w SET v = $1 WHERE id = $2", [wide, i])
+        job = server.flush("f.w", db)
+        assert (job["status"], job["error_message"]) == ("completed", None)
+        assert buffered_shared(db, "f.w") == 0
+        for i in range(5):  # with the one that is there as many as are merged
+            for k in range(10):
+                db.sql("INSERT INTO f.w VALUES ($1, $2)", [1000 + 10 * i + k, wide])
+            job = server.flush("f.w", db)
+            assert (job["status"], job["error_message"]) == ("completed", None)
+        (merge,) = kalam.wait_until(lambda: [j for j in jobs(db, "w", "compact") if j["completed_at"]], 20, "the merge")
+        assert (merge["status"], merge["error_message"]) == ("completed", None)
+        assert db.value("SELECT count(*) FROM f.w") == "120"
+        assert db.sql("SELECT id FROM f.w WHERE length(v) <> 250000").rows == []
+        assert db.sql("SELECT v FROM f.w WHERE id IN (7, 1007)").rows == [[wide], [wide]]

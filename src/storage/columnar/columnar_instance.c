@@ -337,6 +337,12 @@ const char *columnar_version(void)
     return version;
 }
 
+uint64_t columnar_memory_bytes(const struct columnar *columnar)
+{
+    CHECK(columnar->options.memory_bytes > 0);
+    return columnar->options.memory_bytes;
+}
+
 /* ---- sessions
  * ------------------------------------------------------------------------------------- */
 

@@ -92,7 +92,7 @@ static void parquet_copy_sql(struct buf *sql, const char *path, const struct col
     uint32_t rows =
         options->row_group_rows == 0 ? PARQUET_ROW_GROUP_DEFAULT : options->row_group_rows;
 
-    CHECK(rows % COLUMN_CHUNK_ROWS == 0);
+    CHECK(rows == 1 || rows % COLUMN_CHUNK_ROWS == 0);
     buf_append_str(sql, STR_LIT("COPY (SELECT * FROM hot_scan(0)) TO "));
     sql_append_literal(sql, str_from_c(path));
     buf_printf(sql,

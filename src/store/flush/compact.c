@@ -22,8 +22,10 @@
 enum {
     COMPACT_SMALL_ROWS = 50000, /* larger segments are left alone */
     COMPACT_SMALL_BYTES = 64 << 20,
+    COMPACT_SMALL_GROUPS = 64, /* bounds what is read: a row group holds FLUSH_GROUP_BYTES, about */
     COMPACT_ROWS_MAX = 200000, /* of a merged segment */
     COMPACT_BYTES_MAX = 256 << 20,
+    COMPACT_GROUPS_MAX = 256,
     COMPACT_FREE = 3,   /* of a run, whatever their size */
     COMPACT_GROWTH = 2, /* how much larger than the sum of the smaller ones */
     COMPACT_SHARE_ROWS = 1000000,
@@ -45,7 +47,7 @@ static int compact_order(const void *a, const void *b)
 /* How many segments from `first` on are worth merging. */
 static size_t compact_run(struct segment *const *sorted, size_t count, size_t first)
 {
-    uint64_t rows = 0, bytes = 0;
+    uint64_t rows = 0, bytes = 0, groups = 0;
     size_t taken = 0;
 
     CHECK(first < count);
@@ -55,7 +57,8 @@ static size_t compact_run(struct segment *const *sorted, size_t count, size_t fi
             break;
         rows += segment->rows;
         bytes += segment->bytes;
-        if (rows > COMPACT_ROWS_MAX || bytes > COMPACT_BYTES_MAX)
+        groups += segment->group_count;
+        if (rows > COMPACT_ROWS_MAX || bytes > COMPACT_BYTES_MAX || groups > COMPACT_GROUPS_MAX)
             break;
     }
     return taken;
@@ -67,7 +70,8 @@ size_t compact_choose(struct segment *const *segments, size_t count, struct segm
 
     CHECK(count == 0 || (segments != NULL && chosen != NULL));
     for (size_t i = 0; i < count; i++)
-        if (segments[i]->rows < COMPACT_SMALL_ROWS && segments[i]->bytes < COMPACT_SMALL_BYTES)
+        if (segments[i]->rows < COMPACT_SMALL_ROWS && segments[i]->bytes < COMPACT_SMALL_BYTES &&
+            segments[i]->group_count < COMPACT_SMALL_GROUPS)
             chosen[small++] = segments[i];
     if (small < COMPACT_SEGMENTS)
         return 0;
@@ -101,7 +105,8 @@ struct compaction {
     struct flush_batch batch;
 };
 
-/* Wide rows keep the small row groups that their flush chose. */
+/* Wide rows keep the small row groups that their flush chose; those that became wide since get them
+ * in flush_batch.c. */
 static void compact_narrow(struct flush_run *run, const struct segment *segment)
 {
     uint32_t rows = segment->groups[0].rows;
@@ -109,8 +114,7 @@ static void compact_narrow(struct flush_run *run, const struct segment *segment)
     CHECK(segment->group_count > 0);
     if (segment->group_count == 1 || rows >= run->group_rows)
         return;
-    rows -= rows % FLUSH_ROW_GROUP_STEP;
-    run->group_rows = rows > 0 ? rows : FLUSH_ROW_GROUP_STEP;
+    run->group_rows = rows - rows % FLUSH_ROW_GROUP_STEP;
 }
 
 static void compact_add(struct compaction *compaction, struct str user,

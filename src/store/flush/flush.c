@@ -26,7 +26,7 @@
 enum {
     FLUSH_BATCH_ROWS = 32768,     /* hot rows of the instances of one batch */
     FLUSH_WRITE_OUT_ROWS = 20000, /* removed rows that readers would step over, … */
-    FLUSH_WRITE_OUT_RUNS = 512,   /* … in so many ranges */
+    FLUSH_WRITE_OUT_RANGES = 512, /* … in so many ranges */
     FLUSH_WRITE_OUT_LEAST = 500,  /* not worth it for fewer */
 };
 
@@ -48,6 +48,7 @@ void flush_run_account(struct flush_run *run, struct flush_install *install, int
 
     CHECK(install->dropped >= 0 && position > 0);
     run->dropped += install->dropped;
+    run->ranges += install->ranges;
     if (run->rows == 0 && file->entry_count > 0)
         result->users++;
     run->rows += file->entry_count;
@@ -136,7 +137,7 @@ struct flush_table {
     struct table *place; /* the table when the flush began, referenced; no view is held so long */
     struct flush_users users;
     int64_t dropped; /* since the memtable was written out */
-    size_t runs;     /* likewise */
+    size_t ranges;   /* likewise */
 };
 
 /* The instances to flush: all with hot rows, or the one asked for. */
@@ -196,10 +197,11 @@ static void flush_table_write_out(struct flush_table *flush, bool at_end)
 
     CHECK(flush->dropped >= 0);
     if (flush->dropped < FLUSH_WRITE_OUT_LEAST ||
-        (!at_end && flush->dropped < FLUSH_WRITE_OUT_ROWS && flush->runs < FLUSH_WRITE_OUT_RUNS))
+        (!at_end && flush->dropped < FLUSH_WRITE_OUT_ROWS &&
+         flush->ranges < FLUSH_WRITE_OUT_RANGES))
         return;
     flush->dropped = 0;
-    flush->runs = 0;
+    flush->ranges = 0;
     view = view_acquire(flush->store);
     table = catalog_find_table_id(view_catalog(view), flush->options->table);
     if (table != NULL)
@@ -225,10 +227,10 @@ static enum status flush_table_finish(struct flush_table *flush, struct flush_ru
     for (size_t i = 0; i < count; i++) {
         CHECK(runs[i].dropped >= 0);
         flush->dropped += runs[i].dropped;
+        flush->ranges += runs[i].ranges;
         if (runs[i].segments > result->segments_max)
             result->segments_max = runs[i].segments;
     }
-    flush->runs += count;
     if (flush->options->progress != NULL)
         flush->options->progress(flush->options->progress_context, result->users, result->rows,
                                  result->bytes);

@@ -71,7 +71,7 @@ static void flush_piece_begin(struct flush_batch *batch, struct flush_piece *pie
 {
     struct flush_run *run = piece->run;
 
-    CHECK(run->group_rows > 0);
+    CHECK(run->group_rows % FLUSH_ROW_GROUP_STEP == 0);
     piece->file = (struct flush_file){
         .store = batch->store,
         .view = batch->view,
@@ -83,6 +83,7 @@ static void flush_piece_begin(struct flush_batch *batch, struct flush_piece *pie
         .rows_max = UINT64_MAX,
         .bytes_max = piece->replaced != NULL ? UINT64_MAX : FLUSH_GROUP_BYTES,
         .group_rows = run->group_rows,
+        .whole = piece->replaced != NULL,
         .want_bloom = flush_keys_need_bloom(batch->table),
     };
     for (size_t i = 0; i < piece->replaced_count; i++)
@@ -162,6 +163,7 @@ static enum status flush_piece_fill(struct flush_batch *batch, struct flush_piec
 static void flush_piece_again(struct flush_batch *batch, struct flush_piece *piece)
 {
     struct segment *failed = segment_ref(piece->file.segment);
+    uint32_t group_rows = piece->file.wide ? 0 : piece->file.group_rows;
     char *path = piece->file.path;
 
     CHECK(path != NULL);
@@ -169,13 +171,15 @@ static void flush_piece_again(struct flush_batch *batch, struct flush_piece *pie
     flush_file_clear(&piece->file);
     flush_piece_begin(batch, piece);
     piece->file.path = path;
+    piece->file.group_rows = group_rows;
     struct segment *segment = piece->file.segment;
     segment->path = arena_copy(segment->arena, failed->path);
     segment->storage_id = arena_copy(segment->arena, failed->storage_id);
     segment_unref(failed);
 }
 
-/* A disk that is full for a moment is waited for (file_retry.c). */
+/* A disk that is full for a moment is waited for (file_retry.c); rows that are too wide for row
+ * groups of many get smaller ones. */
 static enum status flush_piece_write(struct flush_batch *batch, struct flush_piece *piece,
                                      bool *made, struct error *err)
 {
@@ -183,8 +187,8 @@ static enum status flush_piece_write(struct flush_batch *batch, struct flush_pie
     unsigned attempt = 1;
 
     while (status != STATUS_OK && !flush_is_cancelled(batch->options) &&
-           files_again(err, &attempt)) {
-        log_warn("file %s of a flush is written again: %s", piece->file.path, err->message);
+           (piece->file.wide || files_again(err, &attempt))) {
+        log_info("file %s of a flush is written again: %s", piece->file.path, err->message);
         flush_piece_again(batch, piece);
         status = flush_piece_fill(batch, piece, made, err);
     }

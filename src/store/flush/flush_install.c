@@ -1,19 +1,22 @@
 /* flush_install.c — the moment a segment becomes visible: one batch on the commit thread.
  *
- * The rows of the file are removed from hot with one DeleteRange from the lowest to the highest of
- * them, and what must stay in that range is put back behind it in the same batch. What must stay is
- * found by walking the range as it is now (only the commit thread changes it, so nothing moves
- * meanwhile) beside the file's list of {key hash, _seq}, both from the lowest key up:
+ * The rows of the file are removed from hot, if they are still what the file holds. That is found
+ * by walking what is hot now (only the commit thread changes it, so nothing moves meanwhile) beside
+ * the file's list of {key, _seq}, both from the lowest key up:
  *
  *   same key, same _seq       in the file: gone from hot
  *   same key, other _seq      written after the flush's view: stays and becomes a shadow, since
  *                             it hides a cold row now
  *   key not in the list       new, or held back by the flush: stays as it is
  *
+ * Rows to remove that lie side by side go by range, a few of them or single ones by key, so that
+ * what stays is never written again. Where many rows that stay lie in between (keys that do not
+ * rise, and a flush of shadows), the walk jumps over them: its cost follows from the list, however
+ * many rows are hot.
+ *
  * A key of the list is always still hot: only a flush removes hot rows, and a table has one at a
- * time (FLUSH_ALONE). One that the walk does not meet means that the walk has lost rows, which
- * would be removed and not put back: the install fails. The walk is bounded by the rows per
- * segment. Hashes carry a random seed, so nobody can prepare keys that collide.
+ * time (FLUSH_ALONE). One that the walk does not meet means that the walk has lost rows, and that
+ * some that it should have met were perhaps removed with a range: the install fails.
  *
  * Many small instances share one batch and so one fsync; each of them stands in it once, because
  * the walk sees the store as it was before the batch. How much one batch may hold, and so how long
@@ -25,115 +28,173 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/hash.h"
 #include "catalog/storage.h"
 #include "store/flush/flush_internal.h"
 
+enum {
+    FLUSH_RANGE_ROWS = 16, /* fewer side by side are removed one by one */
+    FLUSH_WALK_STEPS = 8,  /* rows that stay before the walk jumps to the next of the list */
+};
+
 struct flush_walk {
-    struct store *store;
     struct flush_install *install;
     const struct table *table;
     struct kv_batch *batch;
+    struct kv_iterator *iterator;
     struct buf lower, upper, row;
-    const struct flush_entry *entries; /* keys descending; the walk goes up, which is faster */
-    size_t left;
-    size_t prefix_size;
+    size_t left;        /* of the list: its keys descend, the walk goes up, which is faster */
+    size_t run;         /* entries [left, run) lie side by side in hot and are to go */
+    size_t prefix_size; /* `{user}:` */
 };
 
-static void flush_walk_key(const struct table *table, struct str user, struct str key,
-                           struct buf *out)
+static const struct flush_entry *flush_walk_entry(const struct flush_walk *walk, size_t index)
 {
-    CHECK(key.size > 0);
-    if (table->kind == TABLE_KIND_USER) {
-        buf_append_str(out, user);
-        buf_append_byte(out, ':');
-    }
-    buf_append_str(out, key);
+    CHECK(index < walk->install->file->entry_count);
+    return (const struct flush_entry *)(const void *)walk->install->file->entries.data + index;
 }
 
-/* Decides about one row that is hot now. */
-static void flush_walk_row(struct flush_walk *walk, struct str key, struct str bytes)
+static struct str flush_walk_row_id(const struct flush_walk *walk, size_t index)
 {
-    struct str row_id = str_from(key.data + walk->prefix_size, key.size - walk->prefix_size);
-    const struct flush_entry *entry = walk->left > 0 ? &walk->entries[walk->left - 1] : NULL;
-    bool in_file =
-        entry != NULL && entry->hash == hash_bytes_seeded(row_id, walk->install->file->seed);
+    size_t start = index == 0 ? 0 : flush_walk_entry(walk, index - 1)->key_end;
+    size_t end = flush_walk_entry(walk, index)->key_end;
 
-    CHECK(key.size > walk->prefix_size);
-    if (!in_file) {
-        kv_batch_put(walk->batch, walk->table->rows, key, bytes);
-        return;
+    CHECK(end > start);
+    return str_from(walk->install->file->entry_keys.data + start, end - start);
+}
+
+/* The key of an entry as it is in hot. */
+static void flush_walk_key(const struct flush_walk *walk, size_t index, struct buf *out)
+{
+    buf_reset(out);
+    if (walk->table->kind == TABLE_KIND_USER) {
+        buf_append_str(out, walk->install->user);
+        buf_append_byte(out, ':');
     }
-    walk->left--;
+    CHECK(out->size == walk->prefix_size);
+    buf_append_str(out, flush_walk_row_id(walk, index));
+}
+
+/* Removes the rows of the run. */
+static void flush_walk_end_run(struct flush_walk *walk)
+{
+    struct kv_space *rows = walk->table->rows;
+
+    CHECK(walk->run >= walk->left);
+    if (walk->run - walk->left >= FLUSH_RANGE_ROWS) {
+        flush_walk_key(walk, walk->run - 1, &walk->lower);
+        flush_walk_key(walk, walk->left, &walk->upper);
+        buf_append_byte(&walk->upper, 0); /* the bound is exclusive */
+        kv_batch_delete_range(walk->batch, rows, buf_str(&walk->lower), buf_str(&walk->upper));
+        walk->install->ranges++;
+        walk->run = walk->left;
+    }
+    for (; walk->run > walk->left; walk->run--) {
+        flush_walk_key(walk, walk->run - 1, &walk->lower);
+        kv_batch_delete(walk->batch, rows, buf_str(&walk->lower));
+    }
+}
+
+/* Stands on the hot row of the next entry: ABSENT when there is none. */
+static enum status flush_walk_reach(struct flush_walk *walk, struct error *err)
+{
+    struct str wanted = flush_walk_row_id(walk, walk->left - 1);
+    unsigned steps = 0;
+
+    while (kv_iterator_is_valid(walk->iterator)) {
+        struct str key = kv_iterator_key(walk->iterator);
+        CHECK(key.size > walk->prefix_size);
+        int order = str_compare(
+            str_from(key.data + walk->prefix_size, key.size - walk->prefix_size), wanted);
+        if (order >= 0)
+            return order == 0 ? STATUS_OK : STATUS_ABSENT;
+        flush_walk_end_run(walk);
+        if (++steps <= FLUSH_WALK_STEPS) {
+            kv_iterator_next(walk->iterator);
+            continue;
+        }
+        flush_walk_key(walk, walk->left - 1, &walk->lower);
+        kv_iterator_seek(walk->iterator, buf_str(&walk->lower));
+    }
+    enum status status = kv_iterator_status(walk->iterator, err);
+    return status == STATUS_OK ? STATUS_ABSENT : status;
+}
+
+/* Decides about the row the walk stands on, which is that of the next entry. */
+static void flush_walk_row(struct flush_walk *walk, struct str bytes)
+{
+    const struct flush_entry *entry = flush_walk_entry(walk, walk->left - 1);
+
     if (row_seq(bytes) == entry->seq) {
         walk->install->dropped++;
+        walk->left--;
         return;
     }
     struct row_header header = row_header_get(bytes);
     CHECK(header.seq > entry->seq); /* SEQ_ORDER */
     header.flags |= ROW_SHADOW;
+    flush_walk_end_run(walk);
     buf_reset(&walk->row);
     buf_append_str(&walk->row, bytes);
     row_header_set(walk->row.data, &header);
-    kv_batch_put(walk->batch, walk->table->rows, key, buf_str(&walk->row));
+    kv_batch_put(walk->batch, walk->table->rows, kv_iterator_key(walk->iterator),
+                 buf_str(&walk->row));
+    walk->left--;
+    walk->run = walk->left;
 }
 
-static enum status flush_walk_range(struct flush_walk *walk, struct error *err)
+static enum status flush_walk_rows(struct flush_walk *walk, struct error *err)
 {
-    struct kv_iterator_options options = {
-        .lower = buf_str(&walk->lower),
-        .upper = buf_str(&walk->upper),
-        .prefix_same = walk->table->kind == TABLE_KIND_USER,
-        .fill_cache = true,
-    };
-    struct store *store = walk->store;
     enum status status = STATUS_OK;
 
-    kv_batch_delete_range(walk->batch, walk->table->rows, options.lower, options.upper);
-    struct kv_iterator *iterator = kv_iterator_open(store->kv, walk->table->rows, &options);
-    for (kv_iterator_seek_first(iterator); kv_iterator_is_valid(iterator);
-         kv_iterator_next(iterator)) {
-        struct str bytes = kv_iterator_value(iterator);
-        if (bytes.size < ROW_HEADER_BYTES) {
-            status = error_set(err, STATUS_CORRUPT, "row is shorter than its header");
-            break;
-        }
-        flush_walk_row(walk, kv_iterator_key(iterator), bytes);
+    for (kv_iterator_seek_first(walk->iterator); walk->left > 0; kv_iterator_next(walk->iterator)) {
+        status = flush_walk_reach(walk, err);
+        if (status == STATUS_ABSENT)
+            status =
+                error_set(err, STATUS_IO_FAILED, "%zu hot rows were not met again", walk->left);
+        if (status != STATUS_OK)
+            return status;
+        struct str bytes = kv_iterator_value(walk->iterator);
+        if (bytes.size < ROW_HEADER_BYTES)
+            return error_set(err, STATUS_CORRUPT, "row is shorter than its header");
+        flush_walk_row(walk, bytes);
     }
-    if (status == STATUS_OK)
-        status = kv_iterator_status(iterator, err);
-    kv_iterator_close(iterator);
-    CHECK(walk->left <= walk->install->file->entry_count);
-    if (status == STATUS_OK && walk->left > 0)
-        status = error_set(err, STATUS_IO_FAILED, "%zu hot rows were not met again", walk->left);
-    return status;
+    flush_walk_end_run(walk);
+    CHECK(walk->run == 0);
+    return kv_iterator_status(walk->iterator, err);
 }
 
 static enum status flush_install_rows(struct store *store, struct flush_install *install,
                                       const struct table *table, struct kv_batch *batch,
                                       struct error *err)
 {
-    struct flush_file *file = install->file;
+    bool prefixed = table->kind == TABLE_KIND_USER;
     struct flush_walk walk = {
-        .store = store,
         .install = install,
         .table = table,
         .batch = batch,
-        .entries = (const struct flush_entry *)(const void *)file->entries.data,
-        .left = file->entry_count,
-        .prefix_size = table->kind == TABLE_KIND_USER ? install->user.size + 1 : 0,
+        .left = install->file->entry_count,
+        .run = install->file->entry_count,
+        .prefix_size = prefixed ? install->user.size + 1 : 0,
     };
 
-    if (file->entry_count == 0)
+    if (walk.left == 0)
         return STATUS_OK;
-    CHECK(file->hot_min.size > 0 && file->hot_max.size > 0);
+    CHECK(install->file->entry_keys.size > 0);
     buf_init(&walk.lower);
     buf_init(&walk.upper);
     buf_init(&walk.row);
-    flush_walk_key(table, install->user, buf_str(&file->hot_min), &walk.lower);
-    flush_walk_key(table, install->user, buf_str(&file->hot_max), &walk.upper);
+    flush_walk_key(&walk, walk.left - 1, &walk.lower);
+    flush_walk_key(&walk, 0, &walk.upper);
     buf_append_byte(&walk.upper, 0); /* the bound is exclusive */
-    enum status status = flush_walk_range(&walk, err);
+    struct kv_iterator_options options = {
+        .lower = buf_str(&walk.lower),
+        .upper = buf_str(&walk.upper),
+        .prefix_same = prefixed,
+        .fill_cache = true,
+    };
+    walk.iterator = kv_iterator_open(store->kv, table->rows, &options);
+    enum status status = flush_walk_rows(&walk, err);
+    kv_iterator_close(walk.iterator);
     buf_clear(&walk.lower);
     buf_clear(&walk.upper);
     buf_clear(&walk.row);
@@ -213,6 +274,7 @@ static enum status flush_install_one(struct commit_request *request, struct flus
 
     CHECK(install->table.value == table->id.value);
     install->dropped = 0;
+    install->ranges = 0;
     if (has_file &&
         catalog_find_storage(commit_catalog(request), install->file->segment->storage_id) == NULL)
         return error_set(err, STATUS_STORAGE_NOT_FOUND, "the storage was dropped meanwhile");

@@ -176,7 +176,7 @@ static enum status flush_run_files(struct flush_run *run, const struct view *vie
     enum status status = STATUS_OK;
     bool made = true;
 
-    CHECK(run->group_rows > 0);
+    CHECK(run->group_rows % FLUSH_ROW_GROUP_STEP == 0);
     while (status == STATUS_OK && made && !run->ended) {
         struct flush_file file = {
             .store = run->store,
@@ -193,17 +193,21 @@ static enum status flush_run_files(struct flush_run *run, const struct view *vie
             .want_bloom = flush_keys_need_bloom(table),
         };
         status = flush_run_file(run, &file, &made, err);
+        if (file.wide)
+            run->group_rows = 0;
         if (status == STATUS_OK && !made)
             status = flush_run_finish(run, err);
     }
     return status;
 }
 
-/* Rows per row group, fewer for wide rows: from the average size of the first rows. */
+/* Rows per row group, fewer for wide rows: from the average size of the first rows. By their size
+ * when that is less than one step. */
 static enum status flush_run_sample(struct flush_run *run, const struct scan_options *options,
                                     struct error *err)
 {
     uint64_t wanted = run->store->options.row_group_rows, bytes = 0, rows = 0;
+    uint64_t aim = flush_group_bytes(run->store);
     struct scan *scan = NULL;
     struct row row;
 
@@ -220,10 +224,9 @@ static enum status flush_run_sample(struct flush_run *run, const struct scan_opt
         return status;
     if (wanted == 0)
         wanted = 4 * FLUSH_ROW_GROUP_STEP;
-    if (bytes > 0 && FLUSH_GROUP_BYTES * rows / bytes < wanted)
-        wanted = FLUSH_GROUP_BYTES * rows / bytes;
-    wanted -= wanted % FLUSH_ROW_GROUP_STEP;
-    run->group_rows = wanted > 0 ? (uint32_t)wanted : FLUSH_ROW_GROUP_STEP;
+    if (bytes > 0 && aim * rows / bytes < wanted)
+        wanted = aim * rows / bytes;
+    run->group_rows = (uint32_t)(wanted - wanted % FLUSH_ROW_GROUP_STEP);
     CHECK(run->group_rows % FLUSH_ROW_GROUP_STEP == 0);
     return STATUS_OK;
 }

@@ -15,7 +15,9 @@
 enum {
     FLUSH_SEGMENT_ROWS_MAX = 50000,           /* bounds the work of one install */
     FLUSH_SEGMENT_BYTES_MAX = 64 << 20,       /* of row bytes */
-    FLUSH_GROUP_BYTES = 8 << 20,              /* aim for one row group */
+    FLUSH_GROUP_BYTES = 8 << 20,              /* aim for one row group, … */
+    FLUSH_GROUP_MEMORY_SHARE = 32,            /* … or this share of what DuckDB may take, … */
+    FLUSH_GROUP_OVER = 4,                     /* … and never so many times that much */
     FLUSH_ROW_GROUP_STEP = COLUMN_CHUNK_ROWS, /* Parquet row groups are multiples of it */
     FLUSH_BATCH_PIECES = 256,                 /* files made durable together, … */
     FLUSH_BATCH_BYTES = 64 << 20,             /* … as long as what they hold in memory is less */
@@ -24,7 +26,7 @@ enum {
 
 /* One hot row that is in the file, in file order. */
 struct flush_entry {
-    uint64_t hash; /* of the key, with the file's seed */
+    size_t key_end; /* in entry_keys */
     int64_t seq;
 };
 
@@ -40,17 +42,18 @@ struct flush_file {
     enum status (*next)(void *context, struct row *row, bool *from_hot, struct error *err);
     void *context;
     uint64_t rows_max, bytes_max;
-    uint32_t group_rows;
-    bool want_bloom; /* the keys are not an ascending run of integers */
+    uint32_t group_rows; /* of a row group; 0: as many as it holds by its size, at most one step */
+    bool whole;          /* holds all rows of the source: it fails when they are too `wide` */
+    bool want_bloom;     /* the keys are not an ascending run of integers */
     /* filled */
     struct segment *segment;
     char *path;               /* relative, NUL-terminated; NULL until it has a name */
     struct row_block *newest; /* first row group, for the row cache; may be NULL */
     struct buf entries;       /* struct flush_entry of the rows that came from hot */
+    struct buf entry_keys;
     size_t entry_count;
-    struct buf hot_max, hot_min; /* keys of the first and last of them */
-    uint64_t seed;
     bool ended;          /* `next` gave END */
+    bool wide;           /* the rows want group_rows 0 */
     size_t memory_bytes; /* peak of the buffers that grow with the rows */
     size_t kept_bytes;   /* what is held until flush_file_clear */
     /* while writing */
@@ -64,6 +67,8 @@ enum status flush_file_fill(struct flush_file *file, bool *made, struct error *e
 /* All of that for one file. On failure nothing is left but what a pending record names. */
 enum status flush_file_write(struct flush_file *file, bool *made, struct error *err) MUST_CHECK;
 void flush_file_clear(struct flush_file *file);
+/* What a row group should hold of row bytes. */
+uint64_t flush_group_bytes(const struct store *store);
 /* Pending records of many files, as one durable batch; those without a name are passed over. */
 enum status flush_files_pending(struct store *store, struct flush_file *const *files, size_t count,
                                 struct error *err) MUST_CHECK;
@@ -85,6 +90,7 @@ struct flush_install {
     int64_t dropped_before;   /* hot rows that earlier installs of it removed */
     /* filled */
     int64_t dropped;
+    size_t ranges; /* in which they lay, where they are many side by side */
 };
 /* Several instances (each once) in one batch. *position is 0 when certainly nothing was written. */
 enum status flush_install(struct store *store, struct flush_install *const *installs, size_t count,
@@ -97,8 +103,9 @@ struct flush_run {
     const struct table *place; /* borrowed: the table when the job began */
     struct flush_result *result;
     struct str user;
-    uint32_t group_rows;
+    uint32_t group_rows; /* as of struct flush_file */
     int64_t buffered_at_view, dropped, shadows;
+    size_t ranges;     /* removed by range */
     uint64_t rows;     /* written */
     bool ended;        /* no settled row is left of its view */
     bool failed;       /* something of it stays hot; the error is reported */

@@ -2,10 +2,16 @@
  *
  * Rows stream from the caller's source through DuckDB's table function into the file; what the
  * record needs is gathered while they pass: bounds of keys and numbers per row group, hashes for
- * the bloom filter, {key hash, _seq} of every row that came from hot (the install compares them
+ * the bloom filter, {key, _seq} of every row that came from hot (the install compares them
  * with what is hot by then), and the bytes of the first row group, which holds the newest keys and
- * goes into the row cache. So memory is bounded by one row group, 24 bytes per row and what DuckDB
- * buffers.
+ * goes into the row cache. So memory is bounded by one row group, the key and 24 bytes per row and
+ * what DuckDB buffers.
+ *
+ * DuckDB holds a row group in memory until its last row, a few times over. So row groups are of
+ * `group_rows` rows as long as rows are narrow; wide ones make a row group with every chunk that
+ * our source gives, and a chunk ends when it is large enough. Which of the two is fixed when DuckDB
+ * begins. A file that meets wide rows in row groups of many ends there, and one that must hold all
+ * rows of its source is written once more (flush_batch.c).
  *
  * Order: pending record (durable) → stage → write → publish. A crash after any of these leaves a
  * file that the pending record names. The steps are separate, so that many files can share the
@@ -27,7 +33,6 @@
 
 enum {
     FLUSH_SCRATCH_BYTES = 1 << 20,
-    FLUSH_BLOCK_BYTES_MAX = 4 * FLUSH_GROUP_BYTES,
     FLUSH_META_COUNT = 6,
 };
 
@@ -48,7 +53,7 @@ struct flush_writing {
     struct buf hashes; /* uint64_t per row, for the bloom filter */
     struct buf groups; /* struct row_group */
     struct row_group *group;
-    uint64_t group_bytes, row_bytes, inversions;
+    uint64_t group_bytes, group_bytes_aim, row_bytes, inversions;
     int64_t last_seq;
     struct row_block_builder block;
     bool block_done;
@@ -141,8 +146,7 @@ static void flush_write_group(struct flush_file *file, const struct row *row, in
 {
     struct flush_writing *writing = file->writing;
 
-    if (writing->group != NULL &&
-        (writing->group->rows >= file->group_rows || writing->group_bytes >= FLUSH_BLOCK_BYTES_MAX))
+    if (writing->group != NULL && file->group_rows > 0 && writing->group->rows >= file->group_rows)
         flush_write_end_group(file);
     if (writing->group == NULL) {
         struct row_group group = {
@@ -165,13 +169,11 @@ static void flush_write_group(struct flush_file *file, const struct row *row, in
 
 static void flush_write_entry(struct flush_file *file, const struct row *row, int64_t seq)
 {
-    struct flush_entry entry = {.hash = hash_bytes_seeded(row->key, file->seed), .seq = seq};
+    struct flush_entry entry = {.seq = seq};
 
     CHECK(row->key.size > 0);
-    if (file->entry_count == 0)
-        buf_append_str(&file->hot_max, row->key);
-    buf_reset(&file->hot_min);
-    buf_append_str(&file->hot_min, row->key);
+    buf_append_str(&file->entry_keys, row->key);
+    entry.key_end = file->entry_keys.size;
     buf_append(&file->entries, &entry, sizeof(entry));
     file->entry_count++;
 }
@@ -264,7 +266,10 @@ static void flush_write_account(struct flush_file *file)
     buf_reset(&writing->last_key);
     buf_append_str(&writing->last_key, row->key);
     writing->row_bytes += row->bytes.size;
-    writing->full = segment->rows >= file->rows_max || writing->row_bytes >= file->bytes_max;
+    file->wide =
+        file->group_rows > 0 && writing->group_bytes >= FLUSH_GROUP_OVER * writing->group_bytes_aim;
+    writing->full = segment->rows >= file->rows_max || writing->row_bytes >= file->bytes_max ||
+                    (file->wide && !file->whole);
 }
 
 /* ---- rows into DuckDB
@@ -321,6 +326,15 @@ static enum status flush_write_open(void *context, const uint32_t *wanted, size_
     return STATUS_OK;
 }
 
+static bool flush_write_group_is_full(const struct flush_file *file)
+{
+    const struct flush_writing *writing = file->writing;
+
+    CHECK(writing->group_bytes_aim > 0);
+    return file->group_rows == 0 && writing->group != NULL &&
+           writing->group_bytes >= writing->group_bytes_aim;
+}
+
 static enum status flush_write_fill(void *cursor, struct column_chunk *chunk, size_t *rows,
                                     struct error *err)
 {
@@ -330,7 +344,9 @@ static enum status flush_write_fill(void *cursor, struct column_chunk *chunk, si
     *rows = 0;
     if (writing->scratch.used_bytes > FLUSH_SCRATCH_BYTES)
         arena_clear(&writing->scratch);
-    while (*rows < COLUMN_CHUNK_ROWS && !writing->full) {
+    if (file->group_rows == 0) /* what one call gives is a row group */
+        flush_write_end_group(file);
+    while (*rows < COLUMN_CHUNK_ROWS && !writing->full && !flush_write_group_is_full(file)) {
         enum status status = writing->has_row ? STATUS_OK : flush_write_next(file, err);
         if (status == STATUS_END)
             return STATUS_OK;
@@ -340,6 +356,9 @@ static enum status flush_write_fill(void *cursor, struct column_chunk *chunk, si
         flush_write_account(file);
         writing->has_row = false;
         (*rows)++;
+        if (file->wide && file->whole)
+            return error_set(err, STATUS_STALE, "rows too wide for row groups of %u",
+                             file->group_rows);
     }
     CHECK(*rows <= COLUMN_CHUNK_ROWS);
     return STATUS_OK;
@@ -447,14 +466,14 @@ static enum status flush_write_parquet(struct flush_file *file, struct error *er
     };
     struct parquet_options options = {
         .compression = file->store->options.parquet_compression,
-        .row_group_rows = file->group_rows,
+        .row_group_rows = file->group_rows > 0 ? file->group_rows : 1,
         .meta = meta,
         .meta_count = FLUSH_META_COUNT,
     };
     char *local = NULL;
     uint64_t rows = 0;
 
-    CHECK(file->group_rows > 0 && file->group_rows % FLUSH_ROW_GROUP_STEP == 0);
+    CHECK(file->group_rows % FLUSH_ROW_GROUP_STEP == 0);
     flush_write_meta(file, meta);
     enum status status = files_stage(file->store->files, file->path, &local, err);
     if (status == STATUS_OK)
@@ -491,10 +510,11 @@ static void flush_write_describe(struct flush_file *file)
         buf_clear(&bloom);
     }
     file->memory_bytes = writing->hashes.capacity + writing->groups.capacity +
-                         file->entries.capacity + writing->block.data.capacity +
-                         writing->block.ends.capacity + segment->arena->used_bytes;
-    file->kept_bytes =
-        file->entries.capacity + writing->block.data.capacity + segment->arena->used_bytes;
+                         file->entries.capacity + file->entry_keys.capacity +
+                         writing->block.data.capacity + writing->block.ends.capacity +
+                         segment->arena->used_bytes;
+    file->kept_bytes = file->entries.capacity + file->entry_keys.capacity +
+                       writing->block.data.capacity + segment->arena->used_bytes;
     file->newest = row_block_builder_finish(&writing->block, segment->id, 0);
     CHECK(file->newest == NULL || file->newest->rows == segment->groups[0].rows);
 }
@@ -513,14 +533,23 @@ static enum status flush_file_measure(struct flush_file *file, struct error *err
     return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
 }
 
+uint64_t flush_group_bytes(const struct store *store)
+{
+    uint64_t share = columnar_memory_bytes(store->columnar) / FLUSH_GROUP_MEMORY_SHARE;
+
+    CHECK(share > 0);
+    return share < FLUSH_GROUP_BYTES ? share : FLUSH_GROUP_BYTES;
+}
+
 void flush_file_begin(struct flush_file *file)
 {
     struct flush_writing *writing = file->writing = mem_zalloc(sizeof(*writing));
     struct segment *segment = file->segment = segment_new();
 
     CHECK(file->next != NULL && file->rows_max > 0 && file->bytes_max > 0);
-    file->ended = false;
+    file->ended = file->wide = false;
     file->entry_count = 0;
+    writing->group_bytes_aim = flush_group_bytes(file->store);
     file->newest = NULL;
     file->path = NULL;
     arena_init(&writing->arena, 0);
@@ -531,9 +560,7 @@ void flush_file_begin(struct flush_file *file)
     buf_init(&writing->groups);
     row_block_builder_init(&writing->block);
     buf_init(&file->entries);
-    buf_init(&file->hot_max);
-    buf_init(&file->hot_min);
-    id_random(&file->seed, sizeof(file->seed));
+    buf_init(&file->entry_keys);
     segment->id = (uint64_t)id_snowflake(); /* rises for ever, so newest first is by id */
     segment->table = file->table->id;
     segment->user = arena_copy(segment->arena, file->user);
@@ -672,8 +699,7 @@ void flush_file_clear(struct flush_file *file)
     mem_free(file->path);
     file->path = NULL;
     buf_clear(&file->entries);
-    buf_clear(&file->hot_max);
-    buf_clear(&file->hot_min);
+    buf_clear(&file->entry_keys);
     row_block_unref(file->newest);
     file->newest = NULL;
     segment_unref(file->segment);

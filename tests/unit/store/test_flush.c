@@ -331,7 +331,13 @@ static void test_flush__writes_meanwhile_stay(void **state)
  * -------------------------------------------------------------------------- */
 
 struct stepwise {
+    struct cold_fixture *f;
+    struct model *model; /* of a user's instance */
+    struct view *view;
     struct scan *scan;
+    struct arena arena;
+    struct flush_file file;
+    int64_t buffered;
 };
 
 static enum status stepwise_next(void *context, struct row *row, bool *from_hot, struct error *err)
@@ -342,65 +348,83 @@ static enum status stepwise_next(void *context, struct row *row, bool *from_hot,
     return scan_next(steps->scan, row, err);
 }
 
+/* Writes the file of what is hot now. */
+static void stepwise_begin(struct stepwise *steps)
+{
+    struct cold_fixture *f = steps->f;
+    struct error err;
+    bool made = false;
+
+    steps->view = view_acquire(f->base.store);
+    steps->buffered =
+        fixture_counters(&f->base, steps->model->table, steps->model->user).buffered_rows;
+    arena_init(&steps->arena, 0);
+    struct scan_options options = {
+        .view = steps->view,
+        .table = catalog_find_table_id(view_catalog(steps->view), steps->model->table),
+        .user = str_from_c(steps->model->user),
+        .descending = true,
+        .with_deleted = true,
+        .hot_only = true,
+        .seq_after = -1,
+        .arena = &steps->arena};
+    assert_int_equal(scan_open(f->base.store, &options, &steps->scan, &err), STATUS_OK);
+    steps->file = (struct flush_file){.store = f->base.store,
+                                      .view = steps->view,
+                                      .table = options.table,
+                                      .place = options.table,
+                                      .user = options.user,
+                                      .job_id = STR_LIT("j"),
+                                      .next = stepwise_next,
+                                      .context = steps,
+                                      .rows_max = 1000,
+                                      .bytes_max = 1 << 20,
+                                      .group_rows = 2048};
+    assert_int_equal(flush_file_write(&steps->file, &made, &err), STATUS_OK);
+    assert_true(made);
+}
+
+/* Returns the number of rows that left hot. */
+static int64_t stepwise_install(struct stepwise *steps)
+{
+    struct flush_install install = {.table = steps->model->table,
+                                    .user = str_from_c(steps->model->user),
+                                    .file = &steps->file,
+                                    .last = true,
+                                    .buffered_at_view = steps->buffered},
+                         *only = &install;
+    int64_t position = 0;
+    struct error err;
+
+    assert_int_equal(flush_install(steps->f->base.store, &only, 1, &position, &err), STATUS_OK);
+    assert_true(position > 0);
+    flush_file_clear(&steps->file);
+    scan_close(steps->scan);
+    arena_clear(&steps->arena);
+    view_release(steps->view);
+    return install.dropped;
+}
+
 /* The file is written from a view; then rows of it are changed, deleted and joined by new ones
  * within its range; then it is installed. */
 static void test_flush__changes_between_view_and_install_stay_hot(void **state)
 {
     struct cold_fixture f = {.folder = ""};
     struct model *model = test_malloc(sizeof(*model));
-    struct stepwise steps = {.scan = NULL};
-    struct arena arena;
-    struct error err;
-    bool made = false;
+    struct stepwise steps = {.f = &f, .model = model};
 
     cold_open(&f);
     struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
     model_init(model, &f, id, "ann", VALUE_BIGINT, 9);
     for (int64_t i = 0; i < 40; i += 2)
         model_write(model, i, i);
-    struct view *view = view_acquire(f.base.store);
-    arena_init(&arena, 0);
-    struct scan_options options = {.view = view,
-                                   .table = catalog_find_table_id(view_catalog(view), id),
-                                   .user = STR_LIT("ann"),
-                                   .descending = true,
-                                   .with_deleted = true,
-                                   .hot_only = true,
-                                   .seq_after = -1,
-                                   .arena = &arena};
-    assert_int_equal(scan_open(f.base.store, &options, &steps.scan, &err), STATUS_OK);
-    struct flush_file file = {.store = f.base.store,
-                              .view = view,
-                              .table = options.table,
-                              .place = options.table,
-                              .user = STR_LIT("ann"),
-                              .job_id = STR_LIT("j"),
-                              .next = stepwise_next,
-                              .context = &steps,
-                              .rows_max = 1000,
-                              .bytes_max = 1 << 20,
-                              .group_rows = 2048};
-    assert_int_equal(flush_file_write(&file, &made, &err), STATUS_OK);
-    assert_true(made);
+    stepwise_begin(&steps);
     model_write(model, 10, 999); /* in the file */
     model_write(model, 20, -1);  /* in the file */
     model_write(model, 11, 11);  /* new, inside the range */
     model_write(model, 50, 50);  /* new, outside */
     model_check_all(model);
-    struct flush_install install = {.table = id,
-                                    .user = STR_LIT("ann"),
-                                    .file = &file,
-                                    .last = true,
-                                    .buffered_at_view = 20},
-                         *only = &install;
-    int64_t position = 0;
-    assert_int_equal(flush_install(f.base.store, &only, 1, &position, &err), STATUS_OK);
-    assert_true(position > 0);
-    assert_int_equal(install.dropped, 18);
-    flush_file_clear(&file);
-    scan_close(steps.scan);
-    arena_clear(&arena);
-    view_release(view);
+    assert_int_equal(stepwise_install(&steps), 18);
     model_check_all(model);
     model_check_counters(model);
     struct instance_counters counters = fixture_counters(&f.base, id, "ann");
@@ -413,6 +437,68 @@ static void test_flush__changes_between_view_and_install_stay_hot(void **state)
     model_check_all(model);
     model_check_counters(model);
     assert_int_equal(fixture_counters(&f.base, id, "ann").cold_rows, 22);
+    test_free(model);
+    cold_close(&f);
+}
+
+/* Long and short runs of rows that go, and that stay, in any order. */
+static void test_flush__random_changes_between_view_and_install(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct model *model = test_malloc(sizeof(*model));
+
+    cold_open(&f);
+    for (unsigned seed = 1; seed <= 2; seed++) {
+        char name[8];
+        (void)snprintf(name, sizeof(name), "t%u", seed);
+        enum value_type key = seed % 2 == 0 ? VALUE_TEXT : VALUE_BIGINT;
+        struct stepwise steps = {.f = &f, .model = model};
+        struct table_id id = cold_table(&f, TABLE_KIND_USER, name, key);
+        model_init(model, &f, id, "ann", key, seed);
+        for (int64_t from = 0, end; from < MODEL_KEYS; from = end) {
+            end = from + 1 + (int64_t)model_random(model, 40);
+            for (int64_t i = from; i < end && i < MODEL_KEYS && from % 2 == 0; i++)
+                model_write(model, i, i);
+        }
+        stepwise_begin(&steps);
+        for (uint64_t i = 0; i < 20 * seed; i++)
+            model_write(model, (int64_t)model_random(model, MODEL_KEYS), 5000 + (int64_t)i);
+        int64_t buffered = fixture_counters(&f.base, id, "ann").buffered_rows;
+        int64_t dropped = stepwise_install(&steps);
+        assert_int_equal(fixture_counters(&f.base, id, "ann").buffered_rows, buffered - dropped);
+        model_check_all(model);
+        model_check_counters(model);
+        (void)cold_flush(&f, id, true);
+        model_check_all(model);
+        model_check_counters(model);
+    }
+    test_free(model);
+    cold_close(&f);
+}
+
+/* Writers wait for an install, so its work must not follow from what is hot beside the file. */
+static void test_flush__install_writes_no_row_that_stays(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct model *model = test_malloc(sizeof(*model));
+    struct stepwise steps = {.f = &f, .model = model};
+    struct kv_stats before, after;
+    enum { ROWS = 150 };
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    model_init(model, &f, id, "ann", VALUE_BIGINT, 9);
+    model_write(model, 0, 1);
+    model_write(model, ROWS, 1);
+    stepwise_begin(&steps);
+    for (int64_t i = 1; i < ROWS; i++)
+        model_write(model, i, i);
+    kv_stats(f.kv, &before);
+    assert_int_equal(stepwise_install(&steps), 2);
+    kv_stats(f.kv, &after);
+    assert_in_range(after.wal_bytes - before.wal_bytes, 1, 20 * ROWS);
+    model_check_all(model);
+    model_check_counters(model);
     test_free(model);
     cold_close(&f);
 }
@@ -919,6 +1005,8 @@ int main(void)
         cmocka_unit_test(test_flush__few_shadows_stay_hot),
         cmocka_unit_test(test_flush__writes_meanwhile_stay),
         cmocka_unit_test(test_flush__changes_between_view_and_install_stay_hot),
+        cmocka_unit_test(test_flush__random_changes_between_view_and_install),
+        cmocka_unit_test(test_flush__install_writes_no_row_that_stays),
         cmocka_unit_test(test_flush__change_before_its_own_view_is_flushed),
         cmocka_unit_test(test_flush__many_users_while_they_write),
         cmocka_unit_test(test_flush__one_user_fails),

@@ -41,12 +41,11 @@ static void test_flush_write__clear_leaves_nothing(void **state)
     assert_int_equal(file.entry_count, 3);
     assert_int_equal(file.entries.size, 3 * sizeof(struct flush_entry));
     assert_true(file.kept_bytes >= file.entries.capacity);
-    assert_true(str_compare(buf_str(&file.hot_min), buf_str(&file.hot_max)) < 0);
+    assert_int_equal(file.entry_keys.size, 3 * 8);
     files_abandon(f.base.store->files, file.path);
     flush_file_clear(&file);
     assert_null(file.entries.data);
-    assert_null(file.hot_min.data);
-    assert_null(file.hot_max.data);
+    assert_null(file.entry_keys.data);
     assert_null(file.newest);
     assert_null(file.path);
     assert_null(file.segment);
