@@ -40,8 +40,12 @@ static enum status cold_lookup_hold(struct store *store, struct cold_lookup *loo
     if (held != NULL && held->segment_id == segment->id && held->group == group)
         return STATUS_OK;
     cold_lookup_clear(lookup);
-    enum status status = row_cache_get(store, lookup->table, segment, group, lookup->cached_only,
-                                       &lookup->held, err);
+    struct row_cache_want want = {.table = lookup->table,
+                                  .segment = segment,
+                                  .group = group,
+                                  .cached_only = lookup->cached_only,
+                                  .cancelled = lookup->cancelled};
+    enum status status = row_cache_get(store, &want, &lookup->held, err);
     return status == STATUS_WOULD_BLOCK ? status : cold_translate(status, lookup->table, err);
 }
 
@@ -136,8 +140,12 @@ static enum status cold_cursor_enter(struct store *store, const struct cold_curs
         group += step;
     if (group < 0 || group >= segment->group_count)
         return STATUS_OK;
-    enum status status = row_cache_get(store, options->table, segment, (uint32_t)group,
-                                       options->cached_only, &block, err);
+    struct row_cache_want want = {.table = options->table,
+                                  .segment = segment,
+                                  .group = (uint32_t)group,
+                                  .cached_only = options->cached_only,
+                                  .cancelled = options->cancelled};
+    enum status status = row_cache_get(store, &want, &block, err);
     if (status != STATUS_OK)
         return status == STATUS_WOULD_BLOCK ? status : cold_translate(status, options->table, err);
     CHECK(block->rows == segment->groups[group].rows);

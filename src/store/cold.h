@@ -18,10 +18,12 @@ struct cold_lookup {
     const struct table *table;
     struct segment_list *list; /* borrowed */
     bool cached_only;
-    struct row_block *held; /* referenced; NULL at first */
+    const atomic_bool *cancelled; /* may be NULL */
+    struct row_block *held;       /* referenced; NULL at first */
 };
 /* The cold version of a key, deleted or not: OK (held by pin->cold), ABSENT, WOULD_BLOCK
- * (cached_only), STORAGE_UNAVAILABLE. row->projection stays NULL; row_project gives it. */
+ * (cached_only), STORAGE_UNAVAILABLE, CANCELLED. row->projection stays NULL; row_project gives it.
+ */
 enum status cold_lookup_get(struct store *store, struct cold_lookup *lookup, struct str key,
                             struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
 void cold_lookup_clear(struct cold_lookup *lookup);
@@ -31,6 +33,7 @@ struct cold_cursor_options {
     struct key_range range;
     bool descending;
     bool cached_only;
+    const atomic_bool *cancelled; /* may be NULL */
     int64_t seq_after; /* row groups without a greater _seq are skipped; rows are not filtered */
 };
 /* Stands on one row of one segment, or at the end. */

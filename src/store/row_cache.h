@@ -58,16 +58,23 @@ enum status row_block_load(struct store *store, const struct table *table,
 struct row_cache;
 struct row_cache *row_cache_new(size_t bytes_max);
 void row_cache_free(struct row_cache *cache); /* NULL is fine; nobody may be loading */
+struct row_cache_want {
+    const struct table *table;
+    const struct segment *segment;
+    uint32_t group;
+    bool cached_only;
+    const atomic_bool *cancelled; /* looked at while another caller reads; may be NULL */
+};
 /* A block with a reference. WOULD_BLOCK when it is not there and `cached_only`; concurrent callers
- * of one block read the file once. Failures of the file as storage/ names them. */
-enum status row_cache_get(struct store *store, const struct table *table,
-                          const struct segment *segment, uint32_t group, bool cached_only,
+ * of one block read the file once, and fail together. Failures of the file as storage/ names them,
+ * CANCELLED. */
+enum status row_cache_get(struct store *store, const struct row_cache_want *want,
                           struct row_block **out, struct error *err) MUST_CHECK;
 /* Enters a block that was made elsewhere (flush); takes the reference. */
 void row_cache_put(struct row_cache *cache, struct row_block *block);
 
 struct row_cache_stats {
-    uint64_t bytes, hits, misses;
+    uint64_t bytes, hits, misses, waiting; /* callers that wait for another's reading now */
 };
 void row_cache_stats(struct row_cache *cache, struct row_cache_stats *out);
 

@@ -177,6 +177,7 @@ static enum status row_get_cold(struct store *store, const struct scan_options *
     struct cold_lookup lookup = {.table = options->table,
                                  .list = list,
                                  .cached_only = options->cached_only,
+                                 .cancelled = options->cancelled,
                                  .held = options->held != NULL ? options->held->cold : NULL};
     status = cold_lookup_get(store, &lookup, key, row, pin, err);
     if (options->held != NULL)

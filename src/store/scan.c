@@ -73,6 +73,7 @@ static enum status scan_open_cold(struct scan *scan, struct error *err)
         .range = range,
         .descending = options->descending,
         .cached_only = options->cached_only,
+        .cancelled = options->cancelled,
         .seq_after = options->seq_after,
     };
     scan->waiting = arena_array(options->arena, scan->list->count, sizeof(struct segment *));

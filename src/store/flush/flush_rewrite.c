@@ -70,8 +70,8 @@ enum status flush_merge_open(struct flush_run *run, const struct view *view,
     merge->run = run;
     merge->table = table;
     merge->cursors = mem_calloc(count, sizeof(*merge->cursors));
-    merge->cold_options =
-        (struct cold_cursor_options){.table = table, .descending = true, .seq_after = -1};
+    merge->cold_options = (struct cold_cursor_options){
+        .table = table, .descending = true, .seq_after = -1, .cancelled = run->options->cancelled};
     merge->hot_taken = true;
     arena_init(&merge->arena, 0);
     for (size_t i = 1; i < count; i++) {
@@ -231,7 +231,8 @@ static enum status flush_rewrite_touches(struct flush_run *run, struct flush_bat
                                          struct segment *segment, bool *touches, struct error *err)
 {
     struct segment_list one = {.segments = &segment, .count = 1};
-    struct cold_lookup lookup = {.table = batch->table, .list = &one};
+    struct cold_lookup lookup = {
+        .table = batch->table, .list = &one, .cancelled = run->options->cancelled};
     struct flush_merge merge = {.run = run, .table = batch->table, .hot_taken = true};
     enum status status;
 

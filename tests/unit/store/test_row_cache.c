@@ -22,6 +22,14 @@ static struct row_block *block_of(uint64_t segment, uint32_t group, int first, i
     return row_block_builder_finish(&builder, segment, group);
 }
 
+static enum status cached(struct store *store, struct segment *segment, struct row_block **out,
+                          struct error *err)
+{
+    struct row_cache_want want = {.segment = segment, .cached_only = true};
+
+    return row_cache_get(store, &want, out, err);
+}
+
 static void test_row_cache__finds_keys_in_a_block(void **state)
 {
     struct row_block *block = block_of(1, 0, 100, 10); /* 100, 98, … 82 */
@@ -55,21 +63,19 @@ static void test_row_cache__is_bounded_and_drops_the_oldest(void **state)
     row_cache_stats(cache, &stats);
     assert_int_equal(stats.bytes, limit);
     segment->id = 1; /* the oldest went */
-    assert_int_equal(row_cache_get(&store, NULL, segment, 0, true, &block, &err),
-                     STATUS_WOULD_BLOCK);
+    assert_int_equal(cached(&store, segment, &block, &err), STATUS_WOULD_BLOCK);
     for (uint64_t id = 2; id <= 4; id++) {
         segment->id = id;
-        assert_int_equal(row_cache_get(&store, NULL, segment, 0, true, &block, &err), STATUS_OK);
+        assert_int_equal(cached(&store, segment, &block, &err), STATUS_OK);
         assert_int_equal(block->segment_id, id);
         row_block_unref(block);
     }
     segment->id = 2; /* used just now: 3 goes instead */
-    assert_int_equal(row_cache_get(&store, NULL, segment, 0, true, &block, &err), STATUS_OK);
+    assert_int_equal(cached(&store, segment, &block, &err), STATUS_OK);
     row_cache_put(cache, block_of(5, 0, 100, 10));
     segment->id = 3;
     struct row_block *gone = NULL;
-    assert_int_equal(row_cache_get(&store, NULL, segment, 0, true, &gone, &err),
-                     STATUS_WOULD_BLOCK);
+    assert_int_equal(cached(&store, segment, &gone, &err), STATUS_WOULD_BLOCK);
     /* A block that a reader holds outlives the cache. */
     row_cache_free(cache);
     assert_true(str_equal(row_block_key(block, 0), STR_LIT("000100")));
@@ -164,8 +170,9 @@ static void test_row_cache__flush_fills_it_with_what_the_file_holds(void **state
     assert_int_equal(segment_list_load(f.base.store, view, id, STR_LIT("ann"), 0, &list, &err),
                      STATUS_OK);
     assert_int_equal(list->count, 1);
-    assert_int_equal(row_cache_get(f.base.store, table, list->segments[0], 0, true, &filled, &err),
-                     STATUS_OK);
+    struct row_cache_want want = {
+        .table = table, .segment = list->segments[0], .cached_only = true};
+    assert_int_equal(row_cache_get(f.base.store, &want, &filled, &err), STATUS_OK);
     assert_int_equal(row_block_load(f.base.store, table, list->segments[0], 0, &loaded, &err),
                      STATUS_OK);
     assert_int_equal(filled->rows, loaded->rows);
@@ -199,14 +206,97 @@ static void test_row_cache__missing_file_is_an_error_every_time(void **state)
     char path[128];
     (void)snprintf(path, sizeof(path), "%.*s", STR_ARG(list->segments[0]->path));
     assert_int_equal(files_delete(f.files, path, &err), STATUS_OK);
+    struct row_cache_want want = {.table = table, .segment = list->segments[0]};
     for (int i = 0; i < 2; i++)
-        assert_int_not_equal(
-            row_cache_get(f.base.store, table, list->segments[0], 0, false, &block, &err),
-            STATUS_OK);
+        assert_int_not_equal(row_cache_get(f.base.store, &want, &block, &err), STATUS_OK);
     /* And for a reader of rows: never partial data. */
     struct reader reader = {.f = &f, .table = id};
     (void)reader_main(&reader);
     assert_false(reader.found);
+    segment_list_unref(list);
+    view_release(view);
+    cold_close(&f);
+}
+
+struct waiter {
+    struct store *store;
+    struct row_cache_want want;
+    atomic_bool cancelled;
+    pthread_t thread;
+    enum status status;
+};
+
+static void *waiter_main(void *argument)
+{
+    struct waiter *waiter = argument;
+    struct row_block *block = NULL;
+    struct error err;
+
+    waiter->status = row_cache_get(waiter->store, &waiter->want, &block, &err);
+    row_block_unref(block);
+    return NULL;
+}
+
+/* One reads, so many wait for it. */
+static void wait_waiting(struct cold_fixture *f, uint64_t wanted)
+{
+    struct row_cache_stats stats = {.misses = 0};
+
+    for (int i = 0; i < 10000 && (stats.waiting != wanted || stats.misses != 1); i++) {
+        usleep(1000);
+        row_cache_stats(f->base.store->row_cache, &stats);
+    }
+    assert_int_equal(stats.waiting, wanted);
+    assert_int_equal(stats.misses, 1);
+}
+
+/* A file that does not answer for long, then fails: one attempt for all who came meanwhile, and a
+ * way out for who is cancelled. */
+static void test_row_cache__waiters_fail_with_the_reader(void **state)
+{
+    struct cold_fixture f = {.folder = "", .options = {.check_files = true}};
+    struct waiter waiters[READERS];
+    struct segment_list *list = NULL;
+    struct row_cache_stats stats;
+    struct error err;
+    char path[256];
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_SHARED, "t", VALUE_BIGINT);
+    (void)cold_write(&f, id, "", 1, 1);
+    (void)cold_flush(&f, id, true);
+    cold_reopen(&f);
+    struct view *view = view_acquire(f.base.store);
+    assert_int_equal(segment_list_load(f.base.store, view, id, STR_EMPTY, 0, &list, &err),
+                     STATUS_OK);
+    (void)snprintf(path, sizeof(path), "%s/storage/%.*s", f.folder,
+                   STR_ARG(list->segments[0]->path));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0); /* opening it waits for a writer */
+    for (int i = 0; i < READERS; i++) {
+        struct waiter *waiter = &waiters[i];
+        *waiter = (struct waiter){.store = f.base.store,
+                                  .want = {.table = catalog_find_table_id(view_catalog(view), id),
+                                           .segment = list->segments[0],
+                                           .cancelled = &waiter->cancelled}};
+        assert_int_equal(pthread_create(&waiter->thread, NULL, waiter_main, waiter), 0);
+        wait_waiting(&f, (uint64_t)i);
+    }
+    atomic_store(&waiters[1].cancelled, true);
+    (void)pthread_join(waiters[1].thread, NULL);
+    assert_int_equal(waiters[1].status, STATUS_CANCELLED);
+    int writer = open(path, O_WRONLY);
+    assert_true(writer >= 0);
+    assert_int_equal(unlink(path), 0);
+    (void)close(writer);
+    for (int i = 0; i < READERS; i++) {
+        if (i == 1)
+            continue;
+        (void)pthread_join(waiters[i].thread, NULL);
+        assert_int_equal(waiters[i].status, STATUS_CORRUPT); /* a second reader finds no file */
+    }
+    row_cache_stats(f.base.store->row_cache, &stats);
+    assert_int_equal(stats.misses, 1);
     segment_list_unref(list);
     view_release(view);
     cold_close(&f);
@@ -220,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_row_cache__reads_a_group_once),
         cmocka_unit_test(test_row_cache__flush_fills_it_with_what_the_file_holds),
         cmocka_unit_test(test_row_cache__missing_file_is_an_error_every_time),
+        cmocka_unit_test(test_row_cache__waiters_fail_with_the_reader),
     };
     return cmocka_run_group_tests_name("store/row_cache", tests, NULL, NULL);
 }
