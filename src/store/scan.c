@@ -159,19 +159,23 @@ static void scan_open_changes(struct scan *scan)
     scan->changed->own_consumed = scan->changed->stored_consumed = true;
 }
 
-/* Number of hot rows, where it is worth a look-up: they end the walk over what a flush removed, and
- * tell a descending walk how to go. */
+/* Number of hot rows, where it is worth a look-up: they end the walk over what a flush removed,
+ * tell a descending walk how to go, and a walk over the whole instance whether it met them all
+ * (COUNTED). Who reads all hot rows and nothing else (flush, backup) counts them himself, strictly:
+ * more than are counted are as bad. */
 static enum status scan_open_count(struct scan *scan, int64_t *rows, struct error *err)
 {
     const struct scan_options *options = &scan->options;
     enum table_kind kind = options->table->kind;
     bool was_flushed = scan->list != NULL && scan->list->count > 0;
+    bool is_all = scan->lower.size == 0 && scan->upper.size == 0;
+    bool is_wanted = was_flushed || (options->descending && !options->whole) ||
+                     (is_all && !(options->hot_only && options->whole));
     struct instance_record instance;
 
     CHECK(options->view->snapshot != NULL);
     *rows = -1;
-    if ((kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED) ||
-        (!was_flushed && (!options->descending || options->whole)))
+    if ((kind != TABLE_KIND_USER && kind != TABLE_KIND_SHARED) || !is_wanted)
         return STATUS_OK;
     enum status status = instance_load(scan->store, options->view->snapshot, options->table->id,
                                        kind == TABLE_KIND_USER ? options->user : STR_EMPTY,

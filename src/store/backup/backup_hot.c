@@ -1,8 +1,10 @@
 /* backup_hot.c — hot rows of an instance as Parquet files of a backup.
  *
  * They are written with the writer of flushes: all rows that hide no cold one, then those that do
- * (a restore must know them apart). The files are staged in our own storage, under scratch names,
- * because that is where DuckDB may write, and never published there.
+ * (a restore must know them apart). Each of the two walks must meet as many rows as the counter of
+ * the instance says (COUNTED): an iterator that loses rows tells nobody. The files are staged in
+ * our own storage, under scratch names, because that is where DuckDB may write, and never published
+ * there.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -11,9 +13,19 @@
 
 struct backup_source {
     struct scan *scan;
-    const struct backup_options *options;
-    bool shadows; /* which of the two */
+    bool shadows;      /* which of the two */
+    int64_t seen, hot; /* rows met; that the instance has */
 };
+
+/* The end of the walk, if it was whole. */
+static enum status backup_source_end(const struct backup_source *source, struct error *err)
+{
+    CHECK(source->hot > 0);
+    if (source->seen == source->hot)
+        return STATUS_END;
+    return error_set(err, STATUS_IO_FAILED, "%lld hot rows were found where %lld are counted",
+                     (long long)source->seen, (long long)source->hot);
+}
 
 static enum status backup_source_next(void *context, struct row *row, bool *from_hot,
                                       struct error *err)
@@ -24,8 +36,11 @@ static enum status backup_source_next(void *context, struct row *row, bool *from
     *from_hot = false; /* nothing of it is installed */
     for (;;) {
         enum status status = scan_next(source->scan, row, err);
+        if (status == STATUS_END)
+            return backup_source_end(source, err);
         if (status != STATUS_OK)
             return status;
+        source->seen++;
         if (((row_header_get(row->bytes).flags & ROW_SHADOW) != 0) == source->shadows)
             return STATUS_OK;
     }
@@ -107,11 +122,13 @@ enum status backup_hot_rows(struct backup *backup, struct manifest_table *entry,
                             const struct table *table, struct manifest_instance *instance,
                             uint32_t *number, struct error *err)
 {
-    enum status status = STATUS_OK;
+    struct instance_counters counters = {.buffered_rows = 0};
+    enum status status =
+        instance_counters(backup->store, backup->view, table, instance->user, &counters, err);
 
     CHECK(table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED);
     for (int shadows = 0; status == STATUS_OK && shadows < 2; shadows++) {
-        struct backup_source source = {.options = backup->options, .shadows = shadows == 1};
+        struct backup_source source = {.shadows = shadows == 1, .hot = counters.buffered_rows};
         struct arena arena;
         arena_init(&arena, 0);
         struct scan_options scan = {
