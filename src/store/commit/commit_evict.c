@@ -187,7 +187,8 @@ enum status commit_evict_excess(struct commit_pipeline *pipeline, struct error *
 
 void commit_evict_settle(struct commit_pipeline *pipeline, struct commit_instance_entry *entry)
 {
-    struct stream_mark mark = {pipeline->position, entry->oldest_ms};
+    /* A pass by age takes no number: views before and after it have the same position. */
+    struct stream_mark mark = {pipeline->position + 1, entry->oldest_ms};
 
     CHECK(entry->stream != NULL);
     atomic_store(&entry->stream->buffered, entry->record.buffered_rows);

@@ -281,6 +281,54 @@ static void stream__a_view_keeps_its_events(void **state)
     fixture_close(&f);
 }
 
+static size_t events_read(struct fixture *f, struct view *view, struct table_id id, int64_t now_us)
+{
+    struct scan *scan;
+    struct arena arena;
+    struct error err;
+    struct row row;
+    size_t rows = 0;
+
+    arena_init(&arena, 0);
+    struct scan_options options = {.view = view,
+                                   .table = catalog_find_table_id(view_catalog(view), id),
+                                   .now_us = now_us,
+                                   .seq_after = -1,
+                                   .arena = &arena};
+    assert_int_equal(scan_open(f->store, &options, &scan, &err), STATUS_OK);
+    while (scan_next(scan, &row, &err) == STATUS_OK)
+        rows++;
+    scan_close(scan);
+    arena_clear(&arena);
+    return rows;
+}
+
+/* A pass that takes no number of its own begins nothing for views of the number before it. */
+static void stream__a_pass_hides_nothing_of_older_views(void **state)
+{
+    struct fixture f = {.options = {.stream_eviction_interval_ms = 10}};
+    int64_t base = behind_us();
+    struct error err;
+
+    fixture_open(&f);
+    clock_fake(base);
+    struct table_id id = fixture_create(&f, stream_table("s", 10, 0));
+    for (int i = 0; i < 3; i++) {
+        clock_fake(base + i * 1000);
+        (void)insert_event(&f, id, i);
+    }
+    clock_fake(base + 5000000);
+    assert_int_equal(stream_settle(f.store, &err), STATUS_OK); /* time goes on, numbers do not */
+    struct view *view = view_acquire(f.store);
+    assert_int_equal(events_read(&f, view, id, base), 3);
+    clock_fake(base + 11000000);
+    wait_for_events(&f, id, 0);
+    assert_int_equal(events_read(&f, view, id, base), 3);
+    view_release(view);
+    clock_fake(-1);
+    fixture_close(&f);
+}
+
 static void stream__many_tables(void **state)
 {
     enum { TABLES = 1000 };
@@ -807,6 +855,7 @@ int main(void)
         cmocka_unit_test(stream__expired_events_wait_for_the_pass),
         cmocka_unit_test(stream__large_one_is_finished_first),
         cmocka_unit_test(stream__a_view_keeps_its_events),
+        cmocka_unit_test(stream__a_pass_hides_nothing_of_older_views),
         cmocka_unit_test(stream__many_tables),
         cmocka_unit_test(stream__oldest_go_first),
         cmocka_unit_test(stream__range_of_a_millisecond),
