@@ -236,10 +236,11 @@ void feed_append(struct feed *feed, struct change_group *group)
     feed->next_number++;
     *feed_slot(feed, feed->next_number - 1) = group;
     feed->bytes += group->bytes;
-    /* The newest group stays even when it alone is larger than the ring. */
-    while (feed->bytes > feed->bytes_max && feed->next_number - feed->first_number > 1)
-        feed_drop_first(feed);
+    /* Who follows gets the newest group even when it alone is larger than the ring. */
     bool wakes = feed->awake > 0;
+    while (feed->bytes > feed->bytes_max &&
+           feed->next_number - feed->first_number > (wakes ? 1 : 0))
+        feed_drop_first(feed);
     pthread_mutex_unlock(&feed->mutex);
     if (wakes)
         pthread_cond_broadcast(&feed->changed); /* unlocked: who wakes does not wait again */

@@ -1,6 +1,7 @@
 /* feed.h — what changed, in commit order: a ring of groups in memory that readers follow at their
  * own pace. The commit thread appends and never waits; a reader that falls out of the ring
- * (feed_bytes) gets STALE and must start anew.
+ * (feed_bytes) gets STALE and must start anew. A group that alone is larger than the ring stays
+ * until the next one, and only if somebody follows.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef STORE_FEED_H

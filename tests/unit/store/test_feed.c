@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/feed_internal.h"
 #include "store/store_internal.h"
 
 static void feed__tells_changes_in_order(void **state)
@@ -242,6 +243,45 @@ static void feed__pauses_and_resumes_at_the_end(void **state)
 }
 
 /* Groups share chunks of memory: who keeps one keeps its bytes, however many others are gone. */
+static void insert_larger_than_ring(struct fixture *f, struct table_id id, int64_t key)
+{
+    static char text[5000];
+    struct write write;
+
+    memset(text, 'x', sizeof(text));
+    write_begin(&write, f, id);
+    write_insert(&write, "", key, 0)->values[2] =
+        value_text(VALUE_TEXT, str_from(text, sizeof(text)));
+    assert_int_equal(write_run(&write, f), STATUS_OK);
+    write_end(&write);
+}
+
+/* A group that alone is larger than the ring is there for who follows now, and for nobody else. */
+static void feed__group_larger_than_the_ring(void **state)
+{
+    struct fixture f = {.options = {.feed_bytes = 4096}};
+    struct change_group *group;
+
+    fixture_open(&f);
+    struct feed *feed = store_feed(f.store);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    insert_larger_than_ring(&f, id, 1);
+    assert_int_equal(feed_bytes(feed), 0);
+    int64_t oldest = feed_oldest(feed);
+    struct feed_cursor *early = feed_follow(feed, oldest - 1);
+    assert_int_equal(feed_next(early, 0, &group), STATUS_STALE);
+    assert_int_equal(feed_next(early, 0, &group), STATUS_WOULD_BLOCK);
+    insert_larger_than_ring(&f, id, 2);
+    assert_true(feed_bytes(feed) > 5000);
+    assert_int_equal(feed_next(early, 0, &group), STATUS_OK);
+    assert_int_equal(group->count, 1);
+    change_group_unref(group);
+    feed_unfollow(early);
+    fixture_insert(&f, id, "", 3, 3); /* small ones stay, followed or not */
+    assert_true(feed_bytes(feed) > 0 && feed_bytes(feed) < 5000);
+    fixture_close(&f);
+}
+
 static void feed__kept_groups_stay(void **state)
 {
     enum { GROUPS = 2000, EVERY = 50 };
@@ -300,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(feed__tells_changes_in_order),
         cmocka_unit_test(feed__resumes_inside_the_ring_only),
+        cmocka_unit_test(feed__group_larger_than_the_ring),
         cmocka_unit_test(feed__kept_groups_stay),
         cmocka_unit_test(feed__gives_a_range_while_it_reaches_back),
         cmocka_unit_test(feed__threads_follow_and_wake),
