@@ -72,5 +72,8 @@ enum status hot_translate(enum status status, const struct table *table, struct 
  * version. */
 const struct row_projection *row_project(const struct table *table, uint32_t version,
                                          struct arena *arena);
+/* The same, made once for each version. */
+const struct row_projection *row_project_cached(const struct table *table, uint32_t version,
+                                                struct row_projections *cache, struct arena *arena);
 
 #endif

@@ -48,9 +48,9 @@ const struct row_projection *row_project(const struct table *table, uint32_t ver
 }
 
 /* A table may have thousands of versions with rows of all of them mixed: found by number. */
-static const struct row_projection *row_accept_version(const struct table *table,
-                                                       struct row_projections *cache,
-                                                       struct arena *arena, uint32_t version)
+static const struct row_projection *row_project_version(const struct table *table,
+                                                        struct row_projections *cache,
+                                                        struct arena *arena, uint32_t version)
 {
     uint32_t first = table->schemas[0]->version, count = table->schema_count;
 
@@ -66,6 +66,15 @@ static const struct row_projection *row_accept_version(const struct table *table
     return cache->all[version - first];
 }
 
+const struct row_projection *row_project_cached(const struct table *table, uint32_t version,
+                                                struct row_projections *cache, struct arena *arena)
+{
+    CHECK(table->schema != NULL);
+    if (cache->newest == NULL || cache->newest->from->version != version)
+        cache->newest = row_project_version(table, cache, arena, version);
+    return cache->newest;
+}
+
 enum status row_accept(const struct table *table, struct row_projections *cache,
                        struct arena *arena, struct row *row, struct error *err)
 {
@@ -73,12 +82,10 @@ enum status row_accept(const struct table *table, struct row_projections *cache,
     if (row->bytes.size < ROW_HEADER_BYTES)
         return error_set(err, STATUS_CORRUPT, "row is shorter than its header");
     uint32_t version = row_layout_version(row->bytes);
-    if (cache->newest == NULL || cache->newest->from->version != version)
-        cache->newest = row_accept_version(table, cache, arena, version);
-    if (cache->newest == NULL)
+    row->projection = row_project_cached(table, version, cache, arena);
+    if (row->projection == NULL)
         return error_set(err, STATUS_CORRUPT, "row has unknown schema version %u", version);
-    row->projection = cache->newest;
-    return row_check(cache->newest->from, row->bytes, err);
+    return row_check(row->projection->from, row->bytes, err);
 }
 
 void row_column(const struct row *row, uint32_t index, struct arena *arena, struct value *out)

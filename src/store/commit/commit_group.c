@@ -272,7 +272,7 @@ static void commit_group_begin(struct commit_pipeline *pipeline)
     pipeline->group_first = pipeline->position;
     pipeline->group_bytes = 0;
     pipeline->group_is_logged = false;
-    pipeline->decider.projection = NULL;
+    pipeline->decider.projected = NULL;
 }
 
 /* The write failed: whoever was to be acknowledged hears it instead. */

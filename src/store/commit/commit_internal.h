@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/metric.h"
+#include "store/cold.h"
 #include "store/commit.h"
 #include "store/commit/overlay.h"
 #include "store/feed.h"
@@ -39,11 +40,10 @@ enum {
 
 /* What deciding about rows needs; the group has one, and so has every transaction. */
 struct commit_decider {
-    struct arena *arena;                     /* of projections */
-    struct value *values;                    /* scratch of resolve, LIMIT_TABLE_COLUMNS */
-    const struct row_projection *projection; /* the one used last */
-    const struct table *projection_table;
-    uint32_t projection_version;
+    struct arena *arena;  /* of projections */
+    struct value *values; /* scratch of resolve, LIMIT_TABLE_COLUMNS */
+    struct row_projections projections;
+    const struct table *projected; /* table of `projections` */
 };
 void commit_decider_init(struct commit_decider *decider, struct arena *arena);
 void commit_decider_clear(struct commit_decider *decider);

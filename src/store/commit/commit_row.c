@@ -70,13 +70,11 @@ static const struct row_projection *commit_row_projection(struct commit_decider 
                                                           uint32_t version)
 {
     CHECK(table->schema != NULL);
-    if (decider->projection == NULL || decider->projection_table != table ||
-        decider->projection_version != version) {
-        decider->projection = row_project(table, version, decider->arena);
-        decider->projection_table = table;
-        decider->projection_version = version;
+    if (decider->projected != table) {
+        decider->projections = (struct row_projections){.newest = NULL};
+        decider->projected = table;
     }
-    return decider->projection;
+    return row_project_cached(table, version, &decider->projections, decider->arena);
 }
 
 enum status commit_row_resolve(struct commit_decider *decider, struct commit_row *row,
