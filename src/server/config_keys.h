@@ -147,7 +147,8 @@
     X(LIMITS_MAX_RESULT_ROWS, "limits.max_result_rows", INTEGER, "0", 0, 1LL << 50, "", USED, \
       "rows of a result; 0 = no limit") \
     X(LIMITS_MAX_STATEMENT_WRITE_BYTES, "limits.max_statement_write_bytes", BYTES, "64MiB", \
-      1 << 20, 1LL << 32, "", USED, "bytes one statement, or one transaction, may write") \
+      1 << 20, 1LL << 32, "", USED, \
+      "bytes one statement, or one transaction, may write, and bytes of rows it may replace") \
     X(LIMITS_MAX_STALLED_ANSWERS, "limits.max_stalled_answers", INTEGER, "0", 0, 1024, "", USED, \
       "workers that may wait for clients which read slowly; further ones end their statement " \
       "after a second; 0 = half of the worker threads") \

@@ -20,8 +20,6 @@
 #include "sql/syntax/lexer.h"
 #include "sql/system/change.h"
 
-enum { RUN_COMMIT_ARENA_BYTES = 0 };
-
 struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_options *options)
 {
     struct sql_run *run = mem_alloc(sizeof(*run));
@@ -44,7 +42,7 @@ struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_opti
     if (engine->options.timeout_seconds > 0)
         run->deadline_ns = run->begun_ns + (int64_t)engine->options.timeout_seconds * 1000000000;
     arena_init(&run->arena, engine->options.statement_memory_bytes);
-    arena_init(&run->commit_arena, RUN_COMMIT_ARENA_BYTES);
+    arena_init(&run->commit_arena, engine->options.statement_memory_bytes);
     buf_init(&run->key);
     atomic_init(&run->cancelled, false);
     atomic_fetch_add_explicit(&engine->statements, 1, memory_order_relaxed);

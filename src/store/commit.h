@@ -49,13 +49,15 @@ struct row_op {
     struct str key;
     struct value *values; /* INSERT: the proposed row, all user columns, cast and checked */
     const struct row_logic *logic;
+    bool ignores_row; /* `logic` keeps a live row whatever it holds: ON CONFLICT DO NOTHING */
     struct str bytes; /* STORE: a version without number; the commit thread copies and stamps it */
     int64_t base_seq; /* STORE: 0 = there was none */
     /* The row may be cold: what the preparing worker found at its view, and the segment list it
      * looked at. Filled by commit_lookup_cold. */
     bool cold_known;
     uint64_t cold_segments_version;
-    struct str cold_bytes; /* its row bytes; empty = no cold version */
+    struct str cold_bytes; /* its row bytes; empty = no cold version; the header alone when nobody
+                              asks for the rest */
     /* Results for RETURNING, in the request's arena; filled on success when keep_images. */
     enum row_verdict verdict;
     bool inserted; /* no live row was there */
@@ -72,7 +74,8 @@ struct commit_request {
     struct row_op *ops;
     size_t op_count;
     unsigned flags;
-    struct arena *arena; /* request's own; only the commit thread uses it while queued */
+    struct arena *arena; /* request's own; only the commit thread uses it while queued. More than
+                            its limit is RESULT_TOO_LARGE */
     struct view *view;   /* the request holds it; released by the submitter after done */
     /* Optional: extra work of the same batch (DDL, flush install, jobs). Runs on the commit thread
      * after the row operations; may add to the batch and hand over the next catalogue version
@@ -80,7 +83,8 @@ struct commit_request {
     enum status (*extra)(struct commit_request *request, struct kv_batch *batch,
                          struct catalog **next_catalog, struct error *err);
     void *extra_context;
-    /* Optional: asked by commit_lookup_cold for each row group; its failure ends the look-up. */
+    /* Optional: asked now and then while operations are looked up and applied, also on the commit
+     * thread; its failure ends the request. */
     enum status (*check)(struct commit_request *request, struct error *err);
     /* Optional: last word of the statement when its operations have been applied, results filled
      * in. On the commit thread, may use `arena`; when it fails nothing of the request is written.

@@ -201,6 +201,8 @@ static enum status dml_confirm(struct commit_request *request, struct error *err
         if (request->ops[i].verdict == ROW_KEEP)
             continue;
         status = dml_output(run, &request->ops[i], request->arena, values, err);
+        if (status == STATUS_OK)
+            status = arena_check(request->arena, err);
         values += output->count;
     }
     return status;

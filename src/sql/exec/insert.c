@@ -171,6 +171,7 @@ static enum status insert_op(struct sql_run *run, const struct insert_source *so
         conflict->proposed = values;
         conflict->logic = (struct row_logic){.resolve = insert_resolve, .context = conflict};
         op->logic = &conflict->logic;
+        op->ignores_row = run->plan->insert.conflict == AST_CONFLICT_NOTHING;
     }
     CHECK(op->key.size > 0);
     return STATUS_OK;

@@ -174,6 +174,7 @@ enum status commit_apply(struct commit_pipeline *pipeline, struct commit_request
         status = commit_apply_system(pipeline, &row, err);
     else
         status = commit_apply_row(pipeline, &row, err);
+    kv_value_release(pipeline->store->kv, &row.held);
     if (status == STATUS_OK)
         op->verdict = row.verdict;
     return status;

@@ -95,7 +95,7 @@ enum status commit_reserve_exact(struct commit_pipeline *pipeline, struct error 
 static struct commit_savepoint commit_group_savepoint(struct commit_pipeline *pipeline)
 {
     pipeline->serial++;
-    pipeline->request_bytes = 0;
+    pipeline->sizes = (struct commit_sizes){0};
     CHECK(pipeline->undo_count == 0);
     return (struct commit_savepoint){
         .overlay = overlay_mark(&pipeline->overlay),
@@ -115,6 +115,17 @@ static void commit_group_rollback(struct commit_pipeline *pipeline,
     pipeline->position = savepoint->position;
 }
 
+enum status commit_check_op(struct commit_request *request, size_t index, struct error *err)
+{
+    enum status status = arena_check(request->arena, err);
+
+    CHECK(index < request->op_count);
+    if (status == STATUS_OK && request->check != NULL &&
+        index % COMMIT_CHECK_OPS == COMMIT_CHECK_OPS - 1)
+        status = request->check(request, err);
+    return status;
+}
+
 static enum status commit_group_ops(struct commit_pipeline *pipeline,
                                     struct commit_request *request)
 {
@@ -122,7 +133,9 @@ static enum status commit_group_ops(struct commit_pipeline *pipeline,
 
     CHECK(request->op_count == 0 || request->ops != NULL);
     for (size_t i = 0; status == STATUS_OK && i < request->op_count; i++) {
-        status = commit_apply(pipeline, request, &request->ops[i], &request->error);
+        status = commit_check_op(request, i, &request->error);
+        if (status == STATUS_OK)
+            status = commit_apply(pipeline, request, &request->ops[i], &request->error);
         if (status != STATUS_OK)
             request->failed_op = i;
     }
@@ -163,6 +176,7 @@ static bool commit_group_request(struct commit_pipeline *pipeline, struct commit
     if (now > pipeline->updated)
         pipeline->updated = now;
     request->status = commit_group_ops(pipeline, request);
+    pipeline->group_bytes += pipeline->sizes.written + pipeline->sizes.replaced;
     if (request->status == STATUS_OK && request->confirm != NULL)
         request->status = request->confirm(request, &request->error);
     if (request->status == STATUS_OK && request->extra != NULL) {
@@ -180,7 +194,6 @@ static bool commit_group_request(struct commit_pipeline *pipeline, struct commit
     pipeline->undo_count = 0;
     if (pipeline->position > savepoint.position)
         request->position = pipeline->position;
-    pipeline->group_bytes += pipeline->request_bytes;
     return true;
 }
 

@@ -27,6 +27,7 @@ enum {
     COMMIT_ID_BLOCK_MS = 10000,
     COMMIT_SYNC_MS = 1000, /* durability `async` */
     COMMIT_SPIN_NS = 200 * 1000,
+    COMMIT_CHECK_OPS = 256, /* operations between two questions whether the request goes on */
 };
 
 /* Keys of space `meta`. */
@@ -47,6 +48,15 @@ struct commit_decider {
 };
 void commit_decider_init(struct commit_decider *decider, struct arena *arena);
 void commit_decider_clear(struct commit_decider *decider);
+
+/* What a statement, or a transaction, holds in memory for its rows. */
+struct commit_sizes {
+    size_t written;  /* keys and new versions, those replaced again included */
+    size_t replaced; /* live versions that were there before */
+};
+/* RESULT_TOO_LARGE when one of them is above limits.max_statement_write_bytes; `what` names it. */
+enum status commit_sizes_check(const struct store *store, const struct commit_sizes *sizes,
+                               const char *what, struct error *err) MUST_CHECK;
 
 /* One cached instance. Streams are counted in memory only. */
 struct commit_instance_entry {
@@ -106,15 +116,15 @@ struct commit_pipeline {
     struct overlay overlay;
     struct change *changes;
     size_t change_count, change_capacity;
-    int64_t group_first; /* position before the group */
-    size_t group_bytes;
+    int64_t group_first;           /* position before the group */
+    size_t group_bytes;            /* of its requests, failed ones too */
     bool group_is_logged;          /* it holds more than events */
     struct buf key, row;           /* scratch */
     struct commit_decider decider; /* its arena is the group's */
 
     /* The request. */
     uint64_t serial;
-    size_t request_bytes;
+    struct commit_sizes sizes;
 
     struct map instances; /* instance key → commit_instance_entry */
     struct commit_instance_entry **dirty;
@@ -151,6 +161,10 @@ struct commit_request *commit_group_run(struct commit_pipeline *pipeline,
 void commit_break(struct commit_pipeline *pipeline, const struct error *cause);
 enum status commit_reserve_exact(struct commit_pipeline *pipeline, struct error *err) MUST_CHECK;
 
+/* May operation `index` of the request follow? Cancelled, out of time, out of memory? */
+enum status commit_check_op(struct commit_request *request, size_t index,
+                            struct error *err) MUST_CHECK;
+
 /* commit_apply.c: one operation against the group. */
 enum status commit_apply(struct commit_pipeline *pipeline, struct commit_request *request,
                          struct row_op *op, struct error *err) MUST_CHECK;
@@ -159,7 +173,7 @@ enum status commit_apply(struct commit_pipeline *pipeline, struct commit_request
 
 /* The row an operation meets. */
 struct commit_current {
-    struct str bytes; /* empty = none; in the group's or the request's arena */
+    struct str bytes; /* empty = none; in the group's or the request's arena, or held */
     bool is_hot, is_cold;
     bool is_live; /* neither absent nor deleted */
 };
@@ -178,10 +192,13 @@ struct commit_row {
     const struct table *table; /* newest version */
     struct str key;            /* as the feed and scans name it; op->key but for stream inserts */
     struct commit_current current;
+    struct kv_value held; /* the hot version where the store keeps it: rows that stay as they are
+                             are not copied */
     enum row_verdict verdict;
 };
 
-/* From the overlay, else the store: is_hot. Reads the key that stands in pipeline->key. */
+/* From the overlay, else the store: is_hot. Reads the key that stands in pipeline->key. Whoever
+ * calls it releases row->held. */
 enum status commit_row_load(struct commit_pipeline *pipeline, struct commit_row *row,
                             struct error *err) MUST_CHECK;
 /* Asks the logic, with the decider's `values`. */
@@ -200,8 +217,9 @@ struct str commit_row_bury(struct commit_pipeline *pipeline, const struct commit
 /* A version that a transaction made, with the next _seq. */
 struct str commit_row_stamp(struct commit_pipeline *pipeline, const struct commit_row *row,
                             unsigned flags);
-/* Counts the row and fills the results of its operation. */
-void commit_row_report(struct commit_row *row, struct str new_bytes);
+/* Counts the row and its bytes and fills the results of its operation. */
+enum status commit_row_report(struct commit_pipeline *pipeline, struct commit_row *row,
+                              struct str new_bytes, struct error *err) MUST_CHECK;
 /* Enters the new version under pipeline->key (deletes the key unless `keep`), tells the feed,
  * counts. */
 enum status commit_row_put(struct commit_pipeline *pipeline, struct commit_row *row,

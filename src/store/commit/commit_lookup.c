@@ -68,20 +68,28 @@ static enum status commit_lookup_candidates(struct commit_lookup *lookup,
     CHECK(lookup->count > 0);
     for (size_t i = 0; i < lookup->count; i++) {
         struct row_op *op = lookup->ops[i];
+        enum status status = commit_check_op(lookup->request, i, err);
         bool is_hot = false;
         op->cold_segments_version = list->version;
         op->cold_known = !commit_lookup_may_contain(list, op->key);
-        if (op->cold_known)
-            continue;
-        enum status status =
-            commit_lookup_hot(lookup->store, lookup->request, op, flags, &is_hot, err);
+        if (status == STATUS_OK && !op->cold_known)
+            status = commit_lookup_hot(lookup->store, lookup->request, op, flags, &is_hot, err);
         if (status != STATUS_OK)
             return status;
-        if (!is_hot)
+        if (!op->cold_known && !is_hot)
             lookup->ops[kept++] = op;
     }
     lookup->count = kept;
     return STATUS_OK;
+}
+
+/* What the decision and the feed may ask of a cold row. */
+static struct str commit_lookup_part(const struct row_op *op, struct str bytes)
+{
+    bool is_read = op->kind != ROW_OP_INSERT || (op->logic != NULL && !op->ignores_row);
+
+    CHECK(bytes.size >= ROW_HEADER_BYTES);
+    return is_read ? bytes : str_from(bytes.data, ROW_HEADER_BYTES);
 }
 
 /* Reads each row group that may hold some of the keys once, since they come in order. */
@@ -102,8 +110,9 @@ static enum status commit_lookup_segment(struct commit_lookup *lookup, struct se
         struct row row;
         status = cold_lookup_get(lookup->store, &cold, op->key, &row, &pin, err);
         if (status == STATUS_OK) {
-            op->cold_bytes = arena_copy(request->arena, row.bytes);
+            op->cold_bytes = arena_copy(request->arena, commit_lookup_part(op, row.bytes));
             op->cold_known = true;
+            status = arena_check(request->arena, err);
         } else if (status == STATUS_ABSENT) {
             lookup->ops[kept++] = op;
             status = STATUS_OK;

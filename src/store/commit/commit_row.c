@@ -26,8 +26,8 @@ enum status commit_row_load(struct commit_pipeline *pipeline, struct commit_row 
 {
     struct kv *kv = pipeline->store->kv;
     struct str key = buf_str(&pipeline->key);
-    struct kv_value value;
 
+    CHECK(row->held.pin == NULL);
     CHECK(row->table->rows != NULL && key.size > 0);
     row->current = (struct commit_current){0};
     const struct overlay_entry *changed = overlay_find(&pipeline->overlay, row->table->rows, key);
@@ -35,14 +35,11 @@ enum status commit_row_load(struct commit_pipeline *pipeline, struct commit_row 
         row->current.is_hot = changed->state == OVERLAY_PUT;
         row->current.bytes = row->current.is_hot ? changed->bytes : STR_EMPTY;
     } else {
-        enum status status = kv_get(kv, row->table->rows, NULL, key, 0, &value, err);
+        enum status status = kv_get(kv, row->table->rows, NULL, key, 0, &row->held, err);
         if (status != STATUS_OK && status != STATUS_ABSENT)
             return commit_row_translate(status, err);
-        if (status == STATUS_OK) {
-            row->current.is_hot = true;
-            row->current.bytes = arena_copy(&pipeline->arena, value.bytes);
-            kv_value_release(kv, &value);
-        }
+        row->current.is_hot = status == STATUS_OK;
+        row->current.bytes = row->held.bytes;
     }
     if (row->current.is_hot && row->current.bytes.size < ROW_HEADER_BYTES)
         return commit_row_translate(STATUS_CORRUPT, err);
@@ -210,6 +207,15 @@ struct str commit_row_stamp(struct commit_pipeline *pipeline, const struct commi
     return str_from(bytes, made.size);
 }
 
+/* The version that was there: must outlive the group. */
+static struct str commit_row_old(struct commit_pipeline *pipeline, const struct commit_row *row)
+{
+    CHECK(row->current.is_live);
+    if (row->current.bytes.data != row->held.bytes.data)
+        return row->current.bytes;
+    return arena_copy(&pipeline->arena, row->current.bytes);
+}
+
 static void commit_row_tell_feed(struct commit_pipeline *pipeline, const struct commit_row *row,
                                  struct str new_bytes)
 {
@@ -224,53 +230,54 @@ static void commit_row_tell_feed(struct commit_pipeline *pipeline, const struct 
         .user = row->op->user,
         .key = row->key,
         .seq = pipeline->position,
-        .old_bytes = row->current.is_live ? row->current.bytes : STR_EMPTY,
+        .old_bytes = row->current.is_live ? commit_row_old(pipeline, row) : STR_EMPTY,
         .new_bytes = new_bytes,
     };
 }
 
-static enum status commit_row_count_bytes(struct commit_pipeline *pipeline, size_t bytes,
-                                          struct error *err)
+enum status commit_sizes_check(const struct store *store, const struct commit_sizes *sizes,
+                               const char *what, struct error *err)
 {
-    size_t most = pipeline->store->options.statement_write_bytes_max;
+    size_t most = store->options.statement_write_bytes_max;
 
-    CHECK(bytes > 0);
-    pipeline->request_bytes += bytes;
-    if (most > 0 && pipeline->request_bytes > most)
-        return error_set(err, STATUS_RESULT_TOO_LARGE,
-                         "the statement writes more than limits.max_statement_write_bytes "
-                         "(%zu bytes)",
-                         most);
-    return STATUS_OK;
+    CHECK(what != NULL);
+    if (LIKELY(most == 0 || (sizes->written <= most && sizes->replaced <= most)))
+        return STATUS_OK;
+    return error_set(err, STATUS_RESULT_TOO_LARGE,
+                     "the %s %s more than limits.max_statement_write_bytes (%zu bytes)", what,
+                     sizes->written > most ? "writes" : "replaces", most);
 }
 
-void commit_row_report(struct commit_row *row, struct str new_bytes)
+enum status commit_row_report(struct commit_pipeline *pipeline, struct commit_row *row,
+                              struct str new_bytes, struct error *err)
 {
+    struct str old_bytes = row->current.is_live ? row->current.bytes : STR_EMPTY;
+    struct arena *arena = row->request->arena;
     struct row_op *op = row->op;
 
     CHECK(row->verdict != ROW_KEEP);
     row->request->rows_affected++;
     op->inserted = !row->current.is_live;
     if ((row->request->flags & COMMIT_KEEP_IMAGES) != 0) {
-        struct arena *arena = row->request->arena;
-        op->old_bytes = row->current.is_live ? arena_copy(arena, row->current.bytes) : STR_EMPTY;
+        op->old_bytes = row->current.is_live ? arena_copy(arena, old_bytes) : STR_EMPTY;
         op->new_bytes = arena_copy(arena, new_bytes);
     }
+    pipeline->sizes.written += pipeline->key.size + new_bytes.size;
+    pipeline->sizes.replaced += old_bytes.size;
+    if (row->table->kind == TABLE_KIND_SYSTEM) /* the catalogue says how much that can be */
+        return STATUS_OK;
+    return commit_sizes_check(pipeline->store, &pipeline->sizes, "statement", err);
 }
 
 enum status commit_row_put(struct commit_pipeline *pipeline, struct commit_row *row,
                            struct str new_bytes, bool keep, struct error *err)
 {
     struct str key = buf_str(&pipeline->key);
-    enum status status = commit_row_count_bytes(pipeline, key.size + new_bytes.size, err);
 
     CHECK(row->verdict != ROW_KEEP);
-    if (status != STATUS_OK)
-        return status;
     overlay_set(&pipeline->overlay, &pipeline->arena, row->table->rows, key,
                 keep ? OVERLAY_PUT : OVERLAY_DELETED, keep ? new_bytes : STR_EMPTY);
     pipeline->group_is_logged = pipeline->group_is_logged || row->table->kind != TABLE_KIND_STREAM;
     commit_row_tell_feed(pipeline, row, new_bytes);
-    commit_row_report(row, new_bytes);
-    return STATUS_OK;
+    return commit_row_report(pipeline, row, new_bytes, err);
 }

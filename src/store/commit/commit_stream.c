@@ -36,10 +36,9 @@ static enum status commit_stream_insert(struct commit_pipeline *pipeline, struct
     if (status != STATUS_OK)
         return status;
     row->verdict = ROW_PUT;
-    if (!commit_stream_is_heard(pipeline, entry, row->table)) {
-        commit_row_report(row, commit_row_encode(pipeline, row, 0, row->op->values));
-        return STATUS_OK;
-    }
+    if (!commit_stream_is_heard(pipeline, entry, row->table))
+        return commit_row_report(pipeline, row,
+                                 commit_row_encode(pipeline, row, 0, row->op->values), err);
     stream_key_prefix(now_ms, &pipeline->key);
     buf_append_str(&pipeline->key, row->op->key);
     row->key = arena_copy(&pipeline->arena, buf_str(&pipeline->key));

@@ -17,7 +17,7 @@ struct changes *changes_new(void)
 {
     struct changes *changes = mem_zalloc(sizeof(*changes));
 
-    arena_init(&changes->arena, 0); /* bounded by limits.max_statement_write_bytes */
+    arena_init(&changes->arena, 0); /* bounded by transaction_count */
     overlay_init(&changes->overlay);
     CHECK(pthread_mutex_init(&changes->mutex, NULL) == 0);
     return changes;

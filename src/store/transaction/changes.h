@@ -30,7 +30,6 @@ struct changes {
     struct overlay overlay; /* newest bytes; tombstones are bytes, too */
     struct changed_row *rows;
     size_t row_capacity;
-    size_t written_bytes;  /* of all versions, replaced ones too */
     pthread_mutex_t mutex; /* guards `sorted` */
     struct changed_key *sorted;
     size_t sorted_count, sorted_capacity; /* entries behind sorted_count are not in it yet */

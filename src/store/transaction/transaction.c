@@ -24,7 +24,8 @@ struct transaction {
     struct changes *changes; /* the view's */
     int64_t begun_us;
     struct commit_decider decider;
-    struct buf key, row; /* scratch */
+    struct commit_sizes sizes; /* of all statements */
+    struct buf key, row;       /* scratch */
 };
 
 struct transaction *transaction_begin(struct store *store)
@@ -84,17 +85,14 @@ static enum status transaction_load_hot(struct transaction_step *step, struct co
                                         struct error *err)
 {
     struct transaction *transaction = step->transaction;
-    struct kv *kv = transaction->store->kv;
-    struct kv_value value;
     enum status status =
-        kv_get(kv, row->table->rows, view_snapshot(transaction->view), buf_str(&transaction->key),
-               step->cached_only ? KV_READ_CACHED : 0, &value, err);
+        kv_get(transaction->store->kv, row->table->rows, view_snapshot(transaction->view),
+               buf_str(&transaction->key), step->cached_only ? KV_READ_CACHED : 0, &row->held, err);
 
     if (status != STATUS_OK)
         return hot_translate(status, row->table, err);
     row->current.is_hot = true;
-    row->current.bytes = arena_copy(step->request->arena, value.bytes);
-    kv_value_release(kv, &value);
+    row->current.bytes = row->held.bytes;
     if (row->current.bytes.size < ROW_HEADER_BYTES)
         return hot_translate(error_set(err, STATUS_CORRUPT, "row is shorter than its header"),
                              row->table, err);
@@ -167,19 +165,31 @@ static struct str transaction_make(struct transaction *transaction, const struct
     return str_from(bytes, size);
 }
 
-static enum status transaction_count_bytes(struct transaction *transaction, size_t bytes,
-                                           struct error *err)
+/* A row whose first version of this transaction it is replaces what COMMIT will find. */
+static enum status transaction_count(struct transaction *transaction, const struct commit_row *row,
+                                     int64_t base_seq, size_t bytes, struct error *err)
 {
-    size_t most = transaction->store->options.statement_write_bytes_max;
+    struct commit_sizes *sizes = &transaction->sizes;
 
     CHECK(bytes > 0);
-    transaction->changes->written_bytes += bytes;
-    if (most > 0 && transaction->changes->written_bytes > most)
-        return error_set(err, STATUS_RESULT_TOO_LARGE,
-                         "the transaction writes more than limits.max_statement_write_bytes "
-                         "(%zu bytes)",
-                         most);
-    return STATUS_OK;
+    sizes->written += bytes;
+    if (base_seq != ROW_SEQ_NONE && row->current.is_live)
+        sizes->replaced += row->current.bytes.size;
+    return commit_sizes_check(transaction->store, sizes, "transaction", err);
+}
+
+static void transaction_report(struct transaction_step *step, const struct commit_row *row,
+                               struct str new_bytes)
+{
+    struct commit_request *request = step->request;
+    struct row_op *op = row->op;
+
+    CHECK(row->verdict != ROW_KEEP);
+    request->rows_affected++;
+    op->inserted = !row->current.is_live;
+    op->new_bytes = new_bytes;
+    if (row->current.is_live && (request->flags & COMMIT_KEEP_IMAGES) != 0)
+        op->old_bytes = arena_copy(request->arena, row->current.bytes);
 }
 
 static enum status transaction_write(struct transaction_step *step, struct commit_row *row,
@@ -187,20 +197,16 @@ static enum status transaction_write(struct transaction_step *step, struct commi
                                      struct error *err)
 {
     struct transaction *transaction = step->transaction;
-    struct row_op *op = row->op;
     struct str key = buf_str(&transaction->key);
     struct str bytes = transaction_make(transaction, row, values);
-    struct changed_row changed = {.table = row->table, .user = op->user, .base_seq = base_seq};
-    enum status status = transaction_count_bytes(transaction, key.size + bytes.size, err);
+    struct changed_row changed = {.table = row->table, .user = row->op->user, .base_seq = base_seq};
+    enum status status = transaction_count(transaction, row, base_seq, key.size + bytes.size, err);
 
     if (status != STATUS_OK)
         return status;
     CHECK(!row_is_deleted(bytes) || row->verdict == ROW_DELETE);
     changes_put(transaction->changes, &changed, key, bytes);
-    step->request->rows_affected++;
-    op->inserted = !row->current.is_live;
-    op->old_bytes = row->current.is_live ? row->current.bytes : STR_EMPTY;
-    op->new_bytes = bytes;
+    transaction_report(step, row, bytes);
     return STATUS_OK;
 }
 
@@ -231,6 +237,7 @@ static enum status transaction_step_op(struct transaction_step *step, struct row
         status = commit_row_decide(&step->transaction->decider, &row, &values, err);
     if (status == STATUS_OK && row.verdict != ROW_KEEP)
         status = transaction_write(step, &row, base_seq, values, err);
+    kv_value_release(step->transaction->store->kv, &row.held);
     if (status == STATUS_OK)
         op->verdict = row.verdict;
     return status;
@@ -242,13 +249,16 @@ enum status transaction_apply(struct transaction *transaction, struct commit_req
     struct changes *changes = transaction->changes;
     struct transaction_step step = {
         .transaction = transaction, .request = request, .cached_only = cached_only};
-    size_t mark = overlay_mark(&changes->overlay), bytes = changes->written_bytes;
+    struct commit_sizes sizes = transaction->sizes;
+    size_t mark = overlay_mark(&changes->overlay);
     enum status status = commit_lookup_cold(transaction->store, request, cached_only, err);
 
     CHECK(request->view == transaction->view && request->arena != NULL && request->extra == NULL);
     request->rows_affected = request->failed_op = 0;
     for (size_t i = 0; i < request->op_count && status == STATUS_OK; i++) {
-        status = transaction_step_op(&step, &request->ops[i], err);
+        status = commit_check_op(request, i, err);
+        if (status == STATUS_OK)
+            status = transaction_step_op(&step, &request->ops[i], err);
         if (status != STATUS_OK)
             request->failed_op = i;
     }
@@ -258,7 +268,7 @@ enum status transaction_apply(struct transaction *transaction, struct commit_req
         return status;
     }
     overlay_rollback(&changes->overlay, mark);
-    changes->written_bytes = bytes;
+    transaction->sizes = sizes;
     request->rows_affected = 0;
     return status;
 }

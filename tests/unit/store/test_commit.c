@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
-#include "store/store_internal.h"
+#include "store/commit/commit_internal.h"
 
 static void commit__insert_update_delete(void **state)
 {
@@ -475,6 +475,189 @@ static void commit__statement_write_limit(void **state)
     fixture_close(&f);
 }
 
+/* Rows 0 … count - 1 with bodies of that size, each by a statement of its own. */
+static void insert_large(struct fixture *f, struct table_id id, int count, size_t size)
+{
+    char *text = calloc(1, size);
+
+    memset(text, 'x', size);
+    for (int i = 0; i < count; i++) {
+        struct write write;
+        write_begin(&write, f, id);
+        write_insert(&write, "", i, i)->values[2] = value_text(VALUE_TEXT, str_from(text, size));
+        assert_int_equal(write_run(&write, f), STATUS_OK);
+        write_end(&write);
+    }
+    free(text);
+}
+
+static enum status resolve_shorten(void *context, const struct row *current, struct arena *arena,
+                                   enum row_verdict *verdict, struct value *values,
+                                   struct error *err)
+{
+    int64_t one = 1;
+    enum status status = fixture_resolve_add(&one, current, arena, verdict, values, err);
+
+    values[2] = value_text(VALUE_TEXT, STR_LIT("x"));
+    return status;
+}
+
+/* What a statement replaces is in memory as much as what it writes. */
+static void commit__replaced_rows_are_limited(void **state)
+{
+    struct fixture f = {.options = {.statement_write_bytes_max = 16384}};
+    struct row_logic shorten = {.resolve = resolve_shorten};
+    struct write write;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    insert_large(&f, id, 5, 5000);
+    for (int rows = 5; rows > 2; rows -= 2) {
+        write_begin(&write, &f, id);
+        for (int i = 0; i < rows; i++)
+            write_change(&write, "", i, &shorten);
+        enum status expected = rows == 5 ? STATUS_RESULT_TOO_LARGE : STATUS_OK;
+        assert_int_equal(write_run(&write, &f), expected);
+        if (rows == 5)
+            assert_non_null(strstr(write.request.error.message, "limits.max_statement_write"));
+        write_end(&write);
+        assert_int_equal(fixture_n(&f, id, "", 0), rows == 5 ? 0 : 1);
+    }
+    fixture_close(&f);
+}
+
+/* Rows that a statement leaves as they are take no memory of the group. */
+static void commit__kept_rows_are_not_copied(void **state)
+{
+    struct fixture f = {.options = {.statement_write_bytes_max = 16384}};
+    struct row_logic keep = {.resolve = fixture_resolve_keep};
+    struct write write;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    insert_large(&f, id, 8, 5000);
+    write_begin(&write, &f, id);
+    for (int i = 0; i < 8; i++) {
+        struct row_op *op = i % 2 == 0 ? write_insert(&write, "", i, 0) : NULL;
+        if (op == NULL)
+            (void)write_change(&write, "", i, &keep);
+        else
+            op->logic = &keep;
+    }
+    assert_int_equal(write_run(&write, &f), STATUS_OK);
+    assert_int_equal(write.request.rows_affected, 0);
+    assert_true(f.store->pipeline->arena.used_bytes < 5000);
+    write_end(&write);
+    fixture_close(&f);
+}
+
+static enum status resolve_wasteful(void *context, const struct row *current, struct arena *arena,
+                                    enum row_verdict *verdict, struct value *values,
+                                    struct error *err)
+{
+    memset(arena_alloc(arena, 1000), 0, 1000);
+    return fixture_resolve_keep(context, current, arena, verdict, values, err);
+}
+
+/* What the logic of a statement computes is held against the limit of its arena. */
+static void commit__memory_of_a_request_is_limited(void **state)
+{
+    struct fixture f = {0};
+    struct row_logic wasteful = {.resolve = resolve_wasteful};
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    insert_large(&f, id, 8, 10);
+    for (int rows = 2; rows <= 8; rows += 6) {
+        struct write write;
+        write_begin(&write, &f, id);
+        for (int i = 0; i < rows; i++)
+            write_change(&write, "", i, &wasteful);
+        write.arena.limit_bytes = write.arena.used_bytes + 4000;
+        assert_int_equal(write_run(&write, &f), rows == 2 ? STATUS_OK : STATUS_RESULT_TOO_LARGE);
+        write_end(&write);
+    }
+    fixture_close(&f);
+}
+
+static atomic_int cancelled_checks;
+static enum status check_cancelled(struct commit_request *request, struct error *err)
+{
+    atomic_fetch_add(&cancelled_checks, 1);
+    return error_set(err, STATUS_CANCELLED, "cancelled");
+}
+
+static void commit__long_requests_can_be_cancelled(void **state)
+{
+    enum { MANY = 1000 };
+    struct fixture f = {0};
+    struct row_op *ops = calloc(MANY, sizeof(*ops));
+    struct write write;
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    write_begin(&write, &f, id);
+    for (int i = 0; i < MANY; i++) {
+        write.request.op_count = 0;
+        ops[i] = *write_insert(&write, "", i, i);
+    }
+    write.request.ops = ops;
+    write.request.op_count = MANY;
+    write.request.check = check_cancelled;
+    assert_int_equal(write_run(&write, &f), STATUS_CANCELLED);
+    assert_int_equal(atomic_load(&cancelled_checks), 1);
+    write_end(&write);
+    free(ops);
+    assert_int_equal(fixture_n(&f, id, "", 0), -1);
+    fixture_close(&f);
+}
+
+static enum status rename_column(void *context, const struct table *table, struct table **next,
+                                 struct error *err)
+{
+    (void)err;
+    *next = table_copy(table, true);
+    (*next)->schemas[(*next)->schema_count - 1]->columns[2].name = str_from_c(context);
+    return STATUS_OK;
+}
+
+static void alter(struct fixture *f, struct table_id id, char *name)
+{
+    struct ddl_alter rename = {.table = id, .build = rename_column, .context = name};
+    struct error err;
+
+    if (ddl_alter_table(f->store, &rename, &err) != STATUS_OK)
+        fail_msg("alter: %s", err.message);
+}
+
+/* Rows of several schema versions in turn: a projection is made once for each version. */
+static void commit__projections_are_made_once(void **state)
+{
+    struct fixture f = {0};
+    struct row_logic keep = {.resolve = fixture_resolve_keep};
+    static char *const names[] = {"a", "b", "c"};
+    size_t used[2];
+
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    for (int i = 0; i < 3; i++) {
+        fixture_insert(&f, id, "", i, i);
+        alter(&f, id, names[i]);
+    }
+    for (int round = 0; round < 2; round++) {
+        struct write write;
+        write_begin(&write, &f, id);
+        for (int i = 0; i < (round == 0 ? 3 : 8); i++)
+            write_change(&write, "", i % 3, &keep);
+        assert_int_equal(write_run(&write, &f), STATUS_OK);
+        used[round] = f.store->pipeline->arena.used_bytes;
+        write_end(&write);
+    }
+    assert_true(used[0] > 0);
+    assert_int_equal(used[1], used[0]);
+    fixture_close(&f);
+}
+
 static void count_due(void *context, struct table_id table, struct str user)
 {
     assert_true(str_equal(user, STR_LIT("ann")));
@@ -789,6 +972,11 @@ int main(void)
         cmocka_unit_test(commit__lookup_of_unflushed_table_is_free),
         cmocka_unit_test(commit__failing_extra_undoes_its_operations),
         cmocka_unit_test(commit__statement_write_limit),
+        cmocka_unit_test(commit__replaced_rows_are_limited),
+        cmocka_unit_test(commit__kept_rows_are_not_copied),
+        cmocka_unit_test(commit__memory_of_a_request_is_limited),
+        cmocka_unit_test(commit__long_requests_can_be_cancelled),
+        cmocka_unit_test(commit__projections_are_made_once),
         cmocka_unit_test(commit__flush_due_once),
         cmocka_unit_test(commit__stream_keeps_newest_events),
         cmocka_unit_test(commit__one_statement_above_max_buffer),

@@ -211,6 +211,24 @@ static void ddl__alter_makes_prepared_writes_stale(void **state)
     fixture_close(&f);
 }
 
+/* What the catalogue writes is no statement's: a table of many versions can go, and its name come
+ * back. */
+static void ddl__statement_limits_do_not_bind_the_catalogue(void **state)
+{
+    struct fixture f = {.options = {.statement_write_bytes_max = 4096}};
+    struct ddl_alter alter = {.build = add_column};
+    struct error err;
+
+    fixture_open(&f);
+    for (int round = 0; round < 2; round++) {
+        alter.table = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+        for (int i = 0; i < 12; i++)
+            assert_int_equal(ddl_alter_table(f.store, &alter, &err), STATUS_OK);
+        assert_int_equal(ddl_drop_table(f.store, alter.table, STR_EMPTY, &err), STATUS_OK);
+    }
+    fixture_close(&f);
+}
+
 static enum status promote(void *context, struct user *user, struct error *err)
 {
     if (context != NULL)
@@ -315,6 +333,7 @@ int main(void)
         cmocka_unit_test(ddl__drop_and_create_never_meet),
         cmocka_unit_test(ddl__start_removes_spaces_of_dropped_tables),
         cmocka_unit_test(ddl__alter_makes_prepared_writes_stale),
+        cmocka_unit_test(ddl__statement_limits_do_not_bind_the_catalogue),
         cmocka_unit_test(ddl__users),
         cmocka_unit_test(ddl__concurrent_creates_make_each_table_once),
     };

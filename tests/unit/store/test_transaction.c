@@ -219,6 +219,91 @@ static void test_transaction__bytes_of_all_statements_count(void **state)
     fixture_close(&f);
 }
 
+/* Rows 0 … count - 1 with bodies of 5000 bytes. */
+static void insert_large(struct fixture *f, struct table_id id, int count)
+{
+    static char text[5000];
+
+    memset(text, 'x', sizeof(text));
+    for (int i = 0; i < count; i++) {
+        struct write write;
+        write_begin(&write, f, id);
+        write_insert(&write, "", i, i)->values[2] =
+            value_text(VALUE_TEXT, str_from(text, sizeof(text)));
+        assert_int_equal(write_run(&write, f), STATUS_OK);
+        write_end(&write);
+    }
+}
+
+static enum status resolve_shorten(void *context, const struct row *current, struct arena *arena,
+                                   enum row_verdict *verdict, struct value *values,
+                                   struct error *err)
+{
+    int64_t one = 1;
+    enum status status = fixture_resolve_add(&one, current, arena, verdict, values, err);
+
+    values[2] = value_text(VALUE_TEXT, STR_LIT("x"));
+    return status;
+}
+
+static void test_transaction__replaced_rows_are_limited(void **state)
+{
+    struct fixture f = {.options = {.statement_write_bytes_max = 16384}};
+    struct row_logic shorten = {.resolve = resolve_shorten};
+    enum status status = STATUS_OK;
+    struct write write;
+    struct error err;
+    int steps = 0;
+
+    (void)state;
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    insert_large(&f, id, 5);
+    struct transaction *transaction = transaction_begin(f.store);
+    for (; status == STATUS_OK && steps < 10; steps++) { /* its own versions count once */
+        step_begin(&write, transaction, id);
+        write_change(&write, "", steps / 2, &shorten);
+        status = step_run(&write, transaction, false);
+        if (status != STATUS_OK)
+            assert_non_null(strstr(write.request.error.message, "limits.max_statement_write"));
+        write_end(&write);
+    }
+    assert_int_equal(status, STATUS_RESULT_TOO_LARGE);
+    assert_int_equal(steps, 7);
+    assert_int_equal(commit_all(f.store, transaction, &err), STATUS_OK); /* what was below it */
+    transaction_end(transaction);
+    assert_int_equal(fixture_n(&f, id, "", 2), 4);
+    assert_int_equal(fixture_n(&f, id, "", 3), 3);
+    fixture_close(&f);
+}
+
+static void test_transaction__memory_of_a_statement_is_limited(void **state)
+{
+    struct fixture f = {0};
+    struct row_logic keep = {.resolve = fixture_resolve_keep};
+    struct row_logic erase = {.resolve = fixture_resolve_delete};
+    struct write write;
+
+    (void)state;
+    fixture_open(&f);
+    struct table_id id = fixture_create(&f, fixture_table(TABLE_KIND_SHARED, "t"));
+    insert_large(&f, id, 8);
+    struct transaction *transaction = transaction_begin(f.store);
+    for (int round = 0; round < 2; round++) { /* rows that stay as they are take none */
+        step_begin(&write, transaction, id);
+        for (int i = 0; i < 8; i++)
+            write_change(&write, "", i, round == 0 ? &keep : &erase);
+        write.request.flags = COMMIT_KEEP_IMAGES;
+        write.arena.limit_bytes = 20000;
+        assert_int_equal(step_run(&write, transaction, false),
+                         round == 0 ? STATUS_OK : STATUS_RESULT_TOO_LARGE);
+        assert_true(write.arena.used_bytes < (round == 0 ? 5000 : 30000));
+        write_end(&write);
+    }
+    transaction_end(transaction);
+    fixture_close(&f);
+}
+
 /* ---- COMMIT ---------------------------------------------------------------------------------- */
 
 static void test_transaction__the_first_to_commit_wins(void **state)
@@ -530,6 +615,8 @@ int main(void)
         cmocka_unit_test(test_transaction__shows_its_own_and_the_moment_of_begin),
         cmocka_unit_test(test_transaction__a_failed_statement_leaves_nothing),
         cmocka_unit_test(test_transaction__bytes_of_all_statements_count),
+        cmocka_unit_test(test_transaction__replaced_rows_are_limited),
+        cmocka_unit_test(test_transaction__memory_of_a_statement_is_limited),
         cmocka_unit_test(test_transaction__the_first_to_commit_wins),
         cmocka_unit_test(test_transaction__one_change_per_key_in_order),
         cmocka_unit_test(test_transaction__flush_is_due_after_commit),
