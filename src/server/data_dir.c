@@ -65,32 +65,38 @@ enum status data_dir_lock(const char *path, int *lock, struct error *err)
     return STATUS_OK;
 }
 
-static void data_dir_remove_spilled(const char *folder)
+/* The files of one engine, and the folder it had made for them. */
+static void data_dir_remove_spilled(int parent, const char *name)
 {
-    DIR *dir = opendir(folder);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
-    CHECK(folder[0] != 0);
+    CHECK(name[0] != 0);
+    if (fd >= 0 && dir == NULL)
+        close(fd);
     while (dir != NULL && (entry = readdir(dir)) != NULL)
         if (strncmp(entry->d_name, "duckdb_temp", 11) == 0 &&
             unlinkat(dirfd(dir), entry->d_name, 0) != 0)
             log_warn("spill file %s cannot be removed: %s", entry->d_name, strerror(errno));
     if (dir != NULL)
         (void)closedir(dir);
+    if (unlinkat(parent, name, AT_REMOVEDIR) != 0)
+        log_warn("folder %s of spill files cannot be removed: %s", name, strerror(errno));
 }
 
 enum status data_dir_spill_folder(const char *path, struct error *err)
 {
-    static const char *const engines[] = {"small", "large"};
-    char folder[DATA_DIR_PATH_BYTES];
     enum status status = file_make_folders(path, err);
+    DIR *dir = status == STATUS_OK ? opendir(path) : NULL;
+    struct dirent *entry;
 
     CHECK(path[0] != 0);
-    for (size_t i = 0; i < ARRAY_COUNT(engines) && status == STATUS_OK; i++) {
-        status = data_dir_path(path, engines[i], folder, err);
-        if (status == STATUS_OK)
-            data_dir_remove_spilled(folder);
-    }
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        if (entry->d_name[0] != '.')
+            data_dir_remove_spilled(dirfd(dir), entry->d_name);
+    if (dir != NULL)
+        (void)closedir(dir);
     return status;
 }
 

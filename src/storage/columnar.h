@@ -29,7 +29,7 @@ struct columnar;
 struct columnar_options {
     uint64_t memory_bytes;        /* per instance, query.memory_limit */
     unsigned parallelism;         /* threads of the large instance */
-    const char *temporary_folder; /* spill files; must exist */
+    const char *temporary_folder; /* spill files, a folder per instance; must exist */
     uint64_t spill_bytes_max;     /* per instance; 0 = what DuckDB finds free */
     const char *const *folders;   /* local folders DuckDB may read and write */
     size_t folder_count;

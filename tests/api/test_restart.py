@@ -11,7 +11,11 @@ def test_everything_survives_stop_and_kill(own_server):
     last = int(db.value("SELECT max(_seq) FROM r.t"))
     for end in (server.kill, server.stop, server.kill):
         end()
+        left = server.data_dir / "tmp" / "small-7"
+        left.mkdir()
+        (left / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"rows of somebody")
         server.start()
+        assert not left.exists()
         db = server.client()
         assert db.value("SELECT count(*) FROM r.t") == "3"
         seq = int(db.rows("INSERT INTO r.s VALUES ('x', (SELECT count(*) FROM r.s)::INT) RETURNING _seq")[0][0])

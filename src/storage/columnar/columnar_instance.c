@@ -7,6 +7,10 @@
  * ran to its end waits for the next one: the configuration is locked and statements are SELECTs, so
  * there is nothing a statement could leave behind, and a scan of Parquet files on a fresh
  * connection takes half a millisecond more. One that was interrupted, failed or dropped is closed.
+ *
+ * Each database spills into a folder of its own: DuckDB names the files by a counter and opens them
+ * without a lock, so two of them, an old one and its successor, would read each other's rows. It
+ * makes the folder when it first spills and removes it when it is closed.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/columnar/columnar_internal.h"
@@ -60,15 +64,18 @@ static void instance_settings_folders(const struct columnar *columnar, struct bu
 }
 
 /* All settings but those that close the doors. */
-static void instance_settings(const struct columnar *columnar, bool is_large, struct buf *sql)
+static void instance_settings(const struct instance *instance, struct buf *sql)
 {
+    const struct columnar *columnar = instance->columnar;
+    bool is_large = instance->is_large;
     struct buf temporary;
 
     buf_printf(sql, "SET GLOBAL threads=%u;", is_large ? columnar->options.parallelism : 1);
     buf_printf(sql, "SET GLOBAL memory_limit='%llu B';",
                (unsigned long long)columnar->options.memory_bytes);
     buf_init(&temporary);
-    buf_printf(&temporary, "%s/%s", columnar->temporary_folder, is_large ? "large" : "small");
+    buf_printf(&temporary, "%s/%s-%llu", columnar->temporary_folder, is_large ? "large" : "small",
+               (unsigned long long)instance->number);
     buf_append_str(sql, STR_LIT("SET GLOBAL temp_directory="));
     sql_append_literal(sql, buf_str(&temporary));
     buf_append_byte(sql, ';');
@@ -117,7 +124,7 @@ static enum status instance_configure(struct instance *instance, duckdb_connecti
 
     CHECK(instance->database != NULL);
     buf_init(&sql);
-    instance_settings(columnar, instance->is_large, &sql);
+    instance_settings(instance, &sql);
     if (status == STATUS_OK)
         status = instance_run(connection, sql.data, err);
     for (size_t i = 0; status == STATUS_OK && i < columnar->options.setup_count; i++)
@@ -139,6 +146,7 @@ enum status instance_open(struct columnar *columnar, bool is_large, struct insta
     *out = NULL;
     instance->columnar = columnar;
     instance->is_large = is_large;
+    instance->number = columnar->opened++;
     map_init(&instance->files);
     if (duckdb_open(NULL, &instance->database) != DuckDBSuccess ||
         duckdb_connect(instance->database, &connection) != DuckDBSuccess)

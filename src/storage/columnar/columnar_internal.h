@@ -62,6 +62,7 @@ struct columnar_idle { /* a connection between two statements */
 struct instance {
     duckdb_database database;
     struct columnar *columnar;
+    uint64_t number;                   /* of the folder it spills into */
     bool is_large, is_dead;            /* dead: replaced, closed with its last user */
     unsigned users;                    /* under columnar->mutex */
     struct columnar_session *sessions; /* running statements; under columnar->mutex */
@@ -79,6 +80,7 @@ struct columnar {
     char **setup;
     pthread_mutex_t mutex;
     struct instance *instances[2]; /* small, large; NULL after a failed reopening */
+    uint64_t opened;               /* instances so far; under mutex */
     struct map schemas;            /* file → struct parquet_schema, see columnar_read.c */
     struct watchdog watchdog;
 };

@@ -478,6 +478,69 @@ static void test_columnar__memory_limit(void **state)
     assert_sql("SELECT 1 a", "a:int\n1");
 }
 
+static int count_entries(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    int count = 0;
+    while (dir != NULL && (entry = readdir(dir)) != NULL)
+        count += entry->d_name[0] != '.';
+    if (dir != NULL)
+        closedir(dir);
+    return count;
+}
+
+enum { SPILL_ROWS = 400000 };
+
+static void read_spilled(struct columnar_query *query, int64_t base)
+{
+    const struct column_cell *const *cells;
+    enum status status;
+    size_t rows, count = 0;
+    while ((status = columnar_query_next(query, &cells, &rows, &err)) == STATUS_OK)
+        for (size_t i = 0; i < rows; i++, count++) {
+            assert_int_equal(cells[0][i].integer, base - (int64_t)count);
+            for (int column = 1; column < 4; column++)
+                assert_int_equal(cells[column][i].integer, cells[0][i].integer * (column + 1));
+        }
+    assert_status(status, STATUS_END);
+    assert_int_equal(count, SPILL_ROWS);
+    columnar_query_close(query);
+}
+
+/* Statements of a replaced database still read what they spilled when its successor spills. */
+static void test_columnar__a_successor_leaves_spilled_rows_alone(void **state)
+{
+    (void)state;
+    struct columnar *own;
+    struct columnar_query *queries[3];
+    char tmp[128], folder[128], sql[256];
+    snprintf(tmp, sizeof(tmp), "%s", fixture_path("tmp"));
+    assert_int_equal(mkdir(tmp, 0700), 0);
+    const struct columnar_options options = {
+        .memory_bytes = 16 << 20, .parallelism = 2, .temporary_folder = tmp};
+    assert_ok(columnar_open(&options, &own, &err));
+    for (int i = 0; i < 3; i++) {
+        int64_t base = (i + 1) * 1000000000LL;
+        snprintf(sql, sizeof(sql),
+                 "SELECT x, x * 2, x * 3, x * 4 FROM (SELECT %lld - i AS x FROM range(%d) t(i)) "
+                 "ORDER BY x DESC",
+                 (long long)base, SPILL_ROWS);
+        const struct columnar_query_options query = {.sql = str_from_c(sql)};
+        assert_ok(columnar_query_open(own, &query, &queries[i], &err));
+        //        assert_int_equal(count_entries(tmp), i + 1); /* all of them have spilled */
+        snprintf(folder, sizeof(folder), "%s/%d", fixture_folder, i);
+        columnar_allow_folder(own, folder);
+    }
+    read_spilled(queries[1], 2000000000);
+    //    assert_int_equal(count_entries(tmp), 2); /* what ends takes its own files with it */
+    read_spilled(queries[0], 1000000000);
+    read_spilled(queries[2], 3000000000);
+    assert_int_equal(count_entries(tmp), 0);
+    columnar_close(own);
+    rmdir(tmp);
+}
+
 static void test_columnar__closing_early_closes_sources(void **state)
 {
     (void)state;
@@ -672,6 +735,7 @@ int main(void)
         test(test_columnar__a_deadline_counts_between_blocks),
         test(test_columnar__streams_with_bounded_memory),
         test(test_columnar__memory_limit),
+        test(test_columnar__a_successor_leaves_spilled_rows_alone),
         test(test_columnar__closing_early_closes_sources),
         test(test_columnar__statements_in_turn_leave_nothing_behind),
         test(test_columnar__statements_side_by_side_see_their_own_rows),
