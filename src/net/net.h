@@ -41,7 +41,8 @@ struct net_options { /* strings and lists live as long as the net */
     struct str version, git_branch, git_commit, build_date;
     /* Figures of what lies below net. Any thread; may be NULL. */
     void (*metrics)(void *context, metric_visit visit, void *visit_context);
-    /* False when the data store cannot be used any more; loop threads. May be NULL. */
+    /* False when the data store cannot be used any more; loop threads, while serving. May be NULL.
+     */
     bool (*is_usable)(void *context);
     void *context;
 };

@@ -79,6 +79,14 @@ static unsigned server_workers(const struct config *config)
     return server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores() + 1);
 }
 
+static bool server_is_usable(void *context)
+{
+    const struct server *server = context;
+
+    CHECK(server->kv != NULL);
+    return kv_is_usable(server->kv);
+}
+
 static enum status server_open_net(struct server *server, struct error *err)
 {
     const struct config *config = server->config;
@@ -112,6 +120,7 @@ static enum status server_open_net(struct server *server, struct error *err)
         .git_commit = STR_LIT(BUILD_GIT_COMMIT),
         .build_date = STR_LIT(BUILD_DATE),
         .metrics = server_metrics,
+        .is_usable = server_is_usable,
         .context = server,
     };
 

@@ -260,6 +260,12 @@ enum status kv_write(struct kv *kv, struct kv_batch *batch, enum kv_durability d
     return kv->driver->write(kv, batch, durability, err);
 }
 
+bool kv_is_usable(struct kv *kv)
+{
+    CHECK(kv != NULL);
+    return kv->driver->is_usable(kv);
+}
+
 enum status kv_sync(struct kv *kv, struct error *err)
 {
     CHECK(kv != NULL);

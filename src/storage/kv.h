@@ -107,6 +107,8 @@ enum kv_durability {
  * IO_FAILED until reopened (what is on the disk is not known). */
 enum status kv_write(struct kv *kv, struct kv_batch *batch, enum kv_durability durability,
                      struct error *err) MUST_CHECK;
+/* False once it does. */
+bool kv_is_usable(struct kv *kv);
 /* Makes all earlier KV_ASYNC writes durable. */
 enum status kv_sync(struct kv *kv, struct error *err) MUST_CHECK;
 

@@ -40,6 +40,7 @@ struct kv_driver {
     size_t (*batch_bytes)(const struct kv_batch *batch);
     enum status (*write)(struct kv *kv, struct kv_batch *batch, enum kv_durability durability,
                          struct error *err);
+    bool (*is_usable)(struct kv *kv);
     enum status (*sync)(struct kv *kv, struct error *err);
     struct kv_iterator *(*iterator_open)(struct kv *kv, struct kv_space *space,
                                          const struct kv_iterator_options *options);

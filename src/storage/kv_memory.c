@@ -357,6 +357,12 @@ static enum status memory_write(struct kv *base, struct kv_batch *base_batch,
     return STATUS_OK;
 }
 
+static bool memory_is_usable(struct kv *kv)
+{
+    CHECK(kv != NULL); /* nothing can fail */
+    return true;
+}
+
 static enum status memory_sync(struct kv *kv, struct error *err)
 {
     CHECK(kv != NULL);
@@ -595,6 +601,7 @@ static const struct kv_driver memory_driver = {
     .batch_delete_range = memory_batch_delete_range,
     .batch_bytes = memory_batch_bytes,
     .write = memory_write,
+    .is_usable = memory_is_usable,
     .sync = memory_sync,
     .iterator_open = memory_iterator_open,
     .iterator_close = memory_iterator_close,

@@ -424,6 +424,12 @@ static enum status rocks_write(struct kv *base, struct kv_batch *base_batch,
     return status;
 }
 
+static bool rocks_is_usable(struct kv *kv)
+{
+    CHECK(kv != NULL);
+    return !atomic_load_explicit(&rocks_kv(kv)->failed, memory_order_relaxed);
+}
+
 static enum status rocks_sync(struct kv *base, struct error *err)
 {
     struct rocks_kv *kv = rocks_kv(base);
@@ -581,6 +587,7 @@ static const struct kv_driver rocks_driver = {
     .batch_delete_range = rocks_batch_delete_range,
     .batch_bytes = rocks_batch_bytes,
     .write = rocks_write,
+    .is_usable = rocks_is_usable,
     .sync = rocks_sync,
     .iterator_open = rocks_iterator_open,
     .iterator_close = rocks_iterator_close,

@@ -1,5 +1,6 @@
 """A full disk and a failing fsync: writes are refused with an error, never acknowledged and lost."""
 import errno
+import json
 
 import kalam
 import libfault
@@ -25,6 +26,11 @@ def prepare(server):
     return db
 
 
+def health(client):
+    status, _, body = client.request("GET", "/health")
+    return status, json.loads(body)["status"]
+
+
 def check_after_restart(server, fault, acknowledged):
     """What was acknowledged is there; whatever else is there was at least asked for."""
     fault.disarm()
@@ -34,6 +40,7 @@ def check_after_restart(server, fault, acknowledged):
     found = {int(r[0]) for r in server.client().rows("SELECT id FROM f.t")}
     assert acknowledged <= found
     server.client().sql("INSERT INTO f.t VALUES (100000, 'after')")
+    assert health(server.client()) == (200, "healthy")
 
 
 @pytest.mark.parametrize("mask,error", [
@@ -54,6 +61,7 @@ def test_log_fault_refuses_writes(faulty, mask, error):
     # Reading goes on: nothing that failed is visible as committed beyond what was acknowledged.
     found = {int(r[0]) for r in db.rows("SELECT id FROM f.t")}
     assert found == acknowledged
+    assert health(db) == (503, "unhealthy")
     check_after_restart(server, fault, acknowledged)
 
 
