@@ -18,11 +18,11 @@ static void http_auth_done(void *context, int http_status, struct buf *response,
                            struct buf *cookies)
 {
     struct http_conn *conn = context;
+    struct net *net = conn->shard->net;
     struct http_reply reply = {.status = http_status, .content_type = "application/json"};
     struct buf headers;
 
     CHECK(conn->busy);
-    CHECK(atomic_fetch_sub(&conn->shard->net->in_flight, 1) > 0);
     buf_init(&headers);
     buf_append_str(&headers, STR_LIT("Cache-Control: no-store\r\n"));
     if (http_status == 429)
@@ -30,6 +30,7 @@ static void http_auth_done(void *context, int http_status, struct buf *response,
     buf_append_str(&headers, buf_str(cookies));
     reply.headers = buf_str(&headers);
     http_answer(conn, &reply, buf_str(response));
+    CHECK(atomic_fetch_sub(&net->in_flight, 1) > 0); /* after the answer, see http_sql_done */
     buf_clear(&headers);
 }
 

@@ -155,20 +155,22 @@ static void http_sql_end_stream(struct http_conn *conn, struct buf *rest)
 static void http_sql_done(void *context, enum status status, struct buf *response)
 {
     struct http_conn *conn = context;
+    struct net *net = conn->shard->net;
     struct http_reply reply = {.status = http_status_of(status),
                                .content_type = "application/json"};
 
     CHECK(conn->busy && response != NULL);
-    CHECK(atomic_fetch_sub(&conn->shard->net->in_flight, 1) > 0);
-    histogram_add(&conn->shard->net->sql_seconds, clock_monotonic_ns() - conn->started_ns);
+    histogram_add(&net->sql_seconds, clock_monotonic_ns() - conn->started_ns);
     if (status != STATUS_OK)
-        net_count_error(conn->shard->net, status);
+        net_count_error(net, status);
     if (status == STATUS_RATE_LIMIT_EXCEEDED)
         reply.headers = STR_LIT("Retry-After: 1\r\n");
     if (conn->stream.begun)
         http_sql_end_stream(conn, response);
     else
         http_answer_buf(conn, &reply, response);
+    /* Last, so that net_drain finds the answer queued when nothing is in flight. */
+    CHECK(atomic_fetch_sub(&net->in_flight, 1) > 0);
 }
 
 static bool http_is_json(struct str content_type)

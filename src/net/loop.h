@@ -59,6 +59,8 @@ void loop_post(struct loop *loop, struct task *task); /* any thread */
 void loop_stop_accepting(struct loop *loop);
 int64_t loop_now_ms(const struct loop *loop);      /* monotonic, at the start of this turn */
 unsigned loop_sock_count(const struct loop *loop); /* any thread */
+/* Sockets with something queued that the kernel has not taken; any thread. */
+unsigned loop_unsent_count(const struct loop *loop);
 struct loop_stats {
     uint64_t accepted, refused;   /* connections; refused: socks_max were open */
     uint64_t bytes_in, bytes_out; /* of the application: without what TLS adds */

@@ -80,8 +80,8 @@ struct loop {
     struct timer_wheel wheel;
     struct loop_options options;
     struct sock *socks;
-    atomic_uint sock_count;
-    struct sock_list dirty[2]; /* urgent, others */
+    atomic_uint sock_count, unsent_count; /* unsent: those whose queue is not empty */
+    struct sock_list dirty[2];            /* urgent, others */
     int wake_fd;
     bool accepting, idling, stopping;
     int64_t now_ms;

@@ -200,6 +200,12 @@ unsigned loop_sock_count(const struct loop *loop)
     return atomic_load(&loop->sock_count);
 }
 
+unsigned loop_unsent_count(const struct loop *loop)
+{
+    CHECK(loop != NULL);
+    return atomic_load(&loop->unsent_count);
+}
+
 /* One writer: no locked instruction. */
 void loop_count(atomic_uint_fast64_t *counter, uint64_t by)
 {

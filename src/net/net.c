@@ -22,7 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NET_DRAIN_POLL_NS = 2 * 1000 * 1000, NET_CANCEL_WAIT_MS = 10 * 1000 };
+enum {
+    NET_DRAIN_POLL_NS = 2 * 1000 * 1000,
+    NET_CANCEL_WAIT_MS = 10 * 1000,
+    NET_LAST_WORDS_MS = 1000, /* for answers after the time limit, and for the last ones */
+};
 
 static const char net_busy_answer[] =
     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 117\r\n"
@@ -202,31 +206,35 @@ void net_user_changed(struct net *net, struct str user)
 
 /* ---- draining -------------------------------------------------------------------------------- */
 
+enum net_visit_kind { NET_VISIT_DRAIN, NET_VISIT_CANCEL, NET_VISIT_FINISH };
+
 struct net_visit {
     struct task task;
     struct net_shard *shard;
-    bool cancel;
+    enum net_visit_kind kind;
     atomic_bool *done;
 };
 
-static void net_drain_sock(void *context, struct sock *sock)
+static void net_visit_sock(void *context, struct sock *sock)
 {
     const struct net_visit *visit = context;
 
     CHECK(visit->shard != NULL);
     if (!http_conn_is(sock))
         ws_conn_shut_down(sock_context(sock));
-    else if (visit->cancel)
+    else if (visit->kind == NET_VISIT_CANCEL)
         http_conn_cancel(sock_context(sock));
+    else if (visit->kind == NET_VISIT_FINISH)
+        http_conn_close_idle(sock_context(sock));
 }
 
-static void net_drain_run(struct task *task)
+static void net_visit_run(struct task *task)
 {
     struct net_visit *visit = CONTAINER_OF(task, struct net_visit, task);
 
     CHECK(visit->shard->loop != NULL);
     loop_stop_accepting(visit->shard->loop);
-    loop_each(visit->shard->loop, net_drain_sock, visit);
+    loop_each(visit->shard->loop, net_visit_sock, visit);
     atomic_store_explicit(visit->done, true, memory_order_release);
 }
 
@@ -237,16 +245,14 @@ static void net_nap(void)
     CHECK(nanosleep(&pause, NULL) == 0 || true); /* a signal only shortens it */
 }
 
-/* Runs net_drain_run on every loop and waits for it. */
-static void net_visit_loops(struct net *net, bool cancel)
+/* Visits the sockets of every loop, each on its own thread, and waits for that. */
+static void net_visit_loops(struct net *net, enum net_visit_kind kind)
 {
-    CHECK(net->shard_count > 0);
+    CHECK(net->shard_count <= net->options.loops);
     for (unsigned i = 0; i < net->shard_count; i++) {
         atomic_bool done = false;
-        struct net_visit visit = {.task = {.run = net_drain_run},
-                                  .shard = &net->shards[i],
-                                  .cancel = cancel,
-                                  .done = &done};
+        struct net_visit visit = {
+            .task = {.run = net_visit_run}, .shard = &net->shards[i], .kind = kind, .done = &done};
         loop_post(net->shards[i].loop, &visit.task);
         while (!atomic_load_explicit(&done, memory_order_acquire))
             net_nap();
@@ -262,13 +268,22 @@ static bool net_is_idle(struct net *net)
     return atomic_load(&net->in_flight) == 0 && stats.websockets == 0;
 }
 
-static bool net_wait_idle(struct net *net, int timeout_ms)
+/* The kernel has taken all that was queued. */
+static bool net_is_sent(struct net *net)
 {
-    int64_t end = clock_monotonic_ms() + timeout_ms;
+    unsigned count = 0;
 
-    CHECK(timeout_ms >= 0);
-    while (!net_is_idle(net)) {
-        if (clock_monotonic_ms() > end)
+    CHECK(net->shards != NULL || net->shard_count == 0);
+    for (unsigned i = 0; i < net->shard_count; i++)
+        count += loop_unsent_count(net->shards[i].loop);
+    return count == 0;
+}
+
+static bool net_wait(struct net *net, bool (*condition)(struct net *net), int64_t end_ms)
+{
+    CHECK(condition != NULL);
+    while (!condition(net)) {
+        if (clock_monotonic_ms() > end_ms)
             return false;
         net_nap();
     }
@@ -277,14 +292,22 @@ static bool net_wait_idle(struct net *net, int timeout_ms)
 
 bool net_drain(struct net *net, int timeout_ms)
 {
-    CHECK(atomic_load(&net->phase) != NET_DRAINING);
+    int64_t end_ms = clock_monotonic_ms() + timeout_ms;
+
+    CHECK(atomic_load(&net->phase) != NET_DRAINING && timeout_ms >= 0);
     atomic_store(&net->phase, NET_DRAINING);
-    net_visit_loops(net, false);
-    if (net_wait_idle(net, timeout_ms))
-        return true;
-    log_warn("cancelling %u requests that did not finish in time", atomic_load(&net->in_flight));
-    net_visit_loops(net, true);
-    return net_wait_idle(net, NET_CANCEL_WAIT_MS);
+    net_visit_loops(net, NET_VISIT_DRAIN);
+    if (!net_wait(net, net_is_idle, end_ms)) {
+        log_warn("cancelling %u requests that did not finish in time",
+                 atomic_load(&net->in_flight));
+        net_visit_loops(net, NET_VISIT_CANCEL);
+        if (!net_wait(net, net_is_idle, clock_monotonic_ms() + NET_CANCEL_WAIT_MS))
+            return false;
+        end_ms = clock_monotonic_ms() + NET_LAST_WORDS_MS;
+    }
+    if (!net_wait(net, net_is_sent, end_ms))
+        log_warn("some clients did not take their answers in time");
+    return true;
 }
 
 void net_close(struct net *net)
@@ -292,6 +315,8 @@ void net_close(struct net *net)
     if (net == NULL)
         return;
     CHECK(atomic_load(&net->in_flight) == 0);
+    net_visit_loops(net, NET_VISIT_FINISH);
+    (void)net_wait(net, net_is_sent, clock_monotonic_ms() + NET_LAST_WORDS_MS);
     for (unsigned i = 0; i < net->shard_count; i++) {
         loop_stop(net->shards[i].loop);
         buf_clear(&net->shards[i].head);

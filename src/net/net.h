@@ -55,7 +55,8 @@ uint16_t net_port(const struct net *net);
 /* From now on requests are answered. Both outlive net_drain. */
 void net_serve(struct net *net, struct session_service *session, struct live *live);
 /* Health says 503, nobody new is accepted, requests in flight are finished (after `timeout_ms` they
- * are cancelled), WebSockets are closed with 1001. False if something did not come to an end. */
+ * are cancelled), WebSockets are closed with 1001; waits, within the same time, until all that is
+ * sent. False if something did not come to an end. */
 bool net_drain(struct net *net, int timeout_ms);
 void net_close(struct net *net); /* NULL is fine */
 

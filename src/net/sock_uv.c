@@ -68,6 +68,8 @@ static void sock_mark_clean(struct sock *sock)
 static void sock_append(struct sock *sock, struct sock_node *node)
 {
     CHECK(node->size > 0);
+    if (sock->head == NULL)
+        atomic_fetch_add(&sock->loop->unsent_count, 1);
     node->next = NULL;
     *sock->tail = node;
     sock->tail = &node->next;
@@ -192,6 +194,7 @@ void sock_consume(struct sock *sock, size_t written)
     if (sock->head == NULL) {
         CHECK(sock->head_offset == 0 && sock->queued_bytes == 0);
         sock->tail = &sock->head;
+        CHECK(atomic_fetch_sub(&sock->loop->unsent_count, 1) > 0);
     }
     if (sock->state == SOCK_FINISHING && written > 0)
         sock_linger(sock);
@@ -432,6 +435,8 @@ void sock_close(struct sock *sock)
     if (sock->next != NULL)
         sock->next->previous = sock->previous;
     CHECK(atomic_fetch_sub(&loop->sock_count, 1) > 0);
+    if (sock->head != NULL)
+        CHECK(atomic_fetch_sub(&loop->unsent_count, 1) > 0);
     uv_close((uv_handle_t *)&sock->poll, sock_closed);
     close(sock->fd);
 }

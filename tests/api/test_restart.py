@@ -1,4 +1,8 @@
 """What was acknowledged is there after any end: graceful stop, kill, both tiers, counters."""
+import concurrent.futures
+import json
+import socket
+
 import kalam
 
 
@@ -152,3 +156,56 @@ def test_a_stop_leaves_no_log_to_replay(server, db, space):
     db = server.client()
     assert db.value(f"SELECT count(*) FROM {space}.t") == "2000"
     assert db.value(f"SELECT count(*) FROM {space}.s") == "0"
+
+
+def slow_reader(port):
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    sock.settimeout(30)
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+def read_until(sock, wanted):
+    data = b""
+    while wanted not in data:
+        part = sock.recv(4096)
+        assert part, data
+        data += part
+
+
+def read_all(sock):
+    data = bytearray()
+    while part := sock.recv(1 << 20):
+        data += part
+    return bytes(data)
+
+
+def test_stop_sends_what_is_queued(own_server):
+    """Answers of statements that have ended, whole and in parts, and the last word to WebSockets, to who reads slowly."""
+    server = own_server
+    server.client().batch("CREATE NAMESPACE r; CREATE SHARED TABLE r.t (id BIGINT PRIMARY KEY, v TEXT)")
+    ws = slow_reader(server.port)
+    ws.sendall(b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-User-Id: root\r\n\r\n")
+    read_until(ws, b"auth_success")
+    text = b'{"type":"subscribe","subscriptions":[{"query_id":"s","sql":"SELECT * FROM r.t"}]}'
+    ws.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+    read_until(ws, b'"status":"ready"')
+    for number in range(4):
+        server.client().sql("INSERT INTO r.t VALUES ($1, $2)", [number, "x" * 500_000])
+    answers = {}
+    for rows in (900, 2500):
+        body = json.dumps({"sql": f"SELECT repeat('y', 1000) AS v FROM generate_series(1, {rows})"}).encode()
+        answers[rows] = slow_reader(server.port)
+        answers[rows].sendall(b"POST /v1/api/sql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                              % len(body) + body)
+    idle = server.client()
+    kalam.wait_until(lambda: "http_requests_in_flight 0" in idle.request("GET", "/metrics")[2].decode(), 10, "both have ended")
+    server.process.terminate()
+    kalam.wait_until(lambda: idle.request("GET", "/health")[0] == 503, 10, "it stops")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        whole, parts, last = pool.map(read_all, [*answers.values(), ws])
+    assert whole.count(b"y" * 1000) == 900 and parts.count(b"y" * 1000) == 2500 and parts.endswith(b"\r\n0\r\n\r\n")
+    assert last.count(b"x" * 500_000) == 4 and last.endswith(b"\x88\x19\x03\xe9server is shutting down")
+    assert server.process.wait(20) == 0
