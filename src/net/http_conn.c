@@ -6,6 +6,8 @@
  *    ▼                       ▼                           ▼
  *   finish                  finish                      freed when session/ answered
  *
+ * A client that only ends its side gets what its whole requests ask for, then the connection ends.
+ *
  * Which of them it is follows from `busy` and the parser. Most requests are answered inside
  * http_process, without leaving the stack.
  * SPDX-License-Identifier: Apache-2.0
@@ -140,6 +142,8 @@ static void http_process(struct http_conn *conn, struct str bytes)
     conn->processing = false;
     if (conn->sock != NULL && http_conn_is(sock)) {
         http_keep_rest(conn, bytes);
+        if (conn->peer_ended && !conn->busy && !conn->stalled)
+            sock_finish(conn->sock);
     } else if (!conn->busy) { /* the socket has become a WebSocket's */
         conn->sock = NULL;
         if (bytes.size > 0 && sock_is_open(sock))
@@ -163,15 +167,25 @@ static void http_read(void *context, struct str bytes)
     http_keep_rest(conn, bytes);
 }
 
+/* The client has ended its side: it waits for its answer, or it is gone. Then its system refuses
+ * what comes, which ends the socket. Clients skip an interim answer they did not ask for. */
+static void http_probe(struct http_conn *conn)
+{
+    CHECK(conn->busy);
+    if (!conn->stream.begun && !http_parser_request(conn->parser)->old_version)
+        sock_put(conn->sock, STR_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
 static void http_ended(void *context)
 {
     struct http_conn *conn = context;
 
     CHECK(conn->sock != NULL);
-    if (!conn->busy && sock_queued_bytes(conn->sock) > 0)
+    conn->peer_ended = true;
+    if (conn->busy)
+        http_probe(conn);
+    else if (!conn->stalled)
         sock_finish(conn->sock);
-    else
-        sock_close(conn->sock);
 }
 
 static void http_written(void *context, size_t messages, size_t bytes)

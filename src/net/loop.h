@@ -27,7 +27,8 @@ struct tls;
 struct sock_handlers {
     /* Bytes came; borrowed during the call. Not called while reading is paused. */
     void (*read)(void *context, struct str bytes);
-    /* The peer will send nothing more, or is gone; called while reading is paused too. */
+    /* The peer will send nothing more; called while reading is paused too. When it is gone and that
+     * shows, the socket is closed. */
     void (*ended)(void *context);
     /* Some bytes left the queue, among them `messages` whole shared messages with frames of `bytes`
      * together. May be NULL. */

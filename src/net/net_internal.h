@@ -107,6 +107,7 @@ struct http_conn {
     bool processing; /* http_process is on the stack */
     bool stalled;    /* too many unsent answers */
     bool ended;      /* answered with Connection: close */
+    bool peer_ended; /* no further request will come */
     int64_t started_ns;
     struct session_request *sql;
     char client[ADDRESS_TEXT_BYTES]; /* its address, while session/ works on a request of it */

@@ -152,15 +152,13 @@ void sock_update_events(struct sock *sock)
     CHECK(sock->state != SOCK_CLOSED);
     if (!sock->ended)
         events |= UV_DISCONNECT;
-    if (sock->ended)
-        events &= ~UV_READABLE;
+    else /* nothing comes but the news that the peer is gone, which needs something to be asked for
+          */
+        events = (events & UV_WRITABLE) | UV_PRIORITIZED;
     if (events == sock->events)
         return;
     sock->events = events;
-    if (events == 0)
-        CHECK(uv_poll_stop(&sock->poll) == 0);
-    else
-        CHECK(uv_poll_start(&sock->poll, events, sock_ready) == 0);
+    CHECK(uv_poll_start(&sock->poll, events, sock_ready) == 0);
 }
 
 /* FINISHING: as long as the peer takes what is left it has time for more. */
@@ -318,7 +316,7 @@ static void sock_ready(uv_poll_t *handle, int status, int events)
     CHECK(sock != NULL);
     if (sock->state == SOCK_CLOSED)
         return;
-    if (status < 0) {
+    if (status < 0 || (events & UV_PRIORITIZED) != 0) {
         sock_close(sock);
         return;
     }

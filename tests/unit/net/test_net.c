@@ -485,6 +485,29 @@ static void test_net__client_gone(void **state)
     wait_for(&part_failures, failed + 1);
 }
 
+/* Its requests are whole: all of them are answered, in parts too. */
+static void test_net__client_ends_its_side(void **state)
+{
+    static const char *const bodies[] = {"Content-Length: 5\r\n\r\nlater",
+                                         "Content-Length: 6\r\n\r\nstream"};
+    for (int i = 0; i < 2; i++) {
+        int fd = dial();
+        put(fd, SQL_HEAD);
+        put(fd, bodies[i]);
+        put(fd, SQL_HEAD "Content-Length: 5\r\n\r\nlater" SQL_HEAD "Content-Length: 1\r\n\r\nx");
+        shutdown(fd, SHUT_WR);
+        char *answer = get(fd, "\r\n\r\nnow", 1);
+        const char *last = strstr(answer, "\r\n\r\nnow");
+        assert_non_null(last);
+        const char *before = strstr(answer, "\r\n\r\nlater");
+        assert_true(before != NULL && before < last);
+        assert_true(i == 0 || strstr(answer, "\r\n0\r\n\r\n") < before);
+        assert_true(at_end(fd));
+        mem_free(answer);
+        close(fd);
+    }
+}
+
 static void test_net__late_request(void **state)
 {
     int fd = dial();
@@ -662,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_net__expect_continue),
         cmocka_unit_test(test_net__streams_with_back_pressure),
         cmocka_unit_test(test_net__client_gone),
+        cmocka_unit_test(test_net__client_ends_its_side),
         cmocka_unit_test(test_net__late_request),
         cmocka_unit_test(test_net__websocket_with_header),
         cmocka_unit_test(test_net__websocket_tokens),
