@@ -5,6 +5,10 @@
  *
  *   loading ──fetched──► present ──evict (pins = 0)──► gone
  *      └───failed──────► gone         └─remove while pinned─► doomed ──last release──► gone
+ *                                                               └─wanted─► loading
+ *
+ * A doomed copy may be damaged, so who wants it gets another one, which takes the place of the file
+ * by renaming. Those who have opened the old one read on in it.
  *
  * One mutex; fetching happens outside it.
  * SPDX-License-Identifier: Apache-2.0
@@ -281,30 +285,31 @@ static enum status cache_fetch(struct files_cache *cache, struct cache_entry *en
     return status;
 }
 
-/* With the mutex: fetches outside it; the entry stays pinned when that worked. */
-static enum status cache_load(struct files_cache *cache, struct str name,
+/* With the mutex: fetches outside it; the entry, new or doomed, stays pinned when that worked. */
+static enum status cache_load(struct files_cache *cache, struct cache_entry *entry,
                               enum status (*fetch)(void *context, const char *path,
                                                    struct error *err),
                               void *context, struct error *err)
 {
-    struct cache_entry *entry = cache_add(cache, name);
     uint64_t bytes = 0;
 
-    CHECK(!entry->loading);
+    CHECK(!entry->loading && entry->doomed == (entry->pins > 0));
     entry->loading = true;
-    entry->pins = 1;
+    entry->doomed = false; /* a removal meanwhile is another one */
+    entry->pins++;
     cache->stats.misses++;
     pthread_mutex_unlock(&cache->mutex);
     enum status status = cache_fetch(cache, entry, fetch, context, &bytes, err);
     pthread_mutex_lock(&cache->mutex);
     entry->loading = false;
     if (status == STATUS_OK) {
+        cache->stats.bytes += bytes - entry->bytes;
         entry->bytes = bytes;
-        cache->stats.bytes += bytes;
         cache_evict(cache);
     } else {
-        entry->pins = 0;
-        cache_drop(cache, entry);
+        entry->doomed = true;
+        if (--entry->pins == 0)
+            cache_drop(cache, entry);
     }
     pthread_cond_broadcast(&cache->loaded);
     return status;
@@ -323,8 +328,9 @@ enum status files_cache_get(struct files_cache *cache, struct str name,
     pthread_mutex_lock(&cache->mutex);
     while ((entry = map_get(&cache->entries, name)) != NULL && entry->loading)
         pthread_cond_wait(&cache->loaded, &cache->mutex);
-    if (entry == NULL) {
-        status = cache_load(cache, name, fetch, context, err);
+    if (entry == NULL || entry->doomed) {
+        entry = entry == NULL ? cache_add(cache, name) : entry;
+        status = cache_load(cache, entry, fetch, context, err);
     } else {
         cache_unlist(cache, entry);
         entry->pins++;

@@ -35,7 +35,7 @@ char *files_cache_stage(struct files_cache *cache, struct str name);
 /* The staged file becomes the copy. It must be durable. */
 enum status files_cache_adopt(struct files_cache *cache, struct str name,
                               struct error *err) MUST_CHECK;
-/* Removes the copy, or when it is pinned, with its last pin. */
+/* Removes the copy, or when it is pinned, with its last pin; nobody gets it any more. */
 void files_cache_remove(struct files_cache *cache, struct str name);
 
 struct files_cache_stats {

@@ -113,6 +113,41 @@ static void test_cache__pinned_copies_stay(void **state)
     files_cache_close(cache);
 }
 
+/* A damaged copy: who asks after it was removed gets another one, though somebody still reads it.
+ */
+static void test_cache__a_removed_copy_is_fetched_anew(void **state)
+{
+    struct files_cache *cache = cache_open(5000);
+    struct error err;
+    struct buf text = {0};
+    char *first = cache_get(cache, "a"), *second = NULL;
+
+    CHECKED(file_write_all(first, STR_LIT("damaged"), 0640, &err));
+    files_cache_remove(cache, STR_LIT("a"));
+    fetch_fails = true; /* then the old one still goes with its last pin */
+    assert_int_equal(files_cache_get(cache, STR_LIT("a"), fetch, NULL, &second, &err),
+                     STATUS_IO_FAILED);
+    assert_int_equal(access(first, R_OK), 0);
+    fetch_fails = false;
+    fetch_bytes = 1500;
+    second = cache_get(cache, "a");
+    CHECKED(file_read_all(second, 5000, &text, &err));
+    assert_int_equal(text.size, 1500);
+    assert_int_equal(cache_stats(cache).bytes, 1500);
+    assert_int_equal(cache_stats(cache).files, 1);
+    files_cache_release(cache, STR_LIT("a"));
+    files_cache_release(cache, STR_LIT("a"));
+    cache_use(cache, "a");
+    assert_int_equal(fetches, 3);
+    fetch_bytes = 1000;
+    files_cache_remove(cache, STR_LIT("a"));
+    assert_int_equal(cache_stats(cache).bytes, 0);
+    buf_clear(&text);
+    mem_free(first);
+    mem_free(second);
+    files_cache_close(cache);
+}
+
 static void test_cache__failures_leave_nothing(void **state)
 {
     struct files_cache *cache = cache_open(5000);
@@ -203,11 +238,9 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_cache__the_oldest_unused_goes_first),
-        CASE(test_cache__pinned_copies_stay),
-        CASE(test_cache__failures_leave_nothing),
-        CASE(test_cache__restart_takes_copies_over),
-        CASE(test_cache__many_readers),
+        CASE(test_cache__the_oldest_unused_goes_first),   CASE(test_cache__pinned_copies_stay),
+        CASE(test_cache__a_removed_copy_is_fetched_anew), CASE(test_cache__failures_leave_nothing),
+        CASE(test_cache__restart_takes_copies_over),      CASE(test_cache__many_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
