@@ -1,8 +1,9 @@
 /* metrics.c — figures of what lies below net/: statements, commits, tables, jobs, caches, process.
  *
  * Nearly all are counters that somebody keeps anyway. Rows and files of tables are counted by a
- * walk over all instances: a worker does that, at most every five seconds and only while somebody
- * asks; who asks gets what was counted last. Any thread.
+ * walk over all instances, and what the hot tier and the disk hold is asked of them, which may wait
+ * for the disk: a worker does that, at most every five seconds and only while somebody asks; who
+ * asks gets what was counted last. Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -18,7 +19,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { METRICS_TOTALS_MS = 5 * 1000 }; /* age at which what needs a walk is counted anew */
+enum { METRICS_TOTALS_MS = 5 * 1000 }; /* age at which totals are counted anew */
 
 struct metrics_out {
     metric_visit visit;
@@ -87,7 +88,6 @@ static void metrics_s3(struct server *server, const struct metrics_out *out)
 static void metrics_store(struct server *server, const struct metrics_out *out)
 {
     struct store_stats stats;
-    struct kv_stats kv;
 
     CHECK(server->store != NULL);
     store_stats(server->store, &stats);
@@ -110,14 +110,6 @@ static void metrics_store(struct server *server, const struct metrics_out *out)
                 stats.row_cache_misses);
     metrics_add(out, METRIC_GAUGE, "feed_bytes", "Bytes of recent changes in memory.",
                 stats.feed_bytes);
-    kv_stats(server->kv, &kv);
-    metrics_add(out, METRIC_GAUGE, "hot_memtable_bytes", "Hot tier: bytes in write buffers.",
-                kv.memtable_bytes);
-    metrics_add(out, METRIC_GAUGE, "hot_block_cache_bytes", "Hot tier: bytes of cached blocks.",
-                kv.block_cache_bytes);
-    metrics_add(out, METRIC_GAUGE, "hot_file_bytes", "Hot tier: bytes of files.", kv.sst_bytes);
-    metrics_add(out, METRIC_GAUGE, "hot_log_bytes", "Hot tier: bytes of the write-ahead log.",
-                kv.wal_bytes);
 }
 
 /* jemalloc's, which sanitizer builds do not have. */
@@ -176,20 +168,6 @@ static void metrics_process(const struct metrics_out *out)
                 limit.rlim_cur == RLIM_INFINITY ? 0 : limit.rlim_cur);
 }
 
-static void metrics_disk(const struct server *server, const struct metrics_out *out)
-{
-    struct statvfs disk;
-
-    CHECK(server->config != NULL);
-    if (statvfs(config_text(server->config, CONFIG_SERVER_DATA_DIR), &disk) != 0)
-        memset(&disk, 0, sizeof(disk));
-    metrics_add(out, METRIC_GAUGE, "disk_total_bytes", "Size of the disk of the data folder.",
-                (uint64_t)disk.f_blocks * disk.f_frsize);
-    metrics_add(out, METRIC_GAUGE, "disk_free_bytes",
-                "Free bytes of the disk of the data folder, for unprivileged processes.",
-                (uint64_t)disk.f_bavail * disk.f_frsize);
-}
-
 static void metrics_log(const struct metrics_out *out)
 {
     CHECK(out != NULL);
@@ -215,7 +193,34 @@ static void metrics_build(const struct metrics_out *out)
     out->visit(out->context, &metric);
 }
 
-/* ---- what must be counted by walking --------------------------------------------------------- */
+/* ---- what must be counted by walking, or asked of the disk ----------------------------------- */
+
+static void totals_measure(struct server *server, struct server_totals *totals)
+{
+    struct statvfs disk;
+
+    CHECK(server->kv != NULL);
+    kv_stats(server->kv, &totals->hot);
+    if (statvfs(config_text(server->config, CONFIG_SERVER_DATA_DIR), &disk) != 0)
+        memset(&disk, 0, sizeof(disk));
+    totals->disk_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+    totals->disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+void server_log_figures(struct server *server)
+{
+    struct server_totals totals = {0};
+
+    CHECK(server != NULL);
+    totals_measure(server, &totals);
+    log_info("hot tier: %.1f MiB in files, %.1f MiB of log", (double)totals.hot.sst_bytes / 1048576,
+             (double)totals.hot.wal_bytes / 1048576);
+    pthread_mutex_lock(&server->told_mutex);
+    server->totals.hot = totals.hot;
+    server->totals.disk_bytes = totals.disk_bytes;
+    server->totals.disk_free_bytes = totals.disk_free_bytes;
+    pthread_mutex_unlock(&server->told_mutex);
+}
 
 static bool totals_visit(void *context, struct str user, const struct instance_counters *counters)
 {
@@ -262,6 +267,7 @@ static void totals_run(struct task *task)
     error_clear(&err);
     if (totals_count(server->store, &totals, &err) != STATUS_OK)
         log_warn("figures of tables: %s", err.message);
+    totals_measure(server, &totals);
     pthread_mutex_lock(&server->told_mutex);
     server->totals = totals;
     server->totals_at_ms = clock_monotonic_ms();
@@ -286,6 +292,25 @@ static struct server_totals metrics_take_totals(struct server *server)
     return totals;
 }
 
+static void metrics_hot(const struct server_totals *totals, const struct metrics_out *out)
+{
+    const struct kv_stats *hot = &totals->hot;
+
+    CHECK(out != NULL);
+    metrics_add(out, METRIC_GAUGE, "hot_memtable_bytes", "Hot tier: bytes in write buffers.",
+                hot->memtable_bytes);
+    metrics_add(out, METRIC_GAUGE, "hot_block_cache_bytes", "Hot tier: bytes of cached blocks.",
+                hot->block_cache_bytes);
+    metrics_add(out, METRIC_GAUGE, "hot_file_bytes", "Hot tier: bytes of files.", hot->sst_bytes);
+    metrics_add(out, METRIC_GAUGE, "hot_log_bytes", "Hot tier: bytes of the write-ahead log.",
+                hot->wal_bytes);
+    metrics_add(out, METRIC_GAUGE, "disk_total_bytes", "Size of the disk of the data folder.",
+                totals->disk_bytes);
+    metrics_add(out, METRIC_GAUGE, "disk_free_bytes",
+                "Free bytes of the disk of the data folder, for unprivileged processes.",
+                totals->disk_free_bytes);
+}
+
 static void metrics_totals(struct server *server, const struct metrics_out *out)
 {
     static const char *const kinds[] = {
@@ -293,6 +318,7 @@ static void metrics_totals(struct server *server, const struct metrics_out *out)
     struct server_totals totals = metrics_take_totals(server);
 
     CHECK(out != NULL);
+    metrics_hot(&totals, out);
     metrics_add(out, METRIC_GAUGE, "namespaces", "Namespaces.", totals.namespaces);
     metrics_add(out, METRIC_GAUGE, "users", "Users, deleted ones included.", totals.users);
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
@@ -330,6 +356,5 @@ void server_metrics(void *context, metric_visit visit, void *visit_context)
     metrics_s3(server, &out);
     metrics_process(&out);
     metrics_memory(&out);
-    metrics_disk(server, &out);
     metrics_log(&out);
 }

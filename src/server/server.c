@@ -556,16 +556,6 @@ static void server_close(struct server *server)
     mem_free(server);
 }
 
-void server_log_figures(struct server *server)
-{
-    struct kv_stats stats;
-
-    CHECK(server->kv != NULL);
-    kv_stats(server->kv, &stats);
-    log_info("hot tier: %.1f MiB in files, %.1f MiB of log", (double)stats.sst_bytes / 1048576,
-             (double)stats.wal_bytes / 1048576);
-}
-
 enum status server_start(const struct config *config, struct server **out, struct error *err)
 {
     struct server *server = mem_zalloc(sizeof(*server));

@@ -18,7 +18,7 @@ uint16_t server_port(const struct server *server);
 /* Can a server be started with it, as far as that shows without starting one: certificate and key.
  */
 enum status server_check(const struct config *config, struct error *err) MUST_CHECK;
-/* What the log shall show now and then: sizes. */
+/* What the log shall show now and then: sizes. May wait for the disk. */
 void server_log_figures(struct server *server);
 /* Certificate and key are read again. On failure the old ones stay. */
 enum status server_reload(struct server *server, struct error *err) MUST_CHECK;

@@ -23,10 +23,12 @@
 
 enum { SERVER_PATH_BYTES = 4200 };
 
-/* What metrics.c counts by walking over the catalogue and all instances. */
+/* What metrics.c counts by walking over the catalogue and all instances, or asks of the disk. */
 struct server_totals {
     uint64_t namespaces, users, tables[TABLE_KIND_SYSTEM + 1];
     uint64_t instances, hot_rows, cold_rows, cold_bytes, segments;
+    struct kv_stats hot;
+    uint64_t disk_bytes, disk_free_bytes;
 };
 
 struct server {

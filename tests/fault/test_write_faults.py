@@ -1,6 +1,8 @@
 """A full disk and a failing fsync: writes are refused with an error, never acknowledged and lost."""
+import concurrent.futures
 import errno
 import json
+import re
 
 import kalam
 import libfault
@@ -82,3 +84,21 @@ def test_flush_fault_keeps_rows_hot(faulty, mask, error, after):
     server.stop()
     files = server.parquet_files()
     assert len(files) == 1, files
+
+
+def test_metrics_do_not_wait_for_the_disk(faulty):
+    """Whoever asks for figures is answered while a DDL waits for its fsync."""
+    server, fault = faulty
+    server.client().sql("CREATE NAMESPACE f")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        fault.arm(libfault.SYNC, libfault.HOLD, times=1, only=libfault.LOG)
+        made = pool.submit(server.client().sql, "CREATE SHARED TABLE f.t (id BIGINT PRIMARY KEY)")
+        kalam.wait_until(lambda: fault.hits, 10, "a held fsync")
+        try:
+            for _ in range(4):  # each loop
+                status, _, body = server.client(timeout=5).request("GET", "/metrics")
+                figures = dict(re.findall(r"^kalamdb_(\w+) (\d+)$", body.decode(), re.M))
+                assert status == 200 and int(figures["hot_log_bytes"]) > 0 and int(figures["disk_free_bytes"]) > 0
+        finally:
+            fault.disarm()
+        made.result()

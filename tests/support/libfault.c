@@ -4,8 +4,9 @@
  * file KALAM_LIBFAULT_CONTROL (struct control, tests/support/libfault.py) and arms it while the
  * server runs: the operations in `mask` on paths that contain KALAM_LIBFAULT_DIR fail with `error`
  * once `after` further ones have passed, `times` times (-1: from then on). `partial` makes a write
- * or a read do half its bytes instead. `seen` counts all that were asked for, so that a run which
- * fails nothing (`times` 0) tells how many there are to fail.
+ * or a read do half its bytes instead; `error` -1 holds the operation until `mask` is 0. `seen`
+ * counts all that were asked for, so that a run which fails nothing (`times` 0) tells how many
+ * there are to fail.
  * SPDX-License-Identifier: Apache-2.0
  */
 #define _GNU_SOURCE
@@ -38,7 +39,7 @@ enum { FD_MAX = 65536 };
 
 struct control {
     _Atomic uint32_t mask;
-    _Atomic int32_t error; /* errno; 0 with `partial` */
+    _Atomic int32_t error; /* errno; 0 with `partial`; -1 = hold */
     _Atomic int64_t after, times;
     _Atomic uint32_t partial;
     _Atomic uint32_t filter; /* 0 all, 1 *.log (RocksDB's WAL), 2 *.parquet*, 3 not RocksDB's */
@@ -103,7 +104,7 @@ static uint8_t class_of_fd(int fd)
     return class;
 }
 
-/* True when this operation shall fail now. */
+/* True when this operation shall fail now; may wait. */
 static int due(uint32_t op, uint8_t class)
 {
     if (class < 2 || !(control->mask & op))
@@ -120,7 +121,11 @@ static int due(uint32_t op, uint8_t class)
     if (times > 0)
         atomic_fetch_sub(&control->times, 1);
     atomic_fetch_add(&control->hits, 1);
-    return 1;
+    if (control->error != -1)
+        return 1;
+    while (control->mask)
+        usleep(1000);
+    return 0;
 }
 
 static int due_fd(uint32_t op, int fd)

@@ -8,6 +8,7 @@ import tempfile
 import kalam
 
 WRITE, SYNC, RENAME, CREATE, UNLINK, READ, OPEN, MKDIR = 1, 2, 4, 8, 16, 32, 64, 128
+HOLD = -1  # instead of an error: until disarmed
 ALL, LOG, PARQUET, FILES = 0, 1, 2, 3  # FILES: all but RocksDB's
 
 
