@@ -82,7 +82,7 @@
     X(ROCKSDB_MAX_COLUMN_FAMILIES, "storage.rocksdb.max_column_families", INTEGER, "256", 16, \
       10000, "", USED, "column families; later tables share pooled ones") \
     X(ROCKSDB_KEEP_WAL_FILES, "storage.rocksdb.keep_wal_files", INTEGER, "3", 0, 1000, "", USED, \
-      "log files kept for reuse") \
+      "write buffers that the log may hold beside one before the oldest memory goes to files") \
     X(ROCKSDB_ACCEPT_DAMAGED_LOG, "storage.rocksdb.accept_damaged_log", BOOLEAN, "false", 0, 0, \
       "", USED, "start even if damage in the log means that acknowledged writes are lost") \
     X(ROCKSDB_KEEP_LOG_FILES, "storage.rocksdb.keep_log_files", INTEGER, "3", 1, 1000, "", USED, \

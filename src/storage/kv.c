@@ -65,8 +65,6 @@ void kv_options_complete(struct kv_options *options)
         options->column_families_max = 256;
     if (options->keep_log_files == 0)
         options->keep_log_files = 3;
-    if (options->keep_wal_files == 0)
-        options->keep_wal_files = 3;
 }
 
 uint64_t kv_log_bytes(const char *path)

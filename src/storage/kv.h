@@ -35,7 +35,7 @@ struct kv_options {
     unsigned background_jobs_max; /* 4 */
     unsigned column_families_max; /* 256 */
     unsigned keep_log_files;      /* 3 */
-    unsigned keep_wal_files;      /* 3 */
+    unsigned keep_wal_files;      /* the log holds this many write buffers and one; may be 0 */
     bool refuse_damaged_log;      /* CORRUPT when acknowledged (KV_SYNC) writes would be lost */
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "storage/files.h"
 #include "storage/kv.h"
 
 #include <fcntl.h>
@@ -21,7 +22,8 @@ static struct kv *open_rocksdb(unsigned families_max)
     const struct kv_options options = {.path = fixture_path("db"),
                                        .write_buffer_bytes = 1 << 20,
                                        .block_cache_bytes = 4 << 20,
-                                       .column_families_max = families_max};
+                                       .column_families_max = families_max,
+                                       .keep_wal_files = 3};
     struct kv *kv;
     assert_ok(kv_open_rocksdb(&options, &kv, &err));
     return kv;
@@ -601,6 +603,38 @@ static void test_kv__stats(void **state)
     kv_close(kv);
 }
 
+/* True if RocksDB has noted `line` in its newest file of options. */
+static bool has_option(const char *line)
+{
+    char newest[64] = "OPTIONS-", path[128];
+    struct buf text = {0};
+    DIR *folder = opendir(fixture_path("db"));
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+        if (strncmp(entry->d_name, "OPTIONS-", 8) == 0 && strcmp(entry->d_name, newest) > 0)
+            snprintf(newest, sizeof(newest), "%.60s", entry->d_name);
+    closedir(folder);
+    snprintf(path, sizeof(path), "db/%s", newest);
+    assert_ok(file_read_all(fixture_path(path), 1 << 20, &text, &err));
+    bool found = str_find(buf_str(&text), str_from_c(line)) != SIZE_MAX;
+    buf_clear(&text);
+    return found;
+}
+
+static void test_kv__size_of_the_log(void **state)
+{
+    (void)state;
+    struct kv_options options = {.path = fixture_path("db"), .write_buffer_bytes = 1 << 20};
+    struct kv *kv;
+    assert_ok(kv_open_rocksdb(&options, &kv, &err)); /* room for one buffer */
+    assert_true(has_option(" max_total_wal_size=1048576\n"));
+    kv_close(kv);
+    options.path = fixture_path("db");
+    options.keep_wal_files = 2;
+    assert_ok(kv_open_rocksdb(&options, &kv, &err));
+    assert_true(has_option(" max_total_wal_size=3145728\n"));
+    kv_close(kv);
+}
+
 /* ---- both drivers against each other
  * --------------------------------------------------------------- */
 
@@ -984,6 +1018,7 @@ int main(void)
         rocksdb(test_kv__failed_write_closes_the_store),
         rocksdb(test_kv__open_refuses_what_is_broken),
         rocksdb(test_kv__stats),
+        rocksdb(test_kv__size_of_the_log),
         rocksdb(test_kv__drivers_agree),
     };
     return cmocka_run_group_tests_name("storage/kv", tests, NULL, NULL);
