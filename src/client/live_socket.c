@@ -154,8 +154,7 @@ static void live_socket_end_largest(struct live_socket *socket)
     snprintf(error.code, sizeof error.code, "MESSAGE_TOO_LARGE");
     pthread_mutex_lock(&socket->mutex);
     for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
-        if (kalam_sub_is_active(at) &&
-            (!largest || at->request.sql.size > largest->request.sql.size))
+        if (kalam_sub_is_active(at) && (!largest || at->request_bytes > largest->request_bytes))
             largest = at;
     }
     if (largest)
@@ -178,7 +177,7 @@ static struct kalam_subscription *live_socket_find(struct live_socket *socket, s
 {
     CHECK(socket);
     for (struct kalam_subscription *at = socket->subscriptions; at; at = at->next) {
-        if (str_equal(str_from_c(at->id), id))
+        if (str_equal(str_from_c(at->wire_id), id))
             return at;
     }
     return NULL;
@@ -206,9 +205,13 @@ static void live_socket_route(struct live_socket *socket, struct event_item *ite
     item->subscription = subscription;
     need = subscription_take(subscription, item, message);
     pthread_mutex_lock(&socket->mutex);
+    if (!kalam_sub_is_active(subscription))
+        need = SUBSCRIPTION_NOTHING; /* closed meanwhile */
     if (need == SUBSCRIPTION_NEXT_BATCH)
-        sent = live_socket_send_id(socket, WIRE_NEXT_BATCH, subscription->id);
-    else if (need == SUBSCRIPTION_SUBSCRIBE)
+        sent = live_socket_send_id(socket, WIRE_NEXT_BATCH, subscription->wire_id);
+    if (need == SUBSCRIPTION_REPLACE)
+        sent = live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->wire_id);
+    if (sent && (need == SUBSCRIPTION_SUBSCRIBE || need == SUBSCRIPTION_REPLACE))
         sent = live_socket_send_subscribe(socket, subscription);
     pthread_mutex_unlock(&socket->mutex);
     if (!sent) {
@@ -595,7 +598,7 @@ void live_socket_abandon(struct live_socket *socket, struct kalam_subscription *
     subscription->active = false;
     pthread_mutex_unlock(&subscription->mutex);
     if (was_active) /* without memory the server sends on, to nobody */
-        (void)live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->id);
+        (void)live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->wire_id);
     subscription->abandoned = true;
     pthread_mutex_unlock(&socket->mutex);
 }
@@ -617,7 +620,7 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
     pthread_mutex_lock(&socket->mutex);
     connected = socket->websocket != NULL && was_active;
     if (connected) /* without memory there is nothing to wait for */
-        connected = live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->id);
+        connected = live_socket_send_id(socket, WIRE_UNSUBSCRIBE, subscription->wire_id);
     pthread_mutex_unlock(&socket->mutex);
     pthread_mutex_lock(&subscription->mutex);
     while (connected && !subscription->unsubscribed &&

@@ -24,8 +24,13 @@ struct kalam_subscription {
     struct kalam_subscription *next;
     struct live_socket *socket;
     struct arena arena;
-    struct wire_subscription request;
+    struct wire_subscription request; /* without its id */
+    size_t request_bytes;             /* of its message */
     char *id;
+    /* Each attempt has an id of its own on the wire, so that late messages of the one before are
+     * not taken for its own; socket->mutex. */
+    unsigned attempts;
+    char wire_id[32];
     pthread_mutex_t mutex;
     pthread_cond_t arrived, taken;
     struct event_item *queue, **queue_tail, *current;
@@ -69,13 +74,19 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
 /* ---- subscription.c
  * -------------------------------------------------------------------------------- */
 
-enum subscription_need { SUBSCRIPTION_NOTHING, SUBSCRIPTION_NEXT_BATCH, SUBSCRIPTION_SUBSCRIBE };
+enum subscription_need {
+    SUBSCRIPTION_NOTHING,
+    SUBSCRIPTION_NEXT_BATCH,
+    SUBSCRIPTION_SUBSCRIBE,
+    SUBSCRIPTION_REPLACE /* the same, but the server has not ended the attempt before */
+};
 
 /* Reader thread: turns a server message into events; what is to be sent then. */
 enum subscription_need subscription_take(struct kalam_subscription *subscription,
                                          struct event_item *item,
                                          const struct wire_server_message *message);
-/* The subscribe message that is right now: with `from` if it can go on where it was. */
+/* The subscribe message of a new attempt: with `from` if it can go on where it was. It borrows
+ * from the subscription. socket->mutex held. */
 struct wire_subscription subscription_request(struct kalam_subscription *subscription);
 /* A last ERROR event, whatever the queue holds. Not under socket->mutex. */
 void subscription_end(struct kalam_subscription *subscription, const kalam_error *error);

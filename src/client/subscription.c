@@ -124,15 +124,19 @@ struct wire_subscription subscription_request(struct kalam_subscription *subscri
     subscription->acknowledged = subscription->ready = false;
     subscription->seen_seq = 0;
     subscription->again_at_ms = 0;
-    subscription->resuming = subscription->can_resume;
-    subscription->resumed_from = subscription->can_resume ? subscription->resume_seq
-                                 : request.has_from       ? request.from
-                                                          : 0;
-    if (subscription->resuming) {
+    if (subscription->can_resume) {
         request.has_options = request.has_from = true;
         request.from = subscription->resume_seq;
         request.has_last_rows = false;
     }
+    subscription->resuming = request.has_from;
+    subscription->resumed_from = request.has_from ? request.from : 0;
+    if (++subscription->attempts == 1)
+        snprintf(subscription->wire_id, sizeof subscription->wire_id, "%s", subscription->id);
+    else
+        snprintf(subscription->wire_id, sizeof subscription->wire_id, "%s.%u", subscription->id,
+                 subscription->attempts);
+    request.id = str_from_c(subscription->wire_id);
     return request;
 }
 
@@ -245,7 +249,7 @@ static bool subscription_knows(const struct kalam_subscription *subscription,
     return true;
 }
 
-/* SUBSCRIPTION_SUBSCRIBE for a row of a newer schema: subscribed again from here, the columns come
+/* SUBSCRIPTION_REPLACE for a row of a newer schema: subscribed again from here, the columns come
  * anew. Once; a column that is not told then either is handed out as it is. */
 static enum subscription_need subscription_take_change(struct kalam_subscription *subscription,
                                                        struct event_item *item,
@@ -272,7 +276,7 @@ static enum subscription_need subscription_take_change(struct kalam_subscription
     if (!known && !subscription->columns_asked && subscription->ready && subscription->can_resume) {
         subscription->columns_asked = true;
         event_item_free(item); /* it is told again */
-        return SUBSCRIPTION_SUBSCRIBE;
+        return SUBSCRIPTION_REPLACE;
     }
     subscription->columns_asked = subscription->columns_asked && !known;
     subscription_saw(subscription, last);
@@ -297,8 +301,7 @@ static enum subscription_need subscription_take_error(struct kalam_subscription 
     kalam_error error;
 
     CHECK(subscription);
-    if (str_equal(message->code, STR_LIT("RESUME_FAILED")) &&
-        (subscription->resuming || subscription->request.has_from)) {
+    if (str_equal(message->code, STR_LIT("RESUME_FAILED")) && subscription->resuming) {
         subscription->request.has_from = false; /* a snapshot by the other options */
         subscription->can_resume = false;
         subscription->resume_seq = 0;
@@ -306,10 +309,7 @@ static enum subscription_need subscription_take_error(struct kalam_subscription 
         return SUBSCRIPTION_SUBSCRIBE;
     }
     if (str_equal(message->code, STR_LIT("SLOW_CONSUMER"))) {
-        if (message->has_last_seq) {
-            subscription->can_resume = true;
-            subscription->resume_seq = message->last_seq;
-        }
+        subscription_saw(subscription, message->has_last_seq ? message->last_seq : 0);
         return SUBSCRIPTION_SUBSCRIBE;
     }
     if (subscription_error_passes(subscription, message))
@@ -338,7 +338,7 @@ enum subscription_need subscription_take(struct kalam_subscription *subscription
         return need;
     case WIRE_INITIAL_DATA_BATCH:
         if (!subscription->acknowledged)
-            break; /* of the attempt before */
+            break; /* its columns are not known */
         need = message->batch.has_more ? SUBSCRIPTION_NEXT_BATCH : need;
         subscription_take_batch(subscription, item, message);
         return need;
@@ -404,7 +404,6 @@ static bool subscription_fill_request(kalam_client *client, kalam_subscription *
     if (!subscription->id || !subscription->final ||
         !subscribe_text_take(sql, client->space, &subscription->arena, &subscription->request))
         return false;
-    subscription->request.id = str_from_c(subscription->id);
     return !options || subscription_fill_options(subscription, options);
 }
 
@@ -431,8 +430,7 @@ static kalam_subscription *subscription_new(kalam_client *client, const char *sq
 }
 
 /* Connected to again, a message that is too large would only be sent again. */
-static kalam_status subscription_check_size(const kalam_subscription *subscription,
-                                            kalam_error *error)
+static kalam_status subscription_check_size(kalam_subscription *subscription, kalam_error *error)
 {
     struct wire_subscription request = subscription->request;
     struct wire_client_message message = {
@@ -442,7 +440,9 @@ static kalam_status subscription_check_size(const kalam_subscription *subscripti
 
     CHECK(subscription->id != NULL);
     buf_init_fallible(&text);
+    request.id = str_from_c(subscription->id);
     wire_client_message_encode(&message, &text);
+    subscription->request_bytes = text.size;
     if (text.failed)
         status = client_no_memory(error);
     else if (text.size > REQUEST_BYTES_MAX)

@@ -66,6 +66,25 @@ static void send_change(struct fake_request *request, const char *id, const char
                  type, rows);
 }
 
+static void send_error(struct fake_request *request, const char *id, const char *code)
+{
+    fake_ws_send(request,
+                 "{\"type\":\"error\",\"subscription_id\":\"%s\",\"code\":\"%s\","
+                 "\"message\":\"as told\"}",
+                 id, code);
+}
+
+/* A part of the snapshot, or its end. */
+static void send_batch(struct fake_request *request, const char *id, const char *rows, bool last,
+                       int last_seq)
+{
+    fake_ws_send(request,
+                 "{\"type\":\"initial_data_batch\",\"subscription_id\":\"%s\",\"rows\":[%s],"
+                 "\"batch_control\":{\"batch_num\":0,\"has_more\":%s,\"status\":\"%s\","
+                 "\"last_seq_id\":%d}}",
+                 id, rows, last ? "false" : "true", last ? "ready" : "loading_batch", last_seq);
+}
+
 static void answer_unsubscribe(struct fake_request *request, const char *message)
 {
     char id[64];
@@ -285,6 +304,118 @@ static void test_it_goes_on_where_it_is_told(void **state)
     expect(subscription, KALAM_EVENT_READY);
     assert_string_equal(kalam_event_text(expect(subscription, KALAM_EVENT_INSERT), 0, false, 0),
                         "2");
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* The snapshot since the caller's position breaks off once. */
+static void handle_from_twice(struct fake_request *request)
+{
+    char message[4096], id[64];
+    int count = 0;
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        fake_require(strstr(message, "\"from\":7"), "resume", message);
+        send_ack(request, id, 1, "loading");
+        send_batch(request, id, "{\"id\":\"1\",\"_seq\":\"8\"}", count > 0, 9);
+        if (count++ == 0)
+            send_error(request, id, "BATCH_FETCH_FAILED");
+    }
+    request->drop = true;
+}
+
+static void test_a_position_holds_before_ready(void **state)
+{
+    struct fake *fake = fake_start(handle_from_twice);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct kalam_subscribe_options options = {.from = 7};
+    kalam_subscription *subscription = NULL;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", &options, &subscription, NULL), KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_ROWS);
+    assert_true(expect(subscription, KALAM_EVENT_RECONNECTED)->resumed);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_ROWS);
+    expect(subscription, KALAM_EVENT_READY);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+/* ALTER TABLE ADD n. What is under way when the client subscribes again is of the attempt before.
+ */
+static void handle_new_column(struct fake_request *request)
+{
+    char message[4096], id[64], watch[64] = "", before[64] = "";
+    bool ended = false;
+
+    fake_ws_upgrade(request);
+    while (fake_ws_receive(request, message, sizeof message)) {
+        ended |= take_id(message, "unsubscribe", id) && strcmp(id, before) == 0;
+        answer_unsubscribe(request, message);
+        if (!take_id(message, "subscribe", id))
+            continue;
+        if (strstr(message, "SELECT watch")) {
+            send_ack(request, id, 0, "ready");
+            snprintf(watch, sizeof watch, "%s", id);
+        } else if (!strstr(message, "\"from\"")) {
+            snprintf(before, sizeof before, "%s", id);
+            send_ack(request, id, 0, "loading");
+            send_batch(request, id, "", true, 98);
+            send_change(request, id, "insert",
+                        "\"rows\":[{\"id\":\"0\",\"at\":0,\"_seq\":\"99\"}]");
+            send_change(request, id, "insert",
+                        "\"rows\":[{\"id\":\"1\",\"n\":1,\"_seq\":\"100\"}]");
+            send_change(request, id, "insert",
+                        "\"rows\":[{\"id\":\"2\",\"n\":1,\"_seq\":\"101\"}]");
+            fake_ws_send(request,
+                         "{\"type\":\"error\",\"subscription_id\":\"%s\",\"code\":"
+                         "\"SLOW_CONSUMER\",\"message\":\"slow\",\"last_seq_id\":101}",
+                         id);
+            send_error(request, id, "UNAUTHORIZED");
+        } else {
+            fake_require(ended && strstr(message, "\"from\":99"), "resume", message);
+            fake_ws_send(request,
+                         "{\"type\":\"subscription_ack\",\"subscription_id\":\"%s\","
+                         "\"total_rows\":1,\"batch_control\":{\"batch_num\":0,\"has_more\":true,"
+                         "\"status\":\"loading\",\"last_seq_id\":null},\"schema\":["
+                         "{\"name\":\"n\",\"data_type\":\"Int\",\"index\":0},"
+                         "{\"name\":\"id\",\"data_type\":\"BigInt\",\"index\":1},"
+                         "{\"name\":\"at\",\"data_type\":\"BigInt\",\"index\":2},"
+                         "{\"name\":\"_seq\",\"data_type\":\"BigInt\",\"index\":3}]}",
+                         id);
+            send_batch(request, id, "{\"id\":\"1\",\"n\":1,\"_seq\":\"100\"}", true, 102);
+            send_change(request, watch, "insert", "\"rows\":[{\"id\":\"9\"}]");
+        }
+    }
+    request->drop = true;
+}
+
+static void test_late_messages_of_the_attempt_before(void **state)
+{
+    struct fake *fake = fake_start(handle_new_column);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct kalam_subscribe_options options = {.last_rows = 0};
+    kalam_subscription *subscription = NULL;
+    const kalam_event *event;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", &options, &subscription, NULL), KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    expect(subscription, KALAM_EVENT_ROWS);
+    expect(subscription, KALAM_EVENT_READY);
+    expect(subscription, KALAM_EVENT_INSERT);
+    assert_true(expect(subscription, KALAM_EVENT_RECONNECTED)->resumed);
+    expect(subscription, KALAM_EVENT_ACK);
+    event = expect(subscription, KALAM_EVENT_ROWS);
+    assert_string_equal(kalam_event_text(event, 0, false, 0), "1");
+    expect(subscription, KALAM_EVENT_READY);
+    assert_int_equal(kalam_sub_position(subscription), 102);
+    assert_string_equal(kalam_sub_id(subscription), "kalam-1");
+    assert_int_equal(kalam_sub_next(subscription, 0, &event), KALAM_TIMEOUT);
     kalam_client_free(client);
     fake_stop(fake);
 }
@@ -602,14 +733,6 @@ static void test_error_ends_it(void **state)
     fake_stop(fake);
 }
 
-static void send_error(struct fake_request *request, const char *id, const char *code)
-{
-    fake_ws_send(request,
-                 "{\"type\":\"error\",\"subscription_id\":\"%s\",\"code\":\"%s\","
-                 "\"message\":\"as told\"}",
-                 id, code);
-}
-
 /* What passes: a snapshot fetched too slowly, rights that have changed, a limit that is passed only
  * until the server forgets a lost connection. The rights are gone in the end. */
 static void handle_passing(struct fake_request *request)
@@ -820,14 +943,16 @@ static void test_a_large_one_ends_where_the_server_takes_less(void **state)
     kalam_client *client = open_client(fake, (struct kalam_options){0});
     kalam_subscription *small = NULL, *large = NULL;
     const kalam_event *event = NULL;
-    char sql[1024] = "";
+    char text[1024] = "";
+    kalam_param param = {.type = KALAM_TEXT, .text = text};
+    struct kalam_subscribe_options options = {.params = &param, .param_count = 1};
 
-    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &small, NULL), KALAM_OK);
+    assert_int_equal(kalam_subscribe(client, "SELECT id, title FROM items", NULL, &small, NULL),
+                     KALAM_OK);
     expect(small, KALAM_EVENT_ACK);
     expect(small, KALAM_EVENT_READY);
-    memset(sql, 'x', sizeof sql - 1);
-    memcpy(sql, "SELECT ", 7);
-    assert_int_equal(kalam_subscribe(client, sql, NULL, &large, NULL), KALAM_OK);
+    memset(text, 'x', sizeof text - 1);
+    assert_int_equal(kalam_subscribe(client, "SELECT $1", &options, &large, NULL), KALAM_OK);
     event = expect(large, KALAM_EVENT_ERROR);
     assert_string_equal(event->error.code, "MESSAGE_TOO_LARGE");
     expect(small, KALAM_EVENT_RECONNECTED); /* only the other one has ended */
@@ -871,6 +996,8 @@ int main(void)
         cmocka_unit_test(test_one_too_many_ends),
         cmocka_unit_test(test_it_goes_on_where_it_was),
         cmocka_unit_test(test_it_goes_on_where_it_is_told),
+        cmocka_unit_test(test_a_position_holds_before_ready),
+        cmocka_unit_test(test_late_messages_of_the_attempt_before),
         cmocka_unit_test(test_callback_and_slow_consumer),
         cmocka_unit_test(test_row_set_follows),
         cmocka_unit_test(test_threads_subscribe_and_close),
