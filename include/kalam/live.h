@@ -70,7 +70,7 @@ KALAM_API const char *kalam_sub_id(const kalam_subscription *subscription);
 KALAM_API bool kalam_sub_is_active(const kalam_subscription *subscription);
 /* A `from` for a later subscription that goes on behind the events taken so far; 0 before READY. */
 KALAM_API int64_t kalam_sub_position(const kalam_subscription *subscription);
-/* Columns of the query, known from the first ACK on; the texts live until the next ACK. */
+/* Columns of the query as the ACK taken last tells them; the texts live until the next is taken. */
 KALAM_API size_t kalam_sub_columns(const kalam_subscription *subscription);
 KALAM_API const char *kalam_sub_column_name(const kalam_subscription *subscription, size_t column);
 KALAM_API const char *kalam_sub_column_type(const kalam_subscription *subscription, size_t column);

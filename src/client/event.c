@@ -5,6 +5,37 @@
 #include "base/mem.h"
 #include "client/live_socket.h"
 
+void event_schema_init(struct event_schema *schema)
+{
+    *schema = (struct event_schema){0};
+    arena_init_fallible(&schema->arena);
+}
+
+void event_schema_clear(struct event_schema *schema)
+{
+    CHECK(schema->columns || schema->count == 0);
+    arena_clear(&schema->arena);
+    schema->columns = NULL;
+    schema->count = 0;
+}
+
+bool event_schema_set(struct event_schema *schema, const struct wire_server_message *ack)
+{
+    struct arena *arena = &schema->arena;
+
+    CHECK(ack->columns || ack->column_count == 0);
+    event_schema_clear(schema);
+    schema->columns = arena_array(arena, ack->column_count + 1, sizeof *schema->columns);
+    for (size_t i = 0; schema->columns && i < ack->column_count; i++) {
+        schema->columns[i] = ack->columns[i];
+        schema->columns[i].name = arena_copy(arena, ack->columns[i].name);
+    }
+    if (!schema->columns || arena->failed)
+        return false;
+    schema->count = ack->column_count;
+    return true;
+}
+
 struct event_item *event_item_new(struct kalam_subscription *subscription, kalam_event_type type)
 {
     struct event_item *item = mem_try_zalloc(sizeof *item);
@@ -13,6 +44,7 @@ struct event_item *event_item_new(struct kalam_subscription *subscription, kalam
     if (!item)
         return NULL;
     arena_init_fallible(&item->arena);
+    event_schema_init(&item->schema);
     item->subscription = subscription;
     item->event.type = type;
     item->event.internal = item;
@@ -24,6 +56,7 @@ void event_item_free(struct event_item *item)
     if (!item)
         return;
     arena_clear(&item->arena);
+    event_schema_clear(&item->schema);
     mem_free(item);
 }
 

@@ -148,14 +148,15 @@ static bool live_put_row(kalam_live *live, struct live_row *row)
 static void live_append_key(kalam_subscription *subscription, const struct json *object,
                             struct buf *out)
 {
+    const struct event_schema *schema = &subscription->schema;
     bool found = false;
 
     CHECK(object && out);
     pthread_mutex_lock(&subscription->mutex);
     for (size_t i = 0; i < object->count; i++) {
-        for (size_t c = 0; c < subscription->column_count; c++) {
-            if (!subscription->columns[c].primary_key ||
-                !str_equal(subscription->columns[c].name, object->keys[i]))
+        for (size_t c = 0; c < schema->count; c++) {
+            if (!schema->columns[c].primary_key ||
+                !str_equal(schema->columns[c].name, object->keys[i]))
                 continue;
             client_json_write(&object->items[i], out);
             buf_append_byte(out, '\n');

@@ -10,6 +10,13 @@
 
 #include "client/client_internal.h"
 
+/* What an acknowledgement tells of the columns. */
+struct event_schema {
+    struct arena arena;
+    struct wire_column *columns;
+    size_t count;
+};
+
 /* An event with everything it points at. */
 struct event_item {
     struct event_item *next;
@@ -17,7 +24,8 @@ struct event_item {
     kalam_event event;
     const struct json *rows, *old_rows; /* arrays of objects */
     struct kalam_subscription *subscription;
-    int64_t position; /* resume point behind it; 0 = none */
+    int64_t position;           /* resume point behind it; 0 = none */
+    struct event_schema schema; /* of an ACK; the subscription's when it is handed out */
 };
 
 struct kalam_subscription {
@@ -49,11 +57,9 @@ struct kalam_subscription {
     bool subscribed_once, acknowledged, ready, can_resume, resuming;
     bool columns_asked; /* subscribed again to learn new columns */
     int64_t resume_seq, resumed_from, seen_seq;
-    int64_t again_at_ms; /* subscribes again then (monotonic); 0 = not needed */
-    /* schema of the last acknowledgement; mutex */
-    struct arena schema_arena;
-    struct wire_column *columns;
-    size_t column_count;
+    int64_t again_at_ms;        /* subscribes again then (monotonic); 0 = not needed */
+    struct event_schema told;   /* by the last acknowledgement; reader only */
+    struct event_schema schema; /* of the last ACK event that was handed out; mutex */
 };
 
 /* With client->live_mutex held: the open socket, connecting if there is none. */
@@ -90,15 +96,20 @@ enum subscription_need subscription_take(struct kalam_subscription *subscription
 struct wire_subscription subscription_request(struct kalam_subscription *subscription);
 /* A last ERROR event, whatever the queue holds. Not under socket->mutex. */
 void subscription_end(struct kalam_subscription *subscription, const kalam_error *error);
-/* Type of a column of the last acknowledgement; TEXT for another name. */
+/* Type of a column of the last ACK event; TEXT for another name. */
 enum value_type subscription_type(struct kalam_subscription *subscription, struct str name);
-/* Text of a row's column by the type of the acknowledgement; as client_text. */
+/* Text of a row's column by the type of the last ACK event; as client_text. */
 const char *subscription_text(struct kalam_subscription *subscription, const struct json *object,
                               size_t column, struct arena *arena);
 void subscription_free(struct kalam_subscription *subscription);
 
 /* ---- event.c
  * -------------------------------------------------------------------------------- */
+
+void event_schema_init(struct event_schema *schema);
+void event_schema_clear(struct event_schema *schema);
+/* Takes those of an acknowledgement, with a NUL behind their names. False when memory is short. */
+bool event_schema_set(struct event_schema *schema, const struct wire_server_message *ack);
 
 /* NULL when memory is short. */
 struct event_item *event_item_new(struct kalam_subscription *subscription, kalam_event_type type);

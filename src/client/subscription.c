@@ -21,13 +21,18 @@ enum {
     REQUEST_BYTES_MAX = 1000000, /* the server closes the connection on messages above 1 MiB */
 };
 
-/* The caller gets the event: it could go on from there. mutex held. */
-static void subscription_move(struct kalam_subscription *subscription,
-                              const struct event_item *item)
+/* The caller gets the event: it could go on from there, and an ACK's columns are those he asks for.
+ * mutex held. */
+static void subscription_hand_out(struct kalam_subscription *subscription, struct event_item *item)
 {
     CHECK(item->position >= 0);
     if (item->position > 0 || (item->event.type == KALAM_EVENT_RECONNECTED && !item->event.resumed))
         subscription->position = item->position;
+    if (item->event.type == KALAM_EVENT_ACK) {
+        event_schema_clear(&subscription->schema);
+        subscription->schema = item->schema;
+        event_schema_init(&item->schema);
+    }
 }
 
 /* Hands an event to the callback, outside of all locks. */
@@ -50,7 +55,7 @@ static void subscription_push(struct kalam_subscription *subscription, struct ev
         pthread_cond_wait(&subscription->taken, &subscription->mutex);
     call = call && subscription->active;
     if (call)
-        subscription_move(subscription, item);
+        subscription_hand_out(subscription, item);
     if (subscription->active && !call) {
         *subscription->queue_tail = item;
         subscription->queue_tail = &item->next;
@@ -174,34 +179,12 @@ static void subscription_become_ready(struct kalam_subscription *subscription,
 
 /* ---- messages into events ---- */
 
-static bool subscription_keep_schema(struct kalam_subscription *subscription,
-                                     const struct wire_server_message *ack)
-{
-    struct arena *arena = &subscription->schema_arena;
-    struct wire_column *columns;
-    bool kept;
-
-    CHECK(subscription);
-    pthread_mutex_lock(&subscription->mutex);
-    subscription->column_count = 0;
-    arena_clear(arena);
-    columns = arena_array(arena, ack->column_count + 1, sizeof *columns);
-    for (size_t i = 0; columns && i < ack->column_count; i++) {
-        columns[i] = ack->columns[i];
-        columns[i].name = arena_copy(arena, ack->columns[i].name);
-    }
-    kept = columns && !arena->failed;
-    subscription->columns = columns;
-    subscription->column_count = kept ? ack->column_count : 0;
-    pthread_mutex_unlock(&subscription->mutex);
-    return kept;
-}
-
 static void subscription_take_ack(struct kalam_subscription *subscription, struct event_item *item,
                                   const struct wire_server_message *message)
 {
     CHECK(subscription);
-    if (!subscription_keep_schema(subscription, message)) {
+    if (!event_schema_set(&subscription->told, message) ||
+        !event_schema_set(&item->schema, message)) {
         event_item_free(item);
         subscription_starve(subscription);
         return;
@@ -230,19 +213,20 @@ static void subscription_take_batch(struct kalam_subscription *subscription,
         subscription_become_ready(subscription, &message->batch);
 }
 
-/* The acknowledgement has told all columns of the rows. Reader thread, which alone changes them. */
+/* The acknowledgement has told all columns of the rows. */
 static bool subscription_knows(const struct kalam_subscription *subscription,
                                const struct json *rows)
 {
-    CHECK(subscription->columns || subscription->column_count == 0);
+    const struct event_schema *told = &subscription->told;
+
+    CHECK(told->columns || told->count == 0);
     for (size_t r = 0; rows && r < rows->count; r++) {
         const struct json *row = &rows->items[r];
         for (size_t i = 0; i < row->count; i++) {
             size_t at = 0;
-            while (at < subscription->column_count &&
-                   !str_equal(subscription->columns[at].name, row->keys[i]))
+            while (at < told->count && !str_equal(told->columns[at].name, row->keys[i]))
                 at++;
-            if (at == subscription->column_count && !str_equal(row->keys[i], STR_LIT("_deleted")))
+            if (at == told->count && !str_equal(row->keys[i], STR_LIT("_deleted")))
                 return false;
         }
     }
@@ -417,7 +401,8 @@ static kalam_subscription *subscription_new(kalam_client *client, const char *sq
     if (!subscription)
         return NULL;
     arena_init_fallible(&subscription->arena);
-    arena_init_fallible(&subscription->schema_arena);
+    event_schema_init(&subscription->told);
+    event_schema_init(&subscription->schema);
     pthread_mutex_init(&subscription->mutex, NULL);
     clock_cond_init(&subscription->arrived);
     pthread_cond_init(&subscription->taken, NULL);
@@ -527,7 +512,7 @@ kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms,
             subscription->queue_tail = &subscription->queue;
         subscription->queued--;
         subscription->current = item;
-        subscription_move(subscription, item);
+        subscription_hand_out(subscription, item);
         *out = &item->event;
         pthread_cond_broadcast(&subscription->taken);
     }
@@ -554,7 +539,7 @@ int64_t kalam_sub_position(const kalam_subscription *subscription)
     return position;
 }
 
-/* Calls for a column of the last acknowledgement: its name or the name of its type. */
+/* A column of the last ACK event: its name or the name of its type. */
 static const char *subscription_column(const kalam_subscription *subscription, size_t column,
                                        bool type)
 {
@@ -565,9 +550,9 @@ static const char *subscription_column(const kalam_subscription *subscription, s
         return text;
     CHECK(subscription->socket != NULL);
     pthread_mutex_lock(&locked->mutex);
-    if (column < locked->column_count)
-        text = type ? value_type_wire_name(locked->columns[column].type.kind)
-                    : locked->columns[column].name.data;
+    if (column < locked->schema.count)
+        text = type ? value_type_wire_name(locked->schema.columns[column].type.kind)
+                    : locked->schema.columns[column].name.data;
     pthread_mutex_unlock(&locked->mutex);
     return text;
 }
@@ -581,7 +566,7 @@ size_t kalam_sub_columns(const kalam_subscription *subscription)
         return 0;
     CHECK(subscription->socket != NULL);
     pthread_mutex_lock(&locked->mutex);
-    count = locked->column_count;
+    count = locked->schema.count;
     pthread_mutex_unlock(&locked->mutex);
     return count;
 }
@@ -624,7 +609,8 @@ void subscription_free(struct kalam_subscription *subscription)
     pthread_cond_destroy(&subscription->taken);
     pthread_mutex_destroy(&subscription->mutex);
     arena_clear(&subscription->arena);
-    arena_clear(&subscription->schema_arena);
+    event_schema_clear(&subscription->told);
+    event_schema_clear(&subscription->schema);
     mem_free(subscription->id);
     mem_free(subscription);
 }
@@ -649,9 +635,9 @@ enum value_type subscription_type(kalam_subscription *subscription, struct str n
 
     CHECK(name.size == 0 || name.data);
     pthread_mutex_lock(&subscription->mutex);
-    for (size_t i = 0; i < subscription->column_count; i++) {
-        if (str_equal(subscription->columns[i].name, name))
-            type = subscription->columns[i].type.kind;
+    for (size_t i = 0; i < subscription->schema.count; i++) {
+        if (str_equal(subscription->schema.columns[i].name, name))
+            type = subscription->schema.columns[i].type.kind;
     }
     pthread_mutex_unlock(&subscription->mutex);
     return type;

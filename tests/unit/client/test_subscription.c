@@ -395,6 +395,37 @@ static void handle_new_column(struct fake_request *request)
     request->drop = true;
 }
 
+static void test_columns_are_those_of_the_events_taken(void **state)
+{
+    struct fake *fake = fake_start(handle_new_column);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    struct kalam_subscribe_options options = {.last_rows = 0};
+    kalam_subscription *watch = NULL, *subscription = NULL;
+    const char *name;
+
+    assert_int_equal(kalam_subscribe(client, "SELECT watch", NULL, &watch, NULL), KALAM_OK);
+    expect(watch, KALAM_EVENT_ACK);
+    expect(watch, KALAM_EVENT_READY);
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", &options, &subscription, NULL), KALAM_OK);
+    expect(subscription, KALAM_EVENT_ACK);
+    name = kalam_sub_column_name(subscription, 0);
+    expect(watch, KALAM_EVENT_INSERT); /* the reader has the new schema */
+    assert_string_equal(name, "id");
+    assert_int_equal(kalam_sub_columns(subscription), 3);
+    assert_string_equal(kalam_sub_column_type(subscription, 1), "Timestamp");
+    expect(subscription, KALAM_EVENT_ROWS);
+    expect(subscription, KALAM_EVENT_READY);
+    const kalam_event *event = expect(subscription, KALAM_EVENT_INSERT);
+    assert_non_null(strstr(kalam_event_text(event, 0, false, 1), "1970-01-01"));
+    expect(subscription, KALAM_EVENT_RECONNECTED);
+    assert_string_equal(name, "id");
+    expect(subscription, KALAM_EVENT_ACK);
+    assert_int_equal(kalam_sub_columns(subscription), 4);
+    assert_string_equal(kalam_sub_column_name(subscription, 0), "n");
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 static void test_late_messages_of_the_attempt_before(void **state)
 {
     struct fake *fake = fake_start(handle_new_column);
@@ -997,6 +1028,7 @@ int main(void)
         cmocka_unit_test(test_it_goes_on_where_it_was),
         cmocka_unit_test(test_it_goes_on_where_it_is_told),
         cmocka_unit_test(test_a_position_holds_before_ready),
+        cmocka_unit_test(test_columns_are_those_of_the_events_taken),
         cmocka_unit_test(test_late_messages_of_the_attempt_before),
         cmocka_unit_test(test_callback_and_slow_consumer),
         cmocka_unit_test(test_row_set_follows),
