@@ -71,9 +71,10 @@ static void stream_open(struct stream *stream, char c)
         stream->schema_start = stream->schema_end = 0;
         stream->key_size = 0;
     } else if (c == '[' && stream->depth == STREAM_DEPTH_ROWS && stream->statement > 0) {
-        if (stream_key_is(stream, "schema"))
+        if (stream_key_is(stream, "schema")) { /* again: as the decoder, the last of equal keys */
             stream->schema_start = stream->rest.size;
-        else if (stream_key_is(stream, "rows") && stream->schema_end > 0)
+            stream->schema_end = 0;
+        } else if (stream_key_is(stream, "rows") && stream->schema_end > 0)
             stream->in_rows = true;
     }
 }

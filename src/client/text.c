@@ -4,7 +4,20 @@
 #include "value/text.h"
 #include "base/check.h"
 #include "client/client_internal.h"
+#include "value/datetime.h"
 #include "wire/json_writer.h"
+
+/* A number that has a text as that type. Any other, of a broken server, stays the number it is. */
+static bool text_is_time(const struct json *json, enum value_type type)
+{
+    if (json->kind != JSON_INTEGER)
+        return false;
+    if (type == VALUE_TIME)
+        return json->integer >= 0 && json->integer <= DATETIME_DAY_US;
+    if (type == VALUE_DATE)
+        return json->integer >= INT32_MIN && json->integer <= INT32_MAX;
+    return type == VALUE_TIMESTAMP;
+}
 
 /* Times travel as numbers; their text is that of the server's own formatter. */
 static const char *text_time(const struct json *json, enum value_type type, struct arena *arena)
@@ -13,8 +26,7 @@ static const char *text_time(const struct json *json, enum value_type type, stru
     struct buf text;
     struct str copy;
 
-    CHECK(json->kind == JSON_INTEGER);
-    CHECK(type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME);
+    CHECK(text_is_time(json, type));
     buf_init_fallible(&text);
     value_format(&value, &text);
     arena->failed |= text.failed;
@@ -56,8 +68,7 @@ const char *client_text(const struct json *json, enum value_type type, struct ar
     }
     if (json->kind == JSON_BOOLEAN)
         return json->boolean ? "true" : "false";
-    if (json->kind == JSON_INTEGER &&
-        (type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME))
+    if (text_is_time(json, type))
         return text_time(json, type, arena);
     if (json->kind == JSON_ARRAY && type == VALUE_BYTES)
         return text_bytes(json, arena);

@@ -580,6 +580,57 @@ static void test_numbers_in_texts(void **state)
     fake_stop(fake);
 }
 
+static void handle_broken_times(struct fake_request *request)
+{
+    fake_answer(request, 200,
+                "{\"status\":\"success\",\"results\":[{\"schema\":[{\"name\":\"t\","
+                "\"data_type\":\"Time\",\"index\":0},{\"name\":\"d\",\"data_type\":\"Date\","
+                "\"index\":1},{\"name\":\"s\",\"data_type\":\"Timestamp\",\"index\":2}],\"rows\":["
+                "[-5,9223372036854775807,9223372036854775807],"
+                "[86400000001,-9223372036854775808,-9223372036854775808],"
+                "[86400000000,2932897,0]],\"row_count\":3,\"as_user\":\"lena\"}],\"took\":1}");
+}
+
+static void test_numbers_that_are_no_time(void **state)
+{
+    struct fake *fake = fake_start(handle_broken_times);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_results *results = NULL;
+
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, NULL), KALAM_OK);
+    assert_string_equal(kalam_text(results, 0, 0, 0), "-5");
+    assert_string_equal(kalam_text(results, 0, 1, 0), "86400000001");
+    assert_string_equal(kalam_text(results, 0, 2, 0), "24:00:00");
+    assert_string_equal(kalam_text(results, 0, 0, 1), "9223372036854775807");
+    assert_string_equal(kalam_text(results, 0, 1, 1), "-9223372036854775808");
+    assert_string_equal(kalam_text(results, 0, 2, 1), "010000-01-01");
+    kalam_text_free(kalam_to_csv(results, 0));
+    kalam_results_free(results);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
+static void handle_two_schemas(struct fake_request *request)
+{
+    fake_answer(request, 200,
+                "{\"status\":\"success\",\"results\":[{\"schema\":[],\"schema\":[{\"name\":\"n\","
+                "\"data_type\":\"Int\",\"index\":0}],\"rows\":[[1]],\"row_count\":1}],\"took\":1}");
+}
+
+/* As the decoder does: the last of equal keys. */
+static void test_a_transfer_with_two_schemas(void **state)
+{
+    struct fake *fake = fake_start(handle_two_schemas);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    size_t rows = 0;
+
+    assert_int_equal(kalam_query_each(client, "SELECT 1", NULL, 0, 1, count_rows, &rows, NULL),
+                     KALAM_OK);
+    assert_int_equal(rows, 1);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -598,6 +649,8 @@ int main(void)
         cmocka_unit_test(test_mutated_answers_do_no_harm),
         cmocka_unit_test(test_a_transfer_may_be_long_but_not_silent),
         cmocka_unit_test(test_numbers_in_texts),
+        cmocka_unit_test(test_numbers_that_are_no_time),
+        cmocka_unit_test(test_a_transfer_with_two_schemas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
