@@ -65,7 +65,8 @@ struct kalam_options {
     const char *user, *password; /* log-in on first use; user alone: X-User-Id (development mode) */
     const char *api_key;
     const char *space; /* default namespace; NULL = default */
-    int timeout_ms;    /* per request (kalam_query_each: silence, in whole seconds); 0 = 30000 */
+    int timeout_ms;    /* per request (kalam_query_each: silence, in whole seconds); 0 = 30000. The
+                          connection of live queries: 10000 at most */
     int retries_max;   /* of idempotent statements after connection failures; 0 = 3, -1 = none */
     const char *refresh_token; /* used when `token` has expired */
     const char *ca_file; /* https: PEM file of the authorities to trust; NULL = the system's */
@@ -119,8 +120,8 @@ KALAM_API kalam_status kalam_query_each(kalam_client *client, const char *sql,
                                         const kalam_param *params, size_t count, size_t rows,
                                         kalam_take_fn take, void *context, kalam_error *error);
 KALAM_API void kalam_results_free(kalam_results *results); /* NULL is fine */
-/* Asks a running kalam_query of another thread to stop waiting: it returns KALAM_TIMEOUT.
- * Signal-safe. */
+/* Asks a running kalam_query of another thread, or kalam_subscribe while it connects, to stop
+ * waiting: it returns KALAM_TIMEOUT. Signal-safe. */
 KALAM_API void kalam_cancel(kalam_client *client);
 
 KALAM_API size_t kalam_results_count(const kalam_results *results); /* statements that finished */
@@ -178,7 +179,7 @@ KALAM_API kalam_status kalam_setup(kalam_client *client, const char *root_passwo
                                    const char *user, const char *password, const char *email,
                                    kalam_error *error);
 /* The tokens in use now, which renewals have changed; user and role stay NULL, and what there is
- * not. */
+ * not. Waits for no request. */
 KALAM_API kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error *error);
 KALAM_API void kalam_session_clear(kalam_session *session);
 /* KALAM_OK when healthy; `version` (may be NULL) takes at most `size` bytes. */

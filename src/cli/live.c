@@ -276,10 +276,8 @@ enum cli_exit live_run(struct cli *cli, const char *sql)
     do
         status = kalam_subscribe(cli->client, sql, NULL, &live.subscription, &error);
     while (status == KALAM_AUTHENTICATION && connect_ask_password(cli, &error));
-    if (status != KALAM_OK) {
-        execute_report(cli, &error, 0);
-        return connect_exit_code(&error);
-    }
+    if (status != KALAM_OK)
+        return execute_failed(cli, &error, 0);
     buf_init(&live.line);
     live_loop(&live);
     if (interrupt_take() && !live_is_json(&live))

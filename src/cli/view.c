@@ -41,13 +41,6 @@ static bool view_cannot_follow(const kalam_error *error)
     return false;
 }
 
-static enum cli_exit view_failed(struct cli *cli, const kalam_error *error)
-{
-    CHECK(cli && error);
-    execute_report(cli, error, 0);
-    return connect_exit_code(error);
-}
-
 /* ---- \live ---- */
 
 /* The rows of the set as a grid; `_seq` is left out. */
@@ -116,7 +109,7 @@ static enum cli_exit view_loop(struct cli *cli, kalam_live *live)
         if (status == KALAM_TIMEOUT)
             continue;
         if (status != KALAM_OK)
-            return view_failed(cli, &error);
+            return execute_failed(cli, &error, 0);
         view_draw(cli, live);
         if (max > 0 && ++shown > max)
             break;
@@ -137,7 +130,7 @@ enum cli_exit view_live(struct cli *cli, const char *sql)
         status = kalam_live_open(cli->client, sql, NULL, &live, &error);
     while (status == KALAM_AUTHENTICATION && connect_ask_password(cli, &error));
     if (status != KALAM_OK)
-        return view_failed(cli, &error);
+        return execute_failed(cli, &error, 0);
     code = view_loop(cli, live);
     if (interrupt_take())
         fputs("\n", cli->out);
@@ -170,6 +163,18 @@ static kalam_status view_await(kalam_subscription *subscription, kalam_error *er
     return KALAM_TIMEOUT;
 }
 
+/* The first event; KALAM_TIMEOUT on Ctrl+C. */
+static kalam_status view_begin(kalam_subscription *subscription, const kalam_event **event)
+{
+    kalam_status status;
+
+    CHECK(subscription && event);
+    do
+        status = kalam_sub_next(subscription, VIEW_STEP_MS, event);
+    while (status == KALAM_TIMEOUT && !interrupt_is_set());
+    return status;
+}
+
 bool view_watch(struct cli *cli, const char *sql, enum cli_exit *code)
 {
     struct kalam_subscribe_options options = {.last_rows = 0};
@@ -180,9 +185,8 @@ bool view_watch(struct cli *cli, const char *sql, enum cli_exit *code)
 
     CHECK(sql && code);
     if (kalam_subscribe(cli->client, sql, &options, &subscription, &error) != KALAM_OK)
-        return false;
-    follows =
-        kalam_sub_next(subscription, -1, &event) == KALAM_OK && event->type == KALAM_EVENT_ACK;
+        return interrupt_is_set(); /* then it is not run every few seconds either */
+    follows = view_begin(subscription, &event) == KALAM_OK && event->type == KALAM_EVENT_ACK;
     if (follows) {
         fprintf(stderr, "Shown anew after every change; Ctrl+C ends.\n");
         kalam_status status = KALAM_OK;
@@ -193,13 +197,13 @@ bool view_watch(struct cli *cli, const char *sql, enum cli_exit *code)
             status = *code == CLI_OK ? view_await(subscription, &error) : KALAM_OK;
         }
         if (status != KALAM_OK && status != KALAM_TIMEOUT)
-            *code = view_failed(cli, &error);
+            *code = execute_failed(cli, &error, 0);
     } else if (event && event->type == KALAM_EVENT_ERROR && !view_cannot_follow(&event->error)) {
-        *code = view_failed(cli, &event->error);
+        *code = execute_failed(cli, &event->error, 0);
         follows = true;
     }
     kalam_sub_close(subscription);
-    return follows;
+    return follows || interrupt_is_set();
 }
 
 /* ---- \latency ---- */
@@ -227,7 +231,7 @@ enum cli_exit view_latency(struct cli *cli, int64_t count)
         int64_t start = clock_monotonic_ns();
         kalam_results *results = execute_quietly(cli, "SELECT 1", &error);
         if (!results) {
-            code = view_failed(cli, &error);
+            code = execute_failed(cli, &error, 0);
             break;
         }
         kalam_results_free(results);

@@ -184,6 +184,7 @@ kalam_status kalam_client_new(const struct kalam_options *options, kalam_client 
     if (!client)
         return client_no_memory(error);
     pthread_mutex_init(&client->mutex, NULL);
+    pthread_mutex_init(&client->token_mutex, NULL);
     pthread_mutex_init(&client->live_mutex, NULL);
     client->http = http_new();
     client->url = mem_try_strdup(str_from(url, url[size - 1] == '/' ? size - 1 : size));
@@ -216,14 +217,17 @@ void kalam_client_free(kalam_client *client)
     client_forget(client->api_key);
     client_forget(client->refresh_token);
     pthread_mutex_destroy(&client->mutex);
+    pthread_mutex_destroy(&client->token_mutex);
     pthread_mutex_destroy(&client->live_mutex);
     mem_free(client);
 }
 
 void kalam_cancel(kalam_client *client)
 {
-    if (client)
-        atomic_store(&client->cancelled, true);
+    if (!client)
+        return;
+    atomic_store(&client->connecting_cancelled, true);
+    atomic_store(&client->cancelled, true);
 }
 
 /* ---- account
@@ -336,12 +340,14 @@ static kalam_status client_use_session(kalam_client *client, kalam_session *sess
         kalam_session_clear(session);
         return client_no_memory(error);
     }
+    pthread_mutex_lock(&client->token_mutex);
     client_forget(client->token);
     client->token = token;
     if (refresh_token) {
         client_forget(client->refresh_token);
         client->refresh_token = refresh_token;
     }
+    pthread_mutex_unlock(&client->token_mutex);
     return KALAM_OK;
 }
 
@@ -452,10 +458,10 @@ kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error 
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a client and a session are needed");
     CHECK(client->http && client->url);
     *out = (kalam_session){0};
-    pthread_mutex_lock(&client->mutex);
+    pthread_mutex_lock(&client->token_mutex);
     copied = client_copy(&out->access_token, client->token) &&
              client_copy(&out->refresh_token, client->refresh_token);
-    pthread_mutex_unlock(&client->mutex);
+    pthread_mutex_unlock(&client->token_mutex);
     if (copied)
         return KALAM_OK;
     kalam_session_clear(out);

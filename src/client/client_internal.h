@@ -24,8 +24,11 @@ struct kalam_client {
     char *ca_file; /* NULL = the system's */
     int timeout_ms, retries_max;
     pthread_mutex_t mutex; /* one request at a time; credentials */
+    /* `token` and `refresh_token` change under both, so that reading them waits for no request. */
+    pthread_mutex_t token_mutex;
     struct http *http;
-    atomic_bool cancelled;
+    /* The request that runs; kalam_subscribe while it connects (set before the other one). */
+    atomic_bool cancelled, connecting_cancelled;
     pthread_mutex_t live_mutex;
     struct live_socket *live; /* opened with the first subscription */
     atomic_uint next_subscription;

@@ -14,6 +14,8 @@
 
 enum {
     POLL_MS = 1000,
+    LOG_IN_STEP_MS = 100,   /* how soon it is noticed that nobody wants it any more */
+    CONNECT_MAX_MS = 10000, /* statements may take longer, by the client's own limit */
     PING_MS = 5000,
     SILENCE_MS = 30000,
     BACKOFF_MAX_MS = 30000,
@@ -25,7 +27,8 @@ struct live_socket {
     kalam_client *client;
     pthread_t thread;
     atomic_bool stopping;
-    pthread_mutex_t mutex; /* below */
+    const atomic_bool *cancelled; /* ends connecting: the caller's, then `stopping` of the reader */
+    pthread_mutex_t mutex;        /* below */
     pthread_cond_t changed;
     struct websocket *websocket; /* NULL while disconnected */
     struct kalam_subscription *subscriptions;
@@ -265,51 +268,89 @@ static void live_socket_message(void *context, struct str text)
 /* ---- connecting
  * ---------------------------------------------------------------------------------------- */
 
-/* Opens the WebSocket and waits for auth_success. Not under socket->mutex. */
-static kalam_status live_socket_connect(struct live_socket *socket, kalam_error *error)
+/* client->mutex held. What has cancelled a former call does not concern the next request; who sets
+ * socket->cancelled sets the client's behind it, so that it is not lost here. */
+static bool live_socket_may_ask(struct live_socket *socket)
+{
+    CHECK(socket->cancelled);
+    atomic_store(&socket->client->cancelled, false);
+    return !atomic_load(socket->cancelled);
+}
+
+/* The connection, not logged in yet; `end` is when it is given up. */
+static kalam_status live_socket_open_websocket(struct live_socket *socket, struct websocket **out,
+                                               int64_t *end, kalam_error *error)
 {
     kalam_client *client = socket->client;
-    struct websocket *websocket = NULL;
     struct buf headers;
     kalam_status status;
 
-    CHECK(socket);
+    CHECK(out && end);
     buf_init_fallible(&headers);
     pthread_mutex_lock(&client->mutex);
-    atomic_store(&client->cancelled, false); /* a former call's */
-    status = client_auth_headers(client, &headers, error);
+    status = live_socket_may_ask(socket) ? client_auth_headers(client, &headers, error)
+                                         : client_fail(error, KALAM_TIMEOUT, "cancelled");
     pthread_mutex_unlock(&client->mutex);
     buf_append_byte(&headers, 0);
     if (status == KALAM_OK && headers.failed)
         status = client_no_memory(error);
+    *end = clock_monotonic_ms() +
+           (client->timeout_ms < CONNECT_MAX_MS ? client->timeout_ms : CONNECT_MAX_MS);
     struct websocket_options options = {.url = client->url,
                                         .headers = headers.data,
                                         .ca_file = client->ca_file,
-                                        .timeout_ms = client->timeout_ms,
-                                        .cancelled = &socket->stopping,
+                                        .end_ms = *end,
+                                        .cancelled = socket->cancelled,
                                         .silence_ms = SILENCE_MS,
                                         .messages_per_second = socket->messages_per_second};
     if (status == KALAM_OK)
-        status = websocket_open(&options, &websocket, error);
+        status = websocket_open(&options, out, error);
     buf_clear(&headers);
-    if (status != KALAM_OK)
-        return status;
+    return status;
+}
+
+/* Waits for auth_success. */
+static kalam_status live_socket_await_log_in(struct live_socket *socket,
+                                             struct websocket *websocket, int64_t end,
+                                             kalam_error *error)
+{
+    kalam_status status = KALAM_OK;
+
+    CHECK(websocket != NULL);
     socket->authenticated = socket->refused = socket->starved = false;
-    int64_t end = clock_monotonic_ms() + client->timeout_ms;
     while (status == KALAM_OK && !socket->authenticated && !socket->refused && !socket->starved &&
-           clock_monotonic_ms() < end && !atomic_load(&socket->stopping))
-        status = websocket_poll(websocket, POLL_MS, live_socket_message, socket);
-    if (!socket->authenticated) {
+           clock_monotonic_ms() < end && !atomic_load(socket->cancelled))
+        status = websocket_poll(websocket, LOG_IN_STEP_MS, live_socket_message, socket);
+    if (socket->authenticated)
+        return KALAM_OK;
+    if (socket->starved)
+        return client_no_memory(error);
+    if (socket->refused)
+        return client_fail(error, KALAM_AUTHENTICATION, "%s", socket->refusal);
+    if (atomic_load(socket->cancelled))
+        return client_fail(error, KALAM_TIMEOUT, "cancelled");
+    if (status == KALAM_OK)
+        return client_fail(error, KALAM_TIMEOUT, "the server did not answer in time");
+    return client_fail(error, KALAM_WEBSOCKET, "the server did not accept the WebSocket");
+}
+
+/* Opens the WebSocket, logs in and subscribes. Not under socket->mutex. */
+static kalam_status live_socket_connect(struct live_socket *socket, kalam_error *error)
+{
+    struct websocket *websocket = NULL;
+    int64_t end = 0;
+    kalam_status status = live_socket_open_websocket(socket, &websocket, &end, error);
+    bool sent = true;
+
+    CHECK(socket);
+    if (status == KALAM_OK)
+        status = live_socket_await_log_in(socket, websocket, end, error);
+    if (status != KALAM_OK) {
         websocket_close(websocket);
-        if (socket->starved)
-            return client_no_memory(error);
-        return client_fail(error, socket->refused ? KALAM_AUTHENTICATION : KALAM_WEBSOCKET, "%s",
-                           socket->refused ? socket->refusal
-                                           : "the server did not accept the WebSocket");
+        return status;
     }
     pthread_mutex_lock(&socket->mutex);
     socket->websocket = websocket;
-    bool sent = true;
     for (struct kalam_subscription *at = socket->subscriptions; at && sent; at = at->next) {
         if (kalam_sub_is_active(at))
             sent = live_socket_send_subscribe(socket, at);
@@ -372,7 +413,7 @@ static kalam_status live_socket_renew(struct live_socket *socket)
 
     CHECK(socket);
     pthread_mutex_lock(&socket->client->mutex);
-    status = client_renew(socket->client, NULL);
+    status = live_socket_may_ask(socket) ? client_renew(socket->client, NULL) : KALAM_TIMEOUT;
     pthread_mutex_unlock(&socket->client->mutex);
     return status;
 }
@@ -382,9 +423,10 @@ static void live_socket_reconnect(struct live_socket *socket)
     int64_t backoff = 1000;
     kalam_error error;
     kalam_status status = KALAM_CONNECTION;
-    bool at_once = socket->expired && live_socket_renew(socket) == KALAM_OK;
 
     CHECK(socket);
+    live_socket_disconnected(socket);
+    bool at_once = socket->expired && live_socket_renew(socket) == KALAM_OK;
     socket->expired = false;
     if (socket->dropped && socket->messages_per_second > 1)
         socket->messages_per_second /= 2;
@@ -450,11 +492,16 @@ static void *live_socket_main(void *argument)
 /* Connects and starts the reader. */
 static kalam_status live_socket_open(struct live_socket *socket, kalam_error *error)
 {
-    kalam_status status = live_socket_connect(socket, error);
+    kalam_client *client = socket->client;
+    kalam_status status;
 
-    CHECK(socket->client);
+    CHECK(client);
+    atomic_store(&client->connecting_cancelled, false); /* a former call's */
+    socket->cancelled = &client->connecting_cancelled;
+    status = live_socket_connect(socket, error);
     if (status == KALAM_AUTHENTICATION && live_socket_renew(socket) == KALAM_OK)
         status = live_socket_connect(socket, error);
+    socket->cancelled = &socket->stopping;
     if (status == KALAM_OK &&
         !thread_try_start(&socket->thread, "kalam-live", READER_STACK, live_socket_main, socket))
         status = client_no_memory(error);
@@ -530,6 +577,7 @@ void live_socket_free(struct live_socket *socket)
     for (struct kalam_subscription *at; (at = live_socket_any(socket));)
         kalam_sub_close(at);
     atomic_store(&socket->stopping, true);
+    atomic_store(&socket->client->cancelled, true);
     pthread_mutex_lock(&socket->mutex);
     if (socket->websocket)
         websocket_wake(socket->websocket);
@@ -610,7 +658,7 @@ void live_socket_unsubscribe(struct live_socket *socket, struct kalam_subscripti
     bool connected, was_active;
 
     CHECK(socket);
-    until = clock_deadline((timeout_ms < 0 ? 0 : (int64_t)timeout_ms) + 1000);
+    until = clock_deadline(timeout_ms < 0 ? 0 : timeout_ms);
     /* First of all let the reader go: it may wait for room while it holds socket->mutex. */
     pthread_mutex_lock(&subscription->mutex);
     was_active = subscription->active;

@@ -37,10 +37,10 @@ bool http_has_delivered(const struct http *http);
 
 struct websocket;
 struct websocket_options {
-    const char *url;     /* http(s)://host:port of the server */
-    const char *headers; /* further header lines separated by \n */
-    const char *ca_file; /* certificate authorities; NULL = the system's */
-    int timeout_ms;
+    const char *url;              /* http(s)://host:port of the server */
+    const char *headers;          /* further header lines separated by \n */
+    const char *ca_file;          /* certificate authorities; NULL = the system's */
+    int64_t end_ms;               /* of connecting (clock_monotonic_ms) */
     const atomic_bool *cancelled; /* given up when it becomes true */
     /* A connection on which nothing comes for so long, not even an answer to a ping, is gone;
      * 0 = TCP decides. Only time in websocket_poll counts. */
@@ -48,7 +48,7 @@ struct websocket_options {
     unsigned messages_per_second; /* sent at most, the rest later; 1 .. WEBSOCKET_PACE_MAX */
 };
 enum { WEBSOCKET_PACE_MAX = 40 };
-/* Connects and upgrades. Blocking. */
+/* Connects and upgrades. Blocking; KALAM_TIMEOUT at its end or when cancelled. */
 kalam_status websocket_open(const struct websocket_options *options, struct websocket **out,
                             kalam_error *error);
 void websocket_close(struct websocket *socket);
@@ -72,7 +72,7 @@ int websocket_await(int fd, short events, int64_t end, const atomic_bool *cancel
 struct tls;
 /* Shakes hands. KALAM_CONNECTION (also for a certificate that is not trusted), KALAM_NO_MEMORY. */
 kalam_status tls_open(int fd, const char *host, const struct websocket_options *options,
-                      int64_t end, struct tls **out, kalam_error *error);
+                      struct tls **out, kalam_error *error);
 void tls_close(struct tls *tls); /* NULL is fine */
 /* -1 with errno; EAGAIN: wait for the socket. 0: the other side has ended it. */
 ssize_t tls_read(struct tls *tls, void *out, size_t size);

@@ -135,7 +135,7 @@ static kalam_status tls_fail(const struct tls *tls, kalam_error *error)
 }
 
 kalam_status tls_open(int fd, const char *host, const struct websocket_options *options,
-                      int64_t end, struct tls **out, kalam_error *error)
+                      struct tls **out, kalam_error *error)
 {
     struct tls *tls = mem_try_zalloc(sizeof *tls);
     int waited = 0, done = 0;
@@ -154,8 +154,8 @@ kalam_status tls_open(int fd, const char *host, const struct websocket_options *
         int wants = SSL_get_error(tls->ssl, done);
         if (wants != SSL_ERROR_WANT_READ && wants != SSL_ERROR_WANT_WRITE)
             break;
-        waited = websocket_await(fd, wants == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, end,
-                                 options->cancelled);
+        waited = websocket_await(fd, wants == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT,
+                                 options->end_ms, options->cancelled);
     }
     if (done == 1) {
         *out = tls;

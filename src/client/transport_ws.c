@@ -78,8 +78,8 @@ int websocket_await(int fd, short events, int64_t end, const atomic_bool *cancel
 }
 
 /* One address; 0 or an errno. */
-static int websocket_connect_one(const struct addrinfo *at, int64_t end,
-                                 const atomic_bool *cancelled, int *out)
+static int websocket_connect_one(const struct addrinfo *at, const struct websocket_options *options,
+                                 int *out)
 {
     int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, at->ai_protocol);
     int failure = 0;
@@ -89,7 +89,9 @@ static int websocket_connect_one(const struct addrinfo *at, int64_t end,
     if (fd < 0)
         return errno;
     if (connect(fd, at->ai_addr, at->ai_addrlen) != 0)
-        failure = errno == EINPROGRESS ? websocket_await(fd, POLLOUT, end, cancelled) : errno;
+        failure = errno == EINPROGRESS
+                      ? websocket_await(fd, POLLOUT, options->end_ms, options->cancelled)
+                      : errno;
     if (failure == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) != 0)
         failure = errno;
     if (failure != 0)
@@ -104,7 +106,6 @@ static int websocket_connect(const char *host, const char *port,
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
     int fd = -1, failure = getaddrinfo(host, port, &hints, &list), reason = 0;
-    int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
     CHECK(host);
     if (failure) {
@@ -112,7 +113,7 @@ static int websocket_connect(const char *host, const char *port,
         return -1;
     }
     for (struct addrinfo *at = list; at && fd < 0; at = at->ai_next)
-        reason = websocket_connect_one(at, end, options->cancelled, &fd);
+        reason = websocket_connect_one(at, options, &fd);
     freeaddrinfo(list);
     if (fd < 0)
         client_fail(error, KALAM_CONNECTION, "cannot reach %s:%s: %s", host, port,
@@ -164,14 +165,14 @@ static ssize_t websocket_put(struct websocket *socket, const void *data, size_t 
                        : send(socket->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static bool websocket_write_all(struct websocket *socket, struct str bytes, int64_t end,
-                                const atomic_bool *cancelled)
+static bool websocket_write_all(struct websocket *socket, struct str bytes,
+                                const struct websocket_options *options)
 {
     CHECK(bytes.size == 0 || bytes.data);
     while (bytes.size > 0) {
         ssize_t wrote = websocket_put(socket, bytes.data, bytes.size);
         if (wrote < 0 && errno == EAGAIN &&
-            websocket_await(socket->fd, POLLOUT, end, cancelled) != 0)
+            websocket_await(socket->fd, POLLOUT, options->end_ms, options->cancelled) != 0)
             return false;
         if (wrote < 0 && errno != EINTR && errno != EAGAIN)
             return false;
@@ -183,12 +184,13 @@ static bool websocket_write_all(struct websocket *socket, struct str bytes, int6
 
 /* Reads the head of the answer; what follows it stays in `early`. False when the connection ended.
  */
-static bool websocket_read_head(struct websocket *socket, int64_t end, const atomic_bool *cancelled,
+static bool websocket_read_head(struct websocket *socket, const struct websocket_options *options,
                                 struct buf *head)
 {
     CHECK(socket);
     while (head->size < HEAD_MAX) {
-        if (!tls_has_bytes(socket->tls) && websocket_await(socket->fd, POLLIN, end, cancelled) != 0)
+        if (!tls_has_bytes(socket->tls) &&
+            websocket_await(socket->fd, POLLIN, options->end_ms, options->cancelled) != 0)
             return false;
         char *room = buf_reserve(head, 4096);
         if (!room)
@@ -230,7 +232,6 @@ static kalam_status websocket_upgrade(struct websocket *socket,
     char key[32], accept[32];
     int code = 0;
     kalam_status status = KALAM_OK;
-    int64_t end = clock_monotonic_ms() + options->timeout_ms;
 
     CHECK(socket);
     buf_init_fallible(&request);
@@ -251,8 +252,8 @@ static kalam_status websocket_upgrade(struct websocket *socket,
     buf_append_str(&request, STR_LIT("\r\n"));
     if (request.failed) {
         status = client_no_memory(error);
-    } else if (!websocket_write_all(socket, buf_str(&request), end, options->cancelled) ||
-               !websocket_read_head(socket, end, options->cancelled, &head)) {
+    } else if (!websocket_write_all(socket, buf_str(&request), options) ||
+               !websocket_read_head(socket, options, &head)) {
         status = head.failed || socket->early.failed
                      ? client_no_memory(error)
                      : client_fail(error, KALAM_CONNECTION,
@@ -357,11 +358,24 @@ static const struct wslay_event_callbacks websocket_callbacks = {
     .on_msg_recv_callback = websocket_message,
 };
 
+/* Why there is no connection: one that was given up says so. */
+static kalam_status websocket_given_up(const struct websocket_options *options, kalam_status status,
+                                       kalam_error *error)
+{
+    CHECK(status != KALAM_OK);
+    if (status != KALAM_CONNECTION)
+        return status;
+    if (options->cancelled && atomic_load(options->cancelled))
+        return client_fail(error, KALAM_TIMEOUT, "cancelled");
+    if (clock_monotonic_ms() >= options->end_ms)
+        return client_fail(error, KALAM_TIMEOUT, "the server did not answer in time");
+    return status;
+}
+
 kalam_status websocket_open(const struct websocket_options *options, struct websocket **out,
                             kalam_error *error)
 {
     char host[256], port[8];
-    int64_t end = clock_monotonic_ms() + options->timeout_ms;
     struct websocket *socket;
     kalam_status status;
     bool secure;
@@ -385,7 +399,7 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
     socket->fd = websocket_connect(host, port, options, error);
     status = socket->fd < 0 ? KALAM_CONNECTION : KALAM_OK;
     if (status == KALAM_OK && secure)
-        status = tls_open(socket->fd, host, options, end, &socket->tls, error);
+        status = tls_open(socket->fd, host, options, &socket->tls, error);
     if (status == KALAM_OK)
         status = websocket_upgrade(socket, options, host, port, error);
     if (status == KALAM_OK &&
@@ -393,7 +407,7 @@ kalam_status websocket_open(const struct websocket_options *options, struct webs
         status = client_no_memory(error);
     if (status != KALAM_OK) {
         websocket_close(socket);
-        return status;
+        return websocket_given_up(options, status, error);
     }
     wslay_event_config_set_max_recv_msg_length(socket->context, MESSAGE_MAX);
     *out = socket;

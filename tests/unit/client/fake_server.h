@@ -251,8 +251,8 @@ fake_ws_receive(struct fake_request *request, char *out, size_t room)
     }
 }
 
-/* Answers the upgrade and says auth_success. */
-static void __attribute__((unused)) fake_ws_upgrade(struct fake_request *request)
+/* Answers the upgrade. */
+static void __attribute__((unused)) fake_ws_accept(struct fake_request *request)
 {
     char key[128] = "", text[256];
     unsigned char digest[SHA_DIGEST_LENGTH];
@@ -268,6 +268,12 @@ static void __attribute__((unused)) fake_ws_upgrade(struct fake_request *request
                         "Sec-WebSocket-Accept: %s\r\n\r\n",
                         accept);
     fake_write(request->fd, text, (size_t)size);
+}
+
+/* Answers the upgrade and says auth_success. */
+static void __attribute__((unused)) fake_ws_upgrade(struct fake_request *request)
+{
+    fake_ws_accept(request);
     fake_ws_send(request, "{\"type\":\"auth_success\",\"user\":\"lena\",\"role\":\"user\","
                           "\"protocol\":{\"serialization\":\"json\",\"compression\":\"none\"}}");
 }

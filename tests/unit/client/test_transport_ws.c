@@ -3,6 +3,7 @@
  */
 #include "client/transport.h"
 
+#include "base/clock.h"
 #include "fake_server.h"
 
 static void handle_silent(struct fake_request *request)
@@ -22,8 +23,10 @@ static void ignore(void *context, struct str text)
 static struct websocket *open_websocket(const struct fake *fake, int silence_ms)
 {
     struct websocket *socket = NULL;
-    struct websocket_options options = {
-        .url = fake->url, .timeout_ms = 20000, .silence_ms = silence_ms, .messages_per_second = 1};
+    struct websocket_options options = {.url = fake->url,
+                                        .end_ms = clock_monotonic_ms() + 20000,
+                                        .silence_ms = silence_ms,
+                                        .messages_per_second = 1};
 
     assert_int_equal(websocket_open(&options, &socket, NULL), KALAM_OK);
     return socket;
