@@ -35,6 +35,12 @@ void arena_init_fallible(struct arena *arena)
     *arena = (struct arena){.fallible = true};
 }
 
+void arena_init_secret(struct arena *arena)
+{
+    CHECK(arena != NULL);
+    *arena = (struct arena){.fallible = true, .secret = true};
+}
+
 void arena_clear(struct arena *arena)
 {
     struct arena_block *block = arena->blocks;
@@ -42,6 +48,8 @@ void arena_clear(struct arena *arena)
     CHECK(block != NULL || arena->next == NULL);
     while (block != NULL) {
         struct arena_block *previous = block->previous;
+        if (arena->secret)
+            explicit_bzero(block + 1, block->size);
         mem_free(block);
         block = previous;
     }

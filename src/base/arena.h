@@ -8,7 +8,8 @@
  * libkalam lives in a foreign process and must not stop it: its arenas are *fallible*. There
  * arena_alloc and its like return NULL (arena_copy and arena_printf an empty text) when the heap is
  * exhausted, `failed` is set and stays, and arena_check reports it. What decodes into an arena of
- * the caller (wire/) checks for both kinds.
+ * the caller (wire/) checks for both kinds. A *secret* arena is fallible, and wiped before its
+ * memory is freed.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_ARENA_H
@@ -28,12 +29,13 @@ struct arena {
     char *next, *end;           /* free space of the newest block */
     size_t used_bytes;          /* handed out plus block overhead */
     size_t limit_bytes;         /* 0 = none */
-    bool fallible, failed;
+    bool fallible, failed, secret;
 };
 
 /* The caller owns the struct. */
 void arena_init(struct arena *arena, size_t limit_bytes);
 void arena_init_fallible(struct arena *arena);
+void arena_init_secret(struct arena *arena);
 /* Frees everything; the arena may be used again. */
 void arena_clear(struct arena *arena);
 /* Aligned for any type, not zeroed; NULL only from a fallible arena. */

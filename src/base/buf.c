@@ -24,11 +24,42 @@ void buf_init_fallible(struct buf *buf)
     *buf = (struct buf){.fallible = true};
 }
 
+void buf_init_secret(struct buf *buf)
+{
+    CHECK(buf != NULL);
+    *buf = (struct buf){.fallible = true, .secret = true};
+}
+
+static void buf_free_data(struct buf *buf)
+{
+    CHECK(buf->data != NULL || buf->capacity == 0);
+    if (buf->secret && buf->data != NULL)
+        explicit_bzero(buf->data, buf->capacity);
+    mem_free(buf->data);
+}
+
 void buf_clear(struct buf *buf)
 {
     CHECK(buf->size <= buf->capacity);
-    mem_free(buf->data);
-    *buf = (struct buf){.fallible = buf->fallible};
+    buf_free_data(buf);
+    *buf = (struct buf){.fallible = buf->fallible, .secret = buf->secret};
+}
+
+/* NULL without memory; then the old bytes stay. */
+static char *buf_try_move(struct buf *buf, size_t capacity)
+{
+    char *data;
+
+    CHECK(buf->fallible && capacity > buf->size);
+    if (!buf->secret)
+        return mem_try_realloc(buf->data, capacity);
+    data = mem_try_alloc(capacity);
+    if (data == NULL)
+        return NULL;
+    if (buf->size > 0)
+        memcpy(data, buf->data, buf->size);
+    buf_free_data(buf);
+    return data;
 }
 
 /* False only for a fallible buffer. */
@@ -44,7 +75,7 @@ static bool buf_grow(struct buf *buf, size_t size)
     if (LIKELY(!buf->fallible)) {
         buf->data = mem_realloc(buf->data, capacity);
     } else {
-        char *data = buf->failed ? NULL : mem_try_realloc(buf->data, capacity);
+        char *data = buf->failed ? NULL : buf_try_move(buf, capacity);
         buf->failed = data == NULL;
         if (buf->failed)
             return false;
@@ -125,12 +156,12 @@ char *buf_take(struct buf *buf, size_t *size)
     char *data = buf->data;
     *size = buf->size;
     if (UNLIKELY(buf->failed)) {
-        mem_free(data);
+        buf_free_data(buf);
         data = NULL;
     } else if (data == NULL) {
         data = buf->fallible ? mem_try_alloc(1) : mem_alloc(1);
     }
-    *buf = (struct buf){.fallible = buf->fallible};
+    *buf = (struct buf){.fallible = buf->fallible, .secret = buf->secret};
     return data;
 }
 

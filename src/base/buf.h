@@ -2,7 +2,8 @@
  *
  * A *fallible* buffer (libkalam's: it must not stop a foreign process) takes nothing more once it
  * could not grow: buf_reserve returns NULL, what is appended is dropped, and `failed` stays set
- * until buf_clear. Whoever fills one looks at `failed` at the end.
+ * until buf_clear. Whoever fills one looks at `failed` at the end. A *secret* one is fallible, and
+ * wiped before its memory is freed, also when it grows.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef BASE_BUF_H
@@ -19,11 +20,12 @@
 struct buf {
     char *data;
     size_t size, capacity;
-    bool fallible, failed;
+    bool fallible, failed, secret;
 };
 
 void buf_init(struct buf *buf);
 void buf_init_fallible(struct buf *buf);
+void buf_init_secret(struct buf *buf);
 void buf_clear(struct buf *buf); /* frees; may be used again */
 static inline void buf_reset(struct buf *buf)
 {

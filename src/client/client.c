@@ -149,6 +149,11 @@ static bool client_header_is_valid(const char *text)
     return true;
 }
 
+static kalam_status client_bad_refresh_token(kalam_error *error)
+{
+    return client_fail(error, KALAM_INVALID_TOKEN, "a refresh token holds no control characters");
+}
+
 static bool client_copy_options(kalam_client *client, const struct kalam_options *options)
 {
     CHECK(client && options);
@@ -176,6 +181,8 @@ kalam_status kalam_client_new(const struct kalam_options *options, kalam_client 
                            "not a server URL like http://localhost:8080: %s", url);
     if (options && options->token && !client_token_is_valid(options->token))
         return client_fail(error, KALAM_INVALID_TOKEN, "the token does not have the form of a JWT");
+    if (options && !client_header_is_valid(options->refresh_token))
+        return client_bad_refresh_token(error);
     if (options &&
         (!client_header_is_valid(options->user) || !client_header_is_valid(options->api_key)))
         return client_fail(error, KALAM_INVALID_ARGUMENT,
@@ -247,8 +254,8 @@ static kalam_status client_auth_call(kalam_client *client, const char *method, c
 
     CHECK(client);
     buf_init_fallible(&url);
-    buf_init_fallible(&headers);
-    buf_init_fallible(&reply);
+    buf_init_secret(&headers);
+    buf_init_secret(&reply);
     buf_printf(&url, "%s%s%c", client->url, path, 0);
     buf_printf(&headers, "Content-Type: application/json\n%s%s%s%c",
                bearer ? "Authorization: Bearer " : "", bearer ? bearer : "", bearer ? "\n" : "", 0);
@@ -351,26 +358,17 @@ static kalam_status client_use_session(kalam_client *client, kalam_session *sess
     return KALAM_OK;
 }
 
-/* Encodes a body of texts, `count` pairs of name and value; NULL values are left out. */
+/* Encodes a secret body of texts, `count` pairs of name and value; NULL values are left out. */
 static void client_encode(struct buf *out, const char *const *members, size_t count)
 {
     CHECK(out != NULL);
-    buf_init_fallible(out);
+    buf_init_secret(out);
     json_object_begin(out);
     for (size_t i = 0; i < count; i++) {
         if (members[2 * i + 1])
             json_member_string(out, str_from_c(members[2 * i]), str_from_c(members[2 * i + 1]));
     }
     json_object_end(out);
-}
-
-/* A buffer that held a password. */
-static void client_clear_secret(struct buf *buf)
-{
-    CHECK(buf->data || buf->capacity == 0);
-    if (buf->data)
-        explicit_bzero(buf->data, buf->capacity);
-    buf_clear(buf);
 }
 
 static kalam_status client_login(kalam_client *client, const char *user, const char *password,
@@ -384,7 +382,7 @@ static kalam_status client_login(kalam_client *client, const char *user, const c
     const char *members[] = {"user", user, "password", password};
 
     CHECK(client);
-    arena_init_fallible(&arena);
+    arena_init_secret(&arena);
     client_encode(&body, members, 2);
     status = body.failed ? client_no_memory(error)
                          : client_auth_call(client, "POST", "/v1/api/auth/login", buf_str(&body),
@@ -393,7 +391,7 @@ static kalam_status client_login(kalam_client *client, const char *user, const c
         status = client_take_session(answer, out, error);
     if (status == KALAM_OK)
         status = client_use_session(client, out, error);
-    client_clear_secret(&body);
+    buf_clear(&body);
     arena_clear(&arena);
     return status;
 }
@@ -422,7 +420,7 @@ static kalam_status client_refresh(kalam_client *client, const char *token, kala
     kalam_status status;
 
     CHECK(client);
-    arena_init_fallible(&arena);
+    arena_init_secret(&arena);
     status = client_auth_call(client, "POST", "/v1/api/auth/refresh", STR_EMPTY, token, &arena,
                               &answer, error);
     if (status == KALAM_OK)
@@ -441,6 +439,8 @@ kalam_status kalam_refresh(kalam_client *client, const char *refresh_token, kala
     client_error_clear(error);
     if (!client || !refresh_token || !out)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a refresh token is needed");
+    if (!client_header_is_valid(refresh_token))
+        return client_bad_refresh_token(error);
     CHECK(client->http && client->url);
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false);
@@ -539,7 +539,7 @@ kalam_status kalam_setup(kalam_client *client, const char *root_password, const 
                          : client_auth_call(client, "POST", "/v1/api/auth/setup", buf_str(&body),
                                             NULL, &arena, &answer, error);
     pthread_mutex_unlock(&client->mutex);
-    client_clear_secret(&body);
+    buf_clear(&body);
     arena_clear(&arena);
     return status;
 }

@@ -286,7 +286,7 @@ static kalam_status live_socket_open_websocket(struct live_socket *socket, struc
     kalam_status status;
 
     CHECK(out && end);
-    buf_init_fallible(&headers);
+    buf_init_secret(&headers);
     pthread_mutex_lock(&client->mutex);
     status = live_socket_may_ask(socket) ? client_auth_headers(client, &headers, error)
                                          : client_fail(error, KALAM_TIMEOUT, "cancelled");

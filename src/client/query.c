@@ -103,7 +103,7 @@ static kalam_status query_exchange(kalam_client *client, struct str body, struct
 
     CHECK(client);
     buf_init_fallible(&url);
-    buf_init_fallible(&headers);
+    buf_init_secret(&headers);
     buf_printf(&url, "%s/v1/api/sql%c", client->url, 0);
     buf_printf(&headers, "Content-Type: application/json\n");
     status = client_auth_headers(client, &headers, error);

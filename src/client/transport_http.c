@@ -78,13 +78,21 @@ static int http_progress(void *context, curl_off_t down_total, curl_off_t down, 
     return cancelled && atomic_load(cancelled);
 }
 
+/* They may hold a password or token. */
+static void http_free_headers(struct curl_slist *list)
+{
+    for (const struct curl_slist *at = list; at; at = at->next)
+        explicit_bzero(at->data, strlen(at->data));
+    curl_slist_free_all(list);
+}
+
 /* "a: b\nc: d" as curl's list; NULL when memory is short. */
 static struct curl_slist *http_headers(const char *lines)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:"), *longer = list;
     struct buf line;
 
-    buf_init_fallible(&line);
+    buf_init_secret(&line);
     while (lines && *lines) {
         size_t size = strcspn(lines, "\n");
         buf_reset(&line);
@@ -96,7 +104,7 @@ static struct curl_slist *http_headers(const char *lines)
     }
     buf_clear(&line);
     if (!longer)
-        curl_slist_free_all(list);
+        http_free_headers(list);
     return longer ? list : NULL;
 }
 
@@ -186,7 +194,7 @@ kalam_status http_perform(struct http *http, const struct http_request *request,
     code = curl_easy_perform(http->curl);
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(http->curl, CURLINFO_REQUEST_SIZE, &uploaded);
-    curl_slist_free_all(headers);
+    http_free_headers(headers);
     *http_status = (int)status;
     *sent = uploaded > 0;
     if (code == CURLE_OK && status >= 300 && status < 400) {

@@ -234,7 +234,7 @@ static kalam_status websocket_upgrade(struct websocket *socket,
     kalam_status status = KALAM_OK;
 
     CHECK(socket);
-    buf_init_fallible(&request);
+    buf_init_secret(&request);
     buf_init_fallible(&head);
     id_random(random, sizeof random);
     EVP_EncodeBlock((unsigned char *)key, random, sizeof random);

@@ -1,9 +1,12 @@
 """libkalam as others get it: installed into a folder, found by pkg-config, linked shared and static, from C and C++; what it exports."""
+import http.server
+import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import threading
 
 import kalam
 import pytest
@@ -83,6 +86,77 @@ def test_the_document_compiles(installed, tmp_path):
     words = flags(installed, "--cflags", "--libs")
     run("gcc", "-Wall", "-Wextra", "-Werror", "-Wno-switch", tmp_path / "first.c", *words, "-o", tmp_path / "first")
     run("gcc", "-Wall", "-Wextra", "-Werror", "-Wno-switch", "-c", tmp_path / "second.c", *words, "-o", tmp_path / "second.o")
+
+
+WORD = "WORDofASECRET"
+USES_SECRETS = """
+#include <kalam/kalam.h>
+#include <stdio.h>
+static void use(struct kalam_options options, const char *url)
+{
+    kalam_client *client = NULL;
+    kalam_results *results = NULL;
+    kalam_subscription *subscription = NULL;
+    kalam_session session = {0};
+    options.url = url;
+    options.retries_max = -1;
+    kalam_status created = kalam_client_new(&options, &client, NULL);
+    kalam_status asked = kalam_query(client, "SELECT 1", &results, NULL);
+    kalam_status followed = kalam_subscribe(client, "SELECT 1", NULL, &subscription, NULL);
+    kalam_status renewed = kalam_refresh(client, "r." WORD ".r", &session, NULL);
+    printf("%d %d %d %d\\n", created, asked, followed, renewed);
+    kalam_session_clear(&session);
+    kalam_results_free(results);
+    kalam_client_free(client);
+}
+int main(int argc, char **argv)
+{
+    use((struct kalam_options){.user = "u", .password = WORD}, argv[argc - 1]);
+    use((struct kalam_options){.token = "a." WORD ".c", .refresh_token = "r." WORD ".r"}, argv[argc - 1]);
+    use((struct kalam_options){.api_key = WORD}, argv[argc - 1]);
+}
+"""
+
+
+class Accounts(http.server.BaseHTTPRequestHandler):
+    """Lets everybody in, but has no WebSocket."""
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.answer(500, {})
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if "/auth/" in self.path:
+            self.answer(200, {"access_token": f"a.{WORD}{'x' * 500}.c", "refresh_token": f"r.{WORD}.r", "user": {"id": "u", "role": "user"}})
+        else:
+            self.answer(200, {"status": "success", "results": [], "took": 1})
+
+    def answer(self, status, body):
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+
+def test_secrets_are_wiped(installed, tmp_path):
+    """No memory that libkalam frees holds a password, a token or an API key."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Accounts)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    (tmp_path / "uses.c").write_text(USES_SECRETS)
+    run("gcc", f'-DWORD="{WORD}"', tmp_path / "uses.c", *flags(installed, "--cflags", "--libs"), "-o", tmp_path / "uses")
+    run("gcc", "-shared", "-fPIC", kalam.ROOT / "tests/support/libsecret.c", "-o", tmp_path / "libsecret.so", "-ldl")
+    env = dict(os.environ, LD_LIBRARY_PATH=str(next(installed.rglob("kalam.pc")).parent.parent),
+               LD_PRELOAD=str(tmp_path / "libsecret.so"), KALAM_LIBSECRET_WORD=WORD)
+    done = subprocess.run([tmp_path / "uses", f"http://127.0.0.1:{server.server_port}"], env=env, capture_output=True, text=True, timeout=60)
+    server.shutdown()
+    server.server_close()
+    assert done.returncode == 0 and done.stdout == "0 0 10 0\n" * 3
+    assert not done.stderr
 
 
 def test_every_call_is_documented():

@@ -43,6 +43,8 @@ static void test_tokens_and_header_lines(void **state)
     assert_int_equal(open_with((struct kalam_options){.user = "a\r\nX: y"}),
                      KALAM_INVALID_ARGUMENT);
     assert_int_equal(open_with((struct kalam_options){.api_key = "k\n"}), KALAM_INVALID_ARGUMENT);
+    assert_int_equal(open_with((struct kalam_options){.refresh_token = "r\nX: y"}),
+                     KALAM_INVALID_TOKEN);
     assert_int_equal(kalam_client_new(NULL, NULL, NULL), KALAM_INVALID_ARGUMENT);
     kalam_client_free(NULL);
     kalam_cancel(NULL);
@@ -101,6 +103,7 @@ static void test_login_refresh_setup_health(void **state)
     assert_int_equal(kalam_refresh(client, "r.r.r", &session, &error), KALAM_OK);
     assert_string_equal(session.access_token, "b.b.b");
     kalam_session_clear(&session);
+    assert_int_equal(kalam_refresh(client, "r.r.r\r\nX: y", &session, &error), KALAM_INVALID_TOKEN);
     assert_int_equal(kalam_refresh(client, "x.x.x", &session, &error), KALAM_SERIALIZATION);
     assert_int_equal(kalam_setup(client, "long enough", "adm", "long too", NULL, &error), KALAM_OK);
     assert_int_equal(kalam_setup(client, "x", "adm", "y", "a@b", &error), KALAM_HTTP);
