@@ -69,6 +69,10 @@ class Relay:
                 except OSError:
                     pass
 
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # ends accept(), which could go on at the next listener with this descriptor
+        self.listener.close()
+
 
 class HalfLoss(Relay):
     """Loses the client's end alone: the server goes on with what it takes for a living connection, until `release`."""
@@ -109,7 +113,7 @@ class World:
             live.close()
         self.relayed.close()
         self.direct.close()
-        self.relay.listener.close()
+        self.relay.close()
 
     def sql(self, text):
         return text.replace("{ns}", self.namespace)
@@ -236,7 +240,7 @@ def test_limit_while_the_server_holds_the_lost_connection(tmp_path):
         subscription.close()
         client.close()
         direct.close()
-        relay.listener.close()
+        relay.close()
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda p: p.stem)
