@@ -89,6 +89,9 @@ struct table_schema {
 
 struct table {
     atomic_uint refs;
+    /* µs of the last flush that wrote a file, 0 = never. With refs the only member that changes
+     * after publication: a flush alters nothing that a plan knows of the table. */
+    _Atomic int64_t last_flushed_at;
     struct table_id id;
     enum table_kind kind;
     struct str space; /* namespace */
@@ -110,10 +113,10 @@ struct table {
     uint32_t flush_interval_seconds; /* 0 = no interval policy */
     int64_t deleted_retention_hours; /* -1 = off */
     enum table_access access;
-    uint32_t ttl_seconds, max_buffer;                /* STREAM */
-    bool ephemeral;                                  /* STREAM */
-    int64_t created_at, updated_at, last_flushed_at; /* µs; last_flushed_at 0 = never */
-    struct arena *arena;                             /* owns all memory but the schema versions */
+    uint32_t ttl_seconds, max_buffer; /* STREAM */
+    bool ephemeral;                   /* STREAM */
+    int64_t created_at, updated_at;   /* µs */
+    struct arena *arena;              /* owns all memory but the schema versions */
 };
 
 enum role { ROLE_USER, ROLE_SERVICE, ROLE_DBA, ROLE_SYSTEM };
@@ -168,6 +171,8 @@ const struct user *catalog_user_at(const struct catalog *catalog, size_t index);
 
 struct table *table_ref(const struct table *table);
 void table_unref(struct table *table);
+/* Under the catalogue lock of store/ddl.h. */
+void table_set_last_flushed(const struct table *table, int64_t flushed_us);
 /* Index of a user or system column by name (exact, already folded), or -1. */
 int table_find_column(const struct table *table, struct str name);
 /* Name and type of column `index`, system columns included. */

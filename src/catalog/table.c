@@ -49,14 +49,26 @@ struct table *table_new(void)
     return table;
 }
 
+/* For the two members that change after publication. */
+static struct table *table_shared(const struct table *table)
+{
+    CHECK(table != NULL);
+    return (struct table *)(uintptr_t)table;
+}
+
 struct table *table_ref(const struct table *table)
 {
-    /* The count is the only member that changes after publication. */
-    struct table *shared = (struct table *)(uintptr_t)table;
+    struct table *shared = table_shared(table);
     unsigned before = atomic_fetch_add_explicit(&shared->refs, 1, memory_order_relaxed);
 
     CHECK(before > 0);
     return shared;
+}
+
+void table_set_last_flushed(const struct table *table, int64_t flushed_us)
+{
+    CHECK(flushed_us > 0);
+    atomic_store_explicit(&table_shared(table)->last_flushed_at, flushed_us, memory_order_relaxed);
 }
 
 static void table_schema_unref(struct table_schema *schema)
@@ -216,6 +228,8 @@ struct table *table_copy(const struct table *table, bool next_version)
            (const char *)table + offsetof(struct table, id),
            sizeof(*copy) - offsetof(struct table, id));
     copy->arena = arena;
+    atomic_init(&copy->last_flushed_at,
+                atomic_load_explicit(&table->last_flushed_at, memory_order_relaxed));
     copy->space = arena_copy(arena, table->space);
     copy->name = arena_copy(arena, table->name);
     copy->comment = arena_copy(arena, table->comment);

@@ -56,6 +56,9 @@ enum status ddl_alter_table(struct store *store, const struct ddl_alter *alter,
  * `sql` is for the listener. */
 enum status ddl_drop_table(struct store *store, struct table_id id, struct str sql,
                            struct error *err) MUST_CHECK;
+/* Notes in its row when the table was flushed last. Nothing else of it changes, plans stay good. */
+enum status ddl_table_flushed(struct store *store, struct table_id id, int64_t flushed_us,
+                              struct error *err) MUST_CHECK;
 /* The position of the commit that made the table: no number up to it was ever a row's of this
  * table. 0 for system tables. */
 enum status ddl_created_position(struct store *store, const struct view *view,

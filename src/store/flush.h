@@ -31,11 +31,13 @@ struct flush_result {
     /* of segments that were written anew, or merged: */
     uint64_t instances, replaced_files, rewritten_rows;
     bool more;          /* compact_table: call it again */
+    int64_t flushed_us; /* when the last file of a flush was installed, 0 = none was */
     char location[512]; /* folder of the first file */
     struct error first_error;
 };
 
-/* OK even when some users failed (see users_failed); CANCELLED keeps what is done. */
+/* Notes the time in the table's row of system.tables, a commit of its own at the end.
+ * OK even when some users failed (see users_failed); CANCELLED keeps what is done. */
 enum status flush_table(struct store *store, const struct flush_options *options,
                         struct flush_result *result, struct error *err) MUST_CHECK;
 

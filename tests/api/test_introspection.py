@@ -70,6 +70,45 @@ def test_table_stats_are_real_figures(server, db, space):
     assert (both["buffered_rows"], both["flushed_rows"], both["total_rows"]) == ("10", "100", "110")
 
 
+def test_the_last_flush_of_a_table_is_in_its_row(own_server):
+    """In system.tables and DESCRIBE, told to subscribers, kept by ALTER and over a restart."""
+    db = own_server.client()
+    db.sql("CREATE NAMESPACE n; CREATE USER TABLE n.t (id INT PRIMARY KEY, v TEXT)")
+    query = "SELECT table_id, updated_at, last_flushed_at FROM system.tables WHERE table_id = 'n:t'"
+
+    def last_flush(client):
+        flushed = client.sql(query).dicts()[0]["last_flushed_at"]
+        assert client.sql("DESCRIBE n.t").raw["table"]["last_flushed_at"] == flushed
+        assert client.sql("SHOW TABLE STATS n.t").dicts()[0]["last_flush"] == flushed
+        return flushed
+
+    def flush(client):
+        own_server.client("ann").sql("INSERT INTO n.t (id) VALUES (SNOWFLAKE_ID() % 1000000000)")
+        client.sql("INSERT INTO n.t (id) VALUES (SNOWFLAKE_ID() % 1000000000)")
+        own_server.flush("n.t", client)
+        return last_flush(client)
+    assert last_flush(db) is None
+    socket = own_server.websocket()
+    old = socket.subscribe("s", query, options={})[0]
+    first = flush(db)
+    change = socket.expect("change", "s")
+    assert (change["change_type"], change["rows"][0]["last_flushed_at"]) == ("update", first)
+    assert old["last_flushed_at"] is None and change["rows"][0]["updated_at"] == old["updated_at"]
+    socket.close()
+    own_server.flush("n.t", db)  # nothing to flush
+    assert last_flush(db) == first
+    second = flush(db)
+    assert second > first
+    db.sql("ALTER TABLE n.t ADD COLUMN w TEXT")
+    assert last_flush(db) == second
+    own_server.restart()
+    db = own_server.client()
+    assert last_flush(db) == second < flush(db)
+    db.sql("DROP TABLE n.t; CREATE USER TABLE n.t (id INT PRIMARY KEY)")
+    assert last_flush(db) is None
+    db.close()
+
+
 def test_stats_of_one_user(server, db, space):
     db.sql("CREATE USER TABLE t (id INT PRIMARY KEY)")
     db.sql("CREATE USER ann WITH INTERNAL; CREATE USER bob WITH INTERNAL")

@@ -1,4 +1,4 @@
-/* ddl_table.c — CREATE and DROP of tables; ALTER is in ddl_alter.c.
+/* ddl_table.c — CREATE and DROP of tables, the time of a flush; ALTER is in ddl_alter.c.
  *
  * A table's key space is made before the batch that names the table and carries the table's id in
  * its name; the id is taken for good in that batch. A crash in between leaves an empty space that
@@ -257,6 +257,34 @@ enum status ddl_drop_table(struct store *store, struct table_id id, struct str s
         ddl_dropping_add(&ddl, table, ddl.request.position);
     if (status == STATUS_OK && FAULT(drop_after_commit))
         status = error_set(err, STATUS_INTERNAL_ERROR, "fault injected after the drop");
+out:
+    ddl_end(&ddl);
+    return status;
+}
+
+enum status ddl_table_flushed(struct store *store, struct table_id id, int64_t flushed_us,
+                              struct error *err)
+{
+    enum status status = STATUS_OK;
+    struct ddl ddl;
+
+    ddl_begin(&ddl, store);
+    const struct table *table = catalog_find_table_id(ddl.catalog, id);
+    if (table == NULL) /* dropped meanwhile */
+        goto out;
+    const struct table *tables = system_table(ddl.catalog, SYSTEM_TABLE_TABLES);
+    int column = table_find_column(tables, STR_LIT("last_flushed_at"));
+    struct value *values = ddl_values(&ddl);
+    CHECK(column >= 0 && flushed_us > 0);
+    system_row_table(table, &ddl.arena, values);
+    values[column] = value_integer(VALUE_TIMESTAMP, flushed_us);
+    ddl_put(&ddl, SYSTEM_TABLE_TABLES, values);
+    /* The row alone: the catalogue keeps its version and its table. */
+    status = commit_submit_wait(store, &ddl.request, err);
+    if (status != STATUS_OK)
+        goto out;
+    table_set_last_flushed(table, flushed_us);
+    ddl_event_send(&ddl);
 out:
     ddl_end(&ddl);
     return status;

@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/ddl.h"
 #include "store/flush/flush_internal.h"
 #include "store/storages.h"
 
@@ -61,6 +62,8 @@ void flush_run_account(struct flush_run *run, struct flush_install *install, int
     result->rows += file->entry_count;
     result->files++;
     result->bytes += segment->bytes;
+    if (install->flushed_us > result->flushed_us)
+        result->flushed_us = install->flushed_us;
     if (file->memory_bytes > result->memory_bytes)
         result->memory_bytes = file->memory_bytes;
     if (result->location[0] == '\0') {
@@ -334,6 +337,19 @@ static enum status flush_table_step(struct flush_table *flush, size_t first, siz
     return status;
 }
 
+/* What was flushed is, whether or not the time can be noted. */
+static void flush_table_note(struct flush_table *flush)
+{
+    struct table_id table = flush->options->table;
+    struct error err;
+
+    CHECK(table.value > 0);
+    if (flush->result->flushed_us > 0 &&
+        ddl_table_flushed(flush->store, table, flush->result->flushed_us, &err) != STATUS_OK)
+        log_warn("time of the flush of table %llu: %s", (unsigned long long)table.value,
+                 err.message);
+}
+
 enum status flush_table(struct store *store, const struct flush_options *options,
                         struct flush_result *result, struct error *err)
 {
@@ -352,6 +368,7 @@ enum status flush_table(struct store *store, const struct flush_options *options
     }
     if (status == STATUS_OK)
         flush_table_write_out(&flush, true);
+    flush_table_note(&flush);
     flush_table_close(&flush);
     return status;
 }

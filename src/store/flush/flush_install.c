@@ -244,8 +244,7 @@ static void flush_install_segment(struct store *store, const struct flush_instal
     buf_clear(&value);
 }
 
-static void flush_install_counters(const struct flush_install *install,
-                                   struct instance_record *instance)
+static void flush_install_counters(struct flush_install *install, struct instance_record *instance)
 {
     int64_t since = instance->rows_since_flush - install->dropped;
 
@@ -255,7 +254,7 @@ static void flush_install_counters(const struct flush_install *install,
     instance->rows_since_flush = since > 0 ? since : 0;
     instance->buffered_rows -= install->dropped;
     if (!install->compacts)
-        instance->last_flush_us = clock_now_us();
+        instance->last_flush_us = install->flushed_us = clock_now_us();
 }
 
 struct flush_installs {

@@ -43,6 +43,45 @@ static void test_flush__moves_all_rows(void **state)
     cold_close(&f);
 }
 
+/* last_flushed_at as the newest view has it; also what a flush must not change: the catalogue. */
+static int64_t last_flushed(struct cold_fixture *f, struct table_id id, uint64_t *version,
+                            const struct table **table)
+{
+    struct view *view = view_acquire(f->base.store);
+
+    *version = catalog_version(view_catalog(view));
+    *table = catalog_find_table_id(view_catalog(view), id);
+    int64_t time = (*table)->last_flushed_at;
+    view_release(view);
+    return time;
+}
+
+static void test_flush__time_is_noted_in_the_row_alone(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    struct model *model = test_malloc(sizeof(*model));
+    const struct table *table, *same;
+    uint64_t version, same_version;
+
+    cold_open(&f);
+    struct table_id id = cold_table(&f, TABLE_KIND_USER, "t", VALUE_BIGINT);
+    model_init(model, &f, id, "ann", VALUE_BIGINT, 1);
+    (void)cold_flush(&f, id, true); /* of nothing */
+    assert_int_equal(last_flushed(&f, id, &version, &table), 0);
+    model_write(model, 1, 1);
+    (void)cold_flush(&f, id, true);
+    int64_t time = fixture_counters(&f.base, id, "ann").last_flush_us;
+    assert_true(time > 0);
+    assert_int_equal(last_flushed(&f, id, &same_version, &same), time);
+    assert_int_equal(same_version, version);
+    assert_ptr_equal(same, table);
+    cold_reopen(&f);
+    assert_int_equal(last_flushed(&f, id, &version, &table), time);
+    model_check_all(model);
+    test_free(model);
+    cold_close(&f);
+}
+
 /* All rows of the instance, whose keys are 0, 1, 2, …, in order. */
 static void check_all_rows(struct cold_fixture *f, struct view *view, struct table_id id,
                            int64_t rows, bool descending)
@@ -1003,6 +1042,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flush__moves_all_rows),
+        cmocka_unit_test(test_flush__time_is_noted_in_the_row_alone),
         cmocka_unit_test(test_flush__wide_rows_make_small_groups),
         cmocka_unit_test(test_flush__only_shadows_are_left_for_the_next_file),
         cmocka_unit_test(test_flush__nothing_buffered_completes),
