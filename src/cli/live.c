@@ -180,6 +180,27 @@ static void live_notice(struct live *live, const char *text)
     fflush(live->cli->out);
 }
 
+/* The id that KILL LIVE QUERY takes: the connection's, which only the server knows, and ours. */
+static void live_notice_id(struct live *live)
+{
+    static const char sql[] = "SELECT live_id FROM system.live_queries WHERE query_id = $1";
+    const char *id = kalam_sub_id(live->subscription);
+    kalam_param param = {.type = KALAM_TEXT, .text = id};
+    kalam_results *results = NULL;
+    kalam_error error;
+    char text[256];
+
+    CHECK(id);
+    if (kalam_query_params(live->cli->client, sql, &param, 1, &results, &error) == KALAM_OK &&
+        kalam_row_count(results, 0) > 0)
+        snprintf(text, sizeof text, "Subscription established (live_id: %s)",
+                 kalam_text(results, 0, 0, 0));
+    else
+        snprintf(text, sizeof text, "Subscription established (query_id: %s)", id);
+    kalam_results_free(results);
+    live_notice(live, text);
+}
+
 static void live_take(struct live *live, const kalam_event *event)
 {
     char text[256];
@@ -188,9 +209,7 @@ static void live_take(struct live *live, const kalam_event *event)
     switch (event->type) {
     case KALAM_EVENT_ACK:
         live->initial_rows = event->total_rows;
-        snprintf(text, sizeof text, "Subscription established (live_id: %s)",
-                 kalam_sub_id(live->subscription));
-        live_notice(live, text);
+        live_notice_id(live);
         snprintf(text, sizeof text, "Initial data: %llu row%s",
                  (unsigned long long)event->total_rows, event->total_rows == 1 ? "" : "s");
         live_notice(live, text);

@@ -6,6 +6,7 @@
  */
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/mem.h"
 #include "client/live_socket.h"
 #include "client/subscribe_text.h"
@@ -379,10 +380,13 @@ static bool subscription_fill_request(kalam_client *client, kalam_subscription *
                                       const char *sql,
                                       const struct kalam_subscribe_options *options)
 {
-    struct str id = arena_printf(&subscription->arena, "kalam-%u",
-                                 atomic_fetch_add(&client->next_subscription, 1) + 1);
+    uint32_t random; /* tells it apart from those of other connections in system.live_queries */
+    struct str id;
 
     CHECK(sql);
+    id_random(&random, sizeof random);
+    id = arena_printf(&subscription->arena, "kalam-%08x-%u", random,
+                      atomic_fetch_add(&client->next_subscription, 1) + 1);
     subscription->id = subscription->arena.failed ? NULL : mem_try_strdup(id);
     subscription->final = event_item_new(subscription, KALAM_EVENT_ERROR);
     if (!subscription->id || !subscription->final ||

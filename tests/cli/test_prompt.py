@@ -135,6 +135,10 @@ def test_live_display(shell, server):
     shell.expect(r"UPDATE → id=2, title=Milk → Oat")
     shell.interrupt()
     shell.expect("Subscription ended.*kalam> ")
+    shell.line("SUBSCRIBE TO live;")
+    live_id = shell.expect(r"Subscription established \(live_id: (.+?)\)").group(1)
+    client.sql(f"KILL LIVE QUERY '{live_id}'")
+    shell.expect("ended by KILL LIVE QUERY.*kalam> ")
     shell.line("\\pause")
     shell.expect("no subscription is running")
     count = "SELECT count(*) FROM system.live_queries WHERE table_name = 'live'"
