@@ -116,7 +116,7 @@ void live_entry_fill(struct subscription *subscription, struct arena *arena,
     };
 }
 
-void live_entries(struct live *live, struct table_id table, struct arena *arena,
+void live_entries(struct live *live, struct table_id table, struct str live_id, struct arena *arena,
                   struct sql_live_entry **entries, size_t *count)
 {
     size_t capacity = 16, used = 0, cursor = 0;
@@ -130,6 +130,8 @@ void live_entries(struct live *live, struct table_id table, struct arena *arena,
         if (table.value != 0 && bucket->subscriptions[0]->plan->table->id.value != table.value)
             continue;
         for (size_t i = 0; i < bucket->count; i++) {
+            if (live_id.size > 0 && !subscription_has_live_id(bucket->subscriptions[i], live_id))
+                continue;
             if (used == capacity) {
                 list = arena_grow(arena, list, used * sizeof *list, 2 * used * sizeof *list);
                 capacity *= 2;

@@ -74,7 +74,7 @@ void live_peer_queued(const struct live_peer *peer, size_t *messages, size_t *by
  * -------------------------------------------------------------------- */
 
 /* Entries of sql_services.live_entries. */
-void live_entries(struct live *live, struct table_id table, struct arena *arena,
+void live_entries(struct live *live, struct table_id table, struct str live_id, struct arena *arena,
                   struct sql_live_entry **entries, size_t *count);
 /* sql_services.live_fence_begin, live_fence_end, table_changed. */
 void live_fence_begin(struct live *live, struct sql_live_fence *fence);

@@ -171,8 +171,9 @@ static enum status services_drop_table_files(void *context, struct table_id tabl
     return status == STATUS_OK ? jobs_drop_table(jobs, table, space, name, &job, err) : status;
 }
 
-static void services_live_entries(void *context, struct table_id table, struct arena *arena,
-                                  struct sql_live_entry **entries, size_t *count)
+static void services_live_entries(void *context, struct table_id table, struct str live_id,
+                                  struct arena *arena, struct sql_live_entry **entries,
+                                  size_t *count)
 {
     const struct server *server = context;
     struct live *live = atomic_load(&server->live);
@@ -181,7 +182,7 @@ static void services_live_entries(void *context, struct table_id table, struct a
     *entries = NULL;
     *count = 0;
     if (live != NULL)
-        live_entries(live, table, arena, entries, count);
+        live_entries(live, table, live_id, arena, entries, count);
 }
 
 static void services_live_fence_begin(void *context, struct sql_live_fence *fence)

@@ -70,9 +70,10 @@ struct sql_services {
     void (*cancel_table_jobs)(void *context, struct table_id table);
     enum status (*drop_table_files)(void *context, struct table_id table, struct str space,
                                     struct str name, struct error *err);
-    /* Entries in the arena, all tables when table.value is 0. */
-    void (*live_entries)(void *context, struct table_id table, struct arena *arena,
-                         struct sql_live_entry **entries, size_t *count);
+    /* Entries in the arena: of all tables when table.value is 0, of all ids when live_id is empty.
+     */
+    void (*live_entries)(void *context, struct table_id table, struct str live_id,
+                         struct arena *arena, struct sql_live_entry **entries, size_t *count);
     /* DROP TABLE, and ALTER TABLE that drops, renames or modifies columns: lists the subscriptions
      * in the way. Until live_fence_end no further one comes to be: it waits, and is compiled anew.
      * The fence is the caller's memory and stays where it is. */

@@ -69,9 +69,10 @@ enum status instance_decode(struct str bytes, struct instance_record *out, struc
     return STATUS_OK;
 }
 
-enum status instance_load(struct store *store, const struct kv_snapshot *snapshot,
-                          struct table_id table, struct str user, unsigned flags,
-                          struct instance_record *out, struct error *err)
+/* ABSENT, and all zero, when there is no record. */
+static enum status instance_read(struct store *store, const struct kv_snapshot *snapshot,
+                                 struct table_id table, struct str user, unsigned flags,
+                                 struct instance_record *out, struct error *err)
 {
     struct kv_value value;
     struct buf key;
@@ -83,13 +84,21 @@ enum status instance_load(struct store *store, const struct kv_snapshot *snapsho
     enum status status =
         kv_get(store->kv, store->spaces.instances, snapshot, buf_str(&key), flags, &value, err);
     buf_clear(&key);
-    if (status == STATUS_ABSENT)
-        return STATUS_OK;
     if (status != STATUS_OK)
         return status;
     status = instance_decode(value.bytes, out, err);
     kv_value_release(store->kv, &value);
     return status;
+}
+
+enum status instance_load(struct store *store, const struct kv_snapshot *snapshot,
+                          struct table_id table, struct str user, unsigned flags,
+                          struct instance_record *out, struct error *err)
+{
+    enum status status = instance_read(store, snapshot, table, user, flags, out, err);
+
+    CHECK(status != STATUS_END);
+    return status == STATUS_ABSENT ? STATUS_OK : status;
 }
 
 static void instance_to_counters(const struct instance_record *record,
@@ -122,6 +131,19 @@ enum status instance_counters(struct store *store, const struct view *view,
     }
     enum status status =
         instance_load(store, view_snapshot(view), table->id, user, 0, &record, err);
+    if (status == STATUS_OK)
+        instance_to_counters(&record, out);
+    return status;
+}
+
+enum status instance_find(struct store *store, const struct view *view, const struct table *table,
+                          struct str user, struct instance_counters *out, struct error *err)
+{
+    struct instance_record record;
+
+    CHECK(table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED);
+    enum status status =
+        instance_read(store, view_snapshot(view), table->id, user, 0, &record, err);
     if (status == STATUS_OK)
         instance_to_counters(&record, out);
     return status;

@@ -210,6 +210,10 @@ struct instance_counters {
 enum status instance_counters(struct store *store, const struct view *view,
                               const struct table *table, struct str user,
                               struct instance_counters *out, struct error *err) MUST_CHECK;
+/* The same; ABSENT when the instance never had rows. */
+enum status instance_find(struct store *store, const struct view *view, const struct table *table,
+                          struct str user, struct instance_counters *out,
+                          struct error *err) MUST_CHECK;
 /* Calls `visit` for every instance of a table that ever had rows; stops when it returns false. */
 enum status instance_each(struct store *store, const struct view *view, const struct table *table,
                           bool (*visit)(void *context, struct str user,

@@ -109,6 +109,51 @@ def test_the_last_flush_of_a_table_is_in_its_row(own_server):
     db.close()
 
 
+@pytest.mark.parametrize("table", [
+    "system.users", "system.namespaces", "system.tables", "system.table_schemas", "system.storages", "system.jobs",
+    "system.storage_locations", "system.table_options", "system.live_queries", "system.user_table_counters",
+    "system.segments", "system.settings", "information_schema.schemata", "information_schema.tables",
+    "information_schema.columns"])
+def test_a_key_finds_the_rows_that_a_scan_finds(server, db, space, table):
+    """Each key by itself, the keys of one column at once, one that nobody has, in the letters it is stored with."""
+    db.sql("CREATE SHARED TABLE s (id INT PRIMARY KEY, v TEXT); CREATE USER TABLE u (id INT PRIMARY KEY)")
+    db.sql("INSERT INTO s VALUES (1, 'x'); INSERT INTO u VALUES (1)")
+    ann = server.client("ann")
+    ann.sql(f"INSERT INTO {space}.u VALUES (1)")
+    server.flush(f"{space}.s", db)
+    socket = server.websocket()
+    socket.subscribe("one", f"SELECT * FROM {space}.s")
+    socket.subscribe("two", f"SELECT * FROM {space}.s")
+    keys = [r[0] for r in db.rows(f"SELECT column_name FROM information_schema.columns WHERE is_primary_key AND "
+                                  f"table_schema || '.' || table_name = '{table}' ORDER BY ordinal_position")]
+    listed = ", ".join(keys)
+    for client in (db, ann):
+        if client is ann and client.post(f"SELECT {listed} FROM {table}")[0] != 200:
+            continue  # not for users
+        rows = client.rows(f"SELECT {listed} FROM {table}")
+        rows = [r for r in rows if space in r or table != "information_schema.columns"]
+        assert rows or client is ann
+        for row in rows[:25]:
+            key = " AND ".join(f"{k} = ${i + 1}" for i, k in enumerate(keys))
+            assert client.rows(f"SELECT {listed} FROM {table} WHERE {key}", row) == [row]
+            assert client.rows(f"SELECT {listed} FROM {table} WHERE {key}", [*row[:-1], row[-1] + "x"]) == []
+            for at, name in enumerate(keys):
+                rest = " AND ".join(f"{k} = ${i + 1}" for i, k in enumerate(keys) if i != at)
+                several = sorted({r[at] for r in rows})[:200] + ["live", "schemas"]
+                sql = f"SELECT {listed} FROM {table} WHERE {name} IN ({', '.join(repr(v) for v in several)}, ${at + 1})"
+                same = [r for r in rows if r[at] in several and r[:at] + r[at + 1:] == row[:at] + row[at + 1:]]
+                assert sorted(client.rows(sql + (" AND " + rest if rest else ""), row)) == sorted(same)
+    socket.close()
+    ann.close()
+
+
+def test_a_table_is_found_once_by_its_names(db):
+    """The old names are no names of rows."""
+    rows = db.rows("SELECT table_id FROM system.tables WHERE table_id IN "
+                   "('system:live', 'system:live_queries', 'system:schemas', 'system:table_schemas')")
+    assert rows == [["system:live_queries"], ["system:table_schemas"]]
+
+
 def test_stats_of_one_user(server, db, space):
     db.sql("CREATE USER TABLE t (id INT PRIMARY KEY)")
     db.sql("CREATE USER ann WITH INTERNAL; CREATE USER bob WITH INTERNAL")

@@ -8,6 +8,15 @@
 #include "base/clock.h"
 #include "sql/binder.h"
 #include "sql/live_plan.h"
+#include "sql/system/scan.h"
+
+/* System tables know no ranges, and some of them no keys. */
+static bool explain_reads_all(const struct plan *plan)
+{
+    CHECK(plan->table != NULL);
+    return plan->table->kind == TABLE_KIND_SYSTEM &&
+           (plan->access.kind != PLAN_ACCESS_POINTS || !system_scan_looks_up(plan->table));
+}
 
 static void explain_path(const struct plan *plan, const struct access_keys *keys, struct buf *out)
 {
@@ -15,6 +24,8 @@ static void explain_path(const struct plan *plan, const struct access_keys *keys
     buf_append_str(out, STR_LIT("Path: "));
     if (keys->empty)
         buf_append_str(out, STR_LIT("none (no key can match)"));
+    else if (explain_reads_all(plan))
+        buf_append_str(out, STR_LIT("full scan"));
     else if (plan->access.kind == PLAN_ACCESS_POINTS)
         buf_printf(out, "point lookup (%zu key%s)", keys->point_count,
                    keys->point_count == 1 ? "" : "s");

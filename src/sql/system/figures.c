@@ -22,17 +22,20 @@ static struct value system_text(struct system_scan *scan, enum value_type type, 
     return text.data == NULL ? value_null(type) : value_text(type, arena_copy(&scan->arena, text));
 }
 
+/* Those of one id cost a look at each, those of several are all taken. */
 static void system_figures_live(struct system_scan *scan)
 {
     bool all = binder_has_role(scan->engine, scan->caller, ROLE_SERVICE);
+    struct value id = value_text(VALUE_TEXT, STR_EMPTY);
     struct sql_live_entry *entries = NULL;
     size_t count = 0;
 
     CHECK(scan->caller != NULL);
-    if (scan->engine->services.live_entries == NULL)
+    if (scan->engine->services.live_entries == NULL ||
+        (scan->point_count == 1 && !system_scan_point(scan, 0, &id)))
         return;
     scan->engine->services.live_entries(scan->engine->services.context, (struct table_id){0},
-                                        &scan->arena, &entries, &count);
+                                        id.text, &scan->arena, &entries, &count);
     for (size_t i = 0; i < count; i++) {
         const struct sql_live_entry *entry = &entries[i];
         if (!all && !str_equal(entry->user, scan->caller->user))
@@ -80,6 +83,38 @@ static bool system_visit_counters(void *context, struct str user,
     return true;
 }
 
+static bool system_has_counters(const struct table *table)
+{
+    CHECK(table->schema != NULL);
+    return table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED;
+}
+
+/* Of the instances that the points name: user, namespace, table. */
+static enum status system_figures_counter_points(struct system_scan *scan,
+                                                 const struct catalog *catalog,
+                                                 struct system_counters *visit, struct error *err)
+{
+    struct value key[LIMIT_KEY_COLUMNS];
+    struct instance_counters counters;
+    enum status status = STATUS_OK;
+
+    CHECK(scan->table->key_count == 3);
+    for (size_t i = 0; status == STATUS_OK && i < scan->point_count; i++) {
+        if (!system_scan_point(scan, i, key))
+            continue;
+        visit->table = system_scan_find_table(catalog, key[1].text, key[2].text);
+        if (visit->table == NULL || !system_has_counters(visit->table))
+            continue;
+        status = instance_find(scan->engine->store, scan->scan->view, visit->table, key[0].text,
+                               &counters, err);
+        if (status == STATUS_OK)
+            (void)system_visit_counters(visit, key[0].text, &counters);
+        else if (status == STATUS_ABSENT)
+            status = STATUS_OK;
+    }
+    return status;
+}
+
 static enum status system_figures_counters(struct system_scan *scan, const struct catalog *catalog,
                                            struct error *err)
 {
@@ -88,9 +123,11 @@ static enum status system_figures_counters(struct system_scan *scan, const struc
     enum status status = STATUS_OK;
 
     CHECK(catalog != NULL);
+    if (scan->by_points)
+        return system_figures_counter_points(scan, catalog, &visit, err);
     for (size_t i = 0; status == STATUS_OK && (visit.table = catalog_table_at(catalog, i)) != NULL;
          i++)
-        if (visit.table->kind == TABLE_KIND_USER || visit.table->kind == TABLE_KIND_SHARED)
+        if (system_has_counters(visit.table))
             status = instance_each(scan->engine->store, scan->scan->view, visit.table,
                                    system_visit_counters, &visit, err);
     return status;
@@ -163,7 +200,7 @@ static enum status system_figures_segments(struct system_scan *scan, const struc
     CHECK(catalog != NULL);
     for (size_t i = 0; status == STATUS_OK && (visit.table = catalog_table_at(catalog, i)) != NULL;
          i++) {
-        if (visit.table->kind != TABLE_KIND_USER && visit.table->kind != TABLE_KIND_SHARED)
+        if (!system_has_counters(visit.table))
             continue;
         status = segment_each(scan->engine->store, scan->scan->view, visit.table,
                               system_visit_segment, &visit, err);

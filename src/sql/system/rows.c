@@ -70,29 +70,37 @@ struct value system_default_text(const struct table_column *column, struct arena
     return out;
 }
 
+static void system_rows_schema(struct system_scan *scan, struct str name)
+{
+    struct value *values = system_scan_add(scan);
+
+    CHECK(name.size > 0);
+    values[0] = system_rows_text("kalamdb");
+    values[1] = value_text(VALUE_TEXT, name);
+}
+
 static void system_rows_schemata(struct system_scan *scan, const struct catalog *catalog)
 {
     static const char *const fixed[] = {"information_schema", "system"};
     const struct catalog_namespace *space;
+    struct value name;
 
     CHECK(catalog != NULL);
-    for (size_t i = 0; (space = catalog_namespace_at(catalog, i)) != NULL; i++) {
-        struct value *values = system_scan_add(scan);
-        values[0] = system_rows_text("kalamdb");
-        values[1] = value_text(VALUE_TEXT, space->name);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
-        struct value *values = system_scan_add(scan);
-        values[0] = system_rows_text("kalamdb");
-        values[1] = system_rows_text(fixed[i]);
-    }
+    for (size_t i = 0; i < scan->point_count; i++)
+        if (system_scan_point(scan, i, &name) &&
+            (space = catalog_find_namespace(catalog, name.text)) != NULL)
+            system_rows_schema(scan, space->name);
+    for (size_t i = 0; !scan->by_points && (space = catalog_namespace_at(catalog, i)) != NULL; i++)
+        system_rows_schema(scan, space->name);
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) /* the filter decides */
+        system_rows_schema(scan, str_from_c(fixed[i]));
 }
 
 static void system_rows_tables(struct system_scan *scan, const struct catalog *catalog)
 {
     const struct table *table;
 
-    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++) {
+    for (size_t at = 0; (table = system_scan_next_table(scan, catalog, &at)) != NULL;) {
         bool system = table->kind == TABLE_KIND_SYSTEM;
         bool flushes = table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED;
         struct value *v = system_scan_add(scan);
@@ -177,7 +185,7 @@ static enum status system_rows_columns(struct system_scan *scan, const struct ca
     const struct table *table;
 
     CHECK(catalog != NULL);
-    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++) {
+    for (size_t at = 0; (table = system_scan_next_table(scan, catalog, &at)) != NULL;) {
         uint32_t total = table->kind == TABLE_KIND_SYSTEM ? system_table_shown(table)
                                                           : table_column_total(table);
         for (uint32_t column = 0; column < total; column++)
@@ -271,6 +279,7 @@ enum status system_rows_fill(struct system_scan *scan, enum system_table which, 
 {
     const struct catalog *catalog = view_catalog(scan->scan->view);
     const struct table *table;
+    size_t at = 0;
 
     CHECK(catalog != NULL);
     switch (which) {
@@ -283,7 +292,7 @@ enum status system_rows_fill(struct system_scan *scan, enum system_table which, 
     case SYSTEM_TABLE_SCHEMA_COLUMNS:
         return system_rows_columns(scan, catalog, err);
     case SYSTEM_TABLE_TABLE_OPTIONS:
-        for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
+        while ((table = system_scan_next_table(scan, catalog, &at)) != NULL)
             if (table->kind != TABLE_KIND_SYSTEM)
                 system_rows_options(scan, table);
         return STATUS_OK;

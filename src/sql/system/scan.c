@@ -8,6 +8,7 @@
 #include "sql/system/scan.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "sql/binder.h"
 #include "value/key.h"
@@ -52,16 +53,63 @@ static void system_mask(const struct system_scan *scan, struct value *values, co
 
 /* ---- from the catalogue ---------------------------------------------------------------------- */
 
+bool system_scan_looks_up(const struct table *table)
+{
+    enum system_table which = system_table_of(table);
+
+    CHECK(table->schema != NULL);
+    return table->key_count > 0 && which != SYSTEM_TABLE_SEGMENTS && which != SYSTEM_TABLE_SETTINGS;
+}
+
+bool system_scan_point(struct system_scan *scan, size_t index, struct value *values)
+{
+    enum value_type kinds[LIMIT_KEY_COLUMNS];
+    uint32_t count = scan->table->key_count;
+
+    CHECK(index < scan->point_count && count <= LIMIT_KEY_COLUMNS);
+    for (uint32_t i = 0; i < count; i++) {
+        kinds[i] = VALUE_TEXT;
+        CHECK(scan->table->schema->columns[scan->table->key_columns[i]].type.kind == VALUE_TEXT);
+    }
+    return key_decode(scan->points[index], kinds, count, &scan->arena, values, NULL) == STATUS_OK;
+}
+
 /* The text of point `index`, for tables with one key column. */
 static struct str system_point(struct system_scan *scan, size_t index)
 {
-    const enum value_type kind = VALUE_TEXT;
     struct value value;
 
-    CHECK(index < scan->point_count && scan->table->key_count == 1);
-    if (key_decode(scan->points[index], &kind, 1, &scan->arena, &value, NULL) != STATUS_OK)
-        return STR_EMPTY;
-    return value.text;
+    CHECK(scan->table->key_count == 1);
+    return system_scan_point(scan, index, &value) ? value.text : STR_EMPTY;
+}
+
+const struct table *system_scan_find_table(const struct catalog *catalog, struct str space,
+                                           struct str name)
+{
+    const struct table *table = catalog_find_table(catalog, space, name);
+
+    CHECK(catalog != NULL);
+    return table != NULL && str_equal(table->name, name) ? table : NULL; /* not system.live */
+}
+
+const struct table *system_scan_next_table(struct system_scan *scan, const struct catalog *catalog,
+                                           size_t *at)
+{
+    struct value values[LIMIT_KEY_COLUMNS];
+
+    if (!scan->by_points)
+        return catalog_table_at(catalog, (*at)++);
+    CHECK(scan->table->key_count >= 2);
+    while (*at < scan->point_count) {
+        if (!system_scan_point(scan, (*at)++, values))
+            continue;
+        const struct table *table = system_scan_find_table(catalog, values[0].text, values[1].text);
+        if (table == NULL || table == scan->named) /* points of one table are neighbours */
+            continue;
+        scan->named = table;
+        return table;
+    }
+    return NULL;
 }
 
 static void system_add_user(struct system_scan *scan, const struct user *user)
@@ -133,8 +181,8 @@ static void system_scan_tables(struct system_scan *scan, const struct catalog *c
         size_t colon = str_find(id, STR_LIT(":"));
         if (colon == SIZE_MAX)
             continue;
-        table = catalog_find_table(catalog, str_from(id.data, colon),
-                                   str_from(id.data + colon + 1, id.size - colon - 1));
+        table = system_scan_find_table(catalog, str_from(id.data, colon),
+                                       str_from(id.data + colon + 1, id.size - colon - 1));
         if (table != NULL)
             system_row_table(table, &scan->arena, system_scan_add(scan));
     }

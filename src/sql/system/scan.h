@@ -19,6 +19,7 @@ struct system_scan {
     const struct str *points; /* while opening: only rows of these keys are wanted */
     size_t point_count;
     bool by_points;
+    const struct table *named; /* while opening: by the last point */
     struct value **rows;
     size_t count, capacity;
     size_t next; /* 1-based index of the current row */
@@ -33,6 +34,17 @@ void system_scan_close(struct system_scan *scan); /* NULL is fine */
 
 /* ---- for the files that fill it -------------------------------------------------------------- */
 
+/* Does it look up the rows of given keys? If not, it gives all rows. */
+bool system_scan_looks_up(const struct table *table);
+/* The values of point `index`, one per key column (LIMIT_KEY_COLUMNS at most): all are texts. */
+bool system_scan_point(struct system_scan *scan, size_t index, struct value *values);
+/* A table of exactly that name, in the letters it is stored with; NULL if there is none. */
+const struct table *system_scan_find_table(const struct catalog *catalog, struct str space,
+                                           struct str name);
+/* The tables whose rows are wanted, each once: those that the points name with their first two
+ * columns, or all. `*at` starts with 0; NULL behind the last. */
+const struct table *system_scan_next_table(struct system_scan *scan, const struct catalog *catalog,
+                                           size_t *at);
 /* A new row of NULLs to be filled. */
 struct value *system_scan_add(struct system_scan *scan);
 /* information_schema, table_options: rows.c; the rest: figures.c. */

@@ -41,6 +41,9 @@ SELECT name, value, default_value, source, description FROM system.settings;
 
 -- Key predicates look rows up.
 EXPLAIN SELECT * FROM system.tables WHERE table_id = 'shop:items';
+EXPLAIN SELECT * FROM system.table_options WHERE namespace_id = 'shop' AND table_name = 'items' AND option_key = 'storage';
+EXPLAIN SELECT * FROM system.table_options WHERE namespace_id = 'shop' AND table_name = 'items';
+EXPLAIN SELECT * FROM system.segments WHERE path = 'x';
 SELECT table_name FROM system.tables WHERE table_id = 'shop:items';
 SELECT table_name FROM system.tables WHERE table_id IN ('shop:notes', 'shop:items', 'shop:nope', 'nothing', 'system:jobs');
 SELECT namespace_id, table_count FROM system.namespaces WHERE namespace_id IN ('shop', 'nope');

@@ -169,7 +169,7 @@ static inline void wait_active(struct live_fixture *fixture)
 
     arena_init(&arena, 0);
     do {
-        live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+        live_entries(fixture->live, (struct table_id){0}, STR_EMPTY, &arena, &entries, &count);
         active = 0;
         for (size_t i = 0; i < count; i++)
             active += str_equal(entries[i].status, STR_LIT("active"));

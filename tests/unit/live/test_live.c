@@ -433,7 +433,7 @@ static void test_live__lists_and_kill(void **state)
     fake_expect(ann, "initial_data_batch", "\"rows\":[]");
     run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y')");
     fake_expect(ann, "change", "");
-    live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+    live_entries(fixture->live, (struct table_id){0}, STR_EMPTY, &arena, &entries, &count);
     assert_int_equal(count, 1);
     assert_string_equal(entries[0].live_id.data, "ann-x");
     assert_int_equal(entries[0].changes, 2);
@@ -445,7 +445,7 @@ static void test_live__lists_and_kill(void **state)
     fake_expect(ann, "error", "LIVE_QUERY_KILLED");
     assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("ann"), ROLE_USER, &err),
                      STATUS_LIVE_QUERY_NOT_FOUND);
-    live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+    live_entries(fixture->live, (struct table_id){0}, STR_EMPTY, &arena, &entries, &count);
     assert_int_equal(count, 0);
     arena_clear(&arena);
     fake_free(ann);
@@ -474,7 +474,7 @@ static void test_live__options_are_listed(void **state)
     live_peer_subscribe(ann->peer, &request);
     fake_expect(ann, "subscription_ack", "");
     arena_init(&arena, 0);
-    live_entries(fixture->live, (struct table_id){0}, &arena, &entries, &count);
+    live_entries(fixture->live, (struct table_id){0}, STR_EMPTY, &arena, &entries, &count);
     assert_int_equal(count, 1);
     assert_true(str_equal(entries[0].options, str_from_c(expected)));
     arena_clear(&arena);

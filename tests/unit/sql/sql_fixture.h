@@ -77,11 +77,13 @@ static enum status fixture_kill_job(void *context, struct str id, struct error *
     return STATUS_OK;
 }
 
-static void fixture_live_entries(void *context, struct table_id table, struct arena *arena,
-                                 struct sql_live_entry **entries, size_t *count)
+static void fixture_live_entries(void *context, struct table_id table, struct str live_id,
+                                 struct arena *arena, struct sql_live_entry **entries,
+                                 size_t *count)
 {
     struct sql_fixture *fixture = context;
 
+    (void)live_id; /* all have the same */
     *count = fixture->live_count;
     *entries = arena_array(arena, *count, sizeof(**entries));
     for (size_t i = 0; i < *count; i++)
@@ -107,7 +109,8 @@ static void fixture_fence_begin(void *context, struct sql_live_fence *fence)
         fixture->instead->live_fence_begin(fixture->instead->context, fence);
         return;
     }
-    fixture_live_entries(context, fence->table, fence->arena, &fence->entries, &fence->count);
+    fixture_live_entries(context, fence->table, STR_EMPTY, fence->arena, &fence->entries,
+                         &fence->count);
     fence->stands = true;
 }
 

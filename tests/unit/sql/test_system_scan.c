@@ -4,6 +4,10 @@
  */
 #include "sql_fixture.h"
 
+#include "catalog/system_tables.h"
+#include "sql/system/scan.h"
+#include "value/key.h"
+
 /* Rows without the line of columns. */
 static const char *rows_of(struct sql_fixture *f, const char *user, enum role role, const char *sql)
 {
@@ -121,12 +125,72 @@ static void test_system_scan__aliases_resolve(void **state)
     fixture_close(&f);
 }
 
+/* How many rows a scan by the key `names` collects for the filter. */
+static size_t rows_looked_at(struct sql_fixture *f, enum system_table which,
+                             const char *const *names, size_t count)
+{
+    struct view *view = view_acquire(f->store);
+    struct sql_caller caller = fixture_caller("boss", ROLE_DBA);
+    struct system_scan *scan;
+    struct value values[3];
+    struct error err;
+    struct buf key;
+
+    assert_true(count <= ARRAY_COUNT(values));
+    buf_init(&key);
+    for (size_t i = 0; i < count; i++)
+        values[i] = value_text(VALUE_TEXT, str_from_c(names[i]));
+    fixture_check(key_encode(values, (uint32_t)count, &key, &err), &err, "key");
+    struct str point = buf_str(&key);
+    struct table_source_options options = {
+        .engine = f->engine,
+        .scan = {.view = view, .table = system_table(view_catalog(view), which)},
+        .points = &point,
+        .point_count = 1,
+        .caller = &caller};
+    fixture_check(system_scan_open(&options, &scan, &err), &err, "scan");
+    size_t rows = scan->count;
+    system_scan_close(scan);
+    view_release(view);
+    buf_clear(&key);
+    return rows;
+}
+
+/* Only what belongs to the table or instance of the key is computed. */
+static void test_system_scan__keys_are_looked_up(void **state)
+{
+    static const char *const shared[] = {"app", "t7", "flush_rows"},
+                             *const column[] = {"app", "t7", "id"}, *const table[] = {"app", "t7"},
+                             *const none[] = {"app", "t70", "id"},
+                             *const counter[] = {"ann", "default", "t"},
+                             *const nobody[] = {"zoe", "default", "t"}, *const space[] = {"app"};
+    struct sql_fixture f = {0};
+    char sql[96];
+    (void)state;
+
+    open_users(&f);
+    fixture_sql(&f, "CREATE NAMESPACE app");
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(sql, sizeof(sql), "CREATE SHARED TABLE app.t%d (id INT PRIMARY KEY)", i);
+        fixture_sql(&f, sql);
+    }
+    assert_int_equal(rows_looked_at(&f, SYSTEM_TABLE_TABLE_OPTIONS, shared, 3), 5);
+    assert_int_equal(rows_looked_at(&f, SYSTEM_TABLE_SCHEMA_COLUMNS, column, 3), 4);
+    assert_int_equal(rows_looked_at(&f, SYSTEM_TABLE_SCHEMA_COLUMNS, none, 3), 0);
+    assert_int_equal(rows_looked_at(&f, SYSTEM_TABLE_SCHEMA_TABLES, table, 2), 1);
+    assert_int_equal(rows_looked_at(&f, SYSTEM_TABLE_USER_TABLE_COUNTERS, counter, 3), 1);
+    assert_int_equal(rows_looked_at(&f, SYSTEM_TABLE_USER_TABLE_COUNTERS, nobody, 3), 0);
+    assert_int_equal(rows_looked_at(&f, SYSTEM_TABLE_SCHEMATA, space, 1), 3);
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_system_scan__rows_by_role),
         cmocka_unit_test(test_system_scan__secrets_are_masked),
         cmocka_unit_test(test_system_scan__aliases_resolve),
+        cmocka_unit_test(test_system_scan__keys_are_looked_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
