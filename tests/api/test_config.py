@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 import kalam
@@ -42,6 +43,44 @@ def test_every_key_has_a_reader():
     fixed = set(re.findall(r"X\((\w+),[^X]*?\bFIXED\b", KEYS))
     unread = [key for name, key in names if f"CONFIG_{name}" not in sources and name not in fixed]
     assert unread == []
+
+
+def test_addresses_name_the_public_origin():
+    with kalam.Server(config='[server]\npublic_origin = "https://db.example.org"\n') as server:
+        db = server.client()
+        db.sql("CREATE SHARED TABLE t (id BIGINT PRIMARY KEY)")
+        assert db.sql("SUBSCRIBE TO t").dicts()[0]["ws_url"] == "wss://db.example.org/v1/ws"
+        server.stop()
+
+
+def test_roles_that_are_not_enforced():
+    """A user may all that roles forbid; the instances of user tables stay apart."""
+    with kalam.Server(config="[auth]\nenforce_roles = false\n") as server:
+        db, ann = server.client(), server.client("ann")
+        ann.batch("CREATE NAMESPACE n; CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) ACCESS RESTRICTED;"
+                  "CREATE USER TABLE n.u (id BIGINT PRIMARY KEY); CREATE USER bob WITH INTERNAL")
+        db.sql("INSERT INTO n.s VALUES (1); INSERT INTO n.u VALUES (1)")
+        assert ann.rows("SELECT id FROM n.s") == [["1"]]
+        assert ann.value("SELECT count(*) FROM system.storages") == "1"
+        assert ann.rows("SELECT id FROM n.u") == []
+        server.stop()
+
+
+@pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
+def test_a_second_signal_ends_the_server_at_once():
+    """While the stop waits for a flush that does not come to its end; nothing acknowledged is lost."""
+    with kalam.Server(env={"KALAM_FAULT": "flush_after_write:delay=600000"}) as server:
+        server.client().sql("CREATE SHARED TABLE t (id BIGINT PRIMARY KEY); INSERT INTO t VALUES (1)")
+        server.process.send_signal(signal.SIGTERM)
+        kalam.wait_until(lambda: "a second one stops at once" in server.log(), 10, "the stop")
+        kalam.wait_until(server.parquet_files, 10, "the flush")
+        assert server.process.poll() is None
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(5) == 1
+        server.env = {}
+        server.start()
+        assert server.client().rows("SELECT id FROM t") == [["1"]]
+        server.stop()
 
 
 def test_defaults_of_tables():

@@ -1,5 +1,6 @@
 """The prompt on a pseudo terminal: editing, commands, Ctrl+C, live display, paging, history."""
 import json
+import pathlib
 import re
 import signal
 import stat
@@ -225,6 +226,21 @@ def test_dot_has_colour_only_when_wanted(cli):
     without.expect("kalam> ")
     assert b"\x1b[32m" not in without.raw and "●" in without.text
     without.close()
+
+
+def test_a_spinner_shows_what_takes_long(shell, server):
+    server.process.send_signal(signal.SIGSTOP)
+    tasks = pathlib.Path(f"/proc/{server.process.pid}/task")
+    try:
+        kalam.wait_until(lambda: all(") T" in (t / "stat").read_text() for t in tasks.iterdir()), 10, "the halt")
+        shell.line("SELECT 'slow' AS x;")
+        first = shell.expect(r"⠋ (\d\.\d) s\r?⠙ (\d\.\d) s\r?⠹ (\d\.\d) s")
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    times = [float(time) for time in first.groups()]
+    assert 0.2 <= times[0] < times[1] < times[2]
+    shell.expect(r"\| slow \|")
+    shell.expect("kalam> ")
 
 
 def test_ctrl_c_stops_waiting_for_a_query(shell):
