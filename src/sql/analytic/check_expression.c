@@ -194,18 +194,29 @@ static bool check_has_columns(const struct tree *node)
     return false;
 }
 
-/* range(stop), range(start, stop[, step]): at most `rows_max` values. */
+/* More than `most` steps? The ends may be as far apart as INT64_MIN and INT64_MAX. */
+static bool check_is_long_series(int64_t start, int64_t stop, int64_t step, int64_t most)
+{
+    bool up = step > 0;
+    uint64_t span = up ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
+    uint64_t stride = up ? (uint64_t)step : 0 - (uint64_t)step;
+
+    CHECK(step != 0 && most > 0);
+    return (up ? stop > start : stop < start) && span / stride > (uint64_t)most;
+}
+
+/* range(stop), range(start, stop[, step]): at most `most` values. */
 enum status check_series(struct check *check, const struct tree *call, bool rows, struct str name)
 {
     const struct tree *arguments = tree_get(call, "children");
-    int64_t values[3] = {0, 0, 1}, count = 0, span;
+    int64_t values[3] = {0, 0, 1}, count = 0, ignored;
     const int64_t most = rows ? CHECK_SERIES_MAX : CHECK_LIST_MAX;
     bool constant = true;
 
     CHECK(name.size > 0);
     for (const struct tree *child = arguments ? arguments->child : NULL; child;
          child = child->next, count++) {
-        if (count > 2 || check_has_columns(child) || (!rows && !check_is_number(child, &span)))
+        if (count > 2 || check_has_columns(child) || (!rows && !check_is_number(child, &ignored)))
             return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
                                 "arguments of %.*s must be constants", STR_ARG(name));
         constant = constant && check_is_number(child, &values[count]);
@@ -216,8 +227,7 @@ enum status check_series(struct check *check, const struct tree *call, bool rows
         values[1] = values[0];
         values[0] = 0;
     }
-    if (values[2] == 0 || __builtin_sub_overflow(values[1], values[0], &span) ||
-        span / values[2] > most)
+    if (values[2] == 0 || check_is_long_series(values[0], values[1], values[2], most))
         return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
                             "%.*s may give at most %lld values", STR_ARG(name), (long long)most);
     return STATUS_OK;

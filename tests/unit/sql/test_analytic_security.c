@@ -225,6 +225,10 @@ static void test_analytic_security__generators_are_capped(void **state)
         "SELECT range(age) FROM users",
         "SELECT range(-9223372036854775807, 9223372036854775807)",
         "SELECT range(1, 10, 0)",
+        "SELECT count(*) FROM generate_series(1, -9223372036854775807, -1) g",
+        "SELECT range(1, -9223372036854775807, -1)",
+        "SELECT range(9223372036854775807, -9223372036854775807, -1)",
+        "SELECT range(-1, 9223372036854775807)",
         "SELECT * FROM range(1000000000)",
         "SELECT * FROM users u, range(u.id) r",
         "SELECT list_resize([1], 100000000)",
@@ -250,6 +254,14 @@ static void test_analytic_security__generators_are_capped(void **state)
         "?column?;abab--xy.");
     assert_string_equal(fake_run("SELECT count(*) FROM range(1000)"), "count;1000");
     assert_string_equal(fake_run("SELECT len(range(5, 0, -1))"), "len;5");
+    assert_string_equal(fake_run("SELECT len(range(-9223372036854775807, 9223372036854775807, "
+                                 "9223372036854775807))"),
+                        "len;2");
+    assert_string_equal(fake_run("SELECT count(*) FROM generate_series(9223372036854775807, 1, "
+                                 "-9223372036854775807) g"),
+                        "count;1");
+    assert_string_equal(fake_run("SELECT len(range(9223372036854775807, -9223372036854775807))"),
+                        "len;0");
 }
 
 static char *nested(const char *open, const char *middle, const char *close, int depth)
