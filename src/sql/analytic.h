@@ -29,6 +29,8 @@ enum status binder_resolve_table(struct sql_engine *engine,
  * escape, capped repeat …): macros before its own functions in the search path. Whoever opens the
  * columnar instances hands them over (columnar_options.setup). Process-wide texts. */
 const char *const *analytic_setup(size_t *count);
+/* Casts of texts that take the place of DuckDB's (columnar_options.casts). */
+const struct columnar_cast *analytic_casts(size_t *count);
 
 struct analytic_plan; /* checked and spliced text, table list; cached by text and catalogue version;
                          holds no user id and no file list */

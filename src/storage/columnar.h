@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 struct columnar;
+struct columnar_cast;
 
 struct columnar_options {
     uint64_t memory_bytes;        /* per instance, query.memory_limit */
@@ -36,6 +37,8 @@ struct columnar_options {
     const char *const
         *setup; /* statements run in each new instance before it is locked; may be NULL */
     size_t setup_count;
+    const struct columnar_cast *casts; /* may be NULL; live as long as the instances */
+    size_t cast_count;
 };
 
 enum status columnar_open(const struct columnar_options *options, struct columnar **out,
@@ -91,6 +94,15 @@ struct column_cell {
         struct str text;
         uint8_t uuid[16];
     };
+};
+
+/* Reads a text as BYTES, TIME or TIMESTAMP wherever DuckDB would: in casts, beside columns, in
+ * arguments and parameters. What the cell points to may lie in `arena`. TYPE_MISMATCH or
+ * CONSTRAINT_VIOLATION for a text that is none. Called from DuckDB's threads. */
+struct columnar_cast {
+    enum column_kind to;
+    enum status (*read)(struct str text, enum column_kind to, struct arena *arena,
+                        struct column_cell *cell, struct error *err);
 };
 
 /* ---- rows into DuckDB: table functions and COPY sources ----------------------------------------

@@ -122,3 +122,28 @@ def test_aggregates_over_files_read_directly(server, db, space):
     assert status == 400 and "name" in body["error"]["message"], body
     db.sql("DELETE FROM big WHERE id >= 24000")
     assert db.rows("SELECT count(*), max(n), min(n) FROM big WHERE grp >= 0") == [["24000", 23999, 0]]
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT id FROM t WHERE ts = $1",
+    "SELECT id FROM (SELECT * FROM t) s WHERE ts = $1",
+    "SELECT id FROM t, (SELECT 1) one WHERE ts >= $1 AND ts <= $1",
+    "SELECT id FROM t GROUP BY id HAVING max(ts) IN ($1)",
+    "SELECT DISTINCT id FROM t WHERE ts = coalesce($1, ts)",
+    "SELECT DISTINCT id FROM t WHERE ts = CAST($1 AS TIMESTAMP)",
+    "SELECT id FROM t WHERE name = $1 AND ts = $1 GROUP BY id",
+    "SELECT id FROM (SELECT id, lag(ts, 1, $1) OVER (ORDER BY id) AS before FROM t WHERE id = 1) s WHERE before = '2026-01-01 11:00'",
+    "DELETE FROM t USING (SELECT 1) one WHERE ts = $1 RETURNING id"])
+def test_a_parameter_with_an_offset_is_that_moment(db, space, sql):
+    db.sql("CREATE TABLE t (id BIGINT PRIMARY KEY, ts TIMESTAMP, name TEXT)")
+    db.sql("INSERT INTO t VALUES (1, '2026-01-01T11:00:00', '2026-01-01T13:00:00+02:00'), (2, '2026-01-01T13:00:00', 'x')")
+    assert db.rows(sql, ["2026-01-01T13:00:00+02:00"]) == [["1"]]
+
+
+def test_a_parameter_of_two_types_prunes_as_it_filters(server, db, space):
+    db.sql("CREATE TABLE t (id BIGINT PRIMARY KEY, ts TIMESTAMP, d DATE)")
+    db.sql("INSERT INTO t VALUES (1, '2026-01-01T01:00:00', '2026-01-02'), (2, '2026-01-01T03:00:00', '2026-01-02')")
+    sql, params = "SELECT id, count(*) FROM t WHERE ts >= $1 AND d >= $1 GROUP BY id", ["2026-01-01T00:00:00-02:00"]
+    hot = db.rows(sql, params)
+    server.flush(f"{space}.t", db)
+    assert hot == db.rows(sql, params) == [["2", "1"]]

@@ -99,11 +99,10 @@ void check_system_list(struct check *check, const struct splice_name *name);
 void check_system_using(struct check *check, const struct tree *join,
                         const struct check_item *before);
 
-/* check_operand.c: literals and parameters beside a column of a comparison, or in a cast.
- * TYPE_MISMATCH for a text beside BYTES that is none: DuckDB would compare its characters. */
-enum status check_operands(struct check *check, const struct tree *node) MUST_CHECK;
-/* Literals beside a column among what COALESCE, CASE, greatest and the like choose from. */
-enum status check_alternatives(struct check *check, const struct tree *node) MUST_CHECK;
+/* check_operand.c: literals and parameters beside a column of a comparison. */
+void check_operands(struct check *check, const struct tree *node);
+/* What lag and lead answer where there is no row. */
+void check_default(struct check *check, const struct tree *call);
 /* The type of a reference to a column of a table of the same SELECT; false: it is none. */
 bool check_column_type(struct check *check, const struct tree *node, struct data_type *out);
 
@@ -111,7 +110,7 @@ bool check_column_type(struct check *check, const struct tree *node, struct data
 /* A literal by itself. */
 void check_literal(struct check *check, const struct tree *node);
 /* Integer literals in arithmetic, CASE, COALESCE and the like. */
-enum status check_literal_types(struct check *check, const struct tree *node) MUST_CHECK;
+void check_literal_types(struct check *check, const struct tree *node);
 /* The result of an aggregate or window function. True if a macro takes its place. */
 bool check_result_type(struct check *check, const struct tree *call, struct str name);
 

@@ -334,10 +334,10 @@ static enum status check_function(struct check *check, const struct tree *call)
         status = check_resize(check, call, name);
     else if (kind == ALLOW_AGGREGATE)
         check->level->aggregate = true;
-    if (status == STATUS_OK)
-        status = check_literal_types(check, call);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        check_literal_types(check, call);
         status = check_copied(check, call, allow_copies(name));
+    }
     return status;
 }
 
@@ -352,6 +352,7 @@ static enum status check_window(struct check *check, const struct tree *call)
     if (check_function_name(check, call, name, kind) != STATUS_OK)
         return STATUS_NOT_SUPPORTED;
     (void)check_result_type(check, call, name);
+    check_default(check, call);
     return check_members(check, call, NULL);
 }
 
@@ -363,15 +364,11 @@ static enum status check_operator(struct check *check, const struct tree *node)
         "COMPARE_IN",           "COMPARE_NOT_IN",    "OPERATOR_NOT",      "OPERATOR_IS_NULL",
         "OPERATOR_IS_NOT_NULL", "OPERATOR_COALESCE", "OPERATOR_NULLIF",   "ARRAY_EXTRACT",
         "ARRAY_SLICE",          "STRUCT_EXTRACT",    "ARRAY_CONSTRUCTOR", "GROUPING_FUNCTION"};
-    enum status status = STATUS_OK;
 
     CHECK(node->kind == TREE_OBJECT);
     if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN"))
-        status = check_operands(check, node);
-    if (status == STATUS_OK)
-        status = check_literal_types(check, node);
-    if (status != STATUS_OK)
-        return status;
+        check_operands(check, node);
+    check_literal_types(check, node);
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
         if (tree_is(node, "type", known[i]))
             return check_members(check, node, NULL);
@@ -412,8 +409,6 @@ static enum status check_cast(struct check *check, const struct tree *node)
     enum status status = check_type(check, node, tree_get(node, "cast_type"));
 
     CHECK(node->kind == TREE_OBJECT);
-    if (status == STATUS_OK)
-        status = check_operands(check, node);
     return status == STATUS_OK ? check_members(check, node, skip) : status;
 }
 
@@ -431,7 +426,6 @@ static enum status check_parameter(struct check *check, const struct tree *node)
 enum status check_class(struct check *check, const struct tree *node, struct str class)
 {
     static const char *const plain[] = {"STAR", "COMPARISON", "CONJUNCTION", "CASE"};
-    enum status status = STATUS_OK;
 
     CHECK(class.size > 0);
     if (str_equal(class, STR_LIT("CONSTANT")))
@@ -439,7 +433,7 @@ enum status check_class(struct check *check, const struct tree *node, struct str
     if (str_equal(class, STR_LIT("CONSTANT")) || str_equal(class, STR_LIT("POSITIONAL_REFERENCE")))
         return STATUS_OK;
     if (str_equal(class, STR_LIT("CASE")))
-        status = check_literal_types(check, node);
+        check_literal_types(check, node);
     if (str_equal(class, STR_LIT("COLUMN_REF")))
         return check_column(check, node);
     if (str_equal(class, STR_LIT("STAR")) && check->level)
@@ -462,9 +456,7 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_members(check, node, NULL);
     }
     if (str_equal(class, STR_LIT("COMPARISON")) || str_equal(class, STR_LIT("BETWEEN")))
-        status = check_operands(check, node);
-    if (status != STATUS_OK)
-        return status;
+        check_operands(check, node);
     if (str_equal(class, STR_LIT("BETWEEN")))
         return check_copied(check, node, 3); /* x >= a AND x <= b, and the optimizer's look at it */
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {

@@ -311,8 +311,7 @@ static const struct data_type *check_bound_column(const struct table *table, str
         const struct table_column *column = &schema->columns[i];
         if (!str_equal_nocase(column->name, name))
             continue;
-        /* DuckDB may round the text of a timestamp: too coarse for a range of keys. */
-        bound->is_key = i == table->key_columns[0] && column->type.kind != VALUE_TIMESTAMP;
+        bound->is_key = i == table->key_columns[0];
         bound->column_id = column->id;
         return bound->is_key || column->type.kind == VALUE_TIMESTAMP ? &column->type : NULL;
     }

@@ -262,7 +262,7 @@ static void type_case(struct check *check, const struct tree *node)
     type_literal_among(check, otherwise, narrow);
 }
 
-enum status check_literal_types(struct check *check, const struct tree *node)
+void check_literal_types(struct check *check, const struct tree *node)
 {
     static const char *const functions[] = {"nullif", "greatest", "least", "coalesce"};
     struct str name = tree_text(node, "function_name");
@@ -271,16 +271,13 @@ enum status check_literal_types(struct check *check, const struct tree *node)
 
     CHECK(node->kind == TREE_OBJECT);
     if (check->draft->verify)
-        return STATUS_OK;
+        return;
     for (size_t i = 0; i < ARRAY_COUNT(functions) && !common; i++)
         common = str_equal(name, str_from_c(functions[i]));
     if (common)
         type_children(check, tree_get(node, "children"));
     else if (tree_is(node, "class", "CASE"))
         type_case(check, node);
-    if (tree_is(node, "class", "CASE") || (common && !type_is_arithmetic(name)))
-        return check_alternatives(check, node);
-    return STATUS_OK;
 }
 
 /* ---- results of aggregates ---- */

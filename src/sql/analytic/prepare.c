@@ -7,9 +7,9 @@
  * over the spliced text and allows no table but hot_scan: should the first one ever misread a
  * place, the statement is refused, not run.
  *
- * PostgreSQL's meaning is reached in three ways: settings of the instance (columnar), replaced
- * bytes (splice.c), and macros that stand before DuckDB's own functions in the search path
- * (macros.c). docs/sql-functions.md lists the differences. Threads: workers.
+ * PostgreSQL's meaning is reached in four ways: settings of the instance (columnar), replaced
+ * bytes (splice.c), macros that stand before DuckDB's own functions in the search path (macros.c),
+ * and casts of texts (cast.c). docs/sql-functions.md lists the differences. Threads: workers.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"

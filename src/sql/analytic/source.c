@@ -326,35 +326,15 @@ static int64_t source_add(int64_t integer, int64_t add)
     return sum;
 }
 
-/* Has a time more than six digits behind its point? DuckDB and we may round it differently. */
-static bool source_is_rounded(const struct analytic_bound *bound,
-                              const struct analytic_execution *execution)
-{
-    const struct value *value =
-        bound->param > 0 ? &execution->params[bound->param - 1] : &bound->constant;
-    size_t digits = 0, at;
-
-    CHECK(!value->is_null);
-    if (!value_type_is_text(value->type))
-        return false;
-    at = str_find(value->text, STR_LIT("."));
-    while (at < value->text.size && ++at < value->text.size && value->text.data[at] >= '0' &&
-           value->text.data[at] <= '9')
-        digits++;
-    return digits > 6;
-}
-
-static struct column_bounds source_bounds(const struct analytic_bound *bound, int64_t integer,
-                                          bool is_rounded)
+static struct column_bounds source_bounds(const struct analytic_bound *bound, int64_t integer)
 {
     struct column_bounds made = {bound->column_id, INT64_MIN, INT64_MAX};
-    int64_t slack = is_rounded ? 1 : 0;
 
     CHECK(bound->op != AST_OP_NONE);
     if (bound->op != AST_OP_LT && bound->op != AST_OP_LE)
-        made.min = source_add(integer, (bound->op == AST_OP_GT ? 1 : 0) - slack);
+        made.min = source_add(integer, bound->op == AST_OP_GT ? 1 : 0);
     if (bound->op != AST_OP_GT && bound->op != AST_OP_GE)
-        made.max = source_add(integer, slack - (bound->op == AST_OP_LT ? 1 : 0));
+        made.max = source_add(integer, bound->op == AST_OP_LT ? -1 : 0);
     return made;
 }
 
@@ -375,7 +355,6 @@ void analytic_source_bounds(const struct analytic_table *reference,
         const struct data_type *type = bound->column_id == COLUMN_ID_SEQ ? &seq : &timestamp;
         if (bound->is_key || !range_value(bound, type, execution, &value))
             continue;
-        bounds[scan->bound_count++] =
-            source_bounds(bound, value.integer, source_is_rounded(bound, execution));
+        bounds[scan->bound_count++] = source_bounds(bound, value.integer);
     }
 }

@@ -134,9 +134,8 @@ static enum status splice_scan_bytes(struct splice_scan *scan, struct error *err
     status = token_value(scan->lexer.text, &scan->token, &scan->plan->arena, &value, err);
     if (status != STATUS_OK)
         goto out;
-    buf_append_str(&text, STR_LIT("'"));
-    for (size_t i = 0; i < value.text.size; i++)
-        buf_printf(&text, "\\x%02x", (unsigned char)value.text.data[i]);
+    buf_append_byte(&text, '\'');
+    value_format(&value, &text);
     buf_append_str(&text, STR_LIT("'::BLOB"));
     buf_append_byte(&text, 0);
     splice_scan_add(scan, &scan->token, text.data);

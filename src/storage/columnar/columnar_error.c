@@ -66,6 +66,8 @@ static const struct error_pattern error_patterns[] = {
     {"Cannot combine types", STATUS_TYPE_MISMATCH},
     {"Could not convert string", STATUS_TYPE_MISMATCH},
     {"field format: ", STATUS_TYPE_MISMATCH},
+    {"invalid input syntax for type", STATUS_TYPE_MISMATCH}, /* of columnar_options.casts … */
+    {"value out of range for type", STATUS_CONSTRAINT_VIOLATION},
     {"alformed JSON", STATUS_TYPE_MISMATCH},
     {"Failed to cast decimal value", STATUS_CONSTRAINT_VIOLATION},
     {"Could not cast value", STATUS_CONSTRAINT_VIOLATION}, /* to DECIMAL */

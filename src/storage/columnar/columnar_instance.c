@@ -123,6 +123,8 @@ static enum status instance_configure(struct instance *instance, duckdb_connecti
     struct buf sql;
 
     CHECK(instance->database != NULL);
+    for (size_t i = 0; status == STATUS_OK && i < columnar->options.cast_count; i++)
+        status = cast_register(connection, &columnar->options.casts[i], err);
     buf_init(&sql);
     instance_settings(instance, &sql);
     if (status == STATUS_OK)

@@ -137,6 +137,13 @@ void sql_append_name(struct buf *out, struct str name);
 enum status scan_register(struct instance *instance, duckdb_connection connection,
                           struct error *err) MUST_CHECK;
 
+/* ---- columnar_cast.c: texts read by columnar_options.casts
+ * -------------------------------------------------------------------- */
+
+/* For all connections of the database; `cast` lives as long as it. */
+enum status cast_register(duckdb_connection connection, const struct columnar_cast *cast,
+                          struct error *err) MUST_CHECK;
+
 struct column_chunk_vector {
     duckdb_vector vector;
     void *data;

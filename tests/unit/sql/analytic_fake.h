@@ -177,12 +177,18 @@ static void fake_execute(const char *sql)
     duckdb_destroy_result(&result);
 }
 
+/* storage/columnar/columnar_cast.c; its header has another struct columnar */
+enum status cast_register(duckdb_connection connection, const struct columnar_cast *cast,
+                          struct error *err);
+
 static void fake_columnar_open(void)
 {
     duckdb_table_function function = duckdb_create_table_function();
     duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
-    size_t count;
+    size_t count, cast_count;
     const char *const *setup = analytic_setup(&count);
+    const struct columnar_cast *casts = analytic_casts(&cast_count);
+    struct error err;
     duckdb_open(NULL, &fake_columnar.database);
     duckdb_connect(fake_columnar.database, &fake_columnar.connection);
     duckdb_table_function_set_name(function, "hot_scan");
@@ -200,6 +206,8 @@ static void fake_columnar_open(void)
     fake_execute("SET TimeZone='UTC'");
     for (size_t i = 0; i < count; i++)
         fake_execute(setup[i]);
+    for (size_t i = 0; i < cast_count; i++)
+        assert_int_equal(cast_register(fake_columnar.connection, &casts[i], &err), STATUS_OK);
 }
 
 static void fake_columnar_close(void)

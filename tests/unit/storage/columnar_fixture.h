@@ -14,10 +14,29 @@
 static struct error err;
 static struct columnar *columnar;
 
+/* Knows noon and whole seconds of the first minute. */
+static inline enum status columnar_read_time(struct str text, enum column_kind to,
+                                             struct arena *arena, struct column_cell *cell,
+                                             struct error *error)
+{
+    int64_t second = 0;
+    (void)arena;
+    assert_int_equal(to, COLUMN_TIME);
+    if (str_equal(text, STR_LIT("noon")))
+        second = 43200;
+    else if (!str_starts_with(text, STR_LIT("00:00:")) ||
+             !str_to_int64(str_from(text.data + 6, text.size - 6), &second))
+        return error_set(error, STATUS_TYPE_MISMATCH,
+                         "invalid input syntax for type TIME: \"%.*s\"", STR_ARG(text));
+    cell->integer = second * 1000000;
+    return STATUS_OK;
+}
+
 static inline int columnar_setup(void **state)
 {
     static const char *folders[1];
     static const char *const setup[] = {"CREATE MACRO kalam_twice(x) AS x * 2"};
+    static const struct columnar_cast casts[] = {{COLUMN_TIME, columnar_read_time}};
     if (fixture_setup(state) != 0)
         return 1;
     folders[0] = fixture_folder;
@@ -27,7 +46,9 @@ static inline int columnar_setup(void **state)
                                              .folders = folders,
                                              .folder_count = 1,
                                              .setup = setup,
-                                             .setup_count = 1};
+                                             .setup_count = 1,
+                                             .casts = casts,
+                                             .cast_count = 1};
     enum status status = columnar_open(&options, &columnar, &err);
     if (status != STATUS_OK)
         print_error("%s\n", err.message);

@@ -174,6 +174,28 @@ static void test_columnar__result_types(void **state)
                "a:uuid|b:uuid\n00112233445566778899aabbccddeeff|ffffffff445566778899aabbccddeeff");
 }
 
+static void test_columnar__texts_are_read_by_casts_of_ours(void **state)
+{
+    (void)state;
+    assert_sql("SELECT CAST('noon' AS TIME) a, TIME '00:00:01' b, TRY_CAST('no' AS TIME) c, "
+               "TIME '00:00:02' = '00:00:2' d",
+               "a:time|b:time|c:time|d:boolean\n43200000000|1000000|NULL|true");
+    assert_sql(
+        "SELECT count(t) a, max(t) b FROM (SELECT unnest(TRY_CAST(list(x) AS TIME[])) t FROM "
+        "(SELECT CASE i WHEN 4000 THEN NULL WHEN 4001 THEN 'no' ELSE 'noon' END x "
+        "FROM range(5000) r(i)))",
+        "a:bigint|b:time\n4998|43200000000");
+    assert_status(sql_fails("SELECT CAST(x AS TIME) FROM (VALUES ('noon'), ('no')) v(x)"),
+                  STATUS_TYPE_MISMATCH);
+    assert_non_null(strstr(err.message, "invalid input syntax for type TIME: \"no\""));
+    struct columnar_parameter parameter = {.type = {.kind = COLUMN_TEXT},
+                                           .cell = {.text = STR_LIT("noon")}};
+    struct columnar_query_options options = {.sql = STR_LIT("SELECT TIME '00:00:01' < $1 a"),
+                                             .parameters = &parameter,
+                                             .parameter_count = 1};
+    assert_query(&options, "a:boolean\ntrue");
+}
+
 static void test_columnar__types_without_a_form_are_cast(void **state)
 {
     (void)state;
@@ -722,6 +744,7 @@ int main(void)
         test(test_columnar__a_scan_number_is_the_statements_own),
         test(test_columnar__a_source_error_comes_through),
         test(test_columnar__result_types),
+        test(test_columnar__texts_are_read_by_casts_of_ours),
         test(test_columnar__types_without_a_form_are_cast),
         test(test_columnar__unrepresentable_results),
         test(test_columnar__parameters),
