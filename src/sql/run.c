@@ -343,8 +343,8 @@ static void run_judge_length(struct sql_run *run)
         return;
     CHECK(run->state != RUN_COMMITTING);
     run->is_short = plan->kind == PLAN_SELECT   ? select_is_short(run)
-                    : plan->kind == PLAN_INSERT ? str_is_empty(plan->insert.select)
-                    : plan->kind == PLAN_CHANGE ? str_is_empty(plan->change.analytic_text) &&
+                    : plan->kind == PLAN_INSERT ? str_is_empty(plan_analytic_part(plan))
+                    : plan->kind == PLAN_CHANGE ? str_is_empty(plan_analytic_part(plan)) &&
                                                       plan->access.kind == PLAN_ACCESS_POINTS
                                                 : false;
 }

@@ -152,7 +152,9 @@ static enum status explain_plan(struct sql_run *run, struct buf *out, struct err
     case PLAN_INSERT:
         buf_printf(out, "Insert into %.*s.%.*s: %zu row(s)%s\n", STR_ARG(plan->table->space),
                    STR_ARG(plan->table->name), plan->insert.row_count,
-                   str_is_empty(plan->insert.select) ? "" : " from a SELECT by DuckDB");
+                   !str_is_empty(plan->insert.select)     ? " from a SELECT by DuckDB"
+                   : !str_is_empty(plan->insert.computed) ? " with values by DuckDB"
+                                                          : "");
         return STATUS_OK;
     case PLAN_STATEMENT:
         return plan->tree->kind == AST_SUBSCRIBE

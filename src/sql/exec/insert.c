@@ -49,6 +49,8 @@ static enum status insert_cell(struct sql_run *run, const struct insert_cell *ce
         return status;
     case INSERT_CELL_DEFAULT:
         return dml_default(run, run->plan->table, column, out, err);
+    case INSERT_CELL_COMPUTED:
+        break;
     }
     UNREACHABLE("insert cell");
 }
@@ -56,9 +58,42 @@ static enum status insert_cell(struct sql_run *run, const struct insert_cell *ce
 /* Where the given values of a row come from: cells of VALUES or a row of a SELECT. */
 struct insert_source {
     const struct insert_cell *cells;
-    const struct value *values;
-    const uint32_t *columns; /* of `values` */
+    const struct value *values; /* of the SELECT, or what DuckDB computed for cells */
+    const uint32_t *columns;    /* of `values`, without cells */
 };
+
+/* The value DuckDB made for this place; NULL if it is a cell's own. */
+static const struct value *insert_made(const struct insert_source *source, int32_t position)
+{
+    const struct insert_cell *cells = source->cells;
+
+    CHECK(position >= 0 && (cells != NULL || source->values != NULL));
+    if (cells == NULL)
+        return &source->values[source->columns[position]];
+    return cells[position].kind == INSERT_CELL_COMPUTED ? &source->values[cells[position].column]
+                                                        : NULL;
+}
+
+/* What only DuckDB evaluates among the cells of all rows. */
+static enum status insert_compute(struct sql_run *run, const struct value **values,
+                                  struct error *err)
+{
+    struct str text = run->plan->insert.computed;
+    struct collected rows = {0};
+    enum status status;
+
+    *values = NULL;
+    if (str_is_empty(text))
+        return STATUS_OK;
+    status = select_collect(run, text, &rows, err);
+    if (status == STATUS_OK && rows.row_count != 1)
+        return error_set(err, STATUS_INVALID_SQL,
+                         "functions that give several rows are not allowed in VALUES");
+    if (status == STATUS_OK)
+        *values = rows.rows[0];
+    CHECK(status != STATUS_OK || *values != NULL);
+    return status;
+}
 
 static enum status insert_values(struct sql_run *run, const struct insert_source *source,
                                  struct expr_context *context, struct value *values,
@@ -72,13 +107,13 @@ static enum status insert_values(struct sql_run *run, const struct insert_source
     for (uint32_t i = 0; i < table->schema->column_count && status == STATUS_OK; i++) {
         const struct table_column *column = &table->schema->columns[i];
         int32_t position = insert->positions[i];
+        const struct value *made = position < 0 ? NULL : insert_made(source, position);
         if (position < 0)
             status = dml_default(run, table, column, &values[i], err);
-        else if (source->cells != NULL)
-            status = insert_cell(run, &source->cells[position], column, context, &values[i], err);
+        else if (made != NULL)
+            status = insert_cast(run, column, made, 0, &values[i], err);
         else
-            status = insert_cast(run, column, &source->values[source->columns[position]], 0,
-                                 &values[i], err);
+            status = insert_cell(run, &source->cells[position], column, context, &values[i], err);
         if (status == STATUS_OK)
             status = dml_check_not_null(column, &values[i], err);
     }
@@ -190,13 +225,15 @@ static enum status insert_rows(struct sql_run *run, bool may_block, struct error
 {
     const struct plan_insert *insert = &run->plan->insert;
     struct row_op *ops = arena_alloc(&run->arena, insert->row_count * sizeof(*ops));
+    const struct value *computed;
     struct expr_context context;
-    enum status status = STATUS_OK;
+    enum status status = insert_compute(run, &computed, err);
 
     CHECK(insert->row_count > 0);
     run_context(run, &run->arena, NULL, &context);
     for (size_t i = 0; i < insert->row_count && status == STATUS_OK; i++) {
-        struct insert_source source = {.cells = insert->cells + i * insert->width};
+        struct insert_source source = {.cells = insert->cells + i * insert->width,
+                                       .values = computed};
         status = insert_op(run, &source, &context, &ops[i], err);
         if (status == STATUS_OK)
             status = arena_check(&run->arena, err);
@@ -276,14 +313,13 @@ static enum status insert_given_row(struct sql_run *run, const struct insert_sou
     for (uint32_t i = 0; i < table->schema->column_count && status == STATUS_OK; i++) {
         const struct table_column *column = &table->schema->columns[i];
         int32_t position = insert->positions[i];
-        if (position < 0 ||
-            (source->cells != NULL && source->cells[position].kind == INSERT_CELL_DEFAULT))
+        const struct value *made = position < 0 ? NULL : insert_made(source, position);
+        if (made != NULL)
+            status = insert_cast(run, column, made, 0, &values[i], err);
+        else if (position < 0 || source->cells[position].kind == INSERT_CELL_DEFAULT)
             values[i] = value_null(column->type.kind);
-        else if (source->cells != NULL)
-            status = insert_cell(run, &source->cells[position], column, context, &values[i], err);
         else
-            status = insert_cast(run, column, &source->values[source->columns[position]], 0,
-                                 &values[i], err);
+            status = insert_cell(run, &source->cells[position], column, context, &values[i], err);
     }
     return status;
 }
@@ -296,13 +332,14 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
     uint32_t total = run->plan->table->schema->column_count;
     bool selects = !str_is_empty(insert->select);
     struct collected collected = {.row_count = insert->row_count};
+    const struct value *computed;
     struct expr_context context;
-    enum status status = STATUS_OK;
+    enum status status = insert_compute(run, &computed, err);
 
     CHECK(given != NULL && rows != NULL && count != NULL);
     for (uint32_t i = 0; i < total; i++)
         given[i] = insert->positions[i] >= 0;
-    if (selects) {
+    if (status == STATUS_OK && selects) {
         collected.row_count = 0;
         status = select_collect(run, insert->select, &collected, err);
         if (status == STATUS_OK)
@@ -312,7 +349,7 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
     *rows = arena_array(&run->arena, *count, sizeof(struct value *));
     run_context(run, &run->arena, NULL, &context);
     for (size_t i = 0; i < *count && status == STATUS_OK; i++) {
-        struct insert_source source = {.columns = columns};
+        struct insert_source source = {.values = computed, .columns = columns};
         if (selects)
             source.values = collected.rows[i];
         else
@@ -331,7 +368,7 @@ enum status insert_run(struct sql_run *run, bool may_block, struct error *err)
 
     CHECK(plan->kind == PLAN_INSERT);
     if (!may_block &&
-        (!str_is_empty(plan->insert.select) || plan->insert.row_count > RUN_INLINE_WRITES))
+        (!str_is_empty(plan_analytic_part(plan)) || plan->insert.row_count > RUN_INLINE_WRITES))
         return STATUS_WOULD_BLOCK;
     dml_begin(run);
     return str_is_empty(plan->insert.select) ? insert_rows(run, may_block, err)

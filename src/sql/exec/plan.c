@@ -241,13 +241,20 @@ static enum status plan_build_rows(struct plan_builder *builder, struct error *e
     }
 }
 
+struct str plan_analytic_part(const struct plan *plan)
+{
+    CHECK(plan != NULL);
+    if (plan->kind == PLAN_INSERT)
+        return str_is_empty(plan->insert.select) ? plan->insert.computed : plan->insert.select;
+    return plan->kind == PLAN_CHANGE ? plan->change.analytic_text : STR_EMPTY;
+}
+
 /* Parts of the statement that only DuckDB parses may use parameters that our trees do not show. */
 static bool plan_hides_params(const struct plan *plan)
 {
     CHECK(plan->tree != NULL);
     return plan->kind == PLAN_ANALYTIC || plan->kind == PLAN_STATEMENT ||
-           (plan->kind == PLAN_INSERT && !str_is_empty(plan->insert.select)) ||
-           (plan->kind == PLAN_CHANGE && !str_is_empty(plan->change.analytic_text));
+           !str_is_empty(plan_analytic_part(plan));
 }
 
 static enum status plan_param_mismatch(uint32_t expected, const struct plan *plan,

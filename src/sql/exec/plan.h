@@ -71,11 +71,13 @@ enum insert_cell_kind {
     INSERT_CELL_PARAM,
     INSERT_CELL_LITERAL,
     INSERT_CELL_PROGRAM,
-    INSERT_CELL_DEFAULT
+    INSERT_CELL_DEFAULT,
+    INSERT_CELL_COMPUTED /* by DuckDB */
 };
 struct insert_cell {
     enum insert_cell_kind kind;
-    uint32_t param; /* 0-based */
+    uint32_t param;  /* 0-based */
+    uint32_t column; /* of `computed` */
     union {
         const struct value *literal; /* not cast yet */
         struct expr_program *program;
@@ -96,7 +98,8 @@ struct plan_insert {
     int32_t *positions; /* per table column: index in targets, -1 = left out */
     size_t row_count;
     struct insert_cell *cells;
-    struct str select; /* INSERT … SELECT */
+    struct str select;   /* INSERT … SELECT */
+    struct str computed; /* SELECT of one row: what only DuckDB evaluates among the cells */
     enum ast_conflict conflict;
     struct plan_set set;
     struct expr_program *where;
@@ -158,6 +161,9 @@ struct plan *plan_ref(struct plan *plan);
 void plan_unref(struct plan *plan); /* NULL is fine */
 /* Does it still fit this catalogue? */
 bool plan_is_current(struct plan *plan, const struct catalog *catalog);
+/* The SELECT by which DuckDB makes the values or rows of a change; empty if it has no part in it.
+ */
+struct str plan_analytic_part(const struct plan *plan);
 
 /* ---- pieces of plan_build -------------------------------------------------------------------- */
 

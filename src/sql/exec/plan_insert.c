@@ -1,7 +1,8 @@
 /* plan_insert.c — binds INSERT: targets, one cell per given value, ON CONFLICT, RETURNING.
  *
  * A value that is only a literal or a parameter, nearly all of them in practice, is not compiled:
- * it is cast to its column when the statement runs.
+ * it is cast to its column when the statement runs. What our programs cannot evaluate (subqueries,
+ * functions only DuckDB has) becomes a column of one SELECT for DuckDB, each of its own type.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/plan.h"
@@ -103,96 +104,49 @@ static enum status plan_insert_cell(struct plan_builder *builder, const struct a
     }
 }
 
+/* One more column of the SELECT that DuckDB runs. */
+static void plan_insert_compute(const struct plan *plan, const struct ast_expr *tree,
+                                uint32_t column, struct insert_cell *cell, struct buf *out)
+{
+    struct str text = plan->tree->text;
+
+    CHECK(tree->start < tree->end && tree->end <= text.size);
+    *cell = (struct insert_cell){.kind = INSERT_CELL_COMPUTED, .column = column};
+    buf_append_str(out, column == 0 ? STR_LIT("SELECT (") : STR_LIT(", ("));
+    buf_append(out, text.data + tree->start, tree->end - tree->start);
+    buf_append_byte(out, ')');
+}
+
 static enum status plan_insert_cells(struct plan_builder *builder, const struct ast_insert *tree,
                                      struct error *err)
 {
     struct plan *plan = builder->plan;
     struct plan_insert *insert = &plan->insert;
     struct expr_scope with_table = builder->scope;
+    uint32_t computed = 0;
+    struct buf text;
     enum status status = STATUS_OK;
 
     CHECK(insert->row_count == 0 && insert->cells == NULL);
     insert->row_count = tree->default_values ? 1 : tree->row_count;
     insert->cells =
         arena_array(&plan->arena, insert->row_count * insert->width, sizeof(*insert->cells));
+    buf_init(&text);
     builder->scope.columns = NULL; /* VALUES sees no columns */
     builder->scope.column_count = 0;
     for (size_t i = 0; i < insert->row_count * insert->width && status == STATUS_OK; i++) {
         const struct table_column *column =
             &plan->table->schema->columns[insert->targets[i % insert->width]];
         status = plan_insert_cell(builder, tree->values[i], column, &insert->cells[i], err);
-    }
-    builder->scope = with_table;
-    return status;
-}
-
-/* A column that is DEFAULT in all rows is left out; true if it is DEFAULT in some only. */
-static bool plan_insert_is_mixed(const struct ast_insert *tree, size_t column, bool *left_out)
-{
-    size_t defaults = 0;
-
-    CHECK(column < tree->width);
-    for (size_t row = 0; row < tree->row_count; row++)
-        defaults += tree->values[row * tree->width + column]->kind == AST_DEFAULT;
-    *left_out = defaults == tree->row_count;
-    return defaults > 0 && !*left_out;
-}
-
-static enum status plan_insert_drop_defaults(struct plan_builder *builder,
-                                             const struct ast_insert *tree, bool *left_out,
-                                             struct error *err)
-{
-    struct plan_insert *insert = &builder->plan->insert;
-    uint32_t kept = 0;
-
-    CHECK(insert->width == tree->width);
-    for (size_t i = 0; i < tree->width; i++) {
-        if (plan_insert_is_mixed(tree, i, &left_out[i]))
-            return error_set_at(err, STATUS_NOT_SUPPORTED, tree->values[i]->start,
-                                "DEFAULT in some rows beside subqueries or functions that DuckDB "
-                                "computes is not supported in this version");
-        uint32_t target = insert->targets[i];
-        insert->positions[target] = left_out[i] ? -1 : (int32_t)kept;
-        if (!left_out[i])
-            insert->targets[kept++] = target;
-    }
-    insert->width = kept;
-    return STATUS_OK;
-}
-
-/* VALUES with what only DuckDB evaluates (subqueries …) become a SELECT of one row each. */
-static enum status plan_insert_as_select(struct plan_builder *builder,
-                                         const struct ast_insert *tree, struct error *err)
-{
-    struct plan *plan = builder->plan;
-    struct str text = plan->tree->text;
-    bool *left_out = arena_array(&plan->arena, tree->width, sizeof(bool));
-    struct buf out;
-    enum status status = plan_insert_drop_defaults(builder, tree, left_out, err);
-
-    CHECK(tree->width > 0);
-    if (status != STATUS_OK)
-        return status;
-    buf_init(&out);
-    for (size_t row = 0; row < tree->row_count; row++) {
-        const char *before = row == 0 ? "SELECT (" : " UNION ALL SELECT (";
-
-        for (size_t i = 0; i < tree->width; i++) {
-            const struct ast_expr *value = tree->values[row * tree->width + i];
-
-            if (left_out[i])
-                continue;
-            CHECK(value->end <= text.size);
-            buf_printf(&out, "%s%.*s)", before, (int)(value->end - value->start),
-                       text.data + value->start);
-            before = ", (";
+        if (status == STATUS_NOT_SUPPORTED) {
+            plan_insert_compute(plan, tree->values[i], computed++, &insert->cells[i], &text);
+            status = STATUS_OK;
         }
     }
-    plan->insert.select = arena_copy(&plan->arena, buf_str(&out));
-    plan->insert.row_count = 0;
-    plan->insert.cells = NULL;
-    buf_clear(&out);
-    return STATUS_OK;
+    insert->computed = arena_copy(&plan->arena, buf_str(&text));
+    buf_clear(&text);
+    builder->scope = with_table;
+    return status;
 }
 
 /* ---- ON CONFLICT ----------------------------------------------------------------------------- */
@@ -295,8 +249,6 @@ enum status plan_build_insert(struct plan_builder *builder, struct error *err)
     plan->insert.select = tree->select;
     if (str_is_empty(tree->select))
         status = plan_insert_cells(builder, tree, err);
-    if (status == STATUS_NOT_SUPPORTED)
-        status = plan_insert_as_select(builder, tree, err);
     if (status == STATUS_OK)
         status = plan_insert_conflict(builder, tree, err);
     if (status == STATUS_OK && tree->returning_count > 0)
