@@ -172,7 +172,8 @@ static enum status run_build_plan(struct sql_run *run, struct str text, struct e
 }
 
 /* A plan of the normalised text, from the cache or new; false when it must be built from the text
- * itself, also to have messages point into what the user wrote. */
+ * itself: to have messages point into what the user wrote, and where DuckDB has a part, since what
+ * a literal means there may depend on its being one. */
 static bool run_plan_cached(struct sql_run *run)
 {
     struct str normalized;
@@ -198,7 +199,8 @@ static bool run_plan_cached(struct sql_run *run)
     run->plan = NULL;
     atomic_fetch_add_explicit(&run->engine->plan_misses, 1, memory_order_relaxed);
     bool usable = run_build_plan(run, normalized, &ignored) == STATUS_OK &&
-                  (run->plan->table == NULL || run->plan->table->kind != TABLE_KIND_SYSTEM);
+                  (run->plan->table == NULL || run->plan->table->kind != TABLE_KIND_SYSTEM) &&
+                  (literal_count == 0 || str_is_empty(plan_analytic_part(run->plan)));
     if (usable)
         plan_cache_put(run->engine->plans, key, run->plan);
     if (usable)
