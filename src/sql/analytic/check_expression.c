@@ -23,26 +23,32 @@ struct str check_last_name(const struct tree *node, uint32_t *count)
     return last;
 }
 
+static void check_mark_item(struct check *check, const struct check_item *item, bool system)
+{
+    CHECK(item->last <= check->plan->table_count);
+    for (uint32_t i = item->first; i < item->last; i++)
+        if ((check->plan->tables[i].table->kind == TABLE_KIND_SYSTEM) == system)
+            check->plan->tables[i].with_deleted = true;
+}
+
 /* WHERE names _deleted: tables of that element, or of the whole level, show their deleted rows. So
  * does system.users when it names deleted_at. */
 static void check_mark_deleted(struct check *check, const struct tree *node, uint32_t count,
                                bool system)
 {
     struct str qualifier = tree_get(node, "column_names")->child->text;
-    uint32_t first = check->level->first, last = check->level->last;
+    const struct check_item *item = NULL;
 
     CHECK(check->level && count > 0);
-    for (struct check_level *level = check->level; count > 1 && level; level = level->outer) {
-        struct check_item *item = check_find_item(level, qualifier);
-        if (item) {
-            first = item->first;
-            last = item->last;
-            break;
-        }
+    for (struct check_level *level = check->level; count > 1 && level && !item;
+         level = level->outer)
+        item = check_find_item(level, qualifier);
+    if (item) {
+        check_mark_item(check, item, system);
+        return;
     }
-    for (uint32_t i = first; i < last; i++)
-        if ((check->plan->tables[i].table->kind == TABLE_KIND_SYSTEM) == system)
-            check->plan->tables[i].with_deleted = true;
+    for (item = check->level->items; item; item = item->next)
+        check_mark_item(check, item, system);
 }
 
 /* Reserved words of PostgreSQL that stand for a value of the statement. */

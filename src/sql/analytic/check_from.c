@@ -211,10 +211,23 @@ static enum status check_table_function(struct check *check, const struct tree *
     return status;
 }
 
+/* Nothing but ON sees the right side of a SEMI or ANTI join: its elements, the newest down to
+ * `left`, are taken off the level. */
+static void check_hide_right(struct check_level *level, struct check_item *left)
+{
+    while (level->items != left) {
+        CHECK(level->items && level->item_count > 0);
+        level->items = level->items->next;
+        level->item_count--;
+    }
+}
+
 static enum status check_join(struct check *check, const struct tree *node)
 {
+    static const char *const sides[] = {"left", "right", NULL};
     struct str kind = tree_text(node, "ref_type");
     const struct check_item *before = check->level ? check->level->items : NULL;
+    bool hides = tree_is(node, "join_type", "SEMI") || tree_is(node, "join_type", "ANTI");
 
     CHECK(check->level);
     if (str_equal(kind, STR_LIT("NATURAL")))
@@ -223,9 +236,18 @@ static enum status check_join(struct check *check, const struct tree *node)
         check->level->positional = true;
     else if (!str_equal(kind, STR_LIT("REGULAR")) && !str_equal(kind, STR_LIT("CROSS")))
         return check_refuse(check, node, "join", kind);
-    enum status status = check_members(check, node, NULL);
+    if (!tree_get(node, "left") || !tree_get(node, "right"))
+        return check_refuse(check, node, "this form of join", STR_EMPTY);
+    enum status status = check_node(check, tree_get(node, "left"));
+    struct check_item *left = check->level->items;
+    if (status == STATUS_OK)
+        status = check_node(check, tree_get(node, "right"));
+    if (status == STATUS_OK)
+        status = check_members(check, node, sides);
     if (status == STATUS_OK && !check->draft->verify)
         check_system_using(check, node, before);
+    if (hides)
+        check_hide_right(check->level, left);
     return status;
 }
 
