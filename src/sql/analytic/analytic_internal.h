@@ -48,6 +48,7 @@ enum allow_kind {
     ALLOW_MACRO,     /* overridden by analytic_setup */
     ALLOW_SERIES,    /* range, generate_series: size capped at prepare */
     ALLOW_RESIZE,    /* second argument is a size: constant and capped */
+    ALLOW_FOLD,      /* list_reduce: what its lambda may do is bounded */
     ALLOW_NOW,       /* replaced by a literal of the statement */
     ALLOW_TODAY,
     ALLOW_CLOCK, /* current_time */

@@ -125,6 +125,7 @@ static enum status check_select_list(struct check *check, const struct tree *lis
         uint64_t before = check->nodes;
         struct check_alias *alias;
         check->item = tree_text(item, "alias").size == 0 ? item : NULL;
+        check->list_made = 0;
         status = check_node(check, item);
         check->item = NULL;
         if (status != STATUS_OK || item->kind != TREE_OBJECT || tree_text(item, "alias").size == 0)
@@ -311,7 +312,11 @@ enum status analytic_check(struct analytic_draft *draft, const struct tree *tree
 {
     const struct tree *statements = tree_get(tree, "statements");
     const struct tree *node;
-    struct check check = {.draft = draft, .plan = draft->plan, .err = err, .multiplier = 1};
+    struct check check = {.draft = draft,
+                          .plan = draft->plan,
+                          .err = err,
+                          .multiplier = 1,
+                          .list_room = CHECK_LIST_MAX};
     struct check_level outermost = {0};
     struct arena arena;
     enum status status;

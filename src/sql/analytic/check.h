@@ -9,7 +9,7 @@
 
 enum {
     CHECK_EXTRA_MAX = 20000,     /* copied expression nodes */
-    CHECK_LIST_MAX = 1000000,    /* elements made by range() and list_resize() */
+    CHECK_LIST_MAX = 10000,      /* elements made by range() and list_resize() in an expression */
     CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
     CHECK_TABLES_MAX = 256,
     CHECK_QUERY_NODES = 8, /* what a query node weighs beside an expression */
@@ -57,6 +57,8 @@ struct check {
     struct check_level *level;
     uint32_t depth;
     uint64_t nodes, extra, multiplier;
+    uint64_t list_room, list_made; /* elements of lists in this expression: most, so far */
+    uint64_t list_largest;         /* in the statement so far */
     bool in_where;
     const struct tree *top;  /* select node whose columns are the result */
     const struct tree *item; /* of a select list, without a name of its own, while it is checked */
@@ -85,11 +87,20 @@ void check_bounds(struct check *check, const struct tree *where);
 
 /* check_expression.c: anything that has a class */
 enum status check_class(struct check *check, const struct tree *node, struct str class) MUST_CHECK;
+/* All members of what DuckDB makes `copies` of. */
+enum status check_copied(struct check *check, const struct tree *node, uint64_t copies) MUST_CHECK;
 /* Last part of a column reference and how many there are. */
 struct str check_last_name(const struct tree *node, uint32_t *count);
 bool check_is_number(const struct tree *node, int64_t *out); /* a literal integer */
 enum status check_series(struct check *check, const struct tree *call, bool rows,
                          struct str name) MUST_CHECK;
+
+/* check_list.c */
+/* Counts elements of the expression at hand; false if there is no room for them. */
+bool check_list_fits(struct check *check, uint64_t elements);
+enum status check_lambda(struct check *check, const struct tree *node) MUST_CHECK;
+/* list_reduce and its other names */
+enum status check_reduce(struct check *check, const struct tree *call) MUST_CHECK;
 
 /* check_alias.c: a column of this name may be an alias column of a system table. */
 void check_system_alias(struct check *check, const struct tree *node,

@@ -85,6 +85,7 @@ static enum splice_kind check_value_kind(enum allow_kind kind)
     case ALLOW_MACRO:
     case ALLOW_SERIES:
     case ALLOW_RESIZE:
+    case ALLOW_FOLD:
     case ALLOW_UUID_V7:
         break;
     }
@@ -159,8 +160,7 @@ static enum status check_column(struct check *check, const struct tree *node)
 
 /* ---- functions ---- */
 
-/* What is below is copied. */
-static enum status check_copied(struct check *check, const struct tree *node, uint64_t copies)
+enum status check_copied(struct check *check, const struct tree *node, uint64_t copies)
 {
     uint64_t multiplier = check->multiplier;
     enum status status;
@@ -200,24 +200,24 @@ static bool check_has_columns(const struct tree *node)
     return false;
 }
 
-/* More than `most` steps? The ends may be as far apart as INT64_MIN and INT64_MAX. */
-static bool check_is_long_series(int64_t start, int64_t stop, int64_t step, int64_t most)
+/* The ends may be as far apart as INT64_MIN and INT64_MAX. */
+static uint64_t check_series_steps(int64_t start, int64_t stop, int64_t step)
 {
     bool up = step > 0;
     uint64_t span = up ? (uint64_t)stop - (uint64_t)start : (uint64_t)start - (uint64_t)stop;
     uint64_t stride = up ? (uint64_t)step : 0 - (uint64_t)step;
 
-    CHECK(step != 0 && most > 0);
-    return (up ? stop > start : stop < start) && span / stride > (uint64_t)most;
+    CHECK(step != 0);
+    return (up ? stop > start : stop < start) ? span / stride : 0;
 }
 
-/* range(stop), range(start, stop[, step]): at most `most` values. */
+/* range(stop), range(start, stop[, step]): rows or elements of a list. */
 enum status check_series(struct check *check, const struct tree *call, bool rows, struct str name)
 {
     const struct tree *arguments = tree_get(call, "children");
     int64_t values[3] = {0, 0, 1}, count = 0, ignored;
-    const int64_t most = rows ? CHECK_SERIES_MAX : CHECK_LIST_MAX;
-    bool constant = true;
+    bool constant = true, fits = false;
+    uint64_t steps;
 
     CHECK(name.size > 0);
     for (const struct tree *child = arguments ? arguments->child : NULL; child;
@@ -233,10 +233,16 @@ enum status check_series(struct check *check, const struct tree *call, bool rows
         values[1] = values[0];
         values[0] = 0;
     }
-    if (values[2] == 0 || check_is_long_series(values[0], values[1], values[2], most))
-        return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
-                            "%.*s may give at most %lld values", STR_ARG(name), (long long)most);
-    return STATUS_OK;
+    if (values[2] != 0) {
+        steps = check_series_steps(values[0], values[1], values[2]);
+        fits = rows ? steps <= CHECK_SERIES_MAX : check_list_fits(check, steps);
+    }
+    if (fits)
+        return STATUS_OK;
+    return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
+                        rows ? "%.*s may give at most %d values"
+                             : "%.*s and the like may give at most %d values in one expression",
+                        STR_ARG(name), rows ? CHECK_SERIES_MAX : CHECK_LIST_MAX);
 }
 
 static enum status check_resize(struct check *check, const struct tree *call, struct str name)
@@ -246,7 +252,8 @@ static enum status check_resize(struct check *check, const struct tree *call, st
     int64_t count;
 
     CHECK(name.size > 0);
-    if (size && check_is_number(size, &count) && count <= CHECK_LIST_MAX)
+    if (size && check_is_number(size, &count) &&
+        check_list_fits(check, count < 0 ? 0 : (uint64_t)count))
         return STATUS_OK;
     return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
                         "the size given to %.*s must be a constant, at most %d", STR_ARG(name),
@@ -338,6 +345,8 @@ static enum status check_function(struct check *check, const struct tree *call)
         status = check_series(check, call, false, name);
     else if (kind == ALLOW_RESIZE)
         status = check_resize(check, call, name);
+    else if (kind == ALLOW_FOLD)
+        status = check_reduce(check, call);
     else if (kind == ALLOW_AGGREGATE)
         check->level->aggregate = true;
     if (status == STATUS_OK) {
@@ -454,8 +463,10 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_window(check, node);
     if (str_equal(class, STR_LIT("PARAMETER")))
         return check_parameter(check, node);
-    if (str_equal(class, STR_LIT("SUBQUERY")) || str_equal(class, STR_LIT("LAMBDA")))
-        return check_copied(check, node, 2); /* DuckDB binds what is below them twice */
+    if (str_equal(class, STR_LIT("SUBQUERY")))
+        return check_copied(check, node, 2); /* DuckDB binds what is below it twice */
+    if (str_equal(class, STR_LIT("LAMBDA")))
+        return check_lambda(check, node);
     if (str_equal(class, STR_LIT("COLLATE"))) {
         if (!allow_collation(tree_text(node, "collation")))
             return check_refuse(check, node, "collation", tree_text(node, "collation"));

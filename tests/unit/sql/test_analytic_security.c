@@ -233,6 +233,20 @@ static void test_analytic_security__generators_are_capped(void **state)
         "SELECT * FROM users u, range(u.id) r",
         "SELECT list_resize([1], 100000000)",
         "SELECT list_resize([1], age) FROM users",
+        "SELECT len(list_transform(range(0, 1000000), lambda x: x + g)) FROM range(256) s(g)",
+        "SELECT list_concat(range(6000), range(6000))",
+        "SELECT list_transform(range(200), lambda x: range(200))",
+        "SELECT list_transform(list_resize([1], 200), lambda x: list_resize([x], 200))",
+        "SELECT list_transform(l, lambda x: range(200)) FROM (SELECT range(200) AS l) q",
+        "WITH q AS (SELECT range(200) AS l) SELECT list_transform(l, lambda x: list_transform(l, "
+        "lambda y: y)) FROM q",
+        "SELECT list_filter(range(101), lambda x: len(list_filter(range(100), lambda y: y)) > 1)",
+        "SELECT list_reduce(range(40)::TEXT[], lambda a, b: a || a)",
+        "SELECT reduce(['x', 'y'], lambda a, b: concat(b, a, A))",
+        "SELECT array_reduce([[1], [2]], lambda a, b: list_concat(a, a))",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: list_reduce(list_transform([1, 2], lambda x: "
+        "a), lambda c, d: c || d))",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: hex(a))",
         "SELECT * FROM range(1, 2, 3, 4)",
     };
     static const char *const stopped[] = {
@@ -254,6 +268,16 @@ static void test_analytic_security__generators_are_capped(void **state)
         "?column?;abab--xy.");
     assert_string_equal(fake_run("SELECT count(*) FROM range(1000)"), "count;1000");
     assert_string_equal(fake_run("SELECT len(range(5, 0, -1))"), "len;5");
+    assert_string_equal(fake_run("SELECT len(range(10000)) + len(list_resize([1], 0)), "
+                                 "len(generate_series(1, 10000)) FROM range(20000) LIMIT 1"),
+                        "?column?,len;10000|10000");
+    assert_string_equal(fake_run("SELECT len(flatten(list_transform(range(100), lambda x: "
+                                 "range(100))))"),
+                        "len;10000");
+    assert_string_equal(fake_run("SELECT list_reduce([1, 2, 3], lambda a, b: a * b + a)"),
+                        "list_reduce;12");
+    assert_string_equal(fake_run("SELECT list_reduce(['a', 'b', 'c'], lambda a, b: a || ',' || b)"),
+                        "list_reduce;a,b,c");
     assert_string_equal(fake_run("SELECT len(range(-9223372036854775807, 9223372036854775807, "
                                  "9223372036854775807))"),
                         "len;2");
