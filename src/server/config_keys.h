@@ -134,6 +134,9 @@
       "time of one statement; 0 = no limit") \
     X(QUERY_MEMORY_LIMIT, "query.memory_limit", BYTES, "1GiB", 16 << 20, 1LL << 40, "", USED, \
       "memory of one statement and of each analytical engine") \
+    X(QUERY_ROW_WORK, "query.row_work", BYTES, "1GiB", 1 << 20, 1LL << 40, "", USED, \
+      "bytes that functions of one row's expressions may look at, or of all rows of a change " \
+      "while it is written; an eighth for a row of a live query") \
     X(QUERY_MAX_SPILL_SIZE, "query.max_spill_size", BYTES, "10GiB", 1 << 20, 1LL << 50, "", USED, \
       "disk that statements of one analytical engine may use beside their memory") \
     X(QUERY_PARALLELISM, "query.parallelism", INTEGER, "0", 0, 256, "", USED, \

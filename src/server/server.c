@@ -378,6 +378,7 @@ static void server_open_engine(struct server *server)
         .plan_bytes_max = server_size(config, CONFIG_QUERY_CACHE_MAX_BYTES),
         .result_rows_max = (uint64_t)config_integer(config, CONFIG_LIMITS_MAX_RESULT_ROWS),
         .statement_memory_bytes = server_size(config, CONFIG_QUERY_MEMORY_LIMIT),
+        .row_work_bytes = server_size(config, CONFIG_QUERY_ROW_WORK),
         .live_filter_bytes = server_size(config, CONFIG_LIVE_FILTER_MEMORY),
         .timeout_seconds = server_number(config, CONFIG_QUERY_TIMEOUT_SECONDS),
         .params_max = server_number(config, CONFIG_LIMITS_MAX_PARAMS),

@@ -67,6 +67,16 @@ struct expr_context {
     /* Fetches column `index` of the current row (of EXCLUDED: index ≥ column_count). */
     void (*column)(void *row, size_t index, struct value *out);
     void *row;
+    /* Bytes that functions have looked at and may look at; beyond it, an error or, where the thread
+     * must not be held up, WOULD_BLOCK. work_max 0 = as many as there are. */
+    uint64_t work, work_max;
+    bool work_elsewhere; /* WOULD_BLOCK: a worker takes over */
+};
+
+/* Parts of query.row_work. */
+enum {
+    EXPR_WORK_LOOP = 64, /* a 64th for a row on a loop thread: some ms, then a worker */
+    EXPR_WORK_LIVE = 8,  /* an 8th for a row that a live query looks at */
 };
 
 /* Errors of the data: SQL_EXECUTION_ERROR (division by zero, out of range), TYPE_MISMATCH,

@@ -53,6 +53,7 @@ void live_context(const struct live_plan *plan, struct arena *arena, struct expr
         .now_us = plan->now_us,
         .user = plan->caller,
         .role = str_from_c(role_name(plan->role)),
+        .work_max = plan->filter_work,
     };
 }
 
@@ -132,6 +133,7 @@ static enum status live_plan_bind(struct shape_entry *entry, const struct shape_
         .param_count = request->param_count,
         .now_us = now_us,
         .snapshot_limit = -1,
+        .filter_work = request->engine->options.row_work_bytes / EXPR_WORK_LIVE,
     };
     struct arena arena;
 

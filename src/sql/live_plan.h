@@ -38,6 +38,7 @@ struct live_plan {
     size_t param_count;
     int64_t now_us;
     int64_t snapshot_limit; /* ORDER BY _seq DESC LIMIT n; -1 = none */
+    uint64_t filter_work;   /* bytes its functions may look at for a row; 0 = no limit */
     /* A row matches only if this column has one of these values: what live/ routes changes by.
      * Id 0 = there is no such condition. */
     uint32_t route_column;

@@ -411,6 +411,7 @@ enum sql_step sql_run_step(struct sql_run *run, bool may_block)
     enum status status = STATUS_OK;
 
     CHECK(run->state != RUN_ENDED);
+    run->may_block = may_block;
     for (;;) {
         if (run->state == RUN_COMMITTING) {
             run->state = RUN_PLANNED;

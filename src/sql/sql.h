@@ -34,6 +34,7 @@ struct sql_engine_options {
     uint64_t result_rows_max;            /* limits.max_result_rows, 0 = off */
     size_t statement_memory_bytes;       /* query.memory_limit */
     size_t live_filter_bytes;            /* live.filter_memory; 0 = no limit */
+    uint64_t row_work_bytes;             /* query.row_work; 0 = no limit */
     uint32_t timeout_seconds;            /* query.timeout_seconds */
     uint32_t params_max;                 /* limits.max_params, 50 */
     bool strict_primary_key;             /* sql.primary_key_mode */

@@ -34,9 +34,10 @@ static enum status change_resolve(void *context, const struct row *current, stru
     *verdict = ROW_KEEP;
     if (current == NULL)
         return STATUS_OK;
-    run_context(run, arena, &reader, &expr);
+    run_commit_context(run, arena, &reader, &expr);
     if (plan->filter != NULL)
         status = expr_run_filter(plan->filter, &expr, &passes, err);
+    run->commit_work = expr.work;
     if (status != STATUS_OK || !passes)
         return status;
     if (plan->change.is_delete) {
@@ -47,7 +48,9 @@ static enum status change_resolve(void *context, const struct row *current, stru
     for (uint32_t i = 0; i < table->schema->column_count; i++)
         row_column(current, i, arena, &values[i]);
     *verdict = ROW_PUT;
-    return dml_apply_set(run, table, &plan->change.set, &expr, values, err);
+    status = dml_apply_set(run, table, &plan->change.set, &expr, values, err);
+    run->commit_work = expr.work;
+    return status;
 }
 
 struct change_ops {

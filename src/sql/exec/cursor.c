@@ -136,6 +136,7 @@ enum status cursor_next(struct cursor *cursor, struct error *err)
             continue;
         if (status != STATUS_OK)
             return status;
+        cursor->context.work = 0;
         if (cursor->filter != NULL)
             status = expr_run_filter(cursor->filter, &cursor->context, &passes, err);
         if (status != STATUS_OK || passes)

@@ -168,7 +168,7 @@ static enum status dml_output(struct sql_run *run, const struct row_op *op, stru
     const struct table_schema *schema = table_schema_version(table, row_layout_version(bytes));
     CHECK(schema != NULL);
     row_projection_init(&projection, &schema->layout, &table->schema->layout, arena);
-    run_context(run, arena, &reader, &context);
+    run_commit_context(run, arena, &reader, &context);
     return run_output(&run->plan->output, &context, values, err);
 }
 
@@ -294,6 +294,7 @@ enum status dml_submit(struct sql_run *run, struct row_op *ops, size_t count, bo
     CHECK(run->request.view == run->view);
     run->request.ops = ops;
     run->request.op_count = count;
+    run->commit_work = 0;
     if (transaction == NULL) {
         status = commit_lookup_cold(run->engine->store, &run->request, !may_block, err);
         run->submitted = status == STATUS_OK; /* sql_run_step does it last */

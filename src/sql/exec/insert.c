@@ -149,15 +149,18 @@ static enum status insert_resolve(void *context, const struct row *current, stru
     *verdict = ROW_KEEP;
     if (insert->conflict == AST_CONFLICT_NOTHING)
         return STATUS_OK;
-    run_context(run, arena, &reader, &expr);
+    run_commit_context(run, arena, &reader, &expr);
     if (insert->where != NULL)
         status = expr_run_filter(insert->where, &expr, &passes, err);
+    run->commit_work = expr.work;
     if (status != STATUS_OK || !passes)
         return status;
     for (uint32_t i = 0; i < table->schema->column_count; i++)
         row_column(current, i, arena, &values[i]);
     *verdict = ROW_PUT;
-    return dml_apply_set(run, table, &insert->set, &expr, values, err);
+    status = dml_apply_set(run, table, &insert->set, &expr, values, err);
+    run->commit_work = expr.work;
+    return status;
 }
 
 /* The same key twice in one statement cannot be updated twice. */
@@ -234,6 +237,7 @@ static enum status insert_rows(struct sql_run *run, bool may_block, struct error
     for (size_t i = 0; i < insert->row_count && status == STATUS_OK; i++) {
         struct insert_source source = {.cells = insert->cells + i * insert->width,
                                        .values = computed};
+        context.work = 0;
         status = insert_op(run, &source, &context, &ops[i], err);
         if (status == STATUS_OK)
             status = arena_check(&run->arena, err);

@@ -114,7 +114,21 @@ void run_context(const struct sql_run *run, struct arena *arena, struct row_read
         .role = str_from_c(role_name(run->caller.role)),
         .column = row_reader_column,
         .row = reader,
+        .work_max = run->engine->options.row_work_bytes / (run->may_block ? 1 : EXPR_WORK_LOOP),
+        .work_elsewhere = !run->may_block,
     };
+}
+
+void run_commit_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
+                        struct expr_context *out)
+{
+    CHECK(run->commit_work <= INT64_MAX);
+    run_context(run, arena, reader, out);
+    if (run_transaction(run) != NULL) /* its rows are changed by the thread of the statement */
+        return;
+    out->work = run->commit_work;
+    out->work_max = run->engine->options.row_work_bytes;
+    out->work_elsewhere = false;
 }
 
 enum status run_count_value(struct sql_run *run, const struct expr_program *program,

@@ -42,7 +42,8 @@ struct sql_run {
     struct str instance; /* user whose rows; empty for shared tables */
     bool submitted;      /* the commit pipeline has the request */
     bool columns_sent;
-    bool is_short; /* sql_run_is_short, as of the last plan */
+    bool is_short;  /* sql_run_is_short, as of the last plan */
+    bool may_block; /* this step: not on a loop */
     unsigned attempts;
     /* a write */
     struct commit_request request;
@@ -50,6 +51,7 @@ struct sql_run {
     struct row_logic logic;
     struct value *returned; /* what RETURNING gives, when it was evaluated with the commit */
     unsigned conflicts;     /* of its attempts; the commit thread's while queued */
+    uint64_t commit_work;   /* bytes that expressions have looked at on the commit thread */
     struct buf key;         /* scratch */
 };
 
@@ -88,6 +90,9 @@ void row_reader_column(void *reader, size_t index, struct value *out); /* struct
 /* Parameters, time and names of the run; column callback is row_reader_column. */
 void run_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
                  struct expr_context *out);
+/* The same on the commit thread, for a row of a change: keep `work` in run->commit_work. */
+void run_commit_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
+                        struct expr_context *out);
 /* A program without columns, as a BIGINT ≥ 0; NULL program or NULL value gives `missing`. */
 enum status run_count_value(struct sql_run *run, const struct expr_program *program,
                             const char *what, int64_t missing, int64_t *out,

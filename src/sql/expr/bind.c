@@ -99,10 +99,13 @@ bool expr_node_is_constant(const struct expr_node *node)
     return true;
 }
 
+/* Bytes that functions may look at while constants are folded: what is more stays as it is. */
+enum { FOLD_WORK_MAX = 1 << 24 };
+
 void expr_fold(struct expr_binder *binder, struct expr_node **node)
 {
     struct expr_binder inner = {.scope = binder->scope, .arena = binder->arena};
-    struct expr_context context = {.arena = binder->arena};
+    struct expr_context context = {.arena = binder->arena, .work_max = FOLD_WORK_MAX};
     struct expr_program *program = NULL;
     struct value value;
 

@@ -250,9 +250,13 @@ enum status expr_cast_value(const struct value *value, const struct expr_cast *c
 enum status expr_param_value(const struct expr_param_use *use, const struct expr_context *context,
                              struct arena *arena, struct value *out, struct error *err) MUST_CHECK;
 
+/* Counts `bytes` that a function looks at. WOULD_BLOCK or SQL_EXECUTION_ERROR beyond the limit. */
+enum status expr_charge(struct expr_context *context, uint64_t bytes, struct error *err) MUST_CHECK;
+
 /* text.c */
+/* *steps: characters looked at, some of them again. */
 enum status expr_like(struct str text, struct str pattern, struct str escape, bool has_escape,
-                      bool nocase, bool *out, struct error *err) MUST_CHECK;
+                      bool nocase, uint64_t *steps, bool *out, struct error *err) MUST_CHECK;
 extern const struct expr_function expr_function_like, expr_function_ilike, expr_function_concat_op;
 enum status expr_run_upper(struct expr_call *call);
 enum status expr_run_lower(struct expr_call *call);

@@ -238,6 +238,9 @@ static struct str json_element(struct str json, size_t at, int64_t *index)
     return STR_EMPTY;
 }
 
+/* What other functions look at while this one reads a byte. */
+enum { JSON_BYTES_PER_BYTE = 8 };
+
 static struct str json_step(struct str json, const struct value *key, struct arena *arena)
 {
     size_t at = json_blanks(json, 0);
@@ -259,9 +262,14 @@ static struct str json_step(struct str json, const struct value *key, struct are
 
 static enum status json_source(struct expr_call *call, struct str *found)
 {
+    enum status status =
+        expr_charge(call->context, JSON_BYTES_PER_BYTE * call->args[0].text.size, call->err);
+
+    CHECK(call->count == 2);
+    if (status != STATUS_OK)
+        return status;
     if (call->args[0].type == VALUE_TEXT && !json_is_valid(call->args[0].text))
         return error_set(call->err, STATUS_TYPE_MISMATCH, "the text is not valid JSON");
-    CHECK(call->count == 2);
     *found = json_step(call->args[0].text, &call->args[1], call->context->arena);
     return STATUS_OK;
 }

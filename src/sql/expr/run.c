@@ -275,6 +275,17 @@ static inline enum status run_add_bigint(const struct expr_instr *instr, const s
     return STATUS_OK;
 }
 
+enum status expr_charge(struct expr_context *context, uint64_t bytes, struct error *err)
+{
+    CHECK(bytes < UINT64_MAX / 2);
+    context->work += bytes;
+    if (LIKELY(context->work <= context->work_max || context->work_max == 0))
+        return STATUS_OK;
+    if (context->work_elsewhere)
+        return STATUS_WOULD_BLOCK;
+    return error_set(err, STATUS_SQL_EXECUTION_ERROR, "the expressions of a row take too long");
+}
+
 static enum status run_call(struct machine *m, const struct expr_instr *instr, struct value *out)
 {
     const struct expr_function *function = m->program->functions[instr->c];
@@ -284,16 +295,19 @@ static enum status run_call(struct machine *m, const struct expr_instr *instr, s
                              .context = m->context,
                              .err = m->err};
 
+    uint64_t bytes = 0;
+
     CHECK(function->run != NULL);
-    if (function->flags & EXPR_STRICT) {
-        for (size_t i = 0; i < call.count; i++) {
-            if (call.args[i].is_null) {
-                *out = value_null(function->result);
-                return STATUS_OK;
-            }
+    for (size_t i = 0; i < call.count; i++) {
+        if (call.args[i].is_null && (function->flags & EXPR_STRICT)) {
+            *out = value_null(function->result);
+            return STATUS_OK;
         }
+        if (!call.args[i].is_null && value_type_is_text(call.args[i].type))
+            bytes += call.args[i].text.size;
     }
-    return function->run(&call);
+    enum status status = expr_charge(m->context, bytes, m->err);
+    return status == STATUS_OK ? function->run(&call) : status;
 }
 
 /* What remains beside the hot instructions of run_code. */

@@ -30,7 +30,11 @@ struct like {
     bool nocase;
 };
 
-enum { LIKE_STEPS_MAX = 1 << 24, LIKE_STEPS_PER_BYTE = 16 };
+enum {
+    LIKE_STEPS_MAX = 1 << 24,
+    LIKE_STEPS_PER_BYTE = 16,
+    LIKE_BYTES_PER_STEP = 8, /* that other functions look at in the same time */
+};
 
 enum like_step { LIKE_GOES_ON, LIKE_DIFFERS, LIKE_BAD_PATTERN };
 
@@ -118,16 +122,17 @@ static bool like_back(struct like *like)
 }
 
 enum status expr_like(struct str text, struct str pattern, struct str escape, bool has_escape,
-                      bool nocase, bool *out, struct error *err)
+                      bool nocase, uint64_t *steps, bool *out, struct error *err)
 {
     struct like like = {.text = text,
                         .pattern = pattern,
                         .escape = has_escape ? escape : STR_LIT("\\"),
                         .nocase = nocase};
 
-    uint64_t steps_left = LIKE_STEPS_MAX + LIKE_STEPS_PER_BYTE * (uint64_t)text.size;
+    const uint64_t steps_max = LIKE_STEPS_MAX + LIKE_STEPS_PER_BYTE * (uint64_t)text.size;
 
     CHECK(has_escape || escape.size == 0);
+    *steps = 0;
     *out = false;
     if (has_escape && utf8_length(escape) > 1)
         return error_set(err, STATUS_SQL_EXECUTION_ERROR,
@@ -135,7 +140,7 @@ enum status expr_like(struct str text, struct str pattern, struct str escape, bo
     while (like.t < text.size) {
         enum like_step step = LIKE_DIFFERS;
 
-        if (steps_left-- == 0)
+        if (++*steps > steps_max)
             return error_set(err, STATUS_SQL_EXECUTION_ERROR,
                              "the LIKE pattern takes too long to compare");
         if (like.p < pattern.size)
@@ -156,11 +161,14 @@ static enum status like_run(struct expr_call *call, bool nocase)
 {
     bool matches;
     bool has_escape = call->count == 3;
+    uint64_t steps = 0;
     enum status status = expr_like(call->args[0].text, call->args[1].text,
                                    has_escape ? call->args[2].text : STR_EMPTY, has_escape, nocase,
-                                   &matches, call->err);
+                                   &steps, &matches, call->err);
 
     CHECK(call->count == 2 || call->count == 3);
+    if (status == STATUS_OK)
+        status = expr_charge(call->context, steps * LIKE_BYTES_PER_STEP, call->err);
     if (status == STATUS_OK)
         *call->out = value_boolean(matches);
     return status;
@@ -308,17 +316,11 @@ enum status expr_run_length(struct expr_call *call)
 enum status expr_run_strpos(struct expr_call *call)
 {
     struct str text = call->args[0].text, part = call->args[1].text;
-    int64_t position = 0;
+    size_t at = str_find(text, part);
 
     CHECK(call->count == 2);
-    if (part.size == 0)
-        position = 1;
-    for (size_t at = 0; position == 0 && part.size <= text.size && at <= text.size - part.size;
-         at++) {
-        if (memcmp(text.data + at, part.data, part.size) == 0)
-            position = (int64_t)utf8_length(str_from(text.data, at)) + 1;
-    }
-    *call->out = value_integer(VALUE_INT, position);
+    *call->out = value_integer(
+        VALUE_INT, at == SIZE_MAX ? 0 : (int64_t)utf8_length(str_from(text.data, at)) + 1);
     return STATUS_OK;
 }
 
@@ -357,37 +359,69 @@ enum status expr_run_substring(struct expr_call *call)
     return STATUS_OK;
 }
 
-/* Is the character text[at, at + size) one of `set`? */
-static bool text_in_set(struct str text, size_t at, size_t size, struct str set)
+struct trim { /* the characters to take away */
+    struct expr_call *call;
+    struct str set;
+    uint64_t ascii[2]; /* those below 128 as bits */
+    bool wide;         /* has others */
+};
+
+static void trim_init(struct trim *trim, struct expr_call *call)
 {
-    CHECK(size > 0);
-    for (size_t i = 0; i < set.size; i += text_step(set, i)) {
-        if (text_step(set, i) == size && memcmp(set.data + i, text.data + at, size) == 0)
-            return true;
+    *trim = (struct trim){.call = call};
+    trim->set = call->count == 2 ? call->args[1].text : STR_LIT(" ");
+    CHECK(trim->set.data || trim->set.size == 0);
+    for (size_t i = 0; i < trim->set.size; i++) {
+        unsigned char c = (unsigned char)trim->set.data[i];
+        if (c < 0x80)
+            trim->ascii[c >> 6] |= UINT64_C(1) << (c & 63);
+        else
+            trim->wide = true;
     }
-    return false;
+}
+
+/* Is the character text[at, at + size) one of the set? */
+static enum status trim_has(struct trim *trim, struct str text, size_t at, size_t size, bool *has)
+{
+    unsigned char c = (unsigned char)text.data[at];
+    enum status status;
+
+    CHECK(size > 0);
+    *has = c < 0x80 && (trim->ascii[c >> 6] >> (c & 63) & 1) != 0;
+    if (c < 0x80 || !trim->wide)
+        return STATUS_OK;
+    status = expr_charge(trim->call->context, trim->set.size, trim->call->err);
+    for (size_t i = 0; i < trim->set.size && !*has && status == STATUS_OK;
+         i += text_step(trim->set, i))
+        *has = text_step(trim->set, i) == size &&
+               memcmp(trim->set.data + i, text.data + at, size) == 0;
+    return status;
 }
 
 static enum status text_trim(struct expr_call *call, bool left, bool right)
 {
     struct str text = call->args[0].text;
-    struct str set = call->count == 2 ? call->args[1].text : STR_LIT(" ");
+    enum status status = STATUS_OK;
+    struct trim trim;
     size_t from = 0;
 
     CHECK(left || right);
-    while (left && from < text.size && text_in_set(text, from, text_step(text, from), set))
-        from += text_step(text, from);
-    while (right && text.size > from) {
+    trim_init(&trim, call);
+    for (bool has = left; has && from < text.size && status == STATUS_OK;) {
+        size_t size = text_step(text, from);
+        status = trim_has(&trim, text, from, size, &has);
+        from += has ? size : 0;
+    }
+    for (bool has = right; has && text.size > from && status == STATUS_OK;) {
         size_t last = text.size - 1;
 
         while (last > from && ((unsigned char)text.data[last] & 0xc0) == 0x80)
             last--;
-        if (!text_in_set(text, last, text.size - last, set))
-            break;
-        text.size = last;
+        status = trim_has(&trim, text, last, text.size - last, &has);
+        text.size = has ? last : text.size;
     }
     *call->out = value_text(VALUE_TEXT, str_from(text.data + from, text.size - from));
-    return STATUS_OK;
+    return status;
 }
 
 enum status expr_run_btrim(struct expr_call *call)

@@ -90,7 +90,7 @@ struct flush_install {
     int64_t dropped_before;   /* hot rows that earlier installs of it removed */
     /* filled */
     int64_t dropped, flushed_us; /* flushed_us 0 = compacts */
-    size_t ranges; /* in which they lay, where they are many side by side */
+    size_t ranges;               /* in which they lay, where they are many side by side */
 };
 /* Several instances (each once) in one batch. *position is 0 when certainly nothing was written. */
 enum status flush_install(struct store *store, struct flush_install *const *installs, size_t count,

@@ -80,6 +80,7 @@ static bool naive(const char *t, const char *p)
 
 static void test_expr_text__agrees_with_a_naive_matcher(void **state)
 {
+    uint64_t steps;
     unsigned seed = (unsigned)time(NULL) ^ 0x11fe;
 
     print_message("seed %u\n", seed);
@@ -103,7 +104,7 @@ static void test_expr_text__agrees_with_a_naive_matcher(void **state)
         if (ends_in_escape)
             continue;
         assert_int_equal(expr_like(str_from(text, text_size), str_from(pattern, pattern_size),
-                                   STR_LIT("!"), true, false, &got, &err),
+                                   STR_LIT("!"), true, false, &steps, &got, &err),
                          STATUS_OK);
         if (got != naive(text, pattern))
             fail_msg("'%s' LIKE '%s': got %d", text, pattern, got);
@@ -112,6 +113,7 @@ static void test_expr_text__agrees_with_a_naive_matcher(void **state)
 
 static void test_expr_text__has_no_exponential_pattern(void **state)
 {
+    uint64_t steps;
     char text[5001], pattern[401];
     bool got;
     struct error err;
@@ -123,7 +125,7 @@ static void test_expr_text__has_no_exponential_pattern(void **state)
     }
     pattern[399] = 'b';
     assert_int_equal(expr_like(str_from(text, 5000), str_from(pattern, 400), STR_EMPTY, false,
-                               false, &got, &err),
+                               false, &steps, &got, &err),
                      STATUS_OK);
     assert_false(got);
 }
@@ -134,6 +136,7 @@ static void test_expr_text__like_ends(void **state)
     enum { TEXT = 1 << 20, PATTERN = 100000 };
     char *text = mem_alloc(TEXT), *pattern = mem_alloc(PATTERN);
     struct error err;
+    uint64_t steps;
     bool got;
 
     memset(text, 'a', TEXT);
@@ -142,16 +145,16 @@ static void test_expr_text__like_ends(void **state)
     pattern[PATTERN - 1] = 'b';
     for (int nocase = 0; nocase < 2; nocase++)
         assert_int_equal(expr_like(str_from(text, TEXT), str_from(pattern, PATTERN), STR_EMPTY,
-                                   false, nocase, &got, &err),
+                                   false, nocase, &steps, &got, &err),
                          STATUS_SQL_EXECUTION_ERROR);
     pattern[PATTERN - 1] = '%';
     assert_int_equal(expr_like(str_from(text, TEXT), str_from(pattern, PATTERN), STR_EMPTY, false,
-                               false, &got, &err),
+                               false, &steps, &got, &err),
                      STATUS_OK);
     assert_true(got);
-    assert_int_equal(
-        expr_like(str_from(text, TEXT), STR_LIT("%a%aaa_b%"), STR_EMPTY, false, true, &got, &err),
-        STATUS_OK);
+    assert_int_equal(expr_like(str_from(text, TEXT), STR_LIT("%a%aaa_b%"), STR_EMPTY, false, true,
+                               &steps, &got, &err),
+                     STATUS_OK);
     assert_false(got);
     mem_free(text);
     mem_free(pattern);
