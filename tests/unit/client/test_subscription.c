@@ -433,8 +433,10 @@ static void test_late_messages_of_the_attempt_before(void **state)
     struct kalam_subscribe_options options = {.last_rows = 0};
     kalam_subscription *subscription = NULL;
     const kalam_event *event;
+    char id[64];
 
     assert_int_equal(kalam_subscribe(client, "SELECT 1", &options, &subscription, NULL), KALAM_OK);
+    snprintf(id, sizeof id, "%s", kalam_sub_id(subscription));
     expect(subscription, KALAM_EVENT_ACK);
     expect(subscription, KALAM_EVENT_ROWS);
     expect(subscription, KALAM_EVENT_READY);
@@ -445,7 +447,7 @@ static void test_late_messages_of_the_attempt_before(void **state)
     assert_string_equal(kalam_event_text(event, 0, false, 0), "1");
     expect(subscription, KALAM_EVENT_READY);
     assert_int_equal(kalam_sub_position(subscription), 102);
-    assert_string_equal(kalam_sub_id(subscription), "kalam-1");
+    assert_string_equal(kalam_sub_id(subscription), id); /* whatever the wire says */
     assert_int_equal(kalam_sub_next(subscription, 0, &event), KALAM_TIMEOUT);
     kalam_client_free(client);
     fake_stop(fake);
