@@ -3,6 +3,7 @@
 Not random: all statements come from the tables below; every other one, all in the long form. Our programs and DuckDB must agree everywhere; PostgreSQL
 must where the manual (docs/sql-functions.md) names no difference.
 """
+import itertools
 import os
 import re
 
@@ -21,6 +22,9 @@ BINARY = ["{a} = {b}", "{a} <> {b}", "{a} < {b}", "{a} <= {b}", "{a} > {b}", "{a
           "{a} % {b}", "{a} || {b}", "{a} IS DISTINCT FROM {b}", "{a} IS NOT DISTINCT FROM {b}", "{a} IN ({b}, {a})", "{a} BETWEEN {b} AND {b}",
           "{a} LIKE {b}", "coalesce({a}, {b})", "nullif({a}, {b})", "CASE WHEN {a} IS NULL THEN {a} ELSE {b} END", "greatest({a}, {b})",
           "{a} AND {b}", "{a} OR {b}"]
+TRIPLE = ["{a} IN ({c}, {b})", "{a} NOT IN ({b}, {c})", "{a} BETWEEN {c} AND {b}", "coalesce({a}, {a}) BETWEEN {c} AND {b}",
+          "CASE {a} WHEN {c} THEN 1 WHEN {b} THEN 2 ELSE 3 END"]  # c: a literal
+MEETING = [("small", "int", "big", "real", "dbl", "num"), ("text", "uuid"), ("date", "ts")]
 UNARY = ["- {a}", "NOT {a}", "{a} IS NULL", "{a} IS NOT NULL", "{a} IS TRUE", "{a} + 1", "{a} - 1", "{a} * 2", "{a} / 2", "{a} % 2", "2 - {a}", "{a} = 1",
          "{a} > 1.5", "{a} || 'x'", "abs({a})", "floor({a})", "length({a})", "upper({a})", "{a} LIKE '%a'", "{a} ->> 'a'", "{a} ->> 0", "{a} -> 'a'",
          "coalesce({a}, NULL)", "CASE WHEN true THEN {a} ELSE 1 END", "{a} + INTERVAL '1 day'", "{a} - INTERVAL '25 hours'", "date_trunc('hour', {a})"]
@@ -49,6 +53,10 @@ def statements():
         for b in TYPES:
             for text in BINARY:
                 yield text.format(a=f"a_{a}", b=f"b_{b}")
+    for kinds in MEETING:
+        for a, b in itertools.product(kinds, kinds):
+            for text in TRIPLE:
+                yield text.format(a=f"a_{a}", b=f"b_{b}", c=TYPES[a][1][1])
 
 
 PAIRS = [(0, 0), (0, 1), (1, 0), (None, 0), (0, None), (None, None), (1, 1)]  # of the values above

@@ -421,7 +421,7 @@ static enum status bind_case(struct expr_binder *binder, const struct ast_expr *
                              struct expr_node **out)
 {
     size_t first = tree->has_operand ? 1 : 0, count = tree->arg_count;
-    struct expr_node **args, *nothing;
+    struct expr_node **args, **sides, *nothing;
     enum status status = expr_bind_args(binder, tree, &args);
 
     if (status != STATUS_OK)
@@ -432,9 +432,11 @@ static enum status bind_case(struct expr_binder *binder, const struct ast_expr *
         args[count++] = nothing;
     }
     CHECK((count - first) % 2 == 1);
+    sides = arena_alloc(binder->arena, count * sizeof(*sides));
     for (size_t i = first; i + 1 < count && status == STATUS_OK; i += 2) {
+        sides[i / 2] = args[0];
         if (tree->has_operand)
-            status = expr_match(binder, "=", &args[0], &args[i]);
+            status = expr_match(binder, "=", &sides[i / 2], &args[i]);
         else
             status = expr_require(binder, &args[i], VALUE_BOOLEAN, "argument of CASE WHEN");
     }
@@ -442,6 +444,7 @@ static enum status bind_case(struct expr_binder *binder, const struct ast_expr *
         return status;
     *out = expr_node_new(binder, NODE_CASE, VALUE_TEXT, tree, 0);
     (*out)->has_operand = tree->has_operand;
+    (*out)->sides = sides;
     (*out)->args = args;
     (*out)->arg_count = count;
     /* the results: first + 1, first + 3, … and the ELSE, moved side by side to find their type */

@@ -66,40 +66,60 @@ static void operator_note_column(const struct expr_binder *binder, struct expr_n
         param->beside = column->index + 1;
 }
 
+/* Whether two types are compared, and the type in which: that of `a`, unless both sides change. */
+static bool operator_meet(enum value_type a, enum value_type b, enum value_type *out)
+{
+    CHECK(a != VALUE_NULL && b != VALUE_NULL);
+    *out = a;
+    if (a == VALUE_JSON || b == VALUE_JSON)
+        return false;
+    if ((a == VALUE_UUID && b == VALUE_TEXT) || (a == VALUE_TEXT && b == VALUE_UUID)) {
+        *out = VALUE_TEXT;
+        return true;
+    }
+    /* as the rows of Parquet files are compared: FLOAT with exact numbers as FLOAT */
+    if (a != b && (a == VALUE_DOUBLE || b == VALUE_DOUBLE))
+        *out = VALUE_DOUBLE;
+    else if (a != b && (a == VALUE_FLOAT || b == VALUE_FLOAT))
+        *out = VALUE_FLOAT;
+    return value_type_is_comparable(a, b);
+}
+
+enum status expr_match_all(struct expr_binder *binder, const char *const ops[2],
+                           struct expr_node **args, size_t count)
+{
+    enum value_type type = VALUE_TEXT; /* if none is known */
+    enum status status = STATUS_OK;
+    size_t known = 0;
+
+    CHECK(count >= 2);
+    while (known < count && args[known]->unknown)
+        known++;
+    if (known < count)
+        type = args[known]->type.kind;
+    for (size_t i = 1; i < count; i++) {
+        operator_note_column(binder, args[0], args[i]);
+        operator_note_column(binder, args[i], args[0]);
+        if (!operator_meet(type, args[i]->unknown ? type : args[i]->type.kind, &type))
+            return operator_missing(binder, ops[i > 1], args[0], args[i]);
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (args[i]->unknown || type == VALUE_TEXT || operator_is_real(type))
+            status = expr_coerce(binder, &args[i], type);
+    }
+    return status;
+}
+
 enum status expr_match(struct expr_binder *binder, const char *op, struct expr_node **left,
                        struct expr_node **right)
 {
-    enum value_type a, b;
-    enum status status = STATUS_OK;
+    const char *const ops[2] = {op, op};
+    struct expr_node *args[2] = {*left, *right};
+    enum status status = expr_match_all(binder, ops, args, 2);
 
     CHECK(left != right && op != NULL);
-    operator_note_column(binder, *left, *right);
-    operator_note_column(binder, *right, *left);
-    if ((*left)->unknown && (*right)->unknown)
-        status = expr_coerce(binder, left, VALUE_TEXT);
-    if (status == STATUS_OK && (*left)->unknown && (*right)->type.kind != VALUE_JSON)
-        status = expr_coerce(binder, left, (*right)->type.kind);
-    if (status == STATUS_OK && (*right)->unknown && (*left)->type.kind != VALUE_JSON)
-        status = expr_coerce(binder, right, (*left)->type.kind);
-    if (status != STATUS_OK)
-        return status;
-    a = (*left)->type.kind;
-    b = (*right)->type.kind;
-    if (a == VALUE_JSON || b == VALUE_JSON)
-        return operator_missing(binder, op, *left, *right);
-    if (a == VALUE_UUID && b == VALUE_TEXT)
-        return expr_coerce(binder, left, VALUE_TEXT);
-    if (a == VALUE_TEXT && b == VALUE_UUID)
-        return expr_coerce(binder, right, VALUE_TEXT);
-    if (!value_type_is_comparable(a, b))
-        return operator_missing(binder, op, *left, *right);
-    if (a != b && (operator_is_real(a) || operator_is_real(b))) {
-        /* as the rows of Parquet files are compared: FLOAT with exact numbers as FLOAT */
-        enum value_type real = a == VALUE_DOUBLE || b == VALUE_DOUBLE ? VALUE_DOUBLE : VALUE_FLOAT;
-        status = expr_coerce(binder, left, real);
-        if (status == STATUS_OK)
-            status = expr_coerce(binder, right, real);
-    }
+    *left = args[0];
+    *right = args[1];
     return status;
 }
 

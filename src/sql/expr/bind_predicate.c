@@ -9,24 +9,15 @@
 enum status expr_bind_in(struct expr_binder *binder, const struct ast_expr *tree,
                          struct expr_node **out)
 {
+    static const char *const ops[2] = {"=", "="};
     struct expr_node **args;
     enum status status = expr_bind_args(binder, tree, &args);
 
     CHECK(tree->arg_count >= 2);
+    if (status == STATUS_OK)
+        status = expr_match_all(binder, ops, args, tree->arg_count);
     if (status != STATUS_OK)
         return status;
-    /* An unknown left side takes the type of the first item that has one. */
-    for (size_t i = 1; i < tree->arg_count && args[0]->unknown; i++) {
-        if (!args[i]->unknown || i + 1 == tree->arg_count)
-            status = expr_match(binder, "=", &args[0], &args[i]);
-        if (status != STATUS_OK)
-            return status;
-    }
-    for (size_t i = 1; i < tree->arg_count; i++) {
-        status = expr_match(binder, "=", &args[0], &args[i]);
-        if (status != STATUS_OK)
-            return status;
-    }
     *out = expr_node_new(binder, NODE_IN, VALUE_BOOLEAN, tree, 0);
     (*out)->negated = tree->negated;
     (*out)->args = args;
@@ -61,20 +52,17 @@ static enum status bind_between_column(struct expr_binder *binder, const struct 
 enum status expr_bind_between(struct expr_binder *binder, const struct ast_expr *tree,
                               struct expr_node **out)
 {
+    static const char *const ops[2] = {">=", "<="};
     struct expr_node **args = NULL;
     enum status status = expr_bind_args(binder, tree, &args);
 
     CHECK(tree->kind == AST_BETWEEN && tree->arg_count == 3);
+    if (status == STATUS_OK)
+        status = expr_match_all(binder, ops, args, 3);
     if (status != STATUS_OK)
         return status;
     if (args[0]->kind == NODE_COLUMN)
         return bind_between_column(binder, tree, args, out);
-    if (args[0]->unknown && args[1]->unknown)
-        status = expr_match(binder, "<=", &args[0], &args[2]);
-    for (size_t i = 1; i < 3 && status == STATUS_OK; i++)
-        status = expr_match(binder, i == 1 ? ">=" : "<=", &args[0], &args[i]);
-    if (status != STATUS_OK)
-        return status;
     *out = expr_node_new(binder, NODE_BETWEEN, VALUE_BOOLEAN, tree, 0);
     (*out)->negated = tree->negated;
     (*out)->args = args;

@@ -28,8 +28,8 @@ struct emitter {
     struct emit_list code, constants, params, casts, functions, bounds, bound_values;
     uint64_t *columns;
     uint32_t column_words;
-    uint32_t registers; /* highest used + 1 */
-    bool uses_caller;
+    uint32_t registers;             /* highest used + 1 */
+    bool uses_caller, has_mismatch; /* types that are not compared meet */
 };
 
 static void *emit_add(struct emitter *emitter, struct emit_list *list, size_t item_size)
@@ -114,9 +114,10 @@ static int32_t emit_param(struct emitter *emitter, const struct expr_node *node,
     return reg;
 }
 
-static int32_t emit_cast(struct emitter *emitter, const struct expr_node *node, uint16_t reg)
+/* The cast's argument is at `from` already. */
+static int32_t emit_cast_of(struct emitter *emitter, const struct expr_node *node, int32_t from,
+                            uint16_t reg)
 {
-    int32_t from = emit_node(emitter, node->args[0], reg);
     struct expr_cast *cast = emit_add(emitter, &emitter->casts, sizeof(*cast));
 
     CHECK(node->kind == NODE_CAST && node->arg_count == 1);
@@ -127,6 +128,12 @@ static int32_t emit_cast(struct emitter *emitter, const struct expr_node *node, 
                                                  .a = from,
                                                  .c = (uint32_t)emitter->casts.count - 1});
     return reg;
+}
+
+static int32_t emit_cast(struct emitter *emitter, const struct expr_node *node, uint16_t reg)
+{
+    CHECK(node->kind == NODE_CAST);
+    return emit_cast_of(emitter, node, emit_node(emitter, node->args[0], reg), reg);
 }
 
 /* ---- comparison ---------------------------------------------------------------------------------
@@ -152,9 +159,21 @@ static uint8_t emit_mask(enum ast_operator op)
     }
 }
 
-static enum expr_op emit_compare_op(enum value_type a, enum value_type b)
+/* Should the binder let types meet that are not compared, no program is made: value_compare must
+ * not see them. */
+static bool emit_comparable(struct emitter *emitter, enum value_type a, enum value_type b)
+{
+    bool comparable = a == b || value_type_is_comparable(a, b);
+
+    CHECK(a != VALUE_NULL && b != VALUE_NULL);
+    emitter->has_mismatch = emitter->has_mismatch || !comparable;
+    return comparable;
+}
+
+static enum expr_op emit_compare_op(struct emitter *emitter, enum value_type a, enum value_type b)
 {
     CHECK(a != VALUE_NULL && b != VALUE_NULL);
+    (void)emit_comparable(emitter, a, b);
     if (a == VALUE_TEXT && b == VALUE_TEXT)
         return EXPR_COMPARE_TEXT;
     if ((value_type_is_integer(a) && value_type_is_integer(b)) ||
@@ -169,12 +188,12 @@ static void emit_compare_to(struct emitter *emitter, enum ast_operator op, enum 
     int32_t operand = emit_node(emitter, right, reg);
 
     CHECK(op >= AST_OP_EQ && op <= AST_OP_GE);
-    (void)emit_code(emitter,
-                    (struct expr_instr){.op = (uint8_t)emit_compare_op(a, right->type.kind),
-                                        .detail = emit_mask(op),
-                                        .out = reg,
-                                        .a = left,
-                                        .b = operand});
+    (void)emit_code(
+        emitter, (struct expr_instr){.op = (uint8_t)emit_compare_op(emitter, a, right->type.kind),
+                                     .detail = emit_mask(op),
+                                     .out = reg,
+                                     .a = left,
+                                     .b = operand});
 }
 
 static void emit_note_bound(struct emitter *emitter, size_t begin, int32_t result)
@@ -215,10 +234,11 @@ static int32_t emit_compare(struct emitter *emitter, const struct expr_node *nod
     }
     struct expr_instr instr = {.out = reg, .a = a, .b = b};
     if (node->kind == NODE_DISTINCT) {
+        (void)emit_comparable(emitter, left->type.kind, right->type.kind);
         instr.op = EXPR_DISTINCT;
         instr.detail = node->negated;
     } else {
-        instr.op = (uint8_t)emit_compare_op(left->type.kind, right->type.kind);
+        instr.op = (uint8_t)emit_compare_op(emitter, left->type.kind, right->type.kind);
         instr.detail = emit_mask(node->op);
     }
     (void)emit_code(emitter, instr);
@@ -343,7 +363,8 @@ static int32_t emit_in(struct emitter *emitter, const struct expr_node *node, ui
 
     CHECK(node->kind == NODE_IN && node->arg_count >= 2);
     for (size_t i = 1; i < node->arg_count; i++)
-        constants = constants && node->args[i]->kind == NODE_CONSTANT;
+        constants = constants && node->args[i]->kind == NODE_CONSTANT &&
+                    emit_comparable(emitter, node->args[0]->type.kind, node->args[i]->type.kind);
     if (constants)
         return emit_in_set(emitter, node, reg);
     int32_t operand = emit_node(emitter, node->args[0], reg);
@@ -354,13 +375,13 @@ static int32_t emit_in(struct emitter *emitter, const struct expr_node *node, ui
 
         if (node->bound)
             emit_note_bound(emitter, begin, item);
-        (void)emit_code(
-            emitter, (struct expr_instr){.op = (uint8_t)emit_compare_op(node->args[0]->type.kind,
-                                                                        node->args[i]->type.kind),
-                                         .detail = EXPR_EQUAL,
-                                         .out = next,
-                                         .a = operand,
-                                         .b = item});
+        (void)emit_code(emitter, (struct expr_instr){.op = (uint8_t)emit_compare_op(
+                                                         emitter, node->args[0]->type.kind,
+                                                         node->args[i]->type.kind),
+                                                     .detail = EXPR_EQUAL,
+                                                     .out = next,
+                                                     .a = operand,
+                                                     .b = item});
         (void)emit_code(emitter,
                         (struct expr_instr){.op = EXPR_OR, .out = result, .a = result, .b = next});
         jumps[i] = emit_code(emitter,
@@ -376,6 +397,22 @@ static int32_t emit_in(struct emitter *emitter, const struct expr_node *node, ui
 /* ---- CASE, COALESCE, calls ----------------------------------------------------------------------
  */
 
+/* The WHEN at `i` as a comparison with the operand, which is computed only once. */
+static int32_t emit_case_when(struct emitter *emitter, const struct expr_node *node, size_t i,
+                              int32_t operand, uint16_t reg)
+{
+    const struct expr_node *side = node->sides[i / 2];
+    int32_t left = operand;
+
+    CHECK(node->kind == NODE_CASE && node->has_operand);
+    if (side != node->args[0] && side->kind == NODE_CAST && side->args[0] == node->args[0])
+        left = emit_cast_of(emitter, side, operand, reg++);
+    else if (side != node->args[0])
+        left = emit_node(emitter, side, reg++); /* a constant */
+    emit_compare_to(emitter, AST_OP_EQ, side->type.kind, left, node->args[i], reg);
+    return reg;
+}
+
 static int32_t emit_case(struct emitter *emitter, const struct expr_node *node, uint16_t reg)
 {
     size_t first = node->has_operand ? 1 : 0, count = node->arg_count, jump_count = 0;
@@ -385,13 +422,8 @@ static int32_t emit_case(struct emitter *emitter, const struct expr_node *node, 
 
     CHECK(node->kind == NODE_CASE);
     for (size_t i = first; i + 1 < count; i += 2) {
-        int32_t when = next;
-
-        if (node->has_operand)
-            emit_compare_to(emitter, AST_OP_EQ, node->args[0]->type.kind, operand, node->args[i],
-                            next);
-        else
-            when = emit_node(emitter, node->args[i], next);
+        int32_t when = node->has_operand ? emit_case_when(emitter, node, i, operand, next)
+                                         : emit_node(emitter, node->args[i], next);
         size_t skip = emit_code(
             emitter, (struct expr_instr){.op = EXPR_JUMP_NOT_TRUE, .a = when, .out = next});
         emit_into(emitter, node->args[i + 1], next);
@@ -614,6 +646,9 @@ enum status expr_emit(struct expr_binder *binder, struct expr_node *root, struct
     if (root->type.kind == VALUE_BOOLEAN)
         is_bounds = emit_mark_bounds(root);
     int32_t result = emit_node(&emitter, root, 0);
+    if (emitter.has_mismatch)
+        return expr_error(binder, STATUS_TYPE_MISMATCH, root->start,
+                          "the types of a comparison do not match");
     if (emitter.registers > EMIT_REGISTERS_MAX)
         return expr_error(binder, STATUS_INVALID_SQL, root->start,
                           "expression is nested too deeply");

@@ -86,6 +86,7 @@ struct expr_node {
     const struct expr_function *function;
     struct expr_node **args;
     size_t arg_count;
+    struct expr_node **sides; /* NODE_CASE: what each WHEN is compared with: operand or its cast */
 };
 
 struct expr_binder {
@@ -136,6 +137,10 @@ enum status expr_bind_binary(struct expr_binder *binder, const struct ast_expr *
 enum status expr_bind_compare(struct expr_binder *binder, enum ast_operator op,
                               struct expr_node *left, struct expr_node *right,
                               struct expr_node **out) MUST_CHECK;
+/* Makes all sides comparable with the first: in the one type that they need together, as in DuckDB.
+ * `ops` names the first comparison and the others in messages. */
+enum status expr_match_all(struct expr_binder *binder, const char *const ops[2],
+                           struct expr_node **args, size_t count) MUST_CHECK;
 /* Makes both sides comparable. */
 enum status expr_match(struct expr_binder *binder, const char *op, struct expr_node **left,
                        struct expr_node **right) MUST_CHECK;

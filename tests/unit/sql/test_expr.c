@@ -362,6 +362,46 @@ static void test_expr__chooses(void **state)
     CHECK_ALL(cases);
 }
 
+/* Several sides: one type for all of IN and BETWEEN, of each pair for CASE. */
+static void test_expr__compares_several_types(void **state)
+{
+    static const char *const cases[][2] = {
+        {"u in ('0190a0b0-0000-7000-8000-00000000abcd', t)", "true"},
+        {"u in (t, '0190a0b0-0000-7000-8000-00000000abcd')", "true"},
+        {"u in ('x', upper('y'))", "false"},
+        {"u in ('x', 'y', nt)", "NULL"},
+        {"u not in (t, u)", "false"},
+        {"'0190A0B0-0000-7000-8000-00000000ABCD' in (u, t)", "false"},
+        {"'0190A0B0-0000-7000-8000-00000000ABCD' in (u, u)", "true"},
+        {"u in (t, 5)", "!TYPE_MISMATCH"},
+        {"u in ('x', 5)", "!TYPE_MISMATCH"},
+        {"j in ('{}')", "!TYPE_MISMATCH"},
+        {"'{}' in (j)", "!TYPE_MISMATCH"},
+        {"u between '0190a0b0-0000-7000-8000-00000000abcd' and t", "true"},
+        {"u between t and '0190a0b0-0000-7000-8000-00000000abcd'", "false"},
+        {"coalesce(u, u) between '0190a0b0-0000-7000-8000-00000000abcd' and t", "true"},
+        {"coalesce(u, u) not between '0190a0b0-0000-7000-8000-00000000abcd' and t", "false"},
+        {"coalesce(u, u) between 'x' and 5", "!TYPE_MISMATCH"},
+        {"case u when '0190a0b0-0000-7000-8000-00000000abce' then 1 when t then 2 else 3 end", "3"},
+        {"case u when t then 1 when '0190A0B0-0000-7000-8000-00000000ABCD' then 2 end", "2"},
+        {"case u when t then 1 when u::text then 2 when u then 3 end", "2"},
+        {"case '0190a0b0-0000-7000-8000-00000000abcd' when t then 1 when u then 2 end", "2"},
+        {"case coalesce(u, u) when t then 1 when u then case u when t then 2 when u then 3 end end",
+         "3"},
+        {"i + 9007199254740988 in (9007199254740993, 1e0)", "true"},
+        {"i + 9007199254740988 in (1e0, 9007199254740993)", "true"},
+        {"i + 9007199254740988 in (9007199254740993, f)", "true"},
+        {"r + 16777214.5e0::real in (16777217, 1e0)", "false"},
+        {"case i + 9007199254740988 when 9007199254740992 then 'wrong' when 1e0 then 'wrong' end",
+         "NULL"},
+        {"case i + 9007199254740988 when 1e0 then 'wrong' when 9007199254740993 then 'exact' end",
+         "exact"},
+        {"case i when 5e0 then 'five' end", "five"},
+        {"i between '4' and 5e0", "true"},
+    };
+    CHECK_ALL(cases);
+}
+
 static void test_expr__reads_json(void **state)
 {
     static const char *const cases[][2] = {
@@ -750,6 +790,9 @@ static void test_expr__survives_random_expressions(void **state)
                                         "greatest(%s, %s)",
                                         "(CASE WHEN %s THEN 1 ELSE %s END)",
                                         "(CASE %s WHEN %s THEN 1 END)",
+                                        "(CASE u WHEN %s THEN 1 WHEN %s THEN 2 END)",
+                                        "(u IN ('0190a0b0-0000-7000-8000-00000000abcd', %s, %s))",
+                                        "(coalesce(u) BETWEEN %s AND %s)",
                                         "(%s IS DISTINCT FROM %s)",
                                         "(%s BETWEEN 1 AND %s)",
                                         "(%s -> %s)",
@@ -831,6 +874,7 @@ int main(void)
         cmocka_unit_test(test_expr__moves_in_time),
         cmocka_unit_test(test_expr__casts),
         cmocka_unit_test(test_expr__chooses),
+        cmocka_unit_test(test_expr__compares_several_types),
         cmocka_unit_test(test_expr__reads_json),
         cmocka_unit_test(test_expr__refuses_what_only_duckdb_has),
         cmocka_unit_test(test_expr__assigns_to_columns),
