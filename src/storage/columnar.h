@@ -96,8 +96,8 @@ struct column_cell {
     };
 };
 
-/* Reads a text as BYTES, TIME or TIMESTAMP wherever DuckDB would: in casts, beside columns, in
- * arguments and parameters. What the cell points to may lie in `arena`. TYPE_MISMATCH or
+/* Reads a text as BYTES, DATE, TIME or TIMESTAMP wherever DuckDB would: in casts, beside columns,
+ * in arguments and parameters. What the cell points to may lie in `arena`. TYPE_MISMATCH or
  * CONSTRAINT_VIOLATION for a text that is none. Called from DuckDB's threads. */
 struct columnar_cast {
     enum column_kind to;

@@ -132,17 +132,29 @@ static bool time_take_offset(struct time_cursor *cursor, int64_t *offset_s)
     return cursor->rest.size == 0 && hours <= TIME_OFFSET_HOURS_MAX && minutes <= 59;
 }
 
+/* What may follow a date in the text of a moment: a time with or without offset. */
+static bool time_take_rest(struct time_cursor *cursor, struct time_of_day *time, int64_t *offset_s)
+{
+    CHECK(time != NULL && offset_s != NULL);
+    if (cursor->rest.size == 0)
+        return true;
+    bool separated = time_take(cursor, 'T') || time_take(cursor, 't') || time_take(cursor, ' ');
+    return separated && time_take_time(cursor, time) && time_take_offset(cursor, offset_s);
+}
+
 enum status text_parse_date(struct str text, int64_t *days, struct error *err)
 {
     struct time_cursor cursor = {text};
     struct datetime_date date;
+    struct time_of_day time = {0};
+    int64_t offset_s = 0;
 
     CHECK(days != NULL);
-    if (!time_take_date(&cursor, &date) || cursor.rest.size > 0)
+    if (!time_take_date(&cursor, &date) || !time_take_rest(&cursor, &time, &offset_s))
         return value_invalid_text(VALUE_DATE, text, err);
-    if (!datetime_date_is_valid(date))
+    if (!datetime_date_is_valid(date) || !time_is_valid(&time))
         return value_out_of_range(VALUE_DATE, text, err);
-    *days = datetime_days(date);
+    *days = datetime_days(date); /* as written: the time and its offset do not matter */
     return STATUS_OK;
 }
 
@@ -168,14 +180,8 @@ enum status text_parse_timestamp(struct str text, int64_t *timestamp_us, struct 
     int64_t offset_s = 0;
 
     CHECK(timestamp_us != NULL);
-    if (!time_take_date(&cursor, &date))
+    if (!time_take_date(&cursor, &date) || !time_take_rest(&cursor, &time, &offset_s))
         return value_invalid_text(VALUE_TIMESTAMP, text, err);
-    if (cursor.rest.size > 0) {
-        bool separated =
-            time_take(&cursor, 'T') || time_take(&cursor, 't') || time_take(&cursor, ' ');
-        if (!separated || !time_take_time(&cursor, &time) || !time_take_offset(&cursor, &offset_s))
-            return value_invalid_text(VALUE_TIMESTAMP, text, err);
-    }
     if (!datetime_date_is_valid(date) || !time_is_valid(&time))
         return value_out_of_range(VALUE_TIMESTAMP, text, err);
     int64_t moment = datetime_days(date) * DATETIME_DAY_US + time_us(&time) - offset_s * 1000000;

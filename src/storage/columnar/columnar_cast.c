@@ -8,6 +8,7 @@
 #include "storage/columnar/columnar_internal.h"
 
 #include "base/check.h"
+#include "base/macros.h"
 
 static void cast_set(duckdb_vector output, idx_t row, enum column_kind to,
                      const struct column_cell *cell)
@@ -15,6 +16,8 @@ static void cast_set(duckdb_vector output, idx_t row, enum column_kind to,
     CHECK(!cell->is_null);
     if (to == COLUMN_BYTES)
         duckdb_vector_assign_string_element_len(output, row, cell->text.data, cell->text.size);
+    else if (to == COLUMN_DATE)
+        ((int32_t *)duckdb_vector_get_data(output))[row] = (int32_t)cell->integer;
     else
         ((int64_t *)duckdb_vector_get_data(output))[row] = cell->integer;
 }
@@ -71,10 +74,15 @@ static bool cast_vector(duckdb_function_info info, idx_t count, duckdb_vector in
 
 static duckdb_type cast_type(enum column_kind kind)
 {
-    CHECK(kind == COLUMN_BYTES || kind == COLUMN_TIME || kind == COLUMN_TIMESTAMP);
-    if (kind == COLUMN_BYTES)
-        return DUCKDB_TYPE_BLOB;
-    return kind == COLUMN_TIME ? DUCKDB_TYPE_TIME : DUCKDB_TYPE_TIMESTAMP;
+    static const duckdb_type types[] = {
+        [COLUMN_BYTES] = DUCKDB_TYPE_BLOB,
+        [COLUMN_DATE] = DUCKDB_TYPE_DATE,
+        [COLUMN_TIME] = DUCKDB_TYPE_TIME,
+        [COLUMN_TIMESTAMP] = DUCKDB_TYPE_TIMESTAMP,
+    };
+
+    CHECK((size_t)kind < ARRAY_COUNT(types) && types[kind] != DUCKDB_TYPE_INVALID);
+    return types[kind];
 }
 
 enum status cast_register(duckdb_connection connection, const struct columnar_cast *cast,
