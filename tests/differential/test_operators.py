@@ -31,7 +31,7 @@ UNARY = ["- {a}", "NOT {a}", "{a} IS NULL", "{a} IS NOT NULL", "{a} IS TRUE", "{
 # Differences that docs/sql-functions.md names, as patterns of the expression.
 EXECUTORS = re.compile("|".join((
     r"^CAST\(a_(small|int|big) AS TIMESTAMP\)", r"^CAST\(a_text AS BYTEA\)",  # ours only
-    r"uuid.*text|text.*uuid|(length|upper)\(a_uuid|a_uuid LIKE",  # a UUID is a TEXT by itself, for our programs
+    r"uuid.*text|text.*uuid",  # a UUID beside a TEXT is a TEXT, for our programs
     r"a_(date|int) [+] b_(int|date)$",  # DuckDB's dates go further
     r"a_big [+] b_date|a_date [+-] b_big")))  # PostgreSQL and DuckDB have it for INT only
 POSTGRES = re.compile("|".join((

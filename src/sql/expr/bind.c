@@ -221,8 +221,6 @@ enum status expr_require(struct expr_binder *binder, struct expr_node **node, en
         return STATUS_OK;
     if (type == VALUE_TIMESTAMP && (*node)->type.kind == VALUE_DATE)
         return expr_coerce(binder, node, type);
-    if (type == VALUE_TEXT && (*node)->type.kind == VALUE_UUID)
-        return expr_coerce(binder, node, type);
     return expr_error(binder, STATUS_TYPE_MISMATCH, (*node)->start,
                       "%s%s must be of type %s, not %s", bind_param_name(binder, *node, param),
                       what, value_type_name(type), value_type_name((*node)->type.kind));

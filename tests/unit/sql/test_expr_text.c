@@ -55,7 +55,9 @@ static void test_expr_text__matches_like(void **state)
         {"'xayaz' like '%a_'", "true"},
         {"i like '5'", "!TYPE_MISMATCH"},
         {"j like 'x'", "!TYPE_MISMATCH"},
-        {"u like '0190%'", "true"},
+        {"u::text like '0190%'", "true"},
+        {"u like '0190%'", "!TYPE_MISMATCH"},
+        {"upper(u)", "!TYPE_MISMATCH"},
     };
     CHECK_ALL(cases);
 }
