@@ -29,7 +29,7 @@ struct normalizer {
     bool in_from;                  /* between FROM and the next clause */
     bool in_list;                  /* in a select list or behind RETURNING */
     bool type_next;                /* behind :: or AS: words are a type's name */
-    uint32_t type_parens;          /* open parentheses of type modifiers */
+    uint32_t parens, type_parens;  /* that are open; those of type modifiers */
 };
 
 static void normalize_reserve(struct normalizer *state, size_t more)
@@ -149,7 +149,7 @@ static bool normalize_is_typed(const struct normalizer *state, const struct toke
 {
     CHECK(state->text.size >= token->end);
     if (token->kind == TOKEN_DECIMAL ||
-        (token->kind == TOKEN_INTEGER && state->previous.kind == TOKEN_COMMA))
+        (token->kind == TOKEN_INTEGER && state->previous.kind == TOKEN_COMMA && state->parens > 0))
         return state->in_list;
     return state->previous.kind == TOKEN_MINUS &&
            str_equal(token_text(state->text, token), STR_LIT("2147483648"));
@@ -175,7 +175,10 @@ static bool normalize_note_word(struct normalizer *state, enum keyword keyword)
     case KEYWORD_INTERSECT:
         state->keep = state->in_from = state->in_list = false;
         return true;
-    case KEYWORD_FROM:
+    case KEYWORD_FROM: /* no clause in EXTRACT(year FROM x) and IS DISTINCT FROM */
+        if (state->parens > 0 ||
+            (state->previous.kind == TOKEN_WORD && state->previous.keyword == KEYWORD_DISTINCT))
+            return true;
         state->in_from = true;
         state->in_list = false;
         return true;
@@ -237,8 +240,10 @@ static bool normalize_symbol(struct normalizer *state, const struct token *token
     case TOKEN_LEFT_PAREN:
         if (!normalize_open(state))
             return false;
+        state->parens++;
         break;
     case TOKEN_RIGHT_PAREN:
+        state->parens -= state->parens > 0;
         if (state->type_parens > 0)
             state->type_parens--;
         break;

@@ -35,3 +35,6 @@ SELECT id FROM t WHERE dt > '2026-2-3';
 SELECT id FROM t WHERE dt > '2026-2-3' GROUP BY ALL;
 SELECT id FROM t WHERE dt < 'infinity' GROUP BY ALL;
 UPDATE t SET dt = '2026-02-04 12:00:00' WHERE dt = '2026-02-03 01:00:00' RETURNING dt;
+-- a FROM that is no clause: the literals behind it keep their scale
+SELECT extract(year FROM TIMESTAMP '2026-01-01') AS y, 0.5 AS half, 0.25 AS quarter;
+SELECT CASE WHEN 1 IS DISTINCT FROM 0 THEN -0.001 END AS x, trim(FROM ' a ') AS a, 1.5 AS y;

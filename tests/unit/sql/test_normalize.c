@@ -80,7 +80,10 @@ static void test_normalize__keeps_what_must_stay(void **state)
           "select a from t where ts > now ( ) - interval '1 day' and b = $1 /*i*/|2");
     check("SELECT DATE '2026-01-01', a::DECIMAL(10, 2), CAST(b AS VARCHAR(5)), 7 FROM t", 0,
           "select date '2026-01-01' , a :: decimal ( 10 , 2 ) , cast ( b as varchar ( 5 ) ) , "
-          "7 from t");
+          "$1 from t /*i*/|7");
+    check("SELECT extract(year FROM a), b IS DISTINCT FROM 3, 0.5 FROM t WHERE c = 0.5", 0,
+          "select extract ( year from a ) , b is distinct from 3 , 0.5 from t where c = $1 "
+          "/*n*/|0.5");
     check("SELECT round(a, 2), f(3) FROM t WHERE g(a, 4) = 5", 0,
           "select round ( a , 2 ) , f ( $1 ) from t where g ( a , $2 ) = $3 /*iii*/|3|4|5");
     check("SELECT 1 AS x, a::int AND (b = 5) FROM t", 0,
