@@ -66,7 +66,8 @@ KALAM_API kalam_status kalam_subscribe(kalam_client *client, const char *sql,
  * lives until the next call. KALAM_INVALID_ARGUMENT for a subscription with a callback. */
 KALAM_API kalam_status kalam_sub_next(kalam_subscription *subscription, int timeout_ms,
                                       const kalam_event **out);
-/* query_id in system.live_queries, where no other subscription of the library has it. */
+/* query_id in system.live_queries, where no other subscription of the library has it; after a loss
+ * and the like `.2`, `.3` … stand behind it there. */
 KALAM_API const char *kalam_sub_id(const kalam_subscription *subscription);
 KALAM_API bool kalam_sub_is_active(const kalam_subscription *subscription);
 /* A `from` for a later subscription that goes on behind the events taken so far; 0 before READY. */

@@ -180,10 +180,12 @@ static void live_notice(struct live *live, const char *text)
     fflush(live->cli->out);
 }
 
-/* The id that KILL LIVE QUERY takes: the connection's, which only the server knows, and ours. */
+/* The id that KILL LIVE QUERY takes: the connection's, which only the server knows, and that of the
+ * attempt, which begins with ours. */
 static void live_notice_id(struct live *live)
 {
-    static const char sql[] = "SELECT live_id FROM system.live_queries WHERE query_id = $1";
+    static const char sql[] =
+        "SELECT live_id FROM system.live_queries WHERE query_id LIKE $1 || '%'";
     const char *id = kalam_sub_id(live->subscription);
     kalam_param param = {.type = KALAM_TEXT, .text = id};
     kalam_results *results = NULL;

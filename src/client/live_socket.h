@@ -38,7 +38,7 @@ struct kalam_subscription {
     /* Each attempt has an id of its own on the wire, so that late messages of the one before are
      * not taken for its own; socket->mutex. */
     unsigned attempts;
-    char wire_id[32];
+    char wire_id[64];
     pthread_mutex_t mutex;
     pthread_cond_t arrived, taken;
     struct event_item *queue, **queue_tail, *current;

@@ -249,6 +249,23 @@ def test_subscription_until_max_events(cli, server, table):
     assert lines[4].startswith("DELETE → id=2, title=Oat milk") and "no longer" not in lines[4]
 
 
+def test_live_id_of_a_later_attempt(cli, server, table):
+    """A new column makes the client subscribe again, by an id of its own."""
+    process = cli.start("--max-events", "2", "-c", f"SUBSCRIBE TO {table}")
+    wait_for_subscriber(server, table)
+    client = server.client()
+    client.sql(f"INSERT INTO {table} VALUES (2, 'Milk')")
+    client.sql(f"ALTER TABLE {table} ADD COLUMN n BIGINT")
+    client.sql(f"INSERT INTO {table} VALUES (3, 'Rice', 1)")
+    again = f"SELECT count(*) FROM system.live_queries WHERE table_name = '{table.split('.')[1]}' AND query_id LIKE '%.2'"
+    kalam.wait_until(lambda: client.value(again) == "1", 20, "second attempt")
+    client.sql(f"INSERT INTO {table} VALUES (4, 'Salt', 1)")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    first, second = re.findall(r"Subscription established \(live_id: (.+)\)", out)
+    assert second == first + ".2"
+
+
 def test_subscription_with_snapshot_as_json(cli, server, table):
     process = cli.start("--json", "--max-events", "1", "-c", f"SUBSCRIBE TO {table} LAST 5")
     wait_for_subscriber(server, table)
