@@ -125,7 +125,9 @@ def test_compacted(server, db, space):
         db.sql(f"INSERT INTO {space}.c VALUES ($1, $2)", [count, count])
         server.flush(f"{space}.c", db)
         count += 1
-    kalam.wait_until(lambda: len(files_of(server, space, "c")) < count, 20, "merged files are gone")
+    segments = int(db.value(f"SELECT count(*) FROM system.segments WHERE namespace_id = '{space}'"))
+    assert segments < count
+    kalam.wait_until(lambda: len(files_of(server, space, "c")) == segments, 20, "merged files are gone")
     found = [read(path) for path in files_of(server, space, "c")]
     for file in found:
         check_frame(file, space, "c", "", 1)
