@@ -128,45 +128,20 @@ static void job_count_flush(struct jobs *jobs, const struct flush_result *result
     atomic_fetch_add(&jobs->counts.flush_user_failures, result->users_failed);
 }
 
-static void job_flush_add(struct flush_result *sum, const struct flush_result *part)
-{
-    CHECK(part->instances == 0 || part->rewritten_rows > 0);
-    sum->rows += part->rows;
-    sum->users += part->users;
-    sum->files += part->files;
-    sum->bytes += part->bytes;
-    if (sum->users_failed == 0)
-        sum->first_error = part->first_error;
-    sum->users_failed += part->users_failed;
-    if (part->memory_bytes > sum->memory_bytes)
-        sum->memory_bytes = part->memory_bytes;
-    if (part->segments_max > sum->segments_max)
-        sum->segments_max = part->segments_max;
-    if (sum->location[0] == '\0')
-        memcpy(sum->location, part->location, sizeof(sum->location));
-}
-
-/* Of the users that are due now. The last flush before the stop takes the rest along. */
-static enum status job_flush_due(struct job *job, const struct flush_options *options,
+/* Of the users that are due now. */
+static enum status job_flush_due(struct job *job, struct flush_options *options,
                                  struct flush_result *result, struct error *err)
 {
-    struct flush_options one = *options;
     struct arena arena;
     struct str *users;
-    size_t count;
 
     arena_init(&arena, 0);
     memset(result, 0, sizeof(*result));
-    one.progress = NULL;
-    enum status status = job_due_list(job, &arena, &users, &count, err);
-    for (size_t i = 0; status == STATUS_OK && i < count && !atomic_load(&job->jobs->closing); i++) {
-        struct flush_result part;
-        CHECK(users[i].size > 0);
-        one.user = users[i];
-        status = flush_table(job->jobs->store, &one, &part, err);
-        job_flush_add(result, &part);
-        job_flush_progress(job, result->users, result->rows, result->bytes);
-    }
+    enum status status = job_due_list(job, &arena, &users, &options->user_count, err);
+    options->users = users;
+    CHECK(options->user_count == 0 || users != NULL);
+    if (status == STATUS_OK && options->user_count > 0)
+        status = flush_table(job->jobs->store, options, result, err);
     arena_clear(&arena);
     return status;
 }

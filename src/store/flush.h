@@ -16,6 +16,8 @@ struct flush_options {
     struct table_id table;
     struct str user; /* one instance only; empty = all (or the shared one) */
     bool all_users;
+    const struct str *users; /* or these, when it is not NULL */
+    size_t user_count;
     bool with_shadows; /* manual and shutdown: rewrite the segments that shadows touch */
     struct str job_id; /* Parquet metadata */
     const atomic_bool *cancelled;

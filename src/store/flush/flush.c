@@ -143,14 +143,14 @@ struct flush_table {
     size_t ranges;   /* likewise */
 };
 
-/* The instances to flush: all with hot rows, or the one asked for. */
+/* The instances to flush: all with hot rows, or those asked for. */
 static enum status flush_table_open(struct flush_table *flush, const struct view *view,
                                     struct error *err)
 {
     const struct flush_options *options = flush->options;
     const struct table *table = catalog_find_table_id(view_catalog(view), options->table);
     struct instance_counters one;
-    enum status status;
+    enum status status = STATUS_OK;
 
     CHECK(flush->users.count == 0);
     if (table == NULL)
@@ -159,12 +159,16 @@ static enum status flush_table_open(struct flush_table *flush, const struct view
         return error_set(err, STATUS_INVALID_OPERATION, "%s tables cannot be flushed",
                          table_kind_name(table->kind));
     flush->place = table_ref(table);
-    if (table->kind == TABLE_KIND_USER && options->user.size == 0)
+    if (table->kind == TABLE_KIND_USER && options->user.size == 0 && options->users == NULL)
         return instance_each(flush->store, view, table, flush_users_add, &flush->users, err);
     struct str user = table->kind == TABLE_KIND_USER ? options->user : STR_EMPTY;
-    status = instance_counters(flush->store, view, table, user, &one, err);
-    if (status == STATUS_OK)
-        (void)flush_users_add(&flush->users, user, &one);
+    const struct str *users = options->users != NULL ? options->users : &user;
+    size_t count = options->users != NULL ? options->user_count : 1;
+    for (size_t i = 0; status == STATUS_OK && i < count; i++) {
+        status = instance_counters(flush->store, view, table, users[i], &one, err);
+        if (status == STATUS_OK)
+            (void)flush_users_add(&flush->users, users[i], &one);
+    }
     return status;
 }
 
