@@ -133,3 +133,14 @@ bool map_next(const struct map *map, size_t *cursor, struct str *key, void **val
     }
     return false;
 }
+
+void map_clear_values(struct map *map)
+{
+    size_t cursor = 0;
+    void *value;
+
+    CHECK(map->count <= map->filled);
+    while (map_next(map, &cursor, NULL, &value))
+        mem_free(value);
+    map_clear(map);
+}

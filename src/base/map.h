@@ -19,6 +19,7 @@ struct map {
 
 void map_init(struct map *map);
 void map_clear(struct map *map);                      /* frees keys and table, not the values */
+void map_clear_values(struct map *map);               /* and the values, which mem_alloc made */
 void *map_get(const struct map *map, struct str key); /* NULL if absent */
 /* Sets and returns the former value or NULL. `value` is not NULL. */
 void *map_put(struct map *map, struct str key, void *value);

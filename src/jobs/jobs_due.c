@@ -342,12 +342,6 @@ void jobs_due_tick(struct jobs *jobs)
 
 void jobs_due_clear(struct jobs *jobs)
 {
-    size_t cursor = 0;
-    struct str key;
-    void *value;
-
     CHECK(jobs->first == NULL);
-    while (map_next(&jobs->due_tables, &cursor, &key, &value))
-        mem_free(value);
-    map_clear(&jobs->due_tables);
+    map_clear_values(&jobs->due_tables);
 }

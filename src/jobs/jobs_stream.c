@@ -124,12 +124,6 @@ void jobs_stream_tables(struct jobs *jobs, uint64_t tick)
 
 void jobs_stream_clear(struct jobs *jobs)
 {
-    size_t cursor = 0;
-    struct str key;
-    void *value;
-
     CHECK(jobs->first == NULL);
-    while (map_next(&jobs->streams, &cursor, &key, &value))
-        mem_free(value);
-    map_clear(&jobs->streams);
+    map_clear_values(&jobs->streams);
 }

@@ -235,13 +235,7 @@ void *jobs_timer_main(void *argument)
 
 void jobs_timer_clear(struct jobs *jobs)
 {
-    size_t cursor = 0;
-    struct str key;
-    void *value;
-
     CHECK(jobs->first == NULL);
-    while (map_next(&jobs->timers, &cursor, &key, &value))
-        mem_free(value);
-    map_clear(&jobs->timers);
+    map_clear_values(&jobs->timers);
     jobs_stream_clear(jobs);
 }

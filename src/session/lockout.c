@@ -36,22 +36,11 @@ struct lockout *lockout_new(uint32_t failures_max, uint32_t minutes)
     return lockout;
 }
 
-static void lockout_clear_map(struct map *map)
-{
-    size_t cursor = 0;
-    void *value;
-
-    CHECK(map != NULL);
-    while (map_next(map, &cursor, NULL, &value))
-        mem_free(value);
-    map_clear(map);
-}
-
 void lockout_free(struct lockout *lockout)
 {
     if (lockout == NULL)
         return;
-    lockout_clear_map(&lockout->names);
+    map_clear_values(&lockout->names);
     CHECK(pthread_mutex_destroy(&lockout->mutex) == 0);
     mem_free(lockout);
 }
@@ -157,7 +146,7 @@ void rate_limit_free(struct rate_limit *limit)
 {
     if (limit == NULL)
         return;
-    lockout_clear_map(&limit->keys);
+    map_clear_values(&limit->keys);
     CHECK(pthread_mutex_destroy(&limit->mutex) == 0);
     mem_free(limit);
 }
@@ -169,7 +158,7 @@ static bool rate_limit_count(struct rate_limit *limit, struct str key, int64_t s
     CHECK(limit->per_second > 0);
     if (entry == NULL) {
         if (limit->keys.count >= RATE_ENTRIES_MAX)
-            lockout_clear_map(&limit->keys); /* everybody starts anew in this second */
+            map_clear_values(&limit->keys); /* everybody starts anew in this second */
         entry = mem_zalloc(sizeof(*entry));
         CHECK(map_put(&limit->keys, key, entry) == NULL);
     }

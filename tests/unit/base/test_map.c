@@ -4,6 +4,7 @@
 #include "unit/base/support.h"
 
 #include "base/map.h"
+#include "base/mem.h"
 
 #include <time.h>
 
@@ -93,12 +94,28 @@ static void test_map__keys_are_copied_and_may_hold_zeros(void **state)
     map_clear(&map);
 }
 
+static void test_map__values_go_with_it(void **state)
+{
+    char text[16];
+    struct map map;
+
+    map_init(&map);
+    for (size_t i = 0; i < 50; i++)
+        assert_null(map_put(&map, key_of(i, text), mem_alloc(8)));
+    for (size_t i = 0; i < 50; i += 2)
+        mem_free(map_remove(&map, key_of(i, text)));
+    map_clear_values(&map); /* a sanitizer counts the rest */
+    assert_int_equal(map.count, 0);
+    assert_null(map_get(&map, key_of(1, text)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_map__agrees_with_an_array),
         cmocka_unit_test(test_map__iteration_may_remove_what_it_returns),
         cmocka_unit_test(test_map__keys_are_copied_and_may_hold_zeros),
+        cmocka_unit_test(test_map__values_go_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
