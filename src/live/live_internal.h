@@ -249,13 +249,11 @@ void snapshot_free(struct snapshot *snapshot); /* NULL is fine */
 /* live->mutex held: waits until no ALTER stands in the way of a plan; true if there was one, and
  * the plan must be compiled anew. */
 bool schema_wait_for_fence(struct live *live, const struct live_plan *plan);
-/* The plan for another state of its table. */
-enum status schema_rebind(const struct subscription *subscription, const struct live_plan *plan,
-                          const struct table *table, struct live_plan **out,
-                          struct error *err) MUST_CHECK;
-/* live->mutex held: `plan` (moves) takes the place of `from`, if that is still the plan. */
-void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
-                     struct live_plan *plan);
+/* No lock held: binds `plan` to another state of its table and puts that in its place, if it is
+ * still the plan. `out` gets it with a reference; may be NULL. */
+enum status schema_bind_anew(struct subscription *subscription, const struct live_plan *plan,
+                             const struct table *table, struct live_plan **out,
+                             struct error *err) MUST_CHECK;
 /* No lock held: goes on with the table's schema if that is newer than the plan's, unless somebody
  * else exchanges the plan at the same time. */
 enum status schema_follow(struct subscription *subscription, const struct table *table,

@@ -52,8 +52,10 @@ bool schema_wait_for_fence(struct live *live, const struct live_plan *plan)
 /* ---- the plan ---------------------------------------------------------------------------------
  */
 
-enum status schema_rebind(const struct subscription *subscription, const struct live_plan *plan,
-                          const struct table *table, struct live_plan **out, struct error *err)
+/* The plan for another state of its table. */
+static enum status schema_rebind(const struct subscription *subscription,
+                                 const struct live_plan *plan, const struct table *table,
+                                 struct live_plan **out, struct error *err)
 {
     const struct live_peer_options *peer = &subscription->peer->options;
     struct sql_caller caller = {
@@ -64,8 +66,9 @@ enum status schema_rebind(const struct subscription *subscription, const struct 
                            err);
 }
 
-void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
-                     struct live_plan *plan)
+/* live->mutex held: `plan` (moves) takes the place of `from`, if that is still the plan. */
+static void schema_put_plan(struct subscription *subscription, const struct live_plan *from,
+                            struct live_plan *plan)
 {
     struct live_plan *former = plan;
 
@@ -89,9 +92,8 @@ static struct live_plan *schema_plan(struct subscription *subscription)
     return plan;
 }
 
-/* No lock held while it is bound: that may take a while. */
-static enum status schema_bind_anew(struct subscription *subscription, const struct live_plan *plan,
-                                    const struct table *table, struct error *err)
+enum status schema_bind_anew(struct subscription *subscription, const struct live_plan *plan,
+                             const struct table *table, struct live_plan **out, struct error *err)
 {
     struct live *live = subscription->peer->live;
     struct live_plan *next = NULL;
@@ -100,6 +102,8 @@ static enum status schema_bind_anew(struct subscription *subscription, const str
     CHECK(status != STATUS_OK || next != NULL);
     if (status != STATUS_OK)
         return status;
+    if (out != NULL)
+        *out = live_plan_ref(next);
     pthread_mutex_lock(&live->mutex);
     schema_put_plan(subscription, plan, next);
     pthread_mutex_unlock(&live->mutex);
@@ -114,7 +118,7 @@ enum status schema_follow(struct subscription *subscription, const struct table 
 
     CHECK(table->id.value == plan->table->id.value);
     if (table->schema->version > plan->table->schema->version)
-        status = schema_bind_anew(subscription, plan, table, err);
+        status = schema_bind_anew(subscription, plan, table, NULL, err);
     live_plan_unref(plan);
     return status;
 }
@@ -206,7 +210,7 @@ static void schema_refresh(struct subscription *subscription, const struct table
 
     CHECK(table != NULL);
     if (plan->table != table)
-        status = schema_bind_anew(subscription, plan, table, &error);
+        status = schema_bind_anew(subscription, plan, table, NULL, &error);
     if (status != STATUS_OK)
         subscription_close(subscription, subscription_error_code(status), error.message);
     live_plan_unref(plan);

@@ -207,7 +207,7 @@ out:
 static enum status snapshot_follow(struct subscription *subscription, struct snapshot *snapshot,
                                    const struct view *view, struct error *err)
 {
-    struct live_plan *plan = snapshot->plan, *next = NULL;
+    struct live_plan *plan = snapshot->plan;
     const struct table *table = catalog_find_table_id(view_catalog(view), plan->table->id);
 
     CHECK(plan->table != NULL);
@@ -216,15 +216,10 @@ static enum status snapshot_follow(struct subscription *subscription, struct sna
                          "table not found: it was dropped while subscribing");
     if (table == plan->table)
         return STATUS_OK;
-    enum status status = schema_rebind(subscription, plan, table, &next, err);
-    if (status != STATUS_OK)
-        return status;
-    snapshot->plan = live_plan_ref(next);
-    pthread_mutex_lock(&subscription->peer->live->mutex);
-    schema_put_plan(subscription, plan, next);
-    pthread_mutex_unlock(&subscription->peer->live->mutex);
-    live_plan_unref(plan);
-    return STATUS_OK;
+    enum status status = schema_bind_anew(subscription, plan, table, &snapshot->plan, err);
+    if (status == STATUS_OK)
+        live_plan_unref(plan);
+    return status;
 }
 
 /* Sends what changed between the snapshot's view and a new one, which takes its place. */
