@@ -45,7 +45,6 @@ enum allow_kind {
     ALLOW_NONE,
     ALLOW_SCALAR,    /* pure, linear in its input */
     ALLOW_AGGREGATE, /* aggregate or window function */
-    ALLOW_MACRO,     /* overridden by analytic_setup */
     ALLOW_SERIES,    /* range, generate_series: size capped at prepare */
     ALLOW_RESIZE,    /* second argument is a size: constant and capped */
     ALLOW_FOLD,      /* list_reduce: what its lambda may do is bounded */

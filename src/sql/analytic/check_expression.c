@@ -82,7 +82,6 @@ static enum splice_kind check_value_kind(enum allow_kind kind)
     case ALLOW_NONE:
     case ALLOW_SCALAR:
     case ALLOW_AGGREGATE:
-    case ALLOW_MACRO:
     case ALLOW_SERIES:
     case ALLOW_RESIZE:
     case ALLOW_FOLD:

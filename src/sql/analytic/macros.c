@@ -11,12 +11,12 @@
 
 #define ANALYTIC_BIG_TEXT "65536"
 #define ANALYTIC_BIG_REPLACE "16777216"
-#define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') ELSE "
+#define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') "
+#define ANALYTIC_QUOTIENT ANALYTIC_ZERO "ELSE system.main.\"//\"(a, b) END"
 
 /* DuckDB finds the remainder of the least integer by -1 too large, though it is 0. */
 #define ANALYTIC_REMAINDER \
-    "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') " \
-    "WHEN b = -1 THEN system.main.\"%\"(a, -b) ELSE system.main.\"%\"(a, b) END"
+    ANALYTIC_ZERO "WHEN b = -1 THEN system.main.\"%\"(a, -b) ELSE system.main.\"%\"(a, b) END"
 
 /* Centuries and millennia begin with the year 1. COALESCE keeps DuckDB from folding a comparison
  * with a moment that is no whole unit: its rule forgets that the answer for NULL is NULL. */
@@ -32,9 +32,9 @@
     "AND system.main.\"%\"(system.main.round(x), 2) <> 0 THEN sign(x) ELSE 0::TINYINT END"
 
 /* DuckDB's own field has no fraction. */
-#define ANALYTIC_FIELD(unit, factor, type) \
-    "CAST(CAST(system.main.date_part('" unit "', x) AS DECIMAL(8, 0)) * " factor \
-    " AS DECIMAL(" type "))"
+#define ANALYTIC_MICROSECONDS "system.main.date_part('microseconds', x)"
+#define ANALYTIC_FIELD(factor, type) \
+    "CAST(CAST(" ANALYTIC_MICROSECONDS " AS DECIMAL(8, 0)) * " factor " AS DECIMAL(" type "))"
 
 /* round(x, -2). DuckDB cuts the bits off an integer that has left its type, and makes 0 of a
  * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. 28
@@ -45,9 +45,9 @@
     "ELSE system.main.round(CAST(system.main.trunc(x) AS DECIMAL(28, 0)), n) END"
 
 static const char *const MACROS[] = {
-    "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
-    "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
-    "CREATE OR REPLACE MACRO divide(a, b) AS " ANALYTIC_ZERO "system.main.\"//\"(a, b) END",
+    "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_QUOTIENT,
+    "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_QUOTIENT,
+    "CREATE OR REPLACE MACRO divide(a, b) AS " ANALYTIC_QUOTIENT,
     "CREATE OR REPLACE MACRO \"%\"(a, b) AS " ANALYTIC_REMAINDER,
     "CREATE OR REPLACE MACRO mod(a, b) AS " ANALYTIC_REMAINDER,
     /* A backslash escapes in LIKE; constant patterns without one stay DuckDB's fast form. */
@@ -93,16 +93,12 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO \"+>\"(a, b) AS system.main.json_extract(a, b)",
     "CREATE OR REPLACE MACRO \"+>>\"(a, b) AS system.main.\"->>\"(a, b)",
     /* fields with a fraction: DECIMAL, or DOUBLE by date_part */
-    "CREATE OR REPLACE MACRO extract_second(x) AS " ANALYTIC_FIELD("microseconds", "0.000001",
-                                                                   "18, 6"),
-    "CREATE OR REPLACE MACRO extract_millisecond(x) AS " ANALYTIC_FIELD("microseconds", "0.001",
-                                                                        "18, 3"),
+    "CREATE OR REPLACE MACRO extract_second(x) AS " ANALYTIC_FIELD("0.000001", "18, 6"),
+    "CREATE OR REPLACE MACRO extract_millisecond(x) AS " ANALYTIC_FIELD("0.001", "18, 3"),
     "CREATE OR REPLACE MACRO extract_epoch(x) AS CAST(CAST(epoch_us(x) AS DECIMAL(19, 0)) * "
     "0.000001 AS DECIMAL(20, 6))",
-    "CREATE OR REPLACE MACRO date_part_second(x) AS "
-    "system.main.date_part('microseconds', x) / 1e6",
-    "CREATE OR REPLACE MACRO date_part_millisecond(x) AS "
-    "system.main.date_part('microseconds', x) / 1e3",
+    "CREATE OR REPLACE MACRO date_part_second(x) AS " ANALYTIC_MICROSECONDS " / 1e6",
+    "CREATE OR REPLACE MACRO date_part_millisecond(x) AS " ANALYTIC_MICROSECONDS " / 1e3",
     /* INT, as in PostgreSQL, not BIGINT */
     "CREATE OR REPLACE MACRO length(a BLOB) AS CAST(system.main.octet_length(a) AS INTEGER), "
     "(a) AS CAST(system.main.length(a) AS INTEGER)",
