@@ -50,12 +50,16 @@ struct analytic_execution {
     struct sql_sink sink; /* ignored when explain */
     const atomic_bool *cancelled;
     int64_t deadline_ns;
-    uint64_t row_count;  /* out */
-    struct buf *explain; /* non-NULL: describe the path instead of running (one line per step) */
-    bool analyze;
+    uint64_t row_count; /* out */
+    struct buf
+        *explain; /* non-NULL: describe the path instead of sending rows, a line per table … */
+    bool analyze; /* … run it, and add a line per step with its rows and time */
 };
 enum status analytic_run(struct analytic_plan *plan, struct analytic_execution *execution,
                          struct error *err) MUST_CHECK;
+
+/* What EXPLAIN says of the cold files: `segments considered 2, pruned 1, row groups …`. */
+void analytic_describe_cold(const struct scan_estimate *estimate, struct buf *out);
 
 /* Evaluates a SELECT that DuckDB must run (subqueries of DML, INSERT … SELECT) into rows of values
  * in the arena. */

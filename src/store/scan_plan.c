@@ -25,25 +25,29 @@ static enum status scan_plan_list(struct store *store, const struct scan_options
     return hot_translate(status, table, err);
 }
 
-/* Rows of the groups that overlap the range. */
-static uint64_t scan_estimate_segment(const struct segment *segment,
-                                      const struct scan_options *options)
+/* Counts the row groups that overlap the range, and their rows. */
+static void scan_estimate_segment(const struct segment *segment, const struct scan_options *options,
+                                  struct scan_estimate *out)
 {
-    uint64_t rows = 0;
+    bool may_hold = segment_may_hold(segment, options->bounds, options->bound_count);
+    uint32_t touched = 0;
 
     CHECK(segment->group_count > 0);
-    if (!segment_may_hold(segment, options->bounds, options->bound_count))
-        return 0;
-    for (uint32_t i = 0; i < segment->group_count; i++) {
+    for (uint32_t i = 0; may_hold && i < segment->group_count; i++) {
         const struct row_group *group = &segment->groups[i];
         bool outside = (options->range.lower.size > 0 &&
                         str_compare(group->key_max, options->range.lower) < 0) ||
                        (options->range.upper.size > 0 &&
                         str_compare(group->key_min, options->range.upper) >= 0);
-        if (!outside && group->seq_max > options->seq_after)
-            rows += group->rows;
+        if (outside || group->seq_max <= options->seq_after)
+            continue;
+        touched++;
+        out->cold_rows += group->rows;
     }
-    return rows;
+    out->segments++;
+    out->segments_pruned += touched == 0 ? 1 : 0;
+    out->groups += segment->group_count;
+    out->groups_pruned += segment->group_count - touched;
 }
 
 /* Rows of the range that the view's own transaction has written. */
@@ -79,12 +83,8 @@ enum status scan_estimate(struct store *store, const struct scan_options *option
     status = scan_plan_list(store, options, &list, err);
     if (status != STATUS_OK)
         return status;
-    out->segments = list->count;
-    for (uint32_t i = 0; i < list->count; i++) {
-        uint64_t rows = scan_estimate_segment(list->segments[i], options);
-        out->cold_rows += rows;
-        out->segments_pruned += rows == 0 ? 1 : 0;
-    }
+    for (uint32_t i = 0; i < list->count; i++)
+        scan_estimate_segment(list->segments[i], options, out);
     segment_list_unref(list);
     return STATUS_OK;
 }

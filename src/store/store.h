@@ -151,6 +151,7 @@ void row_pin_release(struct store *store, struct row_pin *pin);
 struct scan_estimate {
     uint64_t hot_rows, cold_rows;
     uint32_t segments, segments_pruned;
+    uint32_t groups, groups_pruned; /* row groups of the segments */
 };
 enum status scan_estimate(struct store *store, const struct scan_options *options,
                           struct scan_estimate *out, struct error *err) MUST_CHECK;

@@ -1,4 +1,6 @@
 """Full SELECT through DuckDB, hot, cold and mixed: same answers in every state."""
+import re
+
 import pytest
 
 QUERIES = [
@@ -99,6 +101,46 @@ def test_explain_names_the_path(server, db, space):
     assert "hot only" in explain("SELECT * FROM t WHERE v = 1")
     server.flush(f"{space}.t", db)
     assert "cold" in explain("SELECT * FROM t WHERE v = 1")
+
+
+def test_explain_analyze_tells_of_each_step(server, db, space):
+    """Row groups, and rows and time per step, in both executors; nothing of the rows themselves, and the usual limits hold."""
+    db.sql("CREATE SHARED TABLE steps (id BIGINT PRIMARY KEY, grp INT, name TEXT) FLUSH POLICY ROWS 999999")
+    db.sql("INSERT INTO steps SELECT range, range % 10, 'name' || range FROM range(30000)")
+    server.flush(f"{space}.steps", db)
+    db.sql("INSERT INTO steps VALUES (50000, 1, 'hot')")
+
+    def steps(sql, params=None):
+        lines = [row[0] for row in db.rows("EXPLAIN ANALYZE " + sql, params)]
+        found = [re.fullmatch(r"( *)Step ([a-z ]+): (\d+) row\(s\)(?: of (\d+))? in \d+\.\d{3} ms", line) for line in lines]
+        actual = [re.fullmatch(r"Actual: (\d+) row\(s\) in \d+\.\d{3} ms", line) for line in lines]
+        return ("\n".join(lines), [(m[2], int(m[3]), int(m[4] or m[3])) for m in found if m],
+                [int(m[1]) for m in actual if m])
+
+    text, found, actual = steps("SELECT id FROM steps WHERE id > 20000 AND grp = 4")
+    assert "segments considered 1, pruned 0, row groups considered 4, pruned 2, hot rows 1, cold rows" in text
+    assert found == [("output", 1000, 1000), ("filter", 1000, 1000), ("read", 10000, 10000)] and actual == [1000]
+    text, found, actual = steps("SELECT id FROM steps WHERE id > 29000 AND grp = 3 ORDER BY name LIMIT 3")
+    assert found == [("sort", 3, 3), ("filter", 100, 100), ("read", 1000, 1000)] and actual == [3]
+    text, found, actual = steps("SELECT sum(grp) FROM steps WHERE id >= 29000")
+    assert found == [("aggregate", 1, 1), ("read", 1001, 1001)] and actual == [1]
+    text, found, actual = steps("SELECT id FROM steps WHERE id = 7")
+    assert "row groups considered 4, pruned 3" in text and found[-1] == ("read", 1, 1)
+    text, found, actual = steps("SELECT count(*) FROM steps")
+    assert "Path: count by the records" in text and [step for step, _, _ in found] == ["aggregate"]
+    assert steps("SELECT 1 + 1")[1] == [("output", 1, 1)]
+
+    text, found, actual = steps("SELECT grp, count(*) FROM steps WHERE id > $1 GROUP BY grp ORDER BY 2", [100])
+    assert actual == [10] and ("order by", 10, 10) == found[0], text
+    assert any(step == "table scan" and 29_800 < rows <= scanned for step, rows, scanned in found), text
+    text, found, actual = steps("SELECT a.id FROM steps a JOIN steps b ON a.id = b.grp WHERE b.id < 100")
+    assert actual == [100] and any(step == "hash join" for step, _, _ in found), text
+    assert "row groups considered 4, pruned 3" in text
+    for text in (steps("SELECT name, [grp] FROM steps WHERE name = 'name77'")[0], steps("WITH x AS (SELECT * FROM steps) SELECT * FROM x")[0]):
+        assert "parquet'" not in text and "hot_scan" not in text and "/" not in text and "name77" not in text
+    status, body = db.post("EXPLAIN ANALYZE SELECT 1 / (grp - grp) FROM steps GROUP BY grp")
+    assert status == 400 and "division by zero" in body["error"]["message"], body
+    assert [row for row in db.rows("EXPLAIN SELECT grp, count(*) FROM steps GROUP BY grp") if "Step" in row[0]] == []
 
 
 def test_aggregates_over_files_read_directly(server, db, space):

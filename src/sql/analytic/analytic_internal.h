@@ -15,17 +15,18 @@ enum tree_kind {
     TREE_NULL,
     TREE_BOOLEAN,
     TREE_INTEGER,
+    TREE_REAL,
     TREE_TEXT,
     TREE_ARRAY,
-    TREE_OBJECT,
-    TREE_OTHER
+    TREE_OBJECT
 };
 
 struct tree {
     enum tree_kind kind;
     bool boolean;
     int64_t integer; /* larger than INT64_MAX (DuckDB's "no location"): -1 */
-    struct str key;  /* as member of an object */
+    double real;
+    struct str key; /* as member of an object */
     struct str text;
     struct tree *child, *next;
 };
@@ -243,5 +244,13 @@ void analytic_files_append(const struct analytic_files *files, bool hide_deleted
                            const uint32_t *shadows, struct str key, struct buf *out);
 /* The key columns under their newest names. */
 struct str analytic_files_key(const struct table *table, struct arena *arena);
+
+/* ---- profile.c: EXPLAIN ANALYZE
+ * ---------------------------------------------------------------------- */
+
+/* A line per operator of DuckDB's profile (JSON); `rows`: of the result. The tree lies in `arena`.
+ */
+enum status profile_describe(struct str json, struct arena *arena, struct buf *out, uint64_t *rows,
+                             struct error *err) MUST_CHECK;
 
 #endif

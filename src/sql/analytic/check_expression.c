@@ -195,7 +195,7 @@ static bool check_has_columns(const struct tree *node)
         if (check_has_columns(child))
             return true;
     }
-    CHECK(node->kind != TREE_OTHER || !node->child);
+    CHECK(node->kind != TREE_REAL || !node->child);
     return false;
 }
 

@@ -286,6 +286,8 @@ static enum status run_bind(struct run *run, struct error *err)
         status = run_bind_table(run, i, err);
     if (status != STATUS_OK)
         return status;
+    if (execution->analyze)
+        buf_append_str(&run->text, STR_LIT("EXPLAIN (ANALYZE, FORMAT json) "));
     splice_assemble(run->plan, &context, &run->text);
     return run_bind_params(run, err);
 }
@@ -481,9 +483,10 @@ static void run_explain_table(struct run *run, uint32_t index, struct buf *out)
     else
         buf_printf(out, "hot rows %llu, cold rows %llu", (unsigned long long)estimate->hot_rows,
                    (unsigned long long)estimate->cold_rows);
-    if (run_is_stored(table))
-        buf_printf(out, ", segments considered %u, pruned %u", estimate->segments,
-                   estimate->segments_pruned);
+    if (run_is_stored(table)) {
+        buf_append_str(out, STR_LIT(", "));
+        analytic_describe_cold(estimate, out);
+    }
     if (bound->range.size > 0)
         buf_printf(out, ", key range %.*s", STR_ARG(buf_str(&bound->range)));
     else if (run_is_stored(table))
@@ -500,6 +503,23 @@ static void run_explain(struct run *run, struct buf *out)
                run->rows_estimate > RUN_LARGE_ROWS ? ", parallel" : "");
     for (uint32_t i = 0; i < run->plan->table_count; i++)
         run_explain_table(run, i, out);
+}
+
+/* DuckDB has run the statement and made a profile instead of the rows: one row, whose second
+ * column is its text. */
+static enum status run_analyze(struct run *run, struct error *err)
+{
+    struct analytic_execution *execution = run->execution;
+    const struct column_cell *const *cells;
+    size_t rows;
+    enum status status = columnar_query_next(run->query, &cells, &rows, err);
+
+    CHECK(status != STATUS_OK || (rows == 1 && run->column_count == 2));
+    if (status == STATUS_END)
+        status = error_set(err, STATUS_INTERNAL_ERROR, "the statement left no profile");
+    return status == STATUS_OK ? profile_describe(cells[1][0].text, execution->arena,
+                                                  execution->explain, &execution->row_count, err)
+                               : status;
 }
 
 /* ---- one execution ---- */
@@ -560,7 +580,6 @@ static enum status run_once(struct analytic_plan *plan, struct analytic_executio
                             bool *bound, struct error *err)
 {
     struct run run = {.plan = plan, .execution = execution};
-    int64_t started = clock_monotonic_ns();
     enum status status;
 
     CHECK(execution->engine && execution->caller);
@@ -576,11 +595,7 @@ static enum status run_once(struct analytic_plan *plan, struct analytic_executio
         goto out;
     status = run_open(&run, err);
     if (status == STATUS_OK)
-        status = run_rows(&run, err);
-    if (status == STATUS_OK && execution->explain)
-        buf_printf(execution->explain, "rows %llu, time %.3f ms\n",
-                   (unsigned long long)execution->row_count,
-                   (double)(clock_monotonic_ns() - started) / 1e6);
+        status = execution->explain ? run_analyze(&run, err) : run_rows(&run, err);
     if (status != STATUS_OK && status != STATUS_STALE)
         status = run_translate(status, err);
 out:
@@ -591,20 +606,16 @@ out:
 enum status analytic_run(struct analytic_plan *plan, struct analytic_execution *execution,
                          struct error *err)
 {
-    struct sql_sink sink = execution->sink;
     size_t explained = execution->explain ? execution->explain->size : 0;
     bool bound = false;
     enum status status;
 
     CHECK(plan && execution);
-    if (execution->explain) /* EXPLAIN ANALYZE counts rows, nobody sees them */
-        execution->sink = (struct sql_sink){NULL, NULL, NULL};
     status = run_once(plan, execution, &bound, err);
     if (status == STATUS_STALE && bound) {
         if (execution->explain)
             execution->explain->size = explained;
         status = run_once(plan, execution, &bound, err);
     }
-    execution->sink = sink;
     return status;
 }

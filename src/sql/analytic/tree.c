@@ -1,4 +1,4 @@
-/* tree.c — the JSON text of DuckDB's json_serialize_sql as a tree in an arena.
+/* tree.c — the JSON text of DuckDB's json_serialize_sql, or of a profile, as a tree in an arena.
  *
  * The only file of sql/ that knows json-c. Order of members is kept, so that the check visits the
  * statement as it is written. Depth is bounded by the JSON parser before anything recurses here.
@@ -48,7 +48,8 @@ static struct tree *tree_convert(struct json_object *json, struct arena *arena)
         tree->text = tree_copy_text(arena, json);
         break;
     case json_type_double:
-        tree->kind = TREE_OTHER;
+        tree->kind = TREE_REAL;
+        tree->real = json_object_get_double(json);
         break;
     case json_type_array:
         tree->kind = TREE_ARRAY;

@@ -146,8 +146,7 @@ static enum status aggregate_rows(struct sql_run *run, struct aggregate *aggrega
     return status == STATUS_END ? STATUS_OK : status;
 }
 
-/* Is the number of rows all that is asked for? */
-static bool aggregate_only_counts(const struct plan *plan, const struct access_keys *keys)
+bool aggregate_only_counts(const struct plan *plan, const struct access_keys *keys)
 {
     CHECK(plan->output.count > 0);
     if (plan->filter != NULL || plan->access.kind != PLAN_ACCESS_ALL || keys->empty ||

@@ -9,6 +9,7 @@
 #include "sql/exec/run.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 
 enum { CURSOR_SCRATCH_BYTES = 32 * 1024, CURSOR_CHECK_ROWS = 256 };
 
@@ -71,6 +72,10 @@ enum status cursor_open(struct sql_run *run, const struct cursor_options *option
                                        plan->table->kind != TABLE_KIND_SYSTEM);
     cursor->points = keys.points;
     cursor->point_count = keys.empty ? 0 : keys.point_count;
+    if (run->steps != NULL) {
+        run->steps->has_read = true;
+        run->steps->has_filter = cursor->filter != NULL;
+    }
     if (cursor->by_points)
         return STATUS_OK;
     return cursor_open_source(cursor, err);
@@ -126,20 +131,50 @@ static enum status cursor_move(struct cursor *cursor, struct error *err)
     return cursor->by_points ? cursor_point(cursor, err) : table_source_next(cursor->source, err);
 }
 
+static enum status cursor_filter(struct cursor *cursor, bool *passes, struct error *err)
+{
+    CHECK(passes != NULL);
+    cursor->context.work = 0;
+    *passes = true;
+    return cursor->filter == NULL ? STATUS_OK
+                                  : expr_run_filter(cursor->filter, &cursor->context, passes, err);
+}
+
+/* cursor_step for EXPLAIN ANALYZE. */
+static enum status cursor_step_counted(struct cursor *cursor, bool *passes, struct error *err)
+{
+    struct run_steps *steps = cursor->run->steps;
+    int64_t started = clock_monotonic_ns(), moved;
+    enum status status = cursor_move(cursor, err);
+
+    CHECK(steps->passed_rows <= steps->read_rows);
+    moved = clock_monotonic_ns();
+    steps->read_ns += moved - started;
+    if (status != STATUS_OK)
+        return status;
+    status = cursor_filter(cursor, passes, err);
+    steps->filter_ns += clock_monotonic_ns() - moved;
+    steps->read_rows++;
+    steps->passed_rows += status == STATUS_OK && *passes ? 1 : 0;
+    return status;
+}
+
+/* One row further, and whether it passes. */
+static inline enum status cursor_step(struct cursor *cursor, bool *passes, struct error *err)
+{
+    if (cursor->run->steps != NULL)
+        return cursor_step_counted(cursor, passes, err);
+    enum status status = cursor_move(cursor, err);
+    return status == STATUS_OK ? cursor_filter(cursor, passes, err) : status;
+}
+
 enum status cursor_next(struct cursor *cursor, struct error *err)
 {
     CHECK(cursor->plan != NULL);
     for (;;) {
-        bool passes = true;
-        enum status status = cursor_move(cursor, err);
-        if (status == STATUS_ABSENT)
-            continue;
-        if (status != STATUS_OK)
-            return status;
-        cursor->context.work = 0;
-        if (cursor->filter != NULL)
-            status = expr_run_filter(cursor->filter, &cursor->context, &passes, err);
-        if (status != STATUS_OK || passes)
+        bool passes = false;
+        enum status status = cursor_step(cursor, &passes, err);
+        if (status != STATUS_ABSENT && (status != STATUS_OK || passes))
             return status;
     }
 }

@@ -1,5 +1,6 @@
 /* explain.c — EXPLAIN [ANALYZE]: the chosen path in lines of text, with the figures of the records;
- * with ANALYZE a SELECT is run and its rows are counted instead of sent.
+ * with ANALYZE a SELECT is run, its rows are counted instead of sent, and each step tells its rows
+ * and time.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/run.h"
@@ -9,6 +10,13 @@
 #include "sql/binder.h"
 #include "sql/live_plan.h"
 #include "sql/system/scan.h"
+
+struct explain {
+    struct sql_run *run;
+    struct buf out;
+    bool analyze; /* asked for */
+    bool has_run; /* what is explained has been run */
+};
 
 /* System tables know no ranges, and some of them no keys. */
 static bool explain_reads_all(const struct plan *plan)
@@ -64,14 +72,18 @@ static enum status explain_tiers(struct sql_run *run, const struct access_keys *
     if (status != STATUS_OK)
         return status;
     bool cold = estimate.segments > estimate.segments_pruned;
-    buf_printf(out, "Tiers: %s, segments considered %u, pruned %u, hot rows %llu, cold rows %llu\n",
-               cold ? "hot+cold" : "hot only", estimate.segments, estimate.segments_pruned,
-               (unsigned long long)estimate.hot_rows, (unsigned long long)estimate.cold_rows);
+    buf_printf(out, "Tiers: %s, ", cold ? "hot+cold" : "hot only");
+    analytic_describe_cold(&estimate, out);
+    buf_printf(out, ", hot rows %llu, cold rows %llu\n", (unsigned long long)estimate.hot_rows,
+               (unsigned long long)estimate.cold_rows);
     return STATUS_OK;
 }
 
-static enum status explain_analytic(struct sql_run *run, struct buf *out, struct error *err)
+/* With ANALYZE it is run here, because DuckDB tells of the steps instead of giving the rows. */
+static enum status explain_analytic(struct explain *explain, struct error *err)
 {
+    struct sql_run *run = explain->run;
+    struct buf *out = &explain->out;
     struct analytic_execution execution;
     struct plan *found = NULL;
     uint32_t given = (uint32_t)run->options.param_count;
@@ -81,9 +93,12 @@ static enum status explain_analytic(struct sql_run *run, struct buf *out, struct
         return status;
     analytic_execution_init(run, run->options.params, given, &execution);
     execution.explain = out;
+    execution.analyze = explain->analyze;
     CHECK(found->analytic != NULL);
     status = analytic_run(found->analytic, &execution, err);
     plan_unref(found);
+    explain->has_run = explain->analyze;
+    run->outcome.row_count = execution.row_count;
     if (status == STATUS_OK && out->size > 0 && out->data[out->size - 1] != '\n')
         buf_append_byte(out, '\n');
     return status;
@@ -107,8 +122,9 @@ static void explain_select(const struct plan *plan, struct buf *out)
     }
 }
 
-static enum status explain_table(struct sql_run *run, struct buf *out, struct error *err)
+static enum status explain_table(struct explain *explain, struct error *err)
 {
+    struct sql_run *run = explain->run;
     const struct plan *plan = run->plan;
     struct access_keys keys;
     enum status status = binder_authorize(run->engine, &run->caller, plan->table, plan->name.user,
@@ -119,10 +135,14 @@ static enum status explain_table(struct sql_run *run, struct buf *out, struct er
     if (status != STATUS_OK)
         return status;
     CHECK(plan->kind != PLAN_ANALYTIC);
-    if (plan->kind == PLAN_SELECT && select_prefers_analytic(run, &keys))
-        return explain_analytic(run, out, err);
-    explain_path(plan, &keys, out);
-    return explain_tiers(run, &keys, out, err);
+    if (plan->kind == PLAN_SELECT && plan->select.aggregated && aggregate_only_counts(plan, &keys))
+        buf_printf(&explain->out, "Path: count by the records on %.*s.%.*s\n",
+                   STR_ARG(plan->table->space), STR_ARG(plan->table->name));
+    else if (plan->kind == PLAN_SELECT && select_prefers_analytic(run, &keys))
+        return explain_analytic(explain, err);
+    else
+        explain_path(plan, &keys, &explain->out);
+    return explain_tiers(run, &keys, &explain->out, err);
 }
 
 /* What it would be as a subscription. */
@@ -141,14 +161,16 @@ static enum status explain_subscribe(struct sql_run *run, struct buf *out, struc
     return STATUS_OK;
 }
 
-static enum status explain_plan(struct sql_run *run, struct buf *out, struct error *err)
+static enum status explain_plan(struct explain *explain, struct error *err)
 {
+    struct sql_run *run = explain->run;
+    struct buf *out = &explain->out;
     const struct plan *plan = run->plan;
     enum status status = STATUS_OK;
 
     switch (plan->kind) {
     case PLAN_ANALYTIC:
-        return explain_analytic(run, out, err);
+        return explain_analytic(explain, err);
     case PLAN_INSERT:
         buf_printf(out, "Insert into %.*s.%.*s: %zu row(s)%s\n", STR_ARG(plan->table->space),
                    STR_ARG(plan->table->name), plan->insert.row_count,
@@ -171,7 +193,7 @@ static enum status explain_plan(struct sql_run *run, struct buf *out, struct err
     if (plan->table == NULL)
         buf_append_str(out, STR_LIT("Path: constant row\n"));
     else
-        status = explain_table(run, out, err);
+        status = explain_table(explain, err);
     if (status == STATUS_OK && plan->filter != NULL) {
         buf_append_str(out, STR_LIT("Filter: "));
         expr_describe(plan->filter, out);
@@ -183,26 +205,52 @@ static enum status explain_plan(struct sql_run *run, struct buf *out, struct err
     return status;
 }
 
-static enum status explain_execute(struct sql_run *run, struct buf *out, struct error *err)
+static void explain_step(struct buf *out, const char *step, uint64_t rows, int64_t ns)
 {
+    CHECK(ns >= 0);
+    buf_printf(out, "  Step %s: %llu row(s) in %.3f ms\n", step, (unsigned long long)rows,
+               (double)ns / 1e6);
+}
+
+/* From the step that makes the result down to the reading, as DuckDB's operators. */
+static void explain_steps(const struct plan *plan, const struct run_steps *steps, uint64_t rows,
+                          int64_t ns, struct buf *out)
+{
+    int64_t above = ns - steps->read_ns - steps->filter_ns;
+
+    CHECK(plan->kind == PLAN_SELECT);
+    explain_step(out,
+                 plan->select.aggregated        ? "aggregate"
+                 : plan->select.order_count > 0 ? "sort"
+                                                : "output",
+                 rows, above > 0 ? above : 0);
+    if (steps->has_read && steps->has_filter)
+        explain_step(out, "filter", steps->passed_rows, steps->filter_ns);
+    if (steps->has_read)
+        explain_step(out, "read", steps->read_rows, steps->read_ns);
+}
+
+static enum status explain_execute(struct explain *explain, struct error *err)
+{
+    struct sql_run *run = explain->run;
     struct sql_sink sink = run->options.sink;
+    struct run_steps steps = {0};
     int64_t started = clock_monotonic_ns();
     enum status status;
 
     if (run->plan->kind == PLAN_STATEMENT)
         return run_not_supported("EXPLAIN ANALYZE of a live query", err);
-    if (run->plan->kind != PLAN_SELECT && run->plan->kind != PLAN_ANALYTIC)
+    if (run->plan->kind != PLAN_SELECT)
         return run_not_supported("EXPLAIN ANALYZE of statements that change rows", err);
     run->options.sink = (struct sql_sink){0};
-    status = run->plan->kind == PLAN_SELECT ? select_run(run, true, err)
-                                            : analytic_run_statement(run, err);
+    run->steps = &steps;
+    status = select_run(run, true, err);
+    run->steps = NULL;
     run->options.sink = sink;
-    double ms = (double)(clock_monotonic_ns() - started) / 1e6;
-    CHECK(ms >= 0);
-    buf_printf(out, "Actual: %llu row(s) in %.3f ms\n", (unsigned long long)run->outcome.row_count,
-               ms);
-    run->outcome.row_count = 0;
     run->columns_sent = false;
+    if (status == STATUS_OK)
+        explain_steps(run->plan, &steps, run->outcome.row_count, clock_monotonic_ns() - started,
+                      &explain->out);
     return status;
 }
 
@@ -224,24 +272,30 @@ static enum status explain_send(struct sql_run *run, struct str lines, struct er
 enum status explain_run(struct sql_run *run, struct error *err)
 {
     const struct ast_statement *tree = run->plan->tree;
-    bool analyze = tree->explain.analyze;
-    struct buf out;
+    struct explain explain = {.run = run, .analyze = tree->explain.analyze};
+    int64_t started;
     enum status status;
 
     CHECK(tree->kind == AST_EXPLAIN);
-    buf_init(&out);
+    buf_init(&explain.out);
     run->text = arena_copy(&run->arena, tree->explain.inner->text);
     status = run_prepare(run, err);
     bool hit = run->outcome.plan_cache_hit;
+    started = clock_monotonic_ns();
     if (status == STATUS_OK)
-        status = explain_plan(run, &out, err);
-    if (status == STATUS_OK && analyze)
-        status = explain_execute(run, &out, err);
+        status = explain_plan(&explain, err);
+    if (status == STATUS_OK && explain.analyze && !explain.has_run)
+        status = explain_execute(&explain, err);
+    if (status == STATUS_OK && explain.analyze)
+        buf_printf(&explain.out, "Actual: %llu row(s) in %.3f ms\n",
+                   (unsigned long long)run->outcome.row_count,
+                   (double)(clock_monotonic_ns() - started) / 1e6);
     if (status == STATUS_OK) {
-        buf_printf(&out, "Plan cache: %s\n", hit ? "hit" : "miss");
+        run->outcome.row_count = 0;
         run->outcome.kind = "EXPLAIN";
-        status = explain_send(run, buf_str(&out), err);
+        buf_printf(&explain.out, "Plan cache: %s\n", hit ? "hit" : "miss");
+        status = explain_send(run, buf_str(&explain.out), err);
     }
-    buf_clear(&out);
+    buf_clear(&explain.out);
     return status;
 }

@@ -22,6 +22,13 @@ enum {
     RUN_CONFLICTS_MAX = 4,     /* attempts that found a row changed: once and three retries */
 };
 
+/* EXPLAIN ANALYZE: what the cursors of a run have done. */
+struct run_steps {
+    bool has_read, has_filter;
+    uint64_t read_rows, passed_rows;
+    int64_t read_ns, filter_ns;
+};
+
 struct sql_run {
     struct sql_engine *engine;
     struct arena arena; /* the statement's memory */
@@ -45,6 +52,7 @@ struct sql_run {
     bool is_short;  /* sql_run_is_short, as of the last plan */
     bool may_block; /* this step: not on a loop */
     unsigned attempts;
+    struct run_steps *steps; /* non-NULL: cursors count and take the time */
     /* a write */
     struct commit_request request;
     struct arena commit_arena; /* the commit thread's while queued */
@@ -155,6 +163,8 @@ enum status select_run(struct sql_run *run, bool may_block, struct error *err) M
 /* It reads keys, or some of the first rows in key order. */
 bool select_is_short(struct sql_run *run);
 enum status aggregate_run(struct sql_run *run, struct error *err) MUST_CHECK;
+/* Is the number of rows all that is asked for? */
+bool aggregate_only_counts(const struct plan *plan, const struct access_keys *keys);
 /* A bare count(*) told from records and counters; ABSENT if that is not asked for or not known. */
 enum status aggregate_run_counted(struct sql_run *run, const struct access_keys *keys,
                                   struct error *err) MUST_CHECK;

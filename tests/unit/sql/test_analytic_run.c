@@ -8,7 +8,8 @@
 
 static void reset(void)
 {
-    fake_estimate = (struct scan_estimate){.hot_rows = 2, .segments = 4, .segments_pruned = 3};
+    fake_estimate = (struct scan_estimate){
+        .hot_rows = 2, .segments = 4, .segments_pruned = 3, .groups = 8, .groups_pruned = 7};
     fake_files = (struct cold_files){.count = 0};
     fake_engine.options.result_rows_max = 0;
     memset(&fake_last_scan, 0, sizeof(fake_last_scan));
@@ -156,7 +157,7 @@ static void test_analytic_run__reads_large_cold_parts_directly(void **state)
     assert_true(str_equal(
         buf_str(&explain),
         STR_LIT("duckdb columnar\n  app.users: hot rows 2, parquet files 1, segments considered 4, "
-                "pruned 3, key range id > 4\n")));
+                "pruned 3, row groups considered 8, pruned 7, key range id > 4\n")));
     buf_clear(&explain);
     unlink(path);
 }
@@ -169,13 +170,14 @@ static void test_analytic_run__explains(void **state)
     buf_init(&explain);
     fake_columnar.last_sql[0] = 0;
     fake_run_with("SELECT count(*) FROM users u, orders o, system.tables t", NULL, 0, &explain);
-    assert_true(str_equal(
-        buf_str(&explain),
-        STR_LIT(
-            "duckdb over merged scan\n"
-            "  app.users: hot rows 2, cold rows 0, segments considered 4, pruned 3, user prefix\n"
-            "  app.orders: hot rows 2, cold rows 0, segments considered 4, pruned 3, full scan\n"
-            "  system.tables: system table\n")));
+    assert_true(
+        str_equal(buf_str(&explain),
+                  STR_LIT("duckdb over merged scan\n"
+                          "  app.users: hot rows 2, cold rows 0, segments considered 4, pruned 3, "
+                          "row groups considered 8, pruned 7, user prefix\n"
+                          "  app.orders: hot rows 2, cold rows 0, segments considered 4, pruned 3, "
+                          "row groups considered 8, pruned 7, full scan\n"
+                          "  system.tables: system table\n")));
     assert_int_equal(fake_columnar.last_sql[0], 0); /* nothing ran */
     buf_clear(&explain);
 }
