@@ -87,8 +87,8 @@ struct commit_request {
      * thread; its failure ends the request. */
     enum status (*check)(struct commit_request *request, struct error *err);
     /* Optional: last word of the statement when its operations have been applied, results filled
-     * in. On the commit thread, may use `arena`; when it fails nothing of the request is written.
-     */
+     * in. On the commit thread (in a transaction: the statement's), may use `arena`; when it fails
+     * nothing of the request is written. */
     enum status (*confirm)(struct commit_request *request, struct error *err);
     /* After durability and publication of a request that succeeded; on the commit thread, must be
      * quick. */

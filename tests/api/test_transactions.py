@@ -107,6 +107,21 @@ def test_a_failure_inside_ends_it(db, space):
     assert [row[1] for row in db.rows(f"SHOW TABLES IN {space}")] == ["t"]
 
 
+def test_returning_that_is_dear_for_a_loop_thread(db, space):
+    """What RETURNING looks at may be more than a loop thread does: the statement goes on elsewhere, and changes its row once."""
+    db.sql("CREATE USER TABLE dear (id BIGINT PRIMARY KEY, s TEXT, n INT)")
+    db.sql("INSERT INTO dear VALUES (1, $1, 0)", ["a" * 500_000])
+    likes = ", ".join(["s LIKE '%a'"] * 5)
+    answers = db.batch(f"BEGIN; UPDATE dear SET n = n + 1 WHERE id = 1 RETURNING n, {likes};"
+                       f"INSERT INTO dear (id, s, n) VALUES (2, repeat('a', 50000) || repeat('a', 50000) || repeat('a', 50000), 7) RETURNING n, {likes};"
+                       f"DELETE FROM dear WHERE id = 1 RETURNING n, {likes}; COMMIT")
+    assert [answer.rows for answer in answers[1:4]] == [[[n] + [True] * 5] for n in (1, 7, 1)]
+    assert db.rows("SELECT id, n FROM dear") == [["2", 7]]
+    status, body = db.post("BEGIN; UPDATE dear SET n = 8 WHERE id = 2 RETURNING 1 / (n - 8); COMMIT")
+    assert status == 400 and "division by zero" in body["error"]["message"], body
+    assert db.value("SELECT n FROM dear") == 7
+
+
 def test_statements_beside_it_commit_on_their_own(db, space):
     db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY)")
     fails(db, "INSERT INTO t VALUES (1); BEGIN; INSERT INTO t VALUES (2); COMMIT; INSERT INTO t VALUES (3);"

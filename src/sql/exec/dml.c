@@ -181,7 +181,8 @@ static bool dml_output_may_fail(const struct plan_output *output)
     return false;
 }
 
-/* Commit thread: whatever of RETURNING can fail fails here, while nothing is written yet. */
+/* Commit thread, or the statement's in a transaction: whatever of RETURNING can fail, or wants a
+ * worker, does so here, while nothing is written yet. */
 static enum status dml_confirm(struct commit_request *request, struct error *err)
 {
     struct sql_run *run = request->context;

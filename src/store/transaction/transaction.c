@@ -262,6 +262,8 @@ enum status transaction_apply(struct transaction *transaction, struct commit_req
         if (status != STATUS_OK)
             request->failed_op = i;
     }
+    if (status == STATUS_OK && request->confirm != NULL)
+        status = request->confirm(request, err);
     request->status = status;
     if (status == STATUS_OK) {
         overlay_forget(&changes->overlay);
