@@ -63,7 +63,8 @@ def test_one_statement_may_hold_them_all(db, space):
 @pytest.mark.parametrize("tail, what", [
     ("SELECT 'open", "quoted string"), ("SELECT 'open''", "quoted string"), (r"SELECT E'open\'", "quoted string"),
     ('SELECT "open', "quoted identifier"), ("SELECT `open", "quoted identifier"), ("SELECT 1 /* open", "comment"),
-    ("SELECT 1 /* /* */", "comment"), ("SELECT $$open$", "dollar-quoted"), ("SELECT $a$ open $b$", "dollar-quoted"),
+    ("SELECT 1 /* /* */", "comment"), ("SELECT 1 -- one\r + 1", "line feed"), ("DELETE FROM t -- a\r WHERE id = 9\n", "line feed"),
+    ("SELECT $$open$", "dollar-quoted"), ("SELECT $a$ open $b$", "dollar-quoted"),
     ("SELECT $a$ open $A$", "dollar-quoted"), ("SELECT X'3B", "quoted string")])
 def test_what_cannot_be_split_runs_nothing(db, t, tail, what):
     code, message, index, results = error(db, f"INSERT INTO t (id) VALUES (1); {tail}; SELECT 2")

@@ -162,7 +162,7 @@ static enum status change_new_values(struct sql_run *run, const struct value *fr
         if (status != STATUS_OK)
             error_prefix(err, "column \"%.*s\"", STR_ARG(column->name));
         else
-            status = dml_check_not_null(column, &out[i], err);
+            status = dml_check_value(column, &out[i], err);
     }
     return status;
 }

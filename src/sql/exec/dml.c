@@ -95,10 +95,15 @@ enum status dml_default(struct sql_run *run, const struct table *table,
     UNREACHABLE("default kind");
 }
 
-enum status dml_check_not_null(const struct table_column *column, const struct value *value,
-                               struct error *err)
+enum status dml_check_value(const struct table_column *column, const struct value *value,
+                            struct error *err)
 {
     CHECK(column != NULL);
+    if (!value->is_null && value->type == VALUE_TEXT && value->text.size > 0 &&
+        memchr(value->text.data, 0, value->text.size) != NULL)
+        return error_set(err, STATUS_TYPE_MISMATCH,
+                         "column \"%.*s\": a TEXT cannot hold the character U+0000",
+                         STR_ARG(column->name));
     if (LIKELY(!value->is_null || (!column->not_null && column->key_position < 0)))
         return STATUS_OK;
     return error_set(err, STATUS_CONSTRAINT_VIOLATION,
@@ -135,7 +140,7 @@ enum status dml_apply_set(struct sql_run *run, const struct table *table,
         if (status == STATUS_TYPE_MISMATCH || status == STATUS_CONSTRAINT_VIOLATION)
             dml_name_set(run, column, set->params[i], err);
         if (status == STATUS_OK)
-            status = dml_check_not_null(column, target, err);
+            status = dml_check_value(column, target, err);
         if (status != STATUS_OK)
             return status;
     }

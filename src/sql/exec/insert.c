@@ -115,7 +115,7 @@ static enum status insert_values(struct sql_run *run, const struct insert_source
         else
             status = insert_cell(run, &source->cells[position], column, context, &values[i], err);
         if (status == STATUS_OK)
-            status = dml_check_not_null(column, &values[i], err);
+            status = dml_check_value(column, &values[i], err);
     }
     return status;
 }

@@ -205,8 +205,9 @@ enum status dml_default(struct sql_run *run, const struct table *table,
 /* The value as one of the column, which it is assigned to. */
 enum status dml_cast(struct sql_run *run, const struct table_column *column,
                      const struct value *from, struct value *out, struct error *err) MUST_CHECK;
-enum status dml_check_not_null(const struct table_column *column, const struct value *value,
-                               struct error *err) MUST_CHECK;
+/* NOT NULL, and a TEXT without U+0000. */
+enum status dml_check_value(const struct table_column *column, const struct value *value,
+                            struct error *err) MUST_CHECK;
 /* Applies SET to `values`, which hold the current row; NOT NULL is checked. */
 enum status dml_apply_set(struct sql_run *run, const struct table *table,
                           const struct plan_set *set, struct expr_context *context,

@@ -96,6 +96,7 @@ static bool lexer_skip_comment(struct lexer *lexer)
 static bool lexer_skip_blanks(struct lexer *lexer)
 {
     CHECK_SLOW(lexer->offset <= lexer->text.size);
+    lexer->problem = "unterminated comment";
     for (;;) {
         if (lexer_peek_is(lexer, 0, BYTE_BLANK)) {
             lexer->offset++;
@@ -103,8 +104,14 @@ static bool lexer_skip_blanks(struct lexer *lexer)
             const char *rest = lexer->text.data + lexer->offset;
             const char *end = memchr(rest, '\n', lexer->text.size - lexer->offset);
 
-            lexer->offset =
-                end != NULL ? (uint32_t)(end - lexer->text.data) : (uint32_t)lexer->text.size;
+            size_t size = end != NULL ? (size_t)(end - rest) : lexer->text.size - lexer->offset;
+            const char *carriage = memchr(rest, '\r', size);
+            if (carriage != NULL && (end == NULL || carriage + 1 < end)) {
+                lexer->problem = "a comment behind -- ends with a line feed, not with a carriage "
+                                 "return alone";
+                return false;
+            }
+            lexer->offset += (uint32_t)size;
         } else if (lexer_peek(lexer, 0) == '/' && lexer_peek(lexer, 1) == '*') {
             uint32_t start = lexer->offset;
 
@@ -290,7 +297,7 @@ struct token lexer_next(struct lexer *lexer)
 
     CHECK_SLOW(lexer->offset <= lexer->text.size);
     if (!lexer_skip_blanks(lexer))
-        return lexer_problem(lexer, lexer->offset, "unterminated comment");
+        return lexer_problem(lexer, lexer->offset, lexer->problem);
     uint32_t start = lexer->offset;
     if (start >= lexer->text.size)
         return lexer_token(lexer, TOKEN_END, start);

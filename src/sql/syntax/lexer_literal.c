@@ -72,6 +72,22 @@ static uint32_t token_digits(struct str in, size_t *at, unsigned base, size_t di
     return number;
 }
 
+/* The second half of a surrogate pair, `\uDC00` to `\uDFFF`, makes one character with the first; 0
+ * if it does not follow. */
+static uint32_t token_low_surrogate(struct str in, size_t *at, uint32_t high)
+{
+    size_t taken, from = *at + 2;
+
+    CHECK(high >= 0xd800 && high < 0xdc00);
+    if (from >= in.size || in.data[*at] != '\\' || in.data[*at + 1] != 'u')
+        return 0;
+    uint32_t low = token_digits(in, &from, 16, 4, &taken);
+    if (taken != 4 || low < 0xdc00 || low > 0xdfff)
+        return 0;
+    *at = from;
+    return 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+}
+
 /* The escape behind the backslash at in[*at - 1]; bytes go to `out`, how many is returned, 0 = bad.
  */
 static size_t token_escape(struct str in, size_t *at, char out[4])
@@ -83,6 +99,8 @@ static size_t token_escape(struct str in, size_t *at, char out[4])
     if (c == 'u' || c == 'U') {
         ++*at;
         uint32_t code = token_digits(in, at, 16, wanted, &taken);
+        if (taken == 4 && wanted == 4 && code >= 0xd800 && code < 0xdc00)
+            code = token_low_surrogate(in, at, code);
         if (taken != wanted || code == 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
             return 0;
         return utf8_encode(code, out);

@@ -236,23 +236,30 @@ static enum status parse_alter(struct parser *parser)
     return parse_refused_object(parser);
 }
 
-static enum status parse_use(struct parser *parser)
+static enum status parse_use_name(struct parser *parser)
 {
     struct ast_namespace *space = &parser->statement->name_space;
 
     CHECK(parser->last_end > 0);
     parser->statement->kind = AST_USE;
-    if (parser_is(parser, KEYWORD_NAMESPACE) && token_is_name(parser_ahead(parser)))
-        parser_advance(parser);
     space->start = parser->token.start;
     return parser_label(parser, &space->name);
+}
+
+/* USE namespace goes into the namespace of this name. */
+static enum status parse_use(struct parser *parser)
+{
+    CHECK(parser->last_end > 0);
+    if (parser_is(parser, KEYWORD_NAMESPACE) && token_is_name(parser_ahead(parser)))
+        parser_advance(parser);
+    return parse_use_name(parser);
 }
 
 static enum status parse_set_statement(struct parser *parser)
 {
     CHECK(parser->last_end > 0);
-    if (parser_is(parser, KEYWORD_NAMESPACE))
-        return parse_use(parser);
+    if (parser_take(parser, KEYWORD_NAMESPACE))
+        return parse_use_name(parser);
     return parser_not_supported(parser, "SET of a variable", "SET NAMESPACE name is");
 }
 

@@ -118,6 +118,8 @@ static enum status admin_user_option(struct parser *parser, struct parser_list *
         key = token_name(parser->lexer.text, &parser->token, parser->arena);
         parser_advance(parser);
         (void)parser_take_kind(parser, TOKEN_EQ);
+        if (words[i] == KEYWORD_PASSWORD && !token_is_string(&parser->token)) /* not repeated */
+            return parser_error_at(parser, start, "option password takes a string");
         enum status status = words[i] == KEYWORD_ROLE || words[i] == KEYWORD_STORAGE ||
                                      words[i] == KEYWORD_STORAGE_MODE
                                  ? parser_word_or_string(parser, &value)

@@ -371,15 +371,17 @@ static bool interval_number(struct str *text, int64_t *whole, int64_t *millionth
 /* Behind `HH` of HH:MM[:SS[.ffffff]]; *text stands at the colon. */
 static bool interval_clock(struct ast_expr *node, struct str *text, int64_t hours, bool negative)
 {
-    int64_t part, millionths, us = (hours < 0 ? -hours : hours) * INT64_C(3600000000);
-    int64_t unit = 60000000;
+    int64_t part, millionths, us, unit = 60000000;
 
     CHECK(text->data[0] == ':');
+    if (__builtin_mul_overflow(hours < 0 ? -hours : hours, INT64_C(3600000000), &us))
+        return false;
     for (int i = 0; i < 2 && text->size > 0 && text->data[0] == ':'; i++) {
         *text = str_from(text->data + 1, text->size - 1);
         if (!interval_number(text, &part, &millionths) || part < 0 || part > 59)
             return false;
-        us += part * unit + (i == 1 ? millionths : 0);
+        if (__builtin_add_overflow(us, part * unit + (i == 1 ? millionths : 0), &us))
+            return false;
         unit = 1000000;
     }
     return interval_add(node, negative ? -1 : 1, 0, 0, us);
@@ -454,7 +456,9 @@ static enum status parse_interval(struct parser *parser, struct ast_expr **out)
     }
     if (status != STATUS_OK)
         return status;
-    if (parser_is_kind(parser, TOKEN_WORD) && interval_unit(parser_text(parser)) != NULL) {
+    /* A short unit would be an alias: INTERVAL '5' m. */
+    if (parser_is_kind(parser, TOKEN_WORD) && parser_text(parser).size > 2 &&
+        interval_unit(parser_text(parser)) != NULL) {
         text =
             arena_printf(parser->arena, "%.*s %.*s", STR_ARG(text), STR_ARG(parser_text(parser)));
         parser_advance(parser);

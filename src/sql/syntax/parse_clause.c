@@ -26,7 +26,7 @@ static enum status clause_add_number(struct clause_state *state, const char *key
 {
     CHECK(min <= max);
     if (number < min || number > max) {
-        if (max == INT64_MAX || max == UINT32_MAX)
+        if (max == INT64_MAX)
             return parser_error_at(state->parser, state->start, "%s must be at least %lld", key,
                                    (long long)min);
         return parser_error_at(state->parser, state->start, "%s must be between %lld and %lld", key,

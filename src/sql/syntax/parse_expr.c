@@ -571,8 +571,10 @@ static enum status parse_literal(struct parser *parser, struct ast_expr **out)
 
     CHECK(token_is_string(&parser->token) || token_is_number(&parser->token) ||
           parser_is_kind(parser, TOKEN_BYTES));
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        parser->hard = token_is_string(&parser->token); /* DuckDB would say it in other words */
         return status;
+    }
     parser_advance(parser);
     status = parser_no_junk(parser, &token);
     *out = node;

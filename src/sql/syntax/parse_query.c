@@ -21,6 +21,10 @@ static bool parse_qualified_star(struct parser *parser, struct ast_select_item *
         return false;
     }
     struct str table = token_name(parser->lexer.text, &parser->token, parser->arena);
+    if (str_is_empty(table)) { /* "" */
+        *parser = saved;
+        return false;
+    }
     parser_advance(parser);
     parser_advance(parser);
     if (!parser_take_kind(parser, TOKEN_STAR)) {
@@ -138,10 +142,12 @@ static enum status parse_order(struct parser *parser, struct ast_select *select)
 }
 
 /* A number or parameter; LIMIT ALL and LIMIT NULL are none. */
-static enum status parse_count(struct parser *parser, struct ast_expr **out)
+static enum status parse_count(struct parser *parser, bool *seen, struct ast_expr **out)
 {
-    if (*out != NULL)
+    if (*seen)
         return parser_syntax_error(parser);
+    CHECK(*out == NULL);
+    *seen = true;
     if (parser_take(parser, KEYWORD_ALL) || parser_take(parser, KEYWORD_NULL))
         return STATUS_OK;
     if (!parser_is_kind(parser, TOKEN_INTEGER) && !parser_is_kind(parser, TOKEN_PARAM))
@@ -156,14 +162,15 @@ static enum status parse_count(struct parser *parser, struct ast_expr **out)
 
 static enum status parse_limit(struct parser *parser, struct ast_select *select)
 {
+    bool has_limit = false, has_offset = false;
     enum status status = STATUS_OK;
 
     CHECK(select->limit == NULL && select->offset == NULL);
     while (status == STATUS_OK) {
         if (parser_take(parser, KEYWORD_LIMIT)) {
-            status = parse_count(parser, &select->limit);
+            status = parse_count(parser, &has_limit, &select->limit);
         } else if (parser_take(parser, KEYWORD_OFFSET)) {
-            status = parse_count(parser, &select->offset);
+            status = parse_count(parser, &has_offset, &select->offset);
             if (!parser_take(parser, KEYWORD_ROWS))
                 (void)parser_take_word(parser, "row");
         } else {

@@ -366,7 +366,8 @@ static enum status parse_table_part(struct parser *parser, struct parser_list *c
     struct str name;
 
     CHECK(parser->statement->kind == AST_CREATE_TABLE);
-    if (parser_take(parser, KEYWORD_CONSTRAINT)) {
+    bool is_constraint = parser_take(parser, KEYWORD_CONSTRAINT);
+    if (is_constraint) {
         enum status status = parser_name_part(parser, &name);
 
         if (status != STATUS_OK)
@@ -381,6 +382,8 @@ static enum status parse_table_part(struct parser *parser, struct parser_list *c
                                     "PRIMARY KEY are checked by the application");
     if (parser_is(parser, KEYWORD_PRIMARY))
         return parse_table_key(parser, create);
+    if (is_constraint)
+        return parser_syntax_error(parser);
     struct ast_column_def column = {0};
     enum status status = parse_column_def(parser, &column);
     if (status != STATUS_OK)

@@ -278,7 +278,7 @@ static enum status storages_apply(struct system_row *row, const struct storages_
         uint32_t index = system_row_column(row, face->columns[i][0]);
         if (!row->given[index])
             continue;
-        status = dml_check_not_null(&row->table->schema->columns[index], &row->values[index], err);
+        status = dml_check_value(&row->table->schema->columns[index], &row->values[index], err);
         if (status != STATUS_OK)
             break;
         struct str text = row->values[index].is_null ? STR_EMPTY : row->values[index].text;

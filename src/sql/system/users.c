@@ -119,7 +119,7 @@ static enum status users_apply(struct system_row *row, struct user *user, struct
         const struct table_column *column = &row->table->schema->columns[index];
         if (!row->given[index])
             continue;
-        status = dml_check_not_null(column, &row->values[index], err);
+        status = dml_check_value(column, &row->values[index], err);
         if (status == STATUS_OK)
             status = system_user_set(
                 row->run, user, str_from_c(columns[i][1]),
