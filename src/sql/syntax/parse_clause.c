@@ -179,6 +179,9 @@ static enum status clause_policy_text(struct clause_state *state, bool with)
             return parser_error_at(state->parser, start,
                                    "invalid flush policy: use 'rows:1000,interval:60'");
         text = str_from(text.data + size, text.size - size);
+        if (text.size == 1) /* a comma that nothing follows */
+            return parser_error_at(state->parser, start,
+                                   "invalid flush policy: use 'rows:1000,interval:60'");
         if (text.size > 0)
             text = str_from(text.data + 1, text.size - 1);
     }
