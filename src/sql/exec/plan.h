@@ -8,6 +8,7 @@
 #define SQL_EXEC_PLAN_H
 
 #include "base/limits.h"
+#include "sql/sorter.h"
 #include "sql/sql_internal.h"
 
 enum plan_kind {
@@ -55,7 +56,7 @@ enum plan_aggregate {
 struct plan_order {
     uint32_t output; /* index in the output, or UINT32_MAX: the program */
     struct expr_program *program;
-    bool descending, nulls_first;
+    struct sorter_order order;
 };
 
 struct plan_select {
@@ -195,6 +196,15 @@ struct str plan_item_name(const struct ast_select_item *item);
 /* Output column for column `index` of the table. */
 struct sql_column plan_table_column(const struct table *table, uint32_t index, struct str name);
 void plan_find_access(struct plan *plan);
+/* An item of ORDER BY that is the position or the name of an output column; `output` UINT32_MAX:
+ * an expression, still to be compiled. */
+enum status plan_order_output(const struct ast_order *order, const struct sql_column *columns,
+                              uint32_t count, struct plan_order *out, struct error *err) MUST_CHECK;
+/* Do rows in key order, read forwards or backwards, come in the wanted order? `columns`: the
+ * table's column of each item, or -1. The first `fixed` key columns have one value and may be left
+ * out. */
+bool plan_order_is_key(const struct table *table, uint32_t fixed, const struct plan_order *orders,
+                       const int *columns, size_t count);
 enum status plan_build_select(struct plan_builder *builder, struct error *err) MUST_CHECK;
 enum status plan_build_insert(struct plan_builder *builder, struct error *err) MUST_CHECK;
 enum status plan_build_change(struct plan_builder *builder, struct error *err) MUST_CHECK;
@@ -212,6 +222,9 @@ enum status plan_rewrite_system_change(struct plan_builder *builder, struct erro
 enum status plan_name_system(const struct table *table, struct arena *arena, struct ast_expr **tree,
                              struct error *err) MUST_CHECK;
 bool plan_names_column(const struct ast_expr *tree, struct str name); /* anywhere in it */
+/* Its ORDER BY, but for names of result columns. */
+enum status plan_name_system_order(const struct table *table, struct arena *arena,
+                                   struct ast_select *select, struct error *err) MUST_CHECK;
 /* SYSTEM tables: v1 aliases become columns, literals next to enumerated columns get their case. */
 enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select *select,
                                 struct error *err) MUST_CHECK;

@@ -126,30 +126,31 @@ static enum status plan_build_aggregates(struct plan_builder *builder,
 
 /* ---- order ----------------------------------------------------------------------------------- */
 
-static int plan_order_by_name(const struct plan_output *output, const struct ast_expr *tree)
+static int plan_order_by_name(const struct sql_column *columns, uint32_t count,
+                              const struct ast_expr *tree)
 {
     int found = -1;
 
-    CHECK(output->count == 0 || output->columns != NULL);
+    CHECK(count == 0 || columns != NULL);
     if (tree->kind != AST_COLUMN || !str_is_empty(tree->qualifier))
         return -1;
-    for (uint32_t i = 0; i < output->count && found < 0; i++)
-        if (str_equal(output->columns[i].name, tree->name))
+    for (uint32_t i = 0; i < count && found < 0; i++)
+        if (str_equal(columns[i].name, tree->name))
             found = (int)i;
     return found;
 }
 
-static enum status plan_order_one(struct plan_builder *builder, const struct ast_order *order,
-                                  struct plan_order *out, struct error *err)
+enum status plan_order_output(const struct ast_order *order, const struct sql_column *columns,
+                              uint32_t count, struct plan_order *out, struct error *err)
 {
-    const struct plan_output *output = &builder->plan->output;
     const struct ast_expr *tree = order->expr;
 
     CHECK(tree != NULL);
     *out = (struct plan_order){
-        .output = UINT32_MAX, .descending = order->descending, .nulls_first = order->nulls_first};
+        .output = UINT32_MAX,
+        .order = {.descending = order->descending, .nulls_first = order->nulls_first}};
     if (tree->kind == AST_LITERAL && tree->value.type == VALUE_BIGINT) {
-        if (tree->value.integer < 1 || tree->value.integer > output->count)
+        if (tree->value.integer < 1 || tree->value.integer > count)
             return error_set_at(err, STATUS_INVALID_SQL, tree->start,
                                 "ORDER BY position %lld is not in select list",
                                 (long long)tree->value.integer);
@@ -159,12 +160,22 @@ static enum status plan_order_one(struct plan_builder *builder, const struct ast
     if (tree->kind == AST_LITERAL || tree->kind == AST_PARAM)
         return error_set_at(err, STATUS_INVALID_SQL, tree->start,
                             "non-integer constant in ORDER BY");
-    int index = plan_order_by_name(output, tree);
-    if (index >= 0) {
+    int index = plan_order_by_name(columns, count, tree);
+    if (index >= 0)
         out->output = (uint32_t)index;
-        return STATUS_OK;
-    }
-    return plan_compile(builder, tree, NULL, &out->program, err);
+    return STATUS_OK;
+}
+
+static enum status plan_order_one(struct plan_builder *builder, const struct ast_order *order,
+                                  struct plan_order *out, struct error *err)
+{
+    const struct plan_output *output = &builder->plan->output;
+    enum status status = plan_order_output(order, output->columns, output->count, out, err);
+
+    CHECK(out != NULL);
+    if (status == STATUS_OK && out->output == UINT32_MAX)
+        status = plan_compile(builder, order->expr, NULL, &out->program, err);
+    return status;
 }
 
 /* The table's column an order item means, or -1. */
@@ -177,32 +188,41 @@ static int plan_order_column(const struct plan *plan, const struct ast_expr *tre
     return tree->kind == AST_COLUMN ? table_find_column(plan->table, tree->name) : -1;
 }
 
-/* Do rows in key order, read forwards or backwards, come in the wanted order? Leading key columns
- * with one fixed value may be skipped. */
-static bool plan_order_is_key(const struct plan *plan, const struct ast_select *tree,
-                              const struct plan_order *orders)
+bool plan_order_is_key(const struct table *table, uint32_t fixed, const struct plan_order *orders,
+                       const int *columns, size_t count)
 {
-    const struct table *table = plan->table;
-    uint32_t key = 0, fixed = 0;
+    uint32_t key = 0;
 
-    CHECK(orders != NULL);
-    if (table == NULL || table->kind == TABLE_KIND_SYSTEM || !table_is_keyed(table))
+    CHECK(orders != NULL && columns != NULL);
+    if (table->kind == TABLE_KIND_SYSTEM || !table_is_keyed(table))
         return false;
-    while (fixed < plan->access.prefix_count && plan->access.prefix[fixed]->op == AST_OP_EQ)
-        fixed++;
-    for (size_t i = 0; i < tree->order_count; i++) {
-        int column = plan_order_column(plan, tree->order[i].expr, &orders[i]);
-        while (key < fixed && column != (int)table->key_columns[key])
+    for (size_t i = 0; i < count; i++) {
+        while (key < fixed && columns[i] != (int)table->key_columns[key])
             key++;
         if (key == table->key_count)
             return true; /* rows are told apart already */
-        if (column != (int)table->key_columns[key])
+        if (columns[i] != (int)table->key_columns[key])
             return false;
-        if (i > 0 && orders[i].descending != orders[0].descending)
+        if (i > 0 && orders[i].order.descending != orders[0].order.descending)
             return false;
         key++;
     }
     return true;
+}
+
+/* By the key, read one way or the other? */
+static bool plan_select_is_key(const struct plan *plan, const struct ast_select *tree,
+                               const struct plan_order *orders, struct arena *arena)
+{
+    int *columns = arena_array(arena, tree->order_count, sizeof(*columns));
+    uint32_t fixed = 0;
+
+    CHECK(plan->table != NULL);
+    while (fixed < plan->access.prefix_count && plan->access.prefix[fixed]->op == AST_OP_EQ)
+        fixed++;
+    for (size_t i = 0; i < tree->order_count; i++)
+        columns[i] = plan_order_column(plan, tree->order[i].expr, &orders[i]);
+    return plan_order_is_key(plan->table, fixed, orders, columns, tree->order_count);
 }
 
 static enum status plan_build_order(struct plan_builder *builder, const struct ast_select *tree,
@@ -219,8 +239,8 @@ static enum status plan_build_order(struct plan_builder *builder, const struct a
     }
     if (tree->order_count == 0 || plan->table == NULL)
         return STATUS_OK;
-    if (plan_order_is_key(plan, tree, orders)) {
-        plan->select.key_descending = orders[0].descending;
+    if (plan_select_is_key(plan, tree, orders, &plan->arena)) {
+        plan->select.key_descending = orders[0].order.descending;
         return STATUS_OK;
     }
     plan->select.orders = orders;

@@ -105,6 +105,18 @@ static bool plan_system_is_output(const struct ast_select *select, const struct 
     return false;
 }
 
+enum status plan_name_system_order(const struct table *table, struct arena *arena,
+                                   struct ast_select *select, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(table->kind == TABLE_KIND_SYSTEM);
+    for (size_t i = 0; i < select->order_count && status == STATUS_OK; i++)
+        if (!plan_system_is_output(select, select->order[i].expr))
+            status = plan_name_system(table, arena, &select->order[i].expr, err);
+    return status;
+}
+
 enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select *select,
                                 struct error *err)
 {
@@ -120,9 +132,8 @@ enum status plan_rewrite_system(struct plan_builder *builder, struct ast_select 
     }
     if (status == STATUS_OK)
         status = plan_rewrite_system_expr(builder, &select->where, err);
-    for (size_t i = 0; i < select->order_count && status == STATUS_OK; i++)
-        if (!plan_system_is_output(select, select->order[i].expr))
-            status = plan_rewrite_system_expr(builder, &select->order[i].expr, err);
+    if (status == STATUS_OK)
+        status = plan_name_system_order(builder->plan->table, &builder->plan->arena, select, err);
     builder->plan->with_deleted = plan_names_column(select->where, STR_LIT("deleted_at"));
     return status;
 }
