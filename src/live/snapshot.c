@@ -330,6 +330,7 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
     const struct live_plan *plan = snapshot->plan;
     const char *problem = NULL;
     int64_t limit = subscription->loading->last_rows;
+    bool ordered = live_plan_is_ordered(plan);
     enum status status;
 
     CHECK(snapshot->rows.count == 0 && snapshot->view);
@@ -342,9 +343,11 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
         subscription_close(subscription, "RESUME_FAILED", problem);
         return error_set(err, STATUS_CANCELLED, "%s", problem);
     }
-    if (plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
+    if (!ordered && plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
         limit = plan->snapshot_limit;
     snapshot_rows_init(&snapshot->rows, subscription->loading->has_options ? limit : 0);
+    if (ordered)
+        return snapshot_order_read(subscription, plan, snapshot->view, &snapshot->rows, err);
     return snapshot_rows_read(subscription, plan, snapshot->view, &snapshot->rows, err);
 }
 

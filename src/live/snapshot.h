@@ -37,6 +37,7 @@ enum status snapshot_rows_changed(struct subscription *subscription, const struc
                                   struct error *err) MUST_CHECK;
 struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row);
 /* Appends a row without its JSON; room for that is then told by snapshot_rows_begin_json. */
+struct snapshot_row *snapshot_rows_put(struct snapshot_rows *rows, struct str key, int64_t seq);
 struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, const struct row *row);
 /* Around the encoding of the row just appended; false when no more JSON is kept. */
 bool snapshot_rows_begin_json(struct snapshot_rows *rows, struct snapshot_row *row);
@@ -50,6 +51,15 @@ struct scan_options snapshot_scan_options(struct subscription *subscription,
 enum status snapshot_row_get(struct subscription *subscription, const struct live_plan *plan,
                              struct view *view, struct str key, struct arena *arena,
                              struct row *row, struct row_pin *pin, struct error *err) MUST_CHECK;
+
+/* ---- snapshot_order.c
+ * ---------------------------------------------------------------------------- */
+
+/* As snapshot_rows_read, but of these rows those that the plan's ORDER BY and LIMIT choose;
+ * live_plan_is_ordered. */
+enum status snapshot_order_read(struct subscription *subscription, const struct live_plan *plan,
+                                struct view *view, struct snapshot_rows *rows,
+                                struct error *err) MUST_CHECK;
 
 /* ---- snapshot.c, batch.c
  * ------------------------------------------------------------------------- */

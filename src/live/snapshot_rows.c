@@ -82,12 +82,12 @@ void snapshot_rows_trim(struct snapshot_rows *rows)
         rows->threshold = rows->rows[0].seq;
 }
 
-struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, const struct row *row)
+struct snapshot_row *snapshot_rows_put(struct snapshot_rows *rows, struct str key, int64_t seq)
 {
     struct snapshot_row *added;
 
     CHECK(rows->count <= rows->capacity);
-    CHECK(row->key.size > 0 && row->key.size <= UINT32_MAX);
+    CHECK(key.size > 0 && key.size <= UINT32_MAX);
     if (rows->limit >= 0 && rows->count >= TRIM_MIN && rows->count >= 2 * (size_t)rows->limit)
         snapshot_rows_trim(rows);
     if (rows->count == rows->capacity) {
@@ -95,11 +95,16 @@ struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, const stru
         rows->rows = mem_realloc(rows->rows, rows->capacity * sizeof *rows->rows);
     }
     added = &rows->rows[rows->count++];
-    *added = (struct snapshot_row){.seq = row_seq(row->bytes),
-                                   .key_offset = rows->keys.size,
-                                   .key_size = (uint32_t)row->key.size};
-    buf_append_str(&rows->keys, row->key);
+    *added = (struct snapshot_row){
+        .seq = seq, .key_offset = rows->keys.size, .key_size = (uint32_t)key.size};
+    buf_append_str(&rows->keys, key);
     return added;
+}
+
+struct snapshot_row *snapshot_rows_append(struct snapshot_rows *rows, const struct row *row)
+{
+    CHECK(row->bytes.size > 0);
+    return snapshot_rows_put(rows, row->key, row_seq(row->bytes));
 }
 
 bool snapshot_rows_begin_json(struct snapshot_rows *rows, struct snapshot_row *row)

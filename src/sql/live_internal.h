@@ -4,18 +4,27 @@
 #ifndef SQL_LIVE_INTERNAL_H
 #define SQL_LIVE_INTERNAL_H
 
+#include "sql/exec/plan.h"
 #include "sql/live_plan.h"
 #include "sql/sql_internal.h"
 
 struct live_shapes;
+
+/* ORDER BY, LIMIT, OFFSET. Items only for LIVE_ORDER_VALUES. */
+struct live_order {
+    struct plan_order *items; /* their outputs are those of the shape */
+    struct sorter_order *by;
+    uint32_t count;
+    struct expr_program *limit, *offset; /* NULL = none */
+};
 
 /* A shape and what only sql/ needs of it; one block of memory, but for the programs. */
 struct shape_entry {
     struct live_shape shape; /* first: live_plan.shape points here */
     struct live_shapes *shapes;
     struct str key;
-    struct ast_name from;       /* the table as the text names it: rights are checked per caller */
-    struct expr_program *limit; /* NULL = none */
+    struct ast_name from; /* the table as the text names it: rights are checked per caller */
+    struct live_order order;
     size_t param_count;
     unsigned refs;            /* under the lock of `shapes` */
     struct live_plan *common; /* the same lock; no reference */
@@ -52,10 +61,37 @@ struct live_plan *shape_common_plan(struct shape_entry *entry);
 void shape_set_common_plan(struct shape_entry *entry, struct live_plan *plan,
                            const struct live_plan *from);
 
+/* ---- live_order.c ------------------------------------------------------------------------------
+ */
+
+struct live_order_request {
+    const struct live_shape *shape; /* columns and table are there */
+    uint32_t listed_count;          /* of its columns: the text's own */
+    const struct ast_select *tree;
+    const struct expr_scope *scope;
+    struct arena *arena; /* for the arrays */
+};
+/* After a failure too, `out` is to be cleared. */
+enum status live_order_bind(const struct live_order_request *request, struct live_order *out,
+                            enum live_order_kind *kind, struct error *err) MUST_CHECK;
+void live_order_clear(struct live_order *order); /* its programs */
+bool live_order_uses_caller(const struct live_order *order);
+/* Fills snapshot_limit and _offset. */
+enum status live_order_limits(struct live_plan *plan, const struct live_order *order,
+                              struct arena *arena, struct error *err) MUST_CHECK;
+void live_order_describe(const struct live_plan *plan, struct buf *out);
+
 /* ---- live_plan.c, live_route.c, live_system.c --------------------------------------------------
  */
 
+const struct live_order *live_plan_order(const struct live_plan *plan);
 void live_context(const struct live_plan *plan, struct arena *arena, struct expr_context *out);
+/* What programs read a row by: the context's `column` and `row`. */
+struct live_row {
+    const struct row *row;
+    struct arena *arena;
+};
+void live_row_column(void *context, size_t index, struct value *out);
 /* Fills route_… of a plan that is bound else; the hashes lie in the arena. */
 void live_choose_route(struct live_plan *plan, struct arena *arena);
 

@@ -15,7 +15,6 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/refs.h"
-#include "sql/exec/plan.h"
 
 #include <math.h>
 
@@ -43,6 +42,11 @@ void live_plan_unref(struct live_plan *plan)
     mem_free(plan);
 }
 
+const struct live_order *live_plan_order(const struct live_plan *plan)
+{
+    return &live_plan_entry(plan)->order;
+}
+
 void live_context(const struct live_plan *plan, struct arena *arena, struct expr_context *out)
 {
     CHECK(arena != NULL);
@@ -59,22 +63,6 @@ void live_context(const struct live_plan *plan, struct arena *arena, struct expr
 
 /* ---- binding ----------------------------------------------------------------------------------
  */
-
-static enum status live_plan_limit(struct live_plan *plan, const struct expr_program *limit,
-                                   struct arena *arena, struct error *err)
-{
-    struct expr_context context;
-    struct value value;
-
-    CHECK(plan->snapshot_limit == -1);
-    if (limit == NULL)
-        return STATUS_OK;
-    live_context(plan, arena, &context);
-    enum status status = expr_run(limit, &context, &value, err);
-    if (status == STATUS_OK && !value.is_null)
-        plan->snapshot_limit = value.integer < 0 ? 0 : value.integer;
-    return status;
-}
 
 static bool live_plan_has_text(const struct value *param)
 {
@@ -144,7 +132,7 @@ static enum status live_plan_bind(struct shape_entry *entry, const struct shape_
         return STATUS_OK;
     }
     arena_init(&arena, request->engine->options.live_filter_bytes);
-    enum status status = live_plan_limit(&draft, entry->limit, &arena, err);
+    enum status status = live_order_limits(&draft, &entry->order, &arena, err);
     if (status == STATUS_OK) {
         live_choose_route(&draft, &arena);
         *out = live_plan_pack(&draft);
@@ -251,12 +239,7 @@ uint64_t live_plan_hash(const struct live_plan *plan)
 
 /* ---- matching -------------------------------------------------------------------------------- */
 
-struct live_row {
-    const struct row *row;
-    struct arena *arena;
-};
-
-static void live_row_column(void *context, size_t index, struct value *out)
+void live_row_column(void *context, size_t index, struct value *out)
 {
     const struct live_row *from = context;
 

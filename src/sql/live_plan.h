@@ -12,13 +12,24 @@
 #include "sql/sql.h"
 
 struct expr_program;
+struct sorter;
+
+/* How ORDER BY and LIMIT choose the rows of the snapshot. */
+enum live_order_kind {
+    LIVE_ORDER_NONE,   /* no LIMIT */
+    LIVE_ORDER_NEWEST, /* LIMIT alone, ORDER BY _seq DESC */
+    LIVE_ORDER_KEY,    /* the first rows of a scan */
+    LIVE_ORDER_KEY_DESCENDING,
+    LIVE_ORDER_VALUES, /* sorted */
+};
 
 struct live_shape {
     struct table *table;         /* referenced */
     struct str text;             /* as it was given: a SELECT or SUBSCRIBE */
     struct expr_program *filter; /* NULL = all rows */
     bool names_deleted;
-    bool uses_caller;                /* the filter asks for NOW(), CURRENT_USER … */
+    enum live_order_kind order_kind;
+    bool uses_caller;                /* the text asks for NOW(), CURRENT_USER … */
     uint32_t *columns;               /* column indices of the output, key columns and _seq added */
     struct sql_column *column_specs; /* same order */
     uint32_t column_count;
@@ -37,8 +48,9 @@ struct live_plan {
     const struct value *params;     /* for the filter */
     size_t param_count;
     int64_t now_us;
-    int64_t snapshot_limit; /* ORDER BY _seq DESC LIMIT n; -1 = none */
-    uint64_t filter_work;   /* bytes its functions may look at for a row; 0 = no limit */
+    int64_t snapshot_limit;  /* LIMIT; -1 = none */
+    int64_t snapshot_offset; /* OFFSET; 0 for the newest rows */
+    uint64_t filter_work;    /* bytes its functions may look at for a row; 0 = no limit */
     /* A row matches only if this column has one of these values: what live/ routes changes by.
      * Id 0 = there is no such condition. */
     uint32_t route_column;
@@ -72,6 +84,17 @@ void live_plan_column(const struct live_plan *plan, const struct row *row, uint3
  * if names_deleted. */
 enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
                               struct arena *arena, bool *matches, struct error *err) MUST_CHECK;
+/* Do ORDER BY and LIMIT choose rows of the snapshot, other than the newest? */
+bool live_plan_is_ordered(const struct live_plan *plan);
+/* These rows, sorted: how many can be among them, those of OFFSET included; SIZE_MAX = all. */
+size_t live_plan_order_keep(const struct live_plan *plan);
+/* Sorts what is added by the values of live_plan_order_values, in the memory of a statement. */
+struct sorter *sql_live_sorter(const struct sql_engine *engine, const struct live_plan *plan,
+                               uint32_t width);
+uint32_t live_plan_order_count(const struct live_plan *plan); /* 0 for an order of the key */
+enum status live_plan_order_values(const struct live_plan *plan, const struct row *row,
+                                   struct arena *arena, struct value *out,
+                                   struct error *err) MUST_CHECK;
 /* live.filter_memory, the limit of the arena that a filter is run with; 0 = none. */
 size_t sql_live_filter_bytes(const struct sql_engine *engine);
 /* Equal values of a column that can route hash alike, also after the column was widened. */

@@ -166,4 +166,5 @@ void live_plan_describe(const struct live_plan *plan, struct buf *out)
     for (uint32_t i = 0; i < plan->shape->column_count; i++)
         buf_printf(out, "%s%.*s", i > 0 ? ", " : "", STR_ARG(plan->shape->column_specs[i].name));
     buf_append_byte(out, '\n');
+    live_order_describe(plan, out);
 }

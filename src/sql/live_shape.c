@@ -1,4 +1,5 @@
-/* live_shape.c — the SELECT of live queries compiled: filter, output columns, the columns it names.
+/* live_shape.c — the SELECT of live queries compiled: filter, output columns, the columns it names;
+ * its order is live_order.c's.
  *
  * A shape is compiled in scratch memory and then packed into one block of its size: a hundred
  * thousand subscriptions may have as many texts. What cannot be matched row by row is refused,
@@ -18,7 +19,8 @@ struct shape_builder {
     const struct shape_request *request;
     struct arena *arena;
     struct live_shape shape;
-    struct expr_program *limit;
+    uint32_t listed_count; /* output columns of the select list */
+    struct live_order order;
     struct ast_select *tree;
     uint32_t param_max;
     struct expr_scope scope;
@@ -224,6 +226,7 @@ static enum status live_bind_output(struct shape_builder *builder, struct error 
         status = live_add_item(builder, &builder->tree->items[i], err);
     if (status != STATUS_OK)
         return status;
+    builder->listed_count = shape->column_count;
     for (uint32_t i = 0; i < table->key_count; i++) {
         struct str name = table_column_name(table, table->key_columns[i]);
         if (!live_has_column(shape, table->key_columns[i], name))
@@ -280,31 +283,18 @@ static void live_bind_named(struct shape_builder *builder)
         live_find_named(builder, tree->order[i].expr);
 }
 
-/* ---- filter and limits ----------------------------------------------------------------------- */
+/* ---- filter and order ------------------------------------------------------------------------ */
 
-static bool live_order_is_newest(const struct ast_select *tree)
+static enum status live_bind_order(struct shape_builder *builder, struct error *err)
 {
-    const struct ast_order *first = &tree->order[0];
+    const struct live_order_request request = {.shape = &builder->shape,
+                                               .listed_count = builder->listed_count,
+                                               .tree = builder->tree,
+                                               .scope = &builder->scope,
+                                               .arena = builder->arena};
 
-    CHECK(tree->order_count > 0);
-    return first->expr->kind == AST_COLUMN && str_equal(first->expr->name, STR_LIT("_seq")) &&
-           first->descending;
-}
-
-static enum status live_bind_limit(struct shape_builder *builder, struct error *err)
-{
-    const struct data_type bigint = {.kind = VALUE_BIGINT};
-    const struct ast_select *tree = builder->tree;
-
-    CHECK(builder->limit == NULL);
-    /* Without LIMIT an order chooses nothing: rows of a snapshot come by _seq. */
-    if (tree->limit != NULL && tree->order_count > 0 && !live_order_is_newest(tree))
-        return live_refuse("LIMIT with an ORDER BY other than _seq DESC", err);
-    if (tree->offset != NULL)
-        return live_refuse("OFFSET", err);
-    if (tree->limit == NULL)
-        return STATUS_OK;
-    return expr_compile(tree->limit, &builder->scope, &bigint, &builder->limit, err);
+    CHECK(builder->shape.column_count > 0);
+    return live_order_bind(&request, &builder->order, &builder->shape.order_kind, err);
 }
 
 static enum status live_bind(struct shape_builder *builder, struct error *err)
@@ -323,9 +313,9 @@ static enum status live_bind(struct shape_builder *builder, struct error *err)
     if (status == STATUS_OK && builder->tree->where != NULL)
         status = expr_compile(builder->tree->where, &builder->scope, &boolean, &shape->filter, err);
     if (status == STATUS_OK)
-        status = live_bind_limit(builder, err);
+        status = live_bind_order(builder, err);
     shape->uses_caller = (shape->filter != NULL && expr_uses_caller(shape->filter)) ||
-                         (builder->limit != NULL && expr_uses_caller(builder->limit));
+                         live_order_uses_caller(&builder->order);
     CHECK(status != STATUS_OK || shape->column_count > 0);
     return status;
 }
@@ -388,7 +378,9 @@ static size_t shape_packed_size(const struct shape_builder *builder, struct str 
 {
     const struct live_shape *shape = &builder->shape;
     const struct ast_name *from = &builder->tree->from;
+    const struct live_order *order = &builder->order;
     size_t size = shape->column_count * (sizeof(*shape->column_specs) + sizeof(*shape->columns)) +
+                  order->count * (sizeof(*order->items) + sizeof(*order->by)) +
                   shape->named_count * sizeof(*shape->named) + shape->text.size + key.size +
                   from->space.size + from->user.size + from->table.size;
 
@@ -409,11 +401,16 @@ static struct shape_entry *shape_entry_new(const struct shape_builder *builder, 
     struct live_shape *shape = &entry->shape;
 
     *shape = *from;
+    entry->order = builder->order;
+    entry->order.items = shape_pack(&packer, builder->order.items,
+                                    builder->order.count * sizeof(*builder->order.items));
     shape->column_specs =
         shape_pack(&packer, from->column_specs, from->column_count * sizeof(*from->column_specs));
     shape->columns =
         shape_pack(&packer, from->columns, from->column_count * sizeof(*from->columns));
     shape->named = shape_pack(&packer, from->named, from->named_count * sizeof(*from->named));
+    entry->order.by =
+        shape_pack(&packer, builder->order.by, builder->order.count * sizeof(*builder->order.by));
     for (uint32_t i = 0; i < shape->column_count; i++)
         shape->column_specs[i].name = shape_pack_str(&packer, from->column_specs[i].name);
     shape->text = shape_pack_str(&packer, from->text);
@@ -424,7 +421,6 @@ static struct shape_entry *shape_entry_new(const struct shape_builder *builder, 
                                     .end = name->end};
     entry->key = shape_pack_str(&packer, key);
     CHECK(packer.next == packer.end);
-    entry->limit = builder->limit;
     entry->param_count = builder->request->param_count;
     entry->shapes = builder->request->engine->live_shapes;
     entry->refs = 1;
@@ -454,7 +450,7 @@ static enum status shape_compile(const struct shape_request *request, struct str
         return STATUS_OK;
     }
     expr_unref(builder.shape.filter);
-    expr_unref(builder.limit);
+    live_order_clear(&builder.order);
     table_unref(builder.shape.table);
     return status;
 }

@@ -71,7 +71,7 @@ static void shape_free(struct shape_entry *entry)
 {
     CHECK(entry->refs == 0 && entry->common == NULL);
     expr_unref(entry->shape.filter);
-    expr_unref(entry->limit);
+    live_order_clear(&entry->order);
     table_unref(entry->shape.table);
     mem_free(entry);
 }

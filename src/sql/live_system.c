@@ -77,6 +77,10 @@ enum status live_system_name(const struct table *table, struct arena *arena,
     }
     if (status == STATUS_OK)
         status = live_system_refuse(table, select->where, err);
+    if (status == STATUS_OK)
+        status = plan_name_system_order(table, arena, select, err);
+    for (size_t i = 0; i < select->order_count && status == STATUS_OK; i++)
+        status = live_system_refuse(table, select->order[i].expr, err);
     return status;
 }
 

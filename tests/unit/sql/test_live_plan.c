@@ -51,7 +51,10 @@ static void test_live_plan__refuses_what_cannot_be_matched(void **state)
     refused(&f, "SELECT id + 1 FROM mine", STATUS_NOT_SUPPORTED);
     refused(&f, "SELECT * FROM mine WHERE id < SNOWFLAKE_ID()", STATUS_NOT_SUPPORTED);
     refused(&f, "SELECT * FROM mine OFFSET 3", STATUS_NOT_SUPPORTED);
-    refused(&f, "SELECT * FROM mine ORDER BY v LIMIT 3", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine ORDER BY v OFFSET 3", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine LIMIT 2 OFFSET 3", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine ORDER BY UUID_V7() LIMIT 3", STATUS_NOT_SUPPORTED);
+    refused(&f, "SELECT * FROM mine ORDER BY nope", STATUS_COLUMN_NOT_FOUND);
     refused(&f, "SELECT * FROM system.live_queries", STATUS_NOT_SUPPORTED);
     refused(&f, "SELECT 1", STATUS_NOT_SUPPORTED);
     refused(&f, "DELETE FROM mine", STATUS_INVALID_SQL);
@@ -92,6 +95,46 @@ static void test_live_plan__adds_key_and_seq(void **state)
     assert_ptr_equal(live_plan_ref(plan), plan);
     live_plan_unref(plan);
     live_plan_unref(plan);
+    fixture_close(&f);
+}
+
+static void test_live_plan__finds_the_way_to_an_order(void **state)
+{
+    static const struct {
+        const char *sql;
+        enum live_order_kind kind;
+        uint32_t values;
+    } cases[] = {
+        {"SELECT * FROM ours ORDER BY v", LIVE_ORDER_NONE, 0},
+        {"SELECT * FROM ours ORDER BY v LIMIT NULL", LIVE_ORDER_NONE, 0},
+        {"SELECT * FROM ours LIMIT 3", LIVE_ORDER_NEWEST, 0},
+        {"SELECT * FROM ours ORDER BY _seq DESC, v LIMIT 3", LIVE_ORDER_NEWEST, 0},
+        {"SELECT * FROM ours ORDER BY _seq DESC LIMIT 3 OFFSET 1", LIVE_ORDER_VALUES, 1},
+        {"SELECT * FROM ours ORDER BY _seq LIMIT 3", LIVE_ORDER_VALUES, 1},
+        {"SELECT v FROM ours ORDER BY a, b LIMIT 3", LIVE_ORDER_KEY, 0},
+        {"SELECT b AS x, a FROM ours ORDER BY 2 DESC, x DESC, v LIMIT 3", LIVE_ORDER_KEY_DESCENDING,
+         0},
+        {"SELECT * FROM ours ORDER BY a, b DESC LIMIT 3", LIVE_ORDER_VALUES, 2},
+        {"SELECT * FROM ours ORDER BY b LIMIT 3", LIVE_ORDER_VALUES, 1},
+    };
+    struct sql_fixture f = {0};
+    struct live_plan *plan = NULL;
+    struct error err;
+    (void)state;
+
+    open_tables(&f);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        fixture_check(compile(&f, "ann", cases[i].sql, &plan, &err), &err, cases[i].sql);
+        assert_int_equal(plan->shape->order_kind, cases[i].kind);
+        assert_int_equal(live_plan_is_ordered(plan),
+                         cases[i].kind >= LIVE_ORDER_KEY && plan->snapshot_limit >= 0);
+        if (live_plan_is_ordered(plan)) {
+            assert_int_equal(live_plan_order_count(plan), cases[i].values);
+            assert_int_equal(live_plan_order_keep(plan),
+                             plan->snapshot_limit + plan->snapshot_offset);
+        }
+        live_plan_unref(plan);
+    }
     fixture_close(&f);
 }
 
@@ -289,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live_plan__refuses_what_cannot_be_matched),
         cmocka_unit_test(test_live_plan__adds_key_and_seq),
+        cmocka_unit_test(test_live_plan__finds_the_way_to_an_order),
         cmocka_unit_test(test_live_plan__matches),
         cmocka_unit_test(test_live_plan__equal_queries_share),
         cmocka_unit_test(test_live_plan__parameters_tell_plans_apart),
