@@ -222,6 +222,22 @@ static enum status snapshot_follow(struct subscription *subscription, struct sna
     return status;
 }
 
+/* What is gone without a trace. Who resumed from this very view would take the deletes, which are
+ * told at its position, for known ones: he comes back. */
+static enum status snapshot_tell_deleted(struct subscription *subscription,
+                                         const struct snapshot *snapshot, struct view *now,
+                                         struct change_writer *writer, struct error *err)
+{
+    const struct loading *loading = subscription->loading;
+
+    CHECK(writer->plan == snapshot->plan);
+    if (!snapshot_leaves_no_tombstones(snapshot->plan->table))
+        return STATUS_OK;
+    if (loading->has_from && loading->from >= view_position(snapshot->view))
+        return error_set(err, STATUS_WOULD_BLOCK, "what was held did not fit");
+    return snapshot_events_deleted(subscription, snapshot->view, now, writer, err);
+}
+
 /* Sends what changed between the snapshot's view and a new one, which takes its place. */
 static enum status snapshot_catch_up(struct subscription *subscription, struct snapshot *snapshot,
                                      struct error *err)
@@ -243,6 +259,8 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     if (status == STATUS_OK)
         status = snapshot_rows_changed(subscription, snapshot->plan, now,
                                        view_position(snapshot->view), &changed, err);
+    if (status == STATUS_OK)
+        status = snapshot_tell_deleted(subscription, snapshot, now, &writer, err);
     for (size_t i = 0; status == STATUS_OK && sender.keeps_up && i < changed.count; i++) {
         struct str key = snapshot_row_key(&changed, &changed.rows[i]);
         status = snapshot_difference_row(subscription, snapshot->view, now, key, &writer, err);
@@ -250,8 +268,6 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
         if (status == STATUS_OK)
             status = live_check_cancelled(subscription, err);
     }
-    if (status == STATUS_OK && snapshot_leaves_no_tombstones(snapshot->plan->table))
-        status = snapshot_events_deleted(subscription, snapshot->view, now, &writer, err);
     if (status == STATUS_OK)
         change_writer_flush(&writer);
     change_writer_clear(&writer);

@@ -6,6 +6,9 @@
  * are not told of that; so an event of the former view that is missing in the later one, although
  * an older one is still there, was deleted. Those older than all that are left count as gone by
  * age.
+ *
+ * What was deleted is told before all other changes, and at the position of the former view: a
+ * connection that ends between two messages is then resumed from there, and hears of the rest.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
@@ -31,8 +34,8 @@ static enum status snapshot_events_first(struct store *store, const struct scan_
 }
 
 static enum status snapshot_events_check(struct store *store, const struct scan_options *later,
-                                         const struct row *row, struct change_writer *writer,
-                                         struct error *err)
+                                         const struct row *row, int64_t position,
+                                         struct change_writer *writer, struct error *err)
 {
     struct row_pin pin = {0};
     struct row left;
@@ -43,8 +46,7 @@ static enum status snapshot_events_check(struct store *store, const struct scan_
         row_pin_release(store, &pin);
     if (status != STATUS_ABSENT)
         return status;
-    return change_writer_add(writer, row->key, row->bytes, STR_EMPTY, view_position(later->view),
-                             err);
+    return change_writer_add(writer, row->key, row->bytes, STR_EMPTY, position, err);
 }
 
 bool snapshot_leaves_no_tombstones(const struct table *table)
@@ -80,7 +82,7 @@ enum status snapshot_events_deleted(struct subscription *subscription, struct vi
     while (status == STATUS_OK && scan != NULL) {
         status = scan_next(scan, &row, err);
         if (status == STATUS_OK)
-            status = snapshot_events_check(store, &options, &row, writer, err);
+            status = snapshot_events_check(store, &options, &row, view_position(from), writer, err);
         live_row_arena_reset(writer->arena);
     }
     scan_close(scan);

@@ -1,6 +1,7 @@
 """Live queries on stored system tables: for dba and system; rows look as in SELECT, secrets included (***)."""
 import kalam
 import pytest
+from wire import Wire
 
 
 @pytest.fixture
@@ -135,6 +136,51 @@ def test_deletes_after_an_overflow_of_what_is_held():
     ("SELECT namespace_id FROM system.namespaces WHERE table_count > 1", "UNSUPPORTED"),
     ("SELECT nothing FROM system.jobs", "INVALID_SQL")])
 def test_refusals(ws, sql, code):
+def follow(wire, names, changes_max):
+    """Applies what comes to `names` until so many changes, an error or silence: the position to resume from."""
+    position = None
+    while changes_max > 0 and (message := wire.next(1.0)) is not None and message["type"] != "error":
+        control = message.get("batch_control") or {}
+        names |= {row["namespace_id"] for row in message.get("rows") or []}
+        names -= {row["namespace_id"] for row in message.get("old_values") or []}
+        if message["type"] == "change" and position is not None:
+            position = max(position, *(int(row["_seq"]) for row in message.get("rows") or message["old_values"]))
+            changes_max -= 1
+        elif control.get("status") == "ready":
+            position = control["last_seq_id"]
+        elif control.get("has_more") and message["type"] == "initial_data_batch":
+            wire.send({"type": "next_batch", "subscription_id": "n"})
+    return position
+
+
+def test_deletes_after_an_overflow_that_are_cut_off():
+    """A connection lost between two messages of what was deleted: the resume tells the rest."""
+    with kalam.Server(config="[live]\nqueue_events = 2\nqueue_bytes = 33554432\n") as server:
+        db, names = server.client(), set()
+        for i in range(12):
+            db.sql(f"CREATE NAMESPACE gone{i} WITH OPTIONS (a = '{'x' * 400_000}')")
+        wire = Wire(server.port, "root")
+
+        def subscribe(options):
+            wire.send({"type": "subscribe", "subscription": {"id": "n", "sql": "SELECT * FROM system.namespaces",
+                                                             "options": options}})
+        subscribe({"batch_size": 12})
+        while not names:
+            names |= {row["namespace_id"] for row in wire.next().get("rows") or []}
+        for i in range(12):
+            db.sql(f"DROP NAMESPACE gone{i}")
+        db.sql("CREATE NAMESPACE stays")
+        wire.send({"type": "next_batch", "subscription_id": "n"})
+        position = follow(wire, names, changes_max=1)
+        assert sum(name.startswith("gone") for name in names) > 1, "one message told all"
+        wire.close()
+        wire = Wire(server.port, "root")
+        subscribe({"from": position})
+        follow(wire, names, changes_max=12)
+        assert names == {name for (name,) in db.rows("SELECT namespace_id FROM system.namespaces")}
+        server.stop()
+
+
     with pytest.raises(kalam.SqlError) as failure:
         ws.subscribe("x", sql)
     assert failure.value.code == code
