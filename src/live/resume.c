@@ -92,8 +92,11 @@ static enum status resume_take(const struct live_plan *plan, struct snapshot *sn
         return status; /* events do not change: one that does not match never did */
     rows = matches ? &snapshot->rows : &snapshot->gone;
     added = snapshot_rows_append(rows, row);
-    if (!snapshot_rows_begin_json(rows, added))
-        return STATUS_OK;
+    if (!snapshot_rows_begin_json(rows, added)) {
+        /* read again from the view when its batch is sent, unless there is nothing left of it */
+        bool lost = plan->table->kind == TABLE_KIND_SYSTEM && row_is_deleted(row->bytes);
+        return lost ? error_set(err, STATUS_ABSENT, "more was deleted than is kept") : STATUS_OK;
+    }
     if (matches)
         encode_row(plan, row, arena, &rows->json);
     else
@@ -158,9 +161,8 @@ static enum status resume_ring_take(struct resume_ring *ring, struct subscriptio
     enum status status = STATUS_OK;
 
     CHECK(snapshot->plan->table != NULL);
-    /* What a deletion left may be in the view no more, so it cannot be read again. The ring, and
-     * what is kept of a scan, are bounded. */
-    snapshot->gone.json_max = SIZE_MAX;
+    if (snapshot->plan->table->kind == TABLE_KIND_SYSTEM) /* all of it, or none: resume_take */
+        snapshot->gone.json_max = subscription->peer->live->options.queue_bytes_max;
     live_row_arena_init(subscription->peer->live, &arena);
     while (status == STATUS_OK && map_next(&ring->newest, &cursor, NULL, &value)) {
         const struct change *change = value;
@@ -303,8 +305,8 @@ enum status resume_read(struct subscription *subscription, struct snapshot *snap
     CHECK(subscription->loading->from <= view_position(snapshot->view));
     if (status == STATUS_ABSENT && snapshot->plan->table->kind == TABLE_KIND_SYSTEM) {
         subscription_close(subscription, "RESUME_FAILED",
-                           "deleted rows of a system table are not kept: subscribe again without "
-                           "from");
+                           "deleted rows of a system table are not kept that long, or not that "
+                           "many of them: subscribe again without from");
         return error_set(err, STATUS_CANCELLED, "not to be resumed");
     }
     if (status == STATUS_ABSENT)

@@ -237,3 +237,31 @@ def test_messages_in_tiny_fragments(server, witness):
         wire.next(10)
     assert memory(server) - before < 20
     wire.close()
+
+
+def test_resumes_over_large_deleted_rows(server, db):
+    """Who resumes holds a few MiB of what was deleted, however much that is; all of it is told, whole."""
+    db.sql("CREATE SHARED TABLE h.gone (id BIGINT PRIMARY KEY, v TEXT)")
+    db.sql("INSERT INTO h.gone VALUES (0, '')")
+    position = int(db.value("SELECT max(_seq) FROM h.gone"))
+    for key in range(1, 13):
+        db.sql("INSERT INTO h.gone VALUES ($1, $2)", [key, "\x01" * 500_000])  # six times as long in JSON
+    db.sql("DELETE FROM h.gone WHERE id > 0")
+    before, wire, ready = memory(server), Wire(server.port), 0
+    for number in range(6):
+        wire.send({"type": "subscribe", "subscription": {"id": f"r{number}", "sql": "SELECT id, v FROM h.gone",
+                                                         "options": {"from": position, "batch_size": 1}}})
+    told = []
+    while len(told) < 12 or ready < 6:
+        message = wire.next(20)
+        ready += message["type"] == "subscription_ack"
+        if message.get("subscription_id") != "r0":
+            continue
+        if message["type"] == "change":
+            told += message["old_values"]
+        elif message.get("batch_control", {}).get("has_more"):
+            wire.send({"type": "next_batch", "subscription_id": "r0"})
+    assert memory(server) - before < 120, "six resumes hold 36 MB of deleted rows each"
+    assert sorted(int(row["id"]) for row in told) == list(range(1, 13))
+    assert all(row["_deleted"] and row["v"] == "\x01" * 500_000 for row in told)
+    wire.close()

@@ -99,6 +99,12 @@ def test_resume_tells_megabytes_of_deleted_rows():
         ws.subscribe("r", "SELECT * FROM system.namespaces", options={"from": position, "batch_size": 4})
         deleted = [row["namespace_id"] for change in ws.changes("r") for row in change["old_values"]]
         assert sorted(deleted) == sorted(f"gone{i}" for i in range(12))
+        for i in range(12, 24):
+            db.sql(f"CREATE NAMESPACE gone{i} WITH OPTIONS (a = '{'x' * 400_000}')")
+            db.sql(f"DROP NAMESPACE gone{i}")
+        with pytest.raises(kalam.SqlError) as refused:  # more than live.queue_bytes
+            ws.subscribe("s", "SELECT * FROM system.namespaces", options={"from": position})
+        assert refused.value.code == "RESUME_FAILED"
         ws.close()
         server.stop()
 
@@ -130,12 +136,6 @@ def test_deletes_after_an_overflow_of_what_is_held():
         server.stop()
 
 
-@pytest.mark.parametrize("sql, code", [
-    ("SELECT * FROM system.live_queries", "UNSUPPORTED"), ("SELECT * FROM system.metrics", "UNSUPPORTED"),
-    ("SELECT table_count FROM system.namespaces", "UNSUPPORTED"),
-    ("SELECT namespace_id FROM system.namespaces WHERE table_count > 1", "UNSUPPORTED"),
-    ("SELECT nothing FROM system.jobs", "INVALID_SQL")])
-def test_refusals(ws, sql, code):
 def follow(wire, names, changes_max):
     """Applies what comes to `names` until so many changes, an error or silence: the position to resume from."""
     position = None
@@ -181,6 +181,12 @@ def test_deletes_after_an_overflow_that_are_cut_off():
         server.stop()
 
 
+@pytest.mark.parametrize("sql, code", [
+    ("SELECT * FROM system.live_queries", "UNSUPPORTED"), ("SELECT * FROM system.metrics", "UNSUPPORTED"),
+    ("SELECT table_count FROM system.namespaces", "UNSUPPORTED"),
+    ("SELECT namespace_id FROM system.namespaces WHERE table_count > 1", "UNSUPPORTED"),
+    ("SELECT nothing FROM system.jobs", "INVALID_SQL")])
+def test_refusals(ws, sql, code):
     with pytest.raises(kalam.SqlError) as failure:
         ws.subscribe("x", sql)
     assert failure.value.code == code
