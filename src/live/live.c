@@ -41,11 +41,13 @@ void live_row_arena_init(const struct live *live, struct arena *arena)
     arena_init(arena, sql_live_filter_bytes(live->options.engine));
 }
 
-void live_row_arena_reset(struct arena *arena)
+bool live_row_arena_reset(struct arena *arena)
 {
     CHECK(arena != NULL);
-    if (arena->used_bytes > LIVE_ROW_KEPT_BYTES)
-        arena_clear(arena);
+    if (arena->used_bytes <= LIVE_ROW_KEPT_BYTES)
+        return false;
+    arena_clear(arena);
+    return true;
 }
 
 enum status live_check_cancelled(const struct subscription *subscription, struct error *err)

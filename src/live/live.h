@@ -25,7 +25,9 @@ struct live_options {
     size_t queue_events_max;     /* live.queue_events per subscription, 1024 */
     size_t queue_bytes_max;      /* live.queue_bytes per connection, 8 MiB */
     unsigned subscriptions_per_connection_max, subscriptions_per_user_max; /* 100, 100 */
-    bool allow_shared;       /* live.allow_shared_subscriptions */
+    uint64_t
+        filter_work_max; /* live.filter_work: per user and second, on the matcher; 0 = no limit */
+    bool allow_shared;   /* live.allow_shared_subscriptions */
     int64_t snapshot_ms_max; /* live.snapshot_seconds: to fetch a whole snapshot; 0 = no limit */
     const char *node;
 };

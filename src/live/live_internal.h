@@ -236,6 +236,22 @@ bool peer_has_room(struct live_peer *peer, struct subscription *subscription, si
 void peer_encode_and_send(struct live_peer *peer, struct subscription *subscription,
                           const struct wire_server_message *message);
 
+/* ---- budget.c: the matcher's
+ * ------------------------------------------------------------------------- */
+
+/* What is left of the second, by user; only of those whose filters looked at something. */
+struct budgets {
+    struct map left;
+    uint64_t work_max; /* live.filter_work; 0 = no limit */
+    int64_t since_ms;
+};
+void budgets_init(struct budgets *budgets, uint64_t work_max);
+void budgets_clear(struct budgets *budgets);
+/* Until budgets_renew; NULL = no limit. */
+uint64_t *budgets_of(struct budgets *budgets, struct str user);
+/* Between two groups: everybody has all of it again if a second is over. */
+void budgets_renew(struct budgets *budgets);
+
 /* ---- snapshot.c
  * ---------------------------------------------------------------------------------- */
 
@@ -264,8 +280,8 @@ enum status schema_follow(struct subscription *subscription, const struct table 
 
 /* An arena for what filters and encoding make of one row, with the limit of live.filter_memory. */
 void live_row_arena_init(const struct live *live, struct arena *arena);
-/* Before the next row; what little the last one took stays, and with it its block. */
-void live_row_arena_reset(struct arena *arena);
+/* Before the next row; false when what little the last one took stays, and with it its block. */
+bool live_row_arena_reset(struct arena *arena);
 /* Between two rows: CANCELLED when the subscription is closed. */
 enum status live_check_cancelled(const struct subscription *subscription,
                                  struct error *err) MUST_CHECK;
@@ -304,6 +320,7 @@ void encode_deleted(const struct live_plan *plan, const struct row *old_row,
 struct change_writer {
     const struct live_plan *plan;
     struct arena *arena;
+    uint64_t *budget; /* what the filter may still look at; NULL = no limit but a row's */
     struct buf rows, old_values;
     enum wire_change_type kind;
     uint32_t count;
@@ -315,7 +332,8 @@ struct change_writer {
 void change_writer_init(struct change_writer *writer, const struct live_plan *plan,
                         struct arena *arena);
 void change_writer_clear(struct change_writer *writer);
-/* Old or new bytes may be empty. `seq` is the change's. */
+/* Old or new bytes may be empty. `seq` is the change's. WOULD_BLOCK: the budget is used up, nothing
+ * is added. */
 enum status change_writer_add(struct change_writer *writer, struct str key, struct str old_bytes,
                               struct str new_bytes, int64_t seq, struct error *err) MUST_CHECK;
 void change_writer_flush(struct change_writer *writer);

@@ -18,6 +18,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define MATCHER_WORK_TEXT \
+    "the filters of this user look at more than live.filter_work within a second or one commit"
+
 enum {
     MATCHER_TICK_MS = 500,
     SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000,
@@ -69,6 +72,7 @@ struct matcher {
     struct memo memos[MEMO_SLOTS];
     struct memo *current;
     const struct subscription *subscription; /* whose id the messages carry */
+    struct budgets budgets;
     struct doomed *doomed;
     size_t doomed_count, doomed_capacity;
 };
@@ -117,14 +121,45 @@ static void matcher_fail(struct matcher *matcher, const struct matcher_job *job,
 
     CHECK(status != STATUS_OK && !memo->failure);
     log_debug("live query %.*s: %s", STR_ARG(job->subscription->id), error->message);
-    memo->failure = "CONVERSION_ERROR";
-    if (status != STATUS_RESULT_TOO_LARGE)
-        return;
-    memo->failure = "MESSAGE_TOO_LARGE";
-    memo->failure_text = arena_copy(&matcher->arena, str_from_c(error->message)).data;
+    memo->failure = status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
+    memo->failure_text =
+        arena_printf(&matcher->arena, "a changed row cannot be shown by this query: %s",
+                     error->message)
+            .data;
 }
 
-/* The messages of the job's changes into the current memo; false if it was cancelled meanwhile. */
+/* `text` NULL = that of the code. */
+static void matcher_doom(struct matcher *matcher, struct subscription *subscription,
+                         const char *code, const char *text)
+{
+    CHECK(subscription && code);
+    CHECK(matcher->doomed_count <= matcher->doomed_capacity);
+    if (matcher->doomed_count == matcher->doomed_capacity) {
+        matcher->doomed_capacity = matcher->doomed_capacity ? matcher->doomed_capacity * 2 : 16;
+        matcher->doomed =
+            mem_realloc(matcher->doomed, matcher->doomed_capacity * sizeof *matcher->doomed);
+    }
+    matcher->doomed[matcher->doomed_count++] =
+        (struct doomed){.subscription = subscription_ref(subscription),
+                        .code = code,
+                        .text = text ? mem_strdup(str_from_c(text)) : NULL};
+}
+
+/* With the budget of whoever subscribed first, once the filter may need one. */
+static enum status matcher_write_change(struct matcher *matcher, const struct matcher_job *job,
+                                        const struct change *change, struct change_writer *writer,
+                                        struct error *err)
+{
+    CHECK(writer->plan == job->plan);
+    if (!writer->budget &&
+        live_plan_is_costly(job->plan, change->old_bytes.size + change->new_bytes.size))
+        writer->budget = budgets_of(&matcher->budgets, job->subscription->peer->options.user);
+    return change_writer_add(writer, change->key, change->old_bytes, change->new_bytes, change->seq,
+                             err);
+}
+
+/* The messages of the job's changes into the current memo; false if it ends without them: it was
+ * cancelled meanwhile, or its user's filters have looked at too much. */
 static bool matcher_write(struct matcher *matcher, const struct matcher_job *job)
 {
     struct memo *memo = matcher->current;
@@ -137,14 +172,15 @@ static bool matcher_write(struct matcher *matcher, const struct matcher_job *job
     writer.emit = matcher_emit;
     writer.context = matcher;
     for (size_t i = 0; i < job->list.count && !memo->failure && wanted; i++) {
-        const struct change *change = job->list.changes[i];
         error_clear(&error);
-        enum status status = change_writer_add(&writer, change->key, change->old_bytes,
-                                               change->new_bytes, change->seq, &error);
-        if (status != STATUS_OK)
+        enum status status =
+            matcher_write_change(matcher, job, job->list.changes[i], &writer, &error);
+        wanted = !atomic_load(&job->subscription->cancelled) && status != STATUS_WOULD_BLOCK;
+        if (status == STATUS_WOULD_BLOCK) /* not those of other users that are equal */
+            matcher_doom(matcher, job->subscription, "CONVERSION_ERROR", MATCHER_WORK_TEXT);
+        else if (status != STATUS_OK)
             matcher_fail(matcher, job, status, &error);
         live_row_arena_reset(&matcher->scratch);
-        wanted = !atomic_load(&job->subscription->cancelled);
     }
     change_writer_flush(&writer);
     change_writer_clear(&writer);
@@ -169,23 +205,6 @@ static struct memo *matcher_evaluate(struct matcher *matcher, const struct match
         return memo;
     matcher_memo_clear(memo); /* not whole: an equal one starts again */
     return NULL;
-}
-
-/* `text` NULL = that of the code. */
-static void matcher_doom(struct matcher *matcher, struct subscription *subscription,
-                         const char *code, const char *text)
-{
-    CHECK(subscription && code);
-    CHECK(matcher->doomed_count <= matcher->doomed_capacity);
-    if (matcher->doomed_count == matcher->doomed_capacity) {
-        matcher->doomed_capacity = matcher->doomed_capacity ? matcher->doomed_capacity * 2 : 16;
-        matcher->doomed =
-            mem_realloc(matcher->doomed, matcher->doomed_capacity * sizeof *matcher->doomed);
-    }
-    matcher->doomed[matcher->doomed_count++] =
-        (struct doomed){.subscription = subscription_ref(subscription),
-                        .code = code,
-                        .text = text ? mem_strdup(str_from_c(text)) : NULL};
 }
 
 static void matcher_deliver(struct matcher *matcher, struct subscription *subscription,
@@ -213,9 +232,8 @@ static const char *matcher_doom_text(const char *code)
     CHECK(code != NULL);
     if (strcmp(code, "SLOW_CONSUMER") == 0)
         return "the connection does not take changes fast enough";
-    if (strcmp(code, "BATCH_FETCH_FAILED") == 0)
-        return "no batch was fetched within 60 seconds, or not all within live.snapshot_seconds";
-    return "a changed row cannot be shown by this query";
+    CHECK(strcmp(code, "BATCH_FETCH_FAILED") == 0);
+    return "no batch was fetched within 60 seconds, or not all within live.snapshot_seconds";
 }
 
 /* Not under a lock: ends those that could not keep up, with the position to resume from. */
@@ -439,6 +457,7 @@ static void matcher_group(struct matcher *matcher, const struct change_group *gr
     for (struct bucket *bucket = touched; bucket; bucket = bucket->touched_next)
         matcher_bucket(matcher, bucket);
     pthread_mutex_unlock(&live->mutex);
+    budgets_renew(&matcher->budgets);
     matcher_run_jobs(matcher);
     atomic_store(&live->matched_position, group->last);
     matcher_close_doomed(matcher);
@@ -507,6 +526,7 @@ void *matcher_main(void *argument)
     matcher->jobs_tail = &matcher->jobs;
     arena_init(&matcher->arena, 0);
     live_row_arena_init(matcher->live, &matcher->scratch);
+    budgets_init(&matcher->budgets, matcher->live->options.filter_work_max);
     do {
         status = feed_next(matcher->live->cursor, MATCHER_TICK_MS, &group);
         if (status == STATUS_OK) {
@@ -525,6 +545,7 @@ void *matcher_main(void *argument)
     mem_free(matcher->doomed);
     arena_clear(&matcher->arena);
     arena_clear(&matcher->scratch);
+    budgets_clear(&matcher->budgets);
     mem_free(matcher);
     return NULL;
 }

@@ -82,7 +82,18 @@ static enum status change_side_load(struct change_writer *writer, struct str key
     if (!encode_row_view(writer->plan, key, bytes, writer->arena, &side->projection, &side->row))
         return error_set(err, STATUS_STALE, "the row has a newer schema than the subscription");
     side->exists = true;
-    return live_plan_matches(writer->plan, &side->row, writer->arena, &side->passes, err);
+    return live_plan_matches_within(writer->plan, &side->row, writer->arena, writer->budget,
+                                    &side->passes, err);
+}
+
+/* Frees what the filter made of this version: the next one has all of live.filter_memory. */
+static void change_side_settle(struct change_writer *writer, struct change_side *side)
+{
+    CHECK(writer->arena != NULL);
+    if (!side->exists || !live_row_arena_reset(writer->arena))
+        return;
+    struct str key = side->row.key, bytes = side->row.bytes;
+    CHECK(encode_row_view(writer->plan, key, bytes, writer->arena, &side->projection, &side->row));
 }
 
 /* Makes room for a row of this kind: other kinds and full messages are sent first. */
@@ -142,6 +153,7 @@ enum status change_writer_add(struct change_writer *writer, struct str key, stru
     status = change_side_load(writer, key, old_bytes, &before, err);
     if (status != STATUS_OK)
         return status;
+    change_side_settle(writer, &before);
     status = change_side_load(writer, key, new_bytes, &after, err);
     if (status != STATUS_OK)
         return status;

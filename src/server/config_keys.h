@@ -221,6 +221,9 @@
       "time to fetch all batches of a snapshot, which is kept so long") \
     X(LIVE_FILTER_MEMORY, "live.filter_memory", BYTES, "32MiB", 1 << 20, 1 << 30, "", USED, \
       "memory that the filter of a live query may take for one changed row") \
+    X(LIVE_FILTER_WORK, "live.filter_work", BYTES, "256MiB", 1 << 20, 1LL << 40, "", USED, \
+      "bytes that the filters of one user's live queries may look at in a second, and for one " \
+      "commit") \
     X(SQL_PRIMARY_KEY_MODE, "sql.primary_key_mode", CHOICE, "auto", 0, 0, "", USED, \
       "auto strict: tables without key get one, or are refused") \
     X(SQL_DEFAULT_SHARED_ACCESS, "sql.default_shared_access", CHOICE, "unset", 0, 0, "", USED, \

@@ -437,6 +437,7 @@ static enum status server_open_live(struct server *server, struct error *err)
         .subscriptions_per_connection_max =
             server_number(config, CONFIG_RATE_MAX_SUBSCRIPTIONS_PER_CONNECTION),
         .subscriptions_per_user_max = server_number(config, CONFIG_RATE_MAX_SUBSCRIPTIONS_PER_USER),
+        .filter_work_max = server_size(config, CONFIG_LIVE_FILTER_WORK),
         .allow_shared = config_boolean(config, CONFIG_LIVE_ALLOW_SHARED),
         .snapshot_ms_max = (int64_t)server_number(config, CONFIG_LIVE_SNAPSHOT_SECONDS) * 1000,
         .node = config_text(config, CONFIG_SERVER_NODE),

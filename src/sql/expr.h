@@ -54,6 +54,11 @@ bool expr_uses_column(const struct expr_program *program, size_t index);
 bool expr_is_constant(const struct expr_program *program); /* no columns, parameters allowed */
 /* Does it ask for NOW(), CURRENT_USER or the like? */
 bool expr_uses_caller(const struct expr_program *program);
+/* Can it take long, for values of common size? It calls functions or casts, or has very many steps.
+ */
+bool expr_is_costly(const struct expr_program *program);
+/* What its steps alone count, as bytes looked at: something only if there are very many. */
+uint64_t expr_base_work(const struct expr_program *program);
 /* For EXPLAIN: SQL-like text. */
 void expr_describe(const struct expr_program *program, struct buf *out);
 
@@ -71,6 +76,7 @@ struct expr_context {
      * must not be held up, WOULD_BLOCK. work_max 0 = as many as there are. */
     uint64_t work, work_max;
     bool work_elsewhere; /* WOULD_BLOCK: a worker takes over */
+    bool counts_all;     /* casts of texts and comparisons of long ones count as well */
 };
 
 /* Parts of query.row_work. */
@@ -78,6 +84,7 @@ enum {
     EXPR_WORK_LOOP = 64, /* a 64th for a row on a loop thread: some ms, then a worker */
     EXPR_WORK_LIVE = 8,  /* an 8th for a row that a live query looks at */
 };
+enum { EXPR_COMPARE_FREE_BYTES = 4096 }; /* comparisons with shorter texts are never counted */
 
 /* Errors of the data: SQL_EXECUTION_ERROR (division by zero, out of range), TYPE_MISMATCH,
  * CONSTRAINT_VIOLATION. */

@@ -58,6 +58,7 @@ void live_context(const struct live_plan *plan, struct arena *arena, struct expr
         .user = plan->caller,
         .role = str_from_c(role_name(plan->role)),
         .work_max = plan->filter_work,
+        .counts_all = true,
     };
 }
 
@@ -258,8 +259,31 @@ void live_plan_column(const struct live_plan *plan, const struct row *row, uint3
         live_system_show(plan->table, index, arena, out);
 }
 
-enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
-                              struct arena *arena, bool *matches, struct error *err)
+/* Names the limit that a filter has passed; they are met on threads that others wait for. */
+static enum status live_plan_explain(enum status status, const struct expr_context *context,
+                                     struct error *err)
+{
+    CHECK(status != STATUS_OK);
+    if (status == STATUS_RESULT_TOO_LARGE)
+        return error_set(err, status, "the filter takes more than live.filter_memory for a row");
+    if (status == STATUS_SQL_EXECUTION_ERROR && context->work_max > 0 &&
+        context->work > context->work_max)
+        return error_set(err, status,
+                         "the filter looks at more than an eighth of query.row_work for a row");
+    return status;
+}
+
+bool live_plan_is_costly(const struct live_plan *plan, size_t row_bytes)
+{
+    const struct expr_program *filter = plan->shape->filter;
+
+    CHECK(row_bytes > 0);
+    return filter != NULL && (row_bytes >= EXPR_COMPARE_FREE_BYTES || expr_is_costly(filter));
+}
+
+enum status live_plan_matches_within(const struct live_plan *plan, const struct row *row,
+                                     struct arena *arena, uint64_t *budget, bool *matches,
+                                     struct error *err)
 {
     const struct live_shape *shape = plan->shape;
     struct live_row from = {.row = row, .arena = arena};
@@ -274,5 +298,23 @@ enum status live_plan_matches(const struct live_plan *plan, const struct row *ro
     live_context(plan, arena, &context);
     context.column = live_row_column;
     context.row = &from;
-    return expr_run_filter(shape->filter, &context, matches, err);
+    if (budget != NULL) {
+        context.work = expr_base_work(shape->filter);
+        context.work_elsewhere = plan->filter_work == 0 || *budget < plan->filter_work;
+        if (context.work_elsewhere)
+            context.work_max = *budget > 0 ? *budget : 1;
+        if (context.work > *budget)
+            return STATUS_WOULD_BLOCK;
+    }
+    enum status status = expr_run_filter(shape->filter, &context, matches, err);
+    if (budget != NULL)
+        *budget -= context.work < *budget ? context.work : *budget;
+    return status == STATUS_OK ? STATUS_OK : live_plan_explain(status, &context, err);
+}
+
+enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
+                              struct arena *arena, bool *matches, struct error *err)
+{
+    CHECK(plan != NULL);
+    return live_plan_matches_within(plan, row, arena, NULL, matches, err);
 }

@@ -631,6 +631,7 @@ static struct expr_program *emit_block(const struct emitter *emitter, struct str
         next += constants[i].text.size;
     }
     CHECK(next <= block + size + 12 * 16);
+    program->calls = emitter->functions.count > 0 || emitter->casts.count > 0;
     return program;
 }
 

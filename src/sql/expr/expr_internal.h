@@ -239,6 +239,7 @@ struct expr_program {
     uint32_t registers, param_count, bound_count, column_words;
     bool relabel; /* the result's integer type becomes type.kind */
     bool uses_caller;
+    bool calls;     /* functions or casts */
     bool is_bounds; /* nothing but the AND of its bounds */
 };
 

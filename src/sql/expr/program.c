@@ -11,6 +11,8 @@
 #include "base/refs.h"
 #include "value/text.h"
 
+enum { STEPS_FREE = 256, STEP_BYTES = 8 }; /* what a step of very many counts */
+
 struct expr_program *expr_ref(struct expr_program *program)
 {
     CHECK(program != NULL);
@@ -49,6 +51,20 @@ bool expr_is_constant(const struct expr_program *program)
             return false;
     }
     return true;
+}
+
+bool expr_is_costly(const struct expr_program *program)
+{
+    CHECK(program != NULL);
+    return program->calls || program->end - program->begin > STEPS_FREE;
+}
+
+uint64_t expr_base_work(const struct expr_program *program)
+{
+    uint64_t steps = program->end - program->begin;
+
+    CHECK(program->begin <= program->end);
+    return steps > STEPS_FREE ? steps * STEP_BYTES : 0;
 }
 
 bool expr_uses_caller(const struct expr_program *program)

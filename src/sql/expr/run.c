@@ -283,7 +283,9 @@ enum status expr_charge(struct expr_context *context, uint64_t bytes, struct err
         return STATUS_OK;
     if (context->work_elsewhere)
         return STATUS_WOULD_BLOCK;
-    return error_set(err, STATUS_SQL_EXECUTION_ERROR, "the expressions of a row take too long");
+    return error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                     "the expressions of a row take too long: they look at more than "
+                     "query.row_work");
 }
 
 static enum status run_call(struct machine *m, const struct expr_instr *instr, struct value *out)
@@ -310,15 +312,31 @@ static enum status run_call(struct machine *m, const struct expr_instr *instr, s
     return status == STATUS_OK ? function->run(&call) : status;
 }
 
+/* Two long texts may have to be looked at up to the end of the shorter one. */
+static inline enum status run_charge_long(struct machine *m, const struct value *a,
+                                          const struct value *b)
+{
+    if (LIKELY(!m->context->counts_all || a->is_null || b->is_null ||
+               a->text.size < EXPR_COMPARE_FREE_BYTES || b->text.size < EXPR_COMPARE_FREE_BYTES))
+        return STATUS_OK;
+    return expr_charge(m->context, a->text.size < b->text.size ? a->text.size : b->text.size,
+                       m->err);
+}
+
 /* What remains beside the hot instructions of run_code. */
 static enum status run_other(struct machine *m, const struct expr_instr *instr,
                              const struct value *a, const struct value *b, struct value *out)
 {
+    enum status status;
+
     switch ((enum expr_op)instr->op) {
     case EXPR_PARAM:
         return expr_param_value(&m->program->params[instr->c], m->context, m->context->arena, out,
                                 m->err);
     case EXPR_CAST:
+        if (m->context->counts_all && !a->is_null && value_type_is_text(a->type) &&
+            (status = expr_charge(m->context, a->text.size, m->err)) != STATUS_OK)
+            return status;
         return expr_cast_value(a, &m->program->casts[instr->c], m->context->arena, out, m->err);
     case EXPR_DISTINCT:
         run_distinct(instr, a, b, out);
@@ -391,6 +409,9 @@ static enum status run_code(struct machine *m)
             run_compare_integer(instr, a, b, out);
             break;
         case EXPR_COMPARE_TEXT:
+            status = run_charge_long(m, a, b);
+            if (status != STATUS_OK)
+                return status;
             run_compare_text(instr, a, b, out);
             break;
         case EXPR_NOT:
