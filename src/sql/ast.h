@@ -382,6 +382,7 @@ struct ast_statement {
            own, `SELECT * FROM t …`, in the arena */
         struct {
             struct ast_statement *select;
+            int64_t select_shift; /* from a position in its text to one in the statement's */
             int64_t last_rows, batch_size, from;
         } subscribe;
     };

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "catalog/system_tables.h"
+#include "sql/analytic.h"
 #include "sql/binder.h"
 #include "sql/exec/plan.h"
 
@@ -320,24 +321,47 @@ static enum status live_bind(struct shape_builder *builder, struct error *err)
     return status;
 }
 
+/* A SELECT beyond our grammar: DuckDB says whether it is one. */
+static enum status live_refuse_foreign(const struct shape_builder *builder, struct str select,
+                                       struct error *err)
+{
+    const struct shape_request *request = builder->request;
+    struct analytic_plan *plan = NULL;
+
+    if (request->view != NULL && request->engine->columnar != NULL &&
+        analytic_prepare(request->engine, request->caller, view_catalog(request->view), select,
+                         request->param_count, &plan, err) == STATUS_INVALID_SQL)
+        return STATUS_INVALID_SQL;
+    CHECK(err != NULL);
+    analytic_plan_free(plan);
+    return live_refuse("a join, grouping, aggregate, subquery or set operation", err);
+}
+
 /* The SELECT in it: also SUBSCRIBE … is accepted. */
 static enum status live_parse(struct shape_builder *builder, struct error *err)
 {
     struct live_shape *shape = &builder->shape;
-    struct ast_statement *tree = NULL;
-    enum status status = sql_parse(builder->request->sql, builder->arena, &tree, err);
+    struct ast_statement *tree = NULL, *outer = NULL;
+    enum status status = sql_check_text(builder->request->sql, err);
 
+    if (status == STATUS_OK)
+        status = sql_parse(builder->request->sql, builder->arena, &tree, err);
     if (status != STATUS_OK)
         return status;
     if (tree->kind == AST_SUBSCRIBE) {
         shape->last_rows = tree->subscribe.last_rows;
         shape->batch_size = tree->subscribe.batch_size;
         shape->from = tree->subscribe.from;
+        outer = tree;
         tree = tree->subscribe.select;
     }
     CHECK(tree != NULL);
-    if (tree->kind == AST_ANALYTIC)
-        return live_refuse("a join, grouping, aggregate, subquery or set operation", err);
+    if (tree->kind == AST_ANALYTIC) {
+        status = live_refuse_foreign(builder, tree->text, err);
+        if (outer != NULL)
+            ast_subscribe_shift(outer, err);
+        return status;
+    }
     if (tree->kind != AST_SELECT)
         return error_set(err, STATUS_INVALID_SQL, "a live query is a SELECT");
     if (!tree->select.has_from)

@@ -10,9 +10,13 @@
 #include "base/error.h"
 #include "sql/ast.h"
 
+/* Makes the position of an error in a SUBSCRIBE's SELECT one in the SUBSCRIBE. */
+void ast_subscribe_shift(const struct ast_statement *statement, struct error *err);
+/* INVALID_SQL above LIMIT_SQL_BYTES or for invalid UTF-8 or a NUL byte. */
+enum status sql_check_text(struct str text, struct error *err) MUST_CHECK;
 /* Splits at top-level `;`, respecting quotes, dollar quotes and nested comments. Empty statements
  * are skipped. BATCH_PARSE_ERROR for an open quote or comment, EMPTY_SQL if nothing is left,
- * INVALID_SQL above LIMIT_SQL_BYTES or for invalid UTF-8 or a NUL byte. */
+ * and what sql_check_text finds. */
 enum status sql_split(struct str text, struct arena *arena, struct str **statements, size_t *count,
                       struct error *err) MUST_CHECK;
 /* One statement. Syntax errors: INVALID_SQL `syntax error at or near "x"` with position; reserved

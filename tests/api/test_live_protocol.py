@@ -186,6 +186,23 @@ def test_ids_of_errors(spoken):
     socket.close()
 
 
+def test_sql_that_is_none(spoken, lena):
+    """Is refused as such, not as something a live query cannot do."""
+    socket = spoken.websocket(token=token())
+    for sql, part in (("SELECT * FROM p.t WHERE id = = 1", "syntax error"), ("SUBSCRIBE TO p.t WHERE id = = 1", "syntax error"),
+                      ("SELECT * FROM p.t \0 WHERE id = 1", "NUL byte"), ("SELECT * FROM p.t WHERE v = 'a\0b'", "NUL byte"),
+                      ("SUBSCRIBE TO p.t WHERE v = 'a\0b'", "NUL byte")):
+        with pytest.raises(kalam.SqlError) as refused:
+            socket.subscribe("s", sql)
+        assert refused.value.code == "INVALID_SQL" and part in str(refused.value), sql
+    with pytest.raises(kalam.SqlError) as refused:
+        socket.subscribe("s", "SELECT * FROM p.t JOIN p.t AS u ON t.id = u.id")
+    assert refused.value.code == "UNSUPPORTED"
+    status, body = lena.post("SUBSCRIBE TO p.t WHERE id = = 1")
+    assert status == 400 and "syntax error" in str(body) and 'column 29' in str(body), body
+    socket.close()
+
+
 @pytest.mark.parametrize("character", ["x", "é", "𝄞", " "])
 def test_ids_have_up_to_128_characters(spoken, lena, character):
     """Characters, not bytes; the longest one works in every message and in system.live_queries."""

@@ -196,8 +196,10 @@ enum status subscribe_run(struct sql_run *run, struct error *err)
         sql_live_compile(run->engine, &run->caller, run->view, tree->subscribe.select->text,
                          run->options.params, run->options.param_count, &plan, err);
 
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        ast_subscribe_shift(tree, err);
         return status;
+    }
     CHECK(plan != NULL);
     live_plan_unref(plan);
     status = run_send_columns(run, columns, ARRAY_COUNT(columns), err);

@@ -12,7 +12,7 @@
 /* ---- splitting ----------------------------------------------------------------------------------
  */
 
-static enum status split_check(struct str text, struct error *err)
+enum status sql_check_text(struct str text, struct error *err)
 {
     CHECK(text.size == 0 || text.data != NULL);
     if (text.size > LIMIT_SQL_BYTES)
@@ -31,7 +31,7 @@ enum status sql_split(struct str text, struct arena *arena, struct str **stateme
     struct parser_list list = {0};
     struct parser parser = {.arena = arena, .err = err};
     uint32_t start = 0, end = 0;
-    enum status status = split_check(text, err);
+    enum status status = sql_check_text(text, err);
 
     if (status != STATUS_OK)
         return status;

@@ -454,6 +454,13 @@ static enum status subscribe_skip(struct parser *parser, bool last)
     return STATUS_OK;
 }
 
+void ast_subscribe_shift(const struct ast_statement *statement, struct error *err)
+{
+    CHECK(statement->kind == AST_SUBSCRIBE);
+    if (err->position >= 0 && err->position + statement->subscribe.select_shift >= 0)
+        err->position += statement->subscribe.select_shift;
+}
+
 /* TO t [WHERE cond] [LAST n] becomes the text SELECT * FROM t [WHERE cond]. */
 static enum status subscribe_table(struct parser *parser)
 {
@@ -476,11 +483,10 @@ static enum status subscribe_table(struct parser *parser)
     struct str text =
         arena_printf(parser->arena, "%s%.*s %.*s", head, STR_ARG(name), STR_ARG(where));
     status = parser_inner(parser, str_trim(text), &statement->subscribe.select);
+    statement->subscribe.select_shift = (int64_t)rest - (int64_t)(sizeof(head) + name.size);
     if (status != STATUS_OK) {
-        int64_t shift = (int64_t)(sizeof(head) - 1 + name.size + 1);
-
-        if (parser->err != NULL && parser->err->position >= shift)
-            parser->err->position += (int64_t)rest - shift;
+        if (parser->err != NULL)
+            ast_subscribe_shift(statement, parser->err);
         return status;
     }
     if (parser_take(parser, KEYWORD_LAST))
@@ -503,6 +509,7 @@ enum status parse_subscribe(struct parser *parser)
         status = subscribe_table(parser);
     } else if (parser_is(parser, KEYWORD_SELECT)) {
         status = subscribe_skip(parser, false);
+        statement->subscribe.select_shift = start;
         if (status == STATUS_OK)
             status = parser_inner(parser, parser_range(parser, start, parser->last_end),
                                   &statement->subscribe.select);
