@@ -169,10 +169,12 @@ static void http_read(void *context, struct str bytes)
 
 /* The client has ended its side: it waits for its answer, or it is gone. Then its system refuses
  * what comes, which ends the socket. Clients skip an interim answer they did not ask for. */
-static void http_probe(struct http_conn *conn)
+static void http_probe(void *context)
 {
-    CHECK(conn->busy);
-    if (!conn->stream.begun && !http_parser_request(conn->parser)->old_version)
+    struct http_conn *conn = context;
+
+    CHECK(conn->sock != NULL);
+    if (conn->busy && !conn->stream.begun && !http_parser_request(conn->parser)->old_version)
         sock_put(conn->sock, STR_LIT("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
@@ -182,9 +184,8 @@ static void http_ended(void *context)
 
     CHECK(conn->sock != NULL);
     conn->peer_ended = true;
-    if (conn->busy)
-        http_probe(conn);
-    else if (!conn->stalled)
+    http_probe(conn);
+    if (!conn->busy && !conn->stalled)
         sock_finish(conn->sock);
 }
 
@@ -247,6 +248,7 @@ static void http_closed(void *context)
 
 static const struct sock_handlers http_handlers = {
     .read = http_read,
+    .ends = http_probe,
     .ended = http_ended,
     .written = http_written,
     .expired = http_expired,

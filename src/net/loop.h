@@ -27,8 +27,10 @@ struct tls;
 struct sock_handlers {
     /* Bytes came; borrowed during the call. Not called while reading is paused. */
     void (*read)(void *context, struct str bytes);
-    /* The peer will send nothing more; called while reading is paused too. When it is gone and that
-     * shows, the socket is closed. */
+    /* The peer has ended its side, but what it sent before is not read yet: reading is paused. May
+     * be NULL. */
+    void (*ends)(void *context);
+    /* Nothing more will come. When the peer is gone and that shows, the socket is closed. */
     void (*ended)(void *context);
     /* Some bytes left the queue, among them `messages` whole shared messages with frames of `bytes`
      * together. May be NULL. */

@@ -62,6 +62,7 @@ struct sock {
     int events; /* asked of uv_poll */
     enum sock_state state;
     bool urgent, dirty, dirty_urgent, paused, blocked, sent_end, ended;
+    bool end_waits; /* the peer's end was seen, but what it sent before is still to be read */
     char peer[INET6_ADDRSTRLEN];
     bool loopback;
     bool shaken;                  /* hands, of TLS; nothing is read or written before */

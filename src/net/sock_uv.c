@@ -150,11 +150,11 @@ void sock_update_events(struct sock *sock)
     int events = (reads ? UV_READABLE : 0) | (sock->blocked ? UV_WRITABLE : 0);
 
     CHECK(sock->state != SOCK_CLOSED);
-    if (!sock->ended)
-        events |= UV_DISCONNECT;
-    else /* nothing comes but the news that the peer is gone, which needs something to be asked for
-          */
+    /* Nothing comes but the news that the peer is gone, which needs something to be asked for. */
+    if (sock->ended || (sock->end_waits && !reads))
         events = (events & UV_WRITABLE) | UV_PRIORITIZED;
+    else if (!sock->end_waits)
+        events |= UV_DISCONNECT;
     if (events == sock->events)
         return;
     sock->events = events;
@@ -309,6 +309,20 @@ static void sock_receive(struct sock *sock)
     }
 }
 
+/* The peer has ended its side; behind what it sent before, if that is still to be read. */
+static void sock_disconnected(struct sock *sock)
+{
+    CHECK(!sock->ended);
+    if (!sock->paused) {
+        sock_end(sock);
+        return;
+    }
+    sock->end_waits = true;
+    sock_update_events(sock);
+    if (sock->state == SOCK_OPEN && sock->handlers->ends != NULL)
+        sock->handlers->ends(sock->context);
+}
+
 static void sock_ready(uv_poll_t *handle, int status, int events)
 {
     struct sock *sock = handle->data;
@@ -331,7 +345,7 @@ static void sock_ready(uv_poll_t *handle, int status, int events)
     if ((events & UV_READABLE) != 0 && sock->state != SOCK_CLOSED && !sock->paused)
         sock_receive(sock);
     else if ((events & UV_DISCONNECT) != 0 && sock->state != SOCK_CLOSED)
-        sock_end(sock);
+        sock_disconnected(sock);
 }
 
 void sock_pause(struct sock *sock)

@@ -470,6 +470,19 @@ static void wait_for(atomic_int *counter, int wanted)
     assert_true(atomic_load(counter) >= wanted);
 }
 
+enum { MANY_REQUESTS = 1200 }; /* more than HTTP_PENDING_BYTES, and little enough for the kernel */
+
+static void put_many(int fd, int count)
+{
+    struct buf text = {0};
+
+    for (int i = 0; i < count; i++)
+        buf_append_str(&text, STR_LIT(SQL_HEAD "Content-Length: 1\r\n\r\nx"));
+    buf_append_byte(&text, 0);
+    put(fd, text.data);
+    buf_clear(&text);
+}
+
 static void test_net__client_gone(void **state)
 {
     int before = atomic_load(&cancelled_count), failed = atomic_load(&part_failures);
@@ -478,6 +491,11 @@ static void test_net__client_gone(void **state)
     put(fd, SQL_HEAD "Content-Length: 4\r\n\r\nwait");
     close(fd);
     wait_for(&cancelled_count, before + 1);
+    fd = dial(); /* with more behind it than is read ahead */
+    put(fd, SQL_HEAD "Content-Length: 4\r\n\r\nwait");
+    put_many(fd, MANY_REQUESTS);
+    close(fd);
+    wait_for(&cancelled_count, before + 2);
     fd = dial();
     put(fd, SQL_HEAD "Content-Length: 6\r\n\r\nstream");
     mem_free(get(fd, "Transfer-Encoding", 1));
@@ -506,6 +524,25 @@ static void test_net__client_ends_its_side(void **state)
         mem_free(answer);
         close(fd);
     }
+}
+
+/* More than is kept of what waits: the rest lies in the kernel when the end comes. */
+static void test_net__client_ends_its_side_while_paused(void **state)
+{
+    int fd = dial();
+
+    put(fd, SQL_HEAD "Content-Length: 6\r\n\r\nstream");
+    put_many(fd, MANY_REQUESTS);
+    shutdown(fd, SHUT_WR);
+    usleep(100000); /* the end gets there while nothing is read */
+    char *answers = get(fd, "\r\n\r\nnow", MANY_REQUESTS);
+    int found = 0;
+    for (const char *at = answers; (at = strstr(at, "\r\n\r\nnow")) != NULL; at++)
+        found++;
+    assert_int_equal(found, MANY_REQUESTS);
+    assert_true(at_end(fd));
+    mem_free(answers);
+    close(fd);
 }
 
 static void test_net__late_request(void **state)
@@ -686,6 +723,7 @@ int main(void)
         cmocka_unit_test(test_net__streams_with_back_pressure),
         cmocka_unit_test(test_net__client_gone),
         cmocka_unit_test(test_net__client_ends_its_side),
+        cmocka_unit_test(test_net__client_ends_its_side_while_paused),
         cmocka_unit_test(test_net__late_request),
         cmocka_unit_test(test_net__websocket_with_header),
         cmocka_unit_test(test_net__websocket_tokens),
