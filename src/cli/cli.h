@@ -81,6 +81,9 @@ void execute_report(struct cli *cli, const kalam_error *error, size_t number);
 enum cli_exit execute_failed(struct cli *cli, const kalam_error *error, size_t number);
 /* CLI_SQL after a message when Ctrl+C came, which is taken, or SIGTERM: nothing else is begun. */
 enum cli_exit execute_check_interrupt(struct cli *cli);
+/* What could not be read, with its name or NULL: a message and the exit code, as above after
+ * Ctrl+C. */
+enum cli_exit execute_failed_read(struct cli *cli, const char *path, const char *problem);
 /* Whatever the results hold. */
 void execute_show(struct cli *cli, const kalam_results *results, size_t number);
 

@@ -4,12 +4,14 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "cli/options.h"
+#include "cli/terminal.h"
 #include "cli/toml.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,17 +49,14 @@ char *config_path(const char *name, bool make_folder)
 
 bool config_read_file(const char *path, struct buf *out)
 {
-    FILE *file = fopen(path, "rbe");
-    size_t got;
+    FILE *file = strcmp(path, "-") == 0 ? terminal_open_input() : fopen(path, "rbe");
 
     CHECK(out);
     if (!file)
         return false;
-    do {
-        got = fread(buf_reserve(out, 65536), 1, 65536, file);
-        out->size += got;
-    } while (got > 0);
-    int failed = ferror(file) ? EIO : 0;
+    while (!feof(file) && !ferror(file))
+        out->size += fread(buf_reserve(out, 65536), 1, 65536, file);
+    int failed = ferror(file) ? errno : 0;
     fclose(file);
     errno = failed;
     return failed == 0;

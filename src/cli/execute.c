@@ -274,6 +274,20 @@ enum cli_exit execute_check_interrupt(struct cli *cli)
     return CLI_SQL;
 }
 
+enum cli_exit execute_failed_read(struct cli *cli, const char *path, const char *problem)
+{
+    enum cli_exit code = execute_check_interrupt(cli);
+
+    CHECK(problem != NULL);
+    if (code != CLI_OK)
+        return code;
+    if (path)
+        output_say(stderr, "ERROR: %s: %s\n", path, problem);
+    else
+        output_say(stderr, "ERROR: %s\n", problem);
+    return CLI_USAGE;
+}
+
 /* One request whose results are shown as a table. */
 static enum cli_exit execute_shown(struct cli *cli, const char *sql, size_t number, bool job)
 {
@@ -359,8 +373,7 @@ enum cli_exit execute_text(struct cli *cli, struct str text, bool batch)
 
 enum cli_exit execute_file(struct cli *cli, const char *path)
 {
-    bool standard = strcmp(path, "-") == 0;
-    enum cli_exit code = CLI_USAGE;
+    enum cli_exit code;
     struct buf text;
 
     CHECK(cli);
@@ -369,12 +382,12 @@ enum cli_exit execute_file(struct cli *cli, const char *path)
         return CLI_USAGE;
     }
     buf_init(&text);
-    if (config_read_file(standard ? "/dev/stdin" : path, &text)) {
+    if (config_read_file(path, &text)) {
         cli->depth++;
         code = execute_text(cli, buf_str(&text), true);
         cli->depth--;
     } else {
-        fprintf(stderr, "ERROR: %s: %s\n", path, strerror(errno));
+        code = execute_failed_read(cli, path, strerror(errno));
     }
     buf_clear(&text);
     return code;

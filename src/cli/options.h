@@ -73,7 +73,7 @@ char *options_make_url(const char *host, int port);
 
 /* $HOME/.kalam/NAME, the folder made if asked; NULL without HOME. Free with mem_free. */
 char *config_path(const char *name, bool make_folder);
-/* Reads the whole file; false with errno. */
+/* Reads the whole file, "-" = standard input; false with errno. */
 bool config_read_file(const char *path, struct buf *out);
 /* Writes with mode 0600 through a temporary file. */
 bool config_write_file(const char *path, struct str text);

@@ -6,11 +6,13 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "cli/terminal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { ROWS_DEPTH_MAX = 64, ROWS_COLUMNS_MAX = 4096 };
 
@@ -28,7 +30,8 @@ struct rows_in {
     size_t cell_count, cell_capacity;
     struct str *names; /* owned */
     size_t name_count;
-    bool in_array; /* JSON: behind an opening bracket */
+    bool in_array;     /* JSON: behind an opening bracket */
+    bool behind_value; /* in it, behind an object: a comma or the end comes */
 };
 
 static const char *const file_kind_names[FILE_KIND_COUNT] = {"csv", "json", "jsonl", "parquet"};
@@ -322,6 +325,41 @@ static bool rows_take_value(struct rows_in *rows, struct rows_cell *cell)
     return ok;
 }
 
+static const char *rows_skip_digits(const char *at, const char *end)
+{
+    CHECK(at <= end);
+    while (at < end && *at >= '0' && *at <= '9')
+        at++;
+    return at;
+}
+
+static bool rows_is_number(struct str text)
+{
+    const char *at = text.data, *end = at + text.size;
+
+    CHECK(text.size > 0);
+    at += *at == '-';
+    const char *digits = at;
+    at = rows_skip_digits(at, end);
+    if (at == digits || (*digits == '0' && at - digits > 1))
+        return false;
+    if (at < end && *at == '.') {
+        digits = ++at;
+        at = rows_skip_digits(at, end);
+        if (at == digits)
+            return false;
+    }
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        at++;
+        at += at < end && (*at == '+' || *at == '-');
+        digits = at;
+        at = rows_skip_digits(at, end);
+        if (at == digits)
+            return false;
+    }
+    return at == end;
+}
+
 static bool rows_is_word(struct str text)
 {
     static const char *const words[] = {"null", "true", "false"};
@@ -331,7 +369,7 @@ static bool rows_is_word(struct str text)
         if (str_equal(text, str_from_c(words[i])))
             return true;
     }
-    return (*text.data >= '0' && *text.data <= '9') || *text.data == '-';
+    return rows_is_number(text);
 }
 
 /* Column of a key; SIZE_MAX if it is none. */
@@ -368,9 +406,9 @@ static bool rows_take_members(struct rows_in *rows)
         *rows_add_cell(rows) = key;
         *rows_add_cell(rows) = value;
         c = rows_skip_blanks(rows);
-        if (c == ',')
-            c = rows_skip_blanks(rows);
-        else if (c != '}')
+        if (c != ',' && c != '}')
+            return false;
+        if (c == ',' && (c = rows_skip_blanks(rows)) != '"')
             return false;
     }
     return rows->cell_count <= 2 * ROWS_COLUMNS_MAX;
@@ -411,26 +449,41 @@ static enum rows_step rows_order_cells(struct rows_in *rows, struct buf *problem
     return step;
 }
 
-static enum rows_step rows_next_json(struct rows_in *rows, struct buf *problem)
+/* To behind the opening bracket of an object, over brackets of arrays and a comma. */
+static enum rows_step rows_find_object(struct rows_in *rows, struct buf *problem)
 {
     int c = rows_skip_blanks(rows);
 
-    CHECK(rows->kind != FILE_CSV);
-    if (rows->in_array && c == ',')
+    CHECK(rows->in_array || !rows->behind_value);
+    if (rows->behind_value && c == ',')
         c = rows_skip_blanks(rows);
-    while (c == (rows->in_array ? ']' : '[')) {
-        rows->in_array = !rows->in_array;
-        c = rows_skip_blanks(rows);
-    }
+    else if (rows->behind_value && c != ']' && c != EOF)
+        return rows_fail(rows, problem, "a comma was expected between two objects");
+    else
+        for (; c == (rows->in_array ? ']' : '['); c = rows_skip_blanks(rows))
+            rows->in_array = !rows->in_array;
+    rows->behind_value = rows->in_array;
     if (!rows->in_array && c == EOF)
         return ROWS_END;
-    if (c != '{')
-        return rows_fail(rows, problem,
-                         c == EOF ? "the file ends within the array" : "an object was expected");
+    if (c == '{')
+        return ROWS_ROW;
+    return rows_fail(rows, problem,
+                     c == EOF ? "the file ends within the array" : "an object was expected");
+}
+
+static enum rows_step rows_next_json(struct rows_in *rows, struct buf *problem)
+{
+    enum rows_step step = rows_find_object(rows, problem);
+
+    CHECK(rows->kind != FILE_CSV);
+    if (step != ROWS_ROW)
+        return step;
     rows_reset(rows);
     rows->row_line = rows->line;
     if (!rows_take_members(rows))
         return rows_fail(rows, problem, "not JSON");
+    if (rows->cell_count == 0 && !rows->names)
+        return rows_fail(rows, problem, "an object without members");
     return rows_order_cells(rows, problem);
 }
 
@@ -452,7 +505,6 @@ enum rows_step rows_in_next(struct rows_in *rows, struct buf *problem)
 
 struct rows_in *rows_in_open(const char *path, enum file_kind kind, struct buf *problem)
 {
-    bool standard = strcmp(path, "-") == 0;
     struct rows_in *rows = mem_zalloc(sizeof *rows);
     struct stat info;
 
@@ -460,15 +512,14 @@ struct rows_in *rows_in_open(const char *path, enum file_kind kind, struct buf *
     rows->kind = kind;
     rows->line = 1;
     buf_init(&rows->text);
-    rows->file = standard ? stdin : fopen(path, "re");
+    rows->file = strcmp(path, "-") == 0 ? terminal_open_input() : fopen(path, "re");
     if (!rows->file) {
         buf_printf(problem, "%s: %s", path, strerror(errno));
         goto fail;
     }
-    if (fstat(fileno(rows->file), &info) == 0 && S_ISREG(info.st_mode))
+    int fd = fileno(rows->file); /* standard input has none */
+    if (fstat(fd >= 0 ? fd : STDIN_FILENO, &info) == 0 && S_ISREG(info.st_mode))
         rows->size = (uint64_t)info.st_size;
-    if (kind != FILE_CSV)
-        return rows;
     int c = rows_take(rows); /* a byte order mark of a spreadsheet is none of the name */
     if (c == 0xef && !rows_take_bytes(rows, "\xbb\xbf")) {
         rows_fail(rows, problem, "not UTF-8 text");
@@ -476,6 +527,8 @@ struct rows_in *rows_in_open(const char *path, enum file_kind kind, struct buf *
     }
     if (c != 0xef)
         rows_give_back(rows, c);
+    if (kind != FILE_CSV)
+        return rows;
     enum rows_step step = rows_in_next(rows, problem);
     if (step == ROWS_ROW) {
         rows_keep_names(rows);
@@ -498,7 +551,7 @@ void rows_in_close(struct rows_in *rows)
     mem_free(rows->names);
     mem_free(rows->cells);
     buf_clear(&rows->text);
-    if (rows->file && rows->file != stdin)
+    if (rows->file)
         fclose(rows->file);
     mem_free(rows);
 }

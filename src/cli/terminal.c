@@ -59,6 +59,20 @@ bool terminal_wait(int fd)
     return ready > 0 && !interrupt_is_set();
 }
 
+static ssize_t terminal_input_read(void *cookie, char *data, size_t size)
+{
+    CHECK(cookie == NULL);
+    if (terminal_wait(STDIN_FILENO))
+        return read(STDIN_FILENO, data, size);
+    errno = EINTR;
+    return -1;
+}
+
+FILE *terminal_open_input(void)
+{
+    return fopencookie(NULL, "r", (cookie_io_functions_t){.read = terminal_input_read});
+}
+
 /* From a terminal that does not block, as terminal_read. */
 static ssize_t terminal_read_from(int fd, void *data, size_t size)
 {

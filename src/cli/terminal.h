@@ -20,6 +20,9 @@ bool terminal_wait(int fd);
 /* Reads standard input, which is a terminal, without waiting; 0 at its end or an error, -1 if it
  * holds nothing: Ctrl+C empties it between a poll and the read behind it. */
 ssize_t terminal_read(void *data, size_t size);
+/* Standard input as a stream of its own, to be closed. Ctrl+C ends it with EINTR, even if that came
+ * before or between two reads. */
+FILE *terminal_open_input(void);
 /* Asks on the controlling terminal without echo; NULL without one or at its end. mem_free. */
 char *terminal_ask_secret(const char *prompt);
 /* Asks with echo. */

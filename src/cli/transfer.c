@@ -155,10 +155,9 @@ static enum cli_exit import_rows(struct import *import, const char *table)
     if (code == CLI_OK && step == ROWS_END && !interrupt_is_set())
         code = import_send(import);
     progress_end(&import->progress);
-    if (step == ROWS_BAD) {
-        output_say(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
-        code = CLI_USAGE;
-    }
+    buf_append_byte(&problem, 0);
+    if (code == CLI_OK && step == ROWS_BAD)
+        code = execute_failed_read(import->cli, NULL, problem.data);
     if (code == CLI_OK)
         code = execute_check_interrupt(import->cli);
     buf_clear(&problem);
@@ -179,9 +178,10 @@ enum cli_exit transfer_import(struct cli *cli, const char *path, const char *tab
     buf_init(&problem);
     import.rows = rows_in_open(path, kind, &problem);
     if (!import.rows) {
-        output_say(stderr, "ERROR: %.*s\n", STR_ARG(buf_str(&problem)));
+        buf_append_byte(&problem, 0);
+        code = execute_failed_read(cli, NULL, problem.data);
         buf_clear(&problem);
-        return CLI_USAGE;
+        return code;
     }
     buf_init(&import.head);
     buf_init(&import.values);

@@ -1,10 +1,15 @@
 """Ctrl+C and SIGTERM while kalam is not waiting for a statement: nothing else is begun, and the exit code says so."""
+import array
+import fcntl
 import http.server
 import json
 import signal
+import subprocess
+import termios
 import threading
 
 import conftest
+import kalam
 import pytest
 
 
@@ -54,6 +59,21 @@ def slow(request):
         yield server
         server.over.set()
         server.shutdown()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("args", [[], ["-f", "-"], ["import", "-", "into", "c.t", "--format", "csv"],
+                                  ["import", "-", "into", "c.t", "--format", "jsonl"]])
+def test_while_standard_input_is_open(cli, args, number):
+    with subprocess.Popen(cli.arguments(args), env=cli.environment(), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        process.stdin.write('{"a":1}\n' if "jsonl" in args else "SELECT 1;\n")
+        process.stdin.flush()
+        left = array.array("i", [1])
+        kalam.wait_until(lambda: not fcntl.ioctl(process.stdin, termios.FIONREAD, left) and left[0] == 0, 20, "kalam reads")
+        process.send_signal(number)
+        assert process.wait(20) == 1
+        assert process.stderr.read() == "ERROR: cancelled\n"
 
 
 CASES = [(number, answers) for number in (signal.SIGINT, signal.SIGTERM) for answers in (True, False)]

@@ -101,6 +101,19 @@ static void test_json(void **state)
     expect("[{\"a\":tru}]", FILE_JSON, "!line 1: not JSON");
     expect("[{\"a\":\"\\u0000\"}]", FILE_JSON, "!line 1: not JSON");
     expect("[{\"a\" 1}]", FILE_JSON, "!line 1: not JSON");
+    expect("\xef\xbb\xbf[{\"a\":1}]", FILE_JSON, "a=[1];");
+    expect("[{\"a\":1}\n{\"a\":2}]", FILE_JSON,
+           "a=[1];!line 2: a comma was expected between two objects");
+    expect("[{\"a\":1},]", FILE_JSON, "a=[1];!line 1: an object was expected");
+    expect("[{\"a\":1,}]", FILE_JSON, "!line 1: not JSON");
+    expect("[{}]", FILE_JSON, "!line 1: an object without members");
+    static const char *const numbers[] = {"01", "-", "-01", "1.", ".5", "1e", "1e+", "+1", "1x"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "[{\"a\":%s}]", numbers[i]);
+        expect(text, FILE_JSON, "!line 1: not JSON");
+    }
+    expect("[{\"a\":0,\"b\":-0.5,\"c\":10E+2}]", FILE_JSON, "a=[0],b=[-0.5],c=[10E+2];");
     expect("{\"a\":1}\n{\"a\":2}\n", FILE_JSONL, "a=[1];a=[2];");
     expect("{\"a\":1}\n\nx\n", FILE_JSONL, "a=[1];!line 3: an object was expected");
 }
