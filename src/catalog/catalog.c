@@ -358,6 +358,15 @@ void catalog_builder_put_storage(struct catalog_builder *builder, struct storage
     catalog_set_put(catalog_builder_set(builder, SET_STORAGES), storage->id, STR_EMPTY, storage);
 }
 
+const struct storage *catalog_builder_storage_at(const struct catalog_builder *builder,
+                                                 size_t index)
+{
+    const struct catalog_set *set = builder->sets[SET_STORAGES];
+
+    CHECK(set != NULL);
+    return index < set->count ? set->entries[index].object : NULL;
+}
+
 void catalog_builder_remove_storage(struct catalog_builder *builder, struct str id)
 {
     CHECK(id.size > 0);

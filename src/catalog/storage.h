@@ -36,6 +36,8 @@ const struct storage *catalog_find_storage(const struct catalog *catalog, struct
 const struct storage *catalog_storage_at(const struct catalog *catalog, size_t index); /* by id */
 void catalog_builder_put_storage(struct catalog_builder *builder,
                                  struct storage *storage); /* takes the reference */
+const struct storage *catalog_builder_storage_at(const struct catalog_builder *builder,
+                                                 size_t index); /* in no order */
 void catalog_builder_remove_storage(struct catalog_builder *builder, struct str id);
 
 struct storage *storage_new(void); /* with the default templates */

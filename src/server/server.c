@@ -323,6 +323,8 @@ static enum status server_open_store(struct server *server, struct error *err)
         .kv = server->kv,
         .files = server->files,
         .seal = server->seal,
+        .own_folders = server->own_folders,
+        .own_folder_count = SERVER_OWN_FOLDERS,
         .s3_cache = server->s3_cache,
         .sharding = server_sharding(config),
         .hash_shards = server_number(config, CONFIG_SHARDING_HASH_SHARDS),
@@ -346,6 +348,9 @@ static enum status server_open_store(struct server *server, struct error *err)
     };
 
     CHECK(server->store == NULL);
+    server->own_folders[0] = config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH);
+    server->own_folders[1] = config_text(config, CONFIG_STORAGE_ROCKSDB_PATH);
+    server->own_folders[2] = config_text(config, CONFIG_SERVER_DATA_DIR);
     if (options.durability == KV_MEMORY)
         log_warn(
             "storage.durability is \"memory\": a crash loses acknowledged writes; for tests only");

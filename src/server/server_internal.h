@@ -21,7 +21,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { SERVER_PATH_BYTES = 4200 };
+enum { SERVER_PATH_BYTES = 4200, SERVER_OWN_FOLDERS = 3 };
 
 /* What metrics.c counts by walking over the catalogue and all instances, or asks of the disk. */
 struct server_totals {
@@ -37,6 +37,7 @@ struct server {
     struct kv *kv;
     struct files *files;
     struct files_cache *s3_cache;
+    const char *own_folders[SERVER_OWN_FOLDERS]; /* first that of `files` */
     struct seal *seal;
     struct columnar *columnar;
     struct store *store;

@@ -7,8 +7,6 @@
 #include "catalog/manifest.h"
 #include "server/server_internal.h"
 
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 static enum status services_need_jobs(const struct server *server, struct jobs **out,
@@ -35,45 +33,31 @@ static enum status services_flush_table(void *context, struct table_id table, ch
     return status;
 }
 
-/* Is `path`, or what exists of it, below `folder`? Links are followed. */
-static bool services_is_inside(const char *path, const char *folder)
-{
-    char there[PATH_MAX], root[PATH_MAX], rest[PATH_MAX];
-    size_t size = strlen(path);
-
-    CHECK(path[0] == '/');
-    if (size >= sizeof(rest) || realpath(folder, root) == NULL)
-        return false;
-    memcpy(rest, path, size + 1);
-    while (realpath(rest, there) == NULL && size > 1) {
-        while (size > 1 && rest[size - 1] != '/')
-            size--;
-        while (size > 1 && rest[size - 1] == '/')
-            size--;
-        rest[size] = 0;
-    }
-    size_t length = strlen(root);
-    return strncmp(there, root, length) == 0 && (there[length] == '/' || there[length] == 0);
-}
-
 /* A backup among the server's own files would be taken for one of them, or be lost with them. */
 static enum status services_check_backup(const struct server *server, struct str path,
                                          struct error *err)
 {
-    static const enum config_key folders[] = {CONFIG_SERVER_DATA_DIR, CONFIG_STORAGE_ROCKSDB_PATH,
-                                              CONFIG_STORAGE_DEFAULT_STORAGE_PATH};
     struct str scheme = STR_LIT("file://");
+    struct buf there, folder;
     bool inside = false;
 
     if (str_starts_with(path, scheme))
         path = str_from(path.data + scheme.size, path.size - scheme.size);
     if (path.size == 0 || path.data[0] != '/')
         return STATUS_OK; /* a bucket, or what the job refuses */
+    buf_init(&there);
+    buf_init(&folder);
     char *text = mem_strdup(path);
-    CHECK(server->config != NULL);
-    for (size_t i = 0; i < ARRAY_COUNT(folders) && !inside; i++)
-        inside = services_is_inside(text, config_text(server->config, folders[i]));
+    file_resolve(text, &there);
     mem_free(text);
+    CHECK(server->own_folders[0] != NULL);
+    for (size_t i = 0; i < SERVER_OWN_FOLDERS && !inside; i++) {
+        buf_reset(&folder);
+        file_resolve(server->own_folders[i], &folder);
+        inside = file_is_below(buf_str(&there), buf_str(&folder));
+    }
+    buf_clear(&there);
+    buf_clear(&folder);
     return !inside ? STATUS_OK
                    : error_set(err, STATUS_INVALID_INPUT,
                                "a backup cannot lie among the server's own files");

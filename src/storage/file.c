@@ -16,8 +16,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -162,6 +164,44 @@ enum status file_make_folders(const char *path, struct error *err)
     enum status status = file_make_path(copy, err);
     mem_free(copy);
     return status;
+}
+
+void file_resolve(const char *path, struct buf *out)
+{
+    char there[PATH_MAX] = "";
+    struct buf whole;
+
+    CHECK(path[0] != '\0');
+    buf_init(&whole);
+    if (path[0] != '/') {
+        if (getcwd(there, sizeof(there)) != NULL)
+            buf_append_str(&whole, str_from_c(there));
+        buf_append_byte(&whole, '/');
+    }
+    buf_append_str(&whole, str_from_c(path));
+    char *known = mem_strdup(buf_str(&whole));
+    size_t size = whole.size; /* of what may exist */
+    while (size > 0 && realpath(known, there) == NULL) {
+        while (size > 0 && known[size - 1] != '/')
+            size--;
+        while (size > 0 && known[size - 1] == '/')
+            size--;
+        known[size] = '\0';
+    }
+    if (size > 0 && strcmp(there, "/") != 0)
+        buf_append_str(out, str_from_c(there));
+    buf_append(out, whole.data + size, whole.size - size);
+    mem_free(known);
+    buf_clear(&whole);
+}
+
+bool file_is_below(struct str path, struct str folder)
+{
+    bool same = path.size == folder.size;
+
+    CHECK(folder.size > 0);
+    return str_starts_with(path, folder) &&
+           (same || path.data[folder.size] == '/' || folder.data[folder.size - 1] == '/');
 }
 
 enum status file_read_all(const char *path, size_t size_max, struct buf *out, struct error *err)

@@ -104,5 +104,9 @@ enum status file_checksum(const char *path, const char *shown, uint64_t *size, u
                           struct error *err) MUST_CHECK;
 enum status file_make_folders(const char *path,
                               struct error *err) MUST_CHECK; /* like mkdir -p, durable */
+/* Appends the absolute path that `path` leads to; links are followed as far as it exists. */
+void file_resolve(const char *path, struct buf *out);
+/* Is a resolved path the folder, or below it? */
+bool file_is_below(struct str path, struct str folder);
 
 #endif

@@ -33,6 +33,16 @@ bool place_is_on(struct str path, struct str storage_id);
 /* Appends a path or address as people read it: root and path, without the storage's id. */
 void place_show(struct str path, struct buf *out);
 
+/* Appends the same text for every path or address that leads to the same file: links are followed,
+ * the storage's id is left out. */
+void place_resolve(const struct store *store, struct str path, struct buf *out);
+/* INVALID_OPERATION when the place of a new storage, or the new place of `old`, equals, holds or
+ * lies in that of another one of `builder`, or a folder of the server itself. */
+enum status storages_check_place(const struct store *store, const struct catalog_builder *builder,
+                                 const struct storage *old, const struct storage *storage,
+                                 struct error *err) MUST_CHECK;
+/* At start: what storages_check_place would not let through goes to the log. */
+void storages_warn_places(struct store *store);
 /* Makes the folder of a filesystem storage, so that later a missing one means that it is not
  * mounted. Does nothing for s3. INVALID_OPERATION. */
 enum status storages_prepare(struct store *store, const struct storage *storage,

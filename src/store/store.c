@@ -250,6 +250,7 @@ enum status store_open(const struct store_options *options, struct store **out, 
         store_close(store);
         return status;
     }
+    storages_warn_places(store);
     *out = store;
     return STATUS_OK;
 }

@@ -37,7 +37,10 @@ struct store_options {
     struct kv *kv;       /* borrowed; outlives the store */
     struct files *files; /* borrowed: default folder of `local`; NULL = nothing is flushed */
     struct files_cache *s3_cache; /* borrowed: copies of files of s3 storages; NULL = none */
-    const struct seal *seal;      /* borrowed: for credentials of storages; NULL = none are taken */
+    /* Borrowed, outlive the store: folders in which no storage may lie. First that of `files`. */
+    const char *const *own_folders;
+    size_t own_folder_count;
+    const struct seal *seal; /* borrowed: for credentials of storages; NULL = none are taken */
     enum sharding sharding;
     uint32_t hash_shards;      /* SHARDING_HASH: of how many */
     struct columnar *columnar; /* borrowed */

@@ -264,6 +264,66 @@ def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder):
     assert len(files(folder)) == 2
 
 
+def test_places_are_apart(own_server, tmp_path):
+    """No storage lies where another one or the server keeps files; links are followed."""
+    server, db = own_server, own_server.client()
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    db.sql(f"CREATE STORAGE a TYPE filesystem PATH '{tmp_path}/a/b'")
+    db.sql(f"CREATE STORAGE c TYPE filesystem PATH '{tmp_path}/c'")
+    db.sql("CREATE STORAGE s TYPE s3 URI 's3://bucket/x'")
+
+    def refused(statement, *words):
+        error = db.post(statement)[1].get("error") or {}
+        assert error.get("code") == "INVALID_OPERATION", (statement, error)
+        assert all(word in error["message"] for word in words), error
+
+    for path in ("a/b", "a/b/c/d", "a", "link/b/x", ""):
+        refused(f"CREATE STORAGE x TYPE filesystem PATH '{tmp_path}/{path}'", "'x'", "'a'")
+    for path in ("", "storage", "rocksdb", "tmp/x", ".."):
+        place = os.path.normpath(server.data_dir / path)
+        refused(f"CREATE STORAGE x TYPE filesystem PATH '{place}'", "server's own")
+    for uri in ("s3://bucket/", "s3://bucket/x/y/", "s3://bucket/x"):
+        refused(f"CREATE STORAGE x TYPE s3 URI '{uri}'", "'s'")
+    refused(f"ALTER STORAGE c SET PATH '{tmp_path}/a/b/c'", "'a'")
+    refused("UPDATE system.storages SET uri = 's3://bucket/x/z' WHERE storage_id = 'c'")
+    refused("INSERT INTO system.storages (storage_id, storage_type, uri) VALUES "
+            f"('y', 'filesystem', '{tmp_path}/new/y'), ('z', 'filesystem', '{tmp_path}/new/y/z')", "'z'", "'y'")
+    db.sql(f"CREATE STORAGE near TYPE filesystem PATH '{tmp_path}/a/bb'")
+    db.sql("CREATE STORAGE far TYPE s3 URI 's3://bucket/x' CREDENTIALS '{\"endpoint\": \"http://127.0.0.1:9\"}'")
+    db.sql(f"ALTER STORAGE c SET PATH '{tmp_path}/c/d'")
+    db.sql(f"CREATE STORAGE there TYPE filesystem PATH '{tmp_path}/gone'")
+    db.sql("DROP STORAGE there")
+    db.sql(f"CREATE STORAGE again TYPE filesystem PATH '{tmp_path}/gone'")
+
+
+@pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
+def test_storages_of_one_place_keep_their_files(tmp_path):
+    """As older versions let it be: two flushes of one second take two names."""
+    with kalam.Server(env={"KALAM_FAULT": "flush_after_write:delay=1200"}) as server:
+        db = server.client()
+        db.sql("CREATE NAMESPACE n")
+        for name in ("one", "two"):
+            db.batch(f"CREATE STORAGE {name} TYPE filesystem PATH '{tmp_path}/{name}' SHARED_TABLES_TEMPLATE 'x';"
+                     f"CREATE SHARED TABLE n.{name} (id INT PRIMARY KEY, v TEXT) STORAGE {name}")
+        shutil.rmtree(tmp_path / "two")
+        (tmp_path / "two").symlink_to(tmp_path / "one")
+        server.restart()
+        db = server.client()
+        assert "storages 'one' and 'two' share one place" in server.log()
+        for name in ("one", "two"):
+            db.sql(f"INSERT INTO n.{name} VALUES (1, '{name}')")
+        time.sleep(1.02 - time.time() % 1)  # both within one second
+        started = [db.sql(f"STORAGE FLUSH TABLE n.{name}").dicts()[0]["job_id"] for name in ("one", "two")]
+        done = [kalam.wait_job(db, job) for job in started]
+        assert [job["status"] for job in done] == ["completed"] * 2, done
+        assert len(files(tmp_path / "one")) == 2
+        assert db.rows("SELECT v FROM n.one") == [["one"]] and db.rows("SELECT v FROM n.two") == [["two"]]
+        db.sql("DROP TABLE n.two")
+        kalam.wait_until(lambda: len(files(tmp_path / "one")) == 1, 10, "only its own file goes")
+        assert db.value("SELECT v FROM n.one") == "one"
+        db.sql("ALTER STORAGE two SET NAME 'still here'")
+
+
 def test_check(own_server, folder):
     server, db = own_server, own_server.client()
     db.sql(f"CREATE STORAGE disk TYPE filesystem PATH '{folder}'")

@@ -71,9 +71,12 @@ static enum status ddl_write_storage(struct ddl *ddl, struct storage *storage,
                                      const struct str *secrets, struct error *err)
 {
     struct value *values = ddl_values(ddl);
-    enum status status = ddl_storage_seal(ddl, storage, secrets, err);
+    enum status status = storages_check_place(
+        ddl->store, ddl->builder, catalog_find_storage(ddl->catalog, storage->id), storage, err);
 
     CHECK(storage->id.size > 0);
+    if (status == STATUS_OK)
+        status = ddl_storage_seal(ddl, storage, secrets, err);
     if (status == STATUS_OK)
         status = storages_prepare(ddl->store, storage, err);
     if (status != STATUS_OK) {

@@ -399,11 +399,16 @@ static enum status flush_write_is_free(struct flush_file *file, struct str path,
 {
     struct store *store = file->store;
     struct kv_value value;
+    struct buf place; /* one file may have several addresses: place_overlap.c */
     uint64_t size;
 
     CHECK(path.data[path.size] == '\0');
     *is_free = false;
-    if (!path_names_claim(store->path_names, now_us, path))
+    buf_init(&place);
+    place_resolve(store, path, &place);
+    bool is_new = path_names_claim(store->path_names, now_us, buf_str(&place));
+    buf_clear(&place);
+    if (!is_new)
         return STATUS_OK;
     enum status status = kv_get(store->kv, store->spaces.pending, NULL, path, 0, &value, err);
     if (status == STATUS_OK) {
@@ -524,12 +529,17 @@ static enum status flush_file_measure(struct flush_file *file, struct error *err
 {
     struct segment *segment = file->segment;
     char *staged = NULL;
+    struct buf shown;
 
     CHECK(file->path != NULL);
+    buf_init(&shown);
+    place_show(str_from_c(file->path), &shown);
+    buf_append_byte(&shown, 0);
     enum status status = files_staged_path(file->store->files, file->path, &staged, err);
     if (status == STATUS_OK)
-        status = file_checksum(staged, file->path, &segment->bytes, &segment->checksum, err);
+        status = file_checksum(staged, shown.data, &segment->bytes, &segment->checksum, err);
     mem_free(staged);
+    buf_clear(&shown);
     return status == STATUS_ABSENT ? STATUS_IO_FAILED : status;
 }
 

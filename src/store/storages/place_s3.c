@@ -92,3 +92,26 @@ enum status place_open_s3(struct store *store, const struct storage *storage, st
     arena_clear(&arena);
     return status;
 }
+
+void place_resolve_s3(const struct storage *storage, struct str root, struct buf *out)
+{
+    struct storage_settings settings = {.has_path_style = false};
+    struct arena arena;
+    struct error err;
+
+    CHECK(storage->type == STORAGE_S3);
+    arena_init(&arena, 0);
+    /* Settings that cannot be read open nothing; bucket and prefix say enough of them. */
+    if (storage->config.size > 0 &&
+        storage_json_read(storage->config, false, &arena, &settings, &err) != STATUS_OK)
+        settings.endpoint = STR_EMPTY;
+    place_s3_environment(&settings);
+    struct str endpoint = storage_root(settings.endpoint);
+    for (size_t i = 0; i < endpoint.size; i++) {
+        char c = endpoint.data[i];
+        buf_append_byte(out, (uint8_t)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c));
+    }
+    buf_append_byte(out, ' ');
+    buf_append_str(out, root);
+    arena_clear(&arena);
+}

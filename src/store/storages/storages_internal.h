@@ -10,5 +10,7 @@
 /* place_s3.c: the files of a bucket; `name` is the place (`{storage id}@{root}`). */
 enum status place_open_s3(struct store *store, const struct storage *storage, struct str name,
                           struct str root, struct files **out, struct error *err) MUST_CHECK;
+/* Appends endpoint, bucket and prefix. */
+void place_resolve_s3(const struct storage *storage, struct str root, struct buf *out);
 
 #endif

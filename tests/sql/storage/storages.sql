@@ -8,12 +8,19 @@ CREATE STORAGE "Disk-2" TYPE 'FileSystem' NAME 'A disk' DESCRIPTION 'second' URI
 CREATE STORAGE d3 TYPE filesystem BASE_DIRECTORY = '/tmp/kalam-sql-storages/d3', NAME = 'Third';
 CREATE STORAGE s3_prod TYPE s3 BUCKET 'my-bucket' REGION 'eu-central-1' CREDENTIALS '{"access_key_id":"AKIDEXAMPLE","secret_access_key":"s3cr3t","endpoint":"https://s3.example.org/","path_style":true}';
 CREATE STORAGE s3_two TYPE s3 URI 's3://other.bucket/a/b' CREDENTIALS '{"access_key":"K","secret_key":"S","session_token":"T"}';
-CREATE STORAGE s3_env TYPE s3 URI 's3://other.bucket';
+CREATE STORAGE s3_env TYPE s3 URI 's3://env.bucket';
 SHOW STORAGES;
 SELECT storage_id, storage_name, storage_type, description, uri, credentials, config_json, shared_tables_template, user_tables_template, usage_count FROM system.storages;
 SELECT storage_id, base_directory, path, table_count FROM system.storages WHERE storage_type = 'S3';
 SELECT * FROM system.storages WHERE credentials LIKE '%s3cr3t%';
 SELECT location_name, location_type, path, credentials_ref, usage_count FROM system.storage_locations;
+
+-- two storages never share a place
+CREATE STORAGE x TYPE filesystem PATH '/tmp/kalam-sql-storages/archive';
+CREATE STORAGE x TYPE filesystem PATH '/tmp/kalam-sql-storages/archive/deeper';
+CREATE STORAGE x TYPE filesystem PATH '/tmp/kalam-sql-storages';
+CREATE STORAGE x TYPE s3 URI 's3://other.bucket';
+ALTER STORAGE d3 SET PATH '/tmp/kalam-sql-storages/archive';
 
 -- refused
 CREATE STORAGE;

@@ -1,0 +1,147 @@
+/* place_overlap.c — where a place really is, and whether two share folders or keys.
+ *
+ * Files are named, listed and deleted by address, which starts with the storage's id. So no place
+ * may equal, hold or lie in that of another storage, or a folder of the server itself. Catalogues
+ * from before this rule are told of at every start; there, and where a storage has moved away from
+ * its files, names are claimed by what place_resolve gives (flush_write.c), so that nobody takes
+ * the file of another.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/check.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/storages/storages_internal.h"
+
+static void place_resolve_folder(struct str folder, struct buf *out)
+{
+    char *text = mem_strdup(folder);
+
+    CHECK(folder.size > 0);
+    file_resolve(text, out);
+    mem_free(text);
+}
+
+void place_resolve(const struct store *store, struct str path, struct buf *out)
+{
+    struct str place, rest;
+
+    if (!files_address_split(path, &place, &rest)) {
+        if (store->options.own_folder_count > 0)
+            file_resolve(store->options.own_folders[0], out);
+        rest = path;
+    } else {
+        size_t at = str_find(place, STR_LIT("@"));
+        size_t start = at == SIZE_MAX ? 0 : at + 1;
+        struct str root = str_from(place.data + start, place.size - start);
+        CHECK(root.size > 0);
+        if (str_starts_with(root, STR_LIT("s3://")))
+            buf_append_str(out, root);
+        else
+            place_resolve_folder(root, out);
+    }
+    buf_append_byte(out, '/');
+    buf_append_str(out, rest);
+}
+
+/* Empty for the default folder, which is one of the server's own. */
+static struct str place_of_storage(const struct storage *storage, struct arena *arena)
+{
+    struct str root = storage_root(storage->uri), place = STR_EMPTY;
+    struct buf out;
+
+    if (root.size == 0)
+        return place;
+    buf_init(&out);
+    if (storage->type == STORAGE_S3)
+        place_resolve_s3(storage, root, &out);
+    else
+        place_resolve_folder(root, &out);
+    CHECK(out.size > 0);
+    place = arena_copy(arena, buf_str(&out));
+    buf_clear(&out);
+    return place;
+}
+
+static bool place_overlaps(struct str one, struct str two)
+{
+    if (one.size == 0 || two.size == 0)
+        return false;
+    CHECK(one.data != NULL && two.data != NULL);
+    return file_is_below(one, two) || file_is_below(two, one);
+}
+
+static bool place_is_own(const struct store *store, struct str place)
+{
+    bool own = false;
+    struct buf folder;
+
+    if (place.size == 0 || place.data[0] != '/')
+        return false;
+    CHECK(store != NULL);
+    buf_init(&folder);
+    for (size_t i = 0; i < store->options.own_folder_count && !own; i++) {
+        buf_reset(&folder);
+        file_resolve(store->options.own_folders[i], &folder);
+        own = place_overlaps(place, buf_str(&folder));
+    }
+    buf_clear(&folder);
+    return own;
+}
+
+enum status storages_check_place(const struct store *store, const struct catalog_builder *builder,
+                                 const struct storage *old, const struct storage *storage,
+                                 struct error *err)
+{
+    const struct storage *other;
+    struct arena arena;
+    enum status status = STATUS_OK;
+
+    arena_init(&arena, 0);
+    struct str place = place_of_storage(storage, &arena);
+    if (old != NULL && str_equal(place, place_of_storage(old, &arena)))
+        place = STR_EMPTY; /* it was there before */
+    if (place_is_own(store, place))
+        status = error_set(err, STATUS_INVALID_OPERATION,
+                           "the place of storage '%.*s' would lie in, or hold, the server's own "
+                           "folders",
+                           STR_ARG(storage->id));
+    for (size_t i = 0; status == STATUS_OK && place.size > 0 &&
+                       (other = catalog_builder_storage_at(builder, i)) != NULL;
+         i++)
+        if (!str_equal(other->id, storage->id) &&
+            place_overlaps(place, place_of_storage(other, &arena)))
+            status = error_set(err, STATUS_INVALID_OPERATION,
+                               "the place of storage '%.*s' would be, hold or lie in that of "
+                               "storage '%.*s'",
+                               STR_ARG(storage->id), STR_ARG(other->id));
+    CHECK(storage->id.size > 0);
+    arena_clear(&arena);
+    return status;
+}
+
+void storages_warn_places(struct store *store)
+{
+    struct view *view = view_acquire(store);
+    const struct catalog *catalog = view_catalog(view);
+    const struct storage *storage;
+    size_t count = 0;
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    while (catalog_storage_at(catalog, count) != NULL)
+        count++;
+    struct str *places = arena_array(&arena, count + 1, sizeof(*places));
+    for (size_t i = 0; (storage = catalog_storage_at(catalog, i)) != NULL; i++) {
+        CHECK(i < count);
+        places[i] = place_of_storage(storage, &arena);
+        if (place_is_own(store, places[i]))
+            log_warn("the place of storage '%.*s' lies in, or holds, the server's own folders",
+                     STR_ARG(storage->id));
+        for (size_t k = 0; k < i; k++)
+            if (place_overlaps(places[i], places[k]))
+                log_warn("storages '%.*s' and '%.*s' share one place",
+                         STR_ARG(catalog_storage_at(catalog, k)->id), STR_ARG(storage->id));
+    }
+    arena_clear(&arena);
+    view_release(view);
+}
