@@ -554,14 +554,14 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
     map_init(&jobs->timers);
     map_init(&jobs->streams);
     map_init(&jobs->due_tables);
+    map_init(&jobs->due_limits);
     jobs->pool = worker_pool_start("job", jobs->threads, LIMIT_WORKER_STACK_BYTES, JOBS_NICE);
-    thread_start(&jobs->timer, "job-timer", JOBS_TIMER_STACK_BYTES, jobs_timer_main, jobs);
     enum status status = job_row_each_unfinished(jobs, jobs_resume, err);
+    thread_start(&jobs->timer, "job-timer", JOBS_TIMER_STACK_BYTES, jobs_timer_main, jobs);
     if (status != STATUS_OK) {
         jobs_stop(jobs);
         return status;
     }
-    jobs_due_start(jobs);
     *out = jobs;
     return STATUS_OK;
 }

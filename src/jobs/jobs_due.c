@@ -7,9 +7,10 @@
  *
  * The commit thread tells of a user once, until the number of its rows falls again, and a job that
  * waits is forgotten by a crash. So nobody would come back to users whose flush ended badly: the
- * timer does. Tables to look through, all at start and those with a failure later, are noted; the
- * pauses between looks double, and the note goes when a look finds nobody. Who killed a flush does
- * not want it back at once: the longest pause.
+ * timer does. Tables to look through are noted: those whose limit is new or lower (all at start,
+ * and after RESTORE and ALTER), and those with a failure. The pauses between looks double, and the
+ * note goes when a look finds nobody. Who killed a flush does not want it back at once: the longest
+ * pause.
  *
  * Any thread, except where said.
  * SPDX-License-Identifier: Apache-2.0
@@ -27,6 +28,12 @@ struct due_table {
     int64_t at_ms;    /* clock_monotonic_ms */
     int64_t pause_ms; /* the last one */
     bool failed;      /* something, since the last look began */
+};
+
+/* The limit that a table had when the timer last looked. */
+struct due_limit {
+    uint32_t rows;
+    uint64_t catalog; /* version */
 };
 
 /* ---- who is due
@@ -266,20 +273,51 @@ void jobs_due_failed(const struct job *job)
     note->at_ms = now_ms + DUE_PAUSE_MAX_MS;
 }
 
-void jobs_due_start(struct jobs *jobs)
+static void due_limit(struct jobs *jobs, const struct table *table)
+{
+    struct due_limit *limit = map_get(&jobs->due_limits, due_key(&table->id));
+    bool look = limit == NULL || table->flush_rows < limit->rows;
+
+    CHECK(table->flush_rows > 0);
+    if (limit == NULL) {
+        limit = mem_zalloc(sizeof(*limit));
+        (void)map_put(&jobs->due_limits, due_key(&table->id), limit);
+    }
+    limit->rows = table->flush_rows;
+    limit->catalog = jobs->due_catalog;
+    if (!look)
+        return;
+    pthread_mutex_lock(&jobs->mutex);
+    due_note(jobs, table->id, 0)->at_ms = 0;
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
+/* Limits have a look when they are new or lower than before: at start, after CREATE, RESTORE and
+ * ALTER. The timer's thread. */
+static void due_limits(struct jobs *jobs)
 {
     struct view *view = view_acquire(jobs->store);
+    const struct catalog *catalog = view_catalog(view);
     const struct table *table;
+    size_t cursor = 0;
+    struct str key;
+    void *value;
 
-    pthread_mutex_lock(&jobs->mutex);
-    for (size_t i = 0; (table = catalog_table_at(view_catalog(view), i)) != NULL; i++) {
-        bool has_cold = table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED;
-        CHECK(table->id.value > 0);
-        if (has_cold && table->flush_rows > 0)
-            (void)due_note(jobs, table->id, 0);
-    }
-    pthread_mutex_unlock(&jobs->mutex);
+    bool same = jobs->due_catalog == catalog_version(catalog);
+    jobs->due_catalog = catalog_version(catalog);
+    for (size_t i = 0; !same && (table = catalog_table_at(catalog, i)) != NULL; i++)
+        if ((table->kind == TABLE_KIND_USER || table->kind == TABLE_KIND_SHARED) &&
+            table->flush_rows > 0)
+            due_limit(jobs, table);
     view_release(view);
+    while (!same && map_next(&jobs->due_limits, &cursor, &key, &value)) {
+        struct due_limit *limit = value;
+        CHECK(limit->rows > 0);
+        if (limit->catalog != jobs->due_catalog) { /* dropped, or no limit any more */
+            (void)map_remove(&jobs->due_limits, key);
+            mem_free(limit);
+        }
+    }
 }
 
 /* A table whose time has come. */
@@ -336,6 +374,7 @@ void jobs_due_tick(struct jobs *jobs)
     struct table_id table;
 
     CHECK(jobs->store != NULL);
+    due_limits(jobs);
     while (!atomic_load(&jobs->closing) && due_next(jobs, &table))
         due_look(jobs, table);
 }
@@ -344,4 +383,5 @@ void jobs_due_clear(struct jobs *jobs)
 {
     CHECK(jobs->first == NULL);
     map_clear_values(&jobs->due_tables);
+    map_clear_values(&jobs->due_limits);
 }

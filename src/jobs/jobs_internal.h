@@ -75,7 +75,7 @@ struct job {
     bool postponed;      /* until the timer's next tick; jobs->mutex */
     atomic_bool cancelled;
     atomic_bool worked; /* nothing but its row is left to write: it does no more for others */
-    bool killed;        /* by KILL JOB or DROP, not by a stop; jobs->mutex */
+    bool killed;        /* by KILL JOB, not by DROP or a stop; jobs->mutex */
     /* figures and texts of the row */
     int64_t created_at, started_at, completed_at; /* µs, 0 = NULL */
     int64_t cpu_us, memory_bytes;
@@ -106,6 +106,8 @@ struct jobs {
     struct map timers;           /* jobs_timer.c */
     pthread_mutex_t timer_mutex; /* guards `timers` */
     struct map due_tables;       /* jobs_due.c; mutex */
+    struct map due_limits;       /* jobs_due.c, the timer thread's own … */
+    uint64_t due_catalog;        /* … of this version */
     struct map streams;          /* jobs_stream.c, the timer thread's own */
 };
 
@@ -152,7 +154,6 @@ enum status job_due_list(const struct job *job, struct arena *arena, struct str 
 void jobs_due_again(struct job *job);
 /* It ended badly, or will not begin. The mutex is held. */
 void jobs_due_failed(const struct job *job);
-void jobs_due_start(struct jobs *jobs);
 void jobs_due_tick(struct jobs *jobs); /* on the timer's thread */
 void jobs_due_clear(struct jobs *jobs);
 

@@ -7,6 +7,8 @@ import time
 import kalam
 import pytest
 
+needs_faults = pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
+
 
 def jobs(db, table, kind="flush"):
     return db.sql("SELECT * FROM system.jobs WHERE job_type = $1 AND table_name = $2 ORDER BY created_at, job_id",
@@ -62,6 +64,30 @@ def test_a_row_policy_tries_again(server, db, space, tmp_path):
     (job,) = wait_jobs(db, "again", 1)
     assert job["user_id"] == "ann" and job["result"].startswith("7 rows")
     assert buffered(db, f"{space}.again", "ann") == 0
+
+
+def test_a_lower_limit_looks_at_everybody(server, db, space, tmp_path):
+    """Who is above a limit that ALTER lowers, or comes with RESTORE, is flushed without a further row."""
+    db.sql(f"CREATE USER TABLE {space}.low (id BIGINT PRIMARY KEY) FLUSH POLICY ROWS 100")
+    insert(server.client("ann"), f"{space}.low", 0, 30)
+    insert(server.client("bob"), f"{space}.low", 0, 9)
+    db.sql(f"ALTER TABLE {space}.low SET FLUSH POLICY ROWS 10")
+    (job,) = wait_jobs(db, "low", 1)
+    assert job["user_id"] == "ann" and job["result"].startswith("30 rows")
+    assert buffered(db, f"{space}.low", "bob") == 9
+    # A backup keeps no count since the last flush: all hot rows count, those that a flush held back, too.
+    ann = server.client("ann")
+    db.sql(f"CREATE USER TABLE {space}.back (id BIGINT PRIMARY KEY, v TEXT) FLUSH POLICY ROWS 50")
+    insert(ann, f"{space}.back", 0, 50)
+    wait_jobs(db, "back", 1)
+    ann.sql(f"UPDATE {space}.back SET v = 'x' WHERE id < 9")
+    insert(ann, f"{space}.back", 50, 41)
+    wait_jobs(db, "back", 2)
+    insert(ann, f"{space}.back", 100, 41)
+    assert buffered(db, f"{space}.back", "ann") == 50
+    db.sql(f"BACKUP DATABASE {space} TO '{tmp_path}/backup'")
+    db.sql(f"RESTORE DATABASE {space}_again FROM '{tmp_path}/backup'")
+    kalam.wait_until(lambda: buffered(db, f"{space}_again.back", "ann") == 9, 10, "flush after RESTORE")
 
 
 @pytest.mark.parametrize("clause", ["FLUSH POLICY INTERVAL '1 second'", "FLUSH SECONDS 1",
@@ -135,9 +161,6 @@ class Slow:
 
     def __exit__(self, *_):
         self.server.stop(check=False)
-
-
-needs_faults = pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
 
 
 def status(db, job_id):
