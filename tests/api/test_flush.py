@@ -90,6 +90,21 @@ def test_a_lower_limit_looks_at_everybody(server, db, space, tmp_path):
     kalam.wait_until(lambda: buffered(db, f"{space}_again.back", "ann") == 9, 10, "flush after RESTORE")
 
 
+@needs_faults
+def test_rows_that_come_while_shadows_are_rewritten_count():
+    with kalam.Server(env={"KALAM_FAULT": "flush_after_write:delay=1500:2"}) as server:
+        db, ann = server.client(), server.client("ann")
+        db.batch("CREATE NAMESPACE f; CREATE USER TABLE f.r (id BIGINT PRIMARY KEY, v TEXT) FLUSH POLICY ROWS 20")
+        insert(ann, "f.r", 0, 20)
+        wait_jobs(db, "r", 1)
+        ann.sql("UPDATE f.r SET v = 'y'")
+        kalam.wait_until(lambda: [j for j in jobs(db, "r") if j["status"] == "running"], 5, "the rewrite runs")
+        time.sleep(0.3)
+        insert(ann, "f.r", 100, 25)
+        kalam.wait_until(lambda: buffered(db, "f.r", "ann") == 0, 15, "the new rows are flushed, too")
+        assert ann.value("SELECT count(*) FROM f.r") == "45"
+
+
 @pytest.mark.parametrize("clause", ["FLUSH POLICY INTERVAL '1 second'", "FLUSH SECONDS 1",
                                     "FLUSH POLICY ROWS 100000 INTERVAL '1s'",
                                     "FLUSH POLICY COMBINED ROW_LIMIT 100000 TIME_INTERVAL 1"])

@@ -246,13 +246,16 @@ static void flush_install_segment(struct store *store, const struct flush_instal
 
 static void flush_install_counters(struct flush_install *install, struct instance_record *instance)
 {
-    int64_t since = instance->rows_since_flush - install->dropped;
+    int64_t since = instance->rows_since_flush;
 
     CHECK(instance->buffered_rows >= install->dropped);
     if (install->last) /* hot rows that were not there when the flush began */
         since = instance->buffered_rows + install->dropped_before - install->buffered_at_view;
-    instance->rows_since_flush = since > 0 ? since : 0;
+    else if (install->replaced_count == 0) /* shadows are not counted any more when they go */
+        since -= install->dropped;
     instance->buffered_rows -= install->dropped;
+    since = since < instance->buffered_rows ? since : instance->buffered_rows;
+    instance->rows_since_flush = since > 0 ? since : 0;
     if (!install->compacts)
         instance->last_flush_us = install->flushed_us = clock_now_us();
 }
