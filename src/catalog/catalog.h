@@ -144,6 +144,9 @@ struct catalog_namespace {
     int64_t created_at, updated_at;
 };
 
+/* Of a new namespace, table or column: a letter, then letters, digits and `_`; 1 to
+ * LIMIT_IDENTIFIER_BYTES. */
+bool catalog_name_is_valid(struct str name);
 /* 1 to LIMIT_USER_ID_BYTES of letters, digits and `_ . @ + -`, without `..` and not `.`: an id is
  * part of keys and a folder's name. Asked before either is built. */
 bool user_id_is_valid(struct str id);

@@ -6,9 +6,11 @@
  */
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "catalog/catalog_internal.h"
 #include "catalog/manifest.h"
+#include "catalog/storage.h"
 #include "catalog/system_tables.h"
 
 #include <json-c/json.h>
@@ -420,6 +422,30 @@ static bool manifest_read_instance(struct manifest_reading *reading, struct json
     return true;
 }
 
+/* What CREATE TABLE would not let through, and what the row cannot say twice. */
+static bool manifest_table_is_valid(const struct table *table, const struct value *values)
+{
+    struct str policy =
+        values[TABLES_FLUSH_POLICY].is_null ? STR_EMPTY : values[TABLES_FLUSH_POLICY].text;
+    static const char *const limits[] = {"rows", "interval_seconds"};
+    struct error err;
+
+    for (size_t i = 0; i < ARRAY_COUNT(limits); i++) {
+        int64_t limit = options_json_integer(policy, limits[i], 0);
+        if (limit < 0 || limit > UINT32_MAX)
+            return false;
+    }
+    CHECK(table->space.size > 0);
+    if (!catalog_name_is_valid(table->name))
+        return false;
+    if (table->kind == TABLE_KIND_STREAM || table->location.size == 0)
+        return true;
+    return table->has_location
+               ? storage_path_problem(table->location) == NULL
+               : storage_template_check(table->location, table->kind == TABLE_KIND_USER, &err) ==
+                     STATUS_OK;
+}
+
 static bool manifest_read_table(struct manifest_reading *reading, struct json_object *object,
                                 struct error *err)
 {
@@ -437,7 +463,8 @@ static bool manifest_read_table(struct manifest_reading *reading, struct json_ob
         !manifest_array(object, "instances", &instances) ||
         !manifest_read_row(definition, reading->tables, values) ||
         values[TABLES_TABLE_ID].is_null || system_row_read_table(values, table, err) != STATUS_OK ||
-        json_object_array_length(schemas) == 0)
+        !manifest_table_is_valid(table, values) || json_object_array_length(schemas) == 0 ||
+        (table->kind == TABLE_KIND_STREAM && json_object_array_length(instances) > 0))
         return false;
     for (size_t i = 0; i < json_object_array_length(schemas); i++)
         if (!manifest_read_schema(reading, json_object_array_get_idx(schemas, i), table, err))
@@ -474,6 +501,40 @@ static bool manifest_read_root(struct manifest_reading *reading, struct json_obj
     return true;
 }
 
+/* Names of tables, users of a table and paths of files occur once. `names` is for any of them. */
+static bool manifest_is_new(struct map *names, struct str name)
+{
+    CHECK(name.data != NULL || name.size == 0);
+    return map_put(names, name, names) == NULL;
+}
+
+static bool manifest_says_nothing_twice(const struct manifest *manifest)
+{
+    struct map tables, users, paths;
+    bool good = true;
+
+    map_init(&tables);
+    map_init(&users);
+    map_init(&paths);
+    for (const struct manifest_table *table = manifest->tables; table != NULL && good;
+         table = table->next) {
+        CHECK(table->table != NULL);
+        good = manifest_is_new(&tables, table->table->name);
+        map_clear(&users);
+        for (const struct manifest_instance *instance = table->instances; instance != NULL && good;
+             instance = instance->next) {
+            good = manifest_is_new(&users, instance->user);
+            for (const struct manifest_file *file = instance->files; file != NULL && good;
+                 file = file->next)
+                good = manifest_is_new(&paths, file->path);
+        }
+    }
+    map_clear(&tables);
+    map_clear(&users);
+    map_clear(&paths);
+    return good;
+}
+
 /* Is the last member the checksum of the text before it? */
 static bool manifest_is_whole(struct str text)
 {
@@ -508,7 +569,8 @@ enum status manifest_read(struct str text, struct manifest *manifest, struct err
     reading.tables = system_table_define(SYSTEM_TABLE_TABLES);
     reading.schemas = system_table_define(SYSTEM_TABLE_TABLE_SCHEMAS);
     root = json_tokener_parse_ex(tokener, text.data, (int)text.size);
-    bool good = root != NULL && manifest_read_root(&reading, root, err);
+    bool good = root != NULL && manifest_read_root(&reading, root, err) &&
+                manifest_says_nothing_twice(manifest);
     json_object_put(root);
     json_tokener_free(tokener);
     table_unref(reading.schemas);

@@ -392,3 +392,16 @@ bool table_space_parse(struct str name, struct table_id *id)
     }
     return false;
 }
+
+bool catalog_name_is_valid(struct str name)
+{
+    bool valid = name.size > 0 && name.size <= LIMIT_IDENTIFIER_BYTES;
+
+    CHECK(name.data != NULL || name.size == 0);
+    for (size_t i = 0; i < name.size && valid; i++) {
+        char c = name.data[i];
+        valid = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                (i > 0 && (c == '_' || (c >= '0' && c <= '9')));
+    }
+    return valid;
+}

@@ -53,11 +53,6 @@ enum status binder_table_not_found(struct str space, struct str table, int64_t p
                         STR_ARG(table));
 }
 
-static bool binder_is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
 enum status binder_check_identifier(struct str name, const char *what, int64_t position,
                                     struct error *err)
 {
@@ -66,11 +61,7 @@ enum status binder_check_identifier(struct str name, const char *what, int64_t p
         return error_set_at(err, STATUS_INVALID_SQL, position,
                             "invalid %s name \"%.*s\": 1 to %d bytes are allowed", what,
                             STR_ARG(name), LIMIT_IDENTIFIER_BYTES);
-    bool valid = binder_is_letter(name.data[0]);
-    for (size_t i = 1; i < name.size && valid; i++)
-        valid = binder_is_letter(name.data[i]) || name.data[i] == '_' ||
-                (name.data[i] >= '0' && name.data[i] <= '9');
-    if (!valid)
+    if (!catalog_name_is_valid(name))
         return error_set_at(
             err, STATUS_INVALID_SQL, position,
             "invalid %s name \"%.*s\": a letter, then letters, digits and _ are allowed", what,

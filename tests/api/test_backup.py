@@ -354,6 +354,23 @@ def test_a_forged_manifest(own_server, folder):
         hexed = bad.encode().hex()
         forged.append(good.replace('"user":"ann"', f'"user":{json.dumps(bad)}')
                       .replace("03000000" + b"ann".hex(), "03000000" + hexed))
+    # What no backup writes: things twice, files of a stream, what CREATE TABLE refuses.
+    def edited(edit):
+        manifest = json.loads(good)
+        edit(manifest, manifest["tables"][0], manifest["tables"][0]["definition"])
+        return json.dumps({**manifest, "checksum": "0" * 16}, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+    def member(column, name, value):
+        return edited(lambda _m, _t, d: d.update({column: json.dumps({**json.loads(d[column]), name: value})}))
+
+    forged += [edited(lambda m, t, d: m["tables"].append(t)),
+               edited(lambda m, t, d: t["instances"].append(t["instances"][0])),
+               edited(lambda m, t, d: t["instances"][0]["files"].append(t["instances"][0]["files"][0])),
+               edited(lambda m, t, d: d.update(table_type="STREAM"))]
+    forged += [edited(lambda m, t, d, name=name: d.update(table_name=name)) for name in ("a:b", "A B", "é", "x" * 65, "1")]
+    forged += [edited(lambda m, t, d, place=place: d.update(storage_location=place))
+               for place in ("/abs/{userId}", "a//{userId}", "{namespace}", "{userId")]
+    forged += [member("flush_policy", "rows", value) for value in (-1, 2**32)]
     for text in forged:
         assert text != good
         path.write_text(signed(text))

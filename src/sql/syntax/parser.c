@@ -4,6 +4,7 @@
 #include "sql/syntax/parser_internal.h"
 
 #include "base/utf8.h"
+#include "catalog/catalog.h"
 
 #include <stdarg.h>
 
@@ -216,19 +217,6 @@ enum status parser_name_part(struct parser *parser, struct str *out)
     return parser_at_name(parser) ? parser_label(parser, out) : parser_syntax_error(parser);
 }
 
-static bool parser_is_new_name(struct str name)
-{
-    CHECK(name.size > 0);
-    for (size_t i = 0; i < name.size; i++) {
-        char c = name.data[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-
-        if (!letter && (i == 0 || !(c == '_' || (c >= '0' && c <= '9'))))
-            return false;
-    }
-    return true;
-}
-
 enum status parser_check_new_name(struct parser *parser, const char *what, struct str name,
                                   uint32_t start)
 {
@@ -238,7 +226,7 @@ enum status parser_check_new_name(struct parser *parser, const char *what, struc
     if (name.size > LIMIT_IDENTIFIER_BYTES)
         return parser_error_at(parser, start, "%s name \"%.*s…\" is longer than %d bytes", what,
                                STR_ARG(shown), LIMIT_IDENTIFIER_BYTES);
-    if (!parser_is_new_name(name))
+    if (!catalog_name_is_valid(name))
         return parser_error_at(parser, start,
                                "invalid %s name \"%.*s\": a name starts with a letter and goes on "
                                "with letters, digits and underscores",
