@@ -3,7 +3,7 @@
  *
  * Every file is named by a pending record before it exists or in the batch that drops its segment
  * record (pending.c). So start-up deletes exactly what those records name and never walks a folder.
- * Files of dropped tables are left to their table_deletion job, which goes on after a restart.
+ * Those of dropped tables are among them: the last run may have ended before their job was written.
  *
  * While running, a replaced file may still be read through older views. It waits here until the
  * oldest view is at or above the position of the batch that replaced it; releasing a view wakes the

@@ -139,8 +139,7 @@ void commit_forget_instance(struct commit_request *request, struct kv_batch *bat
 enum status store_drop_orphans(struct store *store, const struct catalog *catalog,
                                struct error *err) MUST_CHECK;
 /* After the first view is published and before the commit thread starts: deletes what pending
- * records name (not those of dropped tables: their job does) and starts the thread that deletes
- * replaced files. */
+ * records name and starts the thread that deletes replaced files. */
 enum status recovery_run(struct store *store, struct error *err) MUST_CHECK;
 /* store_close, after the commit thread is gone and before view_publish_end: ends that thread; what
  * is still queued stays in its pending records. Fine when recovery_run failed or never ran. */
