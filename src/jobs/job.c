@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/jobs_internal.h"
+#include "storage/files.h"
 #include "store/ddl.h"
 
 #include <stdarg.h>
@@ -166,8 +167,10 @@ static enum status job_flush_run(struct job *job,
     int64_t start_ms = clock_monotonic_ms();
 
     job->progress_saved_ms = start_ms;
+    files_set_cancelled(&job->cancelled);
     enum status status = job->due_users ? job_flush_due(job, &options, result, err)
                                         : run(job->jobs->store, &options, result, err);
+    files_set_cancelled(NULL);
     *took_ms = clock_monotonic_ms() - start_ms;
     job->memory_bytes = (int64_t)result->memory_bytes;
     CHECK(status != STATUS_END);
@@ -223,8 +226,10 @@ static enum status job_compact(struct job *job, struct error *err)
 static enum status job_table_deletion(struct job *job, struct error *err)
 {
     struct drop_result result = {0};
+    files_set_cancelled(&job->cancelled);
     enum status status =
         ddl_drop_table_files(job->jobs->store, job->table, &job->cancelled, &result, err);
+    files_set_cancelled(NULL);
 
     CHECK(job->table.value > 0);
     (void)snprintf(job->result, sizeof(job->result), "%llu files, %llu bytes deleted",

@@ -23,7 +23,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { JOBS_NICE = 10, JOBS_TIMER_STACK_BYTES = 1 << 20 };
+enum { JOBS_NICE = 10, JOBS_TIMER_STACK_BYTES = 1 << 20, JOBS_CHECK_MS = 200 };
 
 /* ---- the list; the mutex is held
  * ------------------------------------------------------------------ */
@@ -464,15 +464,24 @@ static bool jobs_table_is_used(const struct jobs *jobs, struct table_id table)
     return false;
 }
 
-void jobs_cancel_table(struct jobs *jobs, struct table_id table)
+enum status jobs_cancel_table(struct jobs *jobs, struct table_id table,
+                              enum status (*check)(void *context, struct error *err), void *context,
+                              struct error *err)
 {
+    enum status status = STATUS_OK;
+
     CHECK(table.value > 0);
     pthread_mutex_lock(&jobs->mutex);
     struct job *pending = jobs_cancel_locked(jobs, table, true);
-    while (jobs_table_is_used(jobs, table))
-        pthread_cond_wait(&jobs->changed, &jobs->mutex);
+    while (status == STATUS_OK && jobs_table_is_used(jobs, table)) {
+        struct timespec until = clock_deadline(JOBS_CHECK_MS);
+        (void)pthread_cond_timedwait(&jobs->changed, &jobs->mutex, &until);
+        if (check != NULL)
+            status = check(context, err);
+    }
     pthread_mutex_unlock(&jobs->mutex);
     jobs_cancel_finish(pending, true);
+    return status;
 }
 
 enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)

@@ -66,8 +66,11 @@ enum status jobs_backup(struct jobs *jobs, const struct jobs_backup *request,
 void jobs_clean(struct jobs *jobs);
 /* Shutdown: flushes every table with buffered rows, waits at most `timeout_ms`. */
 enum status jobs_flush_all(struct jobs *jobs, int timeout_ms, struct error *err) MUST_CHECK;
-/* Blocks until no flush of the table runs (DROP). */
-void jobs_cancel_table(struct jobs *jobs, struct table_id table);
+/* Blocks until no flush of the table runs (DROP), or `check`, asked now and then, does not say OK.
+ * `check` may be NULL. */
+enum status jobs_cancel_table(struct jobs *jobs, struct table_id table,
+                              enum status (*check)(void *context, struct error *err), void *context,
+                              struct error *err) MUST_CHECK;
 /* Jobs by type and status, what flushes wrote. Any thread. */
 void jobs_metrics(struct jobs *jobs, metric_visit visit, void *context);
 /* JOB_NOT_FOUND, INVALID_OPERATION naming its status. */

@@ -134,14 +134,16 @@ static enum status services_kill_job(void *context, struct str id, struct error 
     return status == STATUS_OK ? jobs_kill(jobs, id, err) : status;
 }
 
-static void services_cancel_table_jobs(void *context, struct table_id table)
+static enum status services_cancel_table_jobs(void *context, struct table_id table,
+                                              enum status (*check)(void *check_context,
+                                                                   struct error *err),
+                                              void *check_context, struct error *err)
 {
     const struct server *server = context;
     struct jobs *jobs = atomic_load(&server->jobs);
 
     CHECK(table.value > 0);
-    if (jobs != NULL)
-        jobs_cancel_table(jobs, table);
+    return jobs != NULL ? jobs_cancel_table(jobs, table, check, check_context, err) : STATUS_OK;
 }
 
 static enum status services_drop_table_files(void *context, struct table_id table, struct str space,

@@ -66,8 +66,11 @@ struct sql_services {
     enum status (*backup_contents)(void *context, struct str path, struct arena *arena,
                                    struct sql_backup_contents *out, struct error *err);
     enum status (*kill_job)(void *context, struct str id, struct error *err);
-    /* DROP TABLE: stop flushes first; later delete the files as a job. */
-    void (*cancel_table_jobs)(void *context, struct table_id table);
+    /* DROP TABLE: stop flushes first, as long as `check` says OK; later delete the files as a job.
+     */
+    enum status (*cancel_table_jobs)(void *context, struct table_id table,
+                                     enum status (*check)(void *check_context, struct error *err),
+                                     void *check_context, struct error *err);
     enum status (*drop_table_files)(void *context, struct table_id table, struct str space,
                                     struct str name, struct error *err);
     /* Entries in the arena: of all tables when table.value is 0, of all ids when live_id is empty.

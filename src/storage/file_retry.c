@@ -20,9 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILES_PAUSE_MS = 100, FILES_OUT_MS = 5000 };
+enum { FILES_PAUSE_MS = 100, FILES_PAUSE_PIECE_MS = 50, FILES_OUT_MS = 5000 };
 
 static _Atomic int64_t file_out_until_ms; /* monotonic */
+static _Thread_local const atomic_bool *files_cancelled;
 
 unsigned files_pause_ms(unsigned attempt, uint32_t random)
 {
@@ -31,16 +32,31 @@ unsigned files_pause_ms(unsigned attempt, uint32_t random)
     return full / 2 + random % (full + 1); /* half to one and a half */
 }
 
+void files_set_cancelled(const atomic_bool *cancelled)
+{
+    CHECK(cancelled == NULL || files_cancelled == NULL);
+    files_cancelled = cancelled;
+}
+
+bool files_is_cancelled(void)
+{
+    return files_cancelled != NULL && atomic_load_explicit(files_cancelled, memory_order_relaxed);
+}
+
 void files_pause(unsigned attempt)
 {
     uint32_t random;
 
     id_random(&random, sizeof(random));
     unsigned ms = files_pause_ms(attempt, random);
-    struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    while (nanosleep(&pause, &pause) != 0 && errno == EINTR)
-        continue;
     CHECK(ms > 0);
+    while (ms > 0 && !files_is_cancelled()) {
+        unsigned piece = ms < FILES_PAUSE_PIECE_MS ? ms : FILES_PAUSE_PIECE_MS;
+        struct timespec pause = {.tv_nsec = (long)piece * 1000000};
+        while (nanosleep(&pause, &pause) != 0 && errno == EINTR)
+            continue;
+        ms -= piece;
+    }
 }
 
 static bool file_is_transient(int error_number)

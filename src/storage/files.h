@@ -15,6 +15,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -88,6 +89,11 @@ void files_remove_folder(struct files *files, const char *path);
 /* Work on a staged file that has failed may be done again: the disk was full for a moment, or busy.
  * By what `err` tells; true after a pause, up to five attempts; `*attempt` is 1 at first. */
 bool files_again(const struct error *err, unsigned *attempt);
+
+/* Once it is true, calls of this thread that wait for a storage which is not a folder of ours end
+ * with CANCELLED. NULL: they wait for as long as it takes. */
+void files_set_cancelled(const atomic_bool *cancelled);
+bool files_is_cancelled(void);
 
 /* Small helpers for single local files outside any root (secret, lock). Reads whole files up to
  * `size_max`. */

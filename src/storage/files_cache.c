@@ -16,6 +16,7 @@
 #include "storage/files_cache.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "storage/files_internal.h"
@@ -31,6 +32,8 @@
 
 #define CACHE_STAGED ".staged"
 #define CACHE_FETCHED ".fetched"
+
+enum { CACHE_WAIT_MS = 200 }; /* then whoever waits looks whether it still shall */
 
 struct cache_entry {
     struct cache_entry *newer, *older; /* by last use, only while not pinned and present */
@@ -215,7 +218,7 @@ enum status files_cache_open(const char *folder, uint64_t bytes_max, struct file
     cache->bytes_max = bytes_max;
     map_init(&cache->entries);
     CHECK(pthread_mutex_init(&cache->mutex, NULL) == 0);
-    CHECK(pthread_cond_init(&cache->loaded, NULL) == 0);
+    clock_cond_init(&cache->loaded);
     if (status == STATUS_OK)
         status = cache_take_over(cache, err);
     if (status == STATUS_OK)
@@ -326,9 +329,14 @@ enum status files_cache_get(struct files_cache *cache, struct str name,
     CHECK(fetch != NULL && out != NULL);
     *out = NULL;
     pthread_mutex_lock(&cache->mutex);
-    while ((entry = map_get(&cache->entries, name)) != NULL && entry->loading)
-        pthread_cond_wait(&cache->loaded, &cache->mutex);
-    if (entry == NULL || entry->doomed) {
+    while ((entry = map_get(&cache->entries, name)) != NULL && entry->loading &&
+           !files_is_cancelled()) {
+        struct timespec until = clock_deadline(CACHE_WAIT_MS);
+        (void)pthread_cond_timedwait(&cache->loaded, &cache->mutex, &until);
+    }
+    if (entry != NULL && entry->loading) {
+        status = error_set(err, STATUS_CANCELLED, "cancelled");
+    } else if (entry == NULL || entry->doomed) {
         entry = entry == NULL ? cache_add(cache, name) : entry;
         status = cache_load(cache, entry, fetch, context, err);
     } else {

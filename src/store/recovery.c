@@ -154,6 +154,7 @@ static void *recovery_main(void *argument)
     bool stopping = false;
 
     CHECK(recovery->store != NULL);
+    files_set_cancelled(&recovery->stopping);
     while (!stopping) {
         pthread_mutex_lock(&recovery->mutex);
         struct recovery_file *due = recovery_take_due(recovery);
@@ -194,6 +195,12 @@ static void recovery_queue(struct recovery *recovery, struct str path, int64_t p
     atomic_fetch_add(&recovery->waiting, 1);
     pthread_cond_signal(&recovery->wake);
     pthread_mutex_unlock(&recovery->mutex);
+}
+
+void recovery_abandon(struct store *store, struct str path)
+{
+    CHECK(recovery_is_elsewhere(path.data));
+    recovery_queue(store->recovery, path, 0, true);
 }
 
 void recovery_delete_later(struct store *store, struct str path, int64_t position)

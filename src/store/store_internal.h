@@ -144,6 +144,9 @@ enum status recovery_run(struct store *store, struct error *err) MUST_CHECK;
 /* store_close, after the commit thread is gone and before view_publish_end: ends that thread; what
  * is still queued stays in its pending records. Fine when recovery_run failed or never ran. */
 void recovery_stop(struct store *store);
+/* Queues a file of another storage that its PENDING_WRITE record names and nobody will install: who
+ * was cancelled does not wait until the storage answers. Any thread. */
+void recovery_abandon(struct store *store, struct str path);
 /* Queues a file whose PENDING_DELETE record was committed at `position`. Any thread. */
 void recovery_delete_later(struct store *store, struct str path, int64_t position);
 /* A failure of storage/ in the words of this layer: missing or unreadable cold files become

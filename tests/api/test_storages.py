@@ -2,6 +2,7 @@
 import json
 import os
 import shutil
+import socket
 import threading
 import time
 
@@ -288,6 +289,7 @@ def test_places_are_apart(own_server, tmp_path):
     refused("UPDATE system.storages SET uri = 's3://bucket/x/z' WHERE storage_id = 'c'")
     refused("INSERT INTO system.storages (storage_id, storage_type, uri) VALUES "
             f"('y', 'filesystem', '{tmp_path}/new/y'), ('z', 'filesystem', '{tmp_path}/new/y/z')", "'z'", "'y'")
+    assert not (tmp_path / "new").exists(), "a statement that fails makes no folder"
     db.sql(f"CREATE STORAGE near TYPE filesystem PATH '{tmp_path}/a/bb'")
     db.sql("CREATE STORAGE far TYPE s3 URI 's3://bucket/x' CREDENTIALS '{\"endpoint\": \"http://127.0.0.1:9\"}'")
     db.sql(f"ALTER STORAGE c SET PATH '{tmp_path}/c/d'")
@@ -322,6 +324,58 @@ def test_storages_of_one_place_keep_their_files(tmp_path):
         kalam.wait_until(lambda: len(files(tmp_path / "one")) == 1, 10, "only its own file goes")
         assert db.value("SELECT v FROM n.one") == "one"
         db.sql("ALTER STORAGE two SET NAME 'still here'")
+
+
+class Hole:
+    """An S3 endpoint that takes connections and never answers."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+        self.taken = []
+        threading.Thread(target=self.take, daemon=True).start()
+
+    def take(self):
+        while True:
+            try:
+                self.taken.append(self.listener.accept()[0])
+            except OSError:
+                return
+
+    def close(self):
+        self.listener.close()
+        for connection in self.taken:
+            connection.close()
+
+
+def test_a_storage_that_does_not_answer_keeps_nobody(own_server):
+    """KILL JOB, DROP TABLE, a timed-out DROP and the stop of the server end transfers that go nowhere."""
+    server, db = own_server, own_server.client()
+    hole = Hole()
+    text = json.dumps({"access_key_id": "A", "secret_access_key": "S", "endpoint": f"http://127.0.0.1:{hole.port}"})
+    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE hole TYPE s3 BUCKET 'bucket' CREDENTIALS '{text}'")
+    for name in ("killed", "dropped", "stopped"):
+        db.batch(f"CREATE SHARED TABLE n.{name} (id INT PRIMARY KEY) STORAGE hole; INSERT INTO n.{name} VALUES (1), (2)")
+
+    def flush(name):
+        job = db.sql(f"STORAGE FLUSH TABLE n.{name}").dicts()[0]["job_id"]
+        before = len(hole.taken)
+        kalam.wait_until(lambda: len(hole.taken) > before or
+                         db.value("SELECT status FROM system.jobs WHERE job_id = $1", [job]) != "pending", 10, "begun")
+        return job
+
+    started = time.monotonic()
+    job = flush("killed")
+    db.sql(f"KILL JOB '{job}'")
+    assert kalam.wait_job(db, job, limit_s=6)["status"] == "cancelled"
+    assert db.value("SELECT count(*) FROM n.killed") == "2"
+    job = flush("dropped")
+    db.sql("DROP TABLE n.dropped")
+    assert kalam.wait_job(db, job, limit_s=6)["status"] == "cancelled"
+    flush("stopped")
+    assert time.monotonic() - started < 15
+    server.kill()
+    hole.close()
 
 
 def test_check(own_server, folder):
@@ -362,7 +416,7 @@ def test_credentials_never_show(own_server):
                db.post(f"ALTER STORAGE s SET CREDENTIALS '{text}', NOPE 'x'")[1],
                db.post(f"CREATE STORAGE t TYPE s3 BUCKET 'bucket' CREDENTIALS '{text}' '{text}'")[1],
                db.post("UPDATE system.storages SET credentials = $1 WHERE storage_id = 's' RETURNING *", [text])[1],
-               db.post("INSERT INTO system.storages (storage_id, storage_type, uri, credentials) VALUES ('u', 's3', 's3://bucket/', $1)", [text])[1],
+               db.post("INSERT INTO system.storages (storage_id, storage_type, uri, credentials) VALUES ('u', 's3', 's3://another/', $1)", [text])[1],
                db.post("UPDATE system.storages SET credentials = upper(credentials) WHERE storage_id = 's'")[1]]
     assert [a["status"] for a in answers] == ["success", "error", "success", "error", "error", "success", "success", "error"]
     db.batch("CREATE NAMESPACE n; CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE s; INSERT INTO n.s VALUES (1)")

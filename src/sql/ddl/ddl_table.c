@@ -281,15 +281,22 @@ void drop_table_end(struct sql_run *run, struct sql_live_fence *fence)
         services->live_fence_end(services->context, fence);
 }
 
+static enum status drop_check(void *context, struct error *err)
+{
+    CHECK(context != NULL);
+    return run_check(context, err);
+}
+
 enum status drop_table_now(struct sql_run *run, const struct table *table, struct error *err)
 {
     const struct sql_services *services = &run->engine->services;
-    enum status status;
+    enum status status = STATUS_OK;
 
     CHECK(table->kind != TABLE_KIND_SYSTEM);
     if (services->cancel_table_jobs != NULL)
-        services->cancel_table_jobs(services->context, table->id);
-    status = ddl_drop_table(run->engine->store, table->id, run->text, err);
+        status = services->cancel_table_jobs(services->context, table->id, drop_check, run, err);
+    if (status == STATUS_OK)
+        status = ddl_drop_table(run->engine->store, table->id, run->text, err);
     if (status != STATUS_OK || services->drop_table_files == NULL)
         return status;
     return services->drop_table_files(services->context, table->id, table->space, table->name, err);

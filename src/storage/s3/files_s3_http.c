@@ -371,6 +371,18 @@ static void s3_attempt_body(struct s3_attempt *attempt)
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
+/* At least once a second, whatever the server does. */
+static int s3_on_progress(void *context, curl_off_t down_total, curl_off_t down,
+                          curl_off_t up_total, curl_off_t up)
+{
+    CHECK(context != NULL);
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    return files_is_cancelled();
+}
+
 static void s3_attempt_options(struct s3_attempt *attempt)
 {
     CURL *handle = attempt->handle;
@@ -389,6 +401,9 @@ static void s3_attempt_options(struct s3_attempt *attempt)
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, attempt);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, s3_on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, attempt);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, s3_on_progress);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, attempt);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, (long)S3_CONNECT_SECONDS);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)S3_STALL_SECONDS);
@@ -430,6 +445,8 @@ static enum status s3_attempt_result(struct s3_attempt *attempt, CURLcode result
                          strerror_r(attempt->sink_error, text, sizeof(text)));
     if (attempt->too_long)
         return error_set(err, STATUS_IO_FAILED, "the answer is too long");
+    if (result == CURLE_ABORTED_BY_CALLBACK)
+        return error_set(err, STATUS_CANCELLED, "cancelled");
     if (result != CURLE_OK) {
         *again = result != CURLE_URL_MALFORMAT && result != CURLE_UNSUPPORTED_PROTOCOL &&
                  result != CURLE_PEER_FAILED_VERIFICATION;
@@ -487,7 +504,11 @@ enum status s3_request_run(struct s3_client *client, struct s3_request *request,
     CHECK(request->method != NULL);
     for (unsigned attempt = 1;; attempt++) {
         error_clear(&local);
+        if (files_is_cancelled())
+            return error_set(err, STATUS_CANCELLED, "cancelled");
         status = s3_attempt_run(client, request, &again, &local);
+        if (status == STATUS_CANCELLED)
+            return error_set(err, status, "cancelled");
         if (!again || attempt == attempts)
             break;
         s3_retries++;

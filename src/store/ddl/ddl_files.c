@@ -193,6 +193,8 @@ enum status ddl_drop_table_files(struct store *store, struct table_id id,
         else
             status = ddl_files_delete_some(store, &path, result, err);
     }
+    if (status == STATUS_OK && result->failed > 0 && ddl_is_cancelled(cancelled))
+        status = error_set(err, STATUS_CANCELLED, "cancelled");
     arena_clear(&arena);
     return status;
 }

@@ -668,8 +668,14 @@ static void flush_discard_files(struct store *store, struct flush_file *const *f
     size_t named = 0;
 
     for (size_t i = 0; i < count; i++) {
+        struct str place, rest;
         if (files[i]->path == NULL)
             continue;
+        struct str path = str_from_c(files[i]->path);
+        if (files_is_cancelled() && files_address_split(path, &place, &rest)) {
+            recovery_abandon(store, path);
+            continue;
+        }
         files_abandon(store->files, files[i]->path);
         paths[named++] = files[i]->path;
     }

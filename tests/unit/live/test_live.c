@@ -524,15 +524,20 @@ static void drop_race_unfence(void *context, struct sql_live_fence *fence)
     live_fence_end(race->fixture->live, fence);
 }
 
-static void drop_race_subscribe(void *context, struct table_id table)
+static enum status drop_race_subscribe(void *context, struct table_id table,
+                                       enum status (*check)(void *check_context, struct error *err),
+                                       void *check_context, struct error *err)
 {
     struct drop_race *race = context;
     struct fake_peer *fake = race->peer;
     struct timespec until;
 
     (void)table;
+    (void)check;
+    (void)check_context;
+    (void)err;
     if (race->sql == NULL)
-        return;
+        return STATUS_OK;
     subscribe(fake, "x", race->sql, ALL_ROWS, 0);
     race->sql = NULL;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -542,6 +547,7 @@ static void drop_race_subscribe(void *context, struct table_id table)
         ;
     race->answered = fake->count > 0;
     pthread_mutex_unlock(&fake->mutex);
+    return STATUS_OK;
 }
 
 static void drop_race_run(struct live_fixture *fixture, const char *subscribes, const char *drops)

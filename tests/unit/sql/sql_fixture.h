@@ -123,12 +123,16 @@ static void fixture_fence_end(void *context, struct sql_live_fence *fence)
     fence->stands = false;
 }
 
-static void fixture_cancel_jobs(void *context, struct table_id table)
+static enum status fixture_cancel_jobs(void *context, struct table_id table,
+                                       enum status (*check)(void *check_context, struct error *err),
+                                       void *check_context, struct error *err)
 {
     struct sql_fixture *fixture = context;
 
-    if (fixture->instead != NULL)
-        fixture->instead->cancel_table_jobs(fixture->instead->context, table);
+    return fixture->instead == NULL
+               ? STATUS_OK
+               : fixture->instead->cancel_table_jobs(fixture->instead->context, table, check,
+                                                     check_context, err);
 }
 
 static enum status fixture_kill_live(void *context, struct str id, struct str actor, enum role role,
