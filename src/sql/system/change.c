@@ -119,7 +119,10 @@ static enum status system_change_insert(struct system_change *change, struct ddl
     CHECK(change->inserts != NULL || change->insert_count == 0);
     for (size_t i = 0; i < change->insert_count && status == STATUS_OK; i++) {
         row.values = change->inserts[i];
-        status = change->writer->insert(&row, err);
+        if (i % CHANGE_CHECK_ROWS == 0)
+            status = run_check(change->run, err);
+        if (status == STATUS_OK)
+            status = change->writer->insert(&row, err);
         if (status == STATUS_OK)
             status = system_change_keep(change, row.values, err);
     }

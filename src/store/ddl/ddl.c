@@ -20,6 +20,7 @@ void ddl_begin(struct ddl *ddl, struct store *store)
     pthread_mutex_lock(&store->catalog_mutex);
     *ddl = (struct ddl){.store = store, .view = view_acquire(store), .now = clock_now_us()};
     arena_init(&ddl->arena, 0);
+    map_init(&ddl->keys);
     ddl->catalog = view_catalog(ddl->view);
     ddl->builder = catalog_builder_new(view_catalog(ddl->view));
     ddl->request.arena = &ddl->arena;
@@ -41,6 +42,9 @@ void ddl_end(struct ddl *ddl)
     catalog_builder_free(ddl->builder);
     catalog_unref(ddl->next);
     view_release(ddl->view);
+    map_clear(&ddl->keys);
+    for (size_t i = 0; i < ddl->storage_count; i++)
+        storage_unref(ddl->storages[i]);
     arena_clear(&ddl->arena);
     pthread_mutex_unlock(&ddl->store->catalog_mutex);
 }
@@ -69,11 +73,32 @@ static struct row_op *ddl_next_op(struct ddl *ddl, enum system_table which,
     return &ddl->request.ops[ddl->request.op_count++];
 }
 
+/* Stands before the encoded key: two tables may have the same. */
+static void ddl_key_table(enum system_table which, struct buf *out)
+{
+    CHECK(out->size == 0 && which < UINT8_MAX);
+    buf_append_byte(out, (uint8_t)which);
+}
+
+static void ddl_note_key(struct ddl *ddl, enum system_table which)
+{
+    const struct row_op *op = &ddl->request.ops[ddl->request.op_count - 1];
+    struct buf key;
+
+    CHECK(op->key.size > 0);
+    buf_init(&key);
+    ddl_key_table(which, &key);
+    buf_append_str(&key, op->key);
+    (void)map_put(&ddl->keys, buf_str(&key), ddl);
+    buf_clear(&key);
+}
+
 void ddl_put(struct ddl *ddl, enum system_table which, struct value *values)
 {
     CHECK(values != NULL);
     commit_put_system(&ddl->request, ddl_next_op(ddl, which, values),
                       system_table(ddl->catalog, which), values);
+    ddl_note_key(ddl, which);
 }
 
 void ddl_delete(struct ddl *ddl, enum system_table which, const struct value *key_values)
@@ -81,6 +106,7 @@ void ddl_delete(struct ddl *ddl, enum system_table which, const struct value *ke
     CHECK(key_values != NULL);
     commit_delete_system(&ddl->request, ddl_next_op(ddl, which, key_values),
                          system_table(ddl->catalog, which), key_values);
+    ddl_note_key(ddl, which);
 }
 
 static enum status ddl_extra(struct commit_request *request, struct kv_batch *batch,
@@ -130,15 +156,12 @@ bool ddl_has(const struct ddl *ddl, enum system_table which, struct str key)
 {
     struct value value = value_text(VALUE_TEXT, key);
     struct buf encoded;
-    bool found = false;
 
+    CHECK(ddl->builder != NULL);
     buf_init(&encoded);
-    enum status status = key_encode(&value, 1, &encoded, NULL);
-    for (size_t i = 0; status == STATUS_OK && i < ddl->request.op_count && !found; i++) {
-        const struct row_op *op = &ddl->request.ops[i];
-        CHECK(op->table->kind == TABLE_KIND_SYSTEM);
-        found = system_table_of(op->table) == which && str_equal(op->key, buf_str(&encoded));
-    }
+    ddl_key_table(which, &encoded);
+    bool found = key_encode(&value, 1, &encoded, NULL) == STATUS_OK &&
+                 map_get(&ddl->keys, buf_str(&encoded)) != NULL;
     buf_clear(&encoded);
     return found;
 }
@@ -156,6 +179,8 @@ enum status ddl_run(struct store *store, const struct ddl_statement *statement, 
     CHECK(statement->build != NULL && statement->now_us > 0);
     ddl_begin_statement(&ddl, store, statement->sql, statement->now_us);
     enum status status = statement->build(statement->context, &ddl, err);
+    if (status == STATUS_OK)
+        status = ddl_prepare_storages(&ddl, err);
     if (status == STATUS_OK && ddl.request.op_count > 0)
         status = ddl_commit(&ddl, err);
     ddl_end(&ddl);

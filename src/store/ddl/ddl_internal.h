@@ -4,6 +4,7 @@
 #ifndef STORE_DDL_INTERNAL_H
 #define STORE_DDL_INTERNAL_H
 
+#include "base/map.h"
 #include "catalog/system_tables.h"
 #include "store/commit/commit_internal.h"
 #include "store/ddl.h"
@@ -17,6 +18,9 @@ struct ddl {
     struct arena arena;
     struct commit_request request;
     size_t op_capacity;
+    struct storage **storages; /* written; their folders are made right before the commit */
+    size_t storage_count, storage_capacity;
+    struct map keys; /* of `request`'s operations: number of the table, key */
     /* More of the same batch, on the commit thread; may be NULL. */
     enum status (*extra)(struct ddl *ddl, struct kv_batch *batch, struct error *err);
     void (*published)(struct ddl *ddl); /* on the commit thread; may be NULL */
@@ -56,6 +60,8 @@ enum status ddl_table_gone(const struct table *table, struct error *err);
 
 /* ddl_storage.c */
 enum status ddl_storage_missing(struct str id, struct error *err);
+/* Makes the folders of storages that this change writes. */
+enum status ddl_prepare_storages(struct ddl *ddl, struct error *err) MUST_CHECK;
 /* The table's storage and the template it gives; kept by the table for good. */
 enum status ddl_table_resolve_storage(struct ddl *ddl, struct table *table,
                                       struct error *err) MUST_CHECK;

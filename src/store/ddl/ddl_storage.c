@@ -77,8 +77,6 @@ static enum status ddl_write_storage(struct ddl *ddl, struct storage *storage,
     CHECK(storage->id.size > 0);
     if (status == STATUS_OK)
         status = ddl_storage_seal(ddl, storage, secrets, err);
-    if (status == STATUS_OK)
-        status = storages_prepare(ddl->store, storage, err);
     if (status != STATUS_OK) {
         storage_unref(storage);
         return status;
@@ -86,7 +84,25 @@ static enum status ddl_write_storage(struct ddl *ddl, struct storage *storage,
     system_row_storage(storage, values);
     ddl_put(ddl, SYSTEM_TABLE_STORAGES, values);
     catalog_builder_put_storage(ddl->builder, storage);
+    if (ddl->storage_count == ddl->storage_capacity) {
+        size_t capacity = 2 * ddl->storage_capacity + 4;
+        ddl->storages =
+            arena_grow(&ddl->arena, ddl->storages, ddl->storage_capacity * sizeof(struct storage *),
+                       capacity * sizeof(struct storage *));
+        ddl->storage_capacity = capacity;
+    }
+    ddl->storages[ddl->storage_count++] = storage_ref(storage);
     return STATUS_OK;
+}
+
+enum status ddl_prepare_storages(struct ddl *ddl, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(ddl->storage_count <= ddl->storage_capacity);
+    for (size_t i = 0; i < ddl->storage_count && status == STATUS_OK; i++)
+        status = storages_prepare(ddl->store, ddl->storages[i], err);
+    return status;
 }
 
 enum status ddl_add_storage(struct ddl *ddl, struct storage *storage, const struct str *secrets,
