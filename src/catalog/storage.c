@@ -342,6 +342,8 @@ const char *storage_path_problem(struct str text)
         size_t size = slash == SIZE_MAX ? rest.size : slash;
         if (str_equal(str_from(rest.data, size), STR_LIT(".")))
             return "it must not hold the component \".\"";
+        if (size > STORAGE_COMPONENT_MAX)
+            return "one of its components is too long";
         size += slash == SIZE_MAX ? 0 : 1;
         rest = str_from(rest.data + size, rest.size - size);
     }

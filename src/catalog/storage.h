@@ -18,7 +18,7 @@ enum storage_type { STORAGE_FILESYSTEM, STORAGE_S3 };
 #define STORAGE_LOCAL "local" /* made at first start, never dropped */
 #define STORAGE_USER_TEMPLATE "{namespace}/users/{tableName}/{shard}/{userId}"
 #define STORAGE_SHARED_TEMPLATE "{namespace}/shared/{tableName}"
-enum { STORAGE_ID_MAX = 64, STORAGE_URI_MAX = 1024 };
+enum { STORAGE_ID_MAX = 64, STORAGE_URI_MAX = 1024, STORAGE_COMPONENT_MAX = 200 };
 
 struct storage {
     atomic_uint refs;
@@ -77,6 +77,8 @@ struct storage_settings {
  * Messages never show a value. INVALID_OPERATION. */
 enum status storage_json_read(struct str json, bool with_secrets, struct arena *arena,
                               struct storage_settings *settings, struct error *err) MUST_CHECK;
+/* Nothing, or an object without members. */
+bool storage_json_is_empty(struct str json);
 /* The secret half and the other half as JSON objects; empty when nothing of it is set. */
 struct str storage_json_secrets(const struct storage_settings *settings, struct arena *arena);
 struct str storage_json_config(const struct storage_settings *settings, struct arena *arena);

@@ -31,7 +31,18 @@ static bool storage_json_is_plain(struct str text)
     return good;
 }
 
-/* http(s)://host[:port][/], nothing behind it and no user in it */
+/* Nothing, or a colon and 1 to 65535. */
+static bool storage_port_is_valid(struct str text)
+{
+    uint64_t port;
+
+    CHECK(text.data != NULL);
+    return text.size == 0 || (text.data[0] == ':' && text.size > 1 && text.size <= 6 &&
+                              str_to_uint64(str_from(text.data + 1, text.size - 1), &port) &&
+                              port > 0 && port <= UINT16_MAX);
+}
+
+/* http(s)://host[:port][/], nothing behind it and no user in it; an address of IPv6 in brackets */
 static bool storage_endpoint_is_valid(struct str text)
 {
     size_t start = str_starts_with(text, STR_LIT("https://"))  ? 8
@@ -42,11 +53,17 @@ static bool storage_endpoint_is_valid(struct str text)
     if (start == 0)
         return false;
     struct str host = storage_root(str_from(text.data + start, text.size - start));
-    bool good = host.size > 0 && host.data[0] != '/';
-    for (size_t i = 0; i < host.size && good; i++) {
+    bool bracket = host.size > 0 && host.data[0] == '[';
+    size_t end = str_find(host, bracket ? STR_LIT("]") : STR_LIT(":"));
+    if (end == SIZE_MAX && bracket)
+        return false;
+    end = end == SIZE_MAX ? host.size : end + bracket;
+    bool good = end > (bracket ? 2 : 0) &&
+                storage_port_is_valid(str_from(host.data + end, host.size - end));
+    for (size_t i = bracket; i + bracket < end && good; i++) {
         char c = host.data[i];
         good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               memchr(".-_:[]", c, 6) != NULL;
+               c == '.' || (bracket ? c == ':' : c == '-' || c == '_');
     }
     return good;
 }
@@ -103,6 +120,19 @@ static struct str *storage_json_target(const char *key, bool with_secrets,
     return strcmp(key, "session_token") == 0 ? &settings->session_token : NULL;
 }
 
+/* Some members have two names. */
+static const char *storage_json_other_name(const char *key)
+{
+    static const char *const pairs[][2] = {{"access_key", "access_key_id"},
+                                           {"secret_key", "secret_access_key"}};
+
+    CHECK(key != NULL);
+    for (size_t i = 0; i < ARRAY_COUNT(pairs); i++)
+        if (strcmp(key, pairs[i][0]) == 0)
+            return pairs[i][1];
+    return NULL;
+}
+
 static enum status storage_json_member(const char *key, struct json_object *member,
                                        bool with_secrets, struct arena *arena,
                                        struct storage_settings *settings, struct error *err)
@@ -144,12 +174,27 @@ enum status storage_json_read(struct str json, bool with_secrets, struct arena *
         return storage_json_refuse(with_secrets, "a JSON object is expected", err);
     json_object_object_foreach(root, key, member)
     {
+        const char *other = storage_json_other_name(key);
+        if (other != NULL && json_object_object_get_ex(root, other, NULL)) {
+            status = storage_json_refuse(with_secrets, "a member is given by both its names", err);
+            break;
+        }
         status = storage_json_member(key, member, with_secrets, arena, settings, err);
         if (status != STATUS_OK)
             break;
     }
     json_object_put(root);
     return status;
+}
+
+bool storage_json_is_empty(struct str json)
+{
+    struct json_object *root = options_json_parse(json);
+    bool empty = json.size == 0 || (root != NULL && json_object_object_length(root) == 0);
+
+    CHECK(json.data != NULL || json.size == 0);
+    json_object_put(root);
+    return empty;
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -172,7 +217,6 @@ static struct str storage_json_end(struct buf *out, struct arena *arena)
     if (out->size > 0) {
         buf_append_byte(out, '}');
         copy = arena_copy(arena, buf_str(out));
-        memset(out->data, 0, out->size); /* it may have held secrets */
     }
     buf_clear(out);
     return copy;
@@ -183,7 +227,7 @@ struct str storage_json_secrets(const struct storage_settings *settings, struct 
     struct buf out;
 
     CHECK(settings != NULL);
-    buf_init(&out);
+    buf_init_secret(&out);
     storage_json_add(&out, "access_key_id", settings->access_key);
     storage_json_add(&out, "secret_access_key", settings->secret_key);
     storage_json_add(&out, "session_token", settings->session_token);

@@ -44,16 +44,19 @@ static enum status storages_set_json(struct storage_input *input, struct str tex
                                      struct error *err)
 {
     CHECK(input->arena != NULL);
-    if (secrets)
-        input->has_credentials = true;
-    else /* config_json is replaced as a whole */
+    if (!secrets) /* config_json is replaced as a whole */
         input->settings.region = input->settings.endpoint = STR_EMPTY;
     if (!secrets)
         input->settings.has_path_style = false;
     input->has_config = true;
+    if (secrets && storage_json_is_empty(text))
+        input->has_credentials = true; /* none any more */
     if (text.size == 0)
         return STATUS_OK;
-    return storage_json_read(text, secrets, input->arena, &input->settings, err);
+    enum status status = storage_json_read(text, secrets, input->arena, &input->settings, err);
+    if (status == STATUS_OK && storage_json_secrets(&input->settings, input->arena).size > 0)
+        input->has_credentials = true; /* settings alone leave the secret half as it is */
+    return status;
 }
 
 static enum status storages_set_bucket(struct storage_input *input, struct str text)

@@ -60,7 +60,18 @@ CREATE STORAGE x TYPE s3 BUCKET 'bucket' COLOUR 'red';
 CREATE STORAGE "a b" TYPE filesystem PATH '/tmp/x';
 CREATE STORAGE "a@b" TYPE filesystem PATH '/tmp/x';
 
+CREATE STORAGE x TYPE s3 BUCKET 'bucket' CREDENTIALS '{"access_key":"K","secret_key":"S","secret_access_key":"T"}';
+CREATE STORAGE x TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://[::1]:99999"}';
+CREATE STORAGE x TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://host:0"}';
+CREATE STORAGE x TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://host:"}';
+CREATE STORAGE x TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://[::1"}';
+CREATE STORAGE x TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://a:b:1"}';
+CREATE STORAGE x TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://:1"}';
+CREATE STORAGE v6 TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://[::1]:9000/"}';
+DROP STORAGE v6;
+
 -- templates
+CREATE STORAGE x TYPE filesystem PATH '/tmp/x' SHARED_TABLES_TEMPLATE 'longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong';
 CREATE STORAGE x TYPE filesystem PATH '/tmp/x' USER_TABLES_TEMPLATE '{namespace}/{tableName}';
 CREATE STORAGE x TYPE filesystem PATH '/tmp/x' USER_TABLES_TEMPLATE '{userId}/{namespace}';
 CREATE STORAGE x TYPE filesystem PATH '/tmp/x' USER_TABLES_TEMPLATE '{namespace}/{nope}/{userId}';
@@ -81,6 +92,8 @@ ALTER STORAGE archive SET PATH '/tmp/kalam-sql-storages/archive2' SET USER_TABLE
 ALTER STORAGE archive SET PATH '/tmp/kalam-sql-storages/archive2', SET SHARED_TABLES_TEMPLATE '{namespace}-{tableName}';
 ALTER STORAGE s3_prod SET CREDENTIALS '{"access_key":"N","secret_key":"t0ps3cret"}';
 ALTER STORAGE s3_two SET CREDENTIALS '{"region":"us-west-2"}';
+SELECT credentials, config_json FROM system.storages WHERE storage_id = 's3_two';
+ALTER STORAGE s3_two SET CREDENTIALS '{}';
 SELECT storage_id, storage_name, description, uri, credentials, config_json, shared_tables_template FROM system.storages;
 ALTER STORAGE nope SET NAME 'x';
 ALTER STORAGE archive SET TYPE 's3';
