@@ -66,6 +66,21 @@ struct str options_json_text(struct str json, const char *name, struct arena *ar
     return result;
 }
 
+/* json-c reads an integer that is too large as the largest or smallest one. */
+static bool options_json_is_exact(struct json_object *object)
+{
+    CHECK(json_object_is_type(object, json_type_object));
+    json_object_object_foreach(object, key, member)
+    {
+        (void)key;
+        if (json_object_is_type(member, json_type_int) &&
+            (json_object_get_uint64(member) > INT64_MAX ||
+             json_object_get_int64(member) == INT64_MIN))
+            return false;
+    }
+    return true;
+}
+
 static bool options_json_is_flat(struct json_object *object)
 {
     CHECK(json_object_is_type(object, json_type_object));
@@ -90,6 +105,11 @@ enum status options_json_merge(struct str base, struct str patch, struct arena *
     if (target == NULL || changes == NULL || !options_json_is_flat(changes)) {
         status = error_set(err, STATUS_INVALID_SQL,
                            "options must be strings, numbers, booleans or NULL");
+        goto out;
+    }
+    if (!options_json_is_exact(changes)) {
+        status = error_set(err, STATUS_INVALID_SQL,
+                           "integers of options have at most 63 bits: write others as strings");
         goto out;
     }
     json_object_object_foreach(changes, key, member)

@@ -166,6 +166,40 @@ static enum status store_first_start(struct store *store, struct error *err)
     return status;
 }
 
+static bool store_flush_visit(void *context, struct str user,
+                              const struct instance_counters *counters)
+{
+    int64_t *latest = context;
+
+    (void)user;
+    CHECK(*latest >= 0);
+    if (counters->last_flush_us > *latest)
+        *latest = counters->last_flush_us;
+    return true;
+}
+
+/* A flush notes its time in a commit of its own: a crash comes between. */
+static void store_note_flushes(struct store *store)
+{
+    struct view *view = view_acquire(store);
+    const struct table *table;
+    struct error err;
+
+    CHECK(store->pipeline != NULL);
+    for (size_t i = 0; (table = catalog_table_at(view_catalog(view), i)) != NULL; i++) {
+        int64_t latest = 0;
+        if (table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED)
+            continue;
+        enum status status = instance_each(store, view, table, store_flush_visit, &latest, &err);
+        if (status == STATUS_OK && latest > table->last_flushed_at)
+            status = ddl_table_flushed(store, table->id, latest, &err);
+        if (status != STATUS_OK)
+            log_warn("time of the last flush of %.*s.%.*s: %s", STR_ARG(table->space),
+                     STR_ARG(table->name), err.message);
+    }
+    view_release(view);
+}
+
 /* ---- open and close ---------------------------------------------------------------------------
  */
 
@@ -251,6 +285,8 @@ enum status store_open(const struct store_options *options, struct store **out, 
         return status;
     }
     storages_warn_places(store);
+    if (store->start_position > store->recovered_position) /* the last run ended badly */
+        store_note_flushes(store);
     *out = store;
     return STATUS_OK;
 }

@@ -183,6 +183,22 @@ def status(db, job_id):
 
 
 @needs_faults
+def test_the_time_of_a_flush_outlives_a_crash():
+    with kalam.Server(env={"KALAM_FAULT": "flush_after_commit:kill"}) as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.a (id BIGINT PRIMARY KEY)")
+        insert(db, "f.a", 0, 5)
+        db.post("STORAGE FLUSH TABLE f.a")
+        server.process.wait(20)
+        server.kill()
+        server.env = {}
+        server.start()
+        db = server.client()
+        assert db.value("SELECT last_flushed_at IS NOT NULL FROM system.tables WHERE table_name = 'a'") is True
+        assert server.parquet_files() and db.value("SELECT count(*) FROM f.a") == "5"
+
+
+@needs_faults
 def test_a_job_that_has_ended_is_not_given_again():
     """Its row says completed a moment before it leaves the queue: rows of this moment are a new job's."""
     with kalam.Server(env={"KALAM_FAULT": "job_after_row:delay=1500:1"}) as server:

@@ -74,6 +74,13 @@ DELETE FROM system.namespaces WHERE namespace_id = 'd_c';
 -- statements of their own
 --@ user root system
 CREATE NAMESPACE one WITH OPTIONS (s = 'text', n = 7, r = 1.5, b = TRUE, z = NULL);
+-- integers beyond 63 bits would change
+CREATE NAMESPACE big SET OPTIONS (d = 12345678901234567890123);
+UPDATE system.namespaces SET options = '{"big": -12345678901234567890123}' WHERE namespace_id = 'default';
+UPDATE system.namespaces SET options = '{"big": 9223372036854775807, "less": -9223372036854775807, "f": 1.5}' WHERE namespace_id = 'default';
+SELECT options FROM system.namespaces WHERE namespace_id = 'default';
+UPDATE system.namespaces SET options = NULL WHERE namespace_id = 'default';
+
 CREATE NAMESPACE two SET OPTIONS (s = 'text');
 CREATE NAMESPACE one;
 CREATE NAMESPACE IF NOT EXISTS one WITH OPTIONS (s = 'other');
