@@ -188,7 +188,7 @@ void file_resolve(const char *path, struct buf *out)
             size--;
         known[size] = '\0';
     }
-    if (size > 0 && strcmp(there, "/") != 0)
+    if (size > 0 && (size == whole.size || strcmp(there, "/") != 0))
         buf_append_str(out, str_from_c(there));
     buf_append(out, whole.data + size, whole.size - size);
     mem_free(known);

@@ -54,12 +54,13 @@ static void write_one(struct buf *out)
     manifest.as_of_seq = 4242;
     struct manifest_table *entry = manifest_add_table(&manifest, table);
     for (int user = 0; user < 3; user++) {
-        char name[16];
+        char name[16], path[64];
         (void)snprintf(name, sizeof(name), "u%d", user);
+        (void)snprintf(path, sizeof(path), "user_tables/t/%s/00000.parquet", name);
         struct manifest_instance *instance =
             manifest_add_instance(&manifest, entry, str_from_c(name));
         struct manifest_file file = {.kind = (enum manifest_kind)user,
-                                     .path = STR_LIT("user_tables/t/x/00000.parquet"),
+                                     .path = str_from_c(path),
                                      .rows = 5,
                                      .bytes = 100,
                                      .checksum = UINT64_MAX - (uint64_t)user,

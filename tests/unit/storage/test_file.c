@@ -1,4 +1,4 @@
-/* test_file.c — many files made durable together, with threads and without.
+/* test_file.c — many files made durable together, with threads and without; where a path leads.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage_fixture.h"
@@ -7,6 +7,9 @@
 #include "storage/files_internal.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 enum { FILES = 40 };
 
@@ -38,11 +41,56 @@ static void test_file__sync_many_needs_no_threads(void **state)
     }
 }
 
+static void check_resolved(const char *path, const char *expected)
+{
+    struct buf out;
+
+    buf_init(&out);
+    file_resolve(path, &out);
+    buf_append_byte(&out, 0);
+    assert_string_equal(out.data, expected);
+    buf_clear(&out);
+}
+
+static void test_file__resolve_follows_links(void **state)
+{
+    char root[PATH_MAX], here[PATH_MAX], expected[3 * PATH_MAX];
+
+    (void)state;
+    assert_non_null(realpath(fixture_folder, root));
+    assert_non_null(realpath(".", here));
+    assert_int_equal(symlink(root, fixture_path("link")), 0);
+    check_resolved(fixture_path("link"), root);
+    check_resolved(fixture_path("link/"), root);
+    (void)snprintf(expected, sizeof(expected), "%s/a/b", root);
+    check_resolved(fixture_path("link/a/b"), expected);
+    check_resolved(fixture_path("a/b"), expected);
+    check_resolved("/", "/");
+    check_resolved("/nowhere/at all", "/nowhere/at all");
+    check_resolved(".", here);
+    (void)snprintf(expected, sizeof(expected), "%s/nowhere", here);
+    check_resolved("nowhere", expected);
+    (void)snprintf(expected, sizeof(expected), "%s/x/y", here);
+    check_resolved("x/y", expected);
+}
+
+static void test_file__is_below(void **state)
+{
+    (void)state;
+    assert_true(file_is_below(STR_LIT("/a/b"), STR_LIT("/a/b")));
+    assert_true(file_is_below(STR_LIT("/a/b/c"), STR_LIT("/a/b")));
+    assert_true(file_is_below(STR_LIT("/a"), STR_LIT("/")));
+    assert_false(file_is_below(STR_LIT("/a/bc"), STR_LIT("/a/b")));
+    assert_false(file_is_below(STR_LIT("/a"), STR_LIT("/a/b")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file__sync_many_needs_no_threads),
+        cmocka_unit_test(test_file__resolve_follows_links),
+        cmocka_unit_test(test_file__is_below),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
