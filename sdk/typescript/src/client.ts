@@ -94,7 +94,7 @@ export class KalamClient {
 
   /**
    * A live query that keeps its current rows; `onRows` gets them when they are complete and after
-   * every change.
+   * changes, once for all that came in one message.
    */
   live<T = Row>(
     sql: string,
@@ -111,7 +111,7 @@ export class KalamClient {
 
   /** From now on the client is this user. Live queries of whoever it was before end. */
   async login(user: string, password: string): Promise<Session> {
-    const session = await account.login(this.#http, user, password);
+    const session = await this.#credentials.login(user, password);
     this.#hub.drop(new KalamError('CLOSED', `logged in as ${session.user.id}`));
     this.#credentials.adopt(session);
     return session;

@@ -39,6 +39,8 @@ const PING_MS = 5_000;
 const CONNECT_LIMIT_MS = 10_000;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 30_000;
+/** Lost sooner than this, a connection has been another failure. */
+const SETTLED_MS = 5_000;
 /** Pings have no answer, so after this much silence something is asked that has one … */
 const SILENCE_MS = 15_000;
 /** … and without it for this long the connection is dead, though nobody has told. */
@@ -59,6 +61,7 @@ export class Connection {
   #attempt: object | undefined;
   /** Failed attempts in a row: the exponent of the backoff. */
   #failures = 0;
+  #onlineAt = 0;
   /** A token was renewed and has not proved itself yet. */
   #renewed = false;
   #reason: KalamError | undefined;
@@ -173,7 +176,7 @@ export class Connection {
   #authenticated(user: string, role: string): void {
     clearTimeout(this.#timer);
     this.#state = 'online';
-    this.#failures = 0;
+    this.#onlineAt = Date.now();
     this.#renewed = false;
     this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
     this.#owner.online(user, role);
@@ -248,6 +251,7 @@ export class Connection {
   }
 
   #lost(error: KalamError): void {
+    if (this.#state === 'online' && Date.now() - this.#onlineAt >= SETTLED_MS) this.#failures = 0;
     this.#leave('waiting');
     const base = Math.min(BACKOFF_FIRST_MS * 2 ** this.#failures, BACKOFF_MAX_MS);
     this.#failures++;

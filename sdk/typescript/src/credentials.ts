@@ -39,6 +39,8 @@ export class Credentials {
    * former user back nor be sent as the new one.
    */
   #generation = 0;
+  /** Counts what was asked for: the last log-in or log-out counts, whichever answer comes last. */
+  #asked = 0;
 
   constructor(http: Http, auth: Auth | undefined) {
     this.#http = http;
@@ -86,9 +88,17 @@ export class Credentials {
     });
   }
 
+  /** For adopt(); CLOSED if another log-in or a log-out was asked for meanwhile. */
+  async login(user: string, password: string): Promise<Session> {
+    const asked = ++this.#asked;
+    const session = await account.login(this.#http, user, password);
+    if (asked !== this.#asked) throw overtaken();
+    return session;
+  }
+
   /** From now on this session counts, whatever `auth` was. */
   adopt(session: Session): void {
-    this.forget();
+    this.#leave();
     this.#take(session);
   }
 
@@ -100,6 +110,11 @@ export class Credentials {
   }
 
   forget(): void {
+    this.#asked++;
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#generation++;
     this.#pending = undefined;
     this.#auth = 'none';
@@ -152,9 +167,7 @@ export class Credentials {
   async #current<T>(asked: Promise<T>): Promise<T> {
     const generation = this.#generation;
     const [outcome] = await Promise.allSettled([asked]);
-    if (generation !== this.#generation) {
-      throw new KalamError('CLOSED', 'another user has logged in, or this one out');
-    }
+    if (generation !== this.#generation) throw overtaken();
     if (outcome.status === 'rejected') throw outcome.reason;
     return outcome.value;
   }
@@ -167,6 +180,10 @@ export class Credentials {
     this.#pending = pending;
     return pending;
   }
+}
+
+function overtaken(): KalamError {
+  return new KalamError('CLOSED', 'another user has logged in, or this one out');
 }
 
 async function askProvider(provider: TokenProvider): Promise<string> {

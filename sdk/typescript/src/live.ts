@@ -1,4 +1,5 @@
-// live.ts — keeps the current rows of a live query by key and hands them over after every change.
+// live.ts — keeps the current rows of a live query by key and hands them over after changes: once
+// for all that came together, since laying out all rows for each of many takes too long.
 //
 // While rows come anew (resync, or after a lost connection) the old ones stay visible until the new
 // ones are complete.
@@ -26,7 +27,10 @@ export class RowSet<T = Row> implements LiveRows<T> {
   readonly #onRows: ((rows: T[]) => void) | undefined;
   #byKey = new Map<string, T>();
   #isReady = false;
+  /** As of the last show(); `#isStale` says that changes wait for another. */
   #shown: T[] = [];
+  #isStale = false;
+  #isDue = false;
 
   constructor(
     subscribe: Subscribe<T>,
@@ -37,7 +41,7 @@ export class RowSet<T = Row> implements LiveRows<T> {
     this.#options = options;
     this.#onRows = onRows;
     const { params, lastRows, batchSize, queueRows } = options;
-    const wanted: SubscribeOptions = {};
+    const wanted: SubscribeOptions = { newColumns: 'resync' };
     if (params !== undefined) wanted.params = params;
     if (batchSize !== undefined) wanted.batchSize = batchSize;
     if (queueRows !== undefined) wanted.queueRows = queueRows;
@@ -48,6 +52,7 @@ export class RowSet<T = Row> implements LiveRows<T> {
   }
 
   get rows(): readonly T[] {
+    if (this.#isStale) this.#layOut();
     return this.#shown;
   }
 
@@ -62,10 +67,10 @@ export class RowSet<T = Row> implements LiveRows<T> {
   #handle(event: LiveEvent<T>): void {
     switch (event.type) {
       case 'ack':
-        this.#isReady = false;
+        this.#pause();
         return;
       case 'resync':
-        this.#isReady = false;
+        this.#pause();
         this.#byKey = new Map();
         return;
       case 'rows':
@@ -85,14 +90,40 @@ export class RowSet<T = Row> implements LiveRows<T> {
         this.#fail(event.error);
         return;
     }
-    if (this.#isReady) this.#show();
+    if (this.#isReady) this.#changed();
+  }
+
+  /** The events of one message come in one go: they are shown behind the last of them. */
+  #changed(): void {
+    this.#isStale = true;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      if (this.#isDue && this.subscription.active) this.#show();
+    });
   }
 
   #show(): void {
+    this.#isDue = false;
+    if (this.#isStale) this.#layOut();
+    try {
+      this.#onRows?.(this.#shown);
+    } catch (thrown) {
+      throwLater(thrown); // a fault of the caller
+    }
+  }
+
+  /** What has been told so far is shown, the rest once it is complete. */
+  #pause(): void {
+    if (this.#isDue) this.#show();
+    this.#isReady = false;
+  }
+
+  #layOut(): void {
+    this.#isStale = false;
     this.#trim();
     this.#shown = [...this.#byKey.values()];
     if (this.#options.compare !== undefined) this.#shown.sort(this.#options.compare);
-    this.#onRows?.(this.#shown);
   }
 
   #trim(): void {
@@ -103,6 +134,7 @@ export class RowSet<T = Row> implements LiveRows<T> {
   }
 
   #fail(error: KalamError): void {
+    if (this.#isDue) this.#show(); // nothing follows the error
     if (this.#options.onError !== undefined) this.#options.onError(error);
     else if (error.code !== 'CLOSED') throwLater(error); // what the program did itself is no news
   }

@@ -14,11 +14,17 @@ export interface StatementContext {
   namespace: string | undefined;
 }
 
+interface Sending {
+  answer: WireAnswer;
+  status: number;
+  as: Sent;
+}
+
 async function post(
   context: StatementContext,
   body: Json,
   options: QueryOptions,
-): Promise<{ answer: WireAnswer; status: number; as: Sent }> {
+): Promise<Sending> {
   const as = await context.credentials.headers();
   const { status, json } = await context.http.exchange({
     method: 'POST',
@@ -52,6 +58,15 @@ function toResult(
   return result;
 }
 
+/** The token has expired, or what it says of its user is no longer so (role, password). */
+function isRefused({ answer, status, as }: Sending): boolean {
+  const code = answer.error?.code;
+  return (
+    code === 'TOKEN_EXPIRED' ||
+    (code === 'INVALID_CREDENTIALS' && status === 401 && as.token !== undefined)
+  );
+}
+
 /** Sends `sql`; a refused token has run nothing, so the one repetition is safe. */
 export async function execute(
   context: StatementContext,
@@ -66,10 +81,7 @@ export async function execute(
     ...(namespace === undefined ? {} : { namespace_id: namespace }),
   };
   let sent = await post(context, body, options);
-  if (
-    sent.answer.error?.code === 'TOKEN_EXPIRED' &&
-    (await context.credentials.renew(sent.as.token, sent.as.generation))
-  ) {
+  if (isRefused(sent) && (await context.credentials.renew(sent.as.token, sent.as.generation))) {
     sent = await post(context, body, options);
   }
   const { answer, status } = sent;

@@ -23,7 +23,7 @@ import type {
   Subscription,
   ValueOptions,
 } from './types.js';
-import { encodeParams, RowDecoder } from './values.js';
+import { encodeParams, isWellFormed, RowDecoder } from './values.js';
 import type { Fields, ServerMessage } from './wire.js';
 
 /** What the owner of many subscriptions needs of each, whatever its rows are. */
@@ -79,6 +79,8 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   /** The consumer is behind: neither a batch nor a new start until `drained`. */
   #held: (() => void) | undefined;
   #decoder = new RowDecoder([], {});
+  /** Names of the columns that rows were handed out with. */
+  #columns = '';
   #settleReady: { resolve(): void; reject(error: KalamError): void } | undefined;
   #closing: { promise: Promise<void>; done(): void } | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -277,6 +279,13 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
   // ---- what the server tells ----
 
   #onAck(message: Message<'subscription_ack'>): void {
+    const columns = JSON.stringify(message.columns.map((column) => column.name));
+    const before = this.#columns;
+    this.#columns = columns;
+    if (before !== columns && this.#handedOut && this.#wantsWhole) {
+      this.#beginAnew(); // resumed, but those of before lack what is new
+      return;
+    }
     this.#decoder = new RowDecoder(message.columns, this.#values);
     this.#phase = 'loading';
     this.#tell({ type: 'ack', columns: message.columns, totalRows: message.totalRows });
@@ -358,9 +367,25 @@ export class LiveSubscription<T = Row> implements Subscription<T>, Member {
    */
   #knows(rows: Fields[]): boolean {
     if (rows.every((row) => this.#decoder.knows(row))) return true;
-    this.#owner.unsubscribe(this.#wireId);
-    this.#startAgain();
+    if (this.#wantsWhole) {
+      this.#beginAnew();
+    } else {
+      this.#owner.unsubscribe(this.#wireId);
+      this.#startAgain();
+    }
     return false;
+  }
+
+  /** Without a snapshot to come nothing may be forgotten. */
+  get #wantsWhole(): boolean {
+    const { newColumns, lastRows } = this.#options;
+    return newColumns === 'resync' && lastRows !== undefined && lastRows !== 0;
+  }
+
+  #beginAnew(): void {
+    this.#owner.unsubscribe(this.#wireId);
+    this.#resync(false);
+    this.#startAgain();
   }
 
   /**
@@ -427,15 +452,19 @@ function readFrom(from: string | bigint): bigint {
 function checkRequest(sql: string, params: Json[] | undefined, options: SubscribeOptions): void {
   const isCount = (value: unknown, least: number): boolean =>
     value === undefined || (Number.isSafeInteger(value) && Number(value) >= least);
-  const { lastRows, batchSize, queueRows } = options;
+  const { lastRows, batchSize, queueRows, newColumns } = options;
   if (lastRows !== 'all' && !isCount(lastRows, 0))
     throw new KalamError('INVALID_OPTIONS', `lastRows must be a number of rows or 'all'`);
   if (!isCount(batchSize, 1))
     throw new KalamError('INVALID_OPTIONS', 'batchSize must be 1 or more');
   if (!isCount(queueRows, 1))
     throw new KalamError('INVALID_OPTIONS', 'queueRows must be 1 or more');
+  if (newColumns !== undefined && newColumns !== 'resume' && newColumns !== 'resync')
+    throw new KalamError('INVALID_OPTIONS', "newColumns must be 'resume' or 'resync'");
   if (typeof sql !== 'string' || sql.trim() === '')
     throw new KalamError('EMPTY_SQL', 'no SQL statement');
+  if (!isWellFormed(sql))
+    throw new KalamError('INVALID_INPUT', 'the statement is cut through a character');
   const bytes = new TextEncoder().encode(JSON.stringify([sql, params])).length;
   if (bytes > REQUEST_BYTES)
     throw new KalamError(

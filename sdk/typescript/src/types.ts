@@ -123,6 +123,11 @@ export interface SubscribeOptions {
   from?: string | bigint;
   /** Rows that may wait for a slow consumer before the server is asked to stop; default 10 000. */
   queueRows?: number;
+  /**
+   * After an ALTER TABLE: `resume` (default) goes on at the position, where rows that do not change
+   * stay without the new columns; `resync` begins anew with the snapshot of `lastRows`.
+   */
+  newColumns?: 'resume' | 'resync';
 }
 
 /** What a subscription tells, in this order: ack, rows …, ready, then changes. */

@@ -171,9 +171,16 @@ function invalidParam(position: number, what: string): KalamError {
   return new KalamError('INVALID_PARAMETER', `parameter $${position} ${what}`);
 }
 
+/** False for half a surrogate pair, as a cut through an emoji leaves it: that is no UTF-8. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
 function encodeParam(param: unknown, position: number): Json {
   switch (typeof param) {
     case 'string':
+      if (!isWellFormed(param)) throw invalidParam(position, 'is cut through a character');
+      return param;
     case 'boolean':
       return param;
     case 'bigint': // the text keeps all digits; the server converts it to the column's type

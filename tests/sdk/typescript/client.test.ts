@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createClient, type KalamError, type Param } from 'kalamdb';
+import { createClient, type KalamClient, type KalamError, type Param } from 'kalamdb';
 import { fakeHttp } from './support/fake_http.js';
 import { ROOT, Server, signToken } from './support/server.js';
 
@@ -112,7 +112,16 @@ test('a column called __proto__ is a column', async () => {
 
 test('values that no parameter can be are refused before they are sent', async () => {
   const client = createClient({ url: 'http://127.0.0.1:1' });
-  for (const param of [undefined, NaN, Infinity, () => 1, Symbol('x'), new Date(NaN), { n: 1n }]) {
+  for (const param of [
+    'half \ude00',
+    undefined,
+    NaN,
+    Infinity,
+    () => 1,
+    Symbol('x'),
+    new Date(NaN),
+    { n: 1n },
+  ]) {
     await rejectsWith(
       client.query('SELECT $1', [1, param as Param]),
       'INVALID_PARAMETER',
@@ -257,6 +266,36 @@ test('a token that cannot be renewed is told; a provider is asked again, once', 
   assert.equal(asked, 2);
   const stuck = createClient({ url: server.url, auth: { token: () => expired } });
   await rejectsWith(stuck.query('SELECT 1'), 'TOKEN_EXPIRED');
+});
+
+test('after a changed role the log-in, or the provider, is asked for another token', async () => {
+  const root = createClient({ url: server.url, auth: ROOT });
+  await root.query("CREATE USER rosa WITH PASSWORD 'a password of rosa' ROLE service");
+  const role = async (client: KalamClient): Promise<unknown> =>
+    (await client.query('SELECT CURRENT_ROLE() AS r')).rows[0]?.['r'];
+  const auth = { user: 'rosa', password: 'a password of rosa' };
+  const client = createClient({ url: server.url, auth });
+  let asked = 0;
+  const provided = createClient({
+    url: server.url,
+    auth: {
+      token: async () => {
+        asked++;
+        return (await createClient({ url: server.url }).login(auth.user, auth.password))
+          .accessToken;
+      },
+    },
+  });
+  assert.deepEqual([await role(client), await role(provided)], ['service', 'service']);
+  const stale = (await createClient({ url: server.url }).login(auth.user, auth.password))
+    .accessToken;
+  await root.query('ALTER USER rosa SET ROLE dba');
+  assert.deepEqual([await role(client), await role(provided)], ['dba', 'dba']);
+  assert.equal(asked, 2);
+  await rejectsWith(
+    createClient({ url: server.url, auth: { token: stale } }).query('SELECT 1'),
+    'INVALID_CREDENTIALS',
+  );
 });
 
 test('user and password: one log-in for requests at once; a wrong password is an error', async () => {

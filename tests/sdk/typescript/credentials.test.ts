@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createClient, type KalamError } from 'kalamdb';
 import { fakeHttp } from './support/fake_http.js';
+import { until } from './support/wait.js';
 
 test('a renewal that a log-in or a log-out overtakes changes nothing', async () => {
   let reply = (): void => {};
@@ -59,4 +60,56 @@ test('a renewal that a log-in or a log-out overtakes changes nothing', async () 
     ]);
   }
   fake.close();
+});
+
+test('the log-in or log-out asked for last counts, whichever answer comes last', async (t) => {
+  const replies = new Map<string, () => void>();
+  const used: (string | undefined)[] = [];
+  const fake = await fakeHttp((request, response) => {
+    const answer = (body: object): void => {
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    if (request.url === '/v1/api/auth/login') {
+      let text = '';
+      request.on('data', (part: Buffer) => (text += part.toString()));
+      request.on('end', () => {
+        const { user: id } = JSON.parse(text) as { user: string };
+        const day = '2026-01-01';
+        const account = { id, role: 'user', created_at: day, updated_at: day };
+        replies.set(id, () =>
+          answer({
+            access_token: `access of ${id}`,
+            refresh_token: `refresh of ${id}`,
+            expires_at: day,
+            refresh_expires_at: day,
+            user: account,
+          }),
+        );
+      });
+    } else {
+      if (request.url === '/v1/api/sql') used.push(request.headers.authorization);
+      answer({ status: 'success', results: [], took: 1 });
+    }
+  });
+  t.after(() => fake.close());
+  const client = createClient({ url: fake.url });
+  const login = (id: string): Promise<string> =>
+    client.login(id, 'password').then(
+      (session) => session.user.id,
+      (error: KalamError) => error.code,
+    );
+  const [ann, bob] = [login('ann'), login('bob')];
+  await until(() => replies.size === 2, 'both log-ins');
+  replies.get('ann')?.();
+  assert.equal(await ann, 'CLOSED');
+  replies.get('bob')?.();
+  assert.equal(await bob, 'bob');
+  const cleo = login('cleo');
+  await until(() => replies.size === 3, 'another log-in');
+  await client.logout();
+  replies.get('cleo')?.();
+  assert.equal(await cleo, 'CLOSED');
+  await client.batch('SELECT 1');
+  assert.deepEqual(used, [undefined]);
 });

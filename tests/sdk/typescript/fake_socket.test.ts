@@ -361,6 +361,80 @@ test('attempts wait 1, 2, 4 … 30 s, each a quarter more or less', async () => 
   });
 });
 
+test('a connection that is lost as soon as it is there waits longer each time', async () => {
+  class Brief extends FakeSocket {
+    override say(message: unknown): void {
+      super.say(message);
+      this.onclose?.({ code: 1011, reason: 'malformed JSON' });
+    }
+  }
+  const waits: number[] = [];
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    if (ms === 10_000) return 0;
+    waits.push(ms);
+    return realTimeout(callback, 0);
+  }) as unknown as typeof setTimeout;
+  const brief = createClient({ url: 'http://127.0.0.1:1', WebSocket: Brief });
+  brief.subscribe('SELECT 1', {}, () => undefined);
+  while (waits.length < 4) await new Promise((resolve) => setImmediate(resolve));
+  globalThis.setTimeout = realTimeout;
+  await brief.close();
+  waits.slice(0, 4).forEach((ms, i) => {
+    assert.ok(ms >= 750 * 2 ** i && ms <= 1250 * 2 ** i, `wait ${i}: ${ms}`);
+  });
+});
+
+test('live rows: many changes of one message are laid out and told once', async () => {
+  let sorted = 0;
+  const told: number[] = [];
+  const live = client.live(
+    'SELECT * FROM a.t',
+    { compare: () => (sorted++, 0) },
+    (rows) => void told.push(rows.length),
+  );
+  await until(() => FakeSocket.all.at(-1)?.subscribed().length === 1, 'subscribe');
+  const { id } = live.subscription;
+  FakeSocket.last.say(ack(id, 'ready', 5));
+  await live.ready;
+  FakeSocket.last.say({
+    ...change(id, 6),
+    rows: Array.from({ length: 500 }, (_, i) => ({ id: String(i), _seq: String(6 + i) })),
+  });
+  assert.equal(live.rows.length, 500); // whoever looks sees them at once
+  await Promise.resolve();
+  assert.deepEqual(told, [0, 500]);
+  assert.ok(sorted < 10_000, `${sorted} comparisons`);
+});
+
+test('live rows begin anew when there are new columns: told by a row, or by the ack', async () => {
+  const live = client.live('SELECT * FROM a.t');
+  await until(() => FakeSocket.all.at(-1)?.subscribed().length === 1, 'subscribe');
+  const socket = FakeSocket.last;
+  const attempt = async (n: number): Promise<{ id: string; options?: unknown }> => {
+    await until(() => socket.subscribed().length === n, `attempt ${n}`);
+    return socket.subscribed()[n - 1] as { id: string };
+  };
+  const complete = (id: string, columns: string[]): void => {
+    const added = columns.map((name, i) => ({ name, data_type: 'Int', index: 2 + i }));
+    socket.say({ ...ack(id, 'loading', null), schema: [...SCHEMA, ...added] });
+    socket.say(batch(id, ['1'], 'ready', 5));
+  };
+  complete((await attempt(1)).id, []);
+  socket.say({ ...change(live.subscription.id, 6), rows: [{ id: '2', _seq: '6', stock: 7 }] });
+  const second = await attempt(2);
+  assert.deepEqual(second.options, {});
+  assert.equal(live.rows.length, 1); // the old ones, until the new ones are complete
+  complete(second.id, ['stock']);
+  socket.say({ type: 'error', subscription_id: second.id, code: 'SLOW_CONSUMER', message: 'slow' });
+  const third = await attempt(3);
+  assert.deepEqual(third.options, { from: '5' });
+  socket.say({
+    ...ack(third.id, 'ready', 5),
+    schema: [...SCHEMA, { name: 'price', data_type: 'Int', index: 2 }],
+  });
+  assert.deepEqual((await attempt(4)).options, {});
+});
+
 test('closed in the moment it begins: the server is asked to end it after it has begun', async () => {
   const { id } = await subscribed();
   const second = client.subscribe('SELECT * FROM a.t', {}, () => undefined);
@@ -454,6 +528,10 @@ test('options that make no sense are refused at once', () => {
     [' ', {}, 'EMPTY_SQL'],
     ['SELECT 1', { params: ['x'.repeat(1_100_000)] }, 'INVALID_OPTIONS'],
     ['SELECT 1', { params: [undefined] }, 'INVALID_PARAMETER'],
+    // Half an emoji: no server could read the message, nor tell whose it is.
+    ['SELECT 1', { params: ['tea \ud83d'] }, 'INVALID_PARAMETER'],
+    ["SELECT '\ude00'", {}, 'INVALID_INPUT'],
+    ['SELECT 1', { newColumns: 'x' }, 'INVALID_OPTIONS'],
   ];
   for (const [sql, options, code] of cases)
     assert.throws(

@@ -292,6 +292,21 @@ test('after an ALTER the new column is told with its type', async () => {
   await subscription.close();
 });
 
+test('live rows have the default of a column that is added, also where nothing else changed', async () => {
+  const table = await newTable();
+  await fill(table, 0, 2);
+  const live = connect().live(`SELECT * FROM ${table}`);
+  await within(live.ready, 'ready');
+  await root.query(`ALTER TABLE ${table} ADD COLUMN stock INT DEFAULT 7`);
+  await fill(table, 2, 3);
+  await until(() => live.rows.length === 3, 'rows');
+  assert.deepEqual(
+    live.rows.map((row) => row['stock']),
+    [7, 7, 7],
+  );
+  await live.close();
+});
+
 test('seventy live queries come back after a lost connection, without running into the limit of messages', async () => {
   const table = await newTable();
   await fill(table, 0, 70);
