@@ -155,6 +155,19 @@ test('sheets, history and saved queries are there after a reload', async () => {
   await at.page.getByLabel('Saved queries').getByRole('button', { name: 'Close' }).click();
 });
 
+test('two tabs of a browser keep their sheets beside each other', async () => {
+  const other = await at.page.context().newPage();
+  await other.goto(`${server.ui}sql`);
+  await other.locator('.cm-content').waitFor();
+  await at.page.getByTitle('New query').last().click();
+  await type(at.page, "SELECT 'of this tab'");
+  await type(other, "SELECT 'of the other'");
+  await at.page.reload();
+  for (const name of ["SELECT 'of this tab'", "SELECT 'of the other'"])
+    await at.page.getByRole('button', { name, exact: true }).waitFor();
+  await other.close();
+});
+
 test('100,000 rows: few elements, quick to the end, smooth on the way', async () => {
   await runSql(
     at.page,
@@ -238,6 +251,27 @@ test("live rows under a stream of writes end with the table's rows, across a los
   await waitUntil('75 rows', async () => bar.getByText('75 rows').isVisible(), 15_000);
   await server.sql('DELETE FROM shop.items WHERE id >= 1000');
   await bar.getByText('0 rows').waitFor();
+});
+
+test('live rows after ALTER TABLE: the new column, everywhere, and every value under its own', async () => {
+  await server.sql('CREATE SHARED TABLE shop.stock (id BIGINT PRIMARY KEY, price INT)');
+  await server.sql('INSERT INTO shop.stock VALUES (1, 10), (2, 20)');
+  await type(at.page, 'SELECT * FROM shop.stock');
+  await at.page.getByRole('button', { name: 'Live', exact: true }).click();
+  await at.page.getByTestId('live-bar').getByText('2 rows').waitFor();
+  await server.sql('ALTER TABLE shop.stock ADD COLUMN amount INT DEFAULT 7');
+  await server.sql('UPDATE shop.stock SET price = 30 WHERE id = 2');
+  await at.page.getByRole('columnheader', { name: 'amount' }).waitFor();
+  await waitUntil('both rows', async () => (await gridRows(at.page)).length === 2);
+  const heads = await at.page.locator('.grid .head .name').allTextContents();
+  const place = ['id', 'price', 'amount'].map((name) =>
+    heads.findIndex((head) => head.replace('Key ', '') === name),
+  );
+  const rows = await gridRows(at.page);
+  expect(rows.map((row) => place.map((i) => row[i])).sort()).toEqual([
+    ['1', '10', '7'],
+    ['2', '30', '7'],
+  ]);
 });
 
 test('an error of a live query is shown', async () => {

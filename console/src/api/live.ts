@@ -26,6 +26,7 @@ export function useLive<T>(sql: string, compare: (a: T, b: T) => number): Listed
     let closed = false;
     let frame = 0;
     let latest: readonly T[] = [];
+    const asked = client;
     // Bursts of changes are shown once per frame.
     const show = (): void => {
       frame = 0;
@@ -33,14 +34,14 @@ export function useLive<T>(sql: string, compare: (a: T, b: T) => number): Listed
     };
     const fail = (thrown: unknown): void => {
       if (closed || (thrown instanceof KalamError && thrown.code === 'CLOSED')) return;
-      noteError(thrown);
+      noteError(thrown, asked);
       setState((old) => ({
         ...old,
         loading: false,
         error: thrown instanceof Error ? thrown.message : String(thrown),
       }));
     };
-    const live = client.live<Row>(sql, { lastRows: 'all', onError: fail }, (rows) => {
+    const live = asked.live<Row>(sql, { lastRows: 'all', onError: fail }, (rows) => {
       latest = rows as readonly unknown[] as readonly T[];
       if (frame === 0) frame = requestAnimationFrame(show);
     });
@@ -58,7 +59,7 @@ export function useLive<T>(sql: string, compare: (a: T, b: T) => number): Listed
   return { ...state, reload: () => setRound((n) => n + 1) };
 }
 
-/** Rows of a computed system table, asked for every `everyMs` while the page is looked at. */
+/** Rows of a computed system table, asked for every `everyMs` while the page is looked at; 0 is once. */
 export function usePoll<T>(
   sql: string,
   everyMs: number,
@@ -75,7 +76,7 @@ export function usePoll<T>(
     let timer: ReturnType<typeof setTimeout> | undefined;
     let closed = false;
     const ask = async (): Promise<void> => {
-      if (document.visibilityState === 'visible') {
+      if (everyMs === 0 || document.visibilityState === 'visible') {
         try {
           const rows = await select<T>(sql, params);
           if (!closed) setState({ rows, loading: false, error: '' });

@@ -7,9 +7,10 @@
 //
 // The access token lives inside the client, that is in memory; only the refresh cookie, which no
 // script can read, outlives the page.
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { createClient, KalamError } from 'kalamdb';
 import type { KalamClient, Session, SetupOptions } from 'kalamdb';
+import { endVisit } from './visit';
 
 export type Phase = 'starting' | 'unreachable' | 'setup' | 'signIn' | 'ready';
 export interface Me {
@@ -91,6 +92,7 @@ function enter(user: Me, session?: Session): void {
 }
 
 function toSignIn(why: string): void {
+  endVisit();
   client.close().catch(() => undefined);
   actingClient.close().catch(() => undefined);
   client = connectAndWatch();
@@ -103,6 +105,8 @@ function toSignIn(why: string): void {
     phase.value = 'signIn';
   });
 }
+
+const NO_ANSWER = new Set(['CONNECTION_FAILED', 'TIMEOUT', 'SHUTTING_DOWN']);
 
 async function whoAmI(): Promise<Me> {
   const { rows } = await client.query<{ id: string; role: string }>(
@@ -123,9 +127,45 @@ async function resumeByCookie(): Promise<Session | null> {
   }
 }
 
+/** Said by this browser's last user, and not yet heard by the server, which alone can take the refresh cookie away. */
+const SIGNED_OUT = 'kalamdb.signedOut';
+
+function noteSignedOut(on: boolean): void {
+  try {
+    if (on) localStorage.setItem(SIGNED_OUT, '1');
+    else localStorage.removeItem(SIGNED_OUT);
+  } catch {
+    // Forbidden: then it is not remembered over a reload.
+  }
+}
+
+function isSignedOut(): boolean {
+  try {
+    return localStorage.getItem(SIGNED_OUT) !== null;
+  } catch {
+    return false;
+  }
+}
+
+/** Tells the server; false if it could not be reached, and start() has to do it. */
+async function logOut(): Promise<boolean> {
+  noteSignedOut(true);
+  try {
+    await client.logout();
+  } catch (thrown) {
+    if (!(thrown instanceof KalamError) || NO_ANSWER.has(thrown.code)) return false;
+  }
+  noteSignedOut(false);
+  return true;
+}
+
 export async function start(): Promise<void> {
   phase.value = 'starting';
   try {
+    if (isSignedOut() && !(await logOut())) {
+      phase.value = 'unreachable';
+      return;
+    }
     const known = await resumeByCookie();
     if (known !== null) {
       if (mayUse(known.user.role)) enter(known.user, known);
@@ -138,8 +178,7 @@ export async function start(): Promise<void> {
   } catch (thrown) {
     const code = thrown instanceof KalamError ? thrown.code : '';
     if (code === 'SETUP_REQUIRED') phase.value = 'setup';
-    else if (code === 'CONNECTION_FAILED' || code === 'TIMEOUT' || code === 'SHUTTING_DOWN')
-      phase.value = 'unreachable';
+    else if (NO_ANSWER.has(code)) phase.value = 'unreachable';
     else phase.value = 'signIn';
   }
 }
@@ -147,18 +186,20 @@ export async function start(): Promise<void> {
 export async function signIn(user: string, password: string): Promise<void> {
   const session = await client.login(user, password);
   if (!mayUse(session.user.role)) {
-    await client.logout();
+    await logOut();
     throw new KalamError('FORBIDDEN', refusal(session.user));
   }
+  noteSignedOut(false);
   enter(session.user, session);
 }
 
 export async function signOut(why = ''): Promise<void> {
-  try {
-    await client.logout();
-  } finally {
-    toSignIn(why);
-  }
+  const told = await logOut();
+  toSignIn(
+    told
+      ? why
+      : 'You are signed out here, but the server did not answer: it hears of it when this page is opened again.',
+  );
 }
 
 export async function setUp(options: SetupOptions): Promise<void> {
@@ -174,8 +215,9 @@ const ENDS_SESSION = new Set([
   'SETUP_REQUIRED',
 ]);
 
-/** Every error of a statement passes here before it is shown. */
-export function noteError(thrown: unknown): void {
+/** Every error of a statement passes here before it is shown; `asked` is the client it came by. */
+export function noteError(thrown: unknown, asked: KalamClient): void {
+  if (asked !== client && asked !== actingClient) return; // of a session that is over
   if (!(thrown instanceof KalamError) || phase.peek() !== 'ready') return;
   offline.value = thrown.code === 'CONNECTION_FAILED';
   if (ENDS_SESSION.has(thrown.code)) toSignIn('Your session has ended. Sign in again.');
@@ -183,6 +225,24 @@ export function noteError(thrown: unknown): void {
 
 export function noteAnswer(): void {
   if (offline.peek()) offline.value = false;
+}
+
+const RETRY_MS = 2_000;
+
+// Not every view asks again by itself, so this does until there is an answer, whatever it says.
+effect(() => {
+  if (!offline.value) return undefined;
+  const timer = setInterval(() => {
+    client.health().then(isBack, (thrown: unknown) => {
+      if (!(thrown instanceof KalamError && NO_ANSWER.has(thrown.code))) isBack();
+    });
+  }, RETRY_MS);
+  return () => clearInterval(timer);
+});
+
+function isBack(): void {
+  noteAnswer();
+  dispatchEvent(new Event('online')); // live connections wait for it, or for up to half a minute
 }
 
 export function errorText(thrown: unknown): string {

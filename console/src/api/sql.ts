@@ -1,28 +1,28 @@
 // sql.ts — how views ask the server: one statement, rows as objects or as arrays; and how SQL text is put together.
-import type { Column, Param, QueryResult, Value } from 'kalamdb';
+import type { Column, KalamClient, Param, QueryResult, Value } from 'kalamdb';
 import { actingClient, client, noteAnswer, noteError } from './session';
 
 export type Cells = Value[];
 export type Rows = QueryResult<Cells>;
 
-async function noted<T>(work: Promise<T>): Promise<T> {
+async function noted<T>(asked: KalamClient, work: (by: KalamClient) => Promise<T>): Promise<T> {
   try {
-    const result = await work;
+    const result = await work(asked);
     noteAnswer();
     return result;
   } catch (thrown) {
-    noteError(thrown);
+    noteError(thrown, asked);
     throw thrown;
   }
 }
 
 /** Rows of the console's own questions, as the signed-in user. */
 export async function select<T>(sql: string, params: readonly Param[] = []): Promise<T[]> {
-  return (await noted(client.query<T>(sql, params))).rows;
+  return (await noted(client, (by) => by.query<T>(sql, params))).rows;
 }
 
 export function execute(sql: string): Promise<QueryResult> {
-  return noted(client.query(sql));
+  return noted(client, (by) => by.query(sql));
 }
 
 /** What somebody typed, as the effective user: every statement's result, rows as arrays. */
@@ -33,8 +33,8 @@ export async function run(
 ): Promise<Rows[]> {
   const options = { rows: 'array' as const, ...(signal === undefined ? {} : { signal }) };
   if (params.length > 0)
-    return [(await noted(actingClient.query<Cells>(sql, params, options))) as Rows];
-  return (await noted(actingClient.batch(sql, options))) as unknown as Rows[];
+    return [(await noted(actingClient, (by) => by.query<Cells>(sql, params, options))) as Rows];
+  return (await noted(actingClient, (by) => by.batch(sql, options))) as unknown as Rows[];
 }
 
 export function quoteText(text: string): string {

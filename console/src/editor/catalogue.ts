@@ -1,9 +1,13 @@
 // catalogue.ts — tables and columns for completion, read once and again after statements that change them.
 import { signal } from '@preact/signals';
 import { select } from '../api/sql';
+import { atEnd } from '../api/visit';
 import type { Catalogue } from './language';
 
 export const catalogue = signal<Catalogue>({});
+atEnd(() => {
+  catalogue.value = {};
+});
 
 const QUERY =
   'SELECT table_schema, table_name, column_name FROM information_schema.columns ORDER BY table_schema, table_name, ordinal_position';

@@ -5,6 +5,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { errorText } from '../api/session';
 import { execute } from '../api/sql';
+import { atEnd } from '../api/visit';
 import { Button, Field } from './controls';
 import { Notice, tell } from './feedback';
 
@@ -30,7 +31,9 @@ export function Dialog({
 }: DialogProps): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
-    element.current?.showModal();
+    const shown = element.current;
+    shown?.showModal();
+    return () => shown?.close(); // gives the focus back to where it was
   }, []);
   return (
     <dialog
@@ -82,6 +85,9 @@ export interface SqlQuestion {
 }
 
 const question = signal<SqlQuestion | null>(null);
+atEnd(() => {
+  question.value = null;
+});
 
 /** Shows the SQL, runs it when confirmed. */
 export function askSql(asked: SqlQuestion): void {

@@ -4,6 +4,7 @@ import type { ComponentChildren, JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { usePoll } from '../api/live';
 import { client, offline } from '../api/session';
+import { atEnd } from '../api/visit';
 import {
   counted,
   formatAgo,
@@ -26,6 +27,9 @@ const SAMPLES = 76;
 
 /** Outlives the view, so that coming back shows no gap. */
 let kept: Sample[] = [];
+atEnd(() => {
+  kept = [];
+});
 
 function useSamples(): readonly Sample[] {
   const list = usePoll<MetricRow>(

@@ -37,6 +37,7 @@ export function LivePane({ run, onStop }: { run: LiveRun; onStop: () => void }):
   const paused = run.paused.value;
   const median = run.medianLatency();
   const column = cell && columns[cell.column];
+  const shown = cell && run.rows[cell.row];
   return (
     <>
       <div class="result-bar" data-testid="live-bar" data-version={version}>
@@ -55,7 +56,7 @@ export function LivePane({ run, onStop }: { run: LiveRun; onStop: () => void }):
         {state !== 'ended' && (
           <Button small icon={paused ? 'play' : 'pause'} onClick={() => run.pause(!paused)}>
             {paused
-              ? `Continue${run.held.value > 0 ? ` (${run.held.value} waiting)` : ''}`
+              ? `Continue${run.held.value > 0 ? ` (${run.held.value}${run.isHeldUp ? ' and more' : ''} waiting)` : ''}`
               : 'Pause'}
           </Button>
         )}
@@ -73,7 +74,7 @@ export function LivePane({ run, onStop }: { run: LiveRun; onStop: () => void }):
           <Grid
             label="Live rows"
             columns={columns}
-            rows={run.rows.map((row) => row.cells)}
+            rows={run.rows.map((row) => run.cells(row))}
             rowClass={(i) => run.rowClass(i)}
             onOpen={(row, at) => setCell({ row, column: at })}
           />
@@ -87,7 +88,7 @@ export function LivePane({ run, onStop }: { run: LiveRun; onStop: () => void }):
         {cell && column && (
           <CellDetail
             column={column}
-            value={run.rows[cell.row]?.cells[cell.column] ?? null}
+            value={shown ? (run.cells(shown)[cell.column] ?? null) : null}
             onClose={() => setCell(null)}
           />
         )}

@@ -1,7 +1,8 @@
 // liveRun.ts — one live query on screen: its current rows, what changed, and how long changes took to arrive.
 //
-// Events come faster than a screen shows; they are applied at once and shown once per frame. While paused they
-// wait, in order, so that nothing is lost. A deleted row stays for a moment so that one sees it go.
+// Events come faster than a screen shows; they are applied at once and shown once per frame. While paused all of
+// them wait, in order, so that nothing is lost; when many do, the client is told to wait as well, which in the end
+// makes the server stop. A deleted row stays for a moment so that one sees it go.
 import { signal } from '@preact/signals';
 import type { Column, LiveEvent, Param, Row, Subscription, Value } from 'kalamdb';
 import { KalamError } from 'kalamdb';
@@ -19,7 +20,10 @@ export interface Change {
 export type LiveState = 'connecting' | 'loading' | 'live' | 'ended';
 interface LiveRow {
   key: string;
+  row: Row;
+  /** Of `row` in the order of `columns`; made when they are looked at. */
   cells: Cells;
+  columns: readonly Column[] | null;
   mark: ChangeKind | null;
   markedAt: number;
   times: number;
@@ -28,6 +32,10 @@ interface LiveRow {
 const LOG_MAX = 400;
 const GONE_MS = 1200;
 const FLASH_MS = 1600;
+/** Sweeps of rows that are gone come no closer than this. */
+const SWEEP_MS = 100;
+/** Rows and changes that wait here while paused. */
+const HELD_MAX = 10_000;
 
 type ChangeEvent = Extract<LiveEvent, { type: ChangeKind }>;
 
@@ -45,16 +53,20 @@ export class LiveRun {
   log: Change[] = [];
   #places = new Map<string, LiveRow>();
   #waiting: LiveEvent[] = [];
+  #continued: { promise: Promise<void>; resolve: () => void } | null = null;
+  #sweep: ReturnType<typeof setTimeout> | undefined;
   #subscription: Subscription | null = null;
   #frame = 0;
   #closed = false;
 
+  readonly #client = client;
+
   constructor(sql: string, params: readonly Param[], lastRows: number | 'all' | undefined) {
     this.sql = sql;
     try {
-      this.#subscription = client.subscribe(
+      this.#subscription = this.#client.subscribe(
         sql,
-        { params, ...(lastRows === undefined ? {} : { lastRows }) },
+        { params, newColumns: 'resync', ...(lastRows === undefined ? {} : { lastRows }) },
         (event) => this.#take(event),
       );
       // The handler hears of errors as well.
@@ -67,6 +79,7 @@ export class LiveRun {
   close(): void {
     this.#closed = true;
     cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#sweep);
     this.#subscription?.close().catch(() => undefined);
     this.state.value = 'ended';
   }
@@ -78,7 +91,23 @@ export class LiveRun {
     this.#waiting = [];
     this.held.value = 0;
     for (const event of waiting) this.#apply(event);
+    this.#continued?.resolve();
+    this.#continued = null;
     this.#draw();
+  }
+
+  /** More wait than are counted. */
+  get isHeldUp(): boolean {
+    return this.#continued !== null;
+  }
+
+  cells(row: LiveRow): Cells {
+    const columns = this.columns.peek();
+    if (row.columns !== columns) {
+      row.columns = columns;
+      row.cells = columns.map((column): Value => row.row[column.name] ?? null);
+    }
+    return row.cells;
   }
 
   /** Rows that are there: those on their way out do not count. */
@@ -102,18 +131,24 @@ export class LiveRun {
     return row.times % 2 === 0 ? row.mark : `${row.mark} odd`;
   }
 
-  #take(event: LiveEvent): void {
-    if (this.#closed) return;
-    if (
-      this.paused.peek() &&
-      (event.type === 'insert' || event.type === 'update' || event.type === 'delete')
-    ) {
-      this.#waiting.push(event);
-      this.held.value = this.#waiting.length;
-      return;
-    }
+  #take(event: LiveEvent): void | Promise<void> {
+    if (this.#closed) return undefined;
+    if (this.paused.peek() && event.type !== 'error') return this.#hold(event);
+    if (this.paused.peek()) this.pause(false); // the last event: nothing follows that one could wait for
     this.#apply(event);
     this.#draw();
+    return undefined;
+  }
+
+  #hold(event: LiveEvent): void | Promise<void> {
+    this.#waiting.push(event);
+    if (event.type === 'rows') this.held.value += event.rows.length;
+    else if (event.type === 'insert' || event.type === 'update' || event.type === 'delete')
+      this.held.value++;
+    if (this.held.peek() < HELD_MAX) return undefined;
+    let resolve = (): void => undefined;
+    this.#continued ??= { promise: new Promise((done) => (resolve = done)), resolve };
+    return this.#continued.promise;
   }
 
   #apply(event: LiveEvent): void {
@@ -163,13 +198,13 @@ export class LiveRun {
   }
 
   #put(key: string, row: Row, mark: ChangeKind | null): void {
-    const cells = this.columns.peek().map((column): Value => row[column.name] ?? null);
     const known = this.#places.get(key);
+    const fresh = { row, cells: [], columns: null, mark, markedAt: Date.now() };
     if (known) {
-      Object.assign(known, { cells, mark, markedAt: Date.now(), times: known.times + 1 });
+      Object.assign(known, { ...fresh, times: known.times + 1 });
       return;
     }
-    const added: LiveRow = { key, cells, mark, markedAt: Date.now(), times: 0 };
+    const added: LiveRow = { key, ...fresh, times: 0 };
     this.#places.set(key, added);
     this.rows.push(added);
   }
@@ -179,15 +214,28 @@ export class LiveRun {
     if (!row) return;
     this.#places.delete(key);
     row.mark = 'delete';
-    setTimeout(() => {
-      this.rows = this.rows.filter((other) => other !== row);
-      this.#draw();
-    }, GONE_MS);
+    row.markedAt = Date.now();
+    this.#sweep ??= setTimeout(() => this.#sweepGone(), GONE_MS);
+  }
+
+  /** One pass for all rows whose time is over. */
+  #sweepGone(): void {
+    const now = Date.now();
+    let next = Infinity;
+    this.rows = this.rows.filter((row) => {
+      if (row.mark !== 'delete') return true;
+      const left = row.markedAt + GONE_MS - now;
+      if (left > 0) next = Math.min(next, left);
+      return left > 0;
+    });
+    this.#sweep =
+      next === Infinity ? undefined : setTimeout(() => this.#sweepGone(), Math.max(SWEEP_MS, next));
+    this.#draw();
   }
 
   #fail(thrown: unknown): void {
     if (this.#closed) return;
-    noteError(thrown);
+    noteError(thrown, this.#client);
     const error =
       thrown instanceof KalamError ? `${thrown.code}: ${thrown.message}` : String(thrown);
     this.error.value = error;

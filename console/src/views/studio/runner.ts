@@ -8,12 +8,14 @@ import type { EditorHandle } from '../../editor/editor';
 import { errorPlace } from '../../editor/errorPlace';
 import { parameterCount, parameterValue } from '../../editor/split';
 import { LiveRun } from './liveRun';
-import { remember, setOutcome } from './sheets';
+import { current, finish, remember, setOutcome } from './sheets';
 import type { Sheet } from './sheets';
 
 export interface Chosen {
   text: string;
   from: number;
+  /** Characters at its beginning that are not in the editor. */
+  prefix?: number;
 }
 
 function paramsOf(sheet: Sheet, sql: string): (null | boolean | number | string)[] {
@@ -21,9 +23,14 @@ function paramsOf(sheet: Sheet, sql: string): (null | boolean | number | string)
   return Array.from({ length: count }, (_, i) => parameterValue(sheet.params[i] ?? ''));
 }
 
-function mark(editor: EditorHandle | null, chosen: Chosen, error: KalamError): void {
+/** Where the editor still shows the text that was run. */
+function mark(editor: EditorHandle | null, sheet: Sheet, chosen: Chosen, error: KalamError): void {
+  const shown = current.peek();
+  if (shown.id !== sheet.id || shown.sql !== sheet.sql) return;
   const place = errorPlace(chosen.text, error.message, error.statementIndex);
-  if (place) editor?.markError(chosen.from + place.from, chosen.from + place.to, error.message);
+  const from = Math.max(place?.from ?? 0, chosen.prefix ?? 0);
+  if (place && from < place.to)
+    editor?.markError(chosen.from + from, chosen.from + place.to, error.message);
 }
 
 export async function runSheet(
@@ -50,8 +57,8 @@ export async function runSheet(
     code: failed.code,
     message: failed.code === 'ABORTED' ? 'Cancelled.' : failed.message,
   };
-  setOutcome(sheet.id, { kind: 'done', results, ms, failure });
-  if (failed && failed.code !== 'ABORTED') mark(editor, chosen, failed);
+  finish(sheet.id, abort, { kind: 'done', results, ms, failure });
+  if (failed && failed.code !== 'ABORTED') mark(editor, sheet, chosen, failed);
   const rows = results.reduce((sum, result) => sum + result.rowCount, 0);
   remember({ sql: chosen.text, at: Date.now(), ms, rows, error: failure?.message ?? '' });
   if (!failed && changesCatalogue(chosen.text)) await loadCatalogue().catch(() => undefined);
@@ -64,8 +71,9 @@ export function explainSheet(
 ): Promise<void> {
   // ANALYZE runs the statement: only for what changes nothing.
   const verb = /^\s*(select|with|values)\b/i.test(chosen.text) ? 'EXPLAIN ANALYZE' : 'EXPLAIN';
-  const text = `${verb} ${chosen.text}`;
-  return runSheet(sheet, { text, from: chosen.from - verb.length - 1 }, editor);
+  const prefix = verb.length + 1;
+  const explained = { text: `${verb} ${chosen.text}`, from: chosen.from - prefix, prefix };
+  return runSheet(sheet, explained, editor);
 }
 
 export type Snapshot = 'all' | '1000' | '100' | 'none';

@@ -1,6 +1,8 @@
 // sheets.ts — what the studio remembers: open sheets, history, saved queries. All of it stays in this browser.
 import { computed, effect, signal } from '@preact/signals';
 import type { Rows } from '../../api/sql';
+import { atEnd } from '../../api/visit';
+import { keep, keptList, stored } from './kept';
 import type { LiveRun } from './liveRun';
 
 export interface Sheet {
@@ -31,24 +33,6 @@ export type Outcome =
   | { kind: 'live'; run: LiveRun };
 
 const HISTORY_MAX = 200;
-const KEY = 'kalamdb.studio.';
-
-function stored<T>(name: string, fallback: T): T {
-  try {
-    const text = localStorage.getItem(KEY + name);
-    return text === null ? fallback : (JSON.parse(text) as T);
-  } catch {
-    return fallback; // unreadable or forbidden: start afresh
-  }
-}
-
-function keep(name: string, value: unknown): void {
-  try {
-    localStorage.setItem(KEY + name, JSON.stringify(value));
-  } catch {
-    // Full or forbidden: the studio works without memory.
-  }
-}
 
 /** As the terminal client does: a statement that sets a password is not written down anywhere. */
 function holdsSecret(sql: string): boolean {
@@ -64,19 +48,34 @@ function newSheet(sql = '', title = ''): Sheet {
   return { id: Math.random().toString(36).slice(2), title, sql, params: [] };
 }
 
-export const sheets = signal<readonly Sheet[]>(stored('sheets', [newSheet()]));
+export const sheets = keptList<Sheet>('sheets', {
+  idOf: ({ id }) => id,
+  begin: [newSheet()],
+  written: withoutSecret,
+});
 export const currentId = signal(stored('current', sheets.value[0]?.id ?? ''));
-export const history = signal<readonly Ran[]>(
-  stored<Ran[]>('history', []).filter(({ sql }) => !holdsSecret(sql)),
-);
-export const saved = signal<readonly Saved[]>(stored('saved', []));
-/** Results live as long as the page. */
+export const history = keptList<Ran>('history', {
+  idOf: ({ sql }) => sql,
+  begin: [],
+  order: (a, b) => b.at - a.at,
+  follows: true,
+  max: HISTORY_MAX,
+});
+history.value = history.value.filter(({ sql }) => !holdsSecret(sql));
+export const saved = keptList<Saved>('saved', {
+  idOf: ({ name }) => name,
+  begin: [],
+  order: (a, b) => a.name.localeCompare(b.name),
+  follows: true,
+});
+/** Results live as long as the session. */
 export const outcomes = signal<ReadonlyMap<string, Outcome>>(new Map());
 
-effect(() => keep('sheets', sheets.value.map(withoutSecret)));
 effect(() => keep('current', currentId.value));
-effect(() => keep('history', history.value));
-effect(() => keep('saved', saved.value));
+atEnd(() => {
+  for (const id of outcomes.value.keys()) setOutcome(id, null);
+  sheets.value = sheets.value.map(withoutSecret);
+});
 
 export const current = computed<Sheet>(
   () => sheets.value.find(({ id }) => id === currentId.value) ?? sheets.value[0] ?? newSheet(),
@@ -115,6 +114,12 @@ export function close(id: string): void {
   sheets.value = rest.length > 0 ? rest : [newSheet()];
   if (currentId.value === id)
     currentId.value = (sheets.value[Math.max(0, at - 1)] ?? sheets.value[0])?.id ?? '';
+}
+
+/** What came of a run, unless something else has taken its place. */
+export function finish(id: string, abort: AbortController, outcome: Outcome): void {
+  const running = outcomes.value.get(id);
+  if (running?.kind === 'running' && running.abort === abort) setOutcome(id, outcome);
 }
 
 /** What was there before ends: a statement that still runs, a live query. */

@@ -1,0 +1,64 @@
+// Where an error is marked, and where it must not be.
+import { expect, test, vi } from 'vitest';
+
+vi.stubGlobal('addEventListener', () => undefined);
+let answer: (error: Error) => void = () => undefined;
+vi.mock('../../api/session', () => ({ client: {}, errorText: String }));
+vi.mock('../../api/sql', () => ({ run: () => new Promise((_, fail) => (answer = fail)) }));
+const { KalamError } = await import('kalamdb');
+const { explainSheet, runSheet } = await import('./runner');
+const { current, currentId, open, outcomes, update } = await import('./sheets');
+
+const marks: string[] = [];
+const editor = {
+  chosen: () => ({ text: '', from: 0 }),
+  current: () => ({ text: '', from: 0 }),
+  markError: (from: number, to: number) => marks.push(`${from}-${to}`),
+  clearError: () => marks.splice(0),
+  setText: () => undefined,
+  focus: () => undefined,
+};
+
+async function failing(
+  work: typeof runSheet,
+  meanwhile: () => void,
+  message: string,
+): Promise<string[]> {
+  open('SELECT nosuch FROM shop.items', 'the sheet');
+  const sheet = current.value;
+  const ended = work(sheet, { text: sheet.sql, from: 0 }, editor);
+  meanwhile();
+  answer(new KalamError('COLUMN_NOT_FOUND', message));
+  await ended;
+  return marks.splice(0);
+}
+
+test('an error is marked where the text stands that was run, and nowhere else', async () => {
+  const message = 'column "nosuch" does not exist';
+  expect(await failing(runSheet, () => undefined, message)).toEqual(['7-13']);
+  expect(await failing(runSheet, () => open('SELECT 1 AS nosuch', 'another'), message)).toEqual([]);
+  expect(
+    await failing(runSheet, () => update(currentId.value, { sql: 'SELECT 1' }), message),
+  ).toEqual([]);
+});
+
+test('of EXPLAIN the words in front are not in the editor', async () => {
+  const nothing = (): void => undefined;
+  const message = 'column "nosuch" does not exist';
+  expect(await failing(explainSheet, nothing, message)).toEqual(['7-13']);
+  expect(await failing(explainSheet, nothing, 'cannot reach the server')).toEqual(['0-29']);
+  expect(await failing(explainSheet, nothing, 'syntax error at line 1, column 2')).toEqual([]);
+});
+
+test('a run that another one took the place of files nothing', async () => {
+  const sheet = current.value;
+  const first = runSheet(sheet, { text: 'SELECT 1', from: 0 }, editor);
+  const abortFirst = answer;
+  const second = runSheet(sheet, { text: 'SELECT 2', from: 0 }, editor);
+  abortFirst(new KalamError('ABORTED', 'aborted'));
+  await first;
+  expect(outcomes.value.get(sheet.id)?.kind).toBe('running');
+  answer(new KalamError('NOT_FOUND', 'no'));
+  await second;
+  expect(outcomes.value.get(sheet.id)?.kind).toBe('done');
+});
