@@ -55,7 +55,9 @@ export function formatTimestamp(us: number): string {
       : `.${String(micros)
           .padStart(6, '0')
           .replace(/(?<=^.{3})0{3}$/, '')}`;
-  return `${date.toISOString().slice(0, 19).replace('T', ' ')}${fraction}`;
+  // Years of five digits and more have a sign and zeros in front.
+  const [whole = ''] = date.toISOString().replace(/^\+0*/, '').split('.');
+  return `${whole.replace('T', ' ')}${fraction}`;
 }
 
 /** For lists: local time of day, with the date unless it is today. */

@@ -119,11 +119,18 @@ test('users: create, role, password, API key shown once, act as, delete and rest
   await dialog(at.page, 'Generate API key').getByRole('button', { name: 'Generate' }).click();
   const key = (await at.page.getByTestId('api-key').textContent()) ?? '';
   expect(await server.sql('SELECT CURRENT_USER()', { 'X-API-Key': key })).toEqual([['lena']]);
+  // As by plain http from another machine.
+  await at.page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+  await button('Copy').click();
+  await at.page.getByText('Copied').waitFor();
   await button('I have kept it').click();
   await row.getByText('API key').waitFor();
   await row.getByRole('button', { name: 'Edit' }).click();
   await dialog(at.page, 'lena').getByRole('button', { name: 'Password…' }).click();
-  await dialog(at.page, 'Password of lena').getByLabel('New password').fill('another secret 99');
+  const password = dialog(at.page, 'Password of lena').getByLabel('New password');
+  await password.press('ControlOrMeta+v');
+  expect(await password.inputValue()).toBe(key);
+  await password.fill('another secret 99');
   await dialog(at.page, 'Password of lena').getByRole('button', { name: 'Change' }).click();
   await row.getByRole('button', { name: 'Act as' }).click();
   await runSql(at.page, 'SELECT CURRENT_USER() AS me');

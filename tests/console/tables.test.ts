@@ -29,7 +29,7 @@ test('a namespace and a table are made by forms that show their SQL', async () =
   await form.getByLabel('Column name').nth(1).fill('title');
   await form.getByLabel('Flush after rows').fill('5000');
   expect(await form.getByLabel('SQL', { exact: true }).textContent()).toBe(
-    'CREATE SHARED TABLE shop.items (\n  id BIGINT DEFAULT SNOWFLAKE_ID(),\n  title TEXT,\n  PRIMARY KEY (id)\n)\nFLUSH POLICY ROWS 5000',
+    'CREATE SHARED TABLE "shop"."items" (\n  "id" BIGINT DEFAULT SNOWFLAKE_ID(),\n  "title" TEXT,\n  PRIMARY KEY ("id")\n)\nFLUSH POLICY ROWS 5000',
   );
   await form.getByRole('button', { name: 'Create table' }).click();
   await at.page.getByText('Insert the first one.').waitFor();
@@ -41,21 +41,21 @@ test('rows are inserted, edited and deleted by SQL that is seen first', async ()
   await dialog(at.page, 'Insert row').getByLabel('id · BIGINT').fill('7');
   await dialog(at.page, 'Insert row').getByLabel('title · TEXT').fill("it's tea");
   expect(await at.page.getByLabel('SQL', { exact: true }).textContent()).toBe(
-    "INSERT INTO shop.items (id, title) VALUES (7, 'it''s tea')",
+    `INSERT INTO "shop"."items" ("id", "title") VALUES (7, 'it''s tea')`,
   );
   await dialog(at.page, 'Insert row').getByRole('button', { name: 'Insert' }).click();
   await at.page.getByRole('gridcell', { name: "it's tea" }).waitFor();
   await button('Edit').click();
   await dialog(at.page, 'Edit row').getByText('NULL').click();
   expect(await at.page.getByLabel('SQL', { exact: true }).textContent()).toBe(
-    'UPDATE shop.items SET title = NULL WHERE id = 7',
+    'UPDATE "shop"."items" SET "title" = NULL WHERE "id" = 7',
   );
   await dialog(at.page, 'Edit row').getByRole('button', { name: 'Update' }).click();
   await at.page.getByRole('gridcell', { name: 'NULL' }).waitFor();
   expect(await server.sql('SELECT id, title FROM shop.items')).toEqual([['7', null]]);
   await button('Delete').click();
   expect(await at.page.getByLabel('SQL', { exact: true }).textContent()).toBe(
-    'DELETE FROM shop.items WHERE id = 7',
+    'DELETE FROM "shop"."items" WHERE "id" = 7',
   );
   await dialog(at.page, 'Delete row').getByRole('button', { name: 'Delete' }).click();
   await at.page.getByText('Insert the first one.').waitFor();
@@ -95,8 +95,43 @@ test('filter, order and pages', async () => {
   await at.page.getByLabel('Filter (an SQL condition)').fill('nonsense >');
   await button('Filter').click();
   await at.page.getByRole('alert').waitFor();
+  // One condition, and nothing but that: no second statement, no comment that hides what follows.
+  await at.page.getByLabel('Filter (an SQL condition)').fill('true; DELETE FROM shop.items --');
+  await button('Filter').click();
+  await at.page.getByText('The filter has to be one condition').waitFor();
+  await at.page.getByLabel('Filter (an SQL condition)').fill('id > 0 -- all');
+  await button('Filter').click();
+  await at.page.getByText('Rows 1 – 200').waitFor();
+  expect(await server.sql('SELECT COUNT(*) FROM shop.items')).toEqual([['450']]);
   await at.page.getByLabel('Filter (an SQL condition)').fill('');
   await button('Filter').click();
+});
+
+test('a column called like a function of the server: one row goes, not all', async () => {
+  await server.sql('CREATE SHARED TABLE shop.roles ("current_role" TEXT PRIMARY KEY, v INT)');
+  await server.sql("INSERT INTO shop.roles VALUES ('dba', 1), ('system', 2), ('user', 3)");
+  await at.page.getByRole('link', { name: 'roles' }).click();
+  await at.page.getByRole('gridcell', { name: 'system' }).click();
+  await button('Delete').click();
+  await dialog(at.page, 'Delete row').getByRole('button', { name: 'Delete' }).click();
+  await at.page.getByText('Deleted 1 row(s)').waitFor();
+  expect(await server.sql('SELECT v FROM shop.roles ORDER BY v')).toEqual([[1], [3]]);
+});
+
+test('line breaks of a text survive its editing; the focus goes back when a dialog closes', async () => {
+  await server.sql('CREATE SHARED TABLE shop.texts (id BIGINT PRIMARY KEY, body TEXT)');
+  await server.sql("INSERT INTO shop.texts VALUES (1, E'one\\r\\ntwo\\r\\nthree')");
+  await at.page.getByRole('link', { name: 'texts' }).click();
+  await at.page.getByRole('gridcell', { name: 'one' }).click();
+  await button('Edit').click();
+  const field = dialog(at.page, 'Edit row').getByLabel('body · TEXT');
+  await field.press('Control+Home');
+  await at.page.keyboard.type('at ');
+  await dialog(at.page, 'Edit row').getByRole('button', { name: 'Update' }).click();
+  await at.page.getByText('Updated 1 row(s)').waitFor();
+  expect(await server.sql('SELECT body FROM shop.texts')).toEqual([['at one\r\ntwo\r\nthree']]);
+  expect(await at.page.evaluate(() => document.activeElement?.textContent)).toBe('Edit');
+  await at.page.getByRole('link', { name: 'items' }).click();
 });
 
 test('schema versions with their differences', async () => {
@@ -138,9 +173,35 @@ test("rows of one user of a user table, as the console's user or as him", async 
   await at.page.getByRole('gridcell', { name: 'of lena' }).waitFor();
   await button('Delete').click();
   expect(await at.page.getByLabel('SQL', { exact: true }).textContent()).toBe(
-    'DELETE FROM shop.lena.notes WHERE id = 1',
+    'DELETE FROM "shop"."lena"."notes" WHERE "id" = 1',
   );
   await dialog(at.page, 'Delete row').getByRole('button', { name: 'Cancel' }).click();
+  // The rows of omar do not come: those of lena must not stand there as his.
+  await server.sql("INSERT INTO shop.notes VALUES (1, 'of omar')", { 'X-User-Id': 'omar' });
+  await at.page.getByRole('tab', { name: 'Columns' }).click();
+  await at.page.getByRole('tab', { name: 'Rows' }).click();
+  await at.page.getByLabel('Whose rows').selectOption('lena');
+  await at.page.getByRole('gridcell', { name: 'of lena' }).waitFor();
+  await at.page.route('**/v1/api/sql', (route) =>
+    /omar.*LIMIT/.test(route.request().postData() ?? '') ? route.abort() : route.continue(),
+  );
+  await at.page.getByLabel('Whose rows').selectOption('omar');
+  await at.page.getByRole('alert').first().waitFor();
+  expect(await gridRows(at.page)).toEqual([]);
+  expect(await button('Delete').isDisabled()).toBe(true);
+  await at.page.unroute('**/v1/api/sql');
+  await button('Read again').click();
+  await at.page.getByRole('gridcell', { name: 'of omar' }).waitFor();
+});
+
+test('a tab that was opened in the background has its lists', async () => {
+  const page = await at.page.context().newPage();
+  await page.addInitScript(() =>
+    Object.defineProperty(document, 'visibilityState', { value: 'hidden' }),
+  );
+  await page.goto(`${server.ui}tables`);
+  await page.getByRole('button', { name: /^system\s*[1-9]/ }).waitFor();
+  await page.close();
 });
 
 test('dropping a table wants its name', async () => {

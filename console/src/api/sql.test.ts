@@ -3,15 +3,15 @@ import { expect, test, vi } from 'vitest';
 vi.mock('./session', () => ({}));
 const { literal, quoteName, quoteText, tableName } = await import('./sql');
 
-test('names are quoted when they have to be', () => {
+test('names are quoted: any of them may be a word of the server', () => {
   expect([
     quoteName('items'),
     quoteName('Items'),
-    quoteName('order'),
+    quoteName('current_role'),
     quoteName('a"b'),
     quoteName('a@b.c'),
-  ]).toEqual(['items', '"Items"', '"order"', '"a""b"', '"a@b.c"']);
-  expect(tableName('shop', 'items', 'lena')).toBe('shop.lena.items');
+  ]).toEqual(['"items"', '"Items"', '"current_role"', '"a""b"', '"a@b.c"']);
+  expect(tableName('shop', 'items', 'lena')).toBe('"shop"."lena"."items"');
 });
 
 test.each<[string | null, string, string]>([

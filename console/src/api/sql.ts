@@ -41,21 +41,10 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** As SQL wants it: bare when it folds to itself and is no likely keyword. */
+/** Always quoted: as a bare word `current_role` or `similar` would be a function or a keyword of the server. */
 export function quoteName(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name)
-    ? name
-    : `"${name.replaceAll('"', '""')}"`;
+  return `"${name.replaceAll('"', '""')}"`;
 }
-
-const RESERVED = new Set(
-  (
-    'all and any as asc between by case cast check column constraint create cross current_date current_user default delete desc ' +
-    'distinct else end except exists false fetch for foreign from full grant group having in inner insert intersect interval into ' +
-    'is join key lateral left like limit natural not null offset on or order outer primary references returning right select set ' +
-    'table then to true union unique update user using values when where window with'
-  ).split(' '),
-);
 
 export function tableName(namespace: string, table: string, user?: string): string {
   const parts = user ? [namespace, user, table] : [namespace, table];

@@ -120,20 +120,27 @@ export function parameterCount(text: string): number {
   return highest;
 }
 
-/** What was typed for a parameter: null, true, 12.5 are meant as such, anything else is text; '…' forces text. */
+/** A number of JavaScript holds 15 digits of any number, and no zeros in front. */
+function isExact(text: string): boolean {
+  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?$/.test(text)) return false;
+  const digits = text
+    .replace(/[eE].*/, '')
+    .replace(/\D/g, '')
+    .replace(/^0+/, '');
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && /^-?\d+$/.test(text)) return true;
+  return digits.length <= 15 && Number.isFinite(number) && (number !== 0 || digits === '');
+}
+
+/**
+ * What was typed for a parameter: null, true, 12.5 are meant as such, anything else is text; '…' forces text.
+ * Numbers that would become others here are text, too: the server reads it.
+ */
 export function parameterValue(typed: string): null | boolean | number | string {
   const text = typed.trim();
   if (/^null$/i.test(text)) return null;
   if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
   const quoted = /^'(.*)'$/s.exec(text);
   if (quoted) return (quoted[1] ?? '').replaceAll("''", "'");
-  const number = Number(text);
-  // Beyond 2^53 a number of JavaScript would be another one: the server reads the text.
-  if (
-    text !== '' &&
-    /^-?\d+(\.\d+)?([eE][-+]?\d+)?$/.test(text) &&
-    (!Number.isInteger(number) || Number.isSafeInteger(number))
-  )
-    return number;
-  return typed;
+  return isExact(text) ? Number(text) : typed;
 }

@@ -2,8 +2,9 @@
 import type { Column, Value } from 'kalamdb';
 import type { JSX } from 'preact';
 import { Button } from '../ui/controls';
-import { tell } from '../ui/feedback';
+import { copy } from '../ui/copy';
 import { fullText, hex, typeName } from './cells';
+import { prettyJson } from './json';
 
 export function hexDump(bytes: Uint8Array, limit = 4096): string {
   const lines: string[] = [];
@@ -17,15 +18,6 @@ export function hexDump(bytes: Uint8Array, limit = 4096): string {
   }
   if (bytes.length > limit) lines.push(`… ${bytes.length - limit} more bytes`);
   return lines.join('\n');
-}
-
-/** JSON text with line breaks; text that is no JSON stays as it is. */
-export function prettyJson(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
 }
 
 function body(value: Value, column: Column): string {
@@ -52,12 +44,6 @@ export function CellDetail({
   value: Value;
   onClose: () => void;
 }): JSX.Element {
-  const copy = (): void => {
-    navigator.clipboard.writeText(fullText(value, column.type)).then(
-      () => tell('Copied'),
-      () => tell('The browser does not allow copying'),
-    );
-  };
   return (
     <aside
       class="detail"
@@ -68,7 +54,13 @@ export function CellDetail({
     >
       <header class="row">
         <strong class="grow clip">{column.name}</strong>
-        <Button kind="plain" small icon="copy" label="Copy" onClick={copy} />
+        <Button
+          kind="plain"
+          small
+          icon="copy"
+          label="Copy"
+          onClick={() => void copy(fullText(value, column.type))}
+        />
         <Button kind="plain" small icon="close" label="Close" onClick={onClose} />
       </header>
       <p class="muted small">

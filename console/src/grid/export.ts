@@ -1,6 +1,7 @@
 // export.ts — results as CSV (RFC 4180) and JSON, saved as a file by the browser.
-import type { Column, Json, Value } from 'kalamdb';
+import type { Column, Value } from 'kalamdb';
 import { fullText } from './cells';
+import { compactJson } from './json';
 
 function csvField(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
@@ -15,37 +16,33 @@ export function toCsv(columns: readonly Column[], rows: readonly (readonly Value
   return `${lines.join('\r\n')}\r\n`;
 }
 
-function jsonValue(value: Value, type: string): Json {
-  if (value === null || typeof value === 'boolean') return value;
-  if (type === 'Json' && typeof value === 'string') {
-    try {
-      return JSON.parse(value) as Json;
-    } catch {
-      return value;
-    }
-  }
-  if (typeof value === 'number' && type !== 'Timestamp') return value;
-  return fullText(value, type);
+function jsonText(value: Value, type: string): string {
+  if (type === 'Json' && typeof value === 'string')
+    return compactJson(value) ?? JSON.stringify(value);
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (typeof value === 'number' && type !== 'Timestamp') return JSON.stringify(value);
+  return JSON.stringify(fullText(value, type));
 }
 
-/** Names that repeat get a number, or the later would hide the earlier. */
+/** Names that repeat get a number that none has yet, or the later would hide the earlier. */
 export function uniqueNames(columns: readonly Column[]): string[] {
-  const seen = new Map<string, number>();
+  const taken = new Set(columns.map(({ name }) => name));
+  const seen = new Set<string>();
   return columns.map(({ name }) => {
-    const count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    return count === 1 ? name : `${name}_${count}`;
+    let unique = name;
+    for (let count = 2; seen.has(name) && taken.has(unique); count++) unique = `${name}_${count}`;
+    seen.add(name);
+    taken.add(unique);
+    return unique;
   });
 }
 
 export function toJson(columns: readonly Column[], rows: readonly (readonly Value[])[]): string {
-  const names = uniqueNames(columns);
+  const heads = uniqueNames(columns).map((name) => JSON.stringify(name));
   const objects = rows.map((row) =>
-    Object.fromEntries(
-      columns.map((column, i) => [names[i], jsonValue(row[i] ?? null, column.type)]),
-    ),
+    columns.map((column, i) => `${heads[i]}:${jsonText(row[i] ?? null, column.type)}`).join(),
   );
-  return `[\n${objects.map((object) => `  ${JSON.stringify(object)}`).join(',\n')}\n]\n`;
+  return `[\n${objects.map((object) => `  {${object}}`).join(',\n')}\n]\n`;
 }
 
 export function save(name: string, type: string, text: string): void {

@@ -2,10 +2,11 @@ import type { Column, Value } from 'kalamdb';
 import { expect, test, vi } from 'vitest';
 import { cellText, columnWidths, fullText } from './cells';
 import { toCsv, toJson, uniqueNames } from './export';
+import { compactJson, prettyJson } from './json';
 
 vi.mock('../ui/controls', () => ({}));
-vi.mock('../ui/feedback', () => ({}));
-const { hexDump, prettyJson } = await import('./detail');
+vi.mock('../ui/copy', () => ({}));
+const { hexDump } = await import('./detail');
 
 const column = (name: string, type: string): Column => ({
   name,
@@ -22,6 +23,7 @@ test.each<[Value, string, string]>([
   [1767323045678901, 'Timestamp', '2026-01-02 03:04:05.678901'],
   [1767323045000000, 'Timestamp', '2026-01-02 03:04:05'],
   [1767323045678000, 'Timestamp', '2026-01-02 03:04:05.678'],
+  [253402300800000000, 'Timestamp', '10000-01-01 00:00:00'],
   [-1, 'Timestamp', '1969-12-31 23:59:59.999999'],
   [new Uint8Array([0, 255]), 'Bytes', '0x00ff'],
   [true, 'Boolean', 'true'],
@@ -59,6 +61,11 @@ test('CSV quotes what needs it; NULL is empty', () => {
 test('JSON keeps columns of one name apart, and JSON values as such', () => {
   const columns = [column('a', 'Int'), column('a', 'Json'), column('t', 'Timestamp')];
   expect(uniqueNames(columns)).toEqual(['a', 'a_2', 't']);
+  const names = ['a', 'a', 'a_2', 'a'].map((name) => column(name, 'Int'));
+  expect(uniqueNames(names)).toEqual(['a', 'a_3', 'a_2', 'a_4']);
+  expect(toJson([column('j', 'Json')], [['{"n": 9007199254740993}']])).toContain(
+    '{"j":{"n":9007199254740993}}',
+  );
   expect(
     JSON.parse(
       toJson(columns, [
@@ -72,9 +79,26 @@ test('JSON keeps columns of one name apart, and JSON values as such', () => {
   ]);
 });
 
-test('details', () => {
-  expect(prettyJson('{"a":1}')).toBe('{\n  "a": 1\n}');
+test('JSON is set out as JSON.stringify does, with the digits that were written', () => {
+  for (const value of [
+    1,
+    'x',
+    [],
+    {},
+    { a: [1, { b: 'c, {"d": [e]} \\' }, [], {}], '': null },
+    [[[true]], 'é\n'],
+  ]) {
+    expect(prettyJson(JSON.stringify(value))).toBe(JSON.stringify(value, null, 2));
+    expect(compactJson(JSON.stringify(value, null, 2))).toBe(JSON.stringify(value));
+  }
+  expect(prettyJson('{"id": 9007199254740993, "x": 0.12345678901234567890}')).toBe(
+    '{\n  "id": 9007199254740993,\n  "x": 0.12345678901234567890\n}',
+  );
   expect(prettyJson('not json')).toBe('not json');
+  expect(compactJson('{')).toBe(null);
+});
+
+test('details', () => {
   expect(hexDump(new TextEncoder().encode('KalamDB\n0123456789'))).toBe(
     '000000  4b 61 6c 61 6d 44 42 0a 30 31 32 33 34 35 36 37  KalamDB.01234567\n000010  38 39                                            89',
   );

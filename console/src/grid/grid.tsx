@@ -3,6 +3,7 @@
 import type { Column, Value } from 'kalamdb';
 import type { JSX } from 'preact';
 import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { copy } from '../ui/copy';
 import { columnWidths, fullText } from './cells';
 import { Cell, Head } from './parts';
 import type { Order } from './parts';
@@ -134,10 +135,7 @@ export function Grid(props: GridProps): JSX.Element {
     const control = event.ctrlKey || event.metaKey;
     if (control && event.key === 'c' && String(getSelection()) === '') {
       const column = columns[active.column];
-      if (column)
-        void navigator.clipboard?.writeText(
-          fullText(rows[active.row]?.[active.column] ?? null, column.type),
-        );
+      if (column) void copy(fullText(rows[active.row]?.[active.column] ?? null, column.type));
       return;
     }
     if (event.key === 'Enter' && rows.length > 0) props.onOpen?.(active.row, active.column);

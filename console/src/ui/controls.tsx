@@ -92,7 +92,9 @@ export function Field(props: FieldProps): JSX.Element {
       ) : (
         <textarea
           {...common}
+          value={props.value.replace(/\r\n?/g, '\n')} // as the element itself holds it
           rows={props.rows}
+          autofocus={props.autofocus}
           onInput={(event) => props.onInput(event.currentTarget.value)}
         />
       )}

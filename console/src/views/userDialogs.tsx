@@ -5,6 +5,7 @@ import { errorText, me } from '../api/session';
 import { execute, quoteName, quoteText } from '../api/sql';
 import { formatAgo } from '../format';
 import { Button, Field, Select } from '../ui/controls';
+import { copy } from '../ui/copy';
 import { askSql, Dialog, SqlPreview } from '../ui/dialog';
 import { Notice, tell } from '../ui/feedback';
 
@@ -157,10 +158,7 @@ export function ApiKey({ text, onClose }: { text: string; onClose: () => void })
         {text}
       </pre>
       <div>
-        <Button
-          icon="copy"
-          onClick={() => void navigator.clipboard.writeText(text).then(() => tell('Copied'))}
-        >
+        <Button icon="copy" onClick={() => void copy(text)}>
           Copy
         </Button>
       </div>

@@ -45,6 +45,18 @@ function begin(columns: readonly Column[], row: Cells | undefined): Map<string, 
   );
 }
 
+/** Lines of the field; undefined is an input of one line, which would drop line breaks. */
+function linesFor(column: Column, text: string): number | undefined {
+  if (column.type === 'Json') return 3;
+  return column.type === 'Text' ? Math.min(8, text.split('\n').length) : undefined;
+}
+
+/** A textarea knows \n only: breaks are written as those of the text before. */
+function withBreaksOf(before: string, typed: string): string {
+  const [first = '\n'] = /\r\n|\r|\n/.exec(before) ?? [];
+  return typed.replaceAll('\n', first);
+}
+
 export function RowDialog(props: RowDialogProps): JSX.Element {
   const columns = props.columns.filter((column) => !isSystemColumn(column.name));
   const [entries, setEntries] = useState(() => begin(props.columns, props.row));
@@ -102,8 +114,14 @@ export function RowDialog(props: RowDialogProps): JSX.Element {
             autofocus={i === 0}
             placeholder={entry.isNull ? 'NULL' : ''}
             hint={hint}
-            rows={column.type === 'Json' ? 3 : undefined}
-            onInput={(text) => set(column.name, { text, isNull: false, touched: true })}
+            rows={linesFor(column, entry.text)}
+            onInput={(text) =>
+              set(column.name, {
+                text: withBreaksOf(entry.text, text),
+                isNull: false,
+                touched: true,
+              })
+            }
             aside={
               !column.notNull &&
               !fixed && (

@@ -2,6 +2,7 @@
 import type { Column } from 'kalamdb';
 import { literal, quoteName, whereKey } from '../../api/sql';
 import type { Cells } from '../../api/sql';
+import { splitStatements } from '../../editor/split';
 import { sqlText } from '../../grid/cells';
 
 /** Column → what was typed; null is NULL, an absent column is left out. */
@@ -15,9 +16,18 @@ export interface Browse {
 
 export const PAGE_ROWS = 200;
 
+/** What was typed as a filter, without a last `;`; null where it would be more than one statement. */
+export function conditionOf(typed: string): string | null {
+  const pieces = splitStatements(typed);
+  const [first] = pieces;
+  if (first === undefined) return '';
+  return pieces.length === 1 ? typed.slice(first.from, first.to) : null;
+}
+
 /** One row more than a page: it tells whether there is another. */
 export function browseSql(target: string, browse: Browse): string {
-  const where = browse.filter.trim() === '' ? '' : ` WHERE ${browse.filter.trim()}`;
+  // On lines of its own: a comment in the condition ends there.
+  const where = browse.filter === '' ? '' : ` WHERE (\n${browse.filter}\n)`;
   const order = browse.order
     ? ` ORDER BY ${quoteName(browse.order.column)}${browse.order.down ? ' DESC' : ''}`
     : '';
@@ -59,4 +69,12 @@ export function updateSql(
 
 export function deleteSql(target: string, columns: readonly Column[], row: Cells): string {
   return `DELETE FROM ${target} WHERE ${whereKey(columns, row, sqlText)}`;
+}
+
+/** False where a number of the key lost digits on its way here (TIMESTAMP beyond 2255): it would name another row. */
+export function keyIsExact(columns: readonly Column[], row: Cells): boolean {
+  return columns.every(
+    ({ primaryKey, type }, i) =>
+      !primaryKey || type !== 'Timestamp' || row[i] === null || Number.isSafeInteger(row[i]),
+  );
 }

@@ -2,7 +2,7 @@
 import type { Column } from 'kalamdb';
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { actAs, effectiveUser, errorText } from '../../api/session';
+import { effectiveUser, errorText } from '../../api/session';
 import { run, tableName } from '../../api/sql';
 import type { Cells, Rows as RowsResult } from '../../api/sql';
 import { formatMs } from '../../format';
@@ -14,7 +14,7 @@ import { Empty, Loading, Notice } from '../../ui/feedback';
 import { readInstances } from './model';
 import type { Described, TableRef } from './model';
 import { RowDialog } from './rowDialog';
-import { browseSql, deleteSql, PAGE_ROWS } from './rowSql';
+import { browseSql, conditionOf, deleteSql, keyIsExact, PAGE_ROWS } from './rowSql';
 import type { Browse } from './rowSql';
 
 const FIRST: Browse = { filter: '', order: undefined, page: 0 };
@@ -51,29 +51,32 @@ function Instances({
 }
 
 interface Loaded {
+  /** Whose rows they are: the table, and the user who asked. */
+  of: string;
   result: RowsResult | null;
   error: string;
   busy: boolean;
 }
 
-function useRows(sql: string, round: number): Loaded {
-  const [loaded, setLoaded] = useState<Loaded>({ result: null, error: '', busy: true });
-  const user = actAs.value;
+/** Rows of another table or user than the present ones are not handed out, though they came last. */
+function useRows(target: string, sql: string, round: number): Omit<Loaded, 'of'> {
+  const user = effectiveUser.value;
+  const of = JSON.stringify([user, target]);
+  const none: Loaded = { of, result: null, error: '', busy: true };
+  const [loaded, setLoaded] = useState<Loaded>(none);
   useEffect(() => {
     const abort = new AbortController();
-    setLoaded((old) => ({ ...old, busy: true }));
+    const change = (to: Partial<Loaded>): void => {
+      if (!abort.signal.aborted) setLoaded((old) => ({ ...(old.of === of ? old : none), ...to }));
+    };
+    change({ busy: true });
     run(sql, [], abort.signal).then(
-      ([result]) => {
-        if (!abort.signal.aborted) setLoaded({ result: result ?? null, error: '', busy: false });
-      },
-      (thrown: unknown) => {
-        if (!abort.signal.aborted)
-          setLoaded((old) => ({ ...old, error: errorText(thrown), busy: false }));
-      },
+      ([result]) => change({ result: result ?? null, error: '', busy: false }),
+      (thrown: unknown) => change({ error: errorText(thrown), busy: false }),
     );
     return () => abort.abort();
-  }, [sql, round, user]);
-  return loaded;
+  }, [of, sql, round]);
+  return loaded.of === of ? loaded : none;
 }
 
 function nextOrder(browse: Browse, column: string): Browse['order'] {
@@ -84,6 +87,7 @@ function nextOrder(browse: Browse, column: string): Browse['order'] {
 export function Rows({ table, described }: { table: TableRef; described: Described }): JSX.Element {
   const [browse, setBrowse] = useState<Browse>(FIRST);
   const [typedFilter, setTypedFilter] = useState('');
+  const [wrongFilter, setWrongFilter] = useState('');
   const [owner, setOwner] = useState('');
   const [round, setRound] = useState(0);
   const [active, setActive] = useState(0);
@@ -95,7 +99,8 @@ export function Rows({ table, described }: { table: TableRef; described: Describ
     table.table_name,
     isUser && owner ? owner : undefined,
   );
-  const { result, error, busy } = useRows(browseSql(target, browse), round);
+  const { result, error: refused, busy } = useRows(target, browseSql(target, browse), round);
+  const error = wrongFilter || refused;
   const columns: readonly Column[] = result?.columns ?? [];
   const rows = (result?.rows ?? []).slice(0, PAGE_ROWS);
   const hasMore = (result?.rows.length ?? 0) > PAGE_ROWS;
@@ -112,7 +117,13 @@ export function Rows({ table, described }: { table: TableRef; described: Describ
         : [[column.column_name, `default ${column.column_default}`] as const],
     ),
   );
-  const chosen = rows[active];
+  useEffect(() => setCell(null), [result]);
+  const picked = rows[active];
+  const chosen = picked !== undefined && keyIsExact(columns, picked) ? picked : undefined;
+  const barred =
+    picked !== undefined && chosen === undefined
+      ? 'The browser does not hold all digits of its key'
+      : undefined;
   const remove = (): void => {
     if (chosen === undefined) return;
     const sql = deleteSql(target, columns, chosen);
@@ -132,7 +143,9 @@ export function Rows({ table, described }: { table: TableRef; described: Describ
         class="toolbar"
         onSubmit={(event) => {
           event.preventDefault();
-          setBrowse({ ...browse, filter: typedFilter, page: 0 });
+          const filter = conditionOf(typedFilter);
+          setWrongFilter(filter === null ? 'The filter has to be one condition, without `;`.' : '');
+          if (filter !== null) setBrowse({ ...browse, filter, page: 0 });
         }}
       >
         {isUser && (
@@ -169,6 +182,7 @@ export function Rows({ table, described }: { table: TableRef; described: Describ
           <Button
             small
             icon="edit"
+            title={barred}
             disabled={chosen === undefined}
             onClick={() => chosen && setDialog({ row: chosen })}
           >
@@ -176,7 +190,14 @@ export function Rows({ table, described }: { table: TableRef; described: Describ
           </Button>
         )}
         {mayInsert && (
-          <Button small kind="danger" icon="trash" disabled={chosen === undefined} onClick={remove}>
+          <Button
+            small
+            kind="danger"
+            icon="trash"
+            title={barred}
+            disabled={chosen === undefined}
+            onClick={remove}
+          >
             Delete
           </Button>
         )}

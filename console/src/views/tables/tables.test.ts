@@ -2,7 +2,9 @@ import type { Column } from 'kalamdb';
 import { describe, expect, test, vi } from 'vitest';
 
 vi.mock('../../api/session', () => ({}));
-const { browseSql, deleteSql, insertSql, updateSql } = await import('./rowSql');
+const { browseSql, conditionOf, deleteSql, insertSql, keyIsExact, updateSql } = await import(
+  './rowSql'
+);
 const { createTableSql } = await import('./createSql');
 const { schemaDiff } = await import('./schemaDiff');
 
@@ -23,12 +25,21 @@ const ROW = ['9007199254740993', '2026-01-02', 'Tea', 1767323045678901];
 
 describe('rows', () => {
   test('browse', () => {
-    expect(browseSql('s.t', { filter: ' ', order: undefined, page: 0 })).toBe(
+    expect(browseSql('s.t', { filter: '', order: undefined, page: 0 })).toBe(
       'SELECT * FROM s.t LIMIT 201',
     );
     expect(
       browseSql('s.t', { filter: 'a > 1', order: { column: 'Order', down: true }, page: 2 }),
-    ).toBe('SELECT * FROM s.t WHERE a > 1 ORDER BY "Order" DESC LIMIT 201 OFFSET 400');
+    ).toBe('SELECT * FROM s.t WHERE (\na > 1\n) ORDER BY "Order" DESC LIMIT 201 OFFSET 400');
+  });
+  test.each<[string, string | null]>([
+    [' ', ''],
+    ['-- nothing', ''],
+    [' id < 5 ; ', 'id < 5'],
+    ["title = ';' -- low; ones", "title = ';' -- low; ones"],
+    ['true; DELETE FROM s.t --', null],
+  ])('filter %s', (typed, condition) => {
+    expect(conditionOf(typed)).toBe(condition);
   });
   test('insert takes what was given and leaves the rest to defaults', () => {
     expect(
@@ -40,9 +51,9 @@ describe('rows', () => {
           ['id', '5'],
         ]),
       ),
-    ).toBe("INSERT INTO s.t (id, title) VALUES (5, 'it''s')");
+    ).toBe(`INSERT INTO s.t ("id", "title") VALUES (5, 'it''s')`);
     expect(insertSql('s.t', COLUMNS, new Map([['title', null]]))).toBe(
-      'INSERT INTO s.t (title) VALUES (NULL)',
+      'INSERT INTO s.t ("title") VALUES (NULL)',
     );
     expect(insertSql('s.t', COLUMNS, new Map())).toBe('INSERT INTO s.t DEFAULT VALUES');
   });
@@ -54,16 +65,21 @@ describe('rows', () => {
       ['at', '2026-01-02 03:04:05.678901'],
     ]);
     expect(updateSql('s.t', COLUMNS, ROW, typed)).toBe(
-      "UPDATE s.t SET title = 'Mug' WHERE id = 9007199254740993 AND day = '2026-01-02'",
+      `UPDATE s.t SET "title" = 'Mug' WHERE "id" = 9007199254740993 AND "day" = '2026-01-02'`,
     );
     expect(updateSql('s.t', COLUMNS, ROW, new Map([['title', 'Tea']]))).toBe('');
     expect(updateSql('s.t', COLUMNS, ROW, new Map([['title', null]]))).toContain(
-      'SET title = NULL',
+      'SET "title" = NULL',
     );
+  });
+  test('a key that lost digits is none', () => {
+    const columns = [column('at', 'Timestamp', true), column('end', 'Timestamp')];
+    expect(keyIsExact(columns, [1767323045678901, 253402300800000000])).toBe(true);
+    expect(keyIsExact(columns, [253402300800000000, 0])).toBe(false);
   });
   test('delete', () => {
     expect(deleteSql('s.t', COLUMNS, ROW)).toBe(
-      "DELETE FROM s.t WHERE id = 9007199254740993 AND day = '2026-01-02'",
+      `DELETE FROM s.t WHERE "id" = 9007199254740993 AND "day" = '2026-01-02'`,
     );
   });
 });
@@ -97,7 +113,7 @@ describe('create', () => {
         ttl: '9s',
       }),
     ).toBe(
-      "CREATE SHARED TABLE shop.items (\n  id BIGINT,\n  \"Title\" TEXT NOT NULL DEFAULT 'none',\n  PRIMARY KEY (id)\n)\nSTORAGE 's3'\nFLUSH POLICY ROWS 10 INTERVAL '60s'\nACCESS PUBLIC",
+      `CREATE SHARED TABLE "shop"."items" (\n  "id" BIGINT,\n  "Title" TEXT NOT NULL DEFAULT 'none',\n  PRIMARY KEY ("id")\n)\nSTORAGE 's3'\nFLUSH POLICY ROWS 10 INTERVAL '60s'\nACCESS PUBLIC`,
     );
   });
   test('stream, with its own', () => {
