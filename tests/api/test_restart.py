@@ -33,6 +33,25 @@ def test_everything_survives_stop_and_kill(own_server):
 
 
 def test_recreated_table_is_empty(own_server):
+def test_tables_of_a_thousand_columns(own_server):
+    """The key that is added counts: what is made is read by the next start, and can be changed."""
+    server, db = own_server, own_server.client()
+    columns = [f"c{i} INT" for i in range(1000)]
+    db.sql("CREATE NAMESPACE r")
+    status, body = db.post(f"CREATE USER TABLE r.more ({', '.join(columns)})")
+    assert body["error"]["code"] == "INVALID_SQL" and "is one more" in body["error"]["message"], body
+    db.sql(f"CREATE USER TABLE r.added ({', '.join(columns[1:])})")
+    db.sql(f"CREATE SHARED TABLE r.own ({', '.join(columns)}, PRIMARY KEY (c0))")
+    db.batch("INSERT INTO r.added (c1) VALUES (1); INSERT INTO r.own (c0) VALUES (1)")
+    server.restart()
+    db = server.client()
+    for table in ("added", "own"):
+        db.batch(f"UPDATE r.{table} SET c999 = 7; ALTER TABLE r.{table} DROP COLUMN c5, ADD COLUMN d INT")
+        assert db.post(f"ALTER TABLE r.{table} ADD COLUMN e INT")[1]["error"]["code"] == "INVALID_SCHEMA_EVOLUTION"
+        assert db.rows(f"SELECT c1, c999, d FROM r.{table}") == [[1 if table == "added" else None, 7, None]]
+        db.sql(f"DELETE FROM r.{table} WHERE c999 = 7")
+
+
     server = own_server
     db = server.client()
     db.sql("CREATE NAMESPACE r")

@@ -67,6 +67,11 @@ static enum status create_add_key(struct table_schema *schema, const struct ast_
             return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
                                 "a PRIMARY KEY is required: column \"id\" of type %s cannot be one",
                                 value_type_name(schema->columns[i].type.kind));
+    if (schema->column_count == LIMIT_TABLE_COLUMNS)
+        return error_set_at(err, STATUS_INVALID_SQL, tree->name.start,
+                            "a table has at most %d columns, and the key \"id\" that is added for "
+                            "want of a PRIMARY KEY is one more",
+                            LIMIT_TABLE_COLUMNS);
     memmove(schema->columns + 1, schema->columns, schema->column_count * sizeof(*schema->columns));
     schema->column_count++;
     schema->columns[0] = (struct table_column){
@@ -76,7 +81,7 @@ static enum status create_add_key(struct table_schema *schema, const struct ast_
         .default_kind = DEFAULT_SNOWFLAKE,
         .key_position = 0,
     };
-    CHECK(schema->column_count <= LIMIT_TABLE_COLUMNS + 1);
+    CHECK(schema->column_count <= LIMIT_TABLE_COLUMNS);
     return STATUS_OK;
 }
 
