@@ -1,5 +1,9 @@
 /* data_dir.c — the data folder belongs to one process; the secret that signs tokens lives in it.
  *
+ * Hot tier and cold files may lie on disks of their own. A first start makes first the cold folder,
+ * durably, then the hot tier: whichever is there without the other later is one whose disk is not
+ * mounted, and nothing may be begun anew beside it.
+ *
  * The lock is a flock on {data_dir}/lock: the system drops it with the process, however it ends.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -7,6 +11,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "server/server_internal.h"
+#include "storage/kv_rocksdb.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -65,6 +70,68 @@ enum status data_dir_lock(const char *path, int *lock, struct error *err)
     return STATUS_OK;
 }
 
+/* ---- hot tier and cold files -------------------------------------------------------------------
+ */
+
+static bool data_dir_is_cold_file(void *context, struct str path, uint64_t size)
+{
+    bool *found = context;
+
+    CHECK(found != NULL);
+    (void)size;
+    *found = str_ends_with(path, STR_LIT(".parquet"));
+    return !*found;
+}
+
+/* Table ids begin anew with the hot tier, and so do the names of files. */
+static enum status data_dir_begin(const char *path, const char *hot, const char *cold,
+                                  struct files *files, struct error *err)
+{
+    char key[DATA_DIR_PATH_BYTES];
+    bool found = false;
+    enum status status = files_list(files, "", data_dir_is_cold_file, &found, err);
+
+    CHECK(hot[0] != 0);
+    if (status == STATUS_OK && found)
+        return error_set(err, STATUS_CONFLICT,
+                         "there is no hot tier in %s, but %s holds files of tables: is the disk of "
+                         "the hot tier mounted? To begin anew, move these files away",
+                         hot, cold);
+    if (status == STATUS_OK)
+        status = data_dir_path(path, "storage_key", key, err);
+    if (status == STATUS_OK && access(key, F_OK) == 0)
+        log_warn("there is no hot tier in %s, but a key in %s: beginning anew; is the disk of the "
+                 "hot tier mounted?",
+                 hot, key);
+    return status;
+}
+
+enum status data_dir_open_cold(const char *path, const char *hot, const char *cold,
+                               struct files **out, struct error *err)
+{
+    bool exists = false;
+    enum status status = kv_rocksdb_exists(hot, &exists, err);
+
+    CHECK(cold[0] != 0);
+    if (status == STATUS_OK && !exists)
+        status = file_make_folders(cold, err);
+    if (status != STATUS_OK)
+        return status;
+    status = files_open_local(cold, out, err);
+    if (status != STATUS_OK)
+        return status;
+    if (!exists)
+        return data_dir_begin(path, hot, cold, *out, err);
+    if (access(cold, F_OK) != 0)
+        log_warn("%s, the folder of storage local, is missing: is it mounted? It is made on the "
+                 "first start only",
+                 cold);
+    return STATUS_OK;
+}
+
+/* ---- spill files -------------------------------------------------------------------------------
+ */
+
 /* The files of one engine, and the folder it had made for them. */
 static void data_dir_remove_spilled(int parent, const char *name)
 {
@@ -99,6 +166,9 @@ enum status data_dir_spill_folder(const char *path, struct error *err)
         (void)closedir(dir);
     return status;
 }
+
+/* ---- lock and secret ---------------------------------------------------------------------------
+ */
 
 void data_dir_unlock(int lock)
 {

@@ -153,8 +153,8 @@ static void server_set_public_url(struct server *server)
     CHECK(size > 0 && (size_t)size < sizeof(server->public_url));
 }
 
-/* Where DuckDB finds copies of files of s3 storages; a folder of its own in the data folder. */
-static void server_s3_folder(const struct server *server, char out[SERVER_PATH_BYTES])
+static void server_data_path(const struct server *server, const char *name,
+                             char out[SERVER_PATH_BYTES])
 {
     int size = snprintf(out, SERVER_PATH_BYTES, "%s/s3_cache",
                         config_text(server->config, CONFIG_SERVER_DATA_DIR));
@@ -180,9 +180,7 @@ static void *server_columnar_main(void *argument)
 
     CHECK(start->status == STATUS_OK);
     server_s3_folder(start->server, copies);
-    int size = snprintf(temporary, sizeof(temporary), "%s/tmp",
-                        config_text(config, CONFIG_SERVER_DATA_DIR));
-    CHECK(size > 0 && (size_t)size < sizeof(temporary));
+    server_data_path(start->server, "tmp", temporary);
     struct columnar_options options = {
         .memory_bytes = server_size(config, CONFIG_QUERY_MEMORY_LIMIT),
         .parallelism = server_count(config, CONFIG_QUERY_PARALLELISM, server_cores()),
@@ -225,10 +223,9 @@ static enum status server_open_kv(struct server *server, struct error *err)
 static enum status server_open_seal(struct server *server, struct error *err)
 {
     char path[SERVER_PATH_BYTES];
-    int size = snprintf(path, sizeof(path), "%s/storage_key",
-                        config_text(server->config, CONFIG_SERVER_DATA_DIR));
 
-    CHECK(size > 0 && (size_t)size < sizeof(path));
+    CHECK(server->seal == NULL);
+    server_data_path(server, "storage_key", path);
     return seal_open(path, &server->seal, err);
 }
 
@@ -236,8 +233,10 @@ static enum status server_open_files(struct server *server, struct error *err)
 {
     const struct config *config = server->config;
     char folder[SERVER_PATH_BYTES];
-    enum status status = files_open_local(config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH),
-                                          &server->files, err);
+    enum status status = data_dir_open_cold(
+        config_text(config, CONFIG_SERVER_DATA_DIR),
+        config_text(config, CONFIG_STORAGE_ROCKSDB_PATH),
+        config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH), &server->files, err);
 
     CHECK(server->s3_cache == NULL);
     server_s3_folder(server, folder);
@@ -254,10 +253,10 @@ static enum status server_open_storage(struct server *server, struct error *err)
     pthread_t thread;
     enum status status;
 
-    status = server_open_seal(server, err);
+    status = server_open_files(server, err);
     if (status != STATUS_OK)
         return status;
-    status = server_open_files(server, err);
+    status = server_open_seal(server, err);
     if (status != STATUS_OK)
         return status;
     thread_start(&thread, "columnar-open", LIMIT_WORKER_STACK_BYTES, server_columnar_main, &start);

@@ -69,6 +69,11 @@ void server_find_console(struct server *server, struct net_options *net);
 /* Makes the folder and locks it: CONFLICT if another kalamd holds it. */
 enum status data_dir_lock(const char *path, int *lock, struct error *err) MUST_CHECK;
 void data_dir_unlock(int lock);
+/* Opens the folder of the cold files. It is made on first start only, which is when there is no hot
+ * tier yet; cold files or secrets beside none make that start fail or be warned of. Before anything
+ * but the lock is made in the data folder. */
+enum status data_dir_open_cold(const char *path, const char *hot, const char *cold,
+                               struct files **out, struct error *err) MUST_CHECK;
 /* Makes the folder for spill files and empties it of what a killed server left. */
 enum status data_dir_spill_folder(const char *path, struct error *err) MUST_CHECK;
 /* The configured secret, or that of {data_dir}/jwt_secret, which is made on first start (mode

@@ -21,7 +21,7 @@
 
 struct files;
 
-/* `root` is made when missing. */
+/* `root` is never made: while it is missing (a disk not mounted?) writing and deleting fail. */
 enum status files_open_local(const char *root, struct files **out, struct error *err) MUST_CHECK;
 void files_close(struct files *files);
 

@@ -6,11 +6,7 @@
 #define STORAGE_FILES_INTERNAL_H
 
 #include "storage/files.h"
-
-enum {
-    FILES_PATH_MAX = 2048,
-    FILES_NAME_MAX = 240, /* room for `.` and `.tmp` within a file name */
-};
+#include "storage/files_limits.h"
 
 /* Paths were checked, but for a driver that hands them on. */
 struct files_driver {

@@ -19,6 +19,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,17 @@ static enum status local_error(int error_number, const char *what, const char *p
     CHECK(error_number != 0);
     return error_set(err, STATUS_IO_FAILED, "%s \"%s\": %s", what, path,
                      strerror_r(error_number, text, sizeof(text)));
+}
+
+/* Nothing but the root can be missing while folders below it are made: they are made in turn. */
+static enum status local_folder_error(int error_number, const char *what, const char *path,
+                                      struct error *err)
+{
+    CHECK(error_number != 0);
+    if (error_number != ENOENT)
+        return local_error(error_number, what, path, err);
+    return error_set(err, STATUS_IO_FAILED,
+                     "%s \"%s\": the folder of the storage is missing: is it mounted?", what, path);
 }
 
 /* Of many: the first is told. */
@@ -162,7 +174,7 @@ static enum status local_stage(struct files *base, const char *path, char **out,
     else
         mem_free(temporary);
     CHECK((*out != NULL) == (error == 0));
-    return error == 0 ? STATUS_OK : local_error(error, what, path, err);
+    return error == 0 ? STATUS_OK : local_folder_error(error, what, path, err);
 }
 
 /* ---- folders of several files -----------------------------------------------------------------
@@ -481,7 +493,11 @@ static enum status local_list_folder(struct local_list *list, struct files *file
     while (directory == NULL && file_again(errno, &attempt));
     mem_free(full);
     if (directory == NULL) {
-        enum status status = errno == ENOENT ? STATUS_OK : file_error(errno, "list", folder, err);
+        enum status status = STATUS_OK;
+        if (errno != ENOENT)
+            status = file_error(errno, "list", folder, err);
+        else if (access(root, F_OK) != 0)
+            status = local_folder_error(errno, "list", folder, err);
         mem_free(folder);
         return status;
     }
@@ -541,7 +557,8 @@ static enum status local_size(struct files *files, const char *path, uint64_t *s
 }
 
 /* A folder that is gone was removed by somebody who deletes beside us, or before: that must be
- * durable, or it could come back with what we have deleted from it. */
+ * durable, or it could come back with what we have deleted from it. The error stays when the root
+ * is gone, too: with it comes back what it holds. */
 static void local_folders_gone(const struct local_files *files, struct local_folders *list)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -554,8 +571,6 @@ static void local_folders_gone(const struct local_files *files, struct local_fol
             file_sync_many(&path, 1, &list->errors[i]);
             mem_free(above);
         }
-        if (list->errors[i] == ENOENT || list->errors[i] == ENOTDIR)
-            list->errors[i] = 0; /* nothing is left up to the root */
     }
     CHECK(list->count == list->index.count);
 }
@@ -630,7 +645,7 @@ static enum status local_make_folder(struct files *base, const char *path, struc
         pthread_mutex_unlock(&files->folders);
     } while (error != 0 && file_again(error, &attempt));
     mem_free(below);
-    return error == 0 ? STATUS_OK : local_error(error, "make folder", path, err);
+    return error == 0 ? STATUS_OK : local_folder_error(error, "make folder", path, err);
 }
 
 static void local_remove_folder(struct files *base, const char *path)
@@ -663,13 +678,12 @@ static const struct files_driver local_driver = {
 
 enum status files_open_local(const char *root, struct files **out, struct error *err)
 {
-    enum status status = file_make_folders(root, err);
     struct local_files *files;
     struct str trimmed = str_from_c(root);
 
     *out = NULL;
-    if (status != STATUS_OK)
-        return status;
+    if (trimmed.size == 0 || trimmed.size >= PATH_MAX)
+        return error_set(err, STATUS_IO_FAILED, "the path of a folder is empty or too long");
     while (trimmed.size > 1 && trimmed.data[trimmed.size - 1] == '/')
         trimmed.size--;
     files = mem_zalloc(sizeof(*files));

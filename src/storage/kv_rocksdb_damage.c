@@ -1,5 +1,9 @@
-/* kv_rocksdb_damage.c — which table files are damaged, when RocksDB refuses to open for damage and
- * does not say where: its message names the manifest then, whatever could not be read.
+/* kv_rocksdb_damage.c — whether there is a store, and which table files are damaged, when RocksDB
+ * refuses to open for damage and does not say where: its message names the manifest then, whatever
+ * could not be read.
+ *
+ * A store is there with the file CURRENT: RocksDB makes it, durably, before any table file or log.
+ * Without it RocksDB takes the folder for an empty one and deletes both.
  *
  * RocksDB's repair is let loose on a folder with nothing but a link to the file; what it cannot
  * read it puts aside into `lost`. The store itself is only read.
@@ -9,6 +13,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "storage/files_internal.h"
+#include "storage/kv_rocksdb.h"
 #include "storage/kv_rocksdb_internal.h"
 
 #include <dirent.h>
@@ -17,6 +22,30 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+enum status kv_rocksdb_exists(const char *folder, bool *exists, struct error *err)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    bool written = false;
+
+    CHECK(exists != NULL);
+    *exists = false;
+    if (dir == NULL)
+        return errno == ENOENT ? STATUS_OK : file_error(errno, "list", folder, err);
+    while ((entry = readdir(dir)) != NULL) {
+        struct str name = str_from_c(entry->d_name);
+        *exists = *exists || str_equal(name, STR_LIT("CURRENT"));
+        written =
+            written || str_ends_with(name, STR_LIT(".sst")) || str_ends_with(name, STR_LIT(".log"));
+    }
+    (void)closedir(dir);
+    if (written && !*exists)
+        return error_set(
+            err, STATUS_CORRUPT,
+            "%s holds files of a hot tier, but its file CURRENT is missing: restore it", folder);
+    return STATUS_OK;
+}
 
 static int damage_remove_one(const char *path, const struct stat *what, int type, struct FTW *place)
 {

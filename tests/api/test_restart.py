@@ -1,6 +1,7 @@
 """What was acknowledged is there after any end: graceful stop, kill, both tiers, counters."""
 import concurrent.futures
 import json
+import shutil
 import socket
 
 import kalam
@@ -32,7 +33,6 @@ def test_everything_survives_stop_and_kill(own_server):
     assert server.client().post("SELECT * FROM r.t")[1]["error"]["code"] == "TABLE_NOT_FOUND"
 
 
-def test_recreated_table_is_empty(own_server):
 def test_tables_of_a_thousand_columns(own_server):
     """The key that is added counts: what is made is read by the next start, and can be changed."""
     server, db = own_server, own_server.client()
@@ -52,6 +52,7 @@ def test_tables_of_a_thousand_columns(own_server):
         db.sql(f"DELETE FROM r.{table} WHERE c999 = 7")
 
 
+def test_recreated_table_is_empty(own_server):
     server = own_server
     db = server.client()
     db.sql("CREATE NAMESPACE r")
@@ -138,6 +139,40 @@ def test_second_server_on_one_port_or_directory(own_server):
     assert other.process.wait(20) != 0
     other.log_path.unlink()
     assert own_server.client().value("SELECT 1") == 1
+
+
+def test_a_hot_tier_that_is_not_mounted():
+    """Nothing is begun anew beside cold files, nor over what is left of a hot tier."""
+    def refused(message):
+        assert server.start(wait=False).process.wait(20) != 0
+        assert message in server.log(), server.log()
+
+    with kalam.Server(config="[flush]\nshutdown_timeout_seconds = 0\n") as server:
+        hot, away = server.data_dir / "rocksdb", server.data_dir / "away"
+        db = server.client()
+        db.batch("CREATE NAMESPACE r; CREATE SHARED TABLE r.t (id INT PRIMARY KEY); INSERT INTO r.t VALUES (1)")
+        server.stop()
+        hot.rename(away)
+        server.start()  # nothing but a key tells of the first
+        assert server.client().post("SELECT * FROM r.t")[1]["error"]["code"] == "TABLE_NOT_FOUND"
+        assert f"there is no hot tier in {hot}, but a key in" in server.log()
+        server.stop()
+        shutil.rmtree(hot)
+        away.rename(hot)
+        server.start()
+        server.flush("r.t")
+        server.stop()
+        hot.rename(away)
+        refused(f"{server.data_dir / 'storage'} holds files of tables: is the disk of the hot tier mounted?")
+        assert not hot.exists() and len(server.parquet_files()) == 1
+        away.rename(hot)
+        (hot / "CURRENT").rename(away)
+        before = sorted(path.name for path in hot.iterdir())
+        refused("its file CURRENT is missing")
+        assert sorted(path.name for path in hot.iterdir()) == before
+        away.rename(hot / "CURRENT")
+        server.start()
+        assert server.client().rows("SELECT id FROM r.t") == [[1]]
 
 
 def test_health(own_server):

@@ -238,10 +238,15 @@ def test_hash_sharding_is_stable():
         assert {s for shard in found.values() for s in shard} == {f"shard-{i:04d}" for i in range(4)}
 
 
-def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder):
+@pytest.mark.parametrize("storage", ("disk", "local"))
+def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder, storage):
     server, db = own_server, own_server.client()
-    db.batch(f"CREATE NAMESPACE n; CREATE STORAGE disk TYPE filesystem PATH '{folder}';"
-             "CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE disk; INSERT INTO n.s VALUES (1), (2)")
+    if storage == "local":
+        folder = server.data_dir / "storage"
+    else:
+        db.sql(f"CREATE STORAGE disk TYPE filesystem PATH '{folder}'")
+    db.batch(f"CREATE NAMESPACE n; CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE {storage};"
+             "INSERT INTO n.s VALUES (1), (2)")
     server.flush("n.s", db)
     server.stop()
     folder.rename(folder.parent / "away")
@@ -253,13 +258,13 @@ def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder):
     db.sql("INSERT INTO n.s VALUES (3)")
     job = server.flush("n.s", db)
     assert job["status"] == "failed" and "missing" in job["error_message"], job
-    answer = db.post("CREATE SHARED TABLE n.more (id BIGINT PRIMARY KEY) STORAGE disk")
+    answer = db.post(f"CREATE SHARED TABLE n.more (id BIGINT PRIMARY KEY) STORAGE {storage}")
     assert answer[0] == 503 and answer[1]["error"]["code"] == "STORAGE_UNAVAILABLE", answer
-    check = db.sql("STORAGE CHECK disk").dicts()[0]
+    check = db.sql(f"STORAGE CHECK {storage}").dicts()[0]
     assert check["status"] == "unreachable" and "mounted" in check["error"], check
-    assert not folder.exists()
+    assert not folder.exists() and (storage == "disk" or f"{folder}, the folder of storage local, is missing" in server.log())
     (folder.parent / "away").rename(folder)
-    assert db.sql("STORAGE CHECK disk").dicts()[0]["status"] == "healthy"
+    assert db.sql(f"STORAGE CHECK {storage}").dicts()[0]["status"] == "healthy"
     assert db.value("SELECT count(*) FROM n.s") == "3"
     server.flush("n.s", db)
     assert len(files(folder)) == 2

@@ -72,10 +72,10 @@ static enum status backup_open_folder(struct str target, bool make, struct backu
                          STR_ARG(target));
     char *path = mem_strdup(target);
     CHECK(path[0] == '/');
-    /* Opening makes folders. */
     if (!make && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
         status = error_set(err, STATUS_INVALID_INPUT, "\"%s\" holds no readable backup", path);
-    if (status == STATUS_OK && files_open_local(path, &out->files, err) != STATUS_OK) {
+    if (status == STATUS_OK && ((make && file_make_folders(path, err) != STATUS_OK) ||
+                                files_open_local(path, &out->files, err) != STATUS_OK)) {
         log_warn("folder of a backup: %s", err->message);
         status = error_set(err, STATUS_INVALID_INPUT, "folder \"%s\" cannot be used", path);
     }

@@ -249,6 +249,7 @@ static inline void fixture_open(struct sql_fixture *fixture, bool with_duckdb)
     assert_non_null(mkdtemp(fixture->folder));
     (void)snprintf(path, sizeof(path), "%s/storage", fixture->folder);
     fixture->kv = kv_open_memory();
+    fixture_check(file_make_folders(path, &err), &err, "file_make_folders");
     fixture_check(files_open_local(path, &fixture->files, &err), &err, "files_open_local");
     (void)snprintf(path, sizeof(path), "%s/storage_key", fixture->folder);
     fixture_check(seal_open(path, &fixture->seal, &err), &err, "seal_open");

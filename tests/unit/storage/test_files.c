@@ -15,6 +15,7 @@ static struct error err;
 static struct files *open_files(void)
 {
     struct files *files;
+    assert_ok(file_make_folders(fixture_path("new/root"), &err));
     assert_ok(files_open_local(fixture_path("new/root/"), &files, &err));
     return files;
 }
@@ -220,6 +221,33 @@ static void test_files__many_at_once(void **state)
     files_close(files);
 }
 
+static bool visit_nothing(void *context, struct str path, uint64_t size)
+{
+    (void)context, (void)path, (void)size;
+    return false;
+}
+
+static void test_files__a_missing_root_is_an_outage(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+    char *staged = NULL;
+    publish(files, "t/a", "1");
+    assert_int_equal(rename(fixture_path("new/root"), fixture_path("away")), 0);
+    assert_status(files_stage(files, "t/b", &staged, &err), STATUS_IO_FAILED);
+    assert_non_null(strstr(err.message, "is it mounted?"));
+    assert_status(files_stage(files, "b", &staged, &err), STATUS_IO_FAILED);
+    assert_status(files_make_folder(files, "u", &err), STATUS_IO_FAILED);
+    assert_status(files_delete(files, "t/a", &err), STATUS_IO_FAILED); /* it comes back */
+    assert_status(files_list(files, "t", visit_nothing, NULL, &err), STATUS_IO_FAILED);
+    assert_false(exists("new/root"));
+    assert_int_equal(rename(fixture_path("away"), fixture_path("new/root")), 0);
+    assert_ok(files_delete(files, "t/a", &err));
+    assert_ok(files_delete(files, "t/a", &err));
+    assert_false(exists("new/root/t"));
+    files_close(files);
+}
+
 static void test_file__write_and_read(void **state)
 {
     (void)state;
@@ -293,6 +321,7 @@ int main(void)
         test(test_files__folders_for_files_to_come),
         test(test_files__a_file_in_the_way_is_an_error),
         test(test_files__many_at_once),
+        test(test_files__a_missing_root_is_an_outage),
         test(test_file__write_and_read),
         test(test_file__failed_write_leaves_the_old),
         test(test_file__make_folders),

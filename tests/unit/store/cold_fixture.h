@@ -60,7 +60,8 @@ static inline void cold_open(struct cold_fixture *f)
                             .keep_wal_files = 1};
     if (kv_open_rocksdb(&kv, &f->kv, &err) != STATUS_OK)
         fail_msg("kv: %s", err.message);
-    if (files_open_local(files, &f->files, &err) != STATUS_OK)
+    if (file_make_folders(files, &err) != STATUS_OK ||
+        files_open_local(files, &f->files, &err) != STATUS_OK)
         fail_msg("files: %s", err.message);
     const char *folders[] = {files};
     struct columnar_options columnar = {.memory_bytes = 1 << 30,
