@@ -168,6 +168,18 @@ def test_stats_of_one_user(server, db, space):
 
 
 def test_show_tables_is_sorted_over_all_namespaces(db, space):
+    # a name with a user says the same
+    stats = "SHOW STATS FOR TABLE {}.{}.t"
+    rows = {who: db.sql(stats.format(space, who)).dicts()[0]["buffered_rows"] for who in ("ann", "bob", "nobody", "user")}
+    assert rows == {"ann": "2", "bob": "1", "nobody": "0", "user": "0"}
+    assert ann.sql(stats.format(space, "ann")).dicts()[0]["buffered_rows"] == "2"
+    fails(ann, stats.format(space, "bob"), "PERMISSION_DENIED")
+    fails(ann, f"DESCRIBE {space}.bob.t", "PERMISSION_DENIED")
+    fails(db, stats.format(space, "ann") + " FOR USER ann", "INVALID_SQL")
+    fails(db, f"STORAGE FLUSH TABLE {space}.ann.t", "INVALID_SQL")
+    db.sql("CREATE SHARED TABLE s (id INT PRIMARY KEY)")
+    for sql in (f"SHOW STATS FOR TABLE {space}.ann.s", "SHOW STATS FOR TABLE s FOR USER ann", f"DESCRIBE {space}.ann.s"):
+        fails(db, sql, "INVALID_OPERATION")
     db.sql("CREATE SHARED TABLE b (id INT PRIMARY KEY)")
     db.sql("CREATE SHARED TABLE a (id INT PRIMARY KEY)")
     names = [(row["namespace"], row["table_name"]) for row in db.sql("SHOW TABLES").dicts()]

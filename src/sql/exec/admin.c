@@ -102,6 +102,9 @@ enum status flush_run(struct sql_run *run, struct error *err)
         return admin_missing("STORAGE FLUSH", err);
     if (tree->flush.all)
         return flush_all(run, tree->flush.space, err);
+    if (!str_is_empty(name->user))
+        return error_set_at(err, STATUS_INVALID_SQL, name->start,
+                            "a table is flushed for all users, as namespace.table");
     struct str space = str_is_empty(name->space) ? run->caller.space : name->space;
     const struct table *table = catalog_find_table(view_catalog(run->view), space, name->table);
     CHECK(space.size > 0);

@@ -32,8 +32,6 @@ static enum status show_find_table(struct sql_run *run, const struct ast_name *n
     if (table == NULL)
         return binder_table_not_found(space, name->table, name->start, err);
     *out = table;
-    if (table->kind != TABLE_KIND_USER)
-        user = STR_EMPTY;
     return binder_authorize(run->engine, &run->caller, table, user, false, name->start, instance,
                             err);
 }
@@ -192,7 +190,7 @@ static bool show_stats_add(void *context, struct str user, const struct instance
     return true;
 }
 
-/* A whole user table for service and above, without FOR USER; else one instance. */
+/* A whole user table for service and above when no user is named; else one instance. */
 static enum status show_stats_load(struct sql_run *run, const struct table *table, struct str user,
                                    struct str instance, struct instance_counters *out,
                                    struct error *err)
@@ -204,6 +202,7 @@ static enum status show_stats_load(struct sql_run *run, const struct table *tabl
     return instance_counters(run->engine->store, run->view, table, instance, out, err);
 }
 
+/* FOR USER u is another way to say ns.u.t. */
 static enum status show_stats(struct sql_run *run, const struct ast_name *name, struct str user,
                               struct error *err)
 {
@@ -217,7 +216,13 @@ static enum status show_stats(struct sql_run *run, const struct ast_name *name, 
     struct instance_counters sum = {0};
     const struct table *table = NULL;
     struct str instance;
-    enum status status = show_find_table(run, name, user, &table, &instance, err);
+    enum status status;
+
+    if (!str_is_empty(user) && !str_is_empty(name->user))
+        return error_set_at(err, STATUS_INVALID_SQL, name->start,
+                            "the user stands either in the name of the table or behind FOR USER");
+    user = str_is_empty(user) ? name->user : user;
+    status = show_find_table(run, name, user, &table, &instance, err);
 
     if (status != STATUS_OK)
         return status;
