@@ -16,6 +16,10 @@ enum status ddl_create_namespace(struct store *store, struct str name, struct st
 enum status ddl_alter_namespace(struct store *store, struct str name, struct str options_json,
                                 struct error *err) MUST_CHECK;
 enum status ddl_drop_namespace(struct store *store, struct str name, struct error *err) MUST_CHECK;
+/* From close to open no table is made in the namespace (CONFLICT), so that it can be emptied and
+ * dropped. Nests; the namespace need not exist. */
+void ddl_close_namespace(struct store *store, struct str name);
+void ddl_open_namespace(struct store *store, struct str name);
 /* CREATE TABLE. */
 struct ddl_create {
     /* From table_new with names, columns (ids 1…n are given here), options; the reference is taken.

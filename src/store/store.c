@@ -216,6 +216,7 @@ static struct store *store_new(const struct store_options *options)
     CHECK(pthread_mutex_init(&store->catalog_mutex, NULL) == 0);
     CHECK(pthread_mutex_init(&store->alter_mutex, NULL) == 0);
     clock_cond_init(&store->alter_unlocked);
+    map_init(&store->closed);
     map_init(&store->dropping);
     store->storages = storages_new(store);
     if (options->files != NULL)
@@ -243,7 +244,8 @@ static void store_free(struct store *store)
     storages_free(store->storages);
     segment_cache_free(store->segment_cache);
     CHECK(store->view_oldest == NULL);
-    CHECK(store->altering == NULL);
+    CHECK(store->altering == NULL && store->closed.count == 0);
+    map_clear(&store->closed);
     (void)pthread_cond_destroy(&store->alter_unlocked);
     (void)pthread_mutex_destroy(&store->alter_mutex);
     (void)pthread_mutex_destroy(&store->catalog_mutex);

@@ -59,6 +59,7 @@ struct store {
     struct streams *streams;               /* stream.c */
     struct recovery *recovery;             /* made by recovery_run, gone with recovery_stop */
     struct path_names *path_names;         /* likewise */
+    struct map closed;   /* namespaces that are being dropped → how often; catalog_mutex */
     struct map dropping; /* ddl.c: dropped tables whose spaces wait for old views; catalog_mutex */
     int64_t recovered_position; /* highest _seq known to be on the disk at start */
     int64_t start_position;     /* numbering went on above this */

@@ -1,7 +1,10 @@
 """What the server tells about itself: DESCRIBE, SHOW, system tables, jobs, logs, metrics; and system tables that
 can be written."""
+import itertools
 import json
 import pathlib
+import threading
+import time
 
 import kalam
 import pytest
@@ -228,6 +231,36 @@ def test_a_shared_table_has_its_folder_while_it_lives(server, db, space):
     fails(db, "CREATE SHARED TABLE u (id INT PRIMARY KEY) LOCATION 'file-{namespace}/u'", "STORAGE_UNAVAILABLE", "local")
     fails(db, "SELECT * FROM u", "TABLE_NOT_FOUND")
     blocked.unlink()
+
+
+def test_a_namespace_is_dropped_while_tables_are_made_in_it(server, db):
+    """All of it or nothing, whatever others do meanwhile."""
+    refused, ends = set(), time.monotonic() + 2
+
+    def create(who):
+        client = server.client()
+        for number in itertools.count():
+            if time.monotonic() > ends:
+                return
+            status, body = client.post(f"CREATE SHARED TABLE going.t{who}_{number} (id INT PRIMARY KEY)")
+            if status != 200:
+                refused.add((body["error"]["code"], body["error"]["message"]))
+
+    threads = [threading.Thread(target=create, args=(who,)) for who in range(2)]
+    for thread in threads:
+        thread.start()
+    dropped = 0
+    while time.monotonic() < ends:
+        db.sql("CREATE NAMESPACE going")
+        db.post("CREATE SHARED TABLE going.base (id INT PRIMARY KEY)")
+        db.sql("DROP NAMESPACE going CASCADE")
+        dropped += 1
+    for thread in threads:
+        thread.join()
+    codes = {code for code, _ in refused}
+    assert dropped and codes <= {"NAMESPACE_NOT_FOUND", "CONFLICT"}, refused
+    assert all("is being dropped" in message for code, message in refused if code == "CONFLICT"), refused
+    assert db.value("SELECT count(*) FROM system.tables WHERE namespace_id = 'going'") == "0"
 
 
 def test_a_watched_table_is_not_dropped(server, db, space):

@@ -100,9 +100,9 @@ struct namespace_table {
     struct sql_live_fence fence;
 };
 
-static struct namespace_table *namespace_tables(struct sql_run *run, struct str name)
+static struct namespace_table *namespace_tables(struct sql_run *run, const struct catalog *catalog,
+                                                struct str name)
 {
-    const struct catalog *catalog = view_catalog(run->view);
     struct namespace_table *list = NULL, **end = &list;
     const struct table *table;
 
@@ -119,9 +119,11 @@ static struct namespace_table *namespace_tables(struct sql_run *run, struct str 
 }
 
 /* All checks come before the first drop, and hold until the last one. */
-static enum status namespace_drop_tables(struct sql_run *run, struct str name, struct error *err)
+static enum status namespace_drop_tables(struct sql_run *run, const struct catalog *catalog,
+                                         struct str name, struct error *err)
 {
-    struct namespace_table *tables = namespace_tables(run, name), *checked = tables, *entry;
+    struct namespace_table *tables = namespace_tables(run, catalog, name), *checked = tables;
+    struct namespace_table *entry;
     enum status status = STATUS_OK;
 
     for (; status == STATUS_OK && checked != NULL; checked = checked->next)
@@ -139,20 +141,33 @@ static enum status namespace_drop_tables(struct sql_run *run, struct str name, s
     return status;
 }
 
+/* Tables made since the statement began are among those dropped; none is made from here on. */
+static enum status namespace_drop_all(struct sql_run *run, const struct ast_namespace *tree,
+                                      struct error *err)
+{
+    struct store *store = run->engine->store;
+
+    CHECK(tree->cascade);
+    ddl_close_namespace(store, tree->name);
+    struct view *view = view_acquire(store);
+    enum status status = namespace_drop_tables(run, view_catalog(view), tree->name, err);
+    view_release(view);
+    if (status == STATUS_OK)
+        status = namespace_change(run, tree, err);
+    ddl_open_namespace(store, tree->name);
+    return status;
+}
+
 static enum status namespace_drop(struct sql_run *run, const struct ast_namespace *tree,
                                   struct error *err)
 {
-    enum status status = STATUS_OK;
-    bool exists = catalog_find_namespace(view_catalog(run->view), tree->name) != NULL;
+    enum status status;
 
     CHECK(tree->name.size > 0);
     if (binder_is_reserved_space(tree->name) || str_equal(tree->name, STR_LIT("default")))
         return error_set_at(err, STATUS_INVALID_OPERATION, tree->start,
                             "namespace '%.*s' cannot be dropped", STR_ARG(tree->name));
-    if (exists && tree->cascade)
-        status = namespace_drop_tables(run, tree->name, err);
-    if (status == STATUS_OK)
-        status = namespace_change(run, tree, err);
+    status = tree->cascade ? namespace_drop_all(run, tree, err) : namespace_change(run, tree, err);
     if (status == STATUS_NAMESPACE_NOT_FOUND && tree->if_exists) {
         error_clear(err);
         run_message(run, "Namespace '%.*s' does not exist, nothing was changed",

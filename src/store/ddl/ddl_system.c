@@ -130,6 +130,31 @@ enum status ddl_remove_namespace(struct ddl *ddl, struct str name, struct error 
     return STATUS_OK;
 }
 
+/* Opens it when `change` is -1. */
+static void ddl_count_closed(struct store *store, struct str name, int change)
+{
+    pthread_mutex_lock(&store->catalog_mutex);
+    intptr_t count = (intptr_t)map_get(&store->closed, name) + change;
+    CHECK(count >= 0);
+    if (count > 0)
+        (void)map_put(&store->closed, name, (void *)count);
+    else
+        (void)map_remove(&store->closed, name);
+    pthread_mutex_unlock(&store->catalog_mutex);
+}
+
+void ddl_close_namespace(struct store *store, struct str name)
+{
+    CHECK(name.size > 0);
+    ddl_count_closed(store, name, 1);
+}
+
+void ddl_open_namespace(struct store *store, struct str name)
+{
+    CHECK(name.size > 0);
+    ddl_count_closed(store, name, -1);
+}
+
 enum status ddl_create_namespace(struct store *store, struct str name, struct str options_json,
                                  bool *created, struct error *err)
 {

@@ -140,6 +140,9 @@ static enum status ddl_table_check_new(const struct ddl *ddl, const struct table
     if (catalog_find_table(ddl->catalog, table->space, table->name) != NULL)
         return error_set(err, STATUS_ALREADY_EXISTS, "relation \"%.*s.%.*s\" already exists",
                          STR_ARG(table->space), STR_ARG(table->name));
+    if (map_get(&ddl->store->closed, table->space) != NULL)
+        return error_set(err, STATUS_CONFLICT, "namespace \"%.*s\" is being dropped",
+                         STR_ARG(table->space));
     return STATUS_OK;
 }
 
