@@ -156,10 +156,17 @@ static void server_set_public_url(struct server *server)
 static void server_data_path(const struct server *server, const char *name,
                              char out[SERVER_PATH_BYTES])
 {
-    int size = snprintf(out, SERVER_PATH_BYTES, "%s/s3_cache",
-                        config_text(server->config, CONFIG_SERVER_DATA_DIR));
+    int size = snprintf(out, SERVER_PATH_BYTES, "%s/%s",
+                        config_text(server->config, CONFIG_SERVER_DATA_DIR), name);
 
     CHECK(size > 0 && size < SERVER_PATH_BYTES);
+}
+
+/* Where DuckDB finds copies of files of s3 storages; a folder of its own in the data folder. */
+static void server_s3_folder(const struct server *server, char out[SERVER_PATH_BYTES])
+{
+    CHECK(server->config != NULL);
+    server_data_path(server, "s3_cache", out);
 }
 
 struct server_columnar_start {
@@ -485,9 +492,12 @@ static enum status server_open_session(struct server *server, struct error *err)
         .lockout_failures = server_number(config, CONFIG_AUTH_LOCKOUT_FAILURES),
         .lockout_minutes = server_number(config, CONFIG_AUTH_LOCKOUT_MINUTES),
     };
+    char lockouts[SERVER_PATH_BYTES];
     struct buf secret;
 
     CHECK(server->engine != NULL);
+    server_data_path(server, "lockouts", lockouts);
+    options.lockout_path = lockouts;
     buf_init(&secret);
     enum status status = data_dir_secret(config_text(config, CONFIG_SERVER_DATA_DIR),
                                          server_text(config, CONFIG_AUTH_JWT_SECRET), &secret, err);

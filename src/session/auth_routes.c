@@ -1,9 +1,9 @@
 /* auth_routes.c — log-in, refresh, log-out, me, status, set-up (docs/protocol.md).
  *
  * What hashes passwords is a task on the auth pool, and only so many may wait there; all else is
- * answered by the loop that asked. A log-in of an unknown name verifies a dummy hash and fails like
- * a wrong password: same answer, same time. What a log-in leaves in system.users is written after
- * its answer.
+ * answered by the loop that asked. A failed log-in verifies one hash of each cost that hashes have,
+ * dummies among them, whether there is such a user or not: same answer, same time. What a log-in
+ * leaves in system.users is written after its answer.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/arena.h"
@@ -30,9 +30,7 @@ struct auth_call {
     struct arena arena;
     struct buf response, cookies;
     int http_status;
-    /* What to write down about a log-in of a known user once it is answered. */
-    char note_user[JWT_SUBJECT_BYTES];
-    bool note_good;
+    struct auth_note note;
 };
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -255,43 +253,71 @@ static enum status auth_login_failed(struct auth_call *call, struct str name,
     LOG_AT(level, "failed log-in of %s from %.*s",
            user != NULL ? "a known user" : "an unknown name", STR_ARG(call->options.peer_address));
     if (user != NULL)
-        memcpy(call->note_user, user->id.data, user->id.size);
+        memcpy(call->note.user, user->id.data, user->id.size);
+    call->note.locked = locked;
     if (locked)
         log_warn("a name is locked after too many failed log-ins");
     return error_set(err, STATUS_INVALID_CREDENTIALS, "invalid user name or password");
 }
 
-static void auth_login_verified(struct auth_call *call, struct str name, const struct user *user)
+/* A hash of another cost than today's is replaced while its password is known. */
+static void auth_login_rehash(struct auth_call *call, const struct user *user, struct str password)
+{
+    struct session_service *service = call->service;
+    struct auth_note *note = &call->note;
+    struct error err;
+
+    CHECK(user->password_hash.size < sizeof(note->former));
+    if (str_starts_with(str_from_c(service->dummies[0]), password_cost_of(user->password_hash)))
+        return;
+    memcpy(note->former, user->password_hash.data, user->password_hash.size);
+    if (password_hash(&service->cost, password, note->hash, &err) == STATUS_OK)
+        return;
+    note->hash[0] = 0;
+    log_warn("%s", err.message);
+}
+
+static void auth_login_verified(struct auth_call *call, struct str name, const struct user *user,
+                                struct str password)
 {
     CHECK(user->deleted_at == 0);
     lockout_succeeded(call->service->lockout, name);
-    call->note_good = true;
-    memcpy(call->note_user, user->id.data, user->id.size);
-    log_info("log-in of %s from %.*s", call->note_user, STR_ARG(call->options.peer_address));
+    call->note.good = true;
+    memcpy(call->note.user, user->id.data, user->id.size);
+    auth_login_rehash(call, user, password);
+    log_info("log-in of %s from %.*s", call->note.user, STR_ARG(call->options.peer_address));
     auth_answer_tokens(call, user);
 }
 
-/* Takes as long for a name that is not there. */
+/* Takes as long for every name whose log-in fails. */
 static enum status auth_login_check(struct auth_call *call, const struct user *user,
                                     struct str password, struct error *err)
 {
     bool usable = user != NULL && user->deleted_at == 0 && user->password_hash.size > 0;
-    struct str hash = usable ? user->password_hash : str_from_c(call->service->dummy_hash);
-    enum status status = password_verify(hash, password, err);
+    struct str cost = usable ? password_cost_of(user->password_hash) : STR_EMPTY;
+    enum status status = STATUS_INVALID_CREDENTIALS;
 
-    CHECK(hash.size > 0);
-    return status == STATUS_OK && !usable ? STATUS_INVALID_CREDENTIALS : status;
+    CHECK(call->service->dummy_count > 0);
+    if (usable)
+        status = password_verify(user->password_hash, password, err);
+    for (size_t i = 0; status == STATUS_INVALID_CREDENTIALS && i < call->service->dummy_count;
+         i++) {
+        struct str dummy = str_from_c(call->service->dummies[i]);
+        if (cost.size == 0 || !str_starts_with(dummy, cost))
+            status = password_verify(dummy, password, err);
+        CHECK(status != STATUS_OK);
+    }
+    return status;
 }
 
-/* Also by a lock-out of before the last restart. */
+/* locked_until of a user only shows this: known and unknown names are locked by the same. */
 static bool auth_is_locked(struct auth_call *call, struct str name, const struct user *user)
 {
     int64_t now_us = clock_now_us();
 
     CHECK(now_us > 0);
     return lockout_is_locked(call->service->lockout, name, now_us,
-                             user != NULL ? user->credentials_changed : 0) ||
-           (user != NULL && user->locked_until > now_us);
+                             user != NULL ? user->credentials_changed : 0);
 }
 
 static enum status auth_login_as(struct auth_call *call, struct str name, struct str password,
@@ -306,7 +332,7 @@ static enum status auth_login_as(struct auth_call *call, struct str name, struct
     } else {
         status = auth_login_check(call, user, password, err);
         if (status == STATUS_OK)
-            auth_login_verified(call, name, user);
+            auth_login_verified(call, name, user, password);
         else if (status == STATUS_INVALID_CREDENTIALS)
             status = auth_login_failed(call, name, user, err);
     }
@@ -560,40 +586,21 @@ static void auth_answered(struct task *task)
     mem_free(call);
 }
 
-/* Made when it is first needed, on the pool: 25 ms that a start need not wait for. */
-static enum status auth_make_dummy_hash(struct session_service *service, struct error *err)
-{
-    enum status status = STATUS_OK;
-
-    pthread_mutex_lock(&service->setup);
-    if (service->dummy_hash[0] == 0)
-        status = password_hash(&service->cost, STR_LIT("nobody has this password"),
-                               service->dummy_hash, err);
-    CHECK(status != STATUS_OK || service->dummy_hash[0] != 0);
-    pthread_mutex_unlock(&service->setup);
-    return status;
-}
-
 static void auth_run(struct task *task)
 {
     struct auth_call *call = CONTAINER_OF(task, struct auth_call, task);
     struct session_service *service = call->service;
-    char user[JWT_SUBJECT_BYTES];
-    struct error err;
+    struct auth_note note;
 
-    error_clear(&err);
-    if (call->options.route == SESSION_AUTH_LOGIN &&
-        auth_make_dummy_hash(service, &err) != STATUS_OK)
-        auth_fail_status(call, &err);
-    else
-        auth_route(call);
-    bool good = call->note_good;
-    memcpy(user, call->note_user, sizeof(user));
-    CHECK(user[sizeof(user) - 1] == 0);
+    auth_route(call);
+    memcpy(&note, &call->note, sizeof(note)); /* the call may be gone once it is posted */
+    CHECK(note.user[sizeof(note.user) - 1] == 0);
     call->task.run = auth_answered;
     call->options.post(call->options.context, &call->task);
-    if (user[0] != 0)
-        auth_user_note_login(service, str_from_c(user), good);
+    if (note.locked)
+        session_keep_lockouts(service, false);
+    if (note.user[0] != 0)
+        auth_user_note_login(service, &note);
 }
 
 /* Auth pool: a call that may hash. */

@@ -54,16 +54,17 @@ enum status auth_user_create(struct session_service *service, struct str id, enu
     return ddl_put_user(service->options.store, user, true, err);
 }
 
-struct auth_login_note {
+struct auth_login_edit {
     struct session_service *service;
-    bool good;
+    const struct auth_note *note;
 };
 
 /* One edit of a user at a time. */
 static enum status auth_user_login_edit(void *context, struct user *user, struct error *err)
 {
-    const struct auth_login_note *note = context;
-    struct session_service *service = note->service;
+    const struct auth_login_edit *edit = context;
+    const struct auth_note *note = edit->note;
+    struct session_service *service = edit->service;
     int64_t now_us = clock_now_us();
     uint32_t failures;
 
@@ -75,18 +76,21 @@ static enum status auth_user_login_edit(void *context, struct user *user, struct
         user->locked_until > 0 ? service->options.lockout_failures : failures;
     if (note->good)
         user->last_login_at = user->last_seen = now_us;
+    /* No new password: tokens stay good. */
+    if (note->hash[0] != 0 && str_equal(user->password_hash, str_from_c(note->former)))
+        user->password_hash = arena_copy(user->arena, str_from_c(note->hash));
     return STATUS_OK;
 }
 
-void auth_user_note_login(struct session_service *service, struct str id, bool good)
+void auth_user_note_login(struct session_service *service, const struct auth_note *note)
 {
-    struct auth_login_note note = {.service = service, .good = good};
+    struct auth_login_edit edit = {.service = service, .note = note};
     struct error err;
 
-    CHECK(id.size > 0);
+    CHECK(note->user[0] != 0);
     error_clear(&err);
-    enum status status =
-        ddl_change_user(service->options.store, id, auth_user_login_edit, &note, &err);
+    enum status status = ddl_change_user(service->options.store, str_from_c(note->user),
+                                         auth_user_login_edit, &edit, &err);
     if (status != STATUS_OK && status != STATUS_USER_NOT_FOUND)
         log_warn("a log-in could not be written down: %s", err.message);
 }

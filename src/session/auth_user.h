@@ -12,9 +12,17 @@ enum status auth_user_set_password(struct session_service *service, struct str i
 /* A new user; ALREADY_EXISTS. */
 enum status auth_user_create(struct session_service *service, struct str id, enum role role,
                              struct str email, struct str password, struct error *err) MUST_CHECK;
+/* What to write down about a log-in once it is answered. */
+struct auth_note {
+    char user[JWT_SUBJECT_BYTES]; /* empty: of nobody known */
+    bool good;
+    bool locked; /* the name is locked out by it */
+    /* The same password at today's cost, in place of the former hash; empty: it stays. */
+    char former[PASSWORD_HASH_BYTES], hash[PASSWORD_HASH_BYTES];
+};
 /* Writes down that a log-in of a user went well or not, and what service->lockout knows of him by
  * then: notes come in no order, and none may undo a later one. Failures to write are only logged.
  */
-void auth_user_note_login(struct session_service *service, struct str id, bool good);
+void auth_user_note_login(struct session_service *service, const struct auth_note *note);
 
 #endif

@@ -119,6 +119,56 @@ void lockout_succeeded(struct lockout *lockout, struct str name)
     pthread_mutex_unlock(&lockout->mutex);
 }
 
+/* Before each name. */
+struct lockout_saved {
+    int64_t last_us, locked_until;
+    uint64_t size;
+};
+
+void lockout_save(struct lockout *lockout, int64_t now_us, struct buf *out)
+{
+    size_t cursor = 0;
+    struct str name;
+    void *value;
+
+    CHECK(now_us > 0);
+    pthread_mutex_lock(&lockout->mutex);
+    while (map_next(&lockout->names, &cursor, &name, &value)) {
+        const struct lockout_entry *entry = value;
+        struct lockout_saved saved = {
+            .last_us = entry->last_us, .locked_until = entry->locked_until, .size = name.size};
+        if (entry->locked_until <= now_us)
+            continue;
+        buf_append(out, &saved, sizeof(saved));
+        buf_append_str(out, name);
+    }
+    pthread_mutex_unlock(&lockout->mutex);
+}
+
+bool lockout_restore(struct lockout *lockout, int64_t now_us, struct str saved)
+{
+    struct lockout_saved head;
+
+    CHECK(now_us > 0);
+    while (saved.size >= sizeof(head)) {
+        memcpy(&head, saved.data, sizeof(head));
+        saved = str_from(saved.data + sizeof(head), saved.size - sizeof(head));
+        if (head.size > saved.size)
+            return false;
+        struct str name = str_from(saved.data, head.size);
+        saved = str_from(saved.data + head.size, saved.size - head.size);
+        if (head.locked_until <= now_us || lockout->names.count >= LOCKOUT_ENTRIES_MAX)
+            continue;
+        struct lockout_entry *entry = mem_zalloc(sizeof(*entry));
+        /* Locked for no longer than is configured now. */
+        int64_t longest = now_us + lockout->window_us;
+        entry->last_us = head.last_us < now_us ? head.last_us : now_us;
+        entry->locked_until = head.locked_until < longest ? head.locked_until : longest;
+        mem_free(map_put(&lockout->names, name, entry));
+    }
+    return saved.size == 0;
+}
+
 /* ---- rates ----------------------------------------------------------------------------------- */
 
 struct rate_entry {

@@ -7,6 +7,7 @@
 #ifndef SESSION_LOCKOUT_H
 #define SESSION_LOCKOUT_H
 
+#include "base/buf.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -24,6 +25,10 @@ void lockout_look(struct lockout *lockout, struct str name, int64_t now_us, int6
 /* Counts a failure; true if the name is locked now. */
 bool lockout_failed(struct lockout *lockout, struct str name, int64_t now_us, int64_t forgiven_us);
 void lockout_succeeded(struct lockout *lockout, struct str name);
+/* What is locked, to be kept over a restart. Restoring passes over what has run out; false if the
+ * rest makes no sense. */
+void lockout_save(struct lockout *lockout, int64_t now_us, struct buf *out);
+bool lockout_restore(struct lockout *lockout, int64_t now_us, struct str saved);
 
 struct rate_limit;
 struct rate_limit *rate_limit_new(uint32_t per_second); /* 0 = everything passes */

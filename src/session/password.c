@@ -8,6 +8,7 @@
 
 #include <argon2.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum { PASSWORD_SALT_BYTES = 16, PASSWORD_KEY_BYTES = 32 };
 
@@ -17,6 +18,42 @@ unsigned password_running(void)
 {
     return atomic_load(&password_running_count);
 }
+
+/* ---- cost ------------------------------------------------------------------------------------ */
+
+/* Salt and key of the sizes below, all zero. */
+#define PASSWORD_NOBODYS "AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+struct str password_cost_of(struct str encoded)
+{
+    size_t dollars = 0;
+
+    CHECK(encoded.size == 0 || encoded.data != NULL);
+    for (size_t i = 0; i < encoded.size; i++)
+        if (encoded.data[i] == '$' && ++dollars == 4) /* $argon2id$v=…$m=…,t=…,p=…$ */
+            return str_from(encoded.data, i + 1);
+    return STR_EMPTY;
+}
+
+void password_dummy(const struct password_cost *cost, char out[PASSWORD_HASH_BYTES])
+{
+    int size = snprintf(out, PASSWORD_HASH_BYTES, "$argon2id$v=%d$m=%u,t=%u,p=%u$%s",
+                        ARGON2_VERSION_NUMBER, cost->memory_kib, cost->iterations,
+                        cost->parallelism, PASSWORD_NOBODYS);
+
+    CHECK(size > 0 && size < PASSWORD_HASH_BYTES);
+}
+
+void password_dummy_like(struct str encoded, char out[PASSWORD_HASH_BYTES])
+{
+    struct str cost = password_cost_of(encoded);
+
+    CHECK(cost.size > 0 && cost.size + sizeof(PASSWORD_NOBODYS) <= PASSWORD_HASH_BYTES);
+    memcpy(out, cost.data, cost.size);
+    memcpy(out + cost.size, PASSWORD_NOBODYS, sizeof(PASSWORD_NOBODYS));
+}
+
+/* ---- rules, hashes --------------------------------------------------------------------------- */
 
 /* What attackers try first, of at least eight characters. Compared without case. */
 static const char *const password_common[] = {

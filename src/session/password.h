@@ -24,6 +24,13 @@ enum status password_hash(const struct password_cost *cost, struct str password,
 /* INVALID_CREDENTIALS: another password. INTERNAL_ERROR: it could not be found out. */
 enum status password_verify(struct str encoded, struct str password, struct error *err) MUST_CHECK;
 
+/* The part of an encoded form that holds its cost: what two of the same cost begin with. Empty if
+ * there is none. */
+struct str password_cost_of(struct str encoded);
+/* An encoded form of no password. */
+void password_dummy(const struct password_cost *cost, char out[PASSWORD_HASH_BYTES]);
+void password_dummy_like(struct str encoded, char out[PASSWORD_HASH_BYTES]);
+
 /* How many of these calls compute at this moment; each holds the memory of its cost. Any thread. */
 unsigned password_running(void);
 

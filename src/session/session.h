@@ -38,6 +38,7 @@ struct session_options {
     uint32_t queries_per_second_max; /* per user; 0 = off */
     uint32_t password_memory_kib, password_iterations, password_parallelism, lockout_failures,
         lockout_minutes;
+    const char *lockout_path; /* file that keeps what is locked over a restart; copied */
 };
 enum status session_service_start(const struct session_options *options,
                                   struct session_service **out, struct error *err) MUST_CHECK;

@@ -15,18 +15,27 @@
 #define SESSION_ROOT STR_LIT("root")
 #define SESSION_DEFAULT_SPACE STR_LIT("default")
 
+enum { SESSION_COSTS_MAX = 4 };
+
 struct session_service {
     struct session_options options; /* strings are copies, freed with the service */
     struct password_cost cost;
     struct jwt_cache *tokens;
     struct lockout *lockout;
+    pthread_mutex_t lockout_file; /* guards the file and its time */
+    int64_t lockout_saved_ms;
     struct rate_limit *logins, *queries;
     struct worker_pool *auth; /* argon2 takes 20 MiB each: two at a time are enough */
     atomic_uint logins_waiting;
     pthread_mutex_t setup; /* one set-up, and one change of a user by log-ins, at a time */
-    /* Of no password at all: makes unknown names cost what known ones do. */
-    char dummy_hash[PASSWORD_HASH_BYTES];
+    /* Of no password at all: one of today's cost and one of each other cost that a hash had at the
+     * start. They make failed log-ins of all names cost the same. */
+    char dummies[SESSION_COSTS_MAX][PASSWORD_HASH_BYTES];
+    size_t dummy_count;
 };
+
+/* service.c: writes down what is locked, once a second at most unless `now`. */
+void session_keep_lockouts(struct session_service *service, bool now);
 
 /* auth.c */
 /* The newest version; NULL if unknown. user_unref. */

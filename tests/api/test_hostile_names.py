@@ -41,7 +41,7 @@ def world(server, tmp_path_factory):
     yield root, folder
     server.flush("hn.t", root)
     assert outside(server) == before
-    known = {"rocksdb", "storage", "tmp", "s3_cache", "storage_key", "jwt_secret", "lock", "logs"}
+    known = {"rocksdb", "storage", "tmp", "s3_cache", "storage_key", "jwt_secret", "lock", "lockouts", "logs"}
     assert set(os.listdir(server.data_dir)) <= known
 
 

@@ -2,6 +2,7 @@
 import json
 import socket
 import threading
+import time
 
 import accounts
 import kalam
@@ -99,13 +100,59 @@ def test_lockout(server, root):
 
 
 def test_lockout_outlives_a_restart(server, root):
+    """For known and unknown names alike, after a stop and after a kill."""
     root.sql(f"CREATE USER held WITH PASSWORD '{PASSWORD}'")
-    for _ in range(3):
-        assert login(server, "held", "wrong password")[0] == 401
+    file = server.data_dir / "lockouts"
+    file.unlink(missing_ok=True)
+    time.sleep(1)  # it is written once a second at most
+    for name in ("held", "nobody-who-is-held"):
+        for _ in range(3):
+            assert login(server, name, "wrong password")[0] == 401
+        kalam.wait_until(file.exists, 10, "the file")
     kalam.wait_until(lambda: root.value("SELECT locked_until IS NOT NULL FROM system.users WHERE user_id = 'held'"), 10)
     root.close()
-    server.restart()
-    assert login(server, "held")[1]["error"] == "account_locked"
+    assert file.stat().st_mode & 0o777 == 0o600
+    for end in (server.stop, server.kill):
+        end()
+        server.start()
+        assert [login(server, name)[1]["error"] for name in ("held", "nobody-who-is-held")] == ["account_locked"] * 2
+    file.write_bytes(b"damaged")
+    server.kill()
+    server.start()
+    assert [login(server, name, "wrong password")[1]["error"] for name in ("held", "nobody-who-is-held")] == ["unauthorized"] * 2
+
+
+def test_costs_do_not_tell_who_exists():
+    """Hashes of a former cost: wrong log-ins take as long for all names, good ones renew the hash."""
+    costs = ("password_memory_kib = 1024\npassword_iterations = 1\n", "password_memory_kib = 32768\npassword_iterations = 3\n")
+
+    def seconds(name, password):
+        started = time.monotonic()
+        status = login(server, name, password)[0]
+        return time.monotonic() - started, status
+
+    def wrong(name):
+        return min(seconds(name, "wrong password")[0] for _ in range(3))
+
+    with accounts.guarded("lockout_failures = 1000\n" + accounts.NO_RATE) as server:
+        client = accounts.client(server)
+        client.batch(f"CREATE USER early WITH PASSWORD '{PASSWORD}'; CREATE USER other WITH PASSWORD '{PASSWORD}'")
+        server.stop()
+        server.config = server.config.replace(costs[0], costs[1])
+        server.start()
+        took = {name: wrong(name) for name in ("early", "nobody")}
+        assert took["early"] > took["nobody"] / 2, took
+        token = login(server, "early")[1]["access_token"]
+        noted = "SELECT last_login_at IS NOT NULL FROM system.users WHERE user_id = 'early'"
+        kalam.wait_until(lambda: accounts.client(server).value(noted), 10, "the note of the log-in")
+        assert server.client(token=token).value("SELECT 1") == 1, "it is no new password"
+        server.stop()
+        server.config = server.config.replace(costs[1], costs[0])
+        server.start()
+        took = {name: wrong(name) for name in ("early", "other", "nobody")}
+        assert max(took.values()) < 2 * min(took.values()), took
+        dear, cheap = seconds("early", PASSWORD), seconds("other", PASSWORD)
+        assert dear[1] == cheap[1] == 200 and dear[0] > 2 * cheap[0], (dear, cheap)
 
 
 def test_success_forgives_failures(server):

@@ -211,6 +211,8 @@ def test_execute_as(server, root):
             want = (OK if target in targets else "USER_NOT_FOUND" if target == "ghost" and caller != "eu"
                     else "PERMISSION_DENIED")
             assert got == want, (caller, target)
+    told = {clients["eu"].post(f"EXECUTE AS USER '{target}' (SELECT 1)")[1]["error"]["message"] for target in ("es", "root", "ghost")}
+    assert len(told) == 1, "the same for names that exist and that do not"
     result = clients["es"].sql("EXECUTE AS USER eu (INSERT INTO ea.t VALUES (1, CURRENT_USER()) RETURNING who)")
     assert result.raw["as_user"] == "eu" and result.rows == [["eu"]]
     assert clients["eu"].rows("SELECT who FROM ea.t") == [["eu"]] and clients["es"].rows("SELECT * FROM ea.t") == []

@@ -74,14 +74,13 @@ static enum status execute_as_run(struct sql_run *run, bool may_block, struct er
     const struct user *user = catalog_find_user(view_catalog(run->view), name);
 
     CHECK(tree->kind == AST_EXECUTE_AS);
-    if (user == NULL || user->deleted_at != 0) {
-        if (run->caller.role == ROLE_USER) /* does not tell who exists */
-            return error_set(
-                err, STATUS_PERMISSION_DENIED,
-                "permission denied: EXECUTE AS another user requires the role service");
+    /* Before anything else, so that it does not tell who exists. */
+    if (run->caller.role == ROLE_USER && !str_equal(name, run->caller.user))
+        return error_set(err, STATUS_PERMISSION_DENIED,
+                         "permission denied: EXECUTE AS another user requires the role service");
+    if (user == NULL || user->deleted_at != 0)
         return error_set(err, STATUS_USER_NOT_FOUND, "user not found: User '%.*s' does not exist",
                          STR_ARG(name));
-    }
     if (!execute_as_allowed(run, user))
         return error_set(err, STATUS_PERMISSION_DENIED,
                          "permission denied: role %s may not execute as '%.*s'",

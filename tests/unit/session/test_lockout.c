@@ -84,6 +84,38 @@ static void test_lockout__locked_names_survive_a_flood(void **state)
     lockout_free(loose);
 }
 
+static void test_lockout__what_is_locked_is_kept(void **state)
+{
+    struct lockout *before = lockout_new(2, 15), *after = lockout_new(2, 1), *other;
+    struct buf saved;
+
+    buf_init(&saved);
+    fail_once(before, "free", T0);
+    for (int i = 0; i < 2; i++) {
+        fail_once(before, "over", T0 - 899 * SECOND);
+        fail_once(before, "locked", T0);
+        fail_once(before, "also \n", T0 + 1);
+    }
+    lockout_save(before, T0 + 2, &saved);
+    assert_true(lockout_restore(after, T0 + 2 * SECOND, buf_str(&saved)));
+    assert_true(lockout_is_locked(after, STR_LIT("locked"), T0 + 3 * SECOND, 0));
+    assert_true(lockout_is_locked(after, STR_LIT("also \n"), T0 + 3 * SECOND, 0));
+    assert_false(
+        lockout_is_locked(after, STR_LIT("locked"), T0 + 3 * SECOND, T0 + 1)); /* forgiven */
+    assert_false(lockout_is_locked(after, STR_LIT("free"), T0 + 3 * SECOND, 0));
+    assert_false(lockout_is_locked(after, STR_LIT("over"), T0 + 3 * SECOND, 0));
+    assert_false(lockout_is_locked(after, STR_LIT("locked"), T0 + 63 * SECOND, 0));
+    for (size_t size = 0; size < saved.size; size++) {
+        other = lockout_new(2, 15);
+        (void)lockout_restore(other, T0, str_from(saved.data, size));
+        lockout_free(other);
+    }
+    assert_false(lockout_restore(after, T0, str_from(saved.data, saved.size - 1)));
+    buf_clear(&saved);
+    lockout_free(before);
+    lockout_free(after);
+}
+
 static void test_rate_limit__per_key_and_second(void **state)
 {
     struct rate_limit *limit = rate_limit_new(3);
@@ -107,6 +139,7 @@ int main(void)
         cmocka_unit_test(test_lockout__success_and_time_forgive),
         cmocka_unit_test(test_lockout__new_password_forgives),
         cmocka_unit_test(test_lockout__locked_names_survive_a_flood),
+        cmocka_unit_test(test_lockout__what_is_locked_is_kept),
         cmocka_unit_test(test_rate_limit__per_key_and_second),
     };
 

@@ -53,11 +53,31 @@ static void test_password__hash_and_verify(void **state)
                      STATUS_INVALID_CREDENTIALS);
 }
 
+static void test_password__dummies_cost_what_others_do(void **state)
+{
+    const struct password_cost cost = {.memory_kib = 64, .iterations = 3, .parallelism = 2};
+    char hash[PASSWORD_HASH_BYTES], dummy[PASSWORD_HASH_BYTES], like[PASSWORD_HASH_BYTES];
+    struct error err;
+
+    error_clear(&err);
+    assert_int_equal(password_hash(&cost, STR_LIT("sehr geheim 7"), hash, &err), STATUS_OK);
+    password_dummy(&cost, dummy);
+    password_dummy_like(str_from_c(hash), like);
+    assert_string_equal(dummy, like);
+    assert_int_equal(strlen(dummy), strlen(hash));
+    assert_true(str_equal(password_cost_of(str_from_c(hash)), password_cost_of(str_from_c(dummy))));
+    assert_int_equal(password_verify(str_from_c(dummy), STR_LIT("sehr geheim 7"), &err),
+                     STATUS_INVALID_CREDENTIALS); /* INTERNAL_ERROR if it made no sense */
+    assert_int_equal(password_cost_of(STR_LIT("$argon2id$v=19$m=64")).size, 0);
+    assert_int_equal(password_cost_of(STR_EMPTY).size, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_password__rules),
         cmocka_unit_test(test_password__hash_and_verify),
+        cmocka_unit_test(test_password__dummies_cost_what_others_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
