@@ -4,7 +4,9 @@
 #include "catalog/storage.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "storage/files_limits.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -318,6 +320,25 @@ static bool storage_template_variables(struct storage_template *check, struct st
     return true;
 }
 
+/* Bytes of a part of a path at most: a variable stands for an identifier or a user id. */
+static size_t storage_part_bytes(struct str part)
+{
+    size_t size = 0;
+    bool inside = false;
+
+    _Static_assert(LIMIT_IDENTIFIER_BYTES >= LIMIT_USER_ID_BYTES, "identifiers are the longest");
+    _Static_assert(FILES_NAME_MAX == 240, "the text below says so");
+    CHECK(part.data != NULL || part.size == 0);
+    for (size_t i = 0; i < part.size; i++) {
+        inside = inside ? part.data[i] != '}' : part.data[i] == '{';
+        if (part.data[i] == '}')
+            size += LIMIT_IDENTIFIER_BYTES;
+        else if (!inside && part.data[i] != '$')
+            size++;
+    }
+    return size;
+}
+
 const char *storage_path_problem(struct str text)
 {
     static const char *const bad[][2] = {{"//", "it must not hold //"},
@@ -325,6 +346,7 @@ const char *storage_path_problem(struct str text)
                                          {"\\", "it must not hold \\"},
                                          {"://", "it must not hold ://"}};
     struct str rest = text;
+    size_t total = 0;
 
     CHECK(text.size == 0 || text.data != NULL);
     if (text.size == 0 || text.data[0] == '/')
@@ -342,8 +364,12 @@ const char *storage_path_problem(struct str text)
         size_t size = slash == SIZE_MAX ? rest.size : slash;
         if (str_equal(str_from(rest.data, size), STR_LIT(".")))
             return "it must not hold the component \".\"";
-        if (size > STORAGE_COMPONENT_MAX)
-            return "one of its components is too long";
+        size_t bytes = storage_part_bytes(str_from(rest.data, size));
+        total += bytes + 1;
+        if (bytes > FILES_NAME_MAX)
+            return "a component of it may get longer than 240 bytes";
+        if (total + FILES_NAME_MAX > FILES_PATH_MAX)
+            return "it may get too long";
         size += slash == SIZE_MAX ? 0 : 1;
         rest = str_from(rest.data + size, rest.size - size);
     }

@@ -18,7 +18,7 @@ enum storage_type { STORAGE_FILESYSTEM, STORAGE_S3 };
 #define STORAGE_LOCAL "local" /* made at first start, never dropped */
 #define STORAGE_USER_TEMPLATE "{namespace}/users/{tableName}/{shard}/{userId}"
 #define STORAGE_SHARED_TEMPLATE "{namespace}/shared/{tableName}"
-enum { STORAGE_ID_MAX = 64, STORAGE_URI_MAX = 1024, STORAGE_COMPONENT_MAX = 200 };
+enum { STORAGE_ID_MAX = 64, STORAGE_URI_MAX = 1024 };
 
 struct storage {
     atomic_uint refs;

@@ -184,13 +184,14 @@ static void ddl_references_tables(const struct ddl *ddl, struct ddl_references *
             ddl_references_add(references, table->space, table->name);
 }
 
+/* Dropped ones, too, until they are cleaned up: what they have is still flushed there. */
 static void ddl_references_users(const struct ddl *ddl, struct ddl_references *references)
 {
     const struct user *user;
 
     CHECK(references->count == 0);
     for (size_t i = 0; (user = catalog_user_at(ddl->catalog, i)) != NULL; i++)
-        if (str_equal(user->storage_id, references->id) && user->deleted_at == 0 &&
+        if (str_equal(user->storage_id, references->id) &&
             str_equal(user->storage_mode, STR_LIT("region")))
             ddl_references_add(references, user->id, STR_EMPTY);
 }

@@ -211,7 +211,7 @@ static enum status ddl_user_check_storage(const struct ddl *ddl, const struct us
                                           struct error *err)
 {
     const struct user *old = catalog_find_user(ddl->catalog, user->id);
-    bool counts = str_equal(user->storage_mode, STR_LIT("region")) && user->deleted_at == 0;
+    bool counts = str_equal(user->storage_mode, STR_LIT("region"));
     bool is_new = old == NULL || !str_equal(old->storage_id, user->storage_id);
 
     CHECK(ddl->catalog != NULL);
