@@ -318,7 +318,7 @@ static const struct system_alias system_aliases[] = {
     {SYSTEM_TABLE_JOBS, "node_id", "node", NULL},
     {SYSTEM_TABLE_JOBS, "leader_node_id", NULL, "CAST(NULL AS TEXT)"},
     {SYSTEM_TABLE_JOBS, "leader_status", NULL, "CAST(NULL AS TEXT)"},
-    {SYSTEM_TABLE_JOBS, "priority", NULL, "0"},
+    {SYSTEM_TABLE_JOBS, "priority", NULL, "0 + 0"}, /* no bare number: ORDER BY 0 is a place */
     {SYSTEM_TABLE_JOBS, "start_time", "started_at", NULL},
     {SYSTEM_TABLE_JOBS, "finished_at", "completed_at", NULL},
     {SYSTEM_TABLE_JOBS, "end_time", "completed_at", NULL},

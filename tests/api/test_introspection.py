@@ -168,9 +168,6 @@ def test_stats_of_one_user(server, db, space):
     assert db.sql("SHOW STATS FOR TABLE t FOR USER 'ann'").dicts()[0]["buffered_rows"] == "2"
     assert ann.sql("SHOW STATS FOR TABLE t").dicts()[0]["buffered_rows"] == "2"
     fails(ann, "SHOW STATS FOR TABLE t FOR USER 'bob'", "PERMISSION_DENIED")
-
-
-def test_show_tables_is_sorted_over_all_namespaces(db, space):
     # a name with a user says the same
     stats = "SHOW STATS FOR TABLE {}.{}.t"
     rows = {who: db.sql(stats.format(space, who)).dicts()[0]["buffered_rows"] for who in ("ann", "bob", "nobody", "user")}
@@ -183,6 +180,9 @@ def test_show_tables_is_sorted_over_all_namespaces(db, space):
     db.sql("CREATE SHARED TABLE s (id INT PRIMARY KEY)")
     for sql in (f"SHOW STATS FOR TABLE {space}.ann.s", "SHOW STATS FOR TABLE s FOR USER ann", f"DESCRIBE {space}.ann.s"):
         fails(db, sql, "INVALID_OPERATION")
+
+
+def test_show_tables_is_sorted_over_all_namespaces(db, space):
     db.sql("CREATE SHARED TABLE b (id INT PRIMARY KEY)")
     db.sql("CREATE SHARED TABLE a (id INT PRIMARY KEY)")
     names = [(row["namespace"], row["table_name"]) for row in db.sql("SHOW TABLES").dicts()]
@@ -322,6 +322,18 @@ def test_secrets_reach_no_log_line(db, space):
     fails(db, f"CREATE USER {space}_u WITH PASSWORD 'a very secret phrase'", "ALREADY_EXISTS")
     fails(db, f"ALTER USER {space}_u SET PASSWORD 'a very secret phrase' nonsense", "INVALID_SQL")
     assert db.value("SELECT count(*) FROM system.logs WHERE message LIKE '%very secret%'") == "0"
+
+
+def test_literals_and_rows_reach_no_log_line(space):
+    """Not even where DuckDB's message holds them."""
+    with kalam.Server(config='[logging]\nlevel = "debug"\n') as server:
+        client = server.client()
+        client.batch("CREATE NAMESPACE n; CREATE SHARED TABLE n.t (id INT PRIMARY KEY, k TEXT); INSERT INTO n.t VALUES (1, 'in-the-row')")
+        for sql in ("SELECT sum(CAST(k || 'in-the-text' AS INT)) FROM n.t GROUP BY id", "SELECT strftime(now(), 'in-the-text%Q')",
+                    "SELECT CAST(k AS INT) FROM (SELECT 'in-the-text' AS k) x", "SELECT date_trunc('in-the-text', now()), count(*) FROM n.t"):
+            assert client.post(sql)[0] == 400
+        assert "in-the-" not in server.log()
+        assert "duckdb: Conversion Error" in server.log()
 
 
 def test_metrics_are_those_of_the_endpoint(db, space):

@@ -2,7 +2,7 @@
  *
  * DuckDB's messages are "Kind Error: text", a hint and a piece of the statement on further lines.
  * The kind decides the code; the first line of the text is what users see, unless it names a folder
- * of ours. The whole message goes to the debug log.
+ * of ours. The log gets the kind only: texts hold literals and values of rows.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/columnar/columnar_internal.h"
@@ -158,7 +158,7 @@ bool columnar_error_is_shortage(struct str text)
 enum status columnar_error(struct columnar *columnar, const char *message, struct error *err)
 {
     /* It has no words only where there was no memory to keep them. */
-    struct str text = str_from_c(message == NULL ? error_shortage : message), line;
+    struct str whole = str_from_c(message == NULL ? error_shortage : message), text = whole, line;
     enum status status = columnar_error_classify(&text);
     bool names_folder;
     char *shown;
@@ -175,7 +175,8 @@ enum status columnar_error(struct columnar *columnar, const char *message, struc
         columnar_error_cause(line, err);
         return status;
     }
-    log_debug("duckdb: %.*s", STR_ARG(text));
+    bool quotes = status != STATUS_RESULT_TOO_LARGE; /* these hold figures only */
+    log_debug("duckdb: %.*s", quotes ? (int)(text.data - whole.data) : (int)whole.size, whole.data);
     if (status == STATUS_RESULT_TOO_LARGE)
         return error_set(err, status,
                          columnar_error_is_shortage(text)

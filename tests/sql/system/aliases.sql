@@ -31,6 +31,9 @@ SELECT l.subscription_id, l.table_id, l.node_id, l.updated_at FROM live l LEFT J
 -- system.jobs
 SELECT job_type, queue, namespace, message, exception_trace, memory_used_mb, node_id, leader_node_id, leader_status, priority, start_time, finished_at, end_time, updated_at, error FROM jobs WHERE queue = 'FLUSH' AND error IS NULL ORDER BY updated_at;
 SELECT j.queue, j.namespace, j.message, j.exception_trace, j.memory_used_mb, j.node_id, j.leader_node_id, j.leader_status, j.priority, j.start_time, j.finished_at, j.end_time, j.updated_at, j.error FROM jobs j JOIN namespaces n ON n.name = j.namespace WHERE j.queue = 'FLUSH' ORDER BY j.updated_at;
+SELECT job_type, priority FROM jobs WHERE queue = 'FLUSH' ORDER BY priority, job_type;
+SELECT priority, count(*) FROM jobs GROUP BY priority;
+SELECT j.priority, max(j.job_type) FROM jobs j JOIN namespaces n ON n.name = j.namespace GROUP BY j.priority ORDER BY j.priority;
 
 -- information_schema
 SELECT table_schema, namespace_id, table_id FROM information_schema.tables WHERE namespace_id = 'shop' ORDER BY table_id;
