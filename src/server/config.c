@@ -12,11 +12,13 @@
 #include "base/mem.h"
 #include "base/schedule.h"
 #include "base/utf8.h"
+#include "catalog/catalog.h"
 #include "net/address.h"
 #include "server/toml.h"
 #include "storage/files.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct config_value {
@@ -504,6 +506,71 @@ static void config_default_node(struct config *config)
     value->text = arena_copy(&config->arena, str_from_c(name));
 }
 
+/* `http(s)://host[:port]`, as browsers write it. */
+static bool config_is_origin(struct str text)
+{
+    struct str scheme =
+        str_starts_with(text, STR_LIT("https://")) ? STR_LIT("https://") : STR_LIT("http://");
+
+    CHECK(text.data != NULL || text.size == 0);
+    if (!str_starts_with(text, scheme) || text.size == scheme.size)
+        return false;
+    for (size_t i = scheme.size; i < text.size; i++)
+        if (text.data[i] <= ' ' || strchr("/?#@\\\"<>", text.data[i]) != NULL)
+            return false;
+    return true;
+}
+
+static bool config_is_path_part(struct str text)
+{
+    CHECK(text.data != NULL);
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if ((c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' &&
+            c != '_')
+            return false;
+    }
+    return text.size > 0;
+}
+
+static enum status config_check_origins(const struct config *config, struct error *err)
+{
+    struct str origin = str_from_c(config_text(config, CONFIG_SERVER_PUBLIC_ORIGIN));
+    size_t count = 0;
+    const struct str *allowed = config_list(config, CONFIG_SERVER_CORS_ORIGINS, &count);
+
+    CHECK(allowed != NULL);
+    if (origin.size > 0 && !config_is_origin(origin))
+        return error_set(err, STATUS_INVALID_INPUT,
+                         "server.public_origin must be an origin such as https://db.example.org, "
+                         "not \"%.*s\"",
+                         STR_ARG(origin));
+    for (size_t i = 0; i < count; i++)
+        if (!str_equal(allowed[i], STR_LIT("*")) && !config_is_origin(allowed[i]))
+            return error_set(err, STATUS_INVALID_INPUT,
+                             "server.cors_origins must hold origins such as "
+                             "https://app.example.org, or *, not \"%.*s\"",
+                             STR_ARG(allowed[i]));
+    return STATUS_OK;
+}
+
+static enum status config_check_names(const struct config *config, struct error *err)
+{
+    struct str version = str_from_c(config_text(config, CONFIG_SERVER_API_VERSION));
+    struct str user = str_from_c(config_text(config, CONFIG_AUTH_LOCALHOST_DEFAULT_USER));
+
+    CHECK(version.size > 0 && user.size > 0);
+    if (!config_is_path_part(version))
+        return error_set(err, STATUS_INVALID_INPUT,
+                         "server.api_version must be of letters, digits, - and _, not \"%.*s\"",
+                         STR_ARG(version));
+    if (!user_id_is_valid(user))
+        return error_set(err, STATUS_INVALID_INPUT,
+                         "auth.localhost_default_user must be a user id, not \"%.*s\"",
+                         STR_ARG(user));
+    return STATUS_OK;
+}
+
 static enum status config_check_network(const struct config *config, struct error *err)
 {
     bool has_cert = config_text(config, CONFIG_SERVER_TLS_CERT)[0] != 0;
@@ -541,6 +608,10 @@ enum status config_finish(struct config *config, struct error *err)
     if (secret > 0 && secret < 32)
         return error_set(err, STATUS_INVALID_INPUT, "auth.jwt_secret must have at least 32 bytes");
     enum status status = config_check_network(config, err);
+    if (status == STATUS_OK)
+        status = config_check_origins(config, err);
+    if (status == STATUS_OK)
+        status = config_check_names(config, err);
     if (status != STATUS_OK)
         return status;
     config_default_path(config, CONFIG_STORAGE_ROCKSDB_PATH, "rocksdb");

@@ -21,7 +21,7 @@
       "threads for statements that may wait; 0 = two per core and one; one is kept for short " \
       "statements (keys, first rows in key order, VALUES)") \
     X(SERVER_API_VERSION, "server.api_version", TEXT, "v1", 1, 16, "", USED, \
-      "first part of the API paths") \
+      "first part of the API paths: letters, digits, - and _") \
     X(SERVER_NODE, "server.node", TEXT, "", 0, 64, "", USED, \
       "name of this server; empty = host name") \
     X(SERVER_NODE_ID, "server.node_id", INTEGER, "0", 0, 1023, "NODE_ID", USED, \
@@ -29,8 +29,8 @@
     X(SERVER_DATA_DIR, "server.data_dir", TEXT, "./data", 1, 4000, "DATA_DIR", USED, \
       "folder of all data") \
     X(SERVER_PUBLIC_ORIGIN, "server.public_origin", TEXT, "", 0, 255, "", USED, \
-      "origin that clients use, for the address that SUBSCRIBE answers over HTTP; empty = host " \
-      "and port") \
+      "origin that clients use (https://db.example.org), for the address that SUBSCRIBE answers " \
+      "over HTTP; empty = host and port") \
     X(SERVER_CORS_ORIGINS, "server.cors_origins", LIST, "*", 0, 0, \
       "SECURITY_CORS_ALLOWED_ORIGINS", USED, \
       "origins whose pages may call; * = every one, without credentials") \
@@ -91,9 +91,9 @@
       "zstd snappy lz4 none: compression of cold files") \
     X(PARQUET_ROW_GROUP_ROWS, "storage.parquet.row_group_rows", INTEGER, "8192", 2048, 1048576, \
       "", USED, "rows of a row group, fewer where they are wide; a multiple of 2048") \
-    X(FLUSH_DEFAULT_ROW_LIMIT, "flush.default_row_limit", INTEGER, "10000", 1, 1000000000, "", \
-      USED, "rows that start a flush of a table without policy") \
-    X(FLUSH_DEFAULT_TIME_INTERVAL, "flush.default_time_interval", SECONDS, "300", 1, 31536000, "", \
+    X(FLUSH_DEFAULT_ROW_LIMIT, "flush.default_row_limit", INTEGER, "10000", 1, 999999, "", USED, \
+      "rows that start a flush of a table without policy") \
+    X(FLUSH_DEFAULT_TIME_INTERVAL, "flush.default_time_interval", SECONDS, "300", 1, 86399, "", \
       USED, "time that starts a flush of a table without policy") \
     X(FLUSH_MAX_CONCURRENT_JOBS, "flush.max_concurrent_jobs", INTEGER, "4", 1, 64, "", USED, \
       "flushes at the same time") \

@@ -27,6 +27,14 @@ def test_check_config(tmp_path):
                             ("[storage]\ndurability = 'often'", 'storage.durability must be one of: sync async memory, not "often"'),
                             ("[session_cache]\nttl_seconds = 7", 'session_cache.ttl_seconds is always 1800 here, not "7"'),
                             ("[server]\ntrusted_proxy_ranges = ['10.0.0.1/8']", 'server.trusted_proxy_ranges must hold'),
+                            ("[server]\npublic_origin = 'ftp://x'", 'server.public_origin must be an origin'),
+                            ("[server]\npublic_origin = 'https://x/db'", 'server.public_origin must be an origin'),
+                            ("[server]\ncors_origins = ['https://a.example', 'no-origin']", 'server.cors_origins must hold origins'),
+                            ("[server]\napi_version = '../x'", 'server.api_version must be of letters'),
+                            ("[server]\napi_version = '5 parsecs'", 'not "5 parsecs"'),
+                            ("[auth]\nlocalhost_default_user = 'a:b'", 'auth.localhost_default_user must be a user id, not "a:b"'),
+                            ("[flush]\ndefault_row_limit = 1000000", 'flush.default_row_limit must lie between 1 and 999999'),
+                            ("[flush]\ndefault_time_interval = '1d'", 'flush.default_time_interval must lie between 1 and 86399'),
                             ("[auth]\njwt_secret = 'hush'", "auth.jwt_secret must have at least 32 bytes")):
         bad = kalamd(tmp_path, config, "--check-config")
         assert bad.returncode == 1 and message in bad.stderr and "hush" not in bad.stderr, bad.stderr
