@@ -26,6 +26,7 @@
 
 struct columnar;
 struct columnar_cast;
+struct columnar_function;
 
 struct columnar_options {
     uint64_t memory_bytes;        /* per instance, query.memory_limit */
@@ -39,6 +40,8 @@ struct columnar_options {
     size_t setup_count;
     const struct columnar_cast *casts; /* may be NULL; live as long as the instances */
     size_t cast_count;
+    const struct columnar_function *functions; /* likewise */
+    size_t function_count;
 };
 
 enum status columnar_open(const struct columnar_options *options, struct columnar **out,
@@ -103,6 +106,16 @@ struct columnar_cast {
     enum column_kind to;
     enum status (*read)(struct str text, enum column_kind to, struct arena *arena,
                         struct column_cell *cell, struct error *err);
+};
+
+/* A function of one to three texts that says yes or no; NULL for a NULL. `work` grows by what each
+ * row took, in steps of about a nanosecond: now and then it is asked whether the statement has to
+ * stop. Called from DuckDB's threads. */
+struct columnar_function {
+    const char *name;
+    unsigned argument_count;
+    bool only_constant; /* no, without a call, unless the first argument is a constant */
+    enum status (*run)(const struct str *args, uint64_t *work, bool *out, struct error *err);
 };
 
 /* ---- rows into DuckDB: table functions and COPY sources ----------------------------------------

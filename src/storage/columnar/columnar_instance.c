@@ -125,6 +125,8 @@ static enum status instance_configure(struct instance *instance, duckdb_connecti
     CHECK(instance->database != NULL);
     for (size_t i = 0; status == STATUS_OK && i < columnar->options.cast_count; i++)
         status = cast_register(connection, &columnar->options.casts[i], err);
+    for (size_t i = 0; status == STATUS_OK && i < columnar->options.function_count; i++)
+        status = function_register(instance, connection, &columnar->options.functions[i], err);
     buf_init(&sql);
     instance_settings(instance, &sql);
     if (status == STATUS_OK)

@@ -94,6 +94,7 @@ struct columnar_session {
     idx_t connection_id;
     const struct column_source *sources;
     size_t source_count;
+    const atomic_int *stopped; /* of the statement's watch; NULL: none yet */
     bool is_finished; /* the statement ran to its end: the connection may be used again … */
     atomic_uint cursors_open;  /* … once DuckDB has let go of every source */
     pthread_mutex_t mutex;     /* of the two below: sources run on several threads */
@@ -143,6 +144,13 @@ enum status scan_register(struct instance *instance, duckdb_connection connectio
 /* For all connections of the database; `cast` lives as long as it. */
 enum status cast_register(duckdb_connection connection, const struct columnar_cast *cast,
                           struct error *err) MUST_CHECK;
+
+/* ---- columnar_function.c: columnar_options.functions
+ * -------------------------------------------------------------------- */
+
+/* For all connections of the database; `of` lives as long as it. */
+enum status function_register(struct instance *instance, duckdb_connection connection,
+                              const struct columnar_function *of, struct error *err) MUST_CHECK;
 
 struct column_chunk_vector {
     duckdb_vector vector;

@@ -409,6 +409,7 @@ enum status columnar_query_open(struct columnar *columnar,
         goto out;
     instance_note_files(query->session.instance, options->sql);
     query->watch.connection = query->session.connection;
+    query->session.stopped = &query->watch.fired;
     query->watch.deadline_ns = options->deadline_ns;
     query->watch.cancelled = options->cancelled;
     query->is_watched = options->deadline_ns != 0 || options->cancelled != NULL;

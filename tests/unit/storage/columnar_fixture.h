@@ -32,11 +32,36 @@ static inline enum status columnar_read_time(struct str text, enum column_kind t
     return STATUS_OK;
 }
 
+/* kalam_same(a, b), which takes half an hour for a vector of 'slow' and nothing else */
+static inline enum status columnar_same(const struct str *args, uint64_t *work, bool *out,
+                                        struct error *error)
+{
+    if (str_equal(args[0], STR_LIT("bad")))
+        return error_set(error, STATUS_SQL_EXECUTION_ERROR, "kalam_same knows no bad");
+    if (str_equal(args[0], STR_LIT("slow"))) {
+        const struct timespec second = {.tv_sec = 1};
+        (void)nanosleep(&second, NULL);
+        *work += 1 << 30;
+    }
+    *out = str_equal(args[0], args[1]);
+    return STATUS_OK;
+}
+
+static inline enum status columnar_yes(const struct str *args, uint64_t *work, bool *out,
+                                       struct error *error)
+{
+    (void)args, (void)work, (void)error;
+    *out = true;
+    return STATUS_OK;
+}
+
 static inline int columnar_setup(void **state)
 {
     static const char *folders[1];
     static const char *const setup[] = {"CREATE MACRO kalam_twice(x) AS x * 2"};
     static const struct columnar_cast casts[] = {{COLUMN_TIME, columnar_read_time}};
+    static const struct columnar_function functions[] = {
+        {"kalam_same", 2, false, columnar_same}, {"kalam_is_constant", 1, true, columnar_yes}};
     if (fixture_setup(state) != 0)
         return 1;
     folders[0] = fixture_folder;
@@ -48,7 +73,9 @@ static inline int columnar_setup(void **state)
                                              .setup = setup,
                                              .setup_count = 1,
                                              .casts = casts,
-                                             .cast_count = 1};
+                                             .cast_count = 1,
+                                             .functions = functions,
+                                             .function_count = 2};
     enum status status = columnar_open(&options, &columnar, &err);
     if (status != STATUS_OK)
         print_error("%s\n", err.message);

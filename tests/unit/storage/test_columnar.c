@@ -196,6 +196,33 @@ static void test_columnar__texts_are_read_by_casts_of_ours(void **state)
     assert_query(&options, "a:boolean\ntrue");
 }
 
+static void test_columnar__functions_of_ours(void **state)
+{
+    (void)state;
+    assert_sql(
+        "SELECT kalam_same('x', 'x') a, kalam_same('a long text of many bytes', x) b, "
+        "kalam_same(NULL, x) c FROM (VALUES ('x'), ('a long text of many bytes'), (NULL)) v(x)",
+        "a:boolean|b:boolean|c:boolean\ntrue|false|NULL\ntrue|true|NULL\ntrue|NULL|NULL");
+    assert_sql("SELECT kalam_is_constant('x' || 'y') a, kalam_is_constant(x) b, "
+               "kalam_is_constant(NULL) c FROM (VALUES ('x')) v(x)",
+               "a:boolean|b:boolean|c:boolean\ntrue|false|NULL");
+    assert_status(sql_fails("SELECT kalam_same(x, x) FROM (VALUES ('x'), ('bad')) v(x)"),
+                  STATUS_SQL_EXECUTION_ERROR);
+    assert_string_equal(err.message, "kalam_same knows no bad");
+}
+
+/* One vector would take half an hour. */
+static void test_columnar__functions_of_ours_stop(void **state)
+{
+    (void)state;
+    struct columnar_query *query;
+    const struct columnar_query_options options = {
+        .sql = STR_LIT("SELECT max(kalam_same(if(i < 0, '', 'slow'), 'x')) FROM range(2000) r(i)"),
+        .whole = true,
+        .deadline_ns = clock_monotonic_ns() + 100000000};
+    assert_status(columnar_query_open(columnar, &options, &query, &err), STATUS_QUERY_TIMEOUT);
+}
+
 static void test_columnar__types_without_a_form_are_cast(void **state)
 {
     (void)state;
@@ -745,6 +772,8 @@ int main(void)
         test(test_columnar__a_source_error_comes_through),
         test(test_columnar__result_types),
         test(test_columnar__texts_are_read_by_casts_of_ours),
+        test(test_columnar__functions_of_ours),
+        test(test_columnar__functions_of_ours_stop),
         test(test_columnar__types_without_a_form_are_cast),
         test(test_columnar__unrepresentable_results),
         test(test_columnar__parameters),

@@ -1,0 +1,172 @@
+/* columnar_function.c — our own functions of texts inside DuckDB, where DuckDB's cannot be bounded.
+ *
+ * Within one vector DuckDB looks at no interrupt. So these look themselves whether their statement
+ * has to stop, whenever they have done some work. The statement is found through the id of the
+ * connection that binds the call, as in columnar_scan.c; while DuckDB only folds a constant there
+ * may be none.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "storage/columnar/columnar_internal.h"
+
+#include "base/check.h"
+#include "base/macros.h"
+#include "base/mem.h"
+
+enum { FUNCTION_ARGUMENTS_MAX = 3, FUNCTION_WORK_UNWATCHED = 1 << 22 };
+
+struct function_use { /* in one database */
+    const struct columnar_function *function;
+    struct instance *instance; /* NULL: nothing to be stopped */
+};
+
+struct function_bind { /* one call in a statement */
+    idx_t connection_id;
+    bool constant;
+};
+
+static void *function_bind_copy(void *data)
+{
+    struct function_bind *copy = mem_alloc(sizeof(*copy));
+
+    CHECK(data != NULL);
+    *copy = *(const struct function_bind *)data;
+    return copy;
+}
+
+static void function_free(void *data)
+{
+    CHECK(data != NULL);
+    mem_free(data);
+}
+
+static void function_bind(duckdb_bind_info info)
+{
+    struct function_bind *bind = mem_zalloc(sizeof(*bind));
+    duckdb_expression argument = duckdb_scalar_function_bind_get_argument(info, 0);
+    duckdb_client_context context = NULL;
+
+    duckdb_scalar_function_get_client_context(info, &context);
+    CHECK(context != NULL && argument != NULL);
+    bind->connection_id = duckdb_client_context_get_connection_id(context);
+    bind->constant = duckdb_expression_is_foldable(argument);
+    duckdb_destroy_client_context(&context);
+    duckdb_destroy_expression(&argument);
+    duckdb_scalar_function_set_bind_data(info, bind, function_free);
+    duckdb_scalar_function_set_bind_data_copy(info, function_bind_copy);
+}
+
+static bool function_must_stop(const struct function_use *use, const struct function_bind *bind)
+{
+    struct columnar_session *session;
+    bool stops = false;
+
+    CHECK(bind != NULL);
+    if (use->instance == NULL)
+        return false;
+    pthread_mutex_lock(&use->instance->columnar->mutex);
+    for (session = use->instance->sessions; session != NULL; session = session->next)
+        if (session->connection_id == bind->connection_id)
+            stops = session->stopped != NULL && atomic_load(session->stopped) != STATUS_OK;
+    pthread_mutex_unlock(&use->instance->columnar->mutex);
+    return stops;
+}
+
+struct function_vectors {
+    duckdb_string_t *texts[FUNCTION_ARGUMENTS_MAX];
+    uint64_t *validity[FUNCTION_ARGUMENTS_MAX];
+    unsigned count;
+};
+
+/* False if an argument is NULL. */
+static bool function_arguments(const struct function_vectors *in, idx_t row, struct str *args)
+{
+    CHECK(in->count <= FUNCTION_ARGUMENTS_MAX);
+    for (unsigned i = 0; i < in->count; i++) {
+        if (in->validity[i] != NULL && !duckdb_validity_row_is_valid(in->validity[i], row))
+            return false;
+        args[i] = str_from(duckdb_string_t_data(&in->texts[i][row]),
+                           duckdb_string_t_length(in->texts[i][row]));
+    }
+    return true;
+}
+
+static void function_set_null(duckdb_vector output, idx_t row)
+{
+    duckdb_vector_ensure_validity_writable(output);
+    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+    CHECK(!duckdb_validity_row_is_valid(duckdb_vector_get_validity(output), row));
+}
+
+static void function_rows(duckdb_function_info info, const struct function_vectors *in, idx_t rows,
+                          duckdb_vector output)
+{
+    const struct function_use *use = duckdb_scalar_function_get_extra_info(info);
+    const struct function_bind *bind = duckdb_scalar_function_get_bind_data(info);
+    bool *out = duckdb_vector_get_data(output);
+    uint64_t work = 0, watched = 0;
+    struct str args[FUNCTION_ARGUMENTS_MAX];
+    struct error err;
+
+    CHECK(bind != NULL && out != NULL);
+    error_clear(&err);
+    for (idx_t row = 0; row < rows; row++) {
+        if (!function_arguments(in, row, args)) {
+            function_set_null(output, row);
+            continue;
+        }
+        out[row] = false;
+        if (use->function->only_constant && !bind->constant)
+            continue;
+        if (use->function->run(args, &work, &out[row], &err) != STATUS_OK) {
+            duckdb_scalar_function_set_error(info, err.message);
+            return;
+        }
+        if (work - watched <= FUNCTION_WORK_UNWATCHED)
+            continue;
+        watched = work;
+        if (function_must_stop(use, bind)) {
+            duckdb_scalar_function_set_error(info, "the statement was stopped");
+            return;
+        }
+    }
+}
+
+static void function_run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
+{
+    const struct function_use *use = duckdb_scalar_function_get_extra_info(info);
+    struct function_vectors in = {.count = use->function->argument_count};
+
+    CHECK(duckdb_data_chunk_get_column_count(input) == in.count);
+    for (unsigned i = 0; i < in.count; i++) {
+        duckdb_vector vector = duckdb_data_chunk_get_vector(input, i);
+        in.texts[i] = duckdb_vector_get_data(vector);
+        in.validity[i] = duckdb_vector_get_validity(vector);
+    }
+    function_rows(info, &in, duckdb_data_chunk_get_size(input), output);
+}
+
+enum status function_register(struct instance *instance, duckdb_connection connection,
+                              const struct columnar_function *of, struct error *err)
+{
+    duckdb_scalar_function function = duckdb_create_scalar_function();
+    duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_logical_type result = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
+    struct function_use *use = mem_alloc(sizeof(*use));
+
+    CHECK(of->argument_count > 0 && of->argument_count <= FUNCTION_ARGUMENTS_MAX);
+    *use = (struct function_use){.function = of, .instance = instance};
+    duckdb_scalar_function_set_name(function, of->name);
+    for (unsigned i = 0; i < of->argument_count; i++)
+        duckdb_scalar_function_add_parameter(function, text);
+    duckdb_scalar_function_set_return_type(function, result);
+    duckdb_scalar_function_set_extra_info(function, use, function_free);
+    duckdb_scalar_function_set_bind(function, function_bind);
+    duckdb_scalar_function_set_function(function, function_run);
+    duckdb_state state = duckdb_register_scalar_function(connection, function);
+    duckdb_destroy_logical_type(&text);
+    duckdb_destroy_logical_type(&result);
+    duckdb_destroy_scalar_function(&function);
+    if (state == DuckDBSuccess)
+        return STATUS_OK;
+    return error_set(err, STATUS_INTERNAL_ERROR, "DuckDB refused a function");
+}
