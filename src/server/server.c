@@ -181,9 +181,10 @@ static void *server_columnar_main(void *argument)
     const struct config *config = start->server->config;
     char temporary[SERVER_PATH_BYTES], copies[SERVER_PATH_BYTES];
     const char *folders[] = {config_text(config, CONFIG_STORAGE_DEFAULT_STORAGE_PATH), copies};
-    size_t setup_count = 0, cast_count = 0;
+    size_t setup_count = 0, cast_count = 0, function_count = 0;
     const char *const *setup = analytic_setup(&setup_count);
     const struct columnar_cast *casts = analytic_casts(&cast_count);
+    const struct columnar_function *functions = analytic_functions(&function_count);
 
     CHECK(start->status == STATUS_OK);
     server_s3_folder(start->server, copies);
@@ -199,6 +200,8 @@ static void *server_columnar_main(void *argument)
         .setup_count = setup_count,
         .casts = casts,
         .cast_count = cast_count,
+        .functions = functions,
+        .function_count = function_count,
     };
     start->status = data_dir_spill_folder(temporary, &start->err);
     if (start->status == STATUS_OK)

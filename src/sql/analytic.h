@@ -31,6 +31,8 @@ enum status binder_resolve_table(struct sql_engine *engine,
 const char *const *analytic_setup(size_t *count);
 /* Casts of texts that take the place of DuckDB's (columnar_options.casts). */
 const struct columnar_cast *analytic_casts(size_t *count);
+/* Functions that the macros of analytic_setup call (columnar_options.functions). */
+const struct columnar_function *analytic_functions(size_t *count);
 
 struct analytic_plan; /* checked and spliced text, table list; cached by text and catalogue version;
                          holds no user id and no file list */

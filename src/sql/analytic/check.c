@@ -50,7 +50,7 @@ enum status check_too_large(struct error *err)
     CHECK(err);
     error_set(err, STATUS_INVALID_SQL, "the expressions of this statement grow too large");
     error_hint(err, "DuckDB copies the operands of CASE, BETWEEN, divisions and some functions, "
-                    "aliases, WITH queries, nested subqueries and lambdas");
+                    "aliases, named windows, WITH queries, nested subqueries and lambdas");
     return STATUS_INVALID_SQL;
 }
 

@@ -10,6 +10,9 @@
 enum {
     CHECK_EXTRA_MAX = 20000,     /* copied expression nodes */
     CHECK_LIST_MAX = 10000,      /* elements made by range() and list_resize() in an expression */
+    CHECK_SHORT_TEXT = 32,       /* what regexp_replace puts in, repeat() makes in a lambda */
+    CHECK_GROUPS_MAX = 9,        /* references to what regexp_replace found */
+    CHECK_QUERIES_MAX = 500,     /* SELECTs, and what joins them */
     CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
     CHECK_TABLES_MAX = 256,
     CHECK_QUERY_NODES = 8, /* what a query node weighs beside an expression */
@@ -59,6 +62,7 @@ struct check {
     uint64_t nodes, extra, multiplier;
     uint64_t list_room, list_made; /* elements of lists in this expression: most, so far */
     uint64_t list_largest;         /* in the statement so far */
+    uint32_t lambdas;              /* around this expression */
     bool in_where;
     const struct tree *top;  /* select node whose columns are the result */
     const struct tree *item; /* of a select list, without a name of its own, while it is checked */
@@ -101,6 +105,8 @@ bool check_list_fits(struct check *check, uint64_t elements);
 enum status check_lambda(struct check *check, const struct tree *node) MUST_CHECK;
 /* list_reduce and its other names */
 enum status check_reduce(struct check *check, const struct tree *call) MUST_CHECK;
+/* Functions that make a long text of a short one: regexp_replace, others in a lambda. */
+enum status check_growth(struct check *check, const struct tree *call, struct str name) MUST_CHECK;
 
 /* check_alias.c: a column of this name may be an alias column of a system table. */
 void check_system_alias(struct check *check, const struct tree *node,

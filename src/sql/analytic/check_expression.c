@@ -348,6 +348,8 @@ static enum status check_function(struct check *check, const struct tree *call)
         status = check_reduce(check, call);
     else if (kind == ALLOW_AGGREGATE)
         check->level->aggregate = true;
+    else if (kind == ALLOW_SCALAR)
+        status = check_growth(check, call, name);
     if (status == STATUS_OK) {
         check_literal_types(check, call);
         status = check_copied(check, call, allow_copies(name));

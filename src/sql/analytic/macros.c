@@ -10,13 +10,18 @@
 #include "base/check.h"
 
 #define ANALYTIC_BIG_TEXT "65536"
-#define ANALYTIC_BIG_REPLACE "16777216"
 #define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') "
 #define ANALYTIC_QUOTIENT ANALYTIC_ZERO "ELSE system.main.\"//\"(a, b) END"
 
 /* DuckDB finds the remainder of the least integer by -1 too large, though it is 0. */
 #define ANALYTIC_REMAINDER \
     ANALYTIC_ZERO "WHEN b = -1 THEN system.main.\"%\"(a, -b) ELSE system.main.\"%\"(a, b) END"
+
+#define ANALYTIC_APART(name) \
+    "CASE WHEN NOT distance_fits(a, b) THEN error('the texts given to " name " are too long') " \
+    "ELSE "
+#define ANALYTIC_DISTANCE(name) ANALYTIC_APART(name) "system.main." name "(a, b) END"
+#define ANALYTIC_SIMILARITY(name) ANALYTIC_APART(name) "system.main." name "(a, b, c) END"
 
 /* Centuries and millennia begin with the year 1. COALESCE keeps DuckDB from folding a comparison
  * with a moment that is no whole unit: its rule forgets that the answer for NULL is NULL. */
@@ -50,15 +55,19 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO divide(a, b) AS " ANALYTIC_QUOTIENT,
     "CREATE OR REPLACE MACRO \"%\"(a, b) AS " ANALYTIC_REMAINDER,
     "CREATE OR REPLACE MACRO mod(a, b) AS " ANALYTIC_REMAINDER,
-    /* A backslash escapes in LIKE; constant patterns without one stay DuckDB's fast form. */
-    "CREATE OR REPLACE MACRO \"~~\"(a, b) AS CASE WHEN contains(b, '\\') "
-    "THEN like_escape(a, b, '\\') ELSE system.main.\"~~\"(a, b) END",
-    "CREATE OR REPLACE MACRO \"!~~\"(a, b) AS CASE WHEN contains(b, '\\') "
-    "THEN not_like_escape(a, b, '\\') ELSE system.main.\"!~~\"(a, b) END",
-    "CREATE OR REPLACE MACRO \"~~*\"(a, b) AS CASE WHEN contains(b, '\\') "
-    "THEN ilike_escape(a, b, '\\') ELSE system.main.\"~~*\"(a, b) END",
-    "CREATE OR REPLACE MACRO \"!~~*\"(a, b) AS CASE WHEN contains(b, '\\') "
-    "THEN not_ilike_escape(a, b, '\\') ELSE system.main.\"!~~*\"(a, b) END",
+    /* A backslash escapes in LIKE. Constant patterns that DuckDB matches fast stay its own. */
+    "CREATE OR REPLACE MACRO \"~~\"(a, b) AS CASE WHEN like_is_plain(b) "
+    "THEN system.main.\"~~\"(a, b) ELSE text_like(a, b, '\\') END",
+    "CREATE OR REPLACE MACRO \"!~~\"(a, b) AS CASE WHEN like_is_plain(b) "
+    "THEN system.main.\"!~~\"(a, b) ELSE NOT text_like(a, b, '\\') END",
+    "CREATE OR REPLACE MACRO \"~~*\"(a, b) AS CASE WHEN ilike_is_plain(b) "
+    "THEN system.main.\"~~*\"(a, b) ELSE text_ilike(a, b, '\\') END",
+    "CREATE OR REPLACE MACRO \"!~~*\"(a, b) AS CASE WHEN ilike_is_plain(b) "
+    "THEN system.main.\"!~~*\"(a, b) ELSE NOT text_ilike(a, b, '\\') END",
+    "CREATE OR REPLACE MACRO like_escape(a, b, e) AS text_like(a, b, e)",
+    "CREATE OR REPLACE MACRO not_like_escape(a, b, e) AS NOT text_like(a, b, e)",
+    "CREATE OR REPLACE MACRO ilike_escape(a, b, e) AS text_ilike(a, b, e)",
+    "CREATE OR REPLACE MACRO not_ilike_escape(a, b, e) AS NOT text_ilike(a, b, e)",
     /* Positions before the first character count, a negative length is an error. */
     "CREATE OR REPLACE MACRO substring(s, f) AS system.main.substring(s, greatest(f, 1)), "
     "(s, f, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed') "
@@ -78,9 +87,19 @@ static const char *const MACROS[] = {
     " THEN error('the result of rpad is too long') ELSE system.main.rpad(s, n, ' ') END, "
     "(s, n, c) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
     " THEN error('the result of rpad is too long') ELSE system.main.rpad(s, n, c) END",
-    "CREATE OR REPLACE MACRO replace(s, a, b) AS CASE WHEN strlen(s) * strlen(b) "
-    "> " ANALYTIC_BIG_REPLACE
-    " THEN error('the result of replace is too long') ELSE system.main.replace(s, a, b) END",
+    "CREATE OR REPLACE MACRO replace(s, a, b) AS CASE WHEN NOT replace_fits(s, a, b) "
+    "THEN error('the result of replace is too long') ELSE system.main.replace(s, a, b) END",
+    /* Texts that take length by length. */
+    "CREATE OR REPLACE MACRO nfc_normalize(s) AS CASE WHEN NOT nfc_fits(s) "
+    "THEN error('too many marks on one letter') ELSE system.main.nfc_normalize(s) END",
+    "CREATE OR REPLACE MACRO levenshtein(a, b) AS " ANALYTIC_DISTANCE("levenshtein"),
+    "CREATE OR REPLACE MACRO editdist3(a, b) AS " ANALYTIC_DISTANCE("editdist3"),
+    "CREATE OR REPLACE MACRO damerau_levenshtein(a, b) AS " ANALYTIC_DISTANCE(
+        "damerau_levenshtein"),
+    "CREATE OR REPLACE MACRO jaro_similarity(a, b) AS " ANALYTIC_DISTANCE(
+        "jaro_similarity") ", (a, b, c) AS " ANALYTIC_SIMILARITY("jaro_similarity"),
+    "CREATE OR REPLACE MACRO jaro_winkler_similarity(a, b) AS " ANALYTIC_DISTANCE(
+        "jaro_winkler_similarity") ", (a, b, c) AS " ANALYTIC_SIMILARITY("jaro_winkler_similarity"),
     "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
     "CREATE OR REPLACE MACRO btrim(a) AS trim(a), (a, b) AS trim(a, b)",
     /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
@@ -97,8 +116,10 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO extract_millisecond(x) AS " ANALYTIC_FIELD("0.001", "18, 3"),
     "CREATE OR REPLACE MACRO extract_epoch(x) AS CAST(CAST(epoch_us(x) AS DECIMAL(19, 0)) * "
     "0.000001 AS DECIMAL(20, 6))",
-    "CREATE OR REPLACE MACRO date_part_second(x) AS " ANALYTIC_MICROSECONDS " / 1e6",
-    "CREATE OR REPLACE MACRO date_part_millisecond(x) AS " ANALYTIC_MICROSECONDS " / 1e3",
+    "CREATE OR REPLACE MACRO date_part_second(x) AS system.main.\"/\"(" ANALYTIC_MICROSECONDS
+    ", 1e6)",
+    "CREATE OR REPLACE MACRO date_part_millisecond(x) AS system.main.\"/\"(" ANALYTIC_MICROSECONDS
+    ", 1e3)",
     /* INT, as in PostgreSQL, not BIGINT */
     "CREATE OR REPLACE MACRO length(a BLOB) AS CAST(system.main.octet_length(a) AS INTEGER), "
     "(a) AS CAST(system.main.length(a) AS INTEGER)",

@@ -181,13 +181,19 @@ static void fake_execute(const char *sql)
 enum status cast_register(duckdb_connection connection, const struct columnar_cast *cast,
                           struct error *err);
 
+/* storage/columnar/columnar_function.c */
+struct instance;
+enum status function_register(struct instance *instance, duckdb_connection connection,
+                              const struct columnar_function *of, struct error *err);
+
 static void fake_columnar_open(void)
 {
     duckdb_table_function function = duckdb_create_table_function();
     duckdb_logical_type type = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
-    size_t count, cast_count;
+    size_t count, cast_count, function_count;
     const char *const *setup = analytic_setup(&count);
     const struct columnar_cast *casts = analytic_casts(&cast_count);
+    const struct columnar_function *functions = analytic_functions(&function_count);
     struct error err;
     duckdb_open(NULL, &fake_columnar.database);
     duckdb_connect(fake_columnar.database, &fake_columnar.connection);
@@ -204,6 +210,9 @@ static void fake_columnar_open(void)
     fake_execute("SET integer_division=true");
     fake_execute("SET default_null_order='nulls_last_on_asc_first_on_desc'");
     fake_execute("SET TimeZone='UTC'");
+    for (size_t i = 0; i < function_count; i++)
+        assert_int_equal(function_register(NULL, fake_columnar.connection, &functions[i], &err),
+                         STATUS_OK);
     for (size_t i = 0; i < count; i++)
         fake_execute(setup[i]);
     for (size_t i = 0; i < cast_count; i++)

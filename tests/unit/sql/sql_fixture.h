@@ -265,6 +265,7 @@ static inline void fixture_open(struct sql_fixture *fixture, bool with_duckdb)
                                             .folder_count = 1};
         columnar.setup = analytic_setup(&columnar.setup_count);
         columnar.casts = analytic_casts(&columnar.cast_count);
+        columnar.functions = analytic_functions(&columnar.function_count);
         fixture_check(columnar_open(&columnar, &fixture->columnar, &err), &err, "columnar_open");
     }
     struct store_options *store = &fixture->store_options;

@@ -247,6 +247,25 @@ static void test_analytic_security__generators_are_capped(void **state)
         "SELECT list_reduce(['x', 'y'], lambda a, b: list_reduce(list_transform([1, 2], lambda x: "
         "a), lambda c, d: c || d))",
         "SELECT list_reduce(['x', 'y'], lambda a, b: hex(a))",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: CAST([a, a] AS TEXT))",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: ['q', a]::TEXT)",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: list_aggr([a, a], 'string_agg', ''))",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: row(a, a)::TEXT)",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: list_append(['q'], a))",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: greatest(a || b, b || a))",
+        "SELECT list_reduce([{'s': 'x'}], lambda a, b: {'s': a.s || a.s})",
+        "SELECT list_reduce(['x', 'y'], lambda a, b: CASE WHEN b > 'a' THEN a || a ELSE b END)",
+        "SELECT list_transform(range(10), lambda x: repeat('a', x))",
+        "SELECT list_transform(range(10), lambda x: repeat('a', 60000))",
+        "SELECT list_transform(range(10), lambda x: lpad('a', 60000, 'b'))",
+        "SELECT list_transform(['a'], lambda x: replace(x, 'a', name)) FROM users",
+        "SELECT list_transform(['a'], lambda x: regexp_replace(x, 'a', repeat('b', 9)))",
+        "SELECT regexp_replace(name, 'a', repeat('b', 60000), 'g') FROM users",
+        "SELECT regexp_replace(name, 'a', name) FROM users",
+        "SELECT regexp_replace(name, 'a', 'b', name) FROM users",
+        "SELECT regexp_replace(name, 'a', 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', 'ig') FROM "
+        "users",
+        "SELECT regexp_replace(name, '.*', '\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0') FROM users",
         "SELECT * FROM range(1, 2, 3, 4)",
     };
     static const char *const stopped[] = {
@@ -257,6 +276,9 @@ static void test_analytic_security__generators_are_capped(void **state)
         "SELECT rpad('x', 100000000, 'y')",
         "SELECT rpad(name, age * 10000000, 'y') FROM users",
         "SELECT replace(repeat('a', 60000), 'a', repeat('b', 60000))",
+        "SELECT max(length(replace(repeat('a', 2000 + g), 'a', repeat('b', 1000)))) FROM "
+        "range(2000) "
+        "s(g)",
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
@@ -266,6 +288,21 @@ static void test_analytic_security__generators_are_capped(void **state)
     assert_string_equal(
         fake_run("SELECT repeat('ab', 2) || lpad('x', 3, '-') || rpad('y', 2, '.')"),
         "?column?;abab--xy.");
+    assert_string_equal(fake_run("SELECT replace('aXb', 'X', repeat('-', 60000)) = 'a' || "
+                                 "repeat('-', 60000) || 'b' AS r"),
+                        "r;true");
+    assert_string_equal(
+        fake_run("SELECT list_transform(['a', 'b'], lambda x: lpad(replace(x, 'a', 'cc'), 3, "
+                 "'0'))::TEXT "
+                 "AS l, regexp_replace('aba', 'a', 'x\\0', 'g') AS r, regexp_replace('ab', 'a', "
+                 "'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb') AS s"),
+        "l,r,s;[0cc, 00b]|xabxa|bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+    assert_string_equal(
+        fake_run("SELECT list_reduce(['b', 'a', 'c'], lambda a, b: CASE WHEN a > b THEN a ELSE b "
+                 "END) AS most, list_reduce([3, 1], lambda a, b: least(a, b)) AS least, "
+                 "list_reduce([3, 1], lambda a, b: a * a - b) AS sum, list_reduce([[1], [2]], "
+                 "lambda a, b: list_concat(a, b))::TEXT AS list"),
+        "most,least,sum,list;c|1|8|[1, 2]");
     assert_string_equal(fake_run("SELECT count(*) FROM range(1000)"), "count;1000");
     assert_string_equal(fake_run("SELECT len(range(5, 0, -1))"), "len;5");
     assert_string_equal(fake_run("SELECT len(range(10000)) + len(list_resize([1], 0)), "
@@ -370,12 +407,138 @@ static void test_analytic_security__copies_are_bounded(void **state)
     expect_nested("(7 % ", "1", ")", 12, true);
     expect_nested("length(repeat('x', ", "1", "))", 9, true);
     expect_nested("('a' LIKE ", "'a'", ")::TEXT", 12, true);
+    expect_nested("date_part('second', TIMESTAMP '2026-01-01' + to_seconds(",
+                  "date_part('milliseconds', TIMESTAMP '2026-01-01')", "))", 14, false);
     expect_nested("(", "1", " BETWEEN 0 AND 3)::INT", 4, false);
     expect_nested("(", "1", " BETWEEN 0 AND 3)::INT", 12, true);
     expect_nested("list_transform([1], lambda x: ", "1", ")[1]", 5, false);
     expect_nested("list_transform([1], lambda x: ", "1", ")[1]", 20, true);
     assert_string_equal(fake_run("SELECT id AS a, a + 1 AS b, b * 2 AS c FROM users LIMIT 1"),
                         "a,b,c;1|2|4");
+}
+
+/* `SELECT <each> <middle> <each> <middle> … <end>` */
+static char *repeated(const char *each, const char *middle, int times, const char *end)
+{
+    struct buf text;
+    size_t size;
+
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT("SELECT "));
+    for (int i = 0; i < times; i++) {
+        buf_append_str(&text, str_from_c(i == 0 ? "" : middle));
+        buf_append_str(&text, str_from_c(each));
+    }
+    buf_append_str(&text, str_from_c(end));
+    buf_append_byte(&text, 0);
+    return buf_take(&text, &size);
+}
+
+static void expect_repeated(const char *each, const char *middle, int times, const char *end,
+                            const char *error)
+{
+    char *sql = repeated(each, middle, times, end);
+    if (error) {
+        expect_refused(sql);
+        assert_non_null(strstr(fake_err.message, error));
+    } else {
+        assert_int_not_equal(strncmp(fake_run(sql), "ERROR", 5), 0);
+    }
+    mem_free(sql);
+}
+
+/* DuckDB's parser copies a named window to each OVER. */
+static void test_analytic_security__named_windows_are_bounded(void **state)
+{
+    static const char large[] = " FROM users WINDOW v AS (ORDER BY id), w AS (PARTITION BY id + 1, "
+                                "id + 2, id + 3, id + 4, id + 5, id + 6, id + 7, id + 8, id + 9)";
+
+    expect_repeated("count(*) OVER w", ", ", 60, large, NULL);
+    expect_repeated("count(*) OVER w", ", ", 1000, large, "grow too large");
+    expect_repeated("count(*) OVER (w ROWS 2 PRECEDING)", ", ", 1000, large, "grow too large");
+    expect_repeated("count(*) OVER (ORDER BY id)", ", ", 60, " FROM users WINDOW w AS ()", NULL);
+    assert_string_equal(fake_run("SELECT count(*) OVER w AS n, max(id) OVER v AS m FROM users "
+                                 "WINDOW v AS (PARTITION BY id), w AS (v) ORDER BY id LIMIT 1"),
+                        "n,m;1|1");
+}
+
+/* DuckDB joins the parts of a chain to one another. */
+static void test_analytic_security__selects_are_counted(void **state)
+{
+    expect_repeated("1", " UNION ALL SELECT ", 100, "", NULL);
+    expect_repeated("1", " UNION ALL SELECT ", 501, "", "at most 500 SELECTs");
+    expect_repeated("1", " INTERSECT VALUES (1) UNION SELECT ", 300, "", "at most 500 SELECTs");
+    expect_repeated("1", " UNION ALL TABLE users EXCEPT SELECT ", 300, "", "at most 500 SELECTs");
+    expect_repeated("(SELECT 1)", ", ", 600, "", "at most 500 SELECTs");
+}
+
+/* What is not linear is counted, or refused for long texts. */
+static void test_analytic_security__texts_are_compared_in_bounded_time(void **state)
+{
+    static const char *const distances[] = {"levenshtein", "damerau_levenshtein", "editdist3",
+                                            "jaro_similarity", "jaro_winkler_similarity"};
+    char sql[200];
+
+    for (size_t i = 0; i < ARRAY_COUNT(distances); i++) {
+        snprintf(sql, sizeof(sql), "SELECT %s(repeat('a', 2000), repeat('b', 2000))", distances[i]);
+        assert_non_null(strstr(fake_run(sql), "are too long"));
+        snprintf(sql, sizeof(sql), "SELECT %s(repeat('a', 500), repeat('a', 500)) < 2 AS d",
+                 distances[i]);
+        assert_string_equal(fake_run(sql), "d;true");
+    }
+    assert_string_equal(fake_run("SELECT levenshtein('kitten', 'sitting') AS a, levenshtein(NULL, "
+                                 "'a') AS b, jaro_similarity('a', 'a', 0.5) AS c"),
+                        "a,b,c;3|NULL|1");
+    assert_non_null(
+        strstr(fake_run("SELECT nfc_normalize('a' || repeat(chr(769) || chr(803), 200))"),
+               "too many marks"));
+    assert_string_equal(fake_run("SELECT nfc_normalize(chr(228) || 'a' || chr(776) || 'b') AS n"),
+                        "n;\xc3\xa4\xc3\xa4"
+                        "b");
+    /* exponential in DuckDB: hours */
+    assert_string_equal(
+        fake_run(
+            "SELECT count(*) AS n FROM range(3) r(g) WHERE repeat(chr((97 + g * 0)::INT), 4000) "
+            "LIKE '%a_a%a_a%a_a%a_a%a_a%a_a%a_a%a_a%b_b'"),
+        "n;0");
+    assert_string_equal(fake_run("SELECT count(*) AS n FROM range(3) r(g) WHERE repeat('a', 4000) "
+                                 "ILIKE '%A%a%a%a%a%a%a%a%a' || chr((98 + g * 0)::INT) || '%c'"),
+                        "n;0");
+    assert_string_equal(
+        fake_run(
+            "SELECT count(*) AS n FROM range(3) r(g) WHERE repeat(chr((97 + g * 0)::INT), 4000) "
+            "NOT LIKE '%a%a%a%a%a%a%a%a%a!_' ESCAPE '!'"),
+        "n;3");
+    assert_non_null(strstr(fake_run("SELECT count(*) FROM range(3) r(g) WHERE repeat(chr((97 + g * "
+                                    "0)::INT), 60000) LIKE '%' || repeat('a', 30000) || '_b'"),
+                           "the LIKE pattern takes too long"));
+}
+
+static bool explains(const char *sql, const char *part)
+{
+    duckdb_result result;
+    assert_int_equal(duckdb_query(fake_columnar.connection, sql, &result), DuckDBSuccess);
+    char *text = duckdb_value_varchar(&result, 1, 0);
+    bool has = strstr(text, part) != NULL;
+    duckdb_free(text);
+    duckdb_destroy_result(&result);
+    return has;
+}
+
+/* Constant patterns are DuckDB's own LIKE, which it exchanges for what statistics can answer. */
+static void test_analytic_security__constant_patterns_stay_fast(void **state)
+{
+    fake_execute("CREATE TEMP TABLE patterns AS SELECT 'abc' AS s, 'a%' AS p");
+    assert_true(explains("EXPLAIN SELECT * FROM patterns WHERE s LIKE 'a%'", "s>='a' AND s<'b'"));
+    assert_true(explains("EXPLAIN SELECT * FROM patterns WHERE s LIKE '%a' || '%'", "contains("));
+    assert_true(explains("EXPLAIN SELECT * FROM patterns WHERE s LIKE 'a%b%c'", "~~"));
+    assert_false(explains("EXPLAIN SELECT * FROM patterns WHERE s LIKE 'a%b%c'", "text_like"));
+    assert_true(explains("EXPLAIN SELECT * FROM patterns WHERE s ILIKE '%a%'", "~~*"));
+    assert_false(explains("EXPLAIN SELECT * FROM patterns WHERE s ILIKE '%a%'", "text_ilike"));
+    assert_true(explains("EXPLAIN SELECT * FROM patterns WHERE s LIKE 'a_c'", "text_like"));
+    assert_false(explains("EXPLAIN SELECT * FROM patterns WHERE s LIKE 'a_c'", "CASE"));
+    assert_true(explains("EXPLAIN SELECT * FROM patterns WHERE s LIKE p", "text_like"));
+    assert_true(explains("EXPLAIN SELECT * FROM patterns WHERE s ILIKE '%a%b'", "text_ilike"));
 }
 
 /* The operand of CASE is copied for each WHEN while DuckDB parses: five levels of ten are too many.
@@ -443,6 +606,10 @@ int main(void)
         cmocka_unit_test(test_analytic_security__depth_and_size),
         cmocka_unit_test(test_analytic_security__copies_are_bounded),
         cmocka_unit_test(test_analytic_security__cases_are_bounded),
+        cmocka_unit_test(test_analytic_security__named_windows_are_bounded),
+        cmocka_unit_test(test_analytic_security__selects_are_counted),
+        cmocka_unit_test(test_analytic_security__texts_are_compared_in_bounded_time),
+        cmocka_unit_test(test_analytic_security__constant_patterns_stay_fast),
         cmocka_unit_test(test_analytic_security__tricky_text),
     };
     return cmocka_run_group_tests(tests, fake_setup, fake_teardown);

@@ -1,0 +1,153 @@
+/* function.c — functions that the macros of macros.c call in DuckDB.
+ *
+ * DuckDB's LIKE is exponential in the number of % unless the pattern is a constant without _; ours
+ * is not and counts its steps. The others bound what DuckDB would make of some texts before it
+ * makes it: time and memory of whole vectors are neither counted nor interrupted there. Threads:
+ * DuckDB's.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "sql/analytic/analytic_internal.h"
+#include "sql/expr/expr_internal.h"
+
+#include "base/check.h"
+#include "base/macros.h"
+#include "base/utf8.h"
+
+enum {
+    FUNCTION_PLAIN_MAX = 1024,       /* bytes of a pattern: LIKE … */
+    FUNCTION_PLAIN_NOCASE_MAX = 64,  /* … and ILIKE, which looks for it at each character */
+    FUNCTION_DISTANCE_MAX = 1 << 18, /* length × length */
+    FUNCTION_MARKS_MAX = 256,        /* characters in a row that are put in order */
+    FUNCTION_RESULT_MAX = 16 << 20,  /* bytes, as far as lengths tell … */
+    FUNCTION_RESULTS_MAX = 1 << 30,  /* … and those of the 2048 rows that are held at once */
+};
+
+/* Patterns that DuckDB matches in linear time if they are constants. */
+static bool function_is_plain(struct str pattern)
+{
+    CHECK(pattern.data || pattern.size == 0);
+    return pattern.size <= FUNCTION_PLAIN_MAX && !memchr(pattern.data, '_', pattern.size) &&
+           !memchr(pattern.data, '\\', pattern.size);
+}
+
+static enum status function_like_is_plain(const struct str *args, uint64_t *work, bool *out,
+                                          struct error *err)
+{
+    CHECK(work && err);
+    *out = function_is_plain(args[0]);
+    return STATUS_OK;
+}
+
+/* DuckDB has no such form of ILIKE, but one % at either end costs no more than a search. */
+static enum status function_ilike_is_plain(const struct str *args, uint64_t *work, bool *out,
+                                           struct error *err)
+{
+    struct str inner = args[0];
+
+    CHECK(work && err);
+    if (inner.size > 0 && inner.data[0] == '%')
+        inner = str_from(inner.data + 1, inner.size - 1);
+    if (inner.size > 0 && inner.data[inner.size - 1] == '%')
+        inner.size--;
+    *out = inner.size <= FUNCTION_PLAIN_NOCASE_MAX && function_is_plain(inner) &&
+           !memchr(inner.data, '%', inner.size);
+    return STATUS_OK;
+}
+
+static enum status function_like(const struct str *args, uint64_t *work, bool *out,
+                                 struct error *err)
+{
+    uint64_t steps = 0;
+    enum status status = expr_like(args[0], args[1], args[2], true, false, &steps, out, err);
+
+    CHECK(steps < UINT64_MAX / 2);
+    *work += steps;
+    return status;
+}
+
+static enum status function_ilike(const struct str *args, uint64_t *work, bool *out,
+                                  struct error *err)
+{
+    uint64_t steps = 0;
+    enum status status = expr_like(args[0], args[1], args[2], true, true, &steps, out, err);
+
+    CHECK(steps < UINT64_MAX / 2);
+    *work += steps;
+    return status;
+}
+
+/* Distances take length × length in time, some in memory too. */
+static enum status function_distance_fits(const struct str *args, uint64_t *work, bool *out,
+                                          struct error *err)
+{
+    CHECK(work && err);
+    *out = (uint64_t)args[0].size * args[1].size <= FUNCTION_DISTANCE_MAX;
+    return STATUS_OK;
+}
+
+/* Blocks of scripts that write thousands of characters without a blank and hold no marks. */
+static bool function_is_letter(uint32_t codepoint)
+{
+    static const struct {
+        uint32_t first, last;
+    } letters[] = {{0x00, 0x2ff},      {0x370, 0x482},    {0x48a, 0x590},   {0xe01, 0xe30},
+                   {0xe40, 0xe46},     {0xe81, 0xeb0},    {0xf40, 0xf6c},   {0x1000, 0x102a},
+                   {0x1100, 0x11ff},   {0x1780, 0x17b3},  {0x2000, 0x20cf}, {0x2100, 0x2cee},
+                   {0x3040, 0x3098},   {0x30a0, 0x9fff},  {0xac00, 0xd7a3}, {0xf900, 0xfaff},
+                   {0x1f000, 0x1faff}, {0x20000, 0x3ffff}};
+
+    CHECK(codepoint <= 0x10ffff);
+    for (size_t i = 0; i < ARRAY_COUNT(letters); i++)
+        if (codepoint <= letters[i].last)
+            return codepoint >= letters[i].first;
+    return false;
+}
+
+/* nfc_normalize puts the marks behind a letter in order by exchanging neighbours. */
+static enum status function_nfc_fits(const struct str *args, uint64_t *work, bool *out,
+                                     struct error *err)
+{
+    struct str rest = args[0];
+    uint32_t marks = 0;
+
+    CHECK(work && err);
+    for (*out = true; *out && rest.size > 0;) {
+        uint32_t codepoint = 0;
+        size_t size = utf8_decode(rest, &codepoint);
+        marks = function_is_letter(codepoint) ? 0 : marks + 1;
+        *out = marks <= FUNCTION_MARKS_MAX;
+        size = size > 0 ? size : 1;
+        rest = str_from(rest.data + size, rest.size - size);
+    }
+    return STATUS_OK;
+}
+
+/* replace(text, part, by) */
+static enum status function_replace_fits(const struct str *args, uint64_t *work, bool *out,
+                                         struct error *err)
+{
+    uint64_t size = args[0].size, part = args[1].size, by = args[2].size;
+    uint64_t result = by > part && part > 0 ? size / part * by + size % part : size;
+
+    CHECK(work && err);
+    *work += result;
+    *out = result <= FUNCTION_RESULT_MAX && *work <= FUNCTION_RESULTS_MAX;
+    return STATUS_OK;
+}
+
+const struct columnar_function *analytic_functions(size_t *count)
+{
+    static const struct columnar_function functions[] = {
+        {"like_is_plain", 1, true, function_like_is_plain},
+        {"ilike_is_plain", 1, true, function_ilike_is_plain},
+        {"text_like", 3, false, function_like},
+        {"text_ilike", 3, false, function_ilike},
+        {"distance_fits", 2, false, function_distance_fits},
+        {"nfc_fits", 1, false, function_nfc_fits},
+        {"replace_fits", 3, false, function_replace_fits},
+    };
+
+    CHECK(count);
+    *count = ARRAY_COUNT(functions);
+    return functions;
+}

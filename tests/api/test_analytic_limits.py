@@ -1,0 +1,67 @@
+"""What a user writes cannot hold the server in DuckDB: it ends by itself, is refused, or stops at its time limit."""
+import time
+
+import kalam
+import pytest
+
+NESTED = "ts"
+for _ in range(14):
+    NESTED = f"ts + to_seconds(date_part('second', {NESTED}))"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with kalam.Server(config="[query]\ntimeout_seconds = 2\n") as server:
+        yield server
+        begin = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begin < 20
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    db = server.client()
+    db.batch("CREATE NAMESPACE b; CREATE SHARED TABLE b.t (id INT PRIMARY KEY, s TEXT, p TEXT, ts TIMESTAMP)")
+    db.batch("INSERT INTO b.t VALUES (1, 'a', '%a%a%a%a%a%a%a%a%c', '2026-01-01'), (2, 'a', '%', NULL)")
+    db.namespace = "b"
+    return db
+
+
+def code(client, sql, *arguments):
+    try:
+        client.sql(sql, *arguments)
+    except kalam.SqlError as error:
+        return error.code
+    return "OK"
+
+
+def test_like(client):
+    """Exponential in DuckDB."""
+    steps = "%a_a" * 8 + "%b_b"
+    assert client.value(f"WITH c AS (SELECT * FROM t) SELECT count(*) FROM c WHERE repeat(s, 4000) LIKE '{steps}'") == "0"
+    assert client.value(f"WITH c AS (SELECT * FROM t) SELECT count(*) FROM c WHERE repeat(s, 4000) NOT ILIKE '{steps}'") == "2"
+    assert client.value("WITH c AS (SELECT * FROM t) SELECT count(*) FROM c WHERE repeat(s, 4000) LIKE p") == "1"
+    assert client.value("WITH c AS (SELECT * FROM t) SELECT count(*) FROM c WHERE repeat(s, 4000) LIKE $1", [steps]) == "0"
+
+
+def test_like_stops_within_a_vector(client):
+    """Each row is bounded; 2048 of them take minutes, which DuckDB would not interrupt."""
+    begin = time.monotonic()
+    assert code(client, "SELECT count(*) FROM range(2000) r(g) WHERE repeat(chr((97 + g * 0)::INT), 60000) LIKE "
+                        "'%' || repeat('a', 150) || '_b'") == "QUERY_TIMEOUT"
+    assert time.monotonic() - begin < 15
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT " + ", ".join(["count(*) OVER w"] * 500) + " FROM t WINDOW w AS (PARTITION BY " + ", ".join(["id + 1"] * 500) + ")",
+    "SELECT 1" + " UNION ALL SELECT 1" * 5000,
+    "WITH " + ", ".join(f"a{i} AS (SELECT 1)" for i in range(8000)) + " SELECT 1",
+])
+def test_large_statements(client, sql):
+    begin = time.monotonic()
+    assert code(client, sql) == "INVALID_SQL"
+    assert time.monotonic() - begin < 5
+
+
+def test_date_part(client):
+    assert client.value(f"WITH c AS (SELECT * FROM t WHERE id = 1) SELECT {NESTED} AS x FROM c") == 1767225600000000
