@@ -31,7 +31,8 @@ struct expr_scope {
     const struct expr_column
         *excluded; /* ON CONFLICT: columns of EXCLUDED, indices follow column_count; NULL */
     size_t excluded_count;
-    const enum value_type *param_types; /* VALUE_NULL = not known: taken from the place of use */
+    /* VALUE_NULL = not known: taken from the place of use. TEXT has the scale of a number in it. */
+    const struct data_type *param_types;
     size_t param_count;
     uint32_t lifted_from; /* parameters from this number on are literals lifted by sql_normalize:
                              errors do not call them parameters; 0 = none */
@@ -77,6 +78,7 @@ struct expr_context {
     uint64_t work, work_max;
     bool work_elsewhere; /* WOULD_BLOCK: a worker takes over */
     bool counts_all;     /* casts of texts and comparisons of long ones count as well */
+    bool work_shared;    /* by all rows of a change */
 };
 
 /* Parts of query.row_work. */

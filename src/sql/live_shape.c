@@ -95,7 +95,7 @@ static void shape_fill_scope(struct shape_builder *builder)
     const struct table *table = builder->shape.table;
     uint32_t total = table_column_total(table);
     struct expr_column *columns = arena_array(builder->arena, total, sizeof(*columns));
-    enum value_type *types =
+    struct data_type *types =
         arena_array(builder->arena, builder->request->param_count, sizeof(*types));
 
     for (uint32_t i = 0; i < total; i++)
@@ -105,8 +105,7 @@ static void shape_fill_scope(struct shape_builder *builder)
             .not_null = i >= table->schema->column_count || table->schema->columns[i].not_null,
         };
     for (size_t i = 0; i < builder->request->param_count; i++)
-        types[i] =
-            builder->request->params[i].is_null ? VALUE_NULL : builder->request->params[i].type;
+        types[i] = value_data_type(&builder->request->params[i]);
     CHECK(total > 0);
     builder->scope = (struct expr_scope){
         .columns = columns,

@@ -19,6 +19,7 @@
 #include "sql/plan_cache.h"
 #include "sql/syntax/lexer.h"
 #include "sql/system/change.h"
+#include "value/decimal.h"
 
 struct sql_run *sql_run_new(struct sql_engine *engine, const struct sql_run_options *options)
 {
@@ -108,22 +109,37 @@ static enum status run_check_params(const struct sql_run *run, struct error *err
     return STATUS_OK;
 }
 
+/* A text that reads as a number has a scale, too: what it has where it becomes a DECIMAL. */
+static struct data_type run_param_type(const struct value *param)
+{
+    enum { NUMBER_BYTES_MAX = 64 };
+    struct data_type type = value_data_type(param);
+    struct decimal number;
+
+    if (type.kind == VALUE_TEXT && param->text.size <= NUMBER_BYTES_MAX &&
+        decimal_parse(param->text, &number) == DECIMAL_PARSED)
+        type.scale = number.scale;
+    CHECK(type.scale <= DECIMAL_DIGITS_MAX);
+    return type;
+}
+
 /* Types of given and lifted parameters in one array; NULL when there are none. */
-static enum value_type *run_param_types(struct sql_run *run)
+static struct data_type *run_param_types(struct sql_run *run)
 {
     CHECK(run->params != NULL || run->param_count == 0);
     if (run->param_count == 0)
         return NULL;
-    enum value_type *types = arena_alloc(&run->arena, run->param_count * sizeof(*types));
+    struct data_type *types = arena_alloc(&run->arena, run->param_count * sizeof(*types));
     for (uint32_t i = 0; i < run->param_count; i++)
-        types[i] = run->params[i].is_null ? VALUE_NULL : run->params[i].type;
+        types[i] = run_param_type(&run->params[i]);
     return types;
 }
 
-/* Text, namespace and the types of all parameters, the lifted literals included. */
+/* Text, namespace and the types of all parameters, the lifted literals included; a DECIMAL's scale
+ * is part of its type. */
 static struct str run_plan_key(struct sql_run *run, struct str text)
 {
-    size_t size = text.size + run->caller.space.size + run->param_count + 2;
+    size_t size = text.size + run->caller.space.size + 2 * (size_t)run->param_count + 2;
     char *key = arena_alloc(&run->arena, size);
     char *to = key;
 
@@ -133,8 +149,12 @@ static struct str run_plan_key(struct sql_run *run, struct str text)
     memcpy(to, run->caller.space.data, run->caller.space.size);
     to += run->caller.space.size;
     *to++ = '\0';
-    for (uint32_t i = 0; i < run->param_count; i++)
-        *to++ = (char)('A' + (run->params[i].is_null ? VALUE_NULL : run->params[i].type));
+    for (uint32_t i = 0; i < run->param_count; i++) {
+        struct data_type type = run_param_type(&run->params[i]);
+
+        *to++ = (char)('A' + type.kind);
+        *to++ = (char)('A' + type.scale);
+    }
     CHECK((size_t)(to - key) == size);
     return str_from(key, size);
 }

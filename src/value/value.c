@@ -33,6 +33,16 @@ const char *value_type_wire_name(enum value_type type)
     return value_names[type].wire;
 }
 
+struct data_type value_data_type(const struct value *value)
+{
+    bool has_scale = value->type == VALUE_DECIMAL && !value->is_null;
+
+    CHECK((unsigned)value->type < VALUE_TYPE_COUNT);
+    return (struct data_type){.kind = value->is_null ? VALUE_NULL : value->type,
+                              .precision = has_scale ? value->precision : 0,
+                              .scale = has_scale ? value->scale : 0};
+}
+
 bool value_type_is_integer(enum value_type type)
 {
     return type == VALUE_SMALLINT || type == VALUE_INT || type == VALUE_BIGINT;

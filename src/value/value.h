@@ -93,6 +93,8 @@ static inline struct value value_text(enum value_type type, struct str text)
     return (struct value){.type = type, .text = text};
 }
 
+/* VALUE_NULL of a NULL. */
+struct data_type value_data_type(const struct value *value);
 bool value_type_is_integer(enum value_type type); /* SMALLINT, INT, BIGINT */
 /* Bounds of DATE, TIME, TIMESTAMP: years 1 to 9999, one day. */
 bool value_moment_fits(enum value_type type, int64_t integer);

@@ -142,7 +142,7 @@ struct plan_request {
     const struct sql_caller *caller;
     const struct catalog *catalog;
     struct str text;
-    const enum value_type *param_types; /* given, then lifted */
+    const struct data_type *param_types; /* given, then lifted */
     uint32_t param_count, param_given;
 };
 

@@ -201,6 +201,8 @@ enum status expr_coerce(struct expr_binder *binder, struct expr_node **node, enu
     if ((*node)->unknown) {
         CHECK((*node)->kind == NODE_PARAM);
         (*node)->type = cast.type;
+        if (type == VALUE_DECIMAL)
+            (*node)->type.scale = (*node)->value.scale;
         (*node)->unknown = false;
         return STATUS_OK;
     }
@@ -249,13 +251,17 @@ static enum status bind_param(struct expr_binder *binder, const struct ast_expr 
                               struct expr_node **out)
 {
     const struct expr_scope *scope = binder->scope;
-    enum value_type type = VALUE_NULL;
+    struct data_type type = {.kind = VALUE_NULL};
 
     CHECK(tree->param > 0);
     if (scope->param_types != NULL && tree->param <= scope->param_count)
         type = scope->param_types[tree->param - 1];
-    bool unknown = type == VALUE_NULL || type == VALUE_TEXT;
-    *out = expr_node_new(binder, NODE_PARAM, unknown ? VALUE_TEXT : type, tree, 0);
+    bool unknown = type.kind == VALUE_NULL || type.kind == VALUE_TEXT;
+    *out = expr_node_new(binder, NODE_PARAM, unknown ? VALUE_TEXT : type.kind, tree, 0);
+    if (unknown)
+        (*out)->value.scale = type.scale;
+    else
+        (*out)->type.scale = type.scale;
     (*out)->unknown = unknown;
     (*out)->index = tree->param;
     return STATUS_OK;

@@ -66,7 +66,7 @@ static void operator_note_column(const struct expr_binder *binder, struct expr_n
         param->beside = column->index + 1;
 }
 
-/* Whether two types are compared, and the type in which: that of `a`, unless both sides change. */
+/* Whether two types are compared, and the type that holds both: what is unknown takes it. */
 static bool operator_meet(enum value_type a, enum value_type b, enum value_type *out)
 {
     CHECK(a != VALUE_NULL && b != VALUE_NULL);
@@ -82,6 +82,9 @@ static bool operator_meet(enum value_type a, enum value_type b, enum value_type 
         *out = VALUE_DOUBLE;
     else if (a != b && (a == VALUE_FLOAT || b == VALUE_FLOAT))
         *out = VALUE_FLOAT;
+    else if ((a == VALUE_DATE && b == VALUE_TIMESTAMP) ||
+             (value_type_is_number(a) && value_type_is_number(b) && a < b))
+        *out = b; /* the enum orders integers < DECIMAL */
     return value_type_is_comparable(a, b);
 }
 
@@ -449,6 +452,8 @@ enum status expr_common_type(struct expr_binder *binder, struct expr_node **args
 
         if (status != STATUS_OK)
             return status;
+        if (args[i]->type.scale > out->scale) /* what was unknown may have more digits */
+            out->scale = args[i]->type.scale;
     }
     return STATUS_OK;
 }

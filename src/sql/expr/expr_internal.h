@@ -80,9 +80,9 @@ struct expr_node {
     bool assignment; /* NODE_CAST: CAST_ASSIGNMENT */
     bool natural;    /* NODE_CAST to DECIMAL: keeps the value's own scale */
     uint32_t start, end;
-    uint32_t index;  /* column, or number of the parameter */
-    uint32_t beside; /* NODE_PARAM: 1 + the column that it is compared with; 0 = none */
-    struct value value;
+    uint32_t index;     /* column, or number of the parameter */
+    uint32_t beside;    /* NODE_PARAM: 1 + the column that it is compared with; 0 = none */
+    struct value value; /* NODE_PARAM, unknown: its scale, should it become a DECIMAL */
     const struct expr_function *function;
     struct expr_node **args;
     size_t arg_count;

@@ -143,16 +143,20 @@ static bool normalize_stays(const struct normalizer *state)
 }
 
 /* Numbers whose type is not told by a letter: the scale of a DECIMAL is part of a result's type, so
- * are the digits of round(x, 2), and -2147483648 is an INT although 2147483648 is none, so that the
- * parser has to see both tokens. */
+ * are the digits of round(x, 2), and -2147483648 is an INT although 2147483648 is none (the least
+ * BIGINT likewise), so that the parser has to see both tokens. */
 static bool normalize_is_typed(const struct normalizer *state, const struct token *token)
 {
+    struct str text = token_text(state->text, token);
+
     CHECK(state->text.size >= token->end);
+    if (state->previous.kind == TOKEN_MINUS &&
+        (str_equal(text, STR_LIT("2147483648")) || str_equal(text, STR_LIT("9223372036854775808"))))
+        return true;
     if (token->kind == TOKEN_DECIMAL ||
         (token->kind == TOKEN_INTEGER && state->previous.kind == TOKEN_COMMA && state->parens > 0))
         return state->in_list;
-    return state->previous.kind == TOKEN_MINUS &&
-           str_equal(token_text(state->text, token), STR_LIT("2147483648"));
+    return false;
 }
 
 /* Words that open or close what the flags say; false for one whose literals we do not understand.
@@ -212,11 +216,15 @@ static bool normalize_note_word(struct normalizer *state, enum keyword keyword)
     }
 }
 
+/* Behind AS and a point every word is a name: `AS limit`, `t.order`. */
 static bool normalize_word(struct normalizer *state, const struct token *token)
 {
+    const struct token *previous = &state->previous;
+    bool label = previous->kind == TOKEN_WORD && previous->keyword == KEYWORD_AS;
+
     CHECK(token->kind == TOKEN_WORD);
     normalize_put_word(state, token_text(state->text, token));
-    return token->keyword == KEYWORD_NONE ||
+    return token->keyword == KEYWORD_NONE || label || previous->kind == TOKEN_DOT ||
            normalize_note_word(state, (enum keyword)token->keyword);
 }
 

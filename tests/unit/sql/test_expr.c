@@ -504,7 +504,7 @@ static void test_expr__types_parameters(void **state)
 {
     struct fixture f;
     struct value params[2];
-    enum value_type types[2] = {VALUE_TEXT, VALUE_BIGINT};
+    struct data_type types[2] = {{.kind = VALUE_TEXT}, {.kind = VALUE_BIGINT}};
     struct expr_program *program;
     struct value converted[2];
 
@@ -548,7 +548,7 @@ static void test_expr__types_parameters(void **state)
     assert_true(converted[0].integer == 5);
     expr_unref(program);
 
-    types[0] = VALUE_NULL;
+    types[0].kind = VALUE_NULL;
     params[0] = value_null(VALUE_NULL);
     fixture_check(&f, "i = $1", "NULL");
     fixture_check(&f, "$1 is null", "true");
@@ -813,7 +813,7 @@ static void test_expr__survives_random_expressions(void **state)
     for (int round = 0; round < 20000; round++) {
         struct fixture f;
         char text[4096], next[4096];
-        enum value_type types[2] = {VALUE_TEXT, VALUE_BIGINT};
+        struct data_type types[2] = {{.kind = VALUE_TEXT}, {.kind = VALUE_BIGINT}};
         struct value params[2] = {value_text(VALUE_TEXT, STR_LIT("3")),
                                   value_integer(VALUE_BIGINT, 4)};
         struct expr_program *program;

@@ -268,7 +268,7 @@ static void test_expr_text__stays_within_its_memory(void **state)
                                         "(($1 || $1) || ($1 || $1)) || ($1 || $1)",
                                         "replace($1, 'x', $1)", "upper($1 || $1)"};
     static char letters[LIMIT / 3];
-    enum value_type type = VALUE_TEXT;
+    struct data_type type = {.kind = VALUE_TEXT};
     struct fixture f;
     struct arena arena;
 
