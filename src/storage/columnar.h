@@ -99,13 +99,14 @@ struct column_cell {
     };
 };
 
-/* Reads a text as BYTES, DATE, TIME or TIMESTAMP wherever DuckDB would: in casts, beside columns,
- * in arguments and parameters. What the cell points to may lie in `arena`. TYPE_MISMATCH or
- * CONSTRAINT_VIOLATION for a text that is none. Called from DuckDB's threads. */
+/* Makes a TEXT, FLOAT or DOUBLE a value of another type (no JSON) wherever DuckDB would: in casts,
+ * beside columns, in arguments and parameters. What the cell points to may lie in `arena`.
+ * TYPE_MISMATCH or CONSTRAINT_VIOLATION for a value that is none. Called from DuckDB's threads. */
 struct columnar_cast {
-    enum column_kind to;
-    enum status (*read)(struct str text, enum column_kind to, struct arena *arena,
-                        struct column_cell *cell, struct error *err);
+    enum column_kind from, to; /* DECIMAL: of all precisions and scales */
+    enum status (*convert)(const struct column_cell *value, enum column_kind from,
+                           struct column_type to, struct arena *arena, struct column_cell *cell,
+                           struct error *err);
 };
 
 /* A function of one to three texts that says yes or no; NULL for a NULL. `work` grows by what each

@@ -171,11 +171,13 @@ size_t decimal_format(struct decimal number, char out[DECIMAL_TEXT_MAX])
     return size;
 }
 
+/* Exact ones. */
+static const double decimal_double_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
 double decimal_to_double(struct decimal number)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                    1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     const int128 exact = (int128)1 << 53;
     char text[DECIMAL_TEXT_MAX];
     double real = 0;
@@ -183,10 +185,34 @@ double decimal_to_double(struct decimal number)
     CHECK(number.scale <= DECIMAL_DIGITS_MAX);
     /* Both parts are exact doubles: one correctly rounded division. */
     if (number.unscaled <= exact && number.unscaled >= -exact && number.scale <= 22)
-        return (double)number.unscaled / powers[number.scale];
+        return (double)number.unscaled / decimal_double_powers[number.scale];
     size_t size = decimal_format(number, text);
     CHECK(real_parse(str_from(text, size), false, &real) == REAL_PARSED);
     return real;
+}
+
+/* Whether rounding at once gives what rounding the first digits gives: not where the part behind
+ * the point is so near to one half that the digits left out decide. */
+static bool decimal_from_double_quick(double real, bool is_float, uint8_t scale,
+                                      struct decimal *out)
+{
+    double moved, whole;
+
+    CHECK(scale <= DECIMAL_DIGITS_MAX);
+    if (scale > 22)
+        return false;
+    moved = real * decimal_double_powers[scale];
+    double margin = fabs(moved) * (is_float ? 1e-5 : 1e-14);
+    if (margin > 0.1)
+        return false;
+    whole = trunc(moved);
+    double rest = fabs(moved - whole);
+    if (fabs(rest - 0.5) <= margin)
+        return false;
+    *out = (struct decimal){.unscaled = (int128)whole, .scale = scale};
+    if (rest > 0.5)
+        out->unscaled += moved < 0 ? -1 : 1;
+    return true;
 }
 
 bool decimal_from_double(double real, bool is_float, uint8_t scale, struct decimal *out)
@@ -194,6 +220,8 @@ bool decimal_from_double(double real, bool is_float, uint8_t scale, struct decim
     char text[40];
 
     CHECK(isfinite(real));
+    if (decimal_from_double_quick(real, is_float, scale, out))
+        return true;
     /* PostgreSQL converts through the digits that are always exact: 15, for float 6. */
     int size = snprintf(text, sizeof(text), "%.*e", is_float ? 5 : 14, real);
     CHECK(size > 0 && (size_t)size < sizeof(text));

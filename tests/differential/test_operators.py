@@ -17,7 +17,7 @@ TYPES = {"boolean": ("BOOLEAN", ["true", "false"]), "small": ("SMALLINT", ["7", 
          "num": ("DECIMAL(10,2)", ["1.25", "-99.99"]), "text": ("TEXT", ["'tea'", "''"]), "date": ("DATE", ["'2024-02-29'", "'1969-12-31'"]),
          "time": ("TIME", ["'12:34:56.5'", "'00:00:00'"]), "ts": ("TIMESTAMP", ["'2024-02-29 12:34:56.789'", "'1969-12-31 00:00:00'"]),
          "uuid": ("UUID", ["'00000001-0000-4000-8000-000000000011'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"]),
-         "json": ("JSON", ["'{\"a\":1}'", "'[1,2]'"]), "bytes": ("BYTEA", ["'\\x00ff'", "'\\x'"])}
+         "json": ("JSON", ["'{\"a\":1,\"*\":2}'", "'[1,2]'"]), "bytes": ("BYTEA", ["'\\x00ff'", "'\\x'"])}
 BINARY = ["{a} = {b}", "{a} <> {b}", "{a} < {b}", "{a} <= {b}", "{a} > {b}", "{a} >= {b}", "{a} + {b}", "{a} - {b}", "{a} * {b}", "{a} / {b}",
           "{a} % {b}", "{a} || {b}", "{a} IS DISTINCT FROM {b}", "{a} IS NOT DISTINCT FROM {b}", "{a} IN ({b}, {a})", "{a} BETWEEN {b} AND {b}",
           "{a} LIKE {b}", "coalesce({a}, {b})", "nullif({a}, {b})", "CASE WHEN {a} IS NULL THEN {a} ELSE {b} END", "greatest({a}, {b})",
@@ -26,7 +26,8 @@ TRIPLE = ["{a} IN ({c}, {b})", "{a} NOT IN ({b}, {c})", "{a} BETWEEN {c} AND {b}
           "CASE {a} WHEN {c} THEN 1 WHEN {b} THEN 2 ELSE 3 END"]  # c: a literal
 MEETING = [("small", "int", "big", "real", "dbl", "num"), ("text", "uuid"), ("date", "ts")]
 UNARY = ["- {a}", "NOT {a}", "{a} IS NULL", "{a} IS NOT NULL", "{a} IS TRUE", "{a} + 1", "{a} - 1", "{a} * 2", "{a} / 2", "{a} % 2", "2 - {a}", "{a} = 1",
-         "{a} > 1.5", "{a} || 'x'", "abs({a})", "floor({a})", "length({a})", "upper({a})", "{a} LIKE '%a'", "{a} ->> 'a'", "{a} ->> 0", "{a} -> 'a'",
+         "{a} > 1.5", "{a} || 'x'", "abs({a})", "floor({a})", "length({a})", "upper({a})", "{a} LIKE '%a'", "{a} ->> 'a'", "{a} ->> 0", "{a} -> 'a'", "{a} ->> '$.a'", "{a} -> ''", "{a} ->> '*'",
+         "substring('hello', {a})", "substring('hello', 1, {a})", "trim({a})",
          "coalesce({a}, NULL)", "CASE WHEN true THEN {a} ELSE 1 END", "{a} + INTERVAL '1 day'", "{a} - INTERVAL '25 hours'", "date_trunc('hour', {a})"]
 # Differences that docs/sql-functions.md names, as patterns of the expression.
 EXECUTORS = re.compile("|".join((
@@ -35,7 +36,7 @@ EXECUTORS = re.compile("|".join((
     r"a_(date|int) [+] b_(int|date)$",  # DuckDB's dates go further
     r"a_big [+] b_date|a_date [+-] b_big")))  # PostgreSQL and DuckDB have it for INT only
 POSTGRES = re.compile("|".join((
-    r"[ab]_real", r"[ab]_json",  # REAL stays REAL; JSON is compared as text in DuckDB
+    r"[ab]_real", r"[ab]_json", r"substring.*a_(big|text)",  # REAL stays REAL; JSON is compared as text in DuckDB; substring of a pattern, none of BIGINT
     r"num / | / b_num",  # DECIMAL divided is DOUBLE
     r"^nullif\(a_(small|int|big|num), b_(dbl|num)\)",  # NULLIF has the type of its first argument
     r"^CAST\(a_text AS BYTEA\)",  # hex or base64, no escapes

@@ -133,6 +133,7 @@ struct analytic_plan {
     uint32_t name_front, name_back;
     bool has_star;                          /* the outermost select list */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
+    bool rounds;                            /* there is a cast to DECIMAL */
     bool keeps_order; /* rows of one table come in key order: no columnar path */
     enum analytic_shape shape;
 };
@@ -237,7 +238,8 @@ struct analytic_files {
 };
 /* Groups the files by what must be selected from them. False: read them through the scan. */
 bool analytic_files_find(struct analytic_files *files, const struct cold_files *cold,
-                         const struct table *table, bool hide_system, struct arena *arena);
+                         const struct table *table, bool hide_system, bool rounds,
+                         struct arena *arena);
 /* SELECT … FROM read_parquet(…) [UNION ALL …]. `shadows`: the scan whose keys are left out, `key`
  * under its names; NULL = none. */
 void analytic_files_append(const struct analytic_files *files, bool hide_deleted,

@@ -118,6 +118,8 @@ void check_system_using(struct check *check, const struct tree *join,
 
 /* check_operand.c: literals and parameters beside a column of a comparison. */
 void check_operands(struct check *check, const struct tree *node);
+/* Gives a text its type where DuckDB finds none: date_trunc's moment, nullif's first. */
+void check_text_argument(struct check *check, const struct tree *call, struct str name);
 /* What lag and lead answer where there is no row. */
 void check_default(struct check *check, const struct tree *call);
 /* The type of a reference to a column of a table of the same SELECT; false: it is none. */

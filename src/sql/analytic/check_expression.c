@@ -172,6 +172,29 @@ enum status check_copied(struct check *check, const struct tree *node, uint64_t 
     return status;
 }
 
+/* `a -> b`: only the key is written out more than once, so that long chains stay small. */
+static enum status check_json_step(struct check *check, const struct tree *call, uint64_t copies)
+{
+    static const char *const skip[] = {"children", NULL};
+    const struct tree *arguments = tree_get(call, "children");
+    const struct tree *source = arguments ? arguments->child : NULL;
+    enum status status = check_members(check, call, skip);
+
+    CHECK(copies > 1);
+    if (status == STATUS_OK && source)
+        status = check_node(check, source);
+    for (const struct tree *key = source ? source->next : NULL; key && status == STATUS_OK;
+         key = key->next) {
+        uint64_t multiplier = check->multiplier;
+
+        if (multiplier <= CHECK_EXTRA_MAX)
+            check->multiplier *= copies;
+        status = check_node(check, key);
+        check->multiplier = multiplier;
+    }
+    return status;
+}
+
 /* A literal integer, as DuckDB folds it. */
 bool check_is_number(const struct tree *node, int64_t *out)
 {
@@ -350,11 +373,13 @@ static enum status check_function(struct check *check, const struct tree *call)
         check->level->aggregate = true;
     else if (kind == ALLOW_SCALAR)
         status = check_growth(check, call, name);
-    if (status == STATUS_OK) {
-        check_literal_types(check, call);
-        status = check_copied(check, call, allow_copies(name));
-    }
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    check_literal_types(check, call);
+    check_text_argument(check, call, name);
+    if (str_equal(name, STR_LIT("+>")) || str_equal(name, STR_LIT("+>>")))
+        return check_json_step(check, call, allow_copies(name));
+    return check_copied(check, call, allow_copies(name));
 }
 
 static enum status check_window(struct check *check, const struct tree *call)
@@ -384,6 +409,8 @@ static enum status check_operator(struct check *check, const struct tree *node)
     CHECK(node->kind == TREE_OBJECT);
     if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN"))
         check_operands(check, node);
+    if (tree_is(node, "type", "OPERATOR_NULLIF"))
+        check_text_argument(check, node, STR_LIT("nullif"));
     check_literal_types(check, node);
     for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
         if (tree_is(node, "type", known[i]))
@@ -419,12 +446,31 @@ static enum status check_type(struct check *check, const struct tree *node, cons
     return STATUS_OK;
 }
 
+static bool check_is_decimal(const struct tree *type)
+{
+    static const char *const names[] = {"dec", "decimal", "numeric"};
+    const struct tree *info = tree_get(type, "type_info");
+    struct str name = tree_text(type, "id");
+
+    CHECK(type->kind == TREE_OBJECT);
+    if (str_equal(name, STR_LIT("UNBOUND")) && info)
+        name = tree_text(info, "name");
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (str_equal_nocase(name, str_from_c(names[i])))
+            return true;
+    }
+    return false;
+}
+
 static enum status check_cast(struct check *check, const struct tree *node)
 {
     static const char *const skip[] = {"cast_type", NULL};
-    enum status status = check_type(check, node, tree_get(node, "cast_type"));
+    const struct tree *type = tree_get(node, "cast_type");
+    enum status status = check_type(check, node, type);
 
     CHECK(node->kind == TREE_OBJECT);
+    if (type && check_is_decimal(type))
+        check->plan->rounds = true;
     return status == STATUS_OK ? check_members(check, node, skip) : status;
 }
 

@@ -12,6 +12,8 @@
 #include "sql/syntax/lexer.h"
 #include "value/text.h"
 
+#include <stdio.h>
+
 struct operand_column {
     const struct table *table;
     uint32_t index;
@@ -177,6 +179,40 @@ void check_operands(struct check *check, const struct tree *node)
     for (const struct tree *child = children ? children->child : NULL; child && found;
          child = child->next)
         operand_apply(check, &column, child);
+}
+
+/* The first text of nullif has the type of the column beside it, as in PostgreSQL. */
+static void operand_nullif(struct check *check, const struct tree *text_node,
+                           const struct tree *other)
+{
+    struct operand_column column;
+    struct str text;
+    char type[32];
+
+    CHECK(text_node->kind == TREE_OBJECT && other->kind == TREE_OBJECT);
+    if (!operand_literal(text_node, &text) || !operand_find_column(check, other, &column) ||
+        value_type_is_text(column.type.kind) || column.type.kind == VALUE_DECIMAL)
+        return;
+    snprintf(type, sizeof(type), "::%s", value_type_name(column.type.kind));
+    operand_replace(check, text_node, text, type);
+}
+
+void check_text_argument(struct check *check, const struct tree *call, struct str name)
+{
+    const struct tree *children = tree_get(call, "children");
+    const struct tree *first = children ? children->child : NULL;
+    const struct tree *second = first ? first->next : NULL;
+    struct str text;
+
+    CHECK(call->kind == TREE_OBJECT);
+    if (check->draft->verify || !second || first->kind != TREE_OBJECT ||
+        second->kind != TREE_OBJECT)
+        return;
+    if (str_equal(name, STR_LIT("nullif")))
+        operand_nullif(check, first, second);
+    else if ((str_equal(name, STR_LIT("date_trunc")) || str_equal(name, STR_LIT("datetrunc"))) &&
+             operand_literal(second, &text))
+        operand_replace(check, second, text, "::TIMESTAMP");
 }
 
 /* DuckDB casts the third argument of lag and lead by its own rules, not by ours. */

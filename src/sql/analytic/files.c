@@ -88,13 +88,19 @@ static bool files_append_stored(const struct table_schema *from, const struct ta
     return same;
 }
 
-/* Column `column` of the newest schema as an expression over the file's columns. */
+/* Column `column` of the newest schema as an expression over the file's columns. `rounds`: the
+ * statement makes DECIMALs of REAL and DOUBLE, where DuckDB concludes from the smallest and largest
+ * value, rounded its own way, what the others are: an expression hides these two. */
 static bool files_append_column(const struct table_column *column, const struct table_schema *from,
-                                struct buf *out)
+                                bool rounds, struct buf *out)
 {
     const struct table_column *stored = files_column(from, column->id);
     bool good = true, cast, same;
+    bool hidden = rounds && stored != NULL &&
+                  (column->type.kind == VALUE_FLOAT || column->type.kind == VALUE_DOUBLE);
 
+    if (hidden)
+        buf_append_str(out, STR_LIT("greatest("));
     if (stored == NULL) {
         good = files_append_literal(column->missing, &column->type, out);
     } else {
@@ -114,6 +120,8 @@ static bool files_append_column(const struct table_column *column, const struct 
          * is pushed down finds nothing): an expression keeps them out of there. */
         if (column->type.kind == VALUE_BYTES)
             buf_append_str(out, STR_LIT(" || ''::BLOB"));
+        else if (hidden)
+            buf_append_byte(out, ')');
         else if (!cast && same)
             return true;
     }
@@ -124,7 +132,7 @@ static bool files_append_column(const struct table_column *column, const struct 
 }
 
 static bool files_append_columns(const struct table *table, const struct table_schema *from,
-                                 bool hide_system, struct buf *out)
+                                 bool hide_system, bool rounds, struct buf *out)
 {
     uint32_t count = table->schema->column_count;
     uint32_t total = hide_system ? count : table_column_total(table);
@@ -135,7 +143,7 @@ static bool files_append_columns(const struct table *table, const struct table_s
         if (i > 0)
             buf_append_byte(out, ',');
         if (i < count)
-            good = files_append_column(&table->schema->columns[i], from, out) && good;
+            good = files_append_column(&table->schema->columns[i], from, rounds, out) && good;
         else
             splice_append_quoted(out, table_column_name(table, i), '"');
     }
@@ -160,7 +168,7 @@ static void files_append_key(const struct table *table, const struct table_schem
 /* ---- groups ---- */
 
 static bool files_describe(const struct table *table, uint32_t version, bool hide_system,
-                           struct arena *arena, struct analytic_files_group *out)
+                           bool rounds, struct arena *arena, struct analytic_files_group *out)
 {
     const struct table_schema *schema = table_schema_version(table, version);
     struct buf text;
@@ -170,7 +178,7 @@ static bool files_describe(const struct table *table, uint32_t version, bool hid
     if (!good)
         return false; /* the scan says what is wrong with the file */
     buf_init(&text);
-    good = files_append_columns(table, schema, hide_system, &text);
+    good = files_append_columns(table, schema, hide_system, rounds, &text);
     out->columns = arena_copy(arena, buf_str(&text));
     buf_reset(&text);
     files_append_key(table, schema, &text);
@@ -183,14 +191,14 @@ static bool files_describe(const struct table *table, uint32_t version, bool hid
 /* The group of a version: the one it has, one with the same text, or a new one. NULL: no more. */
 static struct analytic_files_group *files_group(struct analytic_files *files,
                                                 const struct table *table, uint32_t version,
-                                                bool hide_system, struct arena *arena)
+                                                bool hide_system, bool rounds, struct arena *arena)
 {
     struct analytic_files_group made = {.paths = NULL};
 
     for (uint32_t i = 0; i < files->group_count; i++)
         if (files->groups[i].version == version)
             return &files->groups[i];
-    if (!files_describe(table, version, hide_system, arena, &made))
+    if (!files_describe(table, version, hide_system, rounds, arena, &made))
         return NULL;
     for (uint32_t i = 0; i < files->group_count; i++)
         if (str_equal(files->groups[i].columns, made.columns) &&
@@ -204,13 +212,14 @@ static struct analytic_files_group *files_group(struct analytic_files *files,
 }
 
 bool analytic_files_find(struct analytic_files *files, const struct cold_files *cold,
-                         const struct table *table, bool hide_system, struct arena *arena)
+                         const struct table *table, bool hide_system, bool rounds,
+                         struct arena *arena)
 {
     *files = (struct analytic_files){.group_count = 0};
     files->groups = arena_array(arena, FILES_GROUPS_MAX, sizeof(*files->groups));
     for (size_t i = 0; i < cold->count; i++) {
         struct analytic_files_group *group =
-            files_group(files, table, cold->versions[i], hide_system, arena);
+            files_group(files, table, cold->versions[i], hide_system, rounds, arena);
         if (group == NULL)
             return false;
         if (group->paths == NULL)

@@ -23,11 +23,15 @@
 #define ANALYTIC_DISTANCE(name) ANALYTIC_APART(name) "system.main." name "(a, b) END"
 #define ANALYTIC_SIMILARITY(name) ANALYTIC_APART(name) "system.main." name "(a, b, c) END"
 
-/* Centuries and millennia begin with the year 1. COALESCE keeps DuckDB from folding a comparison
- * with a moment that is no whole unit: its rule forgets that the answer for NULL is NULL. */
+/* Centuries and millennia begin with the year 1. What is no unit is none here. COALESCE keeps
+ * DuckDB from folding a comparison with a moment that is no whole unit: its rule forgets that the
+ * answer for NULL is NULL. */
 #define ANALYTIC_DATE_TRUNC \
     "CASE WHEN lower(p) IN ('century', 'centuries', 'millennium', 'millennia') " \
     "THEN system.main.date_trunc(p, x - INTERVAL 1 YEAR) + INTERVAL 1 YEAR " \
+    "WHEN lower(p) IN ('dow', 'dayofweek', 'weekday', 'isodow', 'doy', 'dayofyear', 'epoch', " \
+    "'isoyear', 'yearweek', 'era', 'julian') " \
+    "THEN error('timestamp units \"' || p || '\" not recognized') " \
     "ELSE coalesce(system.main.date_trunc(p, x), NULL) END"
 
 /* A DOUBLE half-way between two whole numbers goes to the even one; typeof is folded. */
@@ -49,6 +53,26 @@
     "WHEN n < -38 AND x IS NOT NULL THEN CAST(0 AS DECIMAL(28, 0)) " \
     "ELSE system.main.round(CAST(system.main.trunc(x) AS DECIMAL(28, 0)), n) END"
 
+/* greatest() and least() pass over NULL. Nothing leaves BIGINT, nor the 2^32 that DuckDB takes. */
+#define ANALYTIC_REST \
+    "CASE WHEN f IS NOT NULL THEN system.main.substring(s, least(greatest(f, 1), 4294967295)) END"
+#define ANALYTIC_PART \
+    "CASE WHEN n < 0 AND s IS NOT NULL AND f IS NOT NULL " \
+    "THEN error('negative substring length not allowed') " \
+    "WHEN n IS NOT NULL AND f IS NOT NULL THEN system.main.substring(s, " \
+    "least(greatest(f, 1), 4294967295), " \
+    "least(greatest(least(n, 4611686018427387904) + greatest(least(f, 1), -4611686018427387904) " \
+    "- 1, 0), 4294967295)) END"
+
+/* Behind -> and ->> a text is a key, an integer a position. DuckDB reads `$…` and `/…` as paths and
+ * `*` as all parts. The empty key and `*` cannot be quoted in a path; as a JSON pointer they are
+ * keys. What is constant is folded. */
+#define ANALYTIC_KEY \
+    "CASE WHEN typeof(b) = 'VARCHAR' THEN system.main.regexp_replace('$.\"' || " \
+    "system.main.replace(system.main.replace(CAST(b AS VARCHAR), '\\', '\\\\'), '\"', '\\\"') || " \
+    "'\"', '^\\$\\.\"(\\*?)\"$', '/\\1') " \
+    "ELSE '$[' || system.main.replace(CAST(b AS VARCHAR), '-', '#-') || ']' END"
+
 static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_QUOTIENT,
     "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_QUOTIENT,
@@ -69,12 +93,8 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO ilike_escape(a, b, e) AS text_ilike(a, b, e)",
     "CREATE OR REPLACE MACRO not_ilike_escape(a, b, e) AS NOT text_ilike(a, b, e)",
     /* Positions before the first character count, a negative length is an error. */
-    "CREATE OR REPLACE MACRO substring(s, f) AS system.main.substring(s, greatest(f, 1)), "
-    "(s, f, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed') "
-    "ELSE system.main.substring(s, greatest(f, 1), greatest(n + least(f, 1) - 1, 0)) END",
-    "CREATE OR REPLACE MACRO substr(s, f) AS system.main.substring(s, greatest(f, 1)), "
-    "(s, f, n) AS CASE WHEN n < 0 THEN error('negative substring length not allowed') "
-    "ELSE system.main.substring(s, greatest(f, 1), greatest(n + least(f, 1) - 1, 0)) END",
+    "CREATE OR REPLACE MACRO substring(s, f) AS " ANALYTIC_REST ", (s, f, n) AS " ANALYTIC_PART,
+    "CREATE OR REPLACE MACRO substr(s, f) AS " ANALYTIC_REST ", (s, f, n) AS " ANALYTIC_PART,
     /* Texts that grow without being counted as memory. */
     "CREATE OR REPLACE MACRO repeat(s, n) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
     " OR len(s) * n > " ANALYTIC_BIG_TEXT
@@ -101,7 +121,14 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO jaro_winkler_similarity(a, b) AS " ANALYTIC_DISTANCE(
         "jaro_winkler_similarity") ", (a, b, c) AS " ANALYTIC_SIMILARITY("jaro_winkler_similarity"),
     "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
-    "CREATE OR REPLACE MACRO btrim(a) AS trim(a), (a, b) AS trim(a, b)",
+    /* Blanks only, not all that Unicode has. */
+    "CREATE OR REPLACE MACRO trim(a) AS system.main.trim(a, ' '), (a, b) AS system.main.trim(a, b)",
+    "CREATE OR REPLACE MACRO btrim(a) AS system.main.trim(a, ' '), "
+    "(a, b) AS system.main.trim(a, b)",
+    "CREATE OR REPLACE MACRO ltrim(a) AS system.main.ltrim(a, ' '), "
+    "(a, b) AS system.main.ltrim(a, b)",
+    "CREATE OR REPLACE MACRO rtrim(a) AS system.main.rtrim(a, ' '), "
+    "(a, b) AS system.main.rtrim(a, b)",
     /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
     "CREATE OR REPLACE MACRO sum_of_type(a SMALLINT) AS CAST(sum(a) AS BIGINT), "
     "(a INTEGER) AS CAST(sum(a) AS BIGINT), (a) AS sum(a)",
@@ -109,8 +136,8 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO round_to_tens(x, n) AS " ANALYTIC_ROUND_TO_TENS,
     "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
     "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,
-    "CREATE OR REPLACE MACRO \"+>\"(a, b) AS system.main.json_extract(a, b)",
-    "CREATE OR REPLACE MACRO \"+>>\"(a, b) AS system.main.\"->>\"(a, b)",
+    "CREATE OR REPLACE MACRO \"+>\"(a, b) AS system.main.json_extract(a, " ANALYTIC_KEY ")",
+    "CREATE OR REPLACE MACRO \"+>>\"(a, b) AS system.main.\"->>\"(a, " ANALYTIC_KEY ")",
     /* fields with a fraction: DECIMAL, or DOUBLE by date_part */
     "CREATE OR REPLACE MACRO extract_second(x) AS " ANALYTIC_FIELD("0.000001", "18, 6"),
     "CREATE OR REPLACE MACRO extract_millisecond(x) AS " ANALYTIC_FIELD("0.001", "18, 3"),

@@ -124,9 +124,9 @@ static enum status run_choose(struct run *run, uint32_t index, bool hide_system,
     status = scan_cold_files(store, &bound->rows.scan, &bound->files, err);
     if (status != STATUS_OK)
         return status;
-    bound->columnar =
-        bound->files.count > 0 && analytic_files_find(&bound->groups, &bound->files, table,
-                                                      hide_system, run->execution->arena);
+    bound->columnar = bound->files.count > 0 &&
+                      analytic_files_find(&bound->groups, &bound->files, table, hide_system,
+                                          run->plan->rounds, run->execution->arena);
     bound->with_shadows = bound->columnar && bound->files.has_shadows;
     bound->with_hot = bound->estimate.hot_rows > 0 || run_has_alias_type(table);
     return STATUS_OK;

@@ -129,6 +129,7 @@ void run_commit_context(const struct sql_run *run, struct arena *arena, struct r
     out->work = run->commit_work;
     out->work_max = run->engine->options.row_work_bytes;
     out->work_elsewhere = false;
+    out->work_shared = true;
 }
 
 enum status run_count_value(struct sql_run *run, const struct expr_program *program,

@@ -11,6 +11,8 @@
 #include "base/utf8.h"
 #include "value/text.h"
 
+#include <stdlib.h>
+
 static size_t json_blanks(struct str json, size_t at)
 {
     while (at < json.size && (json.data[at] == ' ' || json.data[at] == '\t' ||
@@ -151,21 +153,68 @@ static size_t json_copy_string(struct str json, size_t at, struct arena *arena, 
     return end;
 }
 
-/* Appends the number or word at `at`: 1.50 becomes 1.5. Returns what is behind it. */
-static size_t json_copy_plain(struct str json, size_t at, struct buf *out)
+/* Its shortest digits, plain between 1e-6 and 1e21, with a point: 100.0, 1e21, 1.5e-7. */
+static void json_put_real(double real, struct buf *out)
 {
-    size_t end = at;
+    static const char zeros[] = "000000000000000000000";
+    char text[32], digits[32];
+    size_t size = value_format_real(real, false, text), count = 0;
+    int point = 0; /* behind so many digits, zeros before and behind them included */
+    bool fraction = false;
 
-    while (end < json.size && strchr(" \t\r\n,:]}", json.data[end]) == NULL)
+    CHECK(size < sizeof(text));
+    text[size] = '\0';
+    for (size_t i = 0; i < size && text[i] != 'e'; i++) {
+        fraction = fraction || text[i] == '.';
+        if (text[i] < '0' || text[i] > '9')
+            continue;
+        if (count > 0 || text[i] != '0')
+            digits[count++] = text[i];
+        point += !fraction && count > 0;
+        point -= fraction && count == 0;
+    }
+    if (memchr(text, 'e', size) != NULL)
+        point += (int)strtol((char *)memchr(text, 'e', size) + 1, NULL, 10);
+    while (count > 0 && digits[count - 1] == '0')
+        count--;
+    if (text[0] == '-')
+        buf_append_byte(out, '-');
+    if (count == 0) {
+        buf_append_str(out, STR_LIT("0.0"));
+    } else if (point <= -6 || point > (int)sizeof(zeros) - 1) {
+        buf_append_byte(out, (uint8_t)digits[0]);
+        if (count > 1)
+            buf_printf(out, ".%.*s", (int)count - 1, digits + 1);
+        buf_printf(out, "e%d", point - 1);
+    } else if (point <= 0) {
+        buf_printf(out, "0.%.*s%.*s", -point, zeros, (int)count, digits);
+    } else if ((int)count <= point) {
+        buf_printf(out, "%.*s%.*s.0", (int)count, digits, point - (int)count, zeros);
+    } else {
+        buf_printf(out, "%.*s.%.*s", point, digits, (int)count - point, digits + point);
+    }
+}
+
+/* Appends the number or word at `at`, numbers as DuckDB writes them: 1.50 becomes 1.5, 1e2 100.0.
+ * Returns what is behind it. */
+static size_t json_copy_plain(struct str json, size_t at, struct arena *arena, struct buf *out)
+{
+    static const struct data_type type = {.kind = VALUE_DOUBLE};
+    size_t end = at;
+    bool number = json.data[at] == '-' || (json.data[at] >= '0' && json.data[at] <= '9');
+    bool real = false;
+    struct value value;
+
+    while (end < json.size && strchr(" \t\r\n,:]}", json.data[end]) == NULL) {
+        real = real || (number && strchr(".eE", json.data[end]) != NULL);
         end++;
+    }
     CHECK(end > at);
     struct str text = str_from(json.data + at, end - at);
-    if (memchr(text.data, '.', text.size) && !memchr(text.data, 'e', text.size) &&
-        !memchr(text.data, 'E', text.size)) {
-        while (text.data[text.size - 1] == '0' && text.data[text.size - 2] != '.')
-            text.size--;
-    }
-    buf_append_str(out, text);
+    if (real && value_parse(text, &type, arena, &value, NULL) == STATUS_OK)
+        json_put_real(value.real, out);
+    else
+        buf_append_str(out, str_equal(text, STR_LIT("-0")) ? STR_LIT("0") : text);
     return end;
 }
 
@@ -183,7 +232,7 @@ static struct str json_compact(struct str json, struct arena *arena)
         else if (strchr("{}[]:,", json.data[at]) != NULL)
             buf_append_byte(&out, json.data[at++]);
         else
-            at = json_copy_plain(json, at, &out);
+            at = json_copy_plain(json, at, arena, &out);
     }
     result = arena_copy(arena, buf_str(&out));
     buf_clear(&out);

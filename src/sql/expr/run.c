@@ -283,9 +283,11 @@ enum status expr_charge(struct expr_context *context, uint64_t bytes, struct err
         return STATUS_OK;
     if (context->work_elsewhere)
         return STATUS_WOULD_BLOCK;
-    return error_set(err, STATUS_SQL_EXECUTION_ERROR,
-                     "the expressions of a row take too long: they look at more than "
-                     "query.row_work");
+    error_set(err, STATUS_SQL_EXECUTION_ERROR, "the expressions of %s take too long",
+              context->work_shared ? "the rows of this change" : "a row");
+    error_hint(err, "query.row_work bounds what they look at%s",
+               context->work_shared ? ", of all rows together: change fewer at a time" : "");
+    return STATUS_SQL_EXECUTION_ERROR;
 }
 
 static enum status run_call(struct machine *m, const struct expr_instr *instr, struct value *out)

@@ -138,7 +138,7 @@ void sql_append_name(struct buf *out, struct str name);
 enum status scan_register(struct instance *instance, duckdb_connection connection,
                           struct error *err) MUST_CHECK;
 
-/* ---- columnar_cast.c: texts read by columnar_options.casts
+/* ---- columnar_cast.c: values converted by columnar_options.casts
  * -------------------------------------------------------------------- */
 
 /* For all connections of the database; `cast` lives as long as it. */
@@ -158,6 +158,11 @@ struct column_chunk_vector {
     uint64_t *validity; /* NULL until the first NULL */
     struct column_type type;
 };
+
+enum { STRING_INLINE_BYTES = 12 }; /* of duckdb_string_t */
+uint64_t column_uuid_word(const uint8_t *bytes);
+void column_vector_set(struct column_chunk_vector *vector, size_t row,
+                       const struct column_cell *cell, bool copy);
 
 struct column_chunk {
     size_t count;

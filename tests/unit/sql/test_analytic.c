@@ -254,7 +254,7 @@ static void test_analytic__errors(void **state)
         {"   ", "ERROR EMPTY_SQL no SQL statement"},
         {"SELECT 1; SELECT 2", "ERROR INVALID_SQL only one statement is possible here"},
         {"SELECT name FROM users GROUP BY 1 HAVING 'x'",
-         "ERROR SQL_EXECUTION_ERROR Could not convert string 'x' to BOOL"},
+         "ERROR SQL_EXECUTION_ERROR invalid input syntax for type BOOLEAN: \"x\""},
     };
     EXPECT_ALL(cases);
     fake_run("SELECT 1,\n  nosuch(2)");

@@ -15,13 +15,15 @@ static struct error err;
 static struct columnar *columnar;
 
 /* Knows noon and whole seconds of the first minute. */
-static inline enum status columnar_read_time(struct str text, enum column_kind to,
-                                             struct arena *arena, struct column_cell *cell,
-                                             struct error *error)
+static inline enum status columnar_read_time(const struct column_cell *value, enum column_kind from,
+                                             struct column_type to, struct arena *arena,
+                                             struct column_cell *cell, struct error *error)
 {
+    struct str text = value->text;
     int64_t second = 0;
     (void)arena;
-    assert_int_equal(to, COLUMN_TIME);
+    assert_int_equal(from, COLUMN_TEXT);
+    assert_int_equal(to.kind, COLUMN_TIME);
     if (str_equal(text, STR_LIT("noon")))
         second = 43200;
     else if (!str_starts_with(text, STR_LIT("00:00:")) ||
@@ -55,11 +57,25 @@ static inline enum status columnar_yes(const struct str *args, uint64_t *work, b
     return STATUS_OK;
 }
 
+/* The digits tell what it was asked for: 1000 × the number + 100 × precision + scale. */
+static inline enum status columnar_round(const struct column_cell *value, enum column_kind from,
+                                         struct column_type to, struct arena *arena,
+                                         struct column_cell *cell, struct error *error)
+{
+    (void)arena;
+    assert_true(from == COLUMN_DOUBLE && to.kind == COLUMN_DECIMAL);
+    if (value->real > 100)
+        return error_set(error, STATUS_CONSTRAINT_VIOLATION, "value out of range for type DECIMAL");
+    cell->decimal = (__int128)value->real * 1000 + to.precision * 100 + to.scale;
+    return STATUS_OK;
+}
+
 static inline int columnar_setup(void **state)
 {
     static const char *folders[1];
     static const char *const setup[] = {"CREATE MACRO kalam_twice(x) AS x * 2"};
-    static const struct columnar_cast casts[] = {{COLUMN_TIME, columnar_read_time}};
+    static const struct columnar_cast casts[] = {{COLUMN_TEXT, COLUMN_TIME, columnar_read_time},
+                                                 {COLUMN_DOUBLE, COLUMN_DECIMAL, columnar_round}};
     static const struct columnar_function functions[] = {
         {"kalam_same", 2, false, columnar_same}, {"kalam_is_constant", 1, true, columnar_yes}};
     if (fixture_setup(state) != 0)
@@ -73,7 +89,7 @@ static inline int columnar_setup(void **state)
                                              .setup = setup,
                                              .setup_count = 1,
                                              .casts = casts,
-                                             .cast_count = 1,
+                                             .cast_count = 2,
                                              .functions = functions,
                                              .function_count = 2};
     enum status status = columnar_open(&options, &columnar, &err);

@@ -223,6 +223,19 @@ static void test_columnar__functions_of_ours_stop(void **state)
     assert_status(columnar_query_open(columnar, &options, &query, &err), STATUS_QUERY_TIMEOUT);
 }
 
+static void test_columnar__casts_of_ours_to_every_decimal(void **state)
+{
+    (void)state;
+    assert_sql("SELECT CAST(x AS DECIMAL(4,0)) a, CAST(x AS DECIMAL(9,3)) b, CAST(x AS "
+               "DECIMAL(18,18)) c, CAST(x AS DECIMAL(38,10)) d, TRY_CAST(x * 300 AS DECIMAL(9,1)) "
+               "e FROM (VALUES (2::DOUBLE), (NULL)) v(x)",
+               "a:decimal|b:decimal|c:decimal|d:decimal|e:decimal\n2400e-0|2903e-3|3818e-18|"
+               "5810e-10|NULL\nNULL|NULL|NULL|NULL|NULL");
+    assert_sql("SELECT CAST(1.5 AS DECIMAL(4,1)) a", "a:decimal\n15e-1");
+    assert_status(sql_fails("SELECT CAST(200::DOUBLE AS DECIMAL(9,1))"),
+                  STATUS_CONSTRAINT_VIOLATION);
+}
+
 static void test_columnar__types_without_a_form_are_cast(void **state)
 {
     (void)state;
@@ -774,6 +787,7 @@ int main(void)
         test(test_columnar__texts_are_read_by_casts_of_ours),
         test(test_columnar__functions_of_ours),
         test(test_columnar__functions_of_ours_stop),
+        test(test_columnar__casts_of_ours_to_every_decimal),
         test(test_columnar__types_without_a_form_are_cast),
         test(test_columnar__unrepresentable_results),
         test(test_columnar__parameters),

@@ -230,6 +230,29 @@ static void test_decimal__to_and_from_double(void **state)
     }
 }
 
+/* By the first digits, whichever way was taken: 1.005 has 15 of them, 1.00499999999999989 has more.
+ */
+static void test_decimal__from_double_by_its_first_digits(void **state)
+{
+    random_seed();
+    for (int i = 0; i < 200000; i++) {
+        bool is_float = random_next() % 2 == 0;
+        uint8_t scale = (uint8_t)(random_next() % 12);
+        double whole = (double)(int64_t)(random_next() % 2000000) - 1000000;
+        double real = (whole + 0.5 * (double)(random_next() % 2)) / pow(10, (double)scale) *
+                      (random_next() % 4 == 0 ? 1e7 : 1);
+        struct decimal out, expected;
+        char text[64];
+
+        real = is_float ? (double)(float)real : real;
+        size_t size = (size_t)snprintf(text, sizeof(text), "%.*e", is_float ? 5 : 14, real);
+        bool fits = decimal_parse_scaled(str_from(text, size), scale, &expected) == DECIMAL_PARSED;
+        assert_int_equal(decimal_from_double(real, is_float, scale, &out), fits);
+        if (fits && (out.unscaled != expected.unscaled || out.scale != expected.scale))
+            fail_msg("%.17g with scale %u", real, scale);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_decimal__reads_back_its_own_text),
         cmocka_unit_test(test_decimal__compares_exactly_with_double),
         cmocka_unit_test(test_decimal__to_and_from_double),
+        cmocka_unit_test(test_decimal__from_double_by_its_first_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
