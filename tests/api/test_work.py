@@ -57,3 +57,14 @@ def test_a_live_query(server, rows):
     assert error["subscription_id"].endswith("dear") and "cannot be shown" in error["message"]
     assert socket.expect("change", "cheap")["rows"][0]["id"] == "1"
     socket.close()
+
+
+def test_the_rows_of_a_change_together(server, rows):
+    """No row is too dear, all of them are: said so, with the setting's name."""
+    rows.sql("INSERT INTO t (id, v) SELECT g, repeat('ab', 30000) FROM generate_series(101, 250) s(g)")
+    assert rows.value("SELECT count(*) FROM t WHERE id > 100 AND v LIKE '%b'") == "150"
+    with pytest.raises(kalam.SqlError) as failure:
+        rows.sql("DELETE FROM t WHERE id > 100 AND v LIKE '%b'")
+    assert failure.value.code == "SQL_EXECUTION_ERROR" and "the expressions of the rows of this change take too long" in failure.value.message
+    assert "query.row_work" in str(failure.value.body)
+    assert rows.sql("DELETE FROM t WHERE id > 100 AND id <= 150 AND v LIKE '%b'").row_count == 50
