@@ -72,7 +72,7 @@ CREATE STORAGE v6 TYPE s3 BUCKET 'bucket' CREDENTIALS '{"endpoint":"http://[::1]
 DROP STORAGE v6;
 
 -- templates
-CREATE STORAGE x TYPE filesystem PATH '/tmp/x' SHARED_TABLES_TEMPLATE 'longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong';
+CREATE STORAGE x TYPE filesystem PATH '/tmp/x' SHARED_TABLES_TEMPLATE 'longlonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglonglong';
 CREATE STORAGE x TYPE filesystem PATH '/tmp/x' USER_TABLES_TEMPLATE '{namespace}/{tableName}';
 CREATE STORAGE x TYPE filesystem PATH '/tmp/x' USER_TABLES_TEMPLATE '{userId}/{namespace}';
 CREATE STORAGE x TYPE filesystem PATH '/tmp/x' USER_TABLES_TEMPLATE '{namespace}/{nope}/{userId}';
