@@ -297,9 +297,24 @@ static enum status live_bind_order(struct shape_builder *builder, struct error *
     return live_order_bind(&request, &builder->order, &builder->shape.order_kind, err);
 }
 
-static enum status live_bind(struct shape_builder *builder, struct error *err)
+static enum status live_bind_where(struct shape_builder *builder, struct error *err)
 {
     const struct data_type boolean = {.kind = VALUE_BOOLEAN};
+    struct ast_expr *where = builder->tree->where;
+
+    CHECK(builder->shape.filter == NULL);
+    if (where == NULL)
+        return STATUS_OK;
+    plan_type_literals(where);
+    enum status status =
+        expr_compile(where, &builder->scope, &boolean, &builder->shape.filter, err);
+    if (status == STATUS_NOT_SUPPORTED)
+        error_prefix(err, "WHERE of a live query");
+    return status;
+}
+
+static enum status live_bind(struct shape_builder *builder, struct error *err)
+{
     struct live_shape *shape = &builder->shape;
     enum status status = live_bind_table(builder, err);
 
@@ -308,10 +323,8 @@ static enum status live_bind(struct shape_builder *builder, struct error *err)
     shape_fill_scope(builder);
     live_bind_named(builder);
     status = live_bind_output(builder, err);
-    if (builder->tree->where != NULL)
-        plan_type_literals(builder->tree->where);
-    if (status == STATUS_OK && builder->tree->where != NULL)
-        status = expr_compile(builder->tree->where, &builder->scope, &boolean, &shape->filter, err);
+    if (status == STATUS_OK)
+        status = live_bind_where(builder, err);
     if (status == STATUS_OK)
         status = live_bind_order(builder, err);
     shape->uses_caller = (shape->filter != NULL && expr_uses_caller(shape->filter)) ||

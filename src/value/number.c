@@ -125,8 +125,8 @@ static enum status number_real(enum number_operator op, enum value_type type, do
     double result = 0;
     bool may_vanish = false; /* a product or quotient of non-zero numbers that becomes zero */
 
-    CHECK(op != NUMBER_MOD);
-    if (op == NUMBER_DIV && b == 0)
+    CHECK(type == VALUE_FLOAT || type == VALUE_DOUBLE);
+    if (op >= NUMBER_DIV && b == 0)
         return number_division_by_zero(err);
     if (op == NUMBER_ADD) {
         result = a + b;
@@ -135,11 +135,12 @@ static enum status number_real(enum number_operator op, enum value_type type, do
     } else if (op == NUMBER_MUL) {
         result = a * b;
         may_vanish = a != 0 && b != 0;
-    } else {
+    } else if (op == NUMBER_DIV) {
         result = a / b;
         may_vanish = a != 0;
+    } else {
+        result = fmod(a, b); /* exact, also of two floats */
     }
-    CHECK(type == VALUE_FLOAT || type == VALUE_DOUBLE);
     if (type == VALUE_FLOAT)
         result = (double)(float)result;
     if (!isfinite(result))
@@ -158,8 +159,7 @@ static enum status number_apply(enum number_operator op, const struct value *a,
 
     CHECK(a != NULL && b != NULL && out != NULL);
     bool is_null = a->is_null || b->is_null; /* a NULL may have come without its type */
-    bool is_defined = value_arithmetic_type(a->type, b->type, &type) &&
-                      (op != NUMBER_MOD || (type != VALUE_FLOAT && type != VALUE_DOUBLE));
+    bool is_defined = value_arithmetic_type(a->type, b->type, &type);
     if (op == NUMBER_DIV && type == VALUE_DECIMAL)
         type = VALUE_DOUBLE;
     if (!is_defined && !is_null)

@@ -16,8 +16,7 @@
 
 #include <stdbool.h>
 
-/* Type of `a ∘ b` for + - * / % (FLOAT and DOUBLE have no %); a bare NULL takes the other's type.
- * False if there is none. */
+/* Type of `a ∘ b` for + - * / %; a bare NULL takes the other's type. False if there is none. */
 bool value_arithmetic_type(enum value_type a, enum value_type b, enum value_type *out);
 
 enum status value_add(const struct value *a, const struct value *b, struct value *out,

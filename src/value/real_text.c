@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { REAL_TEXT_INLINE = 128, REAL_FRACTION_QUICK = 8 };
+enum { REAL_TEXT_INLINE = 128, REAL_FRACTION_QUICK = 8, REAL_WIDE_PLAIN = 16 };
 
 static locale_t real_locale;
 static pthread_once_t real_locale_once = PTHREAD_ONCE_INIT;
@@ -177,26 +177,51 @@ static size_t real_layout(const char *scientific, int exponent_plain_max, char o
     return size;
 }
 
-size_t value_format_real(double real, bool is_float, char out[32])
+/* The fewest digits that read back, as d.ddde±xx. */
+static void real_shortest(double real, bool is_float, char text[40])
 {
-    char text[40];
     int precision = is_float ? 5 : 14, precision_max = is_float ? 8 : 16;
 
     CHECK(isfinite(real));
-    size_t size = is_float ? 0 : real_format_quick(real, out);
-    if (size > 0)
-        return size;
     if (fabs(real) < (is_float ? (double)FLT_MIN : DBL_MIN))
         precision = 0; /* subnormal: fewer digits can be enough */
     locale_t before = uselocale(real_c_locale());
     for (;; precision++) {
-        int length = snprintf(text, sizeof(text), "%.*e", precision, real);
-        CHECK(length > 0 && (size_t)length < sizeof(text));
+        int length = snprintf(text, 40, "%.*e", precision, real);
+        CHECK(length > 0 && length < 40);
         if (precision == precision_max)
             break;
         if (is_float ? strtof(text, NULL) == (float)real : strtod(text, NULL) == real)
             break;
     }
     (void)uselocale(before);
+}
+
+size_t value_format_real(double real, bool is_float, char out[32])
+{
+    char text[40];
+    size_t size = is_float ? 0 : real_format_quick(real, out);
+
+    CHECK(isfinite(real));
+    if (size > 0)
+        return size;
+    real_shortest(real, is_float, text);
     return real_layout(text, is_float ? 6 : 15, out);
+}
+
+size_t value_format_real_wide(double real, bool is_float, char out[32])
+{
+    char text[40];
+    size_t size = is_float ? 0 : real_format_quick(real, out);
+
+    CHECK(isfinite(real));
+    if (size == 0) {
+        real_shortest(real, is_float, text);
+        size = real_layout(text, REAL_WIDE_PLAIN, out);
+    }
+    if (memchr(out, '.', size) == NULL && memchr(out, 'e', size) == NULL) {
+        out[size++] = '.';
+        out[size++] = '0';
+    }
+    return size;
 }

@@ -242,6 +242,22 @@ void value_format(const struct value *value, struct buf *out)
     UNREACHABLE("a value of no type is always NULL");
 }
 
+void value_format_cast(const struct value *value, struct buf *out)
+{
+    char digits[32];
+
+    CHECK(value != NULL && out != NULL);
+    if (value->is_null)
+        return;
+    if (value->type == VALUE_FLOAT || value->type == VALUE_DOUBLE)
+        buf_append(out, digits,
+                   value_format_real_wide(value->real, value->type == VALUE_FLOAT, digits));
+    else if (value->type == VALUE_BYTES)
+        text_format_bytes_plain(value->text, out);
+    else
+        value_format(value, out);
+}
+
 /* ---- escapes ------------------------------------------------------------------------------------
  */
 

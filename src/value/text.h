@@ -17,6 +17,9 @@ enum status value_parse(struct str text, const struct data_type *type, struct ar
 /* Appends PostgreSQL's text form (true/false, 2026-01-02 03:04:05.6, \x00ff, shortest round-trip
  * floats); NULL appends nothing. */
 void value_format(const struct value *value, struct buf *out);
+/* What CAST(x AS TEXT) gives in SQL: the same, but FLOAT, DOUBLE and BYTES as DuckDB writes them
+ * (1.0, 1e+16, a\xFF). */
+void value_format_cast(const struct value *value, struct buf *out);
 /* Shortest decimal text that reads back to the same double (or float), e.g. 0.1, 1e+300. */
 size_t value_format_real(double real, bool is_float, char out[32]);
 

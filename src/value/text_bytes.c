@@ -104,3 +104,24 @@ void text_format_bytes(struct str bytes, struct buf *out)
     }
     out->size += 2 + 2 * bytes.size;
 }
+
+void text_format_bytes_plain(struct str bytes, struct buf *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    CHECK(bytes.size < SIZE_MAX / 4);
+    char *place = buf_reserve(out, 4 * bytes.size), *start = place;
+    for (size_t i = 0; i < bytes.size; i++) {
+        unsigned char c = (unsigned char)bytes.data[i];
+
+        if (c >= ' ' && c <= '~' && c != '\\' && c != '\'' && c != '"') {
+            *place++ = (char)c;
+            continue;
+        }
+        *place++ = '\\';
+        *place++ = 'x';
+        *place++ = digits[c >> 4];
+        *place++ = digits[c & 15];
+    }
+    out->size += (size_t)(place - start);
+}

@@ -39,6 +39,10 @@ void text_format_time(int64_t time_us, struct buf *out);
 void text_format_timestamp(int64_t timestamp_us, struct buf *out);
 void text_format_uuid(const uint8_t uuid[16], struct buf *out);
 void text_format_bytes(struct str bytes, struct buf *out);
+/* Printable ASCII as it is, other bytes and quotes as \xFF. */
+void text_format_bytes_plain(struct str bytes, struct buf *out);
+/* The digits of value_format_real, always with a point or an exponent and plain below 1e16. */
+size_t value_format_real_wide(double real, bool is_float, char out[32]);
 
 /* Number to number; neither is NULL. */
 enum status cast_number(const struct value *value, const struct data_type *type, struct value *out,

@@ -33,6 +33,8 @@ def rows(server):
 def test_a_change(rows):
     many = ", ".join(f"j->>'k{i}'" for i in range(300))
     refused(rows.sql, "UPDATE t SET w = rtrim(v, $1) WHERE id = 1", [WIDE * 3 + "\u9fa5"])
+    refused(rows.sql, "UPDATE t SET w = translate(v, $1, 'x') WHERE id = 1", [WIDE])
+    refused(rows.sql, "UPDATE t SET w = 'q' WHERE id = 1 RETURNING translate(v, $1, 'x')", [WIDE])
     refused(rows.sql, f"UPDATE t SET w = 'q' WHERE id = 1 AND 'q' IN ({many})")
     refused(rows.sql, f"INSERT INTO t (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET w = CASE WHEN 'q' IN ({many.replace('j->', 't.j->')}) THEN 'a' END")
     assert rows.rows("SELECT id, w FROM t ORDER BY id") == [["1", ""], ["2", ""]]

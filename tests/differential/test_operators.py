@@ -44,6 +44,32 @@ POSTGRES = re.compile("|".join((
     r"(date|ts|time) [+-] b_(date|time|ts)$",  # TIME is computed with INTERVAL only
     r"bytes (LIKE|[|][|])|[|][|] b_bytes|^CAST\(a_bytes AS TEXT")))  # the text of BYTES
 
+# Scalar functions: our programs and DuckDB only, PostgreSQL has other types or none of them.
+OF_NUMBERS = [f"{name}({{a}})" for name in (
+    "sqrt cbrt exp ln log log10 log2 sin cos tan cot asin acos atan sinh cosh tanh asinh acosh atanh degrees radians even sign trunc round floor ceil abs"
+).split()] + ["round({a}, 1)", "round({a}, -1)", "round({a}, 20)", "round({a}, -20)", "CAST({a} AS TEXT)", "a_text || {a}", "concat({a}, a_boolean, a_bytes)",
+              "concat_ws('-', {a}, b_text, a_ts)"]
+OF_TWO_NUMBERS = ["power({a}, {b})", "mod({a}, {b})", "{a} % {b}", "atan2({a}, {b})", "log({a}, {b})"]
+OF_INTEGERS = ["gcd({a}, {b})", "lcm({a}, {b})", "left(a_text, {a})", "right(a_text, {a})", "repeat(a_text, {a})", "lpad(a_text, {a})", "rpad(a_text, {a}, 'xé')",
+               "split_part(a_text, 'e', {a})", "chr({a})", "hex({a})", "factorial({a})", "round(a_dbl, {a})", "round(a_real, {a})", "make_date(2024, {a}, {b})"]
+OF_TEXTS = ["starts_with({a}, 't')", "ends_with({a}, {b})", "contains({a}, 'e')", "instr({a}, {b})", "translate({a}, 'te', 'é')", "ascii({a})", "unicode({a})",
+            "octet_length({a})", "bit_length({a})", "len({a})", "strlen({a})", "lcase({a})", "ucase({a})", "hex({a})", "split_part({a}, '', 2)"]
+OF_MOMENTS = [f"{name}({{a}})" for name in (
+    "year quarter month week day dayofyear dayofweek isodow isoyear decade century millennium hour minute second millisecond microsecond epoch epoch_ms "
+    "epoch_us dayname monthname last_day").split()] + [f"date_part('{field}', {{a}})" for field in "year dow doy hour second milliseconds epoch".split()] + [
+    f"date_diff('{unit}', {{a}}, {{b}})" for unit in "microsecond second minute hour day month quarter year decade century".split()]
+NUMBERS, INTEGERS = ("small", "int", "big", "real", "dbl", "num"), ("small", "int", "big")
+
+
+def functions():
+    for texts, kinds, others in ((OF_NUMBERS, NUMBERS, ("int",)), (OF_TWO_NUMBERS, NUMBERS, NUMBERS), (OF_INTEGERS, INTEGERS, ("small", "int")),
+                                 (OF_TEXTS, ("text", "json", "bytes"), ("text",)), (OF_MOMENTS, ("date", "time", "ts"), ("ts", "date"))):
+        for text in texts:
+            for a in kinds:
+                for b in others if "{b}" in text else others[:1]:
+                    yield text.format(a=f"a_{a}", b=f"b_{b}")
+    yield from ("a_bytes || b_bytes", "hex(a_bytes)", "octet_length(a_bytes)", "pi()", "a_text || a_bytes")
+
 
 def statements():
     for a in TYPES:
@@ -134,3 +160,39 @@ def test_every_operator_and_type():
     print(f"share: {len(expressions)} expressions, of every fourth {programs} our programs")
     assert programs > 200 // share
     assert not differences, f"{len(differences)} differences:\n" + "\n".join(differences[:200])
+
+
+def differs(client, text):
+    """What our programs and DuckDB do not agree on, row by row where one of them refuses the data."""
+    for where in ["true"] + [f"id = {row}" for row in range(ROWS)]:
+        select = f"SELECT id, {text} AS x FROM v WHERE {where} ORDER BY id"
+        own, other = ours(client, select), ours(client, f"SELECT * FROM ({select}) q")
+        if isinstance(own, str) != isinstance(other, str) and where != "true":
+            return f"{text} ({where}): ours {own}, DuckDB {other}"
+        if not isinstance(own, str) and not isinstance(other, str):
+            if not same(own, other):
+                return f"{text} ({where}): ours {own}, DuckDB {other}"
+            if where == "true":
+                return None
+        elif where == "true" and not of_data(own) and not of_data(other):
+            return None  # types that neither has
+    return None
+
+
+def test_every_function_of_both_executors():
+    share = 1 if os.environ.get("KALAM_LONG") else 3
+    expressions = list(functions())[::share]
+    with kalam.Server() as server:
+        admin = server.client()
+        admin.sql("CREATE NAMESPACE d")
+        admin.sql(f"CREATE USER TABLE d.v ({', '.join(columns())})")
+        client = server.client("u", namespace="d")
+        client.sql("INSERT INTO v VALUES " + ", ".join(rows()))
+        differences, programs = list(filter(None, (differs(client, text) for text in expressions))), 0
+        for text in expressions:
+            status, body = client.post(f"EXPLAIN SELECT id, {text} AS x FROM v ORDER BY id")
+            programs += status == 200 and not body["results"][0]["rows"][0][0].startswith("duckdb")
+        server.stop()
+    print(f"share: {len(expressions)} expressions, {programs} our programs")
+    assert programs > 300 // share
+    assert not differences, f"{len(differences)} differences:\n" + "\n".join(differences)

@@ -179,6 +179,10 @@ enum status plan_compile_filter(struct plan_builder *builder, const struct ast_e
                                 struct error *err) MUST_CHECK;
 enum status plan_compile_output(struct plan_builder *builder, const struct ast_select_item *items,
                                 size_t count, struct error *err) MUST_CHECK;
+/* RETURNING; says so where a function is not supported. */
+enum status plan_compile_returning(struct plan_builder *builder,
+                                   const struct ast_select_item *items, size_t count,
+                                   struct error *err) MUST_CHECK;
 enum status plan_compile_set(struct plan_builder *builder, const struct ast_assignment *set,
                              size_t count, struct plan_set *out, struct error *err) MUST_CHECK;
 /* A BIGINT literal that fits becomes INT. */

@@ -175,7 +175,7 @@ enum status plan_build_change(struct plan_builder *builder, struct error *err)
     if (plan->table->kind == TABLE_KIND_STREAM && !is_delete)
         return error_set(err, STATUS_INVALID_OPERATION, "UPDATE is not possible on stream tables");
     status = plan_change_rows(builder, &parts, err);
-    if (status == STATUS_OK && parts.returning_count > 0)
-        status = plan_compile_output(builder, parts.returning, parts.returning_count, err);
-    return status;
+    return status == STATUS_OK
+               ? plan_compile_returning(builder, parts.returning, parts.returning_count, err)
+               : status;
 }

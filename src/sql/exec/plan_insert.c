@@ -205,6 +205,8 @@ static enum status plan_insert_conflict(struct plan_builder *builder, const stru
                               &plan->insert.set, err);
     if (status == STATUS_OK && tree->conflict_where != NULL)
         status = plan_compile(builder, tree->conflict_where, &boolean, &plan->insert.where, err);
+    if (status == STATUS_NOT_SUPPORTED)
+        error_prefix(err, "ON CONFLICT DO UPDATE");
     builder->scope.excluded = NULL;
     builder->scope.excluded_count = 0;
     return status;
@@ -251,7 +253,7 @@ enum status plan_build_insert(struct plan_builder *builder, struct error *err)
         status = plan_insert_cells(builder, tree, err);
     if (status == STATUS_OK)
         status = plan_insert_conflict(builder, tree, err);
-    if (status == STATUS_OK && tree->returning_count > 0)
-        status = plan_compile_output(builder, tree->returning, tree->returning_count, err);
-    return status;
+    return status == STATUS_OK
+               ? plan_compile_returning(builder, tree->returning, tree->returning_count, err)
+               : status;
 }

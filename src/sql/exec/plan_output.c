@@ -148,3 +148,17 @@ enum status plan_compile_output(struct plan_builder *builder, const struct ast_s
     CHECK(output->count == total);
     return STATUS_OK;
 }
+
+enum status plan_compile_returning(struct plan_builder *builder,
+                                   const struct ast_select_item *items, size_t count,
+                                   struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(items != NULL || count == 0);
+    if (count > 0)
+        status = plan_compile_output(builder, items, count, err);
+    if (status == STATUS_NOT_SUPPORTED)
+        error_prefix(err, "RETURNING");
+    return status;
+}

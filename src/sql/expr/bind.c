@@ -169,14 +169,9 @@ static enum status bind_coerce_constant(struct expr_binder *binder, struct expr_
 static enum status bind_cast(struct expr_binder *binder, struct expr_node **node,
                              const struct expr_cast *cast)
 {
-    enum value_type from = (*node)->type.kind;
     struct expr_node *made;
 
     CHECK(cast->type.kind != VALUE_NULL);
-    /* DuckDB writes these differently: one executor only, so that all rows get the same text. */
-    if (cast->type.kind == VALUE_TEXT && !cast->assignment &&
-        (from == VALUE_FLOAT || from == VALUE_DOUBLE || from == VALUE_BYTES))
-        return expr_not_supported(binder, (*node)->start, "the text of %s", value_type_name(from));
     made = expr_node_new(binder, NODE_CAST, cast->type.kind, NULL, 1);
     made->type = cast->type;
     made->assignment = cast->assignment;

@@ -242,19 +242,28 @@ static enum status operator_arithmetic(struct expr_binder *binder, const struct 
                                        struct expr_node **args, struct expr_node **out)
 {
     const struct expr_function *function;
-    enum value_type type;
-    enum status status = STATUS_OK;
 
     CHECK(tree->kind == AST_BINARY && tree->arg_count == 2);
     if (operator_date(tree, args, &function))
         return expr_call_node(binder, function, args, 2, out);
+    return expr_bind_arithmetic(binder, tree->op, tree, args, out);
+}
+
+enum status expr_bind_arithmetic(struct expr_binder *binder, enum ast_operator op,
+                                 const struct ast_expr *at, struct expr_node **args,
+                                 struct expr_node **out)
+{
+    enum value_type type;
+    enum status status = STATUS_OK;
+
+    CHECK(op >= AST_OP_ADD && op <= AST_OP_MOD);
     if (args[0]->unknown && args[1]->unknown)
         status = expr_coerce(binder, &args[0], VALUE_BIGINT);
     for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
         if (!args[i]->unknown)
             continue;
         if (!value_type_is_number(args[1 - i]->type.kind))
-            return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
+            return operator_missing(binder, operator_text(op), args[0], args[1]);
         status = expr_coerce(binder, &args[i], args[1 - i]->type.kind);
     }
     if (status != STATUS_OK)
@@ -263,22 +272,19 @@ static enum status operator_arithmetic(struct expr_binder *binder, const struct 
     bool moments = (a == VALUE_TIMESTAMP || a == VALUE_DATE || a == VALUE_TIME) &&
                    (b == VALUE_TIMESTAMP || b == VALUE_DATE || b == VALUE_TIME);
     if (moments)
-        return expr_not_supported(binder, tree->start, "the difference of %s and %s",
+        return expr_not_supported(binder, at->start, "the difference of %s and %s",
                                   value_type_name(a), value_type_name(b));
-    if (value_arithmetic_type(a, b, &type) && tree->op == AST_OP_MOD && operator_is_real(type))
-        return expr_not_supported(binder, tree->start, "%s %% %s", value_type_name(a),
-                                  value_type_name(b));
     if (!value_arithmetic_type(a, b, &type))
-        return operator_missing(binder, operator_text(tree->op), args[0], args[1]);
+        return operator_missing(binder, operator_text(op), args[0], args[1]);
     if (type == VALUE_FLOAT && (a == VALUE_DECIMAL || b == VALUE_DECIMAL)) /* last digits differ */
-        return expr_not_supported(binder, tree->start, "%s %s %s", value_type_name(a),
-                                  operator_text(tree->op), value_type_name(b));
-    if (type == VALUE_DECIMAL && tree->op == AST_OP_DIV)
+        return expr_not_supported(binder, at->start, "%s %s %s", value_type_name(a),
+                                  operator_text(op), value_type_name(b));
+    if (type == VALUE_DECIMAL && op == AST_OP_DIV)
         type = VALUE_DOUBLE; /* as in DuckDB, whose DECIMAL cannot hold PostgreSQL's quotients */
-    *out = expr_node_new(binder, NODE_ARITHMETIC, type, tree, 2);
-    (*out)->op = tree->op;
+    *out = expr_node_new(binder, NODE_ARITHMETIC, type, at, 2);
+    (*out)->op = op;
     if (type == VALUE_DECIMAL)
-        (*out)->type.scale = operator_scale(tree->op, args[0]->type, args[1]->type);
+        (*out)->type.scale = operator_scale(op, args[0]->type, args[1]->type);
     (*out)->args[0] = args[0];
     (*out)->args[1] = args[1];
     expr_fold(binder, out);
@@ -313,6 +319,8 @@ static enum status operator_concat(struct expr_binder *binder, const struct ast_
     enum status status = STATUS_OK;
 
     CHECK(tree->op == AST_OP_CONCAT);
+    if (args[0]->type.kind == VALUE_BYTES && args[1]->type.kind == VALUE_BYTES)
+        return expr_call_node(binder, &expr_function_concat_bytes, args, 2, out);
     if (args[0]->type.kind != VALUE_TEXT && args[1]->type.kind != VALUE_TEXT) {
         if (args[0]->type.kind == args[1]->type.kind)
             return expr_not_supported(binder, tree->start, "%s || %s",

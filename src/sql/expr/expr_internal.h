@@ -20,7 +20,10 @@
 /* ---- functions ----------------------------------------------------------------------------------
  */
 
+struct expr_function;
+
 struct expr_call {
+    const struct expr_function *function;
     struct value *args; /* registers side by side; may be overwritten */
     size_t count;
     struct value *out; /* may be &args[0] */
@@ -40,11 +43,15 @@ struct expr_node;
 
 struct expr_function {
     const char *name;
-    const char *args; /* a letter per argument: t TEXT, i BIGINT, m TIMESTAMP; NULL: bind decides */
+    /* A letter per argument: t TEXT, i BIGINT, m TIMESTAMP, else TYPE_MISMATCH; T TEXT or JSON as
+     * text, I an integer, N one of at most INT, R a number as DOUBLE, else NOT_SUPPORTED, so that
+     * DuckDB decides; a any. NULL: bind decides. */
+    const char *args;
     uint8_t min, flags;
     enum value_type result;
     enum status (*run)(struct expr_call *call);
     enum status (*bind)(struct expr_binder *binder, struct expr_node *node); /* or NULL */
+    double (*real)(double x);                                                /* of expr_run_real */
 };
 
 /* ---- nodes --------------------------------------------------------------------------------------
@@ -147,6 +154,11 @@ enum status expr_match(struct expr_binder *binder, const char *op, struct expr_n
 /* One type for all (CASE, COALESCE, GREATEST): PostgreSQL's common type; args are coerced. */
 enum status expr_common_type(struct expr_binder *binder, struct expr_node **args, size_t count,
                              size_t step, const char *what, struct data_type *out) MUST_CHECK;
+
+/* left ⊕ right of numbers: + - * / %. */
+enum status expr_bind_arithmetic(struct expr_binder *binder, enum ast_operator op,
+                                 const struct ast_expr *at, struct expr_node **args,
+                                 struct expr_node **out) MUST_CHECK;
 
 /* function.c */
 enum status expr_bind_call(struct expr_binder *binder, const struct ast_expr *tree,
@@ -260,20 +272,74 @@ enum status expr_param_value(const struct expr_param_use *use, const struct expr
 enum status expr_charge(struct expr_context *context, uint64_t bytes, struct error *err) MUST_CHECK;
 
 /* text.c */
+/* Before a text is made: does it fit? An argument is small, what is made of many may be not. */
+enum status expr_text_check_size(struct expr_call *call, size_t size) MUST_CHECK;
+/* Bytes of the character at `at`; 1 for a broken one. */
+size_t expr_text_step(struct str text, size_t at);
+/* Byte offset behind `count` characters from `at` on. */
+size_t expr_text_skip(struct str text, size_t at, int64_t count);
 /* *steps: characters looked at, some of them again. */
 enum status expr_like(struct str text, struct str pattern, struct str escape, bool has_escape,
                       bool nocase, uint64_t *steps, bool *out, struct error *err) MUST_CHECK;
-extern const struct expr_function expr_function_like, expr_function_ilike, expr_function_concat_op;
+extern const struct expr_function expr_function_like, expr_function_ilike, expr_function_concat_op,
+    expr_function_concat_bytes;
 enum status expr_run_upper(struct expr_call *call);
 enum status expr_run_lower(struct expr_call *call);
 enum status expr_run_length(struct expr_call *call);
 enum status expr_run_strpos(struct expr_call *call);
 enum status expr_run_substring(struct expr_call *call);
 enum status expr_run_concat(struct expr_call *call);
+enum status expr_run_concat_ws(struct expr_call *call);
 enum status expr_run_btrim(struct expr_call *call);
 enum status expr_run_ltrim(struct expr_call *call);
 enum status expr_run_rtrim(struct expr_call *call);
 enum status expr_run_replace(struct expr_call *call);
+
+/* text_part.c: parts of texts, and texts from characters. */
+enum status expr_run_left(struct expr_call *call);
+enum status expr_run_right(struct expr_call *call);
+enum status expr_run_lpad(struct expr_call *call);
+enum status expr_run_rpad(struct expr_call *call);
+enum status expr_run_repeat(struct expr_call *call);
+enum status expr_run_split_part(struct expr_call *call);
+enum status expr_run_starts_with(struct expr_call *call);
+enum status expr_run_ends_with(struct expr_call *call);
+enum status expr_run_contains(struct expr_call *call);
+enum status expr_run_translate(struct expr_call *call);
+enum status expr_run_ascii(struct expr_call *call);
+enum status expr_run_unicode(struct expr_call *call);
+enum status expr_run_chr(struct expr_call *call);
+enum status expr_run_octet_length(struct expr_call *call);
+enum status expr_run_bit_length(struct expr_call *call);
+enum status expr_bind_hex(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_octet_length(struct expr_binder *binder, struct expr_node *node);
+enum status expr_run_hex(struct expr_call *call);
+
+/* math.c */
+enum status expr_bind_abs(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_rounding(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_sign(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_mod(struct expr_binder *binder, struct expr_node *node);
+enum status expr_run_abs(struct expr_call *call);
+enum status expr_run_round(struct expr_call *call);
+enum status expr_run_floor(struct expr_call *call);
+enum status expr_run_ceil(struct expr_call *call);
+enum status expr_run_trunc(struct expr_call *call);
+enum status expr_run_sign(struct expr_call *call);
+enum status expr_run_real(struct expr_call *call); /* function->real of a DOUBLE */
+enum status expr_run_sqrt(struct expr_call *call);
+enum status expr_run_log(struct expr_call *call); /* function->real, if the argument has one */
+enum status expr_run_log_base(struct expr_call *call);
+enum status expr_run_power(struct expr_call *call);
+enum status expr_run_atan2(struct expr_call *call);
+enum status expr_run_pi(struct expr_call *call);
+enum status expr_run_gcd(struct expr_call *call);
+enum status expr_run_lcm(struct expr_call *call);
+enum status expr_run_factorial(struct expr_call *call);
+double expr_real_degrees(double x);
+double expr_real_radians(double x);
+double expr_real_cot(double x);
+double expr_real_even(double x);
 
 /* letter_case.c: simple case mapping of one character. */
 uint32_t letter_upper(uint32_t codepoint);
@@ -283,10 +349,50 @@ uint32_t letter_lower(uint32_t codepoint);
 extern const struct expr_function expr_function_json, expr_function_json_text;
 
 /* moment.c */
+enum moment_unit {
+    MOMENT_MICROSECOND,
+    MOMENT_MILLISECOND,
+    MOMENT_SECOND,
+    MOMENT_MINUTE,
+    MOMENT_HOUR,
+    MOMENT_DAY,
+    MOMENT_WEEK,
+    MOMENT_MONTH,
+    MOMENT_QUARTER,
+    MOMENT_YEAR,
+    MOMENT_DECADE,
+    MOMENT_CENTURY,
+    MOMENT_MILLENNIUM,
+    MOMENT_DOW,
+    MOMENT_ISODOW,
+    MOMENT_DOY,
+    MOMENT_ISOYEAR,
+    MOMENT_EPOCH,
+    MOMENT_UNITS,
+};
+
 extern const struct expr_function expr_function_timestamp_add, expr_function_time_add,
     expr_function_date_add, expr_function_date_sub, expr_function_date_diff;
 enum status expr_run_date_trunc(struct expr_call *call);
 enum status expr_bind_extract(struct expr_binder *binder, struct expr_node *node);
 enum status expr_run_extract(struct expr_call *call);
+enum moment_unit expr_moment_unit(struct str name); /* MOMENT_UNITS: none */
+int64_t expr_moment_date_field(int64_t days, enum moment_unit unit);
+
+/* moment_part.c: fields by functions of their own, moments made of fields, differences. */
+enum status expr_bind_date_part(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_field(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_epoch(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_day(struct expr_binder *binder, struct expr_node *node);
+enum status expr_bind_date_diff(struct expr_binder *binder, struct expr_node *node);
+enum status expr_run_field(struct expr_call *call);
+enum status expr_run_date_part(struct expr_call *call);
+enum status expr_run_epoch(struct expr_call *call);
+enum status expr_run_epoch_whole(struct expr_call *call); /* epoch_ms, epoch_us */
+enum status expr_run_day_name(struct expr_call *call);
+enum status expr_run_month_name(struct expr_call *call);
+enum status expr_run_last_day(struct expr_call *call);
+enum status expr_run_make_date(struct expr_call *call);
+enum status expr_run_date_diff(struct expr_call *call);
 
 #endif

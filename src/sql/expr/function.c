@@ -11,8 +11,6 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "value/datetime.h"
-#include "value/decimal.h"
-#include "value/number.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,6 +31,16 @@ static enum status function_current_date(struct expr_call *call)
 
     CHECK(call->count == 0);
     *call->out = value_integer(VALUE_DATE, datetime_split(call->context->now_us, &time_us));
+    return STATUS_OK;
+}
+
+static enum status function_current_time(struct expr_call *call)
+{
+    int64_t time_us;
+
+    CHECK(call->count == 0);
+    (void)datetime_split(call->context->now_us, &time_us);
+    *call->out = value_integer(VALUE_TIME, time_us);
     return STATUS_OK;
 }
 
@@ -62,6 +70,27 @@ static enum status function_uuid_v7(struct expr_call *call)
     CHECK(call->count == 0);
     *call->out = (struct value){.type = VALUE_UUID};
     id_uuid_v7(call->out->uuid);
+    return STATUS_OK;
+}
+
+static enum status function_uuid_v4(struct expr_call *call)
+{
+    CHECK(call->count == 0);
+    *call->out = (struct value){.type = VALUE_UUID};
+    id_random(call->out->uuid, sizeof(call->out->uuid));
+    call->out->uuid[6] = (uint8_t)((call->out->uuid[6] & 0x0f) | 0x40);
+    call->out->uuid[8] = (uint8_t)((call->out->uuid[8] & 0x3f) | 0x80);
+    return STATUS_OK;
+}
+
+/* At least 0, less than 1. */
+static enum status function_random(struct expr_call *call)
+{
+    uint64_t bits;
+
+    CHECK(call->count == 0);
+    id_random(&bits, sizeof(bits));
+    *call->out = value_real(VALUE_DOUBLE, (double)(bits >> 11) * 0x1p-53);
     return STATUS_OK;
 }
 
@@ -171,6 +200,18 @@ static enum status function_bind_concat(struct expr_binder *binder, struct expr_
     return status;
 }
 
+/* The separator is a text, what is joined anything. */
+static enum status function_bind_concat_ws(struct expr_binder *binder, struct expr_node *node)
+{
+    enum value_type type = node->args[0]->type.kind;
+
+    CHECK(node->arg_count >= 2);
+    if (type != VALUE_TEXT && type != VALUE_JSON)
+        return expr_not_supported(binder, node->start, "concat_ws with a separator of type %s",
+                                  value_type_name(type));
+    return function_bind_concat(binder, node);
+}
+
 static enum status function_bind_length(struct expr_binder *binder, struct expr_node *node)
 {
     if (!node->args[0]->unknown && node->args[0]->type.kind == VALUE_BYTES)
@@ -179,195 +220,158 @@ static enum status function_bind_length(struct expr_binder *binder, struct expr_
     return expr_require(binder, &node->args[0], VALUE_TEXT, "argument of LENGTH");
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------
- */
-
-static enum status function_abs(struct expr_call *call)
-{
-    CHECK(call->count == 1);
-    return value_abs(&call->args[0], call->out, call->err);
-}
-
-static struct decimal function_decimal(const struct value *value)
-{
-    CHECK(value->type == VALUE_DECIMAL);
-    return (struct decimal){value->decimal, value->scale};
-}
-
-static enum status function_whole(struct expr_call *call, int128 whole)
-{
-    CHECK(call->args[0].type == VALUE_DECIMAL);
-    *call->out = value_decimal(whole, 38, 0);
-    return STATUS_OK;
-}
-
-static enum status function_floor(struct expr_call *call)
-{
-    const struct value *arg = &call->args[0];
-
-    CHECK(call->count == 1);
-    if (arg->type == VALUE_DOUBLE) {
-        *call->out = value_real(VALUE_DOUBLE, floor(arg->real));
-        return STATUS_OK;
-    }
-    int128 unit = decimal_power(arg->scale), whole = arg->decimal / unit;
-    return function_whole(call, arg->decimal % unit < 0 ? whole - 1 : whole);
-}
-
-static enum status function_ceil(struct expr_call *call)
-{
-    const struct value *arg = &call->args[0];
-
-    CHECK(call->count == 1);
-    if (arg->type == VALUE_DOUBLE) {
-        *call->out = value_real(VALUE_DOUBLE, ceil(arg->real));
-        return STATUS_OK;
-    }
-    int128 unit = decimal_power(arg->scale), whole = arg->decimal / unit;
-    return function_whole(call, arg->decimal % unit > 0 ? whole + 1 : whole);
-}
-
-/* round(n) and round(decimal, digits): half away from zero; of a double half to even. */
-static enum status function_round(struct expr_call *call)
-{
-    const struct value *arg = &call->args[0];
-    int64_t digits = call->count == 2 ? call->args[1].integer : 0;
-    struct decimal rounded;
-
-    CHECK(call->count == 1 || call->count == 2);
-    if (arg->type == VALUE_DOUBLE || value_type_is_integer(arg->type)) {
-        *call->out = *arg;
-        if (arg->type == VALUE_DOUBLE)
-            call->out->real = rint(arg->real);
-        return STATUS_OK;
-    }
-    struct decimal number = function_decimal(arg);
-    if (digits < -DECIMAL_DIGITS_MAX) /* every DECIMAL is less than half of the unit */
-        return function_whole(call, 0);
-    if (digits > DECIMAL_DIGITS_MAX)
-        digits = DECIMAL_DIGITS_MAX;
-    if (digits >= 0) {
-        /* more digits than fit are zeros nobody needs */
-        if (!decimal_rescale(number, (uint8_t)digits, &rounded))
-            rounded = number;
-        *call->out = value_decimal(rounded.unscaled, 38, rounded.scale);
-        return STATUS_OK;
-    }
-    int128 unit = decimal_power((unsigned)-digits);
-    int128 whole = number.unscaled / decimal_power(number.scale);
-    int128 rest = whole % unit, half = unit / 2;
-    whole -= rest;
-    if (rest >= half)
-        whole += unit;
-    else if (rest <= -half)
-        whole -= unit;
-    if (decimal_digits(whole) > DECIMAL_DIGITS_MAX)
-        return error_set(call->err, STATUS_SQL_EXECUTION_ERROR, "numeric out of range");
-    return function_whole(call, whole);
-}
-
-/* DECIMAL stays, an integer that is rounded too; every other number becomes DOUBLE. */
-/* Digits behind the point; those of the argument if they are told only when it is run. */
-static uint8_t function_rounded_scale(const struct expr_node *node)
-{
-    const struct expr_node *digits = node->arg_count == 2 ? node->args[1] : NULL;
-
-    CHECK(node->arg_count == 1 || node->arg_count == 2);
-    if (!digits)
-        return 0;
-    if (digits->kind != NODE_CONSTANT || digits->value.is_null)
-        return node->args[0]->type.scale;
-    if (digits->value.integer < 0)
-        return 0;
-    return (uint8_t)(digits->value.integer > 38 ? 38 : digits->value.integer);
-}
-
-static enum status function_bind_rounding(struct expr_binder *binder, struct expr_node *node)
-{
-    bool digits = node->arg_count == 2;
-    enum value_type type = node->args[0]->type.kind;
-    enum status status = STATUS_OK;
-
-    if (!node->args[0]->unknown && !value_type_is_number(type))
-        return expr_error(binder, STATUS_TYPE_MISMATCH, node->start,
-                          "argument of %s must be a number, not %s", node->function->name,
-                          value_type_name(type));
-    if (type == VALUE_FLOAT || (digits && type != VALUE_DECIMAL && !node->args[0]->unknown))
-        return expr_not_supported(binder, node->start, "%s of %s in this form",
-                                  node->function->name, value_type_name(type));
-    if (digits)
-        status = expr_require(binder, &node->args[1], VALUE_BIGINT, "digits of ROUND");
-    if (status == STATUS_OK && (digits || (!node->args[0]->unknown && type == VALUE_DECIMAL)))
-        status = expr_coerce(binder, &node->args[0], VALUE_DECIMAL);
-    else if (status == STATUS_OK && (node->function->run != function_round ||
-                                     node->args[0]->unknown || !value_type_is_integer(type)))
-        status = expr_coerce(binder, &node->args[0], VALUE_DOUBLE);
-    if (status != STATUS_OK)
-        return status;
-    CHECK(node->arg_count <= 2);
-    node->type = node->args[0]->type;
-    if (node->type.kind == VALUE_DECIMAL)
-        node->type.scale = function_rounded_scale(node);
-    return STATUS_OK;
-}
-
-static enum status function_bind_abs(struct expr_binder *binder, struct expr_node *node)
-{
-    enum status status = STATUS_OK;
-
-    if (node->args[0]->unknown)
-        status = expr_coerce(binder, &node->args[0], VALUE_DOUBLE);
-    if (status == STATUS_OK && !value_type_is_number(node->args[0]->type.kind))
-        return expr_error(binder, STATUS_TYPE_MISMATCH, node->start,
-                          "argument of ABS must be a number, not %s",
-                          value_type_name(node->args[0]->type.kind));
-    CHECK(node->arg_count == 1);
-    node->type = node->args[0]->type;
-    return status;
-}
-
 /* ---- the table ----------------------------------------------------------------------------------
  */
 
 enum { FUNCTION_ARGS_MAX = 100 };
 
 static const struct expr_function functions[] = {
-    /* name, args, min, flags, result, run, bind */
-    {"now", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL},
-    {"current_timestamp", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL},
-    {"localtimestamp", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL},
-    {"current_date", "", 0, EXPR_STABLE, VALUE_DATE, function_current_date, NULL},
-    {"current_user", "", 0, EXPR_STABLE, VALUE_TEXT, function_current_user, NULL},
-    {"current_role", "", 0, EXPR_STABLE, VALUE_TEXT, function_current_role, NULL},
-    {"snowflake_id", "", 0, EXPR_PER_ROW, VALUE_BIGINT, function_snowflake_id, NULL},
-    {"uuid_v7", "", 0, EXPR_PER_ROW, VALUE_UUID, function_uuid_v7, NULL},
-    {"ulid", "", 0, EXPR_PER_ROW, VALUE_TEXT, function_ulid, NULL},
-    {"coalesce", NULL, 1, 0, VALUE_TEXT, NULL, function_bind_coalesce},
-    {"nullif", "aa", 2, 0, VALUE_TEXT, function_nullif, function_bind_nullif},
-    {"greatest", NULL, 1, 0, VALUE_TEXT, function_greatest, function_bind_extreme},
-    {"least", NULL, 1, 0, VALUE_TEXT, function_least, function_bind_extreme},
-    {"upper", "t", 1, EXPR_STRICT, VALUE_TEXT, expr_run_upper, NULL},
-    {"lower", "t", 1, EXPR_STRICT, VALUE_TEXT, expr_run_lower, NULL},
-    {"length", "a", 1, EXPR_STRICT, VALUE_INT, expr_run_length, function_bind_length},
-    {"char_length", "t", 1, EXPR_STRICT, VALUE_INT, expr_run_length, NULL},
-    {"character_length", "t", 1, EXPR_STRICT, VALUE_INT, expr_run_length, NULL},
-    {"strpos", "tt", 2, EXPR_STRICT, VALUE_INT, expr_run_strpos, NULL},
-    {"position", "tt", 2, EXPR_STRICT, VALUE_INT, expr_run_strpos, NULL},
-    {"substring", "tii", 2, EXPR_STRICT, VALUE_TEXT, expr_run_substring, NULL},
-    {"substr", "tii", 2, EXPR_STRICT, VALUE_TEXT, expr_run_substring, NULL},
-    {"concat", NULL, 1, 0, VALUE_TEXT, expr_run_concat, function_bind_concat},
-    {"btrim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_btrim, NULL},
-    {"trim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_btrim, NULL},
-    {"ltrim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_ltrim, NULL},
-    {"rtrim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_rtrim, NULL},
-    {"replace", "ttt", 3, EXPR_STRICT, VALUE_TEXT, expr_run_replace, NULL},
-    {"abs", "a", 1, EXPR_STRICT, VALUE_DOUBLE, function_abs, function_bind_abs},
-    {"round", "aa", 1, EXPR_STRICT, VALUE_DOUBLE, function_round, function_bind_rounding},
-    {"floor", "a", 1, EXPR_STRICT, VALUE_DOUBLE, function_floor, function_bind_rounding},
-    {"ceil", "a", 1, EXPR_STRICT, VALUE_DOUBLE, function_ceil, function_bind_rounding},
-    {"ceiling", "a", 1, EXPR_STRICT, VALUE_DOUBLE, function_ceil, function_bind_rounding},
-    {"date_trunc", "tm", 2, EXPR_STRICT, VALUE_TIMESTAMP, expr_run_date_trunc, NULL},
-    {"extract", "aa", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_extract, expr_bind_extract},
+    /* name, args, min, flags, result, run, bind, real */
+    {"now", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL, NULL},
+    {"current_timestamp", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL, NULL},
+    {"localtimestamp", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL, NULL},
+    {"current_localtimestamp", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL, NULL},
+    {"get_current_timestamp", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL, NULL},
+    {"transaction_timestamp", "", 0, EXPR_STABLE, VALUE_TIMESTAMP, function_now, NULL, NULL},
+    {"current_date", "", 0, EXPR_STABLE, VALUE_DATE, function_current_date, NULL, NULL},
+    {"today", "", 0, EXPR_STABLE, VALUE_DATE, function_current_date, NULL, NULL},
+    {"current_time", "", 0, EXPR_STABLE, VALUE_TIME, function_current_time, NULL, NULL},
+    {"localtime", "", 0, EXPR_STABLE, VALUE_TIME, function_current_time, NULL, NULL},
+    {"current_localtime", "", 0, EXPR_STABLE, VALUE_TIME, function_current_time, NULL, NULL},
+    {"get_current_time", "", 0, EXPR_STABLE, VALUE_TIME, function_current_time, NULL, NULL},
+    {"current_user", "", 0, EXPR_STABLE, VALUE_TEXT, function_current_user, NULL, NULL},
+    {"session_user", "", 0, EXPR_STABLE, VALUE_TEXT, function_current_user, NULL, NULL},
+    {"current_role", "", 0, EXPR_STABLE, VALUE_TEXT, function_current_role, NULL, NULL},
+    {"snowflake_id", "", 0, EXPR_PER_ROW, VALUE_BIGINT, function_snowflake_id, NULL, NULL},
+    {"uuid_v7", "", 0, EXPR_PER_ROW, VALUE_UUID, function_uuid_v7, NULL, NULL},
+    {"uuidv7", "", 0, EXPR_PER_ROW, VALUE_UUID, function_uuid_v7, NULL, NULL},
+    {"uuid", "", 0, EXPR_PER_ROW, VALUE_UUID, function_uuid_v4, NULL, NULL},
+    {"uuidv4", "", 0, EXPR_PER_ROW, VALUE_UUID, function_uuid_v4, NULL, NULL},
+    {"gen_random_uuid", "", 0, EXPR_PER_ROW, VALUE_UUID, function_uuid_v4, NULL, NULL},
+    {"ulid", "", 0, EXPR_PER_ROW, VALUE_TEXT, function_ulid, NULL, NULL},
+    {"random", "", 0, EXPR_PER_ROW, VALUE_DOUBLE, function_random, NULL, NULL},
+    {"coalesce", NULL, 1, 0, VALUE_TEXT, NULL, function_bind_coalesce, NULL},
+    {"nullif", "aa", 2, 0, VALUE_TEXT, function_nullif, function_bind_nullif, NULL},
+    {"greatest", NULL, 1, 0, VALUE_TEXT, function_greatest, function_bind_extreme, NULL},
+    {"least", NULL, 1, 0, VALUE_TEXT, function_least, function_bind_extreme, NULL},
+    {"upper", "t", 1, EXPR_STRICT, VALUE_TEXT, expr_run_upper, NULL, NULL},
+    {"lower", "t", 1, EXPR_STRICT, VALUE_TEXT, expr_run_lower, NULL, NULL},
+    {"ucase", "T", 1, EXPR_STRICT, VALUE_TEXT, expr_run_upper, NULL, NULL},
+    {"lcase", "T", 1, EXPR_STRICT, VALUE_TEXT, expr_run_lower, NULL, NULL},
+    {"length", "a", 1, EXPR_STRICT, VALUE_INT, expr_run_length, function_bind_length, NULL},
+    {"char_length", "t", 1, EXPR_STRICT, VALUE_INT, expr_run_length, NULL, NULL},
+    {"character_length", "t", 1, EXPR_STRICT, VALUE_INT, expr_run_length, NULL, NULL},
+    {"len", "T", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_length, NULL, NULL},
+    {"octet_length", "a", 1, EXPR_STRICT, VALUE_INT, expr_run_octet_length, expr_bind_octet_length,
+     NULL},
+    {"strlen", "T", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_octet_length, NULL, NULL},
+    {"bit_length", "T", 1, EXPR_STRICT, VALUE_INT, expr_run_bit_length, NULL, NULL},
+    {"strpos", "tt", 2, EXPR_STRICT, VALUE_INT, expr_run_strpos, NULL, NULL},
+    {"position", "tt", 2, EXPR_STRICT, VALUE_INT, expr_run_strpos, NULL, NULL},
+    {"instr", "TT", 2, EXPR_STRICT, VALUE_INT, expr_run_strpos, NULL, NULL},
+    {"substring", "tii", 2, EXPR_STRICT, VALUE_TEXT, expr_run_substring, NULL, NULL},
+    {"substr", "tii", 2, EXPR_STRICT, VALUE_TEXT, expr_run_substring, NULL, NULL},
+    {"concat", NULL, 1, 0, VALUE_TEXT, expr_run_concat, function_bind_concat, NULL},
+    {"concat_ws", NULL, 2, 0, VALUE_TEXT, expr_run_concat_ws, function_bind_concat_ws, NULL},
+    {"btrim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_btrim, NULL, NULL},
+    {"trim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_btrim, NULL, NULL},
+    {"ltrim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_ltrim, NULL, NULL},
+    {"rtrim", "tt", 1, EXPR_STRICT, VALUE_TEXT, expr_run_rtrim, NULL, NULL},
+    {"replace", "ttt", 3, EXPR_STRICT, VALUE_TEXT, expr_run_replace, NULL, NULL},
+    {"left", "TI", 2, EXPR_STRICT, VALUE_TEXT, expr_run_left, NULL, NULL},
+    {"right", "TI", 2, EXPR_STRICT, VALUE_TEXT, expr_run_right, NULL, NULL},
+    {"lpad", "TNT", 2, EXPR_STRICT, VALUE_TEXT, expr_run_lpad, NULL, NULL},
+    {"rpad", "TNT", 2, EXPR_STRICT, VALUE_TEXT, expr_run_rpad, NULL, NULL},
+    {"repeat", "TI", 2, EXPR_STRICT, VALUE_TEXT, expr_run_repeat, NULL, NULL},
+    {"split_part", "TTI", 3, EXPR_STRICT, VALUE_TEXT, expr_run_split_part, NULL, NULL},
+    {"starts_with", "TT", 2, EXPR_STRICT, VALUE_BOOLEAN, expr_run_starts_with, NULL, NULL},
+    {"prefix", "TT", 2, EXPR_STRICT, VALUE_BOOLEAN, expr_run_starts_with, NULL, NULL},
+    {"ends_with", "TT", 2, EXPR_STRICT, VALUE_BOOLEAN, expr_run_ends_with, NULL, NULL},
+    {"suffix", "TT", 2, EXPR_STRICT, VALUE_BOOLEAN, expr_run_ends_with, NULL, NULL},
+    {"contains", "TT", 2, EXPR_STRICT, VALUE_BOOLEAN, expr_run_contains, NULL, NULL},
+    {"translate", "TTT", 3, EXPR_STRICT, VALUE_TEXT, expr_run_translate, NULL, NULL},
+    {"ascii", "T", 1, EXPR_STRICT, VALUE_INT, expr_run_ascii, NULL, NULL},
+    {"ord", "T", 1, EXPR_STRICT, VALUE_INT, expr_run_unicode, NULL, NULL},
+    {"unicode", "T", 1, EXPR_STRICT, VALUE_INT, expr_run_unicode, NULL, NULL},
+    {"chr", "N", 1, EXPR_STRICT, VALUE_TEXT, expr_run_chr, NULL, NULL},
+    {"hex", "a", 1, EXPR_STRICT, VALUE_TEXT, expr_run_hex, expr_bind_hex, NULL},
+    {"to_hex", "a", 1, EXPR_STRICT, VALUE_TEXT, expr_run_hex, expr_bind_hex, NULL},
+    {"abs", "a", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_abs, expr_bind_abs, NULL},
+    {"round", "aa", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_round, expr_bind_rounding, NULL},
+    {"floor", "a", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_floor, expr_bind_rounding, NULL},
+    {"ceil", "a", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_ceil, expr_bind_rounding, NULL},
+    {"ceiling", "a", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_ceil, expr_bind_rounding, NULL},
+    {"trunc", "a", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_trunc, expr_bind_rounding, NULL},
+    {"sign", "a", 1, EXPR_STRICT, VALUE_SMALLINT, expr_run_sign, expr_bind_sign, NULL},
+    {"mod", "aa", 2, EXPR_STRICT, VALUE_DOUBLE, NULL, expr_bind_mod, NULL},
+    {"sqrt", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_sqrt, NULL, NULL},
+    {"power", "RR", 2, EXPR_STRICT, VALUE_DOUBLE, expr_run_power, NULL, NULL},
+    {"pow", "RR", 2, EXPR_STRICT, VALUE_DOUBLE, expr_run_power, NULL, NULL},
+    {"ln", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_log, NULL, log},
+    {"log10", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_log, NULL, log10},
+    {"log2", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_log, NULL, log2},
+    {"log", "RR", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_log_base, NULL, NULL},
+    {"cbrt", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, cbrt},
+    {"exp", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, exp},
+    {"sin", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, sin},
+    {"cos", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, cos},
+    {"tan", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, tan},
+    {"asin", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, asin},
+    {"acos", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, acos},
+    {"atan", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, atan},
+    {"sinh", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, sinh},
+    {"cosh", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, cosh},
+    {"tanh", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, tanh},
+    {"asinh", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, asinh},
+    {"acosh", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, acosh},
+    {"atanh", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, atanh},
+    {"cot", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, expr_real_cot},
+    {"degrees", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, expr_real_degrees},
+    {"radians", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, expr_real_radians},
+    {"even", "R", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_real, NULL, expr_real_even},
+    {"atan2", "RR", 2, EXPR_STRICT, VALUE_DOUBLE, expr_run_atan2, NULL, NULL},
+    {"pi", "", 0, 0, VALUE_DOUBLE, expr_run_pi, NULL, NULL},
+    {"gcd", "II", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_gcd, NULL, NULL},
+    {"greatest_common_divisor", "II", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_gcd, NULL, NULL},
+    {"lcm", "II", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_lcm, NULL, NULL},
+    {"least_common_multiple", "II", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_lcm, NULL, NULL},
+    {"factorial", "N", 1, EXPR_STRICT, VALUE_DECIMAL, expr_run_factorial, NULL, NULL},
+    {"date_trunc", "tm", 2, EXPR_STRICT, VALUE_TIMESTAMP, expr_run_date_trunc, NULL, NULL},
+    {"extract", "aa", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_extract, expr_bind_extract, NULL},
+    {"date_part", "aa", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_date_part, expr_bind_date_part,
+     NULL},
+    {"datepart", "aa", 2, EXPR_STRICT, VALUE_BIGINT, expr_run_date_part, expr_bind_date_part, NULL},
+    {"year", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"quarter", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"month", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"week", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"weekofyear", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"day", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"dayofmonth", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"dayofweek", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"weekday", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"isodow", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"dayofyear", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"isoyear", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"decade", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"century", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"millennium", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"hour", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"minute", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"second", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"millisecond", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"microsecond", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_field, expr_bind_field, NULL},
+    {"epoch", "a", 1, EXPR_STRICT, VALUE_DOUBLE, expr_run_epoch, expr_bind_epoch, NULL},
+    {"epoch_ms", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_epoch_whole, expr_bind_epoch, NULL},
+    {"epoch_us", "a", 1, EXPR_STRICT, VALUE_BIGINT, expr_run_epoch_whole, expr_bind_epoch, NULL},
+    {"dayname", "a", 1, EXPR_STRICT, VALUE_TEXT, expr_run_day_name, expr_bind_day, NULL},
+    {"monthname", "a", 1, EXPR_STRICT, VALUE_TEXT, expr_run_month_name, expr_bind_day, NULL},
+    {"last_day", "a", 1, EXPR_STRICT, VALUE_DATE, expr_run_last_day, expr_bind_day, NULL},
+    {"make_date", "III", 3, EXPR_STRICT, VALUE_DATE, expr_run_make_date, NULL, NULL},
+    {"date_diff", "aaa", 3, EXPR_STRICT, VALUE_BIGINT, expr_run_date_diff, expr_bind_date_diff,
+     NULL},
+    {"datediff", "aaa", 3, EXPR_STRICT, VALUE_BIGINT, expr_run_date_diff, expr_bind_date_diff,
+     NULL},
 };
 
 static const struct expr_function *function_find(struct str name)
@@ -378,6 +382,26 @@ static const struct expr_function *function_find(struct str name)
             return &functions[i];
     }
     return NULL;
+}
+
+/* An argument of a type that the function has here; DuckDB decides on all others. */
+static enum status function_accept(struct expr_binder *binder, struct expr_node *node, size_t i,
+                                   char letter)
+{
+    struct expr_node **arg = &node->args[i];
+    enum value_type type = (*arg)->type.kind;
+    bool text = type == VALUE_TEXT || type == VALUE_JSON;
+
+    CHECK(letter == 'T' || letter == 'I' || letter == 'N' || letter == 'R');
+    if (!(*arg)->unknown &&
+        !(letter == 'T'   ? text
+          : letter == 'R' ? value_type_is_number(type)
+                          : value_type_is_integer(type) && (letter == 'I' || type != VALUE_BIGINT)))
+        return expr_not_supported(binder, (*arg)->start, "argument %zu of %s as %s", i + 1,
+                                  node->function->name, value_type_name(type));
+    if (letter == 'T' || letter == 'R')
+        return expr_coerce(binder, arg, letter == 'T' ? VALUE_TEXT : VALUE_DOUBLE);
+    return (*arg)->unknown ? expr_coerce(binder, arg, VALUE_BIGINT) : STATUS_OK;
 }
 
 /* Arguments by the letters of the table. */
@@ -397,6 +421,8 @@ static enum status function_args(struct expr_binder *binder, struct expr_node *n
             status = expr_require(binder, &node->args[i], VALUE_BIGINT, what);
         else if (letter == 'm')
             status = expr_require(binder, &node->args[i], VALUE_TIMESTAMP, what);
+        else if (letter != 'a')
+            status = function_accept(binder, node, i, letter);
     }
     return status;
 }

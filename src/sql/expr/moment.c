@@ -130,28 +130,6 @@ const struct expr_function expr_function_date_diff = {.name = "-",
 /* ---- DATE_TRUNC ---------------------------------------------------------------------------------
  */
 
-enum moment_unit {
-    MOMENT_MICROSECOND,
-    MOMENT_MILLISECOND,
-    MOMENT_SECOND,
-    MOMENT_MINUTE,
-    MOMENT_HOUR,
-    MOMENT_DAY,
-    MOMENT_WEEK,
-    MOMENT_MONTH,
-    MOMENT_QUARTER,
-    MOMENT_YEAR,
-    MOMENT_DECADE,
-    MOMENT_CENTURY,
-    MOMENT_MILLENNIUM,
-    MOMENT_DOW,
-    MOMENT_ISODOW,
-    MOMENT_DOY,
-    MOMENT_ISOYEAR,
-    MOMENT_EPOCH,
-    MOMENT_UNITS,
-};
-
 static const struct {
     const char *name;
     enum moment_unit unit;
@@ -190,7 +168,7 @@ static const struct {
     {"epoch", MOMENT_EPOCH},
 };
 
-static enum moment_unit moment_find(struct str name)
+enum moment_unit expr_moment_unit(struct str name)
 {
     CHECK(name.size == 0 || name.data != NULL);
     for (size_t i = 0; i < ARRAY_COUNT(moment_names); i++) {
@@ -242,7 +220,7 @@ static int64_t moment_trunc_days(int64_t days, enum moment_unit unit)
 enum status expr_run_date_trunc(struct expr_call *call)
 {
     static const int64_t steps[] = {1, 1000, 1000000, 60000000, INT64_C(3600000000)};
-    enum moment_unit unit = moment_find(call->args[0].text);
+    enum moment_unit unit = expr_moment_unit(call->args[0].text);
     int64_t time_us, days = datetime_split(call->args[1].integer, &time_us);
 
     CHECK(call->count == 2);
@@ -278,7 +256,7 @@ static int64_t moment_iso_week(int64_t days, int *iso_year)
     return (thursday - first) / 7 + 1;
 }
 
-static int64_t moment_date_field(int64_t days, enum moment_unit unit)
+int64_t expr_moment_date_field(int64_t days, enum moment_unit unit)
 {
     struct datetime_date date = datetime_date(days);
     int iso_year;
@@ -333,7 +311,7 @@ static struct data_type moment_field_type(enum moment_unit unit)
 
 enum status expr_run_extract(struct expr_call *call)
 {
-    enum moment_unit unit = moment_find(call->args[0].text);
+    enum moment_unit unit = expr_moment_unit(call->args[0].text);
     const struct value *source = &call->args[1];
     int64_t time_us = source->integer, days = 0;
     struct data_type type = moment_field_type(unit);
@@ -351,7 +329,7 @@ enum status expr_run_extract(struct expr_call *call)
     } else if (unit == MOMENT_HOUR) {
         *call->out = value_integer(VALUE_BIGINT, time_us / INT64_C(3600000000));
     } else {
-        *call->out = value_integer(VALUE_BIGINT, moment_date_field(days, unit));
+        *call->out = value_integer(VALUE_BIGINT, expr_moment_date_field(days, unit));
     }
     return STATUS_OK;
 }
@@ -364,7 +342,7 @@ enum status expr_bind_extract(struct expr_binder *binder, struct expr_node *node
     if (node->args[0]->kind != NODE_CONSTANT || node->args[0]->value.is_null)
         return expr_not_supported(binder, node->start, "EXTRACT of a computed field");
     struct str name = node->args[0]->value.text;
-    enum moment_unit unit = moment_find(name);
+    enum moment_unit unit = expr_moment_unit(name);
     if (unit == MOMENT_UNITS)
         return expr_not_supported(binder, node->start, "EXTRACT field \"%.*s\"",
                                   STR_ARG(str_from(name.data, name.size < 32 ? name.size : 32)));

@@ -66,6 +66,26 @@ static enum status run_cast_natural(const struct value *value, struct value *out
     return error_set(err, STATUS_TYPE_MISMATCH, "invalid input for type DECIMAL");
 }
 
+/* Types whose text is DuckDB's and not PostgreSQL's. */
+static bool run_has_own_text(enum value_type type)
+{
+    CHECK((unsigned)type < VALUE_TYPE_COUNT);
+    return type == VALUE_FLOAT || type == VALUE_DOUBLE || type == VALUE_BYTES;
+}
+
+static enum status run_cast_text(const struct value *value, const struct expr_cast *cast,
+                                 struct arena *arena, struct value *out, struct error *err)
+{
+    struct buf formatted = {0};
+    struct value text;
+
+    CHECK(!value->is_null && run_has_own_text(value->type));
+    value_format_cast(value, &formatted);
+    text = value_text(VALUE_TEXT, arena_copy(arena, buf_str(&formatted)));
+    buf_clear(&formatted);
+    return value_cast(&text, &cast->type, CAST_EXPLICIT, arena, out, err); /* VARCHAR(n) */
+}
+
 enum status expr_cast_value(const struct value *value, const struct expr_cast *cast,
                             struct arena *arena, struct value *out, struct error *err)
 {
@@ -76,6 +96,8 @@ enum status expr_cast_value(const struct value *value, const struct expr_cast *c
     if (cast->natural && cast->type.kind == VALUE_DECIMAL)
         return run_cast_natural(value, out, err);
     CHECK(cast->type.kind != VALUE_NULL);
+    if (cast->type.kind == VALUE_TEXT && !cast->assignment && run_has_own_text(value->type))
+        return run_cast_text(value, cast, arena, out, err);
     return value_cast(value, &cast->type, cast->assignment ? CAST_ASSIGNMENT : CAST_EXPLICIT, arena,
                       out, err);
 }
@@ -293,7 +315,8 @@ enum status expr_charge(struct expr_context *context, uint64_t bytes, struct err
 static enum status run_call(struct machine *m, const struct expr_instr *instr, struct value *out)
 {
     const struct expr_function *function = m->program->functions[instr->c];
-    struct expr_call call = {.args = m->registers + instr->a,
+    struct expr_call call = {.function = function,
+                             .args = m->registers + instr->a,
                              .count = (size_t)instr->b,
                              .out = out,
                              .context = m->context,

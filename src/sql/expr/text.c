@@ -10,8 +10,7 @@
 #include "base/utf8.h"
 #include "value/cast.h"
 
-/* Bytes of the character at `at`; 1 for a broken one. */
-static size_t text_step(struct str text, size_t at)
+size_t expr_text_step(struct str text, size_t at)
 {
     unsigned char lead = (unsigned char)text.data[at];
     size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -58,7 +57,8 @@ static enum like_step like_character(struct like *like)
         like->t++;
         return LIKE_GOES_ON;
     }
-    size_t p_size = text_step(like->pattern, like->p), t_size = text_step(like->text, like->t);
+    size_t p_size = expr_text_step(like->pattern, like->p),
+           t_size = expr_text_step(like->text, like->t);
     bool same = p_size == t_size && memcmp(p, t, p_size) == 0;
     if (!same && like->nocase) {
         (void)utf8_decode(str_from(p, p_size), &a);
@@ -94,7 +94,7 @@ static enum like_step like_forward(struct like *like)
     }
     if (c == '_') {
         like->p++;
-        like->t += text_step(like->text, like->t);
+        like->t += expr_text_step(like->text, like->t);
         return LIKE_GOES_ON;
     }
     return like_character(like);
@@ -106,7 +106,7 @@ static bool like_back(struct like *like)
     CHECK(like->star_t <= like->text.size);
     if (like->star_p == 0)
         return false;
-    like->star_t += text_step(like->text, like->star_t);
+    like->star_t += expr_text_step(like->text, like->star_t);
     like->p = like->star_p;
     bool plain = !like->nocase && like->p < like->pattern.size && !like_at_escape(like) &&
                  like->pattern.data[like->p] != '%' && like->pattern.data[like->p] != '_';
@@ -200,8 +200,7 @@ const struct expr_function expr_function_ilike = {.name = "ILIKE",
 /* ---- joining ------------------------------------------------------------------------------------
  */
 
-/* Before a text is made: does it fit? An argument is small, what is made of many may be not. */
-static enum status text_check_size(struct expr_call *call, size_t size)
+enum status expr_text_check_size(struct expr_call *call, size_t size)
 {
     const struct arena *arena = call->context->arena;
 
@@ -211,21 +210,28 @@ static enum status text_check_size(struct expr_call *call, size_t size)
     return arena_check(arena, call->err);
 }
 
+static char *text_put(char *to, struct str text)
+{
+    CHECK(to != NULL);
+    if (text.size > 0)
+        memcpy(to, text.data, text.size);
+    return to + text.size;
+}
+
+/* Of the call's type: TEXT, or BYTES for expr_function_concat_bytes. */
 static enum status text_join(struct expr_call *call, size_t size)
 {
-    enum status status = text_check_size(call, size);
+    enum status status = expr_text_check_size(call, size);
 
     if (status != STATUS_OK)
         return status;
     char *joined = arena_alloc(call->context->arena, size + 1), *next = joined;
     for (size_t i = 0; i < call->count; i++) {
-        if (call->args[i].is_null || call->args[i].text.size == 0)
-            continue;
-        memcpy(next, call->args[i].text.data, call->args[i].text.size);
-        next += call->args[i].text.size;
+        if (!call->args[i].is_null)
+            next = text_put(next, call->args[i].text);
     }
     CHECK(next == joined + size);
-    *call->out = value_text(VALUE_TEXT, str_from(joined, size));
+    *call->out = value_text(call->function->result, str_from(joined, size));
     return arena_check(call->context->arena, call->err);
 }
 
@@ -240,9 +246,14 @@ const struct expr_function expr_function_concat_op = {.name = "||",
                                                       .flags = EXPR_STRICT | EXPR_INFIX,
                                                       .result = VALUE_TEXT,
                                                       .run = text_run_concat_op};
+const struct expr_function expr_function_concat_bytes = {.name = "||",
+                                                         .min = 2,
+                                                         .flags = EXPR_STRICT | EXPR_INFIX,
+                                                         .result = VALUE_BYTES,
+                                                         .run = text_run_concat_op};
 
-/* concat(…): NULLs are skipped. */
-enum status expr_run_concat(struct expr_call *call)
+/* Bytes of all arguments, those that were no texts become some. */
+static size_t text_join_size(struct expr_call *call)
 {
     size_t size = 0;
 
@@ -254,7 +265,44 @@ enum status expr_run_concat(struct expr_call *call)
             *arg = value_text(VALUE_TEXT, arg->boolean ? STR_LIT("true") : STR_LIT("false"));
         size += arg->is_null ? 0 : arg->text.size;
     }
-    return text_join(call, size);
+    return size;
+}
+
+/* concat(…): NULLs are skipped. */
+enum status expr_run_concat(struct expr_call *call)
+{
+    CHECK(call->function->result == VALUE_TEXT);
+    return text_join(call, text_join_size(call));
+}
+
+/* concat_ws(separator, …): NULLs are skipped; NULL if the separator is. */
+enum status expr_run_concat_ws(struct expr_call *call)
+{
+    struct str separator = call->args[0].text;
+    size_t size = text_join_size(call), count = 0;
+
+    CHECK(call->count > 1);
+    if (call->args[0].is_null) {
+        *call->out = value_null(VALUE_TEXT);
+        return STATUS_OK;
+    }
+    enum status status = expr_charge(call->context, call->count * separator.size, call->err);
+    size += (call->count - 1) * separator.size; /* more than enough */
+    if (status == STATUS_OK)
+        status = expr_text_check_size(call, size);
+    if (status != STATUS_OK)
+        return status;
+    char *joined = arena_alloc(call->context->arena, size + 1), *next = joined;
+    for (size_t i = 1; i < call->count; i++) {
+        if (call->args[i].is_null)
+            continue;
+        if (count++ > 0)
+            next = text_put(next, separator);
+        next = text_put(next, call->args[i].text);
+    }
+    CHECK(next <= joined + size);
+    *call->out = value_text(VALUE_TEXT, str_from(joined, (size_t)(next - joined)));
+    return arena_check(call->context->arena, call->err);
 }
 
 /* ---- case, length, parts ------------------------------------------------------------------------
@@ -263,7 +311,7 @@ enum status expr_run_concat(struct expr_call *call)
 static enum status text_map(struct expr_call *call, uint32_t (*map)(uint32_t))
 {
     struct str text = call->args[0].text;
-    enum status status = text_check_size(call, 2 * text.size);
+    enum status status = expr_text_check_size(call, 2 * text.size);
     size_t size = 0;
 
     if (status != STATUS_OK)
@@ -308,7 +356,8 @@ enum status expr_run_length(struct expr_call *call)
     CHECK(call->count == 1);
     bool bytes = call->args[0].type == VALUE_BYTES;
     struct str text = call->args[0].text;
-    *call->out = value_integer(VALUE_INT, (int64_t)(bytes ? text.size : utf8_length(text)));
+    *call->out =
+        value_integer(call->function->result, (int64_t)(bytes ? text.size : utf8_length(text)));
     return STATUS_OK;
 }
 
@@ -324,12 +373,11 @@ enum status expr_run_strpos(struct expr_call *call)
     return STATUS_OK;
 }
 
-/* Byte offset behind `count` characters from `at` on. */
-static size_t text_skip(struct str text, size_t at, int64_t count)
+size_t expr_text_skip(struct str text, size_t at, int64_t count)
 {
     CHECK(at <= text.size);
     for (; count > 0 && at < text.size; count--)
-        at += text_step(text, at);
+        at += expr_text_step(text, at);
     return at;
 }
 
@@ -353,8 +401,8 @@ enum status expr_run_substring(struct expr_call *call)
         *call->out = value_text(VALUE_TEXT, str_from(text.data, 0));
         return STATUS_OK;
     }
-    size_t from = text_skip(text, 0, start - 1);
-    size_t to = end == INT64_MAX ? text.size : text_skip(text, from, end - start);
+    size_t from = expr_text_skip(text, 0, start - 1);
+    size_t to = end == INT64_MAX ? text.size : expr_text_skip(text, from, end - start);
     *call->out = value_text(VALUE_TEXT, str_from(text.data + from, to - from));
     return STATUS_OK;
 }
@@ -392,8 +440,8 @@ static enum status trim_has(struct trim *trim, struct str text, size_t at, size_
         return STATUS_OK;
     status = expr_charge(trim->call->context, trim->set.size, trim->call->err);
     for (size_t i = 0; i < trim->set.size && !*has && status == STATUS_OK;
-         i += text_step(trim->set, i))
-        *has = text_step(trim->set, i) == size &&
+         i += expr_text_step(trim->set, i))
+        *has = expr_text_step(trim->set, i) == size &&
                memcmp(trim->set.data + i, text.data + at, size) == 0;
     return status;
 }
@@ -408,7 +456,7 @@ static enum status text_trim(struct expr_call *call, bool left, bool right)
     CHECK(left || right);
     trim_init(&trim, call);
     for (bool has = left; has && from < text.size && status == STATUS_OK;) {
-        size_t size = text_step(text, from);
+        size_t size = expr_text_step(text, from);
         status = trim_has(&trim, text, from, size, &has);
         from += has ? size : 0;
     }
@@ -461,22 +509,18 @@ enum status expr_run_replace(struct expr_call *call)
     if (to.size > 0 && count > (SIZE_MAX / 4 - size) / to.size)
         return error_set(call->err, STATUS_RESULT_TOO_LARGE, "the text is too long");
     size += count * to.size;
-    enum status status = text_check_size(call, size);
+    enum status status = expr_text_check_size(call, size);
     if (status != STATUS_OK)
         return status;
     char *made = arena_alloc(call->context->arena, size + 1), *next = made;
     for (rest = text; count > 0; count--) {
         at = str_find(rest, from);
-        memcpy(next, rest.data, at);
-        next += at;
-        if (to.size > 0)
-            memcpy(next, to.data, to.size);
-        next += to.size;
+        next = text_put(next, str_from(rest.data, at));
+        next = text_put(next, to);
         rest = str_from(rest.data + at + from.size, rest.size - at - from.size);
     }
-    if (rest.size > 0)
-        memcpy(next, rest.data, rest.size);
-    CHECK(next + rest.size == made + size);
+    next = text_put(next, rest);
+    CHECK(next == made + size);
     *call->out = value_text(VALUE_TEXT, str_from(made, size));
     return arena_check(call->context->arena, call->err);
 }

@@ -27,15 +27,15 @@ SELECT sum(v.x), sum(v.y) FROM (VALUES (1, CAST(2 AS SMALLINT)), (3, 4)) v (x, y
 SELECT least(3, 2.5, NULL), least(1, 2.5), greatest(2.5, 3), coalesce(NULL, 2.5, 3), CASE WHEN true THEN 1 ELSE 2.5 END;
 SELECT x FROM (SELECT least(3, 2.5, NULL) AS x UNION ALL SELECT greatest(2.5, 3)) q;
 SELECT round(g, -1), round(p, 1), round(2147483647, -5) FROM t WHERE id = 1;
-SELECT round(CAST(9223372036854775807 AS BIGINT), -18);
-SELECT round(CAST(32767 AS SMALLINT), -1);
-SELECT round(CAST(32767 AS SMALLINT), -4), round(2147483647, -9), round(1234567, -3), round(-1500, -3), round(CAST(4000000000000000000 AS BIGINT), -18), round(CAST(4000000000000000000 AS BIGINT), -19), round(1234.5, -2), round(5, -30);
+SELECT round(CAST(9223372036854775807 AS BIGINT), -18) FROM (SELECT 1) q;
+SELECT round(CAST(32767 AS SMALLINT), -1) FROM (SELECT 1) q;
+SELECT round(CAST(32767 AS SMALLINT), -4), round(2147483647, -9), round(1234567, -3), round(-1500, -3), round(CAST(4000000000000000000 AS BIGINT), -18), round(CAST(4000000000000000000 AS BIGINT), -19), round(1234.5, -2), round(5, -30) FROM (SELECT 1) q;
 CREATE SHARED TABLE r (id BIGINT PRIMARY KEY, p DECIMAL(5,2), q DECIMAL(2,0), f DOUBLE, i INT, big BIGINT);
 INSERT INTO r VALUES (1, 999.99, 99, 999.5, 2147483647, 9223372036854775807), (2, -999.99, -50, -1500, -2147483648, -9223372036854775807), (3, 499.99, 49, 2500, 5, 5), (4, NULL, NULL, NULL, NULL, NULL);
 SELECT round(p, -3), round(p, -2), round(p, -4), round(q, -2), round(q, -1), round(f, -3), round(i, -5), round(i, -10), round(big, -18), round(big, -19), round(p, 1) FROM r ORDER BY id;
 SELECT round(p, -3) AS x, sum(round(q, -2)), max(round(i, -9)), round(avg(f), -2) FROM r GROUP BY 1 ORDER BY 1;
 UPDATE r SET p = round(q, -2), i = round(i, -1) WHERE i > 0 AND id > 1 RETURNING p, i;
-SELECT round(999.99, -3), round(-499.5, -3), round(99.5, -2), round(95, -2), round(1e3, -2);
+SELECT round(999.99, -3), round(-499.5, -3), round(99.5, -2), round(95, -2), round(1e3, -2) FROM (SELECT 1) q;
 SELECT round(p, 2 - 4), max(id) FROM r WHERE id = 1 GROUP BY p;
 --@ params -2
 SELECT round(i, $1), max(id) FROM r WHERE id = 3 GROUP BY i;

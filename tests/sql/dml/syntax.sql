@@ -79,7 +79,7 @@ UPDATE t SET j = j -> 'a' RETURNING j;
 UPDATE t SET name = j ->> 1 RETURNING name;
 UPDATE t SET name = j ->> 2, g = length(j ->> 2) RETURNING g;
 UPDATE t SET name = j -> 9 ->> 'x' RETURNING name;
-UPDATE t SET name = replace(repeat('x', 60000), 'x', repeat('y', 60000));
+UPDATE t SET name = replace(reverse(repeat('x', 60000)), 'x', repeat('y', 60000));
 UPDATE t SET name = initcap('ÉCOLE élan') RETURNING name;
 UPDATE t SET name = upper('straße éß') || lower('ÀÉ İ') RETURNING name;
 UPDATE t SET g = round(2.5), name = round(-2.345, 2) RETURNING g, name;

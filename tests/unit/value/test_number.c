@@ -38,6 +38,8 @@ static void test_number__results_and_types(void **state)
         {VALUE_INT, "1", '/', VALUE_INT, "2", VALUE_INT, "0"},
         {VALUE_INT, "-7", '/', VALUE_INT, "2", VALUE_INT, "-3"},
         {VALUE_INT, "-7", '%', VALUE_INT, "2", VALUE_INT, "-1"},
+        {VALUE_DOUBLE, "-7.5", '%', VALUE_INT, "2", VALUE_DOUBLE, "-1.5"},
+        {VALUE_FLOAT, "7.5", '%', VALUE_FLOAT, "2", VALUE_FLOAT, "1.5"},
         {VALUE_SMALLINT, "1", '+', VALUE_SMALLINT, "2", VALUE_SMALLINT, "3"},
         {VALUE_SMALLINT, "30000", '+', VALUE_INT, "30000", VALUE_INT, "60000"},
         {VALUE_INT, "2000000000", '*', VALUE_BIGINT, "3", VALUE_BIGINT, "6000000000"},
@@ -100,8 +102,7 @@ static void test_number__errors(void **state)
          "value out of range: overflow"},
         {VALUE_DOUBLE, "1e-308", '*', VALUE_DOUBLE, "1e-308", STATUS_SQL_EXECUTION_ERROR,
          "value out of range: underflow"},
-        {VALUE_DOUBLE, "1", '%', VALUE_DOUBLE, "2", STATUS_TYPE_MISMATCH,
-         "operator does not exist: DOUBLE % DOUBLE"},
+        {VALUE_DOUBLE, "1", '%', VALUE_DOUBLE, "0", STATUS_SQL_EXECUTION_ERROR, "division by zero"},
         {VALUE_TEXT, "a", '+', VALUE_INT, "1", STATUS_TYPE_MISMATCH,
          "operator does not exist: TEXT + INT"},
     };

@@ -1,0 +1,82 @@
+"""Where a function runs: in SELECT, UPDATE SET, VALUES and WHERE of changes all that the manual lists; in RETURNING, ON CONFLICT DO UPDATE and WHERE
+of live queries those that it lists again, the others are refused by name."""
+import pathlib
+import re
+
+import kalam
+
+ROOT = pathlib.Path(kalam.ROOT)
+PER_ROW = {"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"}  # not in live queries
+
+
+def calls():
+    """(function, an expression with it) from the SQL texts that hold one call of each."""
+    text = (ROOT / "tests/sql/analytic/functions.sql").read_text()
+    return re.findall(r'^SELECT (.*) AS "([a-z_0-9]+)" FROM one GROUP BY ALL;$', text, re.M)
+
+
+def listed():
+    text = (ROOT / "docs/sql-functions.md").read_text()
+    section = re.search(r"^## Everywhere$(.*?)^## ", text, re.M | re.S).group(1)
+    return set(re.findall(r"`([a-z_0-9]+)`", section))
+
+
+def code(client, text):
+    status, body = client.post(text)
+    return ("ok", "") if body["status"] == "success" else (body["error"]["code"], body["error"]["message"])
+
+
+def is_refusal(answer, place, name):
+    """NOT_SUPPORTED with place and name; lists, lambdas, maps and casts to their types are no syntax of ours."""
+    wanted, message = answer
+    return wanted in ("INVALID_SQL", "TYPE_MISMATCH") or (wanted == "NOT_SUPPORTED" and (f"{place}: function {name} here" in message or name not in message))
+
+
+def test_every_documented_function(server, db, space):
+    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY, ok BOOLEAN)")
+    db.sql("INSERT INTO t VALUES (1, true)")
+    everywhere, wrong, tried = listed(), [], 0
+    for expression, name in calls():
+        tried += 1
+        places = {
+            "RETURNING": code(db, f"UPDATE t SET ok = true WHERE id = 1 RETURNING {expression} AS x"),
+            "ON CONFLICT DO UPDATE": code(db, f"INSERT INTO t (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET ok = ({expression}) IS NULL"),
+        }
+        for place, answer in places.items():
+            if (answer[0] == "ok") != (name in everywhere) or (answer[0] != "ok" and not is_refusal(answer, place, name)):
+                wrong.append((name, place, *answer))
+        selects = code(db, f"SELECT {expression} AS x FROM t WHERE id = 1")
+        knows = places["RETURNING"][0] == "ok" or "RETURNING: " in places["RETURNING"][1]  # else our parser does not
+        if selects[0] == "ok" and knows:
+            for text in (f"UPDATE t SET ok = ({expression}) IS NULL WHERE id = 1", f"DELETE FROM t WHERE id = 2 AND ({expression}) IS NULL",
+                         f"INSERT INTO t VALUES (2, ({expression}) IS NULL) ON CONFLICT DO NOTHING"):
+                if code(db, text)[0] != "ok":
+                    wrong.append((name, text, *code(db, text)))
+    assert tried > 300
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_live_queries(server, db, space):
+    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY, d DOUBLE, w TEXT, ts TIMESTAMP)")
+    everywhere, wrong = listed(), []
+    some = [(expression, name) for expression, name in calls() if name in everywhere] + [("md5('a')", "md5"), ("reverse('a')", "reverse")]
+    for start in range(0, len(some), 40):  # a socket may send 50 messages a second
+        socket = server.websocket("ann")
+        for number, (expression, name) in enumerate(some[start:start + 40]):
+            socket.send({"type": "subscribe", "subscription": {"id": f"q{number}", "sql": f"SELECT id FROM {space}.t WHERE ({expression}) IS NULL"}})
+            answer = socket.take(lambda m: m["type"] in ("error", "subscription_ack"))
+            refused = answer["type"] == "error"
+            if refused != (name not in everywhere) or (refused and f"WHERE of a live query: function {name} here" not in answer["message"]):
+                wrong.append((name, answer))
+        socket.close()
+        kalam.wait_until(lambda: db.value("SELECT count(*) FROM system.live_queries WHERE user_id = 'ann'") == "0", 20, "they end")
+    assert not wrong, "\n".join(map(str, wrong))
+    socket = server.websocket("ann")
+    socket.subscribe("parts", f"SELECT id FROM {space}.t WHERE starts_with(w, 'a') AND mod(id, 2) = 1 AND power(d, 2) > 4 AND split_part(w, '-', 2) = 'b' "
+                              "AND year(ts) = 2026 AND round(d, 1) = 2.3 AND 'x' || d = 'x2.25'", {"last_rows": 0})
+    db.sql("INSERT INTO t VALUES (1, 2.25, 'a-b', '2026-01-02'), (2, 2.25, 'a-b', '2026-01-02'), (3, 2, 'a-b', '2026-01-02'), (5, 2.25, 'a-b', '2026-01-02')")
+    assert [row["id"] for row in socket.expect("change", "parts")["rows"]] == [1, 5]
+    for name in sorted(PER_ROW):
+        socket.send({"type": "subscribe", "subscription": {"id": name, "sql": f"SELECT id FROM {space}.t WHERE {name}() IS NULL"}})
+        assert socket.take(lambda m: m["type"] == "error")["code"] == "UNSUPPORTED", name
+    socket.close()
