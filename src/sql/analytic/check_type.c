@@ -192,20 +192,37 @@ static void type_write_literal(struct check *check, const struct tree *node)
     splice_add(check->plan, &splice);
 }
 
+/* Behind the parentheses that close those between two places before the lexer's; false if there are
+ * not as many. */
+static bool type_close_all(struct lexer *lexer, uint32_t from, uint32_t to)
+{
+    CHECK(from <= to && to <= lexer->offset);
+    for (uint32_t i = from; i < to; i++) {
+        if (lexer->text.data[i] == '(' && lexer_next(lexer).kind != TOKEN_RIGHT_PAREN)
+            return false;
+    }
+    return true;
+}
+
+/* The digits of the least INT are no INT without their sign; in PostgreSQL they are with it. */
 void check_literal(struct check *check, const struct tree *node)
 {
     struct analytic_splice splice = {.kind = SPLICE_TEXT,
                                      .text = STR_LIT("(-2147483648)::INTEGER")};
     struct token sign, number;
+    struct lexer lexer;
     int64_t value;
 
     CHECK(node->kind == TREE_OBJECT);
     if (check->draft->verify || !check_is_number(node, &value) || value != INT32_MIN ||
-        !type_number_token(check, node, &sign, &number) || sign.kind != TOKEN_MINUS ||
-        memchr(check->plan->sql.data + sign.start, '(', number.start - sign.start))
+        !type_number_token(check, node, &sign, &number) || sign.kind != TOKEN_MINUS)
+        return;
+    lexer_init(&lexer, check->plan->sql);
+    lexer.offset = number.end;
+    if (!type_close_all(&lexer, sign.start, number.start))
         return;
     splice.start = sign.start;
-    splice.end = number.end;
+    splice.end = lexer.offset;
     splice_add(check->plan, &splice);
 }
 

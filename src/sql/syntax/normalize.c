@@ -143,20 +143,21 @@ static bool normalize_stays(const struct normalizer *state)
 }
 
 /* Numbers whose type is not told by a letter: the scale of a DECIMAL is part of a result's type, so
- * are the digits of round(x, 2), and -2147483648 is an INT although 2147483648 is none (the least
- * BIGINT likewise), so that the parser has to see both tokens. */
+ * are the digits of round(x, 2) and round(x, -2). The least INT and BIGINT are such without their
+ * signs no longer, so that the parser has to see both. */
 static bool normalize_is_typed(const struct normalizer *state, const struct token *token)
 {
-    struct str text = token_text(state->text, token);
+    struct str digits = token_text(state->text, token);
+    const struct token *before =
+        state->previous.kind == TOKEN_MINUS ? &state->before : &state->previous;
 
-    CHECK(state->text.size >= token->end);
-    if (state->previous.kind == TOKEN_MINUS &&
-        (str_equal(text, STR_LIT("2147483648")) || str_equal(text, STR_LIT("9223372036854775808"))))
+    CHECK(digits.size > 0);
+    if (str_equal(digits, STR_LIT("2147483648")) ||
+        str_equal(digits, STR_LIT("9223372036854775808")))
         return true;
-    if (token->kind == TOKEN_DECIMAL ||
-        (token->kind == TOKEN_INTEGER && state->previous.kind == TOKEN_COMMA && state->parens > 0))
-        return state->in_list;
-    return false;
+    return state->in_list &&
+           (token->kind == TOKEN_DECIMAL ||
+            (token->kind == TOKEN_INTEGER && before->kind == TOKEN_COMMA && state->parens > 0));
 }
 
 /* Words that open or close what the flags say; false for one whose literals we do not understand.

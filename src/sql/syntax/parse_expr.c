@@ -12,6 +12,8 @@
  */
 #include "sql/syntax/parser_internal.h"
 
+#include "value/decimal.h"
+
 enum bind {
     BIND_NONE,
     BIND_OR,
@@ -486,7 +488,8 @@ static enum status parse_not(struct parser *parser, struct ast_expr **out)
     return parse_node_done(parser, node, 1);
 }
 
-/* -5 is a literal, so that the smallest BIGINT can be written. */
+/* -5 is a literal, so that the smallest BIGINT can be written, and so is -(-5): its sign belongs to
+ * the digits before they have a type, as in PostgreSQL. */
 static bool parse_negate_literal(struct ast_expr *node)
 {
     struct value *value = &node->value;
@@ -494,7 +497,9 @@ static bool parse_negate_literal(struct ast_expr *node)
     CHECK(node != NULL);
     if (node->kind != AST_LITERAL || value->is_null)
         return false;
-    if (value->type == VALUE_BIGINT && value->integer != INT64_MIN) {
+    if (value->type == VALUE_BIGINT && value->integer == INT64_MIN) {
+        *value = value_decimal(-(int128)INT64_MIN, DECIMAL_DIGITS_MAX, 0);
+    } else if (value->type == VALUE_BIGINT) {
         value->integer = -value->integer;
     } else if (value->type == VALUE_DOUBLE) {
         value->real = -value->real;
@@ -519,12 +524,11 @@ static enum status parse_sign(struct parser *parser, struct ast_expr **out)
     if (status != STATUS_OK)
         return status;
     parser_advance(parser);
-    bool literal = token_is_number(&parser->token);
     status = parse_level(parser, BIND_SIGN, &operand);
     if (status != STATUS_OK)
         return status;
     parser_leave(parser);
-    if (minus && literal && parse_negate_literal(operand)) {
+    if (minus && parse_negate_literal(operand)) {
         operand->start = start;
         *out = operand;
         return STATUS_OK;

@@ -84,6 +84,8 @@ static void test_normalize__keeps_what_must_stay(void **state)
     check("SELECT extract(year FROM a), b IS DISTINCT FROM 3, 0.5 FROM t WHERE c = 0.5", 0,
           "select extract ( year from a ) , b is distinct from 3 , 0.5 from t where c = $1 "
           "/*n*/|0.5");
+    check("SELECT round(a, -2), - 3 FROM t WHERE a = -2147483648", 0,
+          "select round ( a , - 2 ) , - $1 from t where a = - 2147483648 /*i*/|3");
     check("SELECT round(a, 2), f(3) FROM t WHERE g(a, 4) = 5", 0,
           "select round ( a , 2 ) , f ( $1 ) from t where g ( a , $2 ) = $3 /*iii*/|3|4|5");
     check("SELECT 1 AS x, a::int AND (b = 5) FROM t", 0,
