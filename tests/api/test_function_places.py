@@ -80,3 +80,12 @@ def test_live_queries(server, db, space):
         socket.send({"type": "subscribe", "subscription": {"id": name, "sql": f"SELECT id FROM {space}.t WHERE {name}() IS NULL"}})
         assert socket.take(lambda m: m["type"] == "error")["code"] == "UNSUPPORTED", name
     socket.close()
+
+
+def test_parameters(server, db, space):
+    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY, w TEXT, d DOUBLE)")
+    returned = db.rows("INSERT INTO t VALUES (1, lpad($1, $2, '.'), round($3::DOUBLE, $4)) RETURNING w, d, left(w, $4), rpad(w, $2, '-'), round(d, $4), power($2, 2), chr($5)",
+                       ["tea", 5, 2.345, 2, 233])
+    assert returned == [["..tea", 2.35, "..", "..tea", 2.35, 25, "é"]]
+    assert db.rows("UPDATE t SET d = round(d, $1) WHERE mod(id, $2) = 1 RETURNING d, round(d, $3)", [1, 2, -9223372036854775808]) == [[2.4, 0]]
+    assert db.rows("SELECT lpad(w, $1) AS a, round(d, $2) AS b FROM t WHERE id = 1", [2, 0]) == [["..", 2]]

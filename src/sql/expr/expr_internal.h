@@ -44,8 +44,8 @@ struct expr_node;
 struct expr_function {
     const char *name;
     /* A letter per argument: t TEXT, i BIGINT, m TIMESTAMP, else TYPE_MISMATCH; T TEXT or JSON as
-     * text, I an integer, N one of at most INT, R a number as DOUBLE, else NOT_SUPPORTED, so that
-     * DuckDB decides; a any. NULL: bind decides. */
+     * text, I an integer, N one of at most INT or a parameter, R a number as DOUBLE, else
+     * NOT_SUPPORTED, so that DuckDB decides; a any. NULL: bind decides. */
     const char *args;
     uint8_t min, flags;
     enum value_type result;

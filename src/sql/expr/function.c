@@ -391,12 +391,12 @@ static enum status function_accept(struct expr_binder *binder, struct expr_node 
     struct expr_node **arg = &node->args[i];
     enum value_type type = (*arg)->type.kind;
     bool text = type == VALUE_TEXT || type == VALUE_JSON;
+    bool narrow = letter == 'I' || type != VALUE_BIGINT || (*arg)->kind == NODE_PARAM;
 
     CHECK(letter == 'T' || letter == 'I' || letter == 'N' || letter == 'R');
-    if (!(*arg)->unknown &&
-        !(letter == 'T'   ? text
-          : letter == 'R' ? value_type_is_number(type)
-                          : value_type_is_integer(type) && (letter == 'I' || type != VALUE_BIGINT)))
+    if (!(*arg)->unknown && !(letter == 'T'   ? text
+                              : letter == 'R' ? value_type_is_number(type)
+                                              : value_type_is_integer(type) && narrow))
         return expr_not_supported(binder, (*arg)->start, "argument %zu of %s as %s", i + 1,
                                   node->function->name, value_type_name(type));
     if (letter == 'T' || letter == 'R')

@@ -79,7 +79,7 @@ enum status expr_run_trunc(struct expr_call *call)
 /* Half away from zero, by a power of ten; what leaves the type stays as it is. */
 static double math_round_digits(double x, int64_t digits)
 {
-    double unit = pow(10, digits < 0 ? (double)-digits : (double)digits);
+    double unit = pow(10, fabs((double)digits));
     double rounded = digits < 0 ? round(x / unit) * unit : round(x * unit) / unit;
 
     CHECK(isfinite(x));
@@ -164,8 +164,8 @@ static enum status math_bind_digits(struct expr_binder *binder, struct expr_node
     if (status != STATUS_OK)
         return status;
     bool constant = (*digits)->kind == NODE_CONSTANT && !(*digits)->value.is_null;
-    if ((math_is_real(type) && (*digits)->type.kind == VALUE_BIGINT) ||
-        (value_type_is_integer(type) && !constant))
+    bool wide = (*digits)->type.kind == VALUE_BIGINT && (*digits)->kind != NODE_PARAM;
+    if ((math_is_real(type) && wide) || (value_type_is_integer(type) && !constant))
         return expr_not_supported(binder, node->start, "round(%s, %s) in this form",
                                   value_type_name(type), value_type_name((*digits)->type.kind));
     if (value_type_is_integer(type) && (*digits)->value.integer < 0) {
