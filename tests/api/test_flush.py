@@ -231,9 +231,9 @@ def test_tables_are_flushed_at_the_same_time():
         slow = db.sql("STORAGE FLUSH TABLE f.a").dicts()[0]["job_id"]
         kalam.wait_until(lambda: status(db, slow) == "running", 5, "first job runs")
         quick = db.sql("STORAGE FLUSH TABLE f.b").dicts()[0]["job_id"]
-        assert kalam.wait_job(db, quick)["status"] == "completed"
-        assert status(db, slow) == "running"
-        assert kalam.wait_job(db, slow)["status"] == "completed"
+        slow, quick = kalam.wait_job(db, slow), kalam.wait_job(db, quick)
+        assert slow["status"] == quick["status"] == "completed"
+        assert quick["started_at"] < slow["completed_at"] and slow["started_at"] < quick["completed_at"]
         server.stop()
 
 
