@@ -312,8 +312,9 @@ def test_log_lines_are_a_table(db, space):
     assert columns == ["timestamp", "level", "thread", "target", "line", "message"]
     rows = db.sql("SELECT * FROM system.logs WHERE target = 'request' AND level = 'INFO'").dicts()
     assert any("TABLE_NOT_FOUND" in row["message"] for row in rows), rows
-    times = [row[0] for row in db.rows("SELECT timestamp FROM system.logs")]
-    assert times == sorted(times)
+    times = [int(row[0]) for row in db.rows("SELECT timestamp FROM system.logs")]
+    # in the order in which they were written: a thread may wait between its clock and its turn
+    assert all(later > earlier - 1_000_000 for earlier, later in zip(times, times[1:]))
     assert int(db.value("SELECT count(*) FROM system.logs WHERE message LIKE 'serving on %'")) == 1
 
 
