@@ -92,11 +92,10 @@ static bool lexer_skip_comment(struct lexer *lexer)
     return false;
 }
 
-/* Blanks and comments; false with the offset at an open comment. */
+/* Blanks and comments; false with the offset at a comment that does not end, and the problem. */
 static bool lexer_skip_blanks(struct lexer *lexer)
 {
     CHECK_SLOW(lexer->offset <= lexer->text.size);
-    lexer->problem = "unterminated comment";
     for (;;) {
         if (lexer_peek_is(lexer, 0, BYTE_BLANK)) {
             lexer->offset++;
@@ -116,6 +115,7 @@ static bool lexer_skip_blanks(struct lexer *lexer)
             uint32_t start = lexer->offset;
 
             if (!lexer_skip_comment(lexer)) {
+                lexer->problem = "unterminated comment";
                 lexer->offset = start;
                 return false;
             }

@@ -57,16 +57,14 @@ static void function_bind(duckdb_bind_info info)
 
 static bool function_must_stop(const struct function_use *use, const struct function_bind *bind)
 {
-    struct columnar_session *session;
-    bool stops = false;
-
     CHECK(bind != NULL);
     if (use->instance == NULL)
         return false;
     pthread_mutex_lock(&use->instance->columnar->mutex);
-    for (session = use->instance->sessions; session != NULL; session = session->next)
-        if (session->connection_id == bind->connection_id)
-            stops = session->stopped != NULL && atomic_load(session->stopped) != STATUS_OK;
+    const struct columnar_session *session =
+        session_of_connection(use->instance, bind->connection_id);
+    bool stops =
+        session != NULL && session->stopped != NULL && atomic_load(session->stopped) != STATUS_OK;
     pthread_mutex_unlock(&use->instance->columnar->mutex);
     return stops;
 }
@@ -90,19 +88,14 @@ static bool function_arguments(const struct function_vectors *in, idx_t row, str
     return true;
 }
 
-static void function_set_null(duckdb_vector output, idx_t row)
-{
-    duckdb_vector_ensure_validity_writable(output);
-    duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
-    CHECK(!duckdb_validity_row_is_valid(duckdb_vector_get_validity(output), row));
-}
-
 static void function_rows(duckdb_function_info info, const struct function_vectors *in, idx_t rows,
                           duckdb_vector output)
 {
     const struct function_use *use = duckdb_scalar_function_get_extra_info(info);
     const struct function_bind *bind = duckdb_scalar_function_get_bind_data(info);
-    bool *out = duckdb_vector_get_data(output);
+    struct column_chunk_vector made = {.vector = output, .data = duckdb_vector_get_data(output)};
+    static const struct column_cell null = {.is_null = true};
+    bool *out = made.data;
     uint64_t work = 0, watched = 0;
     struct str args[FUNCTION_ARGUMENTS_MAX];
     struct error err;
@@ -111,7 +104,7 @@ static void function_rows(duckdb_function_info info, const struct function_vecto
     error_clear(&err);
     for (idx_t row = 0; row < rows; row++) {
         if (!function_arguments(in, row, args)) {
-            function_set_null(output, row);
+            column_vector_set(&made, row, &null, false);
             continue;
         }
         out[row] = false;

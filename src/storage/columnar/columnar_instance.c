@@ -370,6 +370,16 @@ static idx_t session_connection_id(duckdb_connection connection)
     return id;
 }
 
+struct columnar_session *session_of_connection(const struct instance *instance, idx_t id)
+{
+    struct columnar_session *session = instance->sessions;
+
+    CHECK(instance->columnar != NULL);
+    while (session != NULL && session->connection_id != id)
+        session = session->next;
+    return session;
+}
+
 /* An idle connection or a new one. */
 static bool session_connect(struct columnar_session *session)
 {

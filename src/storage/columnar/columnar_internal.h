@@ -128,6 +128,8 @@ void session_source_failed(struct columnar_session *session, enum status status,
 /* Status and text for an error of DuckDB on this session: a source's error wins; an invalid
  * database is replaced and gives STALE. */
 enum status session_error(struct columnar_session *session, const char *message, struct error *err);
+/* Whose connection has this id; NULL: none of ours. columnar->mutex is held. */
+struct columnar_session *session_of_connection(const struct instance *instance, idx_t id);
 /* Appends 'text' as SQL literal or "name" as SQL identifier. */
 void sql_append_literal(struct buf *out, struct str text);
 void sql_append_name(struct buf *out, struct str name);

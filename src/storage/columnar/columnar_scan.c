@@ -37,9 +37,7 @@ static struct columnar_session *scan_session(struct instance *instance, duckdb_b
     id = duckdb_client_context_get_connection_id(context);
     duckdb_destroy_client_context(&context);
     pthread_mutex_lock(&instance->columnar->mutex);
-    for (session = instance->sessions; session != NULL; session = session->next)
-        if (session->connection_id == id)
-            break;
+    session = session_of_connection(instance, id);
     pthread_mutex_unlock(&instance->columnar->mutex);
     return session;
 }
