@@ -5,6 +5,7 @@ Live rows stay as many: keys come from windows and are used again, tables with f
 Every process sends (kind, minute, times in ms) and what went wrong to the queue it is given.
 """
 import gc
+import os
 import random
 import shutil
 import socket
@@ -339,6 +340,36 @@ class Keeper(Worker):
         shutil.rmtree(folder)
 
 
+class Control(Worker):
+    """No client: what the machine itself takes for a durable append, and to wake another process and be woken."""
+
+    def __init__(self, *args, folder=None):
+        super().__init__(*args)
+        self.folder = folder
+
+    def prepare(self):
+        self.file = os.open(f"{self.folder}/control", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+        self.echo, other = socket.socketpair()
+        if os.fork() == 0:
+            self.echo.close()
+            while said := other.recv(4096):
+                other.sendall(said)
+            os._exit(0)
+        other.close()
+
+    def step(self):
+        self.timed("bare echo", self.round_trip)
+        self.timed("bare append", self.append)
+
+    def round_trip(self):
+        self.echo.sendall(TEXT.encode())
+        self.echo.recv(4096)
+
+    def append(self):
+        os.write(self.file, TEXT.encode() * 3)
+        os.fdatasync(self.file)
+
+
 def prepare(server):
     """Tables, people and the first half of every window."""
     db = server.client()
@@ -364,4 +395,4 @@ def prepare(server):
 
 # Steps per second of each at --load 1.
 KINDS = ((Writer, 20), (Reader, 25), (Listener, 15), (Events, 20), (Visitors, 0.5), (Accounts, 0.5), (Mistakes, 1),
-         (Transactions, 3), (Keeper, 0.1))
+         (Transactions, 3), (Keeper, 0.1), (Control, 20))

@@ -25,7 +25,7 @@ static const char config_default[] =
     "# namespace = \"shop\"\n"
     "\n"
     "[output]\n"
-    "# format = \"table\"    # table, json, csv, markdown\n"
+    "# format = \"table\"    # table, expanded, json, jsonl, csv, markdown, html\n"
     "# color = \"auto\"      # auto, true, false\n"
     "# max_rows = 1000     # rows per page on a terminal\n";
 

@@ -33,7 +33,7 @@ static enum cli_exit transfer_kind(const char *path, const char *name, enum file
     if (*out == FILE_PARQUET)
         return transfer_usage(
             "kalam has no Parquet library: use csv, json or jsonl; rows of flushed "
-            "tables lie as Parquet files in the table's storage (SHOW STORAGE)");
+            "tables lie as Parquet files in the table's storage (SHOW STORAGES)");
     return CLI_OK;
 }
 

@@ -13,54 +13,61 @@ enum type_modifier {
     TYPE_LENGTH,   /* (n) characters */
     TYPE_DECIMAL,  /* (p[,s]) */
     TYPE_REAL,     /* FLOAT(1–24) is FLOAT, FLOAT(25–53) is DOUBLE */
-    TYPE_FRACTION, /* (0–6), kept as µs */
+    TYPE_FRACTION, /* (0–6) digits; columns keep microseconds all the same */
 };
 
 enum { TYPE_LENGTH_MAX = 10485760, TYPE_DECIMAL_SCALE_DEFAULT = 10 };
 
 static const struct type_name {
-    struct str name;
+    const char *name;
     enum value_type kind;
     enum type_modifier modifier;
 } type_names[] = {
-#define TYPE_NAME(text, kind, modifier) {{text, sizeof(text) - 1}, VALUE_##kind, TYPE_##modifier},
-    TYPE_NAME("boolean", BOOLEAN, PLAIN) TYPE_NAME("bool", BOOLEAN, PLAIN) TYPE_NAME(
-        "smallint", SMALLINT, PLAIN) TYPE_NAME("int2", SMALLINT, PLAIN) TYPE_NAME("int", INT, PLAIN)
-        TYPE_NAME("integer", INT, PLAIN) TYPE_NAME("int4", INT, PLAIN) TYPE_NAME(
-            "mediumint", INT, PLAIN) TYPE_NAME("bigint", BIGINT, PLAIN)
-            TYPE_NAME("int8", BIGINT, PLAIN) TYPE_NAME("int64", BIGINT, PLAIN) TYPE_NAME(
-                "float", FLOAT, REAL) TYPE_NAME("real", FLOAT, PLAIN)
-                TYPE_NAME("float4", FLOAT, PLAIN) TYPE_NAME("double", DOUBLE, PLAIN) TYPE_NAME(
-                    "double precision", DOUBLE,
-                    PLAIN) TYPE_NAME("float8", DOUBLE,
-                                     PLAIN) TYPE_NAME("float64", DOUBLE, PLAIN)
-                    TYPE_NAME("decimal", DECIMAL, DECIMAL) TYPE_NAME("numeric", DECIMAL, DECIMAL)
-                        TYPE_NAME("text", TEXT, PLAIN) TYPE_NAME("varchar", TEXT, LENGTH) TYPE_NAME(
-                            "character varying", TEXT, LENGTH) TYPE_NAME("char", TEXT, LENGTH)
-                            TYPE_NAME("character", TEXT, LENGTH) TYPE_NAME("nvarchar", TEXT, LENGTH)
-                                TYPE_NAME("string", TEXT, PLAIN) TYPE_NAME("clob", TEXT, PLAIN)
-                                    TYPE_NAME("uuid", UUID, PLAIN) TYPE_NAME("json", JSON, PLAIN)
-                                        TYPE_NAME("jsonb", JSON, PLAIN) TYPE_NAME(
-                                            "object", JSON, PLAIN) TYPE_NAME("bytes", BYTES, PLAIN)
-                                            TYPE_NAME("binary", BYTES,
-                                                      PLAIN) TYPE_NAME("varbinary", BYTES, PLAIN)
-                                                TYPE_NAME("bytea", BYTES, PLAIN) TYPE_NAME(
-                                                    "blob", BYTES,
-                                                    PLAIN) TYPE_NAME("date", DATE, PLAIN)
-                                                    TYPE_NAME("time", TIME, FRACTION) TYPE_NAME(
-                                                        "time without time zone", TIME,
-                                                        FRACTION) TYPE_NAME("timestamp", TIMESTAMP,
-                                                                            FRACTION)
-                                                        TYPE_NAME("datetime", TIMESTAMP,
-                                                                  FRACTION) TYPE_NAME("timestamptz",
-                                                                                      TIMESTAMP,
-                                                                                      FRACTION)
-                                                            TYPE_NAME("timestamp with time zone",
-                                                                      TIMESTAMP, FRACTION)
-                                                                TYPE_NAME(
-                                                                    "timestamp without time zone",
-                                                                    TIMESTAMP, FRACTION)
-#undef TYPE_NAME
+    {"boolean", VALUE_BOOLEAN, TYPE_PLAIN},
+    {"bool", VALUE_BOOLEAN, TYPE_PLAIN},
+    {"smallint", VALUE_SMALLINT, TYPE_PLAIN},
+    {"int2", VALUE_SMALLINT, TYPE_PLAIN},
+    {"int", VALUE_INT, TYPE_PLAIN},
+    {"integer", VALUE_INT, TYPE_PLAIN},
+    {"int4", VALUE_INT, TYPE_PLAIN},
+    {"mediumint", VALUE_INT, TYPE_PLAIN},
+    {"bigint", VALUE_BIGINT, TYPE_PLAIN},
+    {"int8", VALUE_BIGINT, TYPE_PLAIN},
+    {"int64", VALUE_BIGINT, TYPE_PLAIN},
+    {"float", VALUE_FLOAT, TYPE_REAL},
+    {"real", VALUE_FLOAT, TYPE_PLAIN},
+    {"float4", VALUE_FLOAT, TYPE_PLAIN},
+    {"double", VALUE_DOUBLE, TYPE_PLAIN},
+    {"double precision", VALUE_DOUBLE, TYPE_PLAIN},
+    {"float8", VALUE_DOUBLE, TYPE_PLAIN},
+    {"float64", VALUE_DOUBLE, TYPE_PLAIN},
+    {"decimal", VALUE_DECIMAL, TYPE_DECIMAL},
+    {"numeric", VALUE_DECIMAL, TYPE_DECIMAL},
+    {"text", VALUE_TEXT, TYPE_PLAIN},
+    {"varchar", VALUE_TEXT, TYPE_LENGTH},
+    {"character varying", VALUE_TEXT, TYPE_LENGTH},
+    {"char", VALUE_TEXT, TYPE_LENGTH},
+    {"character", VALUE_TEXT, TYPE_LENGTH},
+    {"nvarchar", VALUE_TEXT, TYPE_LENGTH},
+    {"string", VALUE_TEXT, TYPE_PLAIN},
+    {"clob", VALUE_TEXT, TYPE_PLAIN},
+    {"uuid", VALUE_UUID, TYPE_PLAIN},
+    {"json", VALUE_JSON, TYPE_PLAIN},
+    {"jsonb", VALUE_JSON, TYPE_PLAIN},
+    {"object", VALUE_JSON, TYPE_PLAIN},
+    {"bytes", VALUE_BYTES, TYPE_PLAIN},
+    {"binary", VALUE_BYTES, TYPE_PLAIN},
+    {"varbinary", VALUE_BYTES, TYPE_PLAIN},
+    {"bytea", VALUE_BYTES, TYPE_PLAIN},
+    {"blob", VALUE_BYTES, TYPE_PLAIN},
+    {"date", VALUE_DATE, TYPE_PLAIN},
+    {"time", VALUE_TIME, TYPE_FRACTION},
+    {"time without time zone", VALUE_TIME, TYPE_FRACTION},
+    {"timestamp", VALUE_TIMESTAMP, TYPE_FRACTION},
+    {"datetime", VALUE_TIMESTAMP, TYPE_FRACTION},
+    {"timestamptz", VALUE_TIMESTAMP, TYPE_FRACTION},
+    {"timestamp with time zone", VALUE_TIMESTAMP, TYPE_FRACTION},
+    {"timestamp without time zone", VALUE_TIMESTAMP, TYPE_FRACTION},
 };
 
 static const struct type_refused {
@@ -128,23 +135,25 @@ static enum status type_set_decimal(struct str name, const int64_t *modifiers, s
 static enum status type_set_modifiers(const struct type_name *type, const int64_t *modifiers,
                                       size_t count, struct data_type *out, struct error *err)
 {
+    struct str name = str_from_c(type->name);
+
     CHECK(count == 0 || modifiers != NULL);
     switch (type->modifier) {
     case TYPE_PLAIN:
-        return count == 0 ? STATUS_OK : type_bad_modifier(type->name, "no modifier", err);
+        return count == 0 ? STATUS_OK : type_bad_modifier(name, "no modifier", err);
     case TYPE_LENGTH:
-        return type_set_length(type->name, modifiers, count, out, err);
+        return type_set_length(name, modifiers, count, out, err);
     case TYPE_DECIMAL:
-        return type_set_decimal(type->name, modifiers, count, out, err);
+        return type_set_decimal(name, modifiers, count, out, err);
     case TYPE_REAL:
         if (count > 1 || (count == 1 && (modifiers[0] < 1 || modifiers[0] > 53)))
-            return type_bad_modifier(type->name, "one precision from 1 to 53", err);
+            return type_bad_modifier(name, "one precision from 1 to 53", err);
         if (count == 1 && modifiers[0] > 24)
             out->kind = VALUE_DOUBLE;
         return STATUS_OK;
     case TYPE_FRACTION:
         if (count > 1 || (count == 1 && (modifiers[0] < 0 || modifiers[0] > 6)))
-            return type_bad_modifier(type->name, "one precision from 0 to 6", err);
+            return type_bad_modifier(name, "one precision from 0 to 6", err);
         return STATUS_OK;
     }
     UNREACHABLE("every type has a modifier rule");
@@ -181,7 +190,7 @@ enum status data_type_parse(struct str name, const int64_t *modifiers, size_t mo
 {
     CHECK(out != NULL);
     for (size_t i = 0; i < ARRAY_COUNT(type_names); i++) {
-        if (!str_equal_nocase(name, type_names[i].name))
+        if (!str_equal_nocase(name, str_from_c(type_names[i].name)))
             continue;
         *out = (struct data_type){.kind = type_names[i].kind};
         return type_set_modifiers(&type_names[i], modifiers, modifier_count, out, err);

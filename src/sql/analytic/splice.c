@@ -86,37 +86,62 @@ static bool splice_word_is(struct splice_scan *scan, const struct token *token, 
            str_equal_nocase(token_text(scan->lexer.text, token), str_from_c(word));
 }
 
+static bool splice_is_one_of(struct str word, const char *const *words, size_t count)
+{
+    size_t i = 0;
+
+    CHECK(words != NULL);
+    while (i < count && !str_equal_nocase(word, str_from_c(words[i])))
+        i++;
+    return i < count;
+}
+
+/* DuckDB takes a length or precision and forgets it. */
+static enum status splice_refuse_modifier(struct splice_scan *scan, const struct token *type,
+                                          struct error *err)
+{
+    static const char *const lengths[] = {"bpchar",   "char",   "character", "clob",   "nchar",
+                                          "nvarchar", "string", "text",      "varchar"};
+    static const char *const precisions[] = {"datetime", "time", "timestamp", "timestamptz"};
+    struct str text = token_text(scan->lexer.text, type), word = text;
+
+    if (type->kind == TOKEN_QUOTED)
+        word = str_from(text.data + 1, text.size - 2);
+    CHECK(text.size > 0);
+    if (splice_is_one_of(word, lengths, ARRAY_COUNT(lengths))) {
+        error_set_at(err, STATUS_NOT_SUPPORTED, type->start,
+                     "a cast to %.*s with a length is not supported here", STR_ARG(text));
+        error_hint(err, "use left(x, n)");
+        return STATUS_NOT_SUPPORTED;
+    }
+    if (splice_is_one_of(word, precisions, ARRAY_COUNT(precisions))) {
+        error_set_at(err, STATUS_NOT_SUPPORTED, type->start,
+                     "a cast to %.*s with a precision is not supported", STR_ARG(text));
+        error_hint(err, "use date_trunc");
+        return STATUS_NOT_SUPPORTED;
+    }
+    return STATUS_OK;
+}
+
 /* `type` was just read behind CAST(… AS or `::`. */
 static enum status splice_scan_type(struct splice_scan *scan, struct error *err)
 {
     struct token type = scan->token;
     struct lexer ahead = scan->lexer;
     struct token next = lexer_next(&ahead);
-    struct str word = token_text(scan->lexer.text, &type);
     bool modified = next.kind == TOKEN_LEFT_PAREN;
     const char *rewrite;
 
     CHECK(type.end <= scan->lexer.text.size);
-    if (type.kind != TOKEN_WORD)
+    if (type.kind != TOKEN_WORD && type.kind != TOKEN_QUOTED)
         return STATUS_OK;
     if (splice_word_is(scan, &next, "varying"))
         modified = lexer_next(&ahead).kind == TOKEN_LEFT_PAREN;
-    if (modified &&
-        (splice_word_is(scan, &type, "varchar") || splice_word_is(scan, &type, "char") ||
-         splice_word_is(scan, &type, "character") || splice_word_is(scan, &type, "nvarchar"))) {
-        error_set_at(err, STATUS_NOT_SUPPORTED, type.start,
-                     "a cast to %.*s with a length is not supported here", STR_ARG(word));
-        error_hint(err, "use left(x, n)");
+    if (modified && splice_refuse_modifier(scan, &type, err) != STATUS_OK)
         return STATUS_NOT_SUPPORTED;
-    }
-    if (modified &&
-        (splice_word_is(scan, &type, "timestamp") || splice_word_is(scan, &type, "time"))) {
-        error_set_at(err, STATUS_NOT_SUPPORTED, type.start,
-                     "a cast to %.*s with a precision is not supported here", STR_ARG(word));
-        error_hint(err, "use date_trunc");
-        return STATUS_NOT_SUPPORTED;
-    }
-    rewrite = allow_type_rewrite(word, !modified);
+    if (type.kind == TOKEN_QUOTED)
+        return STATUS_OK;
+    rewrite = allow_type_rewrite(token_text(scan->lexer.text, &type), !modified);
     if (rewrite)
         splice_scan_add(scan, &type, rewrite);
     return STATUS_OK;

@@ -10,6 +10,8 @@
 #include "base/utf8.h"
 #include "value/text.h"
 
+enum { PARSE_MICROSECOND_DIGITS = 6 };
+
 /* ---- types --------------------------------------------------------------------------------------
  */
 
@@ -98,6 +100,21 @@ static bool parse_serial(struct str name, struct parse_type *out)
     return false;
 }
 
+/* A column keeps microseconds whatever it says; a cast would have to round. */
+static enum status parse_cast_precision(struct parser *parser, const struct parse_type *type,
+                                        int64_t precision, uint32_t start)
+{
+    CHECK(precision >= 0);
+    if ((type->type.kind != VALUE_TIME && type->type.kind != VALUE_TIMESTAMP) ||
+        precision == PARSE_MICROSECOND_DIGITS)
+        return STATUS_OK;
+    error_set_at(parser->err, STATUS_NOT_SUPPORTED, start,
+                 "a cast to %s with a precision is not supported",
+                 value_type_name(type->type.kind));
+    error_hint(parser->err, "use date_trunc");
+    return STATUS_NOT_SUPPORTED;
+}
+
 enum status parse_data_type(struct parser *parser, bool cast, struct parse_type *out)
 {
     uint32_t start = parser->token.start;
@@ -134,6 +151,8 @@ enum status parse_data_type(struct parser *parser, bool cast, struct parse_type 
             parser->err->position = start;
         return status;
     }
+    if (cast && count > 0 && !list)
+        return parse_cast_precision(parser, out, modifiers[0], start);
     return list ? parser_syntax_error(parser) : STATUS_OK;
 }
 
