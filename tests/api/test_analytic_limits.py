@@ -65,3 +65,18 @@ def test_large_statements(client, sql):
 
 def test_date_part(client):
     assert client.value(f"WITH c AS (SELECT * FROM t WHERE id = 1) SELECT {NESTED} AS x FROM c") == 1767225600000000
+
+
+def test_parts_and_maps(client):
+    """Lists of parts and maps are bounded before DuckDB makes them; shorter ones are what they were."""
+    for call in ("split_part({}, ',', 3)", "string_split({}, ',')[3]", "split({}, ',')[3]", "str_split({}, ',')[3]", "string_to_array({}, ',')[3]"):
+        assert client.rows(f"SELECT {call.format('s')}, i FROM (SELECT repeat(',a', 30000) AS s, i FROM range(2) r(i)) q") == [["a", "0"], ["a", "1"]]
+        assert code(client, f"SELECT {call.format('s')} FROM (SELECT repeat(',', 65536 + 0 * i::INT) AS s FROM range(2) r(i)) q") == "SQL_EXECUTION_ERROR"
+    assert code(client, "SELECT max(string_split(s, '')[3]) FROM (SELECT repeat('x', 60000 + i::INT) AS s FROM range(2048) r(i)) q") == "SQL_EXECUTION_ERROR"
+    assert client.rows("SELECT split_part('a,b', ',', 2), split_part(s, 'x', 2), split_part(s, NULL, 1) FROM t GROUP BY s") == [["b", "", None]]
+    keys = "(SELECT list(i) AS l FROM range({}) r(i)) q"
+    assert client.rows(f"SELECT map(l, l)[7] FROM {keys.format(2000)}") == [["7"]]
+    assert client.rows("SELECT MAP {'a': 1, 'b': 2}['b'], max(id) FROM t") == [[2, 2]]
+    assert code(client, f"SELECT map(l, l)[7] FROM {keys.format(2001)}") == "SQL_EXECUTION_ERROR"
+    assert code(client, "SELECT repeat([s], 60000) FROM t GROUP BY s") == "SQL_EXECUTION_ERROR"
+    assert client.rows("SELECT repeat(s, 3), max(id) FROM t GROUP BY s") == [["aaa", 2]]

@@ -10,8 +10,10 @@
  * Two sizes are bounded beside depth: DuckDB copies an expression for each use of a select-list
  * alias, the operand of BETWEEN, and the arguments of macros (allow_copies); a WITH query is bound
  * once per use, an expression's subquery and a lambda twice per level above it. `extra` counts the
- * nodes that such copies add; without a limit 30 short aliases make 2^30 nodes. Binding cannot be
- * interrupted. What the parser copies is counted before (check_case.c).
+ * nodes that such copies add; without a limit 30 short aliases make 2^30 nodes. An expression with
+ * a star is written out for each column that it stands for. Binding cannot be interrupted, nor can
+ * the search for an order of joins, so the elements of FROM below one SELECT are counted. What the
+ * parser copies is counted before (check_case.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -97,6 +99,7 @@ static enum status check_ctes(struct check *check, const struct tree *node)
          entry = entry->next) {
         struct check_scope *scope = arena_zalloc(check->arena, sizeof(*scope));
         uint64_t before = check->nodes;
+        uint32_t joined = check->joined;
         const struct tree *value = tree_get(entry, "value");
         const struct tree *targets = value ? tree_get(value, "key_targets") : NULL;
         scope->name = tree_text(entry, "key");
@@ -109,15 +112,44 @@ static enum status check_ctes(struct check *check, const struct tree *node)
         status = check_node(check, value);
         scope->query = tree_get(value, "query");
         scope->weight = check->nodes - before;
+        scope->joined = check->joined - joined;
+        scope->columns = check->columns;
         scope->outer = check->scope;
         check->scope = scope;
+        check->joined = joined; /* joined where it is used */
     }
     return status;
+}
+
+/* Columns that a star stands for here, at most; 1 if there is none. */
+static uint64_t check_star_columns(const struct check_level *level)
+{
+    uint64_t columns = 0;
+
+    CHECK(level);
+    for (const struct check_item *item = level->items; item; item = item->next)
+        columns += item->columns;
+    return columns > 0 ? columns : 1;
+}
+
+/* What was checked since there were `before` nodes is written out for each column if it holds a
+ * star. Says for how many. */
+static enum status check_star(struct check *check, uint64_t before, uint64_t *times)
+{
+    uint64_t columns = check->star ? check_star_columns(check->level) : 1;
+
+    CHECK(check->nodes >= before);
+    *times = columns;
+    check->star = false;
+    if (columns == 1)
+        return STATUS_OK;
+    return check_weight(check, (check->nodes - before) * (columns - 1));
 }
 
 static enum status check_select_list(struct check *check, const struct tree *list)
 {
     enum status status = STATUS_OK;
+    uint64_t columns = 0, times;
 
     CHECK(check->level);
     for (const struct tree *item = list ? list->child : NULL; item && status == STATUS_OK;
@@ -126,8 +158,13 @@ static enum status check_select_list(struct check *check, const struct tree *lis
         struct check_alias *alias;
         check->item = tree_text(item, "alias").size == 0 ? item : NULL;
         check->list_made = 0;
+        check->star = false;
         status = check_node(check, item);
         check->item = NULL;
+        if (status == STATUS_OK)
+            status = check_star(check, before, &times);
+        if (status == STATUS_OK)
+            columns += times;
         if (status != STATUS_OK || item->kind != TREE_OBJECT || tree_text(item, "alias").size == 0)
             continue;
         alias = arena_zalloc(check->arena, sizeof(*alias));
@@ -136,11 +173,13 @@ static enum status check_select_list(struct check *check, const struct tree *lis
         alias->next = check->level->aliases;
         check->level->aliases = alias;
     }
+    check->level->columns = columns;
     return status;
 }
 
 static enum status check_where(struct check *check, const struct tree *where)
 {
+    uint64_t before = check->nodes, times;
     enum status status;
 
     CHECK(check->level);
@@ -150,7 +189,7 @@ static enum status check_where(struct check *check, const struct tree *where)
     check->in_where = true;
     status = check_node(check, where);
     check->in_where = false;
-    return status;
+    return status == STATUS_OK ? check_star(check, before, &times) : status;
 }
 
 static void check_top(struct check *check, const struct tree *node)
@@ -175,14 +214,19 @@ static enum status check_select(struct check *check, const struct tree *node)
                                        NULL};
     struct check_level level = {.outer = check->level, .first = check->plan->table_count};
     const struct tree *from = tree_get(node, "from_table");
-    bool in_where = check->in_where;
+    bool in_where = check->in_where, star = check->star;
+    uint64_t before, times;
     enum status status;
 
     CHECK(node->kind == TREE_OBJECT);
     check->in_where = false;
     check->level = &level;
+    before = check->nodes;
+    check->star = false;
     if (from) {
         status = check_node(check, from);
+        if (status == STATUS_OK)
+            status = check_star(check, before, &times); /* ON */
         if (status != STATUS_OK)
             goto out;
     }
@@ -192,8 +236,11 @@ static enum status check_select(struct check *check, const struct tree *node)
     status = check_select_list(check, tree_get(node, "select_list"));
     if (status == STATUS_OK)
         status = check_where(check, tree_get(node, "where_clause"));
+    before = check->nodes;
     if (status == STATUS_OK)
         status = check_members(check, node, done);
+    if (status == STATUS_OK)
+        status = check_star(check, before, &times);
     if (status == STATUS_OK && node == check->top)
         check_top(check, node);
     for (uint32_t i = level.first; status == STATUS_OK && level.star && i < level.last; i++)
@@ -202,6 +249,8 @@ static enum status check_select(struct check *check, const struct tree *node)
 out:
     check->level = level.outer;
     check->in_where = in_where;
+    check->star = star;
+    check->columns = level.columns;
     return status;
 }
 
@@ -213,6 +262,7 @@ static enum status check_combined(struct check *check, const struct tree *node, 
     struct check_scope scope = {.name = tree_text(node, "cte_name")};
     const struct tree *targets = tree_get(node, "key_targets");
     bool in_where = check->in_where;
+    uint32_t joined = check->joined;
     enum status status;
 
     CHECK(node->kind == TREE_OBJECT);
@@ -220,12 +270,17 @@ static enum status check_combined(struct check *check, const struct tree *node, 
         return check_refuse(check, node, "this form of", tree_text(node, "type"));
     check->in_where = false;
     status = check_node(check, tree_get(node, "left"));
+    scope.columns = check->columns;
     if (status == STATUS_OK) {
+        uint32_t left = check->joined;
         scope.outer = check->scope;
         check->scope = recursive ? &scope : scope.outer;
+        check->joined = joined; /* its halves are not joined with each other */
         status = check_node(check, tree_get(node, "right"));
+        check->joined = left > check->joined ? left : check->joined;
         check->scope = scope.outer;
     }
+    check->columns = scope.columns;
     check->level = &level;
     level.last = check->plan->table_count;
     if (status == STATUS_OK)

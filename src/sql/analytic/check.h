@@ -15,6 +15,7 @@ enum {
     CHECK_QUERIES_MAX = 500,     /* SELECTs, and what joins them */
     CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
     CHECK_TABLES_MAX = 256,
+    CHECK_JOINED_MAX = 64, /* elements of FROM that DuckDB orders as one join: 100 take seconds */
     CHECK_QUERY_NODES = 8, /* what a query node weighs beside an expression */
 };
 
@@ -22,6 +23,8 @@ struct check_scope { /* names of CTEs that are visible */
     struct str name;
     const struct tree *query; /* what it stands for; NULL: the CTE's own name inside of it */
     uint64_t weight;          /* nodes that one more use of it binds again */
+    uint32_t joined;          /* elements of FROM in it */
+    uint64_t columns;
     const struct check_scope *outer;
 };
 
@@ -32,6 +35,7 @@ struct check_item {           /* one element of FROM */
     const struct tree *query; /* a subquery's or CTE's node; NULL: its columns are not known */
     bool is_function;         /* unnest() and the like: one column of its own name */
     bool is_renamed;          /* a table whose columns got names here: t(a, b) */
+    uint64_t columns;         /* at most */
     struct splice_name path;
     struct check_item *next;
 };
@@ -49,6 +53,7 @@ struct check_level { /* one SELECT */
     uint32_t first, last; /* tables below FROM */
     struct check_alias *aliases;
     bool natural, positional, aggregate, star;
+    uint64_t columns; /* of its select list, at most */
 };
 
 struct check {
@@ -62,6 +67,9 @@ struct check {
     uint64_t nodes, extra, multiplier;
     uint64_t list_room, list_made; /* elements of lists in this expression: most, so far */
     uint64_t list_largest;         /* in the statement so far */
+    uint32_t joined;               /* elements of FROM that may be joined, so far */
+    uint64_t columns;              /* at most, of the query that was checked last */
+    bool star;                     /* one was met in the expression at hand */
     uint32_t lambdas;              /* around this expression */
     bool in_where;
     const struct tree *top;  /* select node whose columns are the result */

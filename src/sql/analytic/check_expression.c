@@ -267,13 +267,26 @@ enum status check_series(struct check *check, const struct tree *call, bool rows
                         STR_ARG(name), rows ? CHECK_SERIES_MAX : CHECK_LIST_MAX);
 }
 
+static bool check_is_short(const struct tree *node)
+{
+    const struct tree *value = tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
+
+    CHECK(node->kind == TREE_OBJECT);
+    return value && tree_text(value, "value").size <= CHECK_SHORT_TEXT;
+}
+
 static enum status check_resize(struct check *check, const struct tree *call, struct str name)
 {
     const struct tree *arguments = tree_get(call, "children");
     const struct tree *size = arguments && arguments->child ? arguments->child->next : NULL;
+    const struct tree *value = size ? size->next : NULL;
     int64_t count;
 
     CHECK(name.size > 0);
+    if (value && !check_is_short(value))
+        return error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(call),
+                            "what %.*s fills a list with must be a constant, at most %d bytes",
+                            STR_ARG(name), CHECK_SHORT_TEXT);
     if (size && check_is_number(size, &count) &&
         check_list_fits(check, count < 0 ? 0 : (uint64_t)count))
         return STATUS_OK;
@@ -498,8 +511,11 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         check_literal_types(check, node);
     if (str_equal(class, STR_LIT("COLUMN_REF")))
         return check_column(check, node);
-    if (str_equal(class, STR_LIT("STAR")) && check->level)
-        check->level->star = true;
+    if (str_equal(class, STR_LIT("STAR"))) {
+        check->star = true;
+        if (check->level)
+            check->level->star = true;
+    }
     if (str_equal(class, STR_LIT("FUNCTION")))
         return check_function(check, node);
     if (str_equal(class, STR_LIT("OPERATOR")))

@@ -16,6 +16,20 @@ static const struct check_scope *check_find_cte(const struct check *check, struc
     return NULL;
 }
 
+/* More elements that are joined with those so far. */
+static enum status check_join_more(struct check *check, uint32_t elements)
+{
+    CHECK(check->joined <= CHECK_JOINED_MAX);
+    check->joined += elements;
+    if (check->joined <= CHECK_JOINED_MAX)
+        return STATUS_OK;
+    check->joined = CHECK_JOINED_MAX;
+    error_set(check->err, STATUS_INVALID_SQL,
+              "more than %d tables, subqueries and functions in one join", CHECK_JOINED_MAX);
+    error_hint(check->err, "those of subqueries and WITH queries count where they are used");
+    return STATUS_INVALID_SQL;
+}
+
 static struct check_item *check_add_item(struct check *check, struct str name, uint32_t first,
                                          int32_t table)
 {
@@ -151,10 +165,11 @@ static enum status check_add_table(struct check *check, const struct tree *node,
     plan->table_count++;
     item = check_add_item(check, alias.size ? alias : plan->tables[splice.table].name, splice.table,
                           (int32_t)splice.table);
+    item->columns = table_column_total(plan->tables[splice.table].table);
     item->is_renamed = check_named_query(node, node) == NULL;
     if (alias.size == 0)
         item->path = *name;
-    return STATUS_OK;
+    return check_join_more(check, 1);
 }
 
 static enum status check_base_table(struct check *check, const struct tree *node)
@@ -168,10 +183,13 @@ static enum status check_base_table(struct check *check, const struct tree *node
     CHECK(check->level);
     cte = plain ? check_find_cte(check, table) : NULL;
     if (cte) {
-        check_add_item(check, tree_text(node, "alias").size ? tree_text(node, "alias") : table,
-                       check->plan->table_count, -1)
-            ->query = check_named_query(node, cte->query);
-        return check_weight(check, cte->weight * check->multiplier);
+        struct check_item *item =
+            check_add_item(check, tree_text(node, "alias").size ? tree_text(node, "alias") : table,
+                           check->plan->table_count, -1);
+        enum status status = check_join_more(check, cte->joined > 0 ? cte->joined : 1);
+        item->query = check_named_query(node, cte->query);
+        item->columns = cte->columns;
+        return status == STATUS_OK ? check_weight(check, cte->weight * check->multiplier) : status;
     }
     if (check->draft->verify)
         return check_refuse(check, node, "this form of table reference", table);
@@ -205,10 +223,13 @@ static enum status check_table_function(struct check *check, const struct tree *
         return check_refuse(check, node, "table function", name);
     if (status == STATUS_OK)
         status = check_members(check, call, NULL);
-    if (status == STATUS_OK)
-        check_add_item(check, tree_text(node, "alias"), check->plan->table_count, -1)->is_function =
-            true;
-    return status;
+    if (status != STATUS_OK)
+        return status;
+    struct check_item *item =
+        check_add_item(check, tree_text(node, "alias"), check->plan->table_count, -1);
+    item->is_function = true;
+    item->columns = 1;
+    return check_join_more(check, 1);
 }
 
 /* Nothing but ON sees the right side of a SEMI or ANTI join: its elements, the newest down to
@@ -269,10 +290,12 @@ enum status check_table_ref(struct check *check, const struct tree *node, struct
         return check_members(check, node, NULL);
     if (str_equal(type, STR_LIT("SUBQUERY"))) {
         status = check_members(check, node, NULL);
-        if (status == STATUS_OK)
-            check_add_item(check, tree_text(node, "alias"), first, -1)->query =
-                check_named_query(node, tree_get(node, "subquery"));
-        return status;
+        if (status != STATUS_OK)
+            return status;
+        struct check_item *item = check_add_item(check, tree_text(node, "alias"), first, -1);
+        item->query = check_named_query(node, tree_get(node, "subquery"));
+        item->columns = check->columns;
+        return STATUS_OK;
     }
     *known = false;
     return STATUS_OK;

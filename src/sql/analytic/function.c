@@ -19,7 +19,9 @@ enum {
     FUNCTION_DISTANCE_MAX = 1 << 18, /* length × length */
     FUNCTION_MARKS_MAX = 256,        /* characters in a row that are put in order */
     FUNCTION_RESULT_MAX = 16 << 20,  /* bytes, as far as lengths tell … */
-    FUNCTION_RESULTS_MAX = 1 << 30,  /* … and those of the 2048 rows that are held at once */
+    FUNCTION_PART_BYTES = 16,        /* of a part of a text in a list */
+    FUNCTION_PARTS_MAX = 1 << 16,
+    FUNCTION_RESULTS_MAX = 1 << 30, /* … and those of the 2048 rows that are held at once */
 };
 
 /* Patterns that DuckDB matches in linear time if they are constants. */
@@ -135,6 +137,35 @@ static enum status function_replace_fits(const struct str *args, uint64_t *work,
     return STATUS_OK;
 }
 
+static uint64_t function_parts(struct str text, struct str separator)
+{
+    uint64_t parts = 1;
+    size_t at;
+
+    CHECK(text.data || text.size == 0);
+    if (separator.size == 0)
+        return text.size; /* each character, at most */
+    while ((at = str_find(text, separator)) != SIZE_MAX) {
+        parts++;
+        at += separator.size;
+        text = str_from(text.data + at, text.size - at);
+    }
+    return parts;
+}
+
+/* The list of the parts of a text: string_split(text, separator). DuckDB makes 2048 lists of one
+ * text that stands in all rows. */
+static enum status function_split_fits(const struct str *args, uint64_t *work, bool *out,
+                                       struct error *err)
+{
+    uint64_t parts = function_parts(args[0], args[1]);
+
+    CHECK(work && err);
+    *work += parts * FUNCTION_PART_BYTES;
+    *out = parts <= FUNCTION_PARTS_MAX && *work <= FUNCTION_RESULTS_MAX;
+    return STATUS_OK;
+}
+
 const struct columnar_function *analytic_functions(size_t *count)
 {
     static const struct columnar_function functions[] = {
@@ -145,6 +176,7 @@ const struct columnar_function *analytic_functions(size_t *count)
         {"distance_fits", 2, false, function_distance_fits},
         {"nfc_fits", 1, false, function_nfc_fits},
         {"replace_fits", 3, false, function_replace_fits},
+        {"split_fits", 2, false, function_split_fits},
     };
 
     CHECK(count);

@@ -73,6 +73,12 @@
     "'\"', '^\\$\\.\"(\\*?)\"$', '/\\1') " \
     "ELSE '$[' || system.main.replace(CAST(b AS VARCHAR), '-', '#-') || ']' END"
 
+#define ANALYTIC_SPLIT(function, more) \
+    "CASE WHEN NOT split_fits(s, d) THEN error('the result of " function " is too long') " \
+    "ELSE system.main." function "(s, d" more ") END"
+
+#define ANALYTIC_MAP_KEYS "2000"
+
 static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_QUOTIENT,
     "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_QUOTIENT,
@@ -96,7 +102,8 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO substring(s, f) AS " ANALYTIC_REST ", (s, f, n) AS " ANALYTIC_PART,
     "CREATE OR REPLACE MACRO substr(s, f) AS " ANALYTIC_REST ", (s, f, n) AS " ANALYTIC_PART,
     /* Texts that grow without being counted as memory. */
-    "CREATE OR REPLACE MACRO repeat(s, n) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
+    "CREATE OR REPLACE MACRO repeat(s, n) AS CASE WHEN suffix(typeof(s), ']') "
+    "THEN error('repeat takes a text, no list') WHEN n > " ANALYTIC_BIG_TEXT
     " OR len(s) * n > " ANALYTIC_BIG_TEXT
     " THEN error('the result of repeat is too long') ELSE system.main.repeat(s, n) END",
     "CREATE OR REPLACE MACRO lpad(s, n) AS CASE WHEN n > " ANALYTIC_BIG_TEXT
@@ -109,6 +116,14 @@ static const char *const MACROS[] = {
     " THEN error('the result of rpad is too long') ELSE system.main.rpad(s, n, c) END",
     "CREATE OR REPLACE MACRO replace(s, a, b) AS CASE WHEN NOT replace_fits(s, a, b) "
     "THEN error('the result of replace is too long') ELSE system.main.replace(s, a, b) END",
+    "CREATE OR REPLACE MACRO split_part(s, d, n) AS " ANALYTIC_SPLIT("split_part", ", n"),
+    "CREATE OR REPLACE MACRO split(s, d) AS " ANALYTIC_SPLIT("split", ""),
+    "CREATE OR REPLACE MACRO str_split(s, d) AS " ANALYTIC_SPLIT("str_split", ""),
+    "CREATE OR REPLACE MACRO string_split(s, d) AS " ANALYTIC_SPLIT("string_split", ""),
+    "CREATE OR REPLACE MACRO string_to_array(s, d) AS " ANALYTIC_SPLIT("string_to_array", ""),
+    /* Keys are looked for one by one. */
+    "CREATE OR REPLACE MACRO map(k, v) AS CASE WHEN len(k) > " ANALYTIC_MAP_KEYS
+    " THEN error('a map takes at most " ANALYTIC_MAP_KEYS " keys') ELSE system.main.map(k, v) END",
     /* Texts that take length by length. */
     "CREATE OR REPLACE MACRO nfc_normalize(s) AS CASE WHEN NOT nfc_fits(s) "
     "THEN error('too many marks on one letter') ELSE system.main.nfc_normalize(s) END",

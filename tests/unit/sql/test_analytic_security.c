@@ -462,6 +462,47 @@ static void test_analytic_security__named_windows_are_bounded(void **state)
                         "n,m;1|1");
 }
 
+/* An expression with a star is written out for each column. */
+static void test_analytic_security__stars_are_weighed(void **state)
+{
+    static const char wide[] = " FROM (SELECT * FROM users a, users b, users c, users d) q";
+    struct buf text;
+
+    expect_repeated("*", ", ", 8, " FROM users", NULL);
+    expect_repeated("*", ", ", 20000, " FROM users", "grow too large");
+    expect_repeated("COLUMNS(*)", ", ", 2000, wide, "grow too large");
+    expect_repeated("*", ", ", 60, " FROM (VALUES (1)) v(a)", NULL);
+    buf_init(&text);
+    buf_append_str(&text, STR_LIT("SELECT max(greatest(COLUMNS(*)"));
+    for (int i = 0; i < 2000; i++)
+        buf_append_str(&text, STR_LIT(", 1"));
+    buf_append_str(&text, STR_LIT("))"));
+    buf_append_str(&text, str_from_c(wide));
+    buf_append_byte(&text, 0);
+    expect_refused(text.data);
+    assert_non_null(strstr(fake_err.message, "grow too large"));
+    buf_clear(&text);
+    assert_string_equal(fake_run("SELECT count(*) FROM users WHERE COLUMNS('id') > 0"), "count;2");
+}
+
+/* The order of a join is searched for without a look at the time. */
+static void test_analytic_security__joins_are_bounded(void **state)
+{
+    static const char six[] = "count(*) FROM range(1), range(1), range(1), range(1), range(1), "
+                              "range(1)";
+
+    expect_repeated("1 FROM range(1)", ", range(1) UNION ALL SELECT ", 100, ", range(1)", NULL);
+    expect_repeated(six, ", (SELECT ", 12, ")))))))))))", "more than 64");
+    expect_refused(
+        "WITH a AS (SELECT x.id FROM users x, users y, users z), b AS (SELECT p.id FROM "
+        "a p, a q, a r), c AS (SELECT p.id FROM b p, b q, b r) SELECT 1 FROM c, c d, c e");
+    assert_non_null(strstr(fake_err.message, "more than 64"));
+    expect_refused("SELECT list_resize([name], 10000, name) FROM users");
+    assert_non_null(strstr(fake_err.message, "must be a constant"));
+    assert_string_equal(fake_run("SELECT repeat([name], 60000) FROM users"),
+                        "ERROR SQL_EXECUTION_ERROR repeat takes a text, no list");
+}
+
 /* DuckDB joins the parts of a chain to one another. */
 static void test_analytic_security__selects_are_counted(void **state)
 {
@@ -607,6 +648,8 @@ int main(void)
         cmocka_unit_test(test_analytic_security__copies_are_bounded),
         cmocka_unit_test(test_analytic_security__cases_are_bounded),
         cmocka_unit_test(test_analytic_security__named_windows_are_bounded),
+        cmocka_unit_test(test_analytic_security__stars_are_weighed),
+        cmocka_unit_test(test_analytic_security__joins_are_bounded),
         cmocka_unit_test(test_analytic_security__selects_are_counted),
         cmocka_unit_test(test_analytic_security__texts_are_compared_in_bounded_time),
         cmocka_unit_test(test_analytic_security__constant_patterns_stay_fast),
