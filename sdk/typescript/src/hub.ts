@@ -96,7 +96,13 @@ export class Hub implements ConnectionOwner, SubscriptionOwner {
   }
 
   message(message: ServerMessage): void {
-    if ('id' in message) this.#byWireId.get(message.id)?.message(message);
+    if (!('id' in message)) return;
+    if (message.type === 'error' && message.id === 'subscribe') {
+      for (const id of this.#requests.giveUp()) this.#byWireId.get(id)?.message({ ...message, id });
+      return;
+    }
+    this.#requests.answered(message.id);
+    this.#byWireId.get(message.id)?.message(message);
   }
 
   // ---- of the subscriptions ----

@@ -8,11 +8,16 @@ import type { Fields } from './wire.js';
 
 /** Well below the 1 MiB of a message. */
 const MESSAGE_CHARS = 250_000;
+/** A message that names more live queries than a connection may have is refused whole. */
+const MESSAGE_ENTRIES = 50;
 
 export class Requests {
   readonly #send: (message: Json) => void;
   #subscribe: Fields[] = [];
   #unsubscribe: string[] = [];
+  /** Sent beside others, without an answer as yet. */
+  readonly #unanswered = new Set<string>();
+  readonly #givenUp = new Set<string>();
   #scheduled = false;
 
   constructor(send: (message: Json) => void) {
@@ -34,6 +39,22 @@ export class Requests {
   clear(): void {
     this.#subscribe = [];
     this.#unsubscribe = [];
+    this.#unanswered.clear();
+    this.#givenUp.clear();
+  }
+
+  /** Ends at the server what was given up and began all the same. */
+  answered(id: string): void {
+    this.#unanswered.delete(id);
+    if (this.#givenUp.delete(id)) this.unsubscribe(id);
+  }
+
+  /** What an error for a whole message can be about. */
+  giveUp(): string[] {
+    const ids = [...this.#unanswered];
+    for (const id of ids) this.#givenUp.add(id);
+    this.#unanswered.clear();
+    return ids;
   }
 
   #schedule(): void {
@@ -47,7 +68,8 @@ export class Requests {
 
   #flush(): void {
     const [gone, wanted] = [this.#unsubscribe, this.#subscribe];
-    this.clear();
+    this.#subscribe = [];
+    this.#unsubscribe = [];
     // Those that end come first, for they count against the limit of subscriptions; but none ends
     // before it has begun.
     const beginning = new Set(wanted.map((request) => request['id']));
@@ -62,12 +84,14 @@ export class Requests {
       this.#send({ type: 'subscribe', subscription: first });
       return;
     }
+    for (const { id } of part) if (typeof id === 'string') this.#unanswered.add(id);
     const subscriptions = part.map(({ id, ...request }) => ({ query_id: id ?? '', ...request }));
     this.#send({ type: 'subscribe', subscriptions });
   }
 
   #end(ids: string[]): void {
-    if (ids.length > 0) this.#send({ type: 'unsubscribe', query_ids: ids });
+    for (let at = 0; at < ids.length; at += MESSAGE_ENTRIES)
+      this.#send({ type: 'unsubscribe', query_ids: ids.slice(at, at + MESSAGE_ENTRIES) });
   }
 }
 
@@ -76,7 +100,7 @@ function inParts(requests: Fields[]): Fields[][] {
   let chars = MESSAGE_CHARS;
   for (const request of requests) {
     const size = JSON.stringify(request).length;
-    if (chars + size > MESSAGE_CHARS) {
+    if (chars + size > MESSAGE_CHARS || parts.at(-1)?.length === MESSAGE_ENTRIES) {
       parts.push([]);
       chars = 0;
     }

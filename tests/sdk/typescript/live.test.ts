@@ -326,6 +326,30 @@ test('seventy live queries come back after a lost connection, without running in
   await Promise.all(lives.map((live) => live.close()));
 });
 
+test('live queries beyond what a connection may have are told so', async () => {
+  const table = await newTable();
+  const client = connect();
+  const codes = async (from: KalamClient, count: number): Promise<string[]> => {
+    const lives = Array.from({ length: count }, () => from.subscribe(`SELECT * FROM ${table}`));
+    const found = lives.map((live) => live.ready.then(() => 'ready', (e: KalamError) => e.code));
+    const all = await within(Promise.all(found), 'an answer for each', 30_000);
+    await Promise.all(lives.map((live) => live.close()));
+    return all;
+  };
+  const many = await codes(client, 101);
+  assert.equal(many.filter((code) => code === 'ready').length, 100);
+  assert.ok(many.includes('SUBSCRIPTION_LIMIT_EXCEEDED'));
+  const small = await Server.start({
+    config: '[rate_limit]\nmax_subscriptions_per_connection = 10\n',
+  });
+  const other = createClient({ url: small.url, auth: ROOT, WebSocket });
+  await other.batch(`CREATE NAMESPACE app; CREATE SHARED TABLE ${table} (id INT PRIMARY KEY)`);
+  assert.deepEqual(await codes(other, 11), Array(11).fill('SUBSCRIPTION_LIMIT_EXCEEDED'));
+  assert.deepEqual(await codes(other, 10), Array(10).fill('ready'));
+  await other.close();
+  await small.end();
+});
+
 test('a server that is not there yet: one offline event, then rows', async () => {
   const late = await Server.start();
   await late.stop();
