@@ -21,6 +21,20 @@ export interface HttpAnswer {
 }
 
 const TIMEOUT_MS = 60_000;
+/** What setTimeout can wait; it takes more for 1. */
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+
+function checkTimeout(timeoutMs: number): number {
+  if (
+    timeoutMs === Infinity ||
+    (typeof timeoutMs === 'number' && timeoutMs >= 1 && timeoutMs <= TIMEOUT_MAX_MS)
+  )
+    return timeoutMs;
+  throw new KalamError(
+    'INVALID_OPTIONS',
+    `timeoutMs must be 1 to ${TIMEOUT_MAX_MS}, or Infinity, not ${String(timeoutMs)}`,
+  );
+}
 
 export function checkUrl(url: string): string {
   let parsed: URL;
@@ -50,16 +64,15 @@ export class Http {
     this.base = checkUrl(url);
     // Browsers refuse a fetch that is called as a method of something else.
     this.#fetch = fetchOption ?? ((input, init) => globalThis.fetch(input, init));
-    this.#timeoutMs = timeoutMs ?? TIMEOUT_MS;
+    this.#timeoutMs = checkTimeout(timeoutMs ?? TIMEOUT_MS);
   }
 
   async exchange(request: HttpRequest): Promise<HttpAnswer> {
-    const timeoutMs = request.timeoutMs ?? this.#timeoutMs;
+    const timeoutMs = checkTimeout(request.timeoutMs ?? this.#timeoutMs);
     const abort = new AbortController();
-    const timer = setTimeout(
-      () => abort.abort(new KalamError('TIMEOUT', `no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const onTimeout = (): void =>
+      abort.abort(new KalamError('TIMEOUT', `no answer within ${timeoutMs} ms`));
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(onTimeout, timeoutMs);
     const onAbort = (): void => abort.abort(new KalamError('ABORTED', 'the request was aborted'));
     request.signal?.addEventListener('abort', onAbort);
     try {

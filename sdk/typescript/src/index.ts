@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export { createClient, KalamClient } from './client.js';
 export { type ClientErrorCode, KalamError } from './error.js';
+export { uniqueNames } from './values.js';
 export type {
   Account,
   Auth,

@@ -45,7 +45,6 @@ function toResult(
 ): QueryResult<Row | Value[]> {
   const decoder = new RowDecoder(raw.columns, context.values);
   const asArrays = options.rows === 'array';
-  if (!asArrays) decoder.checkNames();
   const result: QueryResult<Row | Value[]> = {
     rows: raw.rows.map((row) => (asArrays ? decoder.array(row) : decoder.object(row))),
     columns: raw.columns,
@@ -56,6 +55,27 @@ function toResult(
   };
   if (raw.table !== undefined) result.table = raw.table;
   return result;
+}
+
+function toResults(
+  { answer, status }: Sending,
+  context: StatementContext,
+  options: QueryOptions,
+): QueryResult<Row | Value[]>[] {
+  const results: QueryResult<Row | Value[]>[] = [];
+  for (const raw of answer.results) {
+    try {
+      results.push(toResult(raw, answer.took, context, options));
+    } catch (cause) {
+      const statementIndex = results.length + 1;
+      throw new KalamError(
+        'INVALID_RESPONSE',
+        `statement ${statementIndex} was done, but its rows cannot be read: ${String(cause)}`,
+        { statementIndex, httpStatus: status, results: results as QueryResult<Row>[], cause },
+      );
+    }
+  }
+  return results;
 }
 
 /** The token has expired, or what it says of its user is no longer so (role, password). */
@@ -84,12 +104,12 @@ export async function execute(
   if (isRefused(sent) && (await context.credentials.renew(sent.as.token, sent.as.generation))) {
     sent = await post(context, body, options);
   }
-  const { answer, status } = sent;
-  const results = answer.results.map((raw) => toResult(raw, answer.took, context, options));
-  if (answer.error === undefined) return results;
-  throw new KalamError(answer.error.code, answer.error.message, {
-    statementIndex: answer.error.statementIndex,
-    httpStatus: status,
+  const results = toResults(sent, context, options);
+  const { error } = sent.answer;
+  if (error === undefined) return results;
+  throw new KalamError(error.code, error.message, {
+    statementIndex: error.statementIndex,
+    httpStatus: sent.status,
     results: results as QueryResult<Row>[],
   });
 }

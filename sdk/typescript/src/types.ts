@@ -34,7 +34,7 @@ export interface ClientOptions extends ValueOptions {
   namespace?: string;
   fetch?: typeof fetch;
   WebSocket?: WebSocketConstructor;
-  /** Per request; default 60 000. */
+  /** Per request, 1 to 2 147 483 647 or Infinity; default 60 000. */
   timeoutMs?: number;
 }
 
@@ -105,7 +105,8 @@ export interface RequestOptions {
 
 export interface QueryOptions extends RequestOptions {
   /**
-   * `object` (default) or `array`, in the order of `columns`. Arrays are needed when names repeat.
+   * `object` (default) or `array`, in the order of `columns`. In objects names that repeat get
+   * numbers: see uniqueNames().
    */
   rows?: 'object' | 'array';
 }

@@ -87,15 +87,31 @@ function setProperty(row: Row, name: string, value: Value): void {
   }
 }
 
+/**
+ * The names of `columns` as those of a row's properties: one that repeats gets a number that none
+ * has yet, as in `id`, `id_2`.
+ */
+export function uniqueNames(columns: readonly Column[]): string[] {
+  const taken = new Set(columns.map(({ name }) => name));
+  const seen = new Set<string>();
+  return columns.map(({ name }) => {
+    let unique = name;
+    for (let count = 2; seen.has(name) && taken.has(unique); count++) unique = `${name}_${count}`;
+    seen.add(name);
+    taken.add(unique);
+    return unique;
+  });
+}
+
 /** Reads the rows of one result or one subscription. */
 export class RowDecoder {
-  readonly #columns: Column[];
+  readonly #names: string[];
   readonly #decoders: Decoder[];
   readonly #byName = new Map<string, Decoder>();
   readonly #keys: string[];
 
   constructor(columns: Column[], options: ValueOptions) {
-    this.#columns = columns;
+    this.#names = uniqueNames(columns);
     this.#decoders = columns.map((column) => decoderOf(column, options));
     columns.forEach((column, i) => this.#byName.set(column.name, this.#decoders[i] ?? asIs));
     this.#keys = columns.filter((column) => column.primaryKey).map((column) => column.name);
@@ -107,21 +123,8 @@ export class RowDecoder {
 
   object(raw: Json[]): Row {
     const row: Row = {};
-    this.array(raw).forEach((value, i) =>
-      setProperty(row, this.#columns[i]?.name ?? String(i), value),
-    );
+    this.array(raw).forEach((value, i) => setProperty(row, this.#names[i] ?? String(i), value));
     return row;
-  }
-
-  /** Objects cannot hold two columns of one name: one would be lost. */
-  checkNames(): void {
-    if (this.#byName.size === this.#columns.length) return;
-    const names = this.#columns.map((column) => column.name);
-    const twice = names.find((name, i) => names.indexOf(name) !== i);
-    throw new KalamError(
-      'INVALID_OPTIONS',
-      `column "${twice}" occurs twice: name it with AS, or ask for {rows: 'array'}`,
-    );
   }
 
   /** A row of a live query. */

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createClient, type KalamClient, type KalamError, type Param } from 'kalamdb';
+import { createClient, type KalamClient, type KalamError, type Param, uniqueNames } from 'kalamdb';
 import { fakeHttp } from './support/fake_http.js';
 import { ROOT, Server, signToken } from './support/server.js';
 
@@ -90,16 +90,47 @@ test('options: bigint, microseconds, text of JSON, rows as arrays', async () => 
   assert.deepEqual(rows, [[9007199254740993n, 1769904000000001, '{"a":  1}', 0n, null]]);
 });
 
-test('a column that occurs twice is not lost in silence', async () => {
+test('a column that occurs twice is in the row twice, by names of its own', async () => {
   const client = createClient({ url: server.url, auth: ROOT });
-  await rejectsWith(
-    client.query('SELECT 1 AS a, 2 AS a'),
-    'INVALID_OPTIONS',
-    /column "a" occurs twice/,
+  const sql = 'SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a';
+  const { rows, columns } = await client.query(sql);
+  assert.deepEqual(rows, [{ a: 1, a_3: 2, a_2: 3, a_4: 4 }]);
+  assert.deepEqual(uniqueNames(columns), ['a', 'a_3', 'a_2', 'a_4']);
+  assert.deepEqual((await client.query(sql, [], { rows: 'array' })).rows, [[1, 2, 3, 4]]);
+});
+
+test('what a batch has written is told, whatever names RETURNING gives', async () => {
+  const client = createClient({ url: server.url, auth: ROOT, namespace: 'app' });
+  const results = await client.batch(`CREATE SHARED TABLE twice (id INT PRIMARY KEY, n INT);
+    INSERT INTO twice VALUES (1, 5) RETURNING id, n AS id; UPDATE twice SET n = 6`);
+  assert.deepEqual(
+    results.map(({ rowCount, rows }) => [rowCount, rows]),
+    [
+      [0, []],
+      [1, [{ id: 1, id_2: 5 }]],
+      [1, []],
+    ],
   );
-  assert.deepEqual((await client.query('SELECT 1 AS a, 2 AS a', [], { rows: 'array' })).rows, [
-    [1, 2],
-  ]);
+});
+
+test('a value that cannot be read hides neither what was done nor which statement it was', async () => {
+  const result = (value: string): string =>
+    `{"schema":[{"name":"n","data_type":"BigInt","index":0}],"rows":[["${value}"]],"row_count":1}`;
+  const fake = await fakeHttp((_, response) =>
+    response.end(`{"status":"success","took":1,"results":[${result('7')},${result('no number')}]}`),
+  );
+  const client = createClient({ url: fake.url, bigint: 'bigint' });
+  await assert.rejects(client.batch('SELECT 7; SELECT 8'), (error: KalamError) => {
+    assert.equal(error.code, 'INVALID_RESPONSE');
+    assert.match(error.message, /^statement 2 was done, but its rows cannot be read: /);
+    assert.deepEqual([error.statementIndex, error.httpStatus], [2, 200]);
+    assert.deepEqual(
+      error.results.map(({ rows }) => rows),
+      [[{ n: 7n }]],
+    );
+    return true;
+  });
+  fake.close();
 });
 
 test('a column called __proto__ is a column', async () => {
@@ -209,6 +240,26 @@ test('options that are wrong are refused when the client is made', () => {
   assert.throws(() => createClient({ url: 'http://host', auth: {} as 'none' }), {
     code: 'INVALID_OPTIONS',
   });
+});
+
+test('a time limit is one that a timer can keep, or Infinity: none', async () => {
+  for (const timeoutMs of [0, -1, 0.5, 2 ** 31, NaN, '60000' as unknown as number]) {
+    assert.throws(() => createClient({ url: server.url, timeoutMs }), {
+      code: 'INVALID_OPTIONS',
+      message: /^timeoutMs must be 1 to 2147483647, or Infinity, not /,
+    });
+    await rejectsWith(
+      createClient({ url: server.url, auth: ROOT }).query('SELECT 1', [], { timeoutMs }),
+      'INVALID_OPTIONS',
+      /^timeoutMs must be /,
+    );
+  }
+  for (const timeoutMs of [2 ** 31 - 1, Infinity]) {
+    const { rows } = await createClient({ url: server.url, auth: ROOT, timeoutMs }).query(
+      'SELECT 1 AS one',
+    );
+    assert.deepEqual(rows, [{ one: 1 }]);
+  }
 });
 
 /** Counts the requests to each route. */
