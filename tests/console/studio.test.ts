@@ -113,7 +113,7 @@ test('EXPLAIN names the path', async () => {
 });
 
 test('CSV and JSON hold every row', async () => {
-  await runSql(at.page, 'SELECT id, title, price, tags FROM shop.items ORDER BY id');
+  await runSql(at.page, "SELECT id, title, price, tags, '' AS none FROM shop.items ORDER BY id");
   const files: string[] = [];
   for (const name of ['CSV', 'JSON']) {
     const [download] = await Promise.all([
@@ -125,11 +125,11 @@ test('CSV and JSON hold every row', async () => {
     files.push(readFileSync(path, 'utf8'));
   }
   expect(files[0]).toBe(
-    'id,title,price,tags\r\n1,Tea,3.50,"{""colour"":""green""}"\r\n9007199254740993,"Mug, large",,\r\n',
+    'id,title,price,tags,none\r\n1,Tea,3.50,"{""colour"":""green""}",""\r\n9007199254740993,"Mug, large",,,""\r\n',
   );
   expect(JSON.parse(files[1] ?? '')).toEqual([
-    { id: '1', title: 'Tea', price: '3.50', tags: { colour: 'green' } },
-    { id: '9007199254740993', title: 'Mug, large', price: null, tags: null },
+    { id: '1', title: 'Tea', price: '3.50', tags: { colour: 'green' }, none: '' },
+    { id: '9007199254740993', title: 'Mug, large', price: null, tags: null, none: '' },
   ]);
 });
 

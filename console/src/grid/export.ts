@@ -1,18 +1,22 @@
 // export.ts — results as CSV (RFC 4180) and JSON, saved as a file by the browser.
 import type { Column, Value } from 'kalamdb';
+import { uniqueNames } from 'kalamdb';
 import { fullText } from './cells';
 import { compactJson } from './json';
 
 function csvField(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** As `kalam` writes and reads it: NULL is empty, an empty text is `""`. */
+function csvValue(value: Value, type: string): string {
+  return value === null ? '' : csvField(fullText(value, type));
 }
 
 export function toCsv(columns: readonly Column[], rows: readonly (readonly Value[])[]): string {
   const lines = [columns.map((column) => csvField(column.name)).join(',')];
   for (const row of rows)
-    lines.push(
-      columns.map((column, i) => csvField(fullText(row[i] ?? null, column.type))).join(','),
-    );
+    lines.push(columns.map((column, i) => csvValue(row[i] ?? null, column.type)).join(','));
   return `${lines.join('\r\n')}\r\n`;
 }
 
@@ -22,19 +26,6 @@ function jsonText(value: Value, type: string): string {
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'number' && type !== 'Timestamp') return JSON.stringify(value);
   return JSON.stringify(fullText(value, type));
-}
-
-/** Names that repeat get a number that none has yet, or the later would hide the earlier. */
-export function uniqueNames(columns: readonly Column[]): string[] {
-  const taken = new Set(columns.map(({ name }) => name));
-  const seen = new Set<string>();
-  return columns.map(({ name }) => {
-    let unique = name;
-    for (let count = 2; seen.has(name) && taken.has(unique); count++) unique = `${name}_${count}`;
-    seen.add(name);
-    taken.add(unique);
-    return unique;
-  });
 }
 
 export function toJson(columns: readonly Column[], rows: readonly (readonly Value[])[]): string {

@@ -1,7 +1,7 @@
 import type { Column, Value } from 'kalamdb';
 import { expect, test, vi } from 'vitest';
 import { cellText, columnWidths, fullText } from './cells';
-import { toCsv, toJson, uniqueNames } from './export';
+import { toCsv, toJson } from './export';
 import { compactJson, prettyJson } from './json';
 
 vi.mock('../ui/controls', () => ({}));
@@ -46,23 +46,23 @@ test('widths follow the content, within bounds', () => {
   expect([narrow, wide]).toEqual([74, 380]);
 });
 
-test('CSV quotes what needs it; NULL is empty', () => {
+test('CSV quotes what needs it; NULL is empty, an empty text is not', () => {
   expect(
     toCsv(
       [column('a', 'Text'), column('b"', 'Int')],
       [
         ['x,y', 1],
         ['say "hi"\n', null],
+        ['', 2],
+        [null, 3],
       ],
     ),
-  ).toBe('a,"b"""\r\n"x,y",1\r\n"say ""hi""\n",\r\n');
+  ).toBe('a,"b"""\r\n"x,y",1\r\n"say ""hi""\n",\r\n"",2\r\n,3\r\n');
+  expect(toCsv([column('a', 'Text')], [[null], ['']])).toBe('a\r\n\r\n""\r\n');
 });
 
 test('JSON keeps columns of one name apart, and JSON values as such', () => {
   const columns = [column('a', 'Int'), column('a', 'Json'), column('t', 'Timestamp')];
-  expect(uniqueNames(columns)).toEqual(['a', 'a_2', 't']);
-  const names = ['a', 'a', 'a_2', 'a'].map((name) => column(name, 'Int'));
-  expect(uniqueNames(names)).toEqual(['a', 'a_3', 'a_2', 'a_4']);
   expect(toJson([column('j', 'Json')], [['{"n": 9007199254740993}']])).toContain(
     '{"j":{"n":9007199254740993}}',
   );
