@@ -91,6 +91,30 @@ test('the selection runs alone, Shift+Enter the statement at the cursor', async 
   await at.page.getByRole('gridcell', { name: '11' }).waitFor();
 });
 
+test('USE holds for what stands behind it, also where that runs alone', async () => {
+  await server.sql(
+    'CREATE SHARED TABLE marks (id INT PRIMARY KEY); CREATE SHARED TABLE shop.marks (id INT PRIMARY KEY); INSERT INTO marks VALUES (1); INSERT INTO shop.marks VALUES (1), (2), (3), (4)',
+  );
+  const left = async (): Promise<string> =>
+    (
+      await server.sql('SELECT COUNT(*) FROM marks UNION ALL SELECT COUNT(*) FROM shop.marks')
+    ).join();
+  const leaves = (counts: string): Promise<boolean> =>
+    waitUntil(counts, async () => (await left()) === counts);
+  await type(at.page, 'USE shop;\nDELETE FROM marks WHERE id = 1');
+  await at.page.keyboard.press('Shift+Enter');
+  await leaves('1,3');
+  await type(at.page, 'SET NAMESPACE shop;\nDELETE FROM marks WHERE id < 4');
+  await at.page.keyboard.press('Shift+Home');
+  await at.page.keyboard.press('Control+Enter');
+  await leaves('1,1');
+  await type(at.page, 'USE shop;\nSELECT id FROM items WHERE id = 1');
+  await at.page.getByRole('button', { name: 'Explain' }).click();
+  await at.page.getByText('point lookup').waitFor();
+  await at.page.getByRole('button', { name: 'Live', exact: true }).click();
+  await at.page.getByTestId('live-bar').getByText('1 row', { exact: true }).waitFor();
+});
+
 test('parameters, null and text among them', async () => {
   await type(at.page, 'SELECT title FROM shop.items WHERE id = $1 AND title = $2');
   await at.page.getByLabel('$1').fill('9007199254740993');

@@ -25,13 +25,19 @@ export function execute(sql: string): Promise<QueryResult> {
   return noted(client, (by) => by.query(sql));
 }
 
+export interface RunOptions {
+  signal?: AbortSignal;
+  /** Of names without one; else that of the server. */
+  namespace?: string | undefined;
+}
+
 /** What somebody typed, as the effective user: every statement's result, rows as arrays. */
 export async function run(
   sql: string,
   params: readonly Param[],
-  signal?: AbortSignal,
+  how: RunOptions = {},
 ): Promise<Rows[]> {
-  const options = { rows: 'array' as const, ...(signal === undefined ? {} : { signal }) };
+  const options = { ...how, rows: 'array' as const };
   if (params.length > 0)
     return [(await noted(actingClient, (by) => by.query<Cells>(sql, params, options))) as Rows];
   return (await noted(actingClient, (by) => by.batch(sql, options))) as unknown as Rows[];

@@ -24,14 +24,22 @@ import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { appearance, language } from './language';
 import type { Catalogue } from './language';
+import { namespaceAt } from './namespace';
 import { statementAt } from './split';
+
+/** A part of the text, where it starts, and the namespace that the text in front of it has chosen. */
+export interface Part {
+  text: string;
+  from: number;
+  namespace?: string | undefined;
+}
 
 /** What the studio's buttons ask of the editor. */
 export interface EditorHandle {
-  /** The selected text and where it starts; the whole text without a selection. */
-  chosen: () => { text: string; from: number };
+  /** The selected text; the whole text without a selection. */
+  chosen: () => Part;
   /** The statement at the cursor. */
-  current: () => { text: string; from: number };
+  current: () => Part;
   markError: (from: number, to: number, message: string) => void;
   clearError: () => void;
   setText: (text: string) => void;
@@ -51,14 +59,19 @@ interface EditorProps {
 
 function makeHandle(view: EditorView): EditorHandle {
   const whole = (): string => view.state.doc.toString();
+  const part = (from: number, to: number): Part => ({
+    text: view.state.sliceDoc(from, to),
+    from,
+    namespace: namespaceAt(whole(), from),
+  });
   return {
     chosen: () => {
       const { from, to, empty } = view.state.selection.main;
-      return empty ? { text: whole(), from: 0 } : { text: view.state.sliceDoc(from, to), from };
+      return empty ? part(0, view.state.doc.length) : part(from, to);
     },
     current: () => {
       const piece = statementAt(whole(), view.state.selection.main.head) ?? { from: 0, to: 0 };
-      return { text: view.state.sliceDoc(piece.from, piece.to), from: piece.from };
+      return part(piece.from, piece.to);
     },
     markError: (from, to, message) => {
       const end = view.state.doc.length;

@@ -72,6 +72,19 @@ function trimmed(text: string, from: number, to: number): Piece | null {
   return start < end ? { from: start, to: end } : null;
 }
 
+/** Words, quoted names, texts and single other characters; white space and comments are between them. */
+export function* tokens(text: string): Generator<Piece> {
+  const word = /\w+|[^]/y;
+  for (let at = 0; at < text.length; ) {
+    word.lastIndex = at;
+    const behind = Math.max(skip(text, at), at + (word.exec(text)?.[0].length ?? 1));
+    const isBlank =
+      /\s/.test(text[at] ?? '') || text.startsWith('--', at) || text.startsWith('/*', at);
+    if (!isBlank) yield { from: at, to: behind };
+    at = behind;
+  }
+}
+
 export function splitStatements(text: string): Piece[] {
   const pieces: Piece[] = [];
   const push = (from: number, to: number): void => {

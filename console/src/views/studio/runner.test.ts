@@ -4,10 +4,17 @@ import { expect, test, vi } from 'vitest';
 vi.stubGlobal('addEventListener', () => undefined);
 let answer: (error: Error) => void = () => undefined;
 vi.mock('../../api/session', () => ({ client: {}, errorText: String }));
-vi.mock('../../api/sql', () => ({ run: () => new Promise((_, fail) => (answer = fail)) }));
+const ran: unknown[] = [];
+vi.mock('../../api/sql', () => ({
+  quoteName: (name: string) => `"${name}"`,
+  run: (sql: string, _: unknown, { namespace }: { namespace?: string }) => {
+    ran.push([sql, namespace]);
+    return new Promise((_, fail) => (answer = fail));
+  },
+}));
 const { KalamError } = await import('kalamdb');
 const { explainSheet, runSheet } = await import('./runner');
-const { current, currentId, open, outcomes, update } = await import('./sheets');
+const { current, currentId, history, open, outcomes, update } = await import('./sheets');
 
 const marks: string[] = [];
 const editor = {
@@ -48,6 +55,21 @@ test('of EXPLAIN the words in front are not in the editor', async () => {
   expect(await failing(explainSheet, nothing, message)).toEqual(['7-13']);
   expect(await failing(explainSheet, nothing, 'cannot reach the server')).toEqual(['0-29']);
   expect(await failing(explainSheet, nothing, 'syntax error at line 1, column 2')).toEqual([]);
+});
+
+test('a part of a sheet runs in the namespace chosen in front of it, and is remembered with it', async () => {
+  ran.splice(0);
+  const part = { text: 'DELETE FROM items', from: 10, namespace: 'shop' };
+  for (const work of [runSheet, explainSheet]) {
+    const ended = work(current.value, part, editor);
+    answer(new KalamError('NOT_FOUND', 'no'));
+    await ended;
+  }
+  expect(ran).toEqual([
+    ['DELETE FROM items', 'shop'],
+    ['EXPLAIN DELETE FROM items', 'shop'],
+  ]);
+  expect(history.value[1]?.sql).toBe('USE "shop";\nDELETE FROM items');
 });
 
 test('a run that another one took the place of files nothing', async () => {

@@ -1,19 +1,18 @@
 // runner.ts — runs what the studio's buttons say and files what came of it.
 import { KalamError } from 'kalamdb';
 import { errorText } from '../../api/session';
-import { run } from '../../api/sql';
+import { quoteName, run } from '../../api/sql';
 import type { Rows } from '../../api/sql';
 import { changesCatalogue, loadCatalogue } from '../../editor/catalogue';
-import type { EditorHandle } from '../../editor/editor';
+import type { EditorHandle, Part } from '../../editor/editor';
 import { errorPlace } from '../../editor/errorPlace';
+import { withNamespace } from '../../editor/namespace';
 import { parameterCount, parameterValue } from '../../editor/split';
 import { LiveRun } from './liveRun';
 import { current, finish, remember, setOutcome } from './sheets';
 import type { Sheet } from './sheets';
 
-export interface Chosen {
-  text: string;
-  from: number;
+export interface Chosen extends Part {
   /** Characters at its beginning that are not in the editor. */
   prefix?: number;
 }
@@ -21,6 +20,11 @@ export interface Chosen {
 function paramsOf(sheet: Sheet, sql: string): (null | boolean | number | string)[] {
   const count = parameterCount(sql);
   return Array.from({ length: count }, (_, i) => parameterValue(sheet.params[i] ?? ''));
+}
+
+/** The text as it has to stand to do the same in another sheet. */
+function alone({ text, namespace }: Chosen): string {
+  return namespace === undefined ? text : `USE ${quoteName(namespace)};\n${text}`;
 }
 
 /** Where the editor still shows the text that was run. */
@@ -46,7 +50,11 @@ export async function runSheet(
   editor?.clearError();
   setOutcome(sheet.id, { kind: 'running', since: Date.now(), abort });
   try {
-    results = await run(chosen.text, paramsOf(sheet, chosen.text), abort.signal);
+    const { namespace } = chosen;
+    results = await run(chosen.text, paramsOf(sheet, chosen.text), {
+      signal: abort.signal,
+      namespace,
+    });
   } catch (thrown) {
     failed =
       thrown instanceof KalamError ? thrown : new KalamError('INVALID_RESPONSE', errorText(thrown));
@@ -60,7 +68,7 @@ export async function runSheet(
   finish(sheet.id, abort, { kind: 'done', results, ms, failure });
   if (failed && failed.code !== 'ABORTED') mark(editor, sheet, chosen, failed);
   const rows = results.reduce((sum, result) => sum + result.rowCount, 0);
-  remember({ sql: chosen.text, at: Date.now(), ms, rows, error: failure?.message ?? '' });
+  remember({ sql: alone(chosen), at: Date.now(), ms, rows, error: failure?.message ?? '' });
   if (!failed && changesCatalogue(chosen.text)) await loadCatalogue().catch(() => undefined);
 }
 
@@ -72,7 +80,8 @@ export function explainSheet(
   // ANALYZE runs the statement: only for what changes nothing.
   const verb = /^\s*(select|with|values)\b/i.test(chosen.text) ? 'EXPLAIN ANALYZE' : 'EXPLAIN';
   const prefix = verb.length + 1;
-  const explained = { text: `${verb} ${chosen.text}`, from: chosen.from - prefix, prefix };
+  const text = `${verb} ${chosen.text}`;
+  const explained = { ...chosen, text, from: chosen.from - prefix, prefix };
   return runSheet(sheet, explained, editor);
 }
 
@@ -89,6 +98,10 @@ export function goLive(
   const lastRows = snapshot === 'none' ? undefined : snapshot === 'all' ? 'all' : Number(snapshot);
   setOutcome(sheet.id, {
     kind: 'live',
-    run: new LiveRun(chosen.text, paramsOf(sheet, chosen.text), lastRows),
+    run: new LiveRun(
+      withNamespace(chosen.text, chosen.namespace),
+      paramsOf(sheet, chosen.text),
+      lastRows,
+    ),
   });
 }

@@ -70,7 +70,7 @@ function useRows(target: string, sql: string, round: number): Omit<Loaded, 'of'>
       if (!abort.signal.aborted) setLoaded((old) => ({ ...(old.of === of ? old : none), ...to }));
     };
     change({ busy: true });
-    run(sql, [], abort.signal).then(
+    run(sql, [], { signal: abort.signal }).then(
       ([result]) => change({ result: result ?? null, error: '', busy: false }),
       (thrown: unknown) => change({ error: errorText(thrown), busy: false }),
     );
