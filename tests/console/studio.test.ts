@@ -192,6 +192,25 @@ test('two tabs of a browser keep their sheets beside each other', async () => {
   await other.close();
 });
 
+test('two tabs that each close another sheet: the next page has one that keeps what is typed', async () => {
+  const one = await open(server, 'sql');
+  await type(one.page, 'SELECT 1');
+  await one.page.getByTitle('New query').last().click();
+  await type(one.page, 'SELECT 2');
+  const other = await one.page.context().newPage();
+  await other.goto(`${server.ui}sql`);
+  await other.getByRole('button', { name: 'Close SELECT 1' }).click();
+  await one.page.getByRole('button', { name: 'Close SELECT 2' }).click();
+  await other.close();
+  await one.page.reload();
+  await type(one.page, 'SELECT $1 AS kept');
+  await one.page.getByLabel('$1', { exact: true }).fill('7');
+  await one.page.reload();
+  await one.page.locator('.cm-content').getByText('SELECT $1 AS kept').waitFor();
+  expect(await one.page.getByLabel('$1', { exact: true }).inputValue()).toBe('7');
+  await one.close();
+});
+
 test('100,000 rows: few elements, quick to the end, smooth on the way', async () => {
   await runSql(
     at.page,

@@ -43,6 +43,7 @@ export function merged<T>(
 
 export interface KeptOptions<T> {
   idOf: (item: T) => string;
+  /** Where nothing is written down, or what tabs have removed together has left nothing. */
   begin: readonly T[];
   /** What may be written down of it. */
   written?: (item: T) => T;
@@ -57,8 +58,9 @@ export function keptList<T>(name: string, options: KeptOptions<T>): Signal<reado
   const written = options.written ?? ((item: T) => item);
   const arranged = (items: T[]): readonly T[] =>
     (order === undefined ? items : items.sort(order)).slice(0, max);
-  const list = signal<readonly T[]>(stored<readonly T[]>(name, begin).map(written));
-  let before = list.peek();
+  const found = stored<readonly T[]>(name, []).map(written);
+  const list = signal<readonly T[]>(found.length > 0 ? found : begin);
+  let before: readonly T[] = found;
   effect(() => {
     const now = list.value;
     const theirs = stored<readonly T[]>(name, now);

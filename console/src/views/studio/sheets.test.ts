@@ -4,7 +4,11 @@ import { endVisit } from '../../api/visit';
 import { merged } from './kept';
 import type { Outcome } from './sheets';
 
-const written = new Map<string, string>();
+/** As two tabs leave it that each have closed another sheet. */
+const written = new Map([
+  ['kalamdb.studio.sheets', '[]'],
+  ['kalamdb.studio.current', '"closed"'],
+]);
 vi.stubGlobal('localStorage', {
   getItem: (key: string) => written.get(key) ?? null,
   setItem: (key: string, text: string) => written.set(key, text),
@@ -19,6 +23,7 @@ vi.stubGlobal('addEventListener', (_: string, listener: typeof heard) => {
 });
 const {
   current,
+  currentId,
   finish,
   history,
   open,
@@ -37,6 +42,14 @@ const ran = (sql: string): Parameters<typeof remember>[0] => ({
   ms: 1,
   rows: 0,
   error: '',
+});
+
+test('where no sheet is left there is one again, which keeps what is typed', () => {
+  const id = currentId.value;
+  update(id, { sql: 'SELECT 1' });
+  update(id, { sql: 'SELECT 12' });
+  expect([sheets.value.length, current.value.id, current.value.sql]).toEqual([1, id, 'SELECT 12']);
+  expect(JSON.parse(written.get('kalamdb.studio.sheets') ?? '')).toEqual(sheets.value);
 });
 
 test('statements with secrets are neither remembered nor written down', () => {

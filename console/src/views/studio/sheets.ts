@@ -48,12 +48,18 @@ function newSheet(sql = '', title = ''): Sheet {
   return { id: Math.random().toString(36).slice(2), title, sql, params: [] };
 }
 
+const first = newSheet();
+/** Never empty. */
 export const sheets = keptList<Sheet>('sheets', {
   idOf: ({ id }) => id,
-  begin: [newSheet()],
+  begin: [first],
   written: withoutSecret,
 });
-export const currentId = signal(stored('current', sheets.value[0]?.id ?? ''));
+const lastId = stored('current', '');
+/** Of a sheet that is there: another tab may have closed the last one. */
+export const currentId = signal(
+  (sheets.value.find(({ id }) => id === lastId) ?? sheets.value[0] ?? first).id,
+);
 export const history = keptList<Ran>('history', {
   idOf: ({ sql }) => sql,
   begin: [],
@@ -78,7 +84,7 @@ atEnd(() => {
 });
 
 export const current = computed<Sheet>(
-  () => sheets.value.find(({ id }) => id === currentId.value) ?? sheets.value[0] ?? newSheet(),
+  () => sheets.value.find(({ id }) => id === currentId.value) ?? sheets.value[0] ?? first,
 );
 
 export function update(id: string, change: Partial<Sheet>): void {
