@@ -118,6 +118,22 @@ test('a column called like a function of the server: one row goes, not all', asy
   expect(await server.sql('SELECT v FROM shop.roles ORDER BY v')).toEqual([[1], [3]]);
 });
 
+test('of the events that share a key one goes', async () => {
+  await server.sql("CREATE STREAM TABLE shop.events (id INT PRIMARY KEY, x TEXT) TTL '1 hour'");
+  for (const x of ['one', 'two', 'three']) {
+    await server.sql(`INSERT INTO shop.events VALUES (7, '${x}')`);
+    const now = Date.now(); // within a millisecond the next would take its place
+    await waitUntil('another millisecond', () => Date.now() > now);
+  }
+  await at.page.getByRole('link', { name: 'events' }).click();
+  await at.page.getByRole('gridcell', { name: 'two' }).click();
+  await button('Delete').click();
+  await dialog(at.page, 'Delete row').getByRole('button', { name: 'Delete' }).click();
+  const left = (): Promise<unknown[][]> => server.sql('SELECT x FROM shop.events ORDER BY x');
+  await waitUntil('an event to go', async () => (await left()).length < 3);
+  expect(await left()).toEqual([['one'], ['three']]);
+});
+
 test('line breaks of a text survive its editing; the focus goes back when a dialog closes', async () => {
   await server.sql('CREATE SHARED TABLE shop.texts (id BIGINT PRIMARY KEY, body TEXT)');
   await server.sql("INSERT INTO shop.texts VALUES (1, E'one\\r\\ntwo\\r\\nthree')");

@@ -69,15 +69,16 @@ export function literal(text: string | null, type: string): string {
   return quoteText(text);
 }
 
-/** Statement of what the console changes; the same text is shown before it runs. */
-export function whereKey(
+/** The condition that names `row` by those of its columns that `names` says; it is shown before it runs. */
+export function whereRow(
   columns: readonly Column[],
   row: Cells,
   text: (value: Value, column: Column) => string | null,
+  names: (column: Column) => boolean,
 ): string {
   return columns
     .map((column, i) => ({ column, value: row[i] ?? null }))
-    .filter(({ column }) => column.primaryKey)
+    .filter(({ column }) => names(column))
     .map(
       ({ column, value }) =>
         `${quoteName(column.name)} = ${literal(text(value, column), column.type)}`,

@@ -1,9 +1,11 @@
 // rowSql.ts — the statements behind the row editor and the browser; shown before they run.
 import type { Column } from 'kalamdb';
-import { literal, quoteName, whereKey } from '../../api/sql';
+import { literal, quoteName, whereRow } from '../../api/sql';
 import type { Cells } from '../../api/sql';
 import { splitStatements } from '../../editor/split';
 import { sqlText } from '../../grid/cells';
+
+const isKey = ({ primaryKey }: Column): boolean => primaryKey;
 
 /** Column → what was typed; null is NULL, an absent column is left out. */
 export type Typed = ReadonlyMap<string, string | null>;
@@ -64,11 +66,17 @@ export function updateSql(
     );
   return changes.length === 0
     ? ''
-    : `UPDATE ${target} SET ${changes.join(', ')} WHERE ${whereKey(columns, row, sqlText)}`;
+    : `UPDATE ${target} SET ${changes.join(', ')} WHERE ${whereRow(columns, row, sqlText, isKey)}`;
 }
 
 export function deleteSql(target: string, columns: readonly Column[], row: Cells): string {
-  return `DELETE FROM ${target} WHERE ${whereKey(columns, row, sqlText)}`;
+  return `DELETE FROM ${target} WHERE ${whereRow(columns, row, sqlText, isKey)}`;
+}
+
+/** Of a stream: events may share a key, `_seq` is each one's own. */
+export function deleteEventSql(target: string, columns: readonly Column[], row: Cells): string {
+  const isKeyOrSeq = (column: Column): boolean => isKey(column) || column.name === '_seq';
+  return `DELETE FROM ${target} WHERE ${whereRow(columns, row, sqlText, isKeyOrSeq)}`;
 }
 
 /** False where a number of the key lost digits on its way here (TIMESTAMP beyond 2255): it would name another row. */

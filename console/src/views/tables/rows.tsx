@@ -14,7 +14,7 @@ import { Empty, Loading, Notice } from '../../ui/feedback';
 import { readInstances } from './model';
 import type { Described, TableRef } from './model';
 import { RowDialog } from './rowDialog';
-import { browseSql, conditionOf, deleteSql, keyIsExact, PAGE_ROWS } from './rowSql';
+import { browseSql, conditionOf, deleteEventSql, deleteSql, keyIsExact, PAGE_ROWS } from './rowSql';
 import type { Browse } from './rowSql';
 
 const FIRST: Browse = { filter: '', order: undefined, page: 0 };
@@ -126,7 +126,8 @@ export function Rows({ table, described }: { table: TableRef; described: Describ
       : undefined;
   const remove = (): void => {
     if (chosen === undefined) return;
-    const sql = deleteSql(target, columns, chosen);
+    const sqlOf = table.table_type === 'STREAM' ? deleteEventSql : deleteSql;
+    const sql = sqlOf(target, columns, chosen);
     askSql({
       title: 'Delete row',
       sql,

@@ -2,9 +2,8 @@ import type { Column } from 'kalamdb';
 import { describe, expect, test, vi } from 'vitest';
 
 vi.mock('../../api/session', () => ({}));
-const { browseSql, conditionOf, deleteSql, insertSql, keyIsExact, updateSql } = await import(
-  './rowSql'
-);
+const { browseSql, conditionOf, deleteEventSql, deleteSql, insertSql, keyIsExact, updateSql } =
+  await import('./rowSql');
 const { createTableSql } = await import('./createSql');
 const { schemaDiff } = await import('./schemaDiff');
 
@@ -80,6 +79,12 @@ describe('rows', () => {
   test('delete', () => {
     expect(deleteSql('s.t', COLUMNS, ROW)).toBe(
       `DELETE FROM s.t WHERE "id" = 9007199254740993 AND "day" = '2026-01-02'`,
+    );
+  });
+  test('delete of an event: others may have its key', () => {
+    const columns = [column('id', 'Int', true), column('x', 'Text'), column('_seq', 'BigInt')];
+    expect(deleteEventSql('s.t', columns, [7, 'two', '9007199254740993'])).toBe(
+      'DELETE FROM s.t WHERE "id" = 7 AND "_seq" = 9007199254740993',
     );
   });
 });
