@@ -9,6 +9,7 @@ import { sqlText, typeName } from '../../grid/cells';
 import { Button, Check, Field } from '../../ui/controls';
 import { Dialog } from '../../ui/dialog';
 import { Notice, tell } from '../../ui/feedback';
+import { withBreaksOf } from './lineBreaks';
 import { isSystemColumn } from './model';
 import { insertSql, updateSql } from './rowSql';
 
@@ -49,12 +50,6 @@ function begin(columns: readonly Column[], row: Cells | undefined): Map<string, 
 function linesFor(column: Column, text: string): number | undefined {
   if (column.type === 'Json') return 3;
   return column.type === 'Text' ? Math.min(8, text.split('\n').length) : undefined;
-}
-
-/** A textarea knows \n only: breaks are written as those of the text before. */
-function withBreaksOf(before: string, typed: string): string {
-  const [first = '\n'] = /\r\n|\r|\n/.exec(before) ?? [];
-  return typed.replaceAll('\n', first);
 }
 
 export function RowDialog(props: RowDialogProps): JSX.Element {
