@@ -60,7 +60,18 @@ struct insert_source {
     const struct insert_cell *cells;
     const struct value *values; /* of the SELECT, or what DuckDB computed for cells */
     const uint32_t *columns;    /* of `values`, without cells */
+    uint32_t width; /* places that are given: the first ones, of a SELECT without column list */
 };
+
+/* Where the value of a table's column is among the given ones; -1 = left out. */
+static int32_t insert_position(const struct plan_insert *insert, const struct insert_source *source,
+                               uint32_t column)
+{
+    int32_t position = insert->positions[column];
+
+    CHECK(source->width <= insert->width);
+    return position < (int32_t)source->width ? position : -1;
+}
 
 /* The value DuckDB made for this place; NULL if it is a cell's own. */
 static const struct value *insert_made(const struct insert_source *source, int32_t position)
@@ -106,7 +117,7 @@ static enum status insert_values(struct sql_run *run, const struct insert_source
     CHECK(source->cells != NULL || source->values != NULL || insert->width == 0);
     for (uint32_t i = 0; i < table->schema->column_count && status == STATUS_OK; i++) {
         const struct table_column *column = &table->schema->columns[i];
-        int32_t position = insert->positions[i];
+        int32_t position = insert_position(insert, source, i);
         const struct value *made = position < 0 ? NULL : insert_made(source, position);
         if (position < 0)
             status = dml_default(run, table, column, &values[i], err);
@@ -235,8 +246,8 @@ static enum status insert_rows(struct sql_run *run, bool may_block, struct error
     CHECK(insert->row_count > 0);
     run_context(run, &run->arena, NULL, &context);
     for (size_t i = 0; i < insert->row_count && status == STATUS_OK; i++) {
-        struct insert_source source = {.cells = insert->cells + i * insert->width,
-                                       .values = computed};
+        struct insert_source source = {
+            .cells = insert->cells + i * insert->width, .values = computed, .width = insert->width};
         context.work = 0;
         status = insert_op(run, &source, &context, &ops[i], err);
         if (status == STATUS_OK)
@@ -257,14 +268,16 @@ static bool insert_is_system_name(struct str name)
 }
 
 /* Which columns of the SELECT are inserted: all, or, when that does not fit, those that are no
- * system columns (`*` brings them along). */
+ * system columns (`*` brings them along). Without column list they may be fewer, but then all of
+ * them: it is not known which of the two was meant. */
 static enum status insert_select_columns(struct sql_run *run, const struct collected *rows,
-                                         uint32_t *columns, struct error *err)
+                                         struct insert_source *source, struct error *err)
 {
     uint32_t width = run->plan->insert.width, found = 0;
-    bool all = rows->column_count == width;
+    uint32_t *columns = arena_array(&run->arena, width, sizeof(*columns));
+    bool all = rows->column_count == width, has_list = run->plan->tree->insert.columns != NULL;
 
-    CHECK(columns != NULL);
+    CHECK(source->cells == NULL);
     for (size_t i = 0; i < rows->column_count; i++) {
         if (!all && insert_is_system_name(rows->columns[i].name))
             continue;
@@ -272,7 +285,9 @@ static enum status insert_select_columns(struct sql_run *run, const struct colle
             columns[found] = (uint32_t)i;
         found++;
     }
-    if (found == width)
+    source->columns = columns;
+    source->width = found;
+    if (found == width || (found < width && !has_list && found == rows->column_count))
         return STATUS_OK;
     return error_set(err, STATUS_INVALID_SQL,
                      "INSERT has %s expressions than target columns: expected %u, got %u",
@@ -282,19 +297,19 @@ static enum status insert_select_columns(struct sql_run *run, const struct colle
 static enum status insert_selected(struct sql_run *run, struct error *err)
 {
     const struct plan_insert *insert = &run->plan->insert;
-    uint32_t *columns = arena_array(&run->arena, insert->width, sizeof(*columns));
+    struct insert_source source = {0};
     struct collected rows = {0};
     struct expr_context context;
     enum status status = select_collect(run, insert->select, &rows, err);
 
     if (status == STATUS_OK)
-        status = insert_select_columns(run, &rows, columns, err);
+        status = insert_select_columns(run, &rows, &source, err);
     if (status != STATUS_OK)
         return status;
     struct row_op *ops = arena_array(&run->arena, rows.row_count, sizeof(*ops));
     run_context(run, &run->arena, NULL, &context);
     for (size_t i = 0; i < rows.row_count && status == STATUS_OK; i++) {
-        struct insert_source source = {.values = rows.rows[i], .columns = columns};
+        source.values = rows.rows[i];
         status = insert_op(run, &source, &context, &ops[i], err);
         if (status == STATUS_OK)
             status = arena_check(&run->arena, err);
@@ -316,7 +331,7 @@ static enum status insert_given_row(struct sql_run *run, const struct insert_sou
     CHECK(table->kind == TABLE_KIND_SYSTEM);
     for (uint32_t i = 0; i < table->schema->column_count && status == STATUS_OK; i++) {
         const struct table_column *column = &table->schema->columns[i];
-        int32_t position = insert->positions[i];
+        int32_t position = insert_position(insert, source, i);
         const struct value *made = position < 0 ? NULL : insert_made(source, position);
         if (made != NULL)
             status = insert_cast(run, column, made, 0, &values[i], err);
@@ -332,7 +347,7 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
                          struct error *err)
 {
     const struct plan_insert *insert = &run->plan->insert;
-    uint32_t *columns = arena_array(&run->arena, insert->width, sizeof(*columns));
+    struct insert_source source = {.width = insert->width};
     uint32_t total = run->plan->table->schema->column_count;
     bool selects = !str_is_empty(insert->select);
     struct collected collected = {.row_count = insert->row_count};
@@ -347,17 +362,14 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
         collected.row_count = 0;
         status = select_collect(run, insert->select, &collected, err);
         if (status == STATUS_OK)
-            status = insert_select_columns(run, &collected, columns, err);
+            status = insert_select_columns(run, &collected, &source, err);
     }
     *count = collected.row_count;
     *rows = arena_array(&run->arena, *count, sizeof(struct value *));
     run_context(run, &run->arena, NULL, &context);
     for (size_t i = 0; i < *count && status == STATUS_OK; i++) {
-        struct insert_source source = {.values = computed, .columns = columns};
-        if (selects)
-            source.values = collected.rows[i];
-        else
-            source.cells = insert->cells + i * insert->width;
+        source.values = selects ? collected.rows[i] : computed;
+        source.cells = selects ? NULL : insert->cells + i * insert->width;
         (*rows)[i] = arena_array(&run->arena, total, sizeof(struct value));
         status = insert_given_row(run, &source, &context, (*rows)[i], err);
         if (status == STATUS_OK)

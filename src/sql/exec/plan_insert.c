@@ -1,5 +1,8 @@
 /* plan_insert.c — binds INSERT: targets, one cell per given value, ON CONFLICT, RETURNING.
  *
+ * Without a list of columns the values go into the first ones. How many a SELECT has is known when
+ * it has run (insert.c).
+ *
  * A value that is only a literal or a parameter, nearly all of them in practice, is not compiled:
  * it is cast to its column when the statement runs. What our programs cannot evaluate (subqueries,
  * functions only DuckDB has) becomes a column of one SELECT for DuckDB, each of its own type.
@@ -56,10 +59,6 @@ static enum status plan_insert_targets(struct plan *plan, const struct ast_inser
     if (width > total)
         return error_set(err, STATUS_INVALID_SQL,
                          "INSERT has more expressions than target columns: expected %u, got %zu",
-                         total, width);
-    if (tree->columns == NULL && !some && width < total && !tree->default_values)
-        return error_set(err, STATUS_INVALID_SQL,
-                         "INSERT has fewer expressions than target columns: expected %u, got %zu",
                          total, width);
     insert->width = (uint32_t)width;
     insert->targets = arena_array(&plan->arena, width, sizeof(*insert->targets));

@@ -5,7 +5,6 @@ SELECT grp, count(*), sum(n) FROM t GROUP BY grp ORDER BY grp;
 INSERT INTO u SELECT id, n, name FROM t WHERE id < 3;
 INSERT INTO u SELECT * FROM u;
 INSERT INTO u (id, name) SELECT id + 100, upper(name) FROM t ORDER BY id RETURNING id, name;
-INSERT INTO u SELECT id, n FROM t;
 INSERT INTO u (id, n) SELECT id + 200, name FROM t;
 SELECT id, n, name FROM u;
 UPDATE t SET n = (SELECT max(n) FROM t) WHERE id = 4;

@@ -13,7 +13,6 @@ INSERT INTO t (id, nope) VALUES (6, 1);
 INSERT INTO t (id, _seq) VALUES (6, 1);
 INSERT INTO t (id, id) VALUES (6, 1);
 INSERT INTO t (id, n) VALUES (6);
-INSERT INTO t VALUES (6);
 INSERT INTO t (id) VALUES (6, 7);
 INSERT INTO nope VALUES (1);
 INSERT INTO t (id, n) VALUES (6, DEFAULT);

@@ -1,0 +1,24 @@
+-- INSERT without a list of columns: values go into the first ones, the rest have their defaults.
+CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, n INT DEFAULT 5, s TEXT DEFAULT 'none', req TEXT NOT NULL DEFAULT 'r');
+CREATE SHARED TABLE strict (id BIGINT PRIMARY KEY, req TEXT NOT NULL);
+INSERT INTO t VALUES (1), (2);
+INSERT INTO t VALUES (3, 30, 'c') RETURNING id, n, s, req;
+INSERT INTO t VALUES (4, DEFAULT, NULL);
+INSERT INTO t VALUES (5, (SELECT max(n) FROM t) + 1) RETURNING id, n, s, req;
+--@ params 6 60
+INSERT INTO t VALUES ($1, $2);
+INSERT INTO t VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET n = EXCLUDED.n, s = EXCLUDED.s RETURNING id, n, s;
+INSERT INTO t VALUES (7), (8, 9);
+INSERT INTO t VALUES (7, 1, 'a', 'b', 'c');
+INSERT INTO strict VALUES (1);
+INSERT INTO t SELECT id + 10, n FROM t WHERE id IN (1, 3) ORDER BY id RETURNING id, n, s, req;
+INSERT INTO t SELECT 20;
+INSERT INTO t SELECT 21, 1, 'a', 'b', 'c';
+INSERT INTO t SELECT id + 30, n, _seq FROM t;
+INSERT INTO t (id, n) SELECT 22;
+INSERT INTO t SELECT 1, 99 ON CONFLICT (id) DO UPDATE SET n = EXCLUDED.n RETURNING id, n, s;
+INSERT INTO strict SELECT 1;
+ALTER TABLE t ADD COLUMN later INT DEFAULT 7;
+INSERT INTO t VALUES (40, 1, 's', 'q') RETURNING id, later;
+INSERT INTO t SELECT 41, 1, 's', 'q' RETURNING id, later;
+SELECT id, n, s, req, later FROM t ORDER BY id;
