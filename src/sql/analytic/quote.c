@@ -1,4 +1,5 @@
-/* quote.c — quotes the words that only DuckDB reserves where they are names.
+/* quote.c — quotes the words that only DuckDB reserves where they are names, and the namespace
+ * `default`.
  *
  * `SELECT at, semi FROM pivot` is good SQL in PostgreSQL. DuckDB's own statements and clauses with
  * these words stay usable: a word counts as a name only behind a token that an operand or a name
@@ -137,12 +138,16 @@ static bool quote_closes(const struct token *token)
 static bool quote_is_name(struct lexer ahead, const struct token *previous,
                           const struct token *token)
 {
+    bool is_default = token->kind == TOKEN_WORD && token->keyword == KEYWORD_DEFAULT;
     struct token next;
 
     CHECK(token->end <= ahead.text.size);
-    if (token->kind != TOKEN_WORD || !quote_is_reserved(token_text(ahead.text, token)))
+    if (token->kind != TOKEN_WORD ||
+        (!is_default && !quote_is_reserved(token_text(ahead.text, token))))
         return false;
     next = lexer_next(&ahead);
+    if (is_default)
+        return next.kind == TOKEN_DOT; /* the namespace */
     return quote_opens(previous) &&
            (quote_closes(&next) ||
             (next.kind == TOKEN_WORD && quote_begins_clause(token_text(ahead.text, &next))));
