@@ -113,6 +113,10 @@ test('USE holds for what stands behind it, also where that runs alone', async ()
   await at.page.getByText('point lookup').waitFor();
   await at.page.getByRole('button', { name: 'Live', exact: true }).click();
   await at.page.getByTestId('live-bar').getByText('1 row', { exact: true }).waitFor();
+  await type(at.page, 'USE shop;\nSELECT title FROM items WHERE id = $1');
+  await at.page.getByLabel('$1', { exact: true }).fill('1');
+  await at.page.getByRole('button', { name: 'Run', exact: true }).click();
+  await at.page.getByRole('gridcell', { name: 'Tea' }).waitFor();
 });
 
 test('parameters, null and text among them', async () => {

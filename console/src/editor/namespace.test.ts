@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 
 vi.mock('../api/session', () => ({}));
-const { namespaceAt, withNamespace } = await import('./namespace');
+const { namespaceAt, onlyStatement, withNamespace } = await import('./namespace');
 
 test.each<[string, string | undefined]>([
   ['', undefined],
@@ -18,6 +18,17 @@ test.each<[string, string | undefined]>([
   ['USE a b c; USE; SET x = 1; used shop;', undefined],
 ])('namespace behind %s', (text, namespace) => {
   expect(namespaceAt(`${text}\nSELECT 3; USE later`, text.length + 1)).toBe(namespace);
+});
+
+test.each<[string, string | undefined]>([
+  ['', undefined],
+  ['SELECT 1;', 'SELECT 1'],
+  ['USE a; SET NAMESPACE b;\n-- c\nSELECT $1; ', 'SELECT $1'],
+  ['USE a', 'USE a'],
+  ['USE a; SELECT 1; SELECT 2', undefined],
+])('the only statement of %s', (text, statement) => {
+  const piece = onlyStatement(text);
+  expect(piece && text.slice(piece.from, piece.to)).toBe(statement);
 });
 
 test.each<[string, string]>([

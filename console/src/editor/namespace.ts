@@ -2,6 +2,7 @@
 // it stands in only.
 import { quoteName } from '../api/sql';
 import { splitStatements, tokens } from './split';
+import type { Piece } from './split';
 
 /** The name that a token is; undefined where it is none. */
 function nameOf(token: string | undefined): string | undefined {
@@ -29,6 +30,13 @@ export function namespaceAt(text: string, at: number): string | undefined {
     namespace = usedBy(text.slice(from, to)) ?? namespace;
   }
   return namespace;
+}
+
+/** The statement that nothing but `USE` and `SET NAMESPACE` stands in front of, and nothing behind. */
+export function onlyStatement(text: string): Piece | undefined {
+  const pieces = splitStatements(text);
+  const uses = pieces.slice(0, -1).map(({ from, to }) => usedBy(text.slice(from, to)));
+  return uses.includes(undefined) ? undefined : pieces.at(-1);
 }
 
 /** Where the name of a live query's table begins, if no namespace stands before it. */

@@ -72,6 +72,24 @@ test('a part of a sheet runs in the namespace chosen in front of it, and is reme
   expect(history.value[1]?.sql).toBe('USE "shop";\nDELETE FROM items');
 });
 
+test('with parameters a USE goes beside the statement, and an error is marked in that', async () => {
+  ran.splice(0);
+  const message = 'column "nosuch" does not exist';
+  open('USE shop; SELECT nosuch, $1', 'with a parameter');
+  const sheet = current.value;
+  const ended = runSheet(sheet, { text: sheet.sql, from: 0 }, editor);
+  answer(new KalamError('COLUMN_NOT_FOUND', message));
+  await ended;
+  expect(ran).toEqual([['SELECT nosuch, $1', 'shop']]);
+  expect(marks.splice(0)).toEqual(['17-23']);
+  const part = { text: 'SELECT nosuch, $1', from: 10, namespace: 'shop' };
+  const explained = explainSheet(sheet, part, editor);
+  answer(new KalamError('INVALID_SQL', 'syntax error at line 1, column 2'));
+  await explained;
+  expect(marks.splice(0)).toEqual([]); // in a word that is not in the editor
+  expect(history.value[1]?.sql).toBe(sheet.sql);
+});
+
 test('a run that another one took the place of files nothing', async () => {
   const sheet = current.value;
   const first = runSheet(sheet, { text: 'SELECT 1', from: 0 }, editor);

@@ -6,7 +6,7 @@ import type { Rows } from '../../api/sql';
 import { changesCatalogue, loadCatalogue } from '../../editor/catalogue';
 import type { EditorHandle, Part } from '../../editor/editor';
 import { errorPlace } from '../../editor/errorPlace';
-import { withNamespace } from '../../editor/namespace';
+import { namespaceAt, onlyStatement, withNamespace } from '../../editor/namespace';
 import { parameterCount, parameterValue } from '../../editor/split';
 import { LiveRun } from './liveRun';
 import { current, finish, remember, setOutcome } from './sheets';
@@ -20,6 +20,20 @@ export interface Chosen extends Part {
 function paramsOf(sheet: Sheet, sql: string): (null | boolean | number | string)[] {
   const count = parameterCount(sql);
   return Array.from({ length: count }, (_, i) => parameterValue(sheet.params[i] ?? ''));
+}
+
+/** Parameters go beside a single statement: so does the namespace then. */
+function withoutUse(chosen: Chosen): Chosen {
+  const { text, from } = chosen;
+  const only = parameterCount(text) > 0 ? onlyStatement(text) : undefined;
+  return only === undefined
+    ? chosen
+    : {
+        ...chosen,
+        text: text.slice(only.from, only.to),
+        from: from + only.from,
+        namespace: namespaceAt(text, only.from) ?? chosen.namespace,
+      };
 }
 
 /** The text as it has to stand to do the same in another sheet. */
@@ -43,6 +57,7 @@ export async function runSheet(
   editor: EditorHandle | null,
 ): Promise<void> {
   if (chosen.text.trim() === '') return;
+  const sent = withoutUse(chosen);
   const abort = new AbortController();
   const begun = performance.now();
   let results: Rows[] = [];
@@ -50,11 +65,8 @@ export async function runSheet(
   editor?.clearError();
   setOutcome(sheet.id, { kind: 'running', since: Date.now(), abort });
   try {
-    const { namespace } = chosen;
-    results = await run(chosen.text, paramsOf(sheet, chosen.text), {
-      signal: abort.signal,
-      namespace,
-    });
+    const { text, namespace } = sent;
+    results = await run(text, paramsOf(sheet, text), { signal: abort.signal, namespace });
   } catch (thrown) {
     failed =
       thrown instanceof KalamError ? thrown : new KalamError('INVALID_RESPONSE', errorText(thrown));
@@ -66,7 +78,7 @@ export async function runSheet(
     message: failed.code === 'ABORTED' ? 'Cancelled.' : failed.message,
   };
   finish(sheet.id, abort, { kind: 'done', results, ms, failure });
-  if (failed && failed.code !== 'ABORTED') mark(editor, sheet, chosen, failed);
+  if (failed && failed.code !== 'ABORTED') mark(editor, sheet, sent, failed);
   const rows = results.reduce((sum, result) => sum + result.rowCount, 0);
   remember({ sql: alone(chosen), at: Date.now(), ms, rows, error: failure?.message ?? '' });
   if (!failed && changesCatalogue(chosen.text)) await loadCatalogue().catch(() => undefined);
