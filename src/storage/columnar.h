@@ -15,6 +15,7 @@
 #define STORAGE_COLUMNAR_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/macros.h"
 #include "base/str.h"
@@ -27,6 +28,7 @@
 struct columnar;
 struct columnar_cast;
 struct columnar_function;
+struct columnar_guard;
 
 struct columnar_options {
     uint64_t memory_bytes;        /* per instance, query.memory_limit */
@@ -111,12 +113,33 @@ struct columnar_cast {
 
 /* A function of one to three texts that says yes or no; NULL for a NULL. `work` grows by what each
  * row took, in steps of about a nanosecond: now and then it is asked whether the statement has to
- * stop. Called from DuckDB's threads. */
+ * stop. Called from DuckDB's threads. Or a guard (below), which has a name only. */
 struct columnar_function {
     const char *name;
     unsigned argument_count;
     bool only_constant; /* no, without a call, unless the first argument is a constant */
     enum status (*run)(const struct str *args, uint64_t *work, bool *out, struct error *err);
+    const struct columnar_guard *guard; /* NULL: none */
+};
+
+/* What a function of DuckDB takes at worst for a text of n bytes, in nanoseconds:
+ * row + n × byte + (n / match_bytes + 1) × (match + again × bytes read again, at most `reach`). */
+struct columnar_cost {
+    uint64_t row, byte;
+    uint64_t match, match_bytes; /* match_bytes 0: looked for once, the rest does not count */
+    uint64_t again, reach;       /* reach UINT64_MAX: to the end of the text */
+    uint64_t compile;            /* of a constant pattern, once */
+};
+
+/* A function of two to four texts that gives back the first: the text that a function of DuckDB is
+ * to be run on with the others, the second of which is its pattern. DuckDB cannot be stopped while
+ * it runs that on the rows of one vector. So what could take long at worst is tried out first, in
+ * small pieces between which the statement can be stopped, and refused if it does. */
+struct columnar_guard {
+    const char *of; /* the function's name, for errors */
+    void (*cost)(const struct str *args, bool is_constant, struct columnar_cost *out);
+    /* Appends the call on the columns s and, unless its pattern is a constant, p. */
+    void (*write)(const struct str *args, bool is_constant, struct buf *out);
 };
 
 /* ---- rows into DuckDB: table functions and COPY sources ----------------------------------------

@@ -14,22 +14,12 @@
 
 enum { FUNCTION_ARGUMENTS_MAX = 3, FUNCTION_WORK_UNWATCHED = 1 << 22 };
 
-struct function_use { /* in one database */
-    const struct columnar_function *function;
-    struct instance *instance; /* NULL: nothing to be stopped */
-};
-
-struct function_bind { /* one call in a statement */
-    idx_t connection_id;
-    bool constant;
-};
-
-static void *function_bind_copy(void *data)
+static void *call_bind_copy(void *data)
 {
-    struct function_bind *copy = mem_alloc(sizeof(*copy));
+    struct call_bind *copy = mem_alloc(sizeof(*copy));
 
     CHECK(data != NULL);
-    *copy = *(const struct function_bind *)data;
+    *copy = *(const struct call_bind *)data;
     return copy;
 }
 
@@ -39,10 +29,10 @@ static void function_free(void *data)
     mem_free(data);
 }
 
-static void function_bind(duckdb_bind_info info)
+struct call_bind *call_bind_new(duckdb_bind_info info, idx_t constant)
 {
-    struct function_bind *bind = mem_zalloc(sizeof(*bind));
-    duckdb_expression argument = duckdb_scalar_function_bind_get_argument(info, 0);
+    struct call_bind *bind = mem_zalloc(sizeof(*bind));
+    duckdb_expression argument = duckdb_scalar_function_bind_get_argument(info, constant);
     duckdb_client_context context = NULL;
 
     duckdb_scalar_function_get_client_context(info, &context);
@@ -52,10 +42,17 @@ static void function_bind(duckdb_bind_info info)
     duckdb_destroy_client_context(&context);
     duckdb_destroy_expression(&argument);
     duckdb_scalar_function_set_bind_data(info, bind, function_free);
-    duckdb_scalar_function_set_bind_data_copy(info, function_bind_copy);
+    duckdb_scalar_function_set_bind_data_copy(info, call_bind_copy);
+    return bind;
 }
 
-static bool function_must_stop(const struct function_use *use, const struct function_bind *bind)
+static void function_bind(duckdb_bind_info info)
+{
+    CHECK(info != NULL);
+    (void)call_bind_new(info, 0);
+}
+
+bool call_must_stop(const struct call_use *use, const struct call_bind *bind)
 {
     CHECK(bind != NULL);
     if (use->instance == NULL)
@@ -67,6 +64,21 @@ static bool function_must_stop(const struct function_use *use, const struct func
         session != NULL && session->stopped != NULL && atomic_load(session->stopped) != STATUS_OK;
     pthread_mutex_unlock(&use->instance->columnar->mutex);
     return stops;
+}
+
+uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bind, uint64_t ns)
+{
+    uint64_t sum = ns;
+
+    CHECK(bind != NULL);
+    if (use->instance == NULL)
+        return ns;
+    pthread_mutex_lock(&use->instance->columnar->mutex);
+    struct columnar_session *session = session_of_connection(use->instance, bind->connection_id);
+    if (session != NULL)
+        sum = session->compile_ns += ns;
+    pthread_mutex_unlock(&use->instance->columnar->mutex);
+    return sum;
 }
 
 struct function_vectors {
@@ -91,8 +103,8 @@ static bool function_arguments(const struct function_vectors *in, idx_t row, str
 static void function_rows(duckdb_function_info info, const struct function_vectors *in, idx_t rows,
                           duckdb_vector output)
 {
-    const struct function_use *use = duckdb_scalar_function_get_extra_info(info);
-    const struct function_bind *bind = duckdb_scalar_function_get_bind_data(info);
+    const struct call_use *use = duckdb_scalar_function_get_extra_info(info);
+    const struct call_bind *bind = duckdb_scalar_function_get_bind_data(info);
     struct column_chunk_vector made = {.vector = output, .data = duckdb_vector_get_data(output)};
     static const struct column_cell null = {.is_null = true};
     bool *out = made.data;
@@ -117,7 +129,7 @@ static void function_rows(duckdb_function_info info, const struct function_vecto
         if (work - watched <= FUNCTION_WORK_UNWATCHED)
             continue;
         watched = work;
-        if (function_must_stop(use, bind)) {
+        if (call_must_stop(use, bind)) {
             duckdb_scalar_function_set_error(info, "the statement was stopped");
             return;
         }
@@ -126,7 +138,7 @@ static void function_rows(duckdb_function_info info, const struct function_vecto
 
 static void function_run(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
-    const struct function_use *use = duckdb_scalar_function_get_extra_info(info);
+    const struct call_use *use = duckdb_scalar_function_get_extra_info(info);
     struct function_vectors in = {.count = use->function->argument_count};
 
     CHECK(duckdb_data_chunk_get_column_count(input) == in.count);
@@ -143,11 +155,13 @@ enum status function_register(struct instance *instance, duckdb_connection conne
 {
     duckdb_scalar_function function = duckdb_create_scalar_function();
     duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
-    duckdb_logical_type result = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
-    struct function_use *use = mem_alloc(sizeof(*use));
+    duckdb_logical_type result =
+        duckdb_create_logical_type(of->guard != NULL ? DUCKDB_TYPE_VARCHAR : DUCKDB_TYPE_BOOLEAN);
+    struct call_use *use = mem_alloc(sizeof(*use));
 
-    CHECK(of->argument_count > 0 && of->argument_count <= FUNCTION_ARGUMENTS_MAX);
-    *use = (struct function_use){.function = of, .instance = instance};
+    CHECK(of->argument_count > 0);
+    CHECK(of->guard != NULL || of->argument_count <= FUNCTION_ARGUMENTS_MAX);
+    *use = (struct call_use){.function = of, .instance = instance};
     duckdb_scalar_function_set_name(function, of->name);
     for (unsigned i = 0; i < of->argument_count; i++)
         duckdb_scalar_function_add_parameter(function, text);
@@ -155,6 +169,8 @@ enum status function_register(struct instance *instance, duckdb_connection conne
     duckdb_scalar_function_set_extra_info(function, use, function_free);
     duckdb_scalar_function_set_bind(function, function_bind);
     duckdb_scalar_function_set_function(function, function_run);
+    if (of->guard != NULL)
+        guard_prepare(function);
     duckdb_state state = duckdb_register_scalar_function(connection, function);
     duckdb_destroy_logical_type(&text);
     duckdb_destroy_logical_type(&result);

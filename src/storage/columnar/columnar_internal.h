@@ -95,6 +95,7 @@ struct columnar_session {
     const struct column_source *sources;
     size_t source_count;
     const atomic_int *stopped; /* of the statement's watch; NULL: none yet */
+    uint64_t compile_ns;       /* of its patterns, at worst; under columnar->mutex */
     bool is_finished; /* the statement ran to its end: the connection may be used again … */
     atomic_uint cursors_open;  /* … once DuckDB has let go of every source */
     pthread_mutex_t mutex;     /* of the two below: sources run on several threads */
@@ -153,6 +154,30 @@ enum status cast_register(duckdb_connection connection, const struct columnar_ca
 /* For all connections of the database; `of` lives as long as it. */
 enum status function_register(struct instance *instance, duckdb_connection connection,
                               const struct columnar_function *of, struct error *err) MUST_CHECK;
+
+struct call_use { /* a function in one database */
+    const struct columnar_function *function;
+    struct instance *instance; /* NULL: nothing to be stopped, or tried out */
+};
+
+struct call_bind { /* one call in a statement */
+    idx_t connection_id;
+    bool constant; /* that argument */
+};
+
+/* For the callback that binds a call; the call owns it. */
+struct call_bind *call_bind_new(duckdb_bind_info info, idx_t constant);
+/* The statement is found through its connection; there may be none while DuckDB folds a constant.
+ */
+bool call_must_stop(const struct call_use *use, const struct call_bind *bind);
+/* Adds to what the statement's patterns take to compile, and tells the sum. */
+uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bind, uint64_t ns);
+
+/* ---- columnar_guard.c
+ * -------------------------------------------------------------------- */
+
+/* Of a function with a guard, before it is registered. */
+void guard_prepare(duckdb_scalar_function function);
 
 struct column_chunk_vector {
     duckdb_vector vector;
