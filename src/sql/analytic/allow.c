@@ -502,49 +502,58 @@ static const struct allow_special {
 static const struct allow_copy {
     const char *name;
     uint64_t copies;
+    bool first_once; /* all but the first argument */
 } ALLOW_COPIES[] = {
-    {"!~~", 3},
-    {"!~~*", 3},
-    {"%", 4},
-    {"+>", 3}, /* the key only */
-    {"+>>", 3},
-    {"/", 2},
-    {"//", 2},
-    {"array_pop_back", 2},
-    {"array_to_string", 2},
-    {"damerau_levenshtein", 2},
-    {"date_trunc", 5},
-    {"datetrunc", 5},
-    {"divide", 2},
-    {"editdist3", 2},
-    {"jaro_similarity", 2},
-    {"jaro_winkler_similarity", 2},
-    {"json_group_array", 2},
-    {"json_group_object", 3},
-    {"length", 2},
-    {"levenshtein", 2},
-    {"lpad", 2},
-    {"map", 2},
-    {"mod", 4},
-    {"nfc_normalize", 2},
-    {"nullif", 2},
-    {"octet_length", 2},
-    {"repeat", 4},
-    {"replace", 2},
-    {"round", 6},
-    {"round_to_tens", 4},
-    {"rpad", 2},
-    {"split", 2},
-    {"split_part", 3},
-    {"str_split", 2},
-    {"string_split", 2},
-    {"string_to_array", 2},
-    {"substr", 4},
-    {"substring", 4},
-    {"sum", 2},
-    {"sum_of_type", 2},
-    {"~~", 3},
-    {"~~*", 3},
+    {"!~~", 3, false},
+    {"!~~*", 3, false},
+    {"%", 4, false},
+    {"+>", 3, true},
+    {"+>>", 3, true},
+    {"/", 2, false},
+    {"//", 2, false},
+    {"array_pop_back", 2, false},
+    {"array_to_string", 2, false},
+    {"damerau_levenshtein", 2, false},
+    {"date_trunc", 5, false},
+    {"datetrunc", 5, false},
+    {"divide", 2, false},
+    {"editdist3", 2, false},
+    {"jaro_similarity", 2, false},
+    {"jaro_winkler_similarity", 2, false},
+    {"json_group_array", 2, false},
+    {"json_group_object", 3, false},
+    {"length", 2, false},
+    {"levenshtein", 2, false},
+    {"lpad", 2, false},
+    {"map", 2, false},
+    {"mod", 4, false},
+    {"nfc_normalize", 2, false},
+    {"nullif", 2, false},
+    {"octet_length", 2, false},
+    {"regexp_extract", 2, true},
+    {"regexp_extract_all", 2, true},
+    {"regexp_full_match", 2, true},
+    {"regexp_matches", 2, true},
+    {"regexp_replace", 2, true},
+    {"regexp_split_to_array", 2, true},
+    {"repeat", 4, false},
+    {"replace", 2, false},
+    {"round", 6, false},
+    {"round_to_tens", 4, false},
+    {"rpad", 2, false},
+    {"split", 2, false},
+    {"split_part", 3, false},
+    {"str_split", 2, false},
+    {"str_split_regex", 2, true},
+    {"string_split", 2, false},
+    {"string_split_regex", 2, true},
+    {"string_to_array", 2, false},
+    {"substr", 4, false},
+    {"substring", 4, false},
+    {"sum", 2, false},
+    {"sum_of_type", 2, false},
+    {"~~", 3, false},
+    {"~~*", 3, false},
 };
 
 /* Refused functions that people try, with a way out. */
@@ -618,6 +627,15 @@ uint64_t allow_copies(struct str name)
 
     CHECK(!copy || copy->copies > 1);
     return copy ? copy->copies : 1;
+}
+
+bool allow_copies_first(struct str name)
+{
+    const struct allow_copy *copy =
+        allow_find(name, ALLOW_COPIES, ARRAY_COUNT(ALLOW_COPIES), sizeof(ALLOW_COPIES[0]));
+
+    CHECK(!copy || copy->copies > 1);
+    return copy && !copy->first_once;
 }
 
 const char *allow_refusal_hint(struct str name)

@@ -60,6 +60,7 @@ enum allow_kind allow_function(struct str name);
 struct str allow_function_at(size_t index); /* all of them; empty at the end */
 /* How often an argument of a macro is copied, at most; 1 if the function is none. */
 uint64_t allow_copies(struct str name);
+bool allow_copies_first(struct str name); /* false: only those behind the first argument */
 /* Why a known function is refused, or NULL. */
 const char *allow_refusal_hint(struct str name);
 bool allow_type(struct str id);
@@ -67,6 +68,12 @@ bool allow_type(struct str id);
 const char *allow_type_rewrite(struct str word, bool bare);
 bool allow_collation(struct str name);
 bool allow_cte_name(struct str name);
+
+/* ---- guard.c: what comes before regular expressions in DuckDB, see function.c ---- */
+
+extern const struct columnar_guard ANALYTIC_GUARD_MATCHES, ANALYTIC_GUARD_FULL_MATCH,
+    ANALYTIC_GUARD_EXTRACT, ANALYTIC_GUARD_EXTRACT_ALL, ANALYTIC_GUARD_REPLACE,
+    ANALYTIC_GUARD_SPLIT;
 
 /* ---- the plan ---- */
 

@@ -172,8 +172,9 @@ enum status check_copied(struct check *check, const struct tree *node, uint64_t 
     return status;
 }
 
-/* `a -> b`: only the key is written out more than once, so that long chains stay small. */
-static enum status check_json_step(struct check *check, const struct tree *call, uint64_t copies)
+/* `a -> b`, regexp_replace(a, b, c): only what is behind the first argument is written out more
+ * than once, so that long chains stay small. */
+static enum status check_copied_rest(struct check *check, const struct tree *call, uint64_t copies)
 {
     static const char *const skip[] = {"children", NULL};
     const struct tree *arguments = tree_get(call, "children");
@@ -390,9 +391,9 @@ static enum status check_function(struct check *check, const struct tree *call)
         return status;
     check_literal_types(check, call);
     check_text_argument(check, call, name);
-    if (str_equal(name, STR_LIT("+>")) || str_equal(name, STR_LIT("+>>")))
-        return check_json_step(check, call, allow_copies(name));
-    return check_copied(check, call, allow_copies(name));
+    uint64_t copies = allow_copies(name);
+    return copies == 1 || allow_copies_first(name) ? check_copied(check, call, copies)
+                                                   : check_copied_rest(check, call, copies);
 }
 
 static enum status check_window(struct check *check, const struct tree *call)

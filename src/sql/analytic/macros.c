@@ -78,6 +78,28 @@
     "ELSE system.main." function "(s, d" more ") END"
 
 #define ANALYTIC_MAP_KEYS "2000"
+/* The guard gives back the text s, or an error (guard.c). DuckDB wants constant options before it
+ * knows those of a macro, unless there is an operator on them: || puts that off. */
+#define ANALYTIC_REGEX(name, guard) \
+    "CREATE OR REPLACE MACRO " name "(s, p) AS system.main." name "(" guard "(s, p, ''), p), " \
+    "(s, p, o) AS system.main." name "(" guard "(s, p, o), p, o || '')"
+#define ANALYTIC_EXTRACT \
+    "CREATE OR REPLACE MACRO regexp_extract(s, p) AS " \
+    "system.main.regexp_extract(regexp_extract_text(s, p, '0', ''), p), " \
+    "(s, p, g) AS system.main.regexp_extract(" \
+    "regexp_extract_text(s, p, CAST(g AS VARCHAR), ''), p, g), " \
+    "(s, p, g, o) AS system.main.regexp_extract(" \
+    "regexp_extract_text(s, p, CAST(g AS VARCHAR), o), p, g, o || '')"
+#define ANALYTIC_EXTRACT_ALL \
+    "CREATE OR REPLACE MACRO regexp_extract_all(s, p) AS " \
+    "system.main.regexp_extract_all(regexp_extract_all_text(s, p, ''), p), " \
+    "(s, p, g) AS system.main.regexp_extract_all(regexp_extract_all_text(s, p, ''), p, g), " \
+    "(s, p, g, o) AS system.main.regexp_extract_all(regexp_extract_all_text(s, p, o), p, g, o || " \
+    "'')"
+#define ANALYTIC_REGEXP_REPLACE \
+    "CREATE OR REPLACE MACRO regexp_replace(s, p, r) AS " \
+    "system.main.regexp_replace(regexp_replace_text(s, p, r, ''), p, r), " \
+    "(s, p, r, o) AS system.main.regexp_replace(regexp_replace_text(s, p, r, o), p, r, o || '')"
 
 static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_QUOTIENT,
@@ -124,6 +146,14 @@ static const char *const MACROS[] = {
     /* Keys are looked for one by one. */
     "CREATE OR REPLACE MACRO map(k, v) AS CASE WHEN len(k) > " ANALYTIC_MAP_KEYS
     " THEN error('a map takes at most " ANALYTIC_MAP_KEYS " keys') ELSE system.main.map(k, v) END",
+    ANALYTIC_REGEX("regexp_matches", "regexp_matches_text"),
+    ANALYTIC_REGEX("regexp_full_match", "regexp_full_match_text"),
+    ANALYTIC_EXTRACT,
+    ANALYTIC_EXTRACT_ALL,
+    ANALYTIC_REGEXP_REPLACE,
+    ANALYTIC_REGEX("regexp_split_to_array", "regexp_split_text"),
+    ANALYTIC_REGEX("str_split_regex", "regexp_split_text"),
+    ANALYTIC_REGEX("string_split_regex", "regexp_split_text"),
     /* Texts that take length by length. */
     "CREATE OR REPLACE MACRO nfc_normalize(s) AS CASE WHEN NOT nfc_fits(s) "
     "THEN error('too many marks on one letter') ELSE system.main.nfc_normalize(s) END",

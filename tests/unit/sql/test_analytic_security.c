@@ -401,6 +401,8 @@ static void test_analytic_security__copies_are_bounded(void **state)
     expect_nested("1/(", "1", ")", 30, true);
     expect_nested("substring(", "'a'", ", 1, 1)", 30, true);
     expect_nested("replace(", "'a'", ", 'a', 'b')", 30, true);
+    expect_nested("regexp_replace(", "'a'", ", 'a', 'b')", 30, false);
+    expect_nested("regexp_matches('a', ", "'a'", ")::TEXT", 30, true);
     expect_nested("round(", "1.5", ")", 3, false);
     expect_nested("round(", "1.5", ")", 12, true);
     expect_nested("nullif(", "1", ", 2)", 20, true);
