@@ -306,7 +306,9 @@ static struct str guard_fold(duckdb_bind_info info, duckdb_client_context contex
     return *text == NULL ? STR_EMPTY : str_from_c(*text);
 }
 
-/* DuckDB compiles the constant patterns of a statement before it runs, and cannot be stopped. */
+/* DuckDB compiles the constant patterns of a statement before it runs, and cannot be stopped. It
+ * binds calls in macros, too, while the database is opened and columnar->mutex held; their patterns
+ * are no constants. */
 static void guard_bind(duckdb_bind_info info)
 {
     const struct call_use *use = duckdb_scalar_function_bind_get_extra_info(info);
@@ -317,8 +319,10 @@ static void guard_bind(duckdb_bind_info info)
     duckdb_client_context context = NULL;
 
     CHECK(use->function->argument_count <= GUARD_ARGUMENTS_MAX);
+    if (!bind->constant)
+        return;
     duckdb_scalar_function_get_client_context(info, &context);
-    for (unsigned i = 1; bind->constant && i < use->function->argument_count; i++)
+    for (unsigned i = 1; i < use->function->argument_count; i++)
         args[i] = guard_fold(info, context, i, &texts[i]);
     if (texts[1] != NULL)
         use->function->guard->cost(args, true, &cost);

@@ -51,6 +51,8 @@ static void guard_write_it(const struct str *args, bool is_constant, struct buf 
 
 static int guard_setup(void **state)
 {
+    static const char *const setup[] = {
+        "CREATE MACRO kalam_macro(s, p) AS kalam_guarded(s, p)"}; /* bound while it is opened */
     static const struct columnar_guard guard = {"kalam_work", guard_cost_of, guard_write_it};
     static const struct columnar_function functions[] = {{"kalam_work", 2, false, guard_work, NULL},
                                                          {"kalam_guarded", 2, false, NULL, &guard}};
@@ -59,6 +61,8 @@ static int guard_setup(void **state)
     const struct columnar_options options = {.memory_bytes = 256 << 20,
                                              .parallelism = 2,
                                              .temporary_folder = fixture_folder,
+                                             .setup = setup,
+                                             .setup_count = 1,
                                              .functions = functions,
                                              .function_count = 2};
     return columnar_open(&options, &columnar, &err) != STATUS_OK;
@@ -92,7 +96,7 @@ static void test_columnar_guard__tries_what_could_take_long(void **state)
         for (int i = 0; i < 3; i++) {
             char sql[256];
             snprintf(sql, sizeof(sql),
-                     "SELECT sum(length(kalam_guarded(if(i = 5, NULL, repeat('x', 100) || i), "
+                     "SELECT sum(length(kalam_macro(if(i = 5, NULL, repeat('x', 100) || i), "
                      "%s)))::BIGINT "
                      "a FROM range(100) r(i)",
                      patterns[i]);
