@@ -134,7 +134,7 @@ static uint64_t check_star_columns(const struct check_level *level)
 
 /* What was checked since there were `before` nodes is written out for each column if it holds a
  * star. Says for how many. */
-static enum status check_star(struct check *check, uint64_t before, uint64_t *times)
+static enum status check_star_copies(struct check *check, uint64_t before, uint64_t *times)
 {
     uint64_t columns = check->star ? check_star_columns(check->level) : 1;
 
@@ -162,7 +162,7 @@ static enum status check_select_list(struct check *check, const struct tree *lis
         status = check_node(check, item);
         check->item = NULL;
         if (status == STATUS_OK)
-            status = check_star(check, before, &times);
+            status = check_star_copies(check, before, &times);
         if (status == STATUS_OK)
             columns += times;
         if (status != STATUS_OK || item->kind != TREE_OBJECT || tree_text(item, "alias").size == 0)
@@ -189,7 +189,7 @@ static enum status check_where(struct check *check, const struct tree *where)
     check->in_where = true;
     status = check_node(check, where);
     check->in_where = false;
-    return status == STATUS_OK ? check_star(check, before, &times) : status;
+    return status == STATUS_OK ? check_star_copies(check, before, &times) : status;
 }
 
 static void check_top(struct check *check, const struct tree *node)
@@ -226,7 +226,7 @@ static enum status check_select(struct check *check, const struct tree *node)
     if (from) {
         status = check_node(check, from);
         if (status == STATUS_OK)
-            status = check_star(check, before, &times); /* ON */
+            status = check_star_copies(check, before, &times); /* ON */
         if (status != STATUS_OK)
             goto out;
     }
@@ -240,7 +240,7 @@ static enum status check_select(struct check *check, const struct tree *node)
     if (status == STATUS_OK)
         status = check_members(check, node, done);
     if (status == STATUS_OK)
-        status = check_star(check, before, &times);
+        status = check_star_copies(check, before, &times);
     if (status == STATUS_OK && node == check->top)
         check_top(check, node);
     for (uint32_t i = level.first; status == STATUS_OK && level.star && i < level.last; i++)

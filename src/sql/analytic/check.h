@@ -11,6 +11,7 @@ enum {
     CHECK_EXTRA_MAX = 20000,     /* copied expression nodes */
     CHECK_LIST_MAX = 10000,      /* elements made by range() and list_resize() in an expression */
     CHECK_SHORT_TEXT = 32,       /* what regexp_replace puts in, repeat() makes in a lambda */
+    CHECK_COLUMNS_PLACES = 256,  /* of the regular expressions in COLUMNS of a statement */
     CHECK_GROUPS_MAX = 9,        /* references to what regexp_replace found */
     CHECK_QUERIES_MAX = 500,     /* SELECTs, and what joins them */
     CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
@@ -70,6 +71,7 @@ struct check {
     uint32_t joined;               /* elements of FROM that may be joined, so far */
     uint64_t columns;              /* at most, of the query that was checked last */
     bool star;                     /* one was met in the expression at hand */
+    uint64_t columns_places;       /* so far, see CHECK_COLUMNS_PLACES */
     uint32_t lambdas;              /* around this expression */
     bool in_where;
     const struct tree *top;  /* select node whose columns are the result */

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "storage/columnar_regex.h"
 
 struct str check_last_name(const struct tree *node, uint32_t *count)
 {
@@ -499,9 +500,35 @@ static enum status check_parameter(struct check *check, const struct tree *node)
     return STATUS_OK;
 }
 
+/* COLUMNS('pattern'): DuckDB matches all names with it while it binds, and cannot be stopped. */
+static enum status check_star(struct check *check, const struct tree *node)
+{
+    static const char *const others[] = {"STAR", "OPERATOR"}; /* all; a list of names */
+    const struct tree *expr = tree_get(node, "expr");
+    const struct tree *value = expr ? tree_get(expr, "value") : NULL;
+    struct str name = expr ? tree_text(expr, "function_name") : STR_EMPTY;
+    bool known = !expr || str_equal(name, STR_LIT("list_filter")) || /* a lambda */
+                 str_equal(name, STR_LIT("list_value"));
+
+    CHECK(node->kind == TREE_OBJECT);
+    check->star = true;
+    if (check->level)
+        check->level->star = true;
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++)
+        known |= expr && tree_is(expr, "class", others[i]);
+    if (expr && tree_is(expr, "class", "CONSTANT") && value) {
+        uint64_t places = regex_read(tree_text(value, "value"), false).places;
+        known = places <= CHECK_COLUMNS_PLACES - check->columns_places;
+        check->columns_places += known ? places : 0;
+    }
+    if (!known)
+        return check_refuse(check, node, "a computed or large pattern in", STR_LIT("COLUMNS"));
+    return check_members(check, node, NULL);
+}
+
 enum status check_class(struct check *check, const struct tree *node, struct str class)
 {
-    static const char *const plain[] = {"STAR", "COMPARISON", "CONJUNCTION", "CASE"};
+    static const char *const plain[] = {"COMPARISON", "CONJUNCTION", "CASE"};
 
     CHECK(class.size > 0);
     if (str_equal(class, STR_LIT("CONSTANT")))
@@ -512,11 +539,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         check_literal_types(check, node);
     if (str_equal(class, STR_LIT("COLUMN_REF")))
         return check_column(check, node);
-    if (str_equal(class, STR_LIT("STAR"))) {
-        check->star = true;
-        if (check->level)
-            check->level->star = true;
-    }
+    if (str_equal(class, STR_LIT("STAR")))
+        return check_star(check, node);
     if (str_equal(class, STR_LIT("FUNCTION")))
         return check_function(check, node);
     if (str_equal(class, STR_LIT("OPERATOR")))

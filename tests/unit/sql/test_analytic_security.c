@@ -419,6 +419,22 @@ static void test_analytic_security__copies_are_bounded(void **state)
                         "a,b,c;1|2|4");
 }
 
+/* DuckDB matches the names while it binds. */
+static void test_analytic_security__patterns_of_names(void **state)
+{
+    (void)state;
+    expect_refused("SELECT COLUMNS('(a?){900}b') FROM users");
+    expect_refused(
+        "SELECT COLUMNS('(a?){60}b'), COLUMNS('(a?){60}b'), COLUMNS('(a?){60}b') FROM users");
+    expect_refused("SELECT COLUMNS('i' || 'd') FROM users");
+    expect_refused("SELECT COLUMNS(repeat('(a?)', 900)) FROM users");
+    expect_refused("SELECT COLUMNS(lower('ID')) FROM users");
+    assert_string_equal(fake_run("SELECT COLUMNS('^(id|key)$') FROM users LIMIT 1"), "id;1");
+    assert_string_equal(
+        fake_run("SELECT COLUMNS(['id']), COLUMNS(lambda c: c = 'id') FROM users LIMIT 1"),
+        "id,id;1|1");
+}
+
 /* `SELECT <each> <middle> <each> <middle> … <end>` */
 static char *repeated(const char *each, const char *middle, int times, const char *end)
 {
@@ -648,6 +664,7 @@ int main(void)
         cmocka_unit_test(test_analytic_security__generators_are_capped),
         cmocka_unit_test(test_analytic_security__depth_and_size),
         cmocka_unit_test(test_analytic_security__copies_are_bounded),
+        cmocka_unit_test(test_analytic_security__patterns_of_names),
         cmocka_unit_test(test_analytic_security__cases_are_bounded),
         cmocka_unit_test(test_analytic_security__named_windows_are_bounded),
         cmocka_unit_test(test_analytic_security__stars_are_weighed),
