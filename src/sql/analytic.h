@@ -40,6 +40,10 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
                              struct catalog *catalog, struct str sql, size_t param_count,
                              struct analytic_plan **out, struct error *err) MUST_CHECK;
 void analytic_plan_free(struct analytic_plan *plan);
+/* Refuses what gives several rows or columns for one expression of the outermost SELECT: unnest,
+ * COLUMNS. `clause` is what the message names. */
+enum status analytic_require_single(const struct analytic_plan *plan, const char *clause,
+                                    struct error *err) MUST_CHECK;
 /* Tables it reads; rights are checked again with each execution's caller. */
 struct analytic_execution {
     struct sql_engine *engine;

@@ -101,6 +101,9 @@ struct analytic_table {           /* one reference in the text */
 /* Whose result is small, as far as the text tells (shape.c). */
 enum analytic_shape { ANALYTIC_ROWS, ANALYTIC_ONE_ROW, ANALYTIC_GROUPS };
 
+/* What makes several rows or columns of one expression of the outermost SELECT (check.c). */
+enum analytic_several { ANALYTIC_SINGLE, ANALYTIC_SETS, ANALYTIC_STARS };
+
 enum splice_kind {
     SPLICE_TEXT,
     SPLICE_TABLE,
@@ -143,6 +146,7 @@ struct analytic_plan {
     bool rounds;                            /* there is a cast to DECIMAL */
     bool keeps_order; /* rows of one table come in key order: no columnar path */
     enum analytic_shape shape;
+    enum analytic_several several;
 };
 
 /* What is collected while a plan is made; arrays grow in the plan's arena. */

@@ -212,7 +212,8 @@ static enum status check_select(struct check *check, const struct tree *node)
 {
     static const char *const done[] = {"cte_map", "from_table", "select_list", "where_clause",
                                        NULL};
-    struct check_level level = {.outer = check->level, .first = check->plan->table_count};
+    struct check_level level = {
+        .outer = check->level, .first = check->plan->table_count, .is_top = node == check->top};
     const struct tree *from = tree_get(node, "from_table");
     bool in_where = check->in_where, star = check->star;
     uint64_t before, times;

@@ -54,6 +54,7 @@ struct check_level { /* one SELECT */
     uint32_t first, last; /* tables below FROM */
     struct check_alias *aliases;
     bool natural, positional, aggregate, star;
+    bool is_top;      /* its expressions make the result */
     uint64_t columns; /* of its select list, at most */
 };
 
@@ -118,7 +119,16 @@ enum status check_reduce(struct check *check, const struct tree *call) MUST_CHEC
 /* Functions that make a long text of a short one: regexp_replace, others in a lambda. */
 enum status check_growth(struct check *check, const struct tree *call, struct str name) MUST_CHECK;
 
-/* check_alias.c: a column of this name may be an alias column of a system table. */
+/* Functions that make several rows of one. */
+bool check_gives_rows(struct str name);
+
+/* check_outer.c: columns of outer SELECTs, aliases, aggregates and the like in an expression. */
+bool check_sees_outside(struct check *check, const struct tree *node);
+
+/* check_alias.c */
+/* Has a subquery or CTE a column of this name? `unknown`: the answer where a star hides it. */
+bool check_query_has(const struct tree *query, struct str name, bool unknown);
+/* A column of this name may be an alias column of a system table. */
 void check_system_alias(struct check *check, const struct tree *node,
                         const struct splice_name *name);
 void check_system_list(struct check *check, const struct splice_name *name);

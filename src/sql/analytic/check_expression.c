@@ -362,6 +362,21 @@ static enum status check_function_name(struct check *check, const struct tree *c
     return STATUS_OK;
 }
 
+static void check_note_several(struct check *check, enum analytic_several several)
+{
+    CHECK(several != ANALYTIC_SINGLE);
+    if (check->level->is_top && check->plan->several == ANALYTIC_SINGLE)
+        check->plan->several = several;
+}
+
+/* generate_subscripts is a macro of DuckDB that calls unnest. */
+bool check_gives_rows(struct str name)
+{
+    CHECK(name.data || name.size == 0);
+    return str_equal_nocase(name, STR_LIT("unnest")) ||
+           str_equal_nocase(name, STR_LIT("generate_subscripts"));
+}
+
 static enum status check_function(struct check *check, const struct tree *call)
 {
     struct str name = tree_text(call, "function_name");
@@ -378,6 +393,8 @@ static enum status check_function(struct check *check, const struct tree *call)
         return status;
     if (kind >= ALLOW_NOW)
         return check_statement_value(check, call, kind, name);
+    if (check_gives_rows(name))
+        check_note_several(check, ANALYTIC_SETS);
     if (kind == ALLOW_SERIES)
         status = check_series(check, call, false, name);
     else if (kind == ALLOW_RESIZE)
@@ -514,6 +531,7 @@ static enum status check_star(struct check *check, const struct tree *node)
     check->star = true;
     if (check->level)
         check->level->star = true;
+    check_note_several(check, ANALYTIC_STARS);
     for (size_t i = 0; i < ARRAY_COUNT(others); i++)
         known |= expr && tree_is(expr, "class", others[i]);
     if (expr && tree_is(expr, "class", "CONSTANT") && value) {

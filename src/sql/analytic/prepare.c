@@ -273,6 +273,17 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
     return STATUS_OK;
 }
 
+enum status analytic_require_single(const struct analytic_plan *plan, const char *clause,
+                                    struct error *err)
+{
+    CHECK(clause && plan->several <= ANALYTIC_STARS);
+    if (plan->several == ANALYTIC_SINGLE)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID_SQL, "%s are not allowed in %s",
+                     plan->several == ANALYTIC_SETS ? "set-returning functions" : "COLUMNS and *",
+                     clause);
+}
+
 void analytic_plan_free(struct analytic_plan *plan)
 {
     if (!plan)

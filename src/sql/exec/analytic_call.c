@@ -165,8 +165,8 @@ static enum status analytic_collect_row(void *context, const struct value *value
 }
 
 /* Runs `text` as a statement of its own at the same view, with the same parameters. */
-enum status select_collect(struct sql_run *run, struct str text, struct collected *out,
-                           struct error *err)
+enum status select_collect(struct sql_run *run, struct str text, const char *single,
+                           struct collected *out, struct error *err)
 {
     struct analytic_collector collector = {.run = run, .out = out};
     struct analytic_execution execution;
@@ -179,7 +179,9 @@ enum status select_collect(struct sql_run *run, struct str text, struct collecte
     execution.sink = (struct sql_sink){
         .columns = analytic_collect_columns, .row = analytic_collect_row, .context = &collector};
     CHECK(found->analytic != NULL);
-    status = analytic_run(found->analytic, &execution, err);
+    status = single == NULL ? STATUS_OK : analytic_require_single(found->analytic, single, err);
+    if (status == STATUS_OK)
+        status = analytic_run(found->analytic, &execution, err);
     plan_unref(found);
     return status;
 }

@@ -252,21 +252,40 @@ static enum status change_add_events(struct sql_run *run, struct value *const *r
     return status == STATUS_END ? STATUS_OK : status;
 }
 
+/* Key columns, _seq and new values of the rows that DuckDB finds. */
+static enum status change_collect(struct sql_run *run, struct analytic_plan *analytic,
+                                  struct value ***rows, size_t *row_count, struct error *err)
+{
+    const struct plan_change *change = &run->plan->change;
+    struct analytic_execution execution;
+    size_t column_count = 0;
+    enum status status =
+        analytic_require_single(analytic, change->is_delete ? "DELETE" : "UPDATE", err);
+
+    if (status != STATUS_OK)
+        return status;
+    analytic_execution_init(run, run->params, run->param_count, &execution);
+    status = analytic_collect(analytic, &execution, rows, row_count, &column_count, err);
+    CHECK(change->set.count == 0 || !change->is_delete);
+    if (status == STATUS_OK && *row_count > 0 &&
+        column_count != run->plan->table->key_count + 1 + change->set.count)
+        return error_set(err, STATUS_INVALID_SQL,
+                         "an expression of this statement gives several columns");
+    return status;
+}
+
 static enum status change_analytic(struct sql_run *run, struct change_ops *list, struct error *err)
 {
     struct plan *found = NULL;
-    struct analytic_execution execution;
     struct value **rows = NULL;
-    size_t row_count = 0, column_count = 0;
+    size_t row_count = 0;
     enum status status;
 
     status = analytic_find_part(run, run->plan->change.analytic_text, &found, err);
     if (status != STATUS_OK)
         return status;
-    analytic_execution_init(run, run->params, run->param_count, &execution);
-    status = analytic_collect(found->analytic, &execution, &rows, &row_count, &column_count, err);
-    CHECK(status != STATUS_OK || row_count == 0 ||
-          column_count == run->plan->table->key_count + 1 + run->plan->change.set.count);
+    CHECK(found->analytic != NULL);
+    status = change_collect(run, found->analytic, &rows, &row_count, err);
     if (status == STATUS_OK && !table_is_keyed(run->plan->table))
         status = change_add_events(run, rows, row_count, list, err);
     map_init(&list->keys);

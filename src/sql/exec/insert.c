@@ -96,14 +96,15 @@ static enum status insert_compute(struct sql_run *run, const struct value **valu
     *values = NULL;
     if (str_is_empty(text))
         return STATUS_OK;
-    status = select_collect(run, text, &rows, err);
-    if (status == STATUS_OK && rows.row_count != 1)
+    status = select_collect(run, text, "VALUES", &rows, err);
+    if (status != STATUS_OK)
+        return status;
+    if (rows.row_count != 1 || rows.column_count != run->plan->insert.computed_count)
         return error_set(err, STATUS_INVALID_SQL,
-                         "functions that give several rows are not allowed in VALUES");
-    if (status == STATUS_OK)
-        *values = rows.rows[0];
-    CHECK(status != STATUS_OK || *values != NULL);
-    return status;
+                         "an expression in VALUES gives several rows or columns");
+    *values = rows.rows[0];
+    CHECK(*values != NULL);
+    return STATUS_OK;
 }
 
 static enum status insert_values(struct sql_run *run, const struct insert_source *source,
@@ -300,7 +301,7 @@ static enum status insert_selected(struct sql_run *run, struct error *err)
     struct insert_source source = {0};
     struct collected rows = {0};
     struct expr_context context;
-    enum status status = select_collect(run, insert->select, &rows, err);
+    enum status status = select_collect(run, insert->select, NULL, &rows, err);
 
     if (status == STATUS_OK)
         status = insert_select_columns(run, &rows, &source, err);
@@ -360,7 +361,7 @@ enum status insert_given(struct sql_run *run, bool *given, struct value ***rows,
         given[i] = insert->positions[i] >= 0;
     if (status == STATUS_OK && selects) {
         collected.row_count = 0;
-        status = select_collect(run, insert->select, &collected, err);
+        status = select_collect(run, insert->select, NULL, &collected, err);
         if (status == STATUS_OK)
             status = insert_select_columns(run, &collected, &source, err);
     }

@@ -99,8 +99,9 @@ struct plan_insert {
     int32_t *positions; /* per table column: index in targets, -1 = left out */
     size_t row_count;
     struct insert_cell *cells;
-    struct str select;   /* INSERT … SELECT */
-    struct str computed; /* SELECT of one row: what only DuckDB evaluates among the cells */
+    struct str select;       /* INSERT … SELECT */
+    struct str computed;     /* SELECT of one row: what only DuckDB evaluates among the cells … */
+    uint32_t computed_count; /* … its columns */
     enum ast_conflict conflict;
     struct plan_set set;
     struct expr_program *where;

@@ -143,6 +143,7 @@ static enum status plan_insert_cells(struct plan_builder *builder, const struct 
         }
     }
     insert->computed = arena_copy(&plan->arena, buf_str(&text));
+    insert->computed_count = computed;
     buf_clear(&text);
     builder->scope = with_table;
     return status;

@@ -182,8 +182,9 @@ struct collected {
     struct value **rows;
     size_t row_count, row_capacity;
 };
-enum status select_collect(struct sql_run *run, struct str text, struct collected *out,
-                           struct error *err) MUST_CHECK;
+/* `single`: the clause whose expressions may give one row and one column each; NULL: any SELECT. */
+enum status select_collect(struct sql_run *run, struct str text, const char *single,
+                           struct collected *out, struct error *err) MUST_CHECK;
 /* The DuckDB plan of a text, from the cache or new. */
 enum status analytic_find(struct sql_run *run, struct str text, uint32_t param_count,
                           struct plan **out, struct error *err) MUST_CHECK;
