@@ -37,7 +37,8 @@ enum status tree_parse(struct str json, struct arena *arena, struct tree **out,
 const struct tree *tree_get(const struct tree *object, const char *key);
 struct str tree_text(const struct tree *object, const char *key); /* empty when absent */
 bool tree_is(const struct tree *object, const char *key, const char *text);
-int64_t tree_location(const struct tree *object); /* byte offset, -1 = unknown */
+bool tree_has_class(const struct tree *node, const char *class); /* false for what is no object */
+int64_t tree_location(const struct tree *object);                /* byte offset, -1 = unknown */
 
 /* ---- allow.c, allow_name.c: what may be called and named
  * ----------------------------------------------------------- */

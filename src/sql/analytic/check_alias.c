@@ -13,8 +13,7 @@
 #include "catalog/system_tables.h"
 #include "sql/syntax/lexer.h"
 
-/* May a subquery or CTE have a column of this name? */
-static bool alias_query_has(const struct tree *query, struct str name)
+bool check_query_has(const struct tree *query, struct str name, bool unknown)
 {
     const struct tree *list;
 
@@ -24,11 +23,11 @@ static bool alias_query_has(const struct tree *query, struct str name)
         query = tree_get(query, "left"); /* UNION: the first half names the columns */
     list = query && query->kind == TREE_OBJECT ? tree_get(query, "select_list") : NULL;
     if (!list)
-        return true;
+        return unknown;
     for (const struct tree *item = list->child; item; item = item->next) {
         uint32_t count = 0;
         struct str shown = tree_text(item, "alias");
-        if (tree_is(item, "class", "STAR"))
+        if (tree_is(item, "class", "STAR") && unknown)
             return true;
         if (shown.size == 0 && tree_is(item, "class", "COLUMN_REF"))
             shown = check_last_name(item, &count);
@@ -76,7 +75,7 @@ static enum alias_match alias_match(const struct check *check, const struct chec
     if (item->is_renamed || alias_is_joined(check, item, name))
         return ALIAS_COLUMN; /* DuckDB knows */
     if (!table)
-        return alias_query_has(item->query, name) ? ALIAS_COLUMN : ALIAS_NO;
+        return check_query_has(item->query, name, true) ? ALIAS_COLUMN : ALIAS_NO;
     int column = table_find_column(table, name);
     if (column >= 0 && table->kind == TABLE_KIND_SYSTEM &&
         (uint32_t)column >= system_table_shown(table))

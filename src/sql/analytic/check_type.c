@@ -5,7 +5,7 @@
  * written as `1::INTEGER`. The sum of SMALLINT or INT is BIGINT there and HUGEINT here, NTILE is
  * INT there and BIGINT here: such calls get a cast around them. A plain sum(x) needs none: the
  * macro sum_of_type finds the type when DuckDB binds it, columns of subqueries included; macros
- * cannot have DISTINCT, FILTER or OVER.
+ * cannot have DISTINCT, FILTER or OVER, nor tell the type of what is not of this SELECT's FROM.
  *
  * Types are derived from the columns of the same SELECT's tables, casts and literals; what is not
  * known is VALUE_NULL.
@@ -505,7 +505,7 @@ bool check_result_type(struct check *check, const struct tree *call, struct str 
     if (!str_equal_nocase(name, STR_LIT("sum")) || !argument || argument->kind != TREE_OBJECT)
         return false;
     type_literal_among(check, argument, true);
-    if (type_is_plain_call(call))
+    if (type_is_plain_call(call) && !check_sees_outside(check, argument))
         return type_call_macro(check, call, STR_LIT("sum_of_type"));
     type = type_of(check, argument, 0);
     if (type == VALUE_SMALLINT || type == VALUE_INT)

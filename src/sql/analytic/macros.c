@@ -2,6 +2,8 @@
  *
  * The macros stand before DuckDB's own functions in the search path; `system.main.f` is DuckDB's. A
  * macro that names an argument twice copies it: allow_copies has to know (allow.c, and its test).
+ * Overloads of a macro by type are chosen before aggregates, windows and columns of outer SELECTs
+ * have one: sum_of_type, the only one, is called where there are none of these (check_type.c).
  * docs/sql-functions.md lists the differences. Threads: any.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -193,10 +195,8 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO date_part_millisecond(x) AS system.main.\"/\"(" ANALYTIC_MICROSECONDS
     ", 1e3)",
     /* INT, as in PostgreSQL, not BIGINT */
-    "CREATE OR REPLACE MACRO length(a BLOB) AS CAST(system.main.octet_length(a) AS INTEGER), "
-    "(a) AS CAST(system.main.length(a) AS INTEGER)",
-    "CREATE OR REPLACE MACRO octet_length(a BLOB) AS "
-    "CAST(system.main.octet_length(a) AS INTEGER), (a) AS CAST(strlen(a) AS INTEGER)",
+    "CREATE OR REPLACE MACRO length(a) AS CAST(size_in_characters(a) AS INTEGER)",
+    "CREATE OR REPLACE MACRO octet_length(a) AS CAST(size_in_bytes(a) AS INTEGER)",
     "CREATE OR REPLACE MACRO bit_length(a) AS CAST(system.main.bit_length(a) AS INTEGER)",
     "CREATE OR REPLACE MACRO strpos(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
     "CREATE OR REPLACE MACRO instr(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",

@@ -112,6 +112,12 @@ const struct tree *tree_get(const struct tree *object, const char *key)
     return NULL;
 }
 
+bool tree_has_class(const struct tree *node, const char *class)
+{
+    CHECK(node && class);
+    return node->kind == TREE_OBJECT && tree_is(node, "class", class);
+}
+
 struct str tree_text(const struct tree *object, const char *key)
 {
     const struct tree *member = tree_get(object, key);

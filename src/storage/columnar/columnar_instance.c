@@ -123,6 +123,8 @@ static enum status instance_configure(struct instance *instance, duckdb_connecti
     struct buf sql;
 
     CHECK(instance->database != NULL);
+    if (status == STATUS_OK)
+        status = size_register(connection, err);
     for (size_t i = 0; status == STATUS_OK && i < columnar->options.cast_count; i++)
         status = cast_register(connection, &columnar->options.casts[i], err);
     for (size_t i = 0; status == STATUS_OK && i < columnar->options.function_count; i++)

@@ -155,6 +155,11 @@ enum status cast_register(duckdb_connection connection, const struct columnar_ca
 enum status function_register(struct instance *instance, duckdb_connection connection,
                               const struct columnar_function *of, struct error *err) MUST_CHECK;
 
+/* ---- columnar_size.c: size_in_characters, size_in_bytes
+ * -------------------------------------------------------------------- */
+
+/* For all connections of the database. */
+enum status size_register(duckdb_connection connection, struct error *err) MUST_CHECK;
 struct call_use { /* a function in one database */
     const struct columnar_function *function;
     struct instance *instance; /* NULL: nothing to be stopped, or tried out */

@@ -186,6 +186,9 @@ struct instance;
 enum status function_register(struct instance *instance, duckdb_connection connection,
                               const struct columnar_function *of, struct error *err);
 
+/* storage/columnar/columnar_size.c */
+enum status size_register(duckdb_connection connection, struct error *err);
+
 static void fake_columnar_open(void)
 {
     duckdb_table_function function = duckdb_create_table_function();
@@ -210,6 +213,7 @@ static void fake_columnar_open(void)
     fake_execute("SET integer_division=true");
     fake_execute("SET default_null_order='nulls_last_on_asc_first_on_desc'");
     fake_execute("SET TimeZone='UTC'");
+    assert_int_equal(size_register(fake_columnar.connection, &err), STATUS_OK);
     for (size_t i = 0; i < function_count; i++)
         assert_int_equal(function_register(NULL, fake_columnar.connection, &functions[i], &err),
                          STATUS_OK);
