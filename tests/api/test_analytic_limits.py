@@ -80,3 +80,23 @@ def test_parts_and_maps(client):
     assert code(client, f"SELECT map(l, l)[7] FROM {keys.format(2001)}") == "SQL_EXECUTION_ERROR"
     assert code(client, "SELECT repeat([s], 60000) FROM t GROUP BY s") == "SQL_EXECUTION_ERROR"
     assert client.rows("SELECT repeat(s, 3), max(id) FROM t GROUP BY s") == [["aaa", 2]]
+
+
+def test_quoted_names_count(client):
+    """`at` becomes `"at"` before DuckDB reads it: the text is measured again."""
+    words = (256 * 1024 - 80) // 3
+    assert code(client, "SELECT count(*) FROM (SELECT 1 AS at) q GROUP BY " + ",".join(["at"] * words)) == "INVALID_SQL"
+    assert client.value("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}")])
+@pytest.mark.parametrize("call", ["json_structure(x)", "json_contains(x, '7')", "json_contains('7', x)", "json_merge_patch(x, x)",
+                                  "json_merge_patch('{}', '{}', x)"])
+def test_deep_json(client, opening, closing, call):
+    """DuckDB descends level by level on its stack."""
+    levels = 60000 // len(opening)
+    deep = "||".join([f"repeat('{opening}', {levels})"] * 16 + ["'1'"] + [f"repeat('{closing}', {levels})"] * 16)
+    assert code(client, f"SELECT {call} FROM (SELECT {deep} AS x) q") == "SQL_EXECUTION_ERROR"
+    flat = f"'\"{opening * 5000}\\\"{opening * 5000}\"'" if opening == "[" else f"'[\"{'{' * 5000}\"]'"
+    assert code(client, f"SELECT {call} FROM (SELECT {flat} AS x) q") == "OK"
+    assert client.value("SELECT 1") == 1

@@ -18,6 +18,7 @@ enum {
     FUNCTION_PLAIN_NOCASE_MAX = 64,  /* … and ILIKE, which looks for it at each character */
     FUNCTION_DISTANCE_MAX = 1 << 18, /* length × length */
     FUNCTION_MARKS_MAX = 256,        /* characters in a row that are put in order */
+    FUNCTION_JSON_DEPTH_MAX = 1000,  /* levels of a document */
     FUNCTION_RESULT_MAX = 16 << 20,  /* bytes, as far as lengths tell … */
     FUNCTION_PART_BYTES = 16,        /* of a part of a text in a list */
     FUNCTION_PARTS_MAX = 1 << 16,
@@ -124,6 +125,31 @@ static enum status function_nfc_fits(const struct str *args, uint64_t *work, boo
     return STATUS_OK;
 }
 
+/* How deep a JSON document is nested: brackets outside of strings. A text that is none is refused
+ * by the function itself. */
+static enum status function_json_fits(const struct str *args, uint64_t *work, bool *out,
+                                      struct error *err)
+{
+    uint32_t depth = 0, deepest = 0;
+    bool quoted = false;
+
+    CHECK(work && err);
+    for (size_t i = 0; i < args[0].size; i++) {
+        char c = args[0].data[i];
+        if (c == '"')
+            quoted = !quoted;
+        else if (quoted)
+            i += c == '\\'; /* the character behind it ends nothing */
+        else if (c == '[' || c == '{')
+            deepest = ++depth > deepest ? depth : deepest;
+        else if (c == ']' || c == '}')
+            depth -= depth > 0;
+    }
+    *work += args[0].size;
+    *out = deepest <= FUNCTION_JSON_DEPTH_MAX;
+    return STATUS_OK;
+}
+
 /* replace(text, part, by) */
 static enum status function_replace_fits(const struct str *args, uint64_t *work, bool *out,
                                          struct error *err)
@@ -175,6 +201,7 @@ const struct columnar_function *analytic_functions(size_t *count)
         {"text_ilike", 3, false, function_ilike, NULL},
         {"distance_fits", 2, false, function_distance_fits, NULL},
         {"nfc_fits", 1, false, function_nfc_fits, NULL},
+        {"json_fits", 1, false, function_json_fits, NULL},
         {"replace_fits", 3, false, function_replace_fits, NULL},
         {"split_fits", 2, false, function_split_fits, NULL},
         {"regexp_matches_text", 3, false, NULL, &ANALYTIC_GUARD_MATCHES},

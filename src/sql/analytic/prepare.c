@@ -211,6 +211,16 @@ static void analytic_list_columns(struct analytic_plan *plan)
     buf_clear(&text);
 }
 
+static enum status analytic_check_size(struct str sql, struct error *err)
+{
+    CHECK(sql.data);
+    return sql.size <= LIMIT_ANALYTIC_SQL_BYTES
+               ? STATUS_OK
+               : error_set(err, STATUS_INVALID_SQL,
+                           "a query of this kind may have at most %d bytes",
+                           LIMIT_ANALYTIC_SQL_BYTES);
+}
+
 static enum status analytic_prepare_plan(struct analytic_draft *draft, struct arena *scratch,
                                          struct error *err)
 {
@@ -219,6 +229,9 @@ static enum status analytic_prepare_plan(struct analytic_draft *draft, struct ar
 
     CHECK(draft->plan->sql.size > 0);
     quote_names(draft->plan);
+    status = analytic_check_size(draft->plan->sql, err); /* the quotes count, too */
+    if (status != STATUS_OK)
+        return status;
     analytic_replace_tokens(draft->plan);
     status = splice_tokens(draft, err);
     if (status == STATUS_OK)
@@ -251,9 +264,9 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
     sql = str_trim(sql);
     if (sql.size == 0)
         return error_set(err, STATUS_EMPTY_SQL, "no SQL statement");
-    if (sql.size > LIMIT_ANALYTIC_SQL_BYTES)
-        return error_set(err, STATUS_INVALID_SQL, "a query of this kind may have at most %d bytes",
-                         LIMIT_ANALYTIC_SQL_BYTES);
+    status = analytic_check_size(sql, err);
+    if (status != STATUS_OK)
+        return status;
     draft.plan = mem_zalloc(sizeof(*draft.plan));
     arena_init(&draft.plan->arena, 0);
     draft.plan->sql = sql;

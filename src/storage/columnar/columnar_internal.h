@@ -160,6 +160,7 @@ enum status function_register(struct instance *instance, duckdb_connection conne
 
 /* For all connections of the database. */
 enum status size_register(duckdb_connection connection, struct error *err) MUST_CHECK;
+
 struct call_use { /* a function in one database */
     const struct columnar_function *function;
     struct instance *instance; /* NULL: nothing to be stopped, or tried out */
