@@ -160,6 +160,9 @@ struct analytic_draft {
     bool verify; /* second pass over the spliced text: nothing may be left to splice */
 };
 
+/* The error of a statement that found the engine restarted twice. */
+enum status analytic_restarted(struct error *err);
+
 /* check.c: refuses what is not allowed, finds tables, functions of the statement and bounds. */
 enum status analytic_check(struct analytic_draft *draft, const struct tree *tree,
                            struct error *err) MUST_CHECK;

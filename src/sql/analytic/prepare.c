@@ -119,6 +119,13 @@ static void analytic_replace_tokens(struct analytic_plan *plan)
     plan->sql.data = text;
 }
 
+enum status analytic_restarted(struct error *err)
+{
+    CHECK(err);
+    return error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                     "the query engine was restarted; please repeat the statement");
+}
+
 /* The tree of one text; what DuckDB refuses comes as an error in the JSON or as a status. */
 static enum status analytic_parse(struct sql_engine *engine, struct str sql, struct arena *arena,
                                   struct tree **tree, struct error *err)
@@ -131,6 +138,8 @@ static enum status analytic_parse(struct sql_engine *engine, struct str sql, str
     status = columnar_parse(engine->columnar, sql, arena, &json, err);
     if (status == STATUS_STALE)
         status = columnar_parse(engine->columnar, sql, arena, &json, err);
+    if (status == STATUS_STALE)
+        status = analytic_restarted(err);
     if (status == STATUS_OK)
         status = tree_parse(json, arena, tree, err);
     if (status != STATUS_OK)

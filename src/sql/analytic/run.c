@@ -450,8 +450,7 @@ static enum status run_rows(struct run *run, struct error *err)
             status = arena_check(execution->arena, err);
     }
     if (status == STATUS_STALE) /* the client may hold rows already: no silent repetition */
-        status = error_set(err, STATUS_SQL_EXECUTION_ERROR,
-                           "the query engine was restarted; please repeat the statement");
+        status = analytic_restarted(err);
     return status == STATUS_END ? STATUS_OK : status;
 }
 
@@ -617,5 +616,5 @@ enum status analytic_run(struct analytic_plan *plan, struct analytic_execution *
             execution->explain->size = explained;
         status = run_once(plan, execution, &bound, err);
     }
-    return status;
+    return status == STATUS_STALE && bound ? analytic_restarted(err) : status;
 }

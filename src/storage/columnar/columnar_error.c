@@ -76,14 +76,15 @@ static const struct error_pattern error_patterns[] = {
     {"out of range for the destination type", STATUS_CONSTRAINT_VIOLATION},
 };
 
-bool columnar_error_is_fatal(const char *message)
+const char *columnar_error_fatal_kind(const char *message)
 {
-    struct str text = str_from_c(message);
+    static const char *const kinds[] = {"FATAL Error", "INTERNAL Error"};
 
     CHECK(message != NULL);
-    return str_starts_with(text, STR_LIT("FATAL Error")) ||
-           str_starts_with(text, STR_LIT("INTERNAL Error")) ||
-           str_find(text, STR_LIT("database has been invalidated")) != SIZE_MAX;
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++)
+        if (str_starts_with(str_from_c(message), str_from_c(kinds[i])))
+            return kinds[i];
+    return NULL;
 }
 
 static bool columnar_error_names_folder(struct columnar *columnar, struct str text)

@@ -242,6 +242,14 @@ void instance_replace(struct instance *instance)
     pthread_mutex_unlock(&columnar->mutex);
 }
 
+enum status instance_failed(struct instance *instance, const char *why, struct error *err)
+{
+    CHECK(why != NULL);
+    log_error("duckdb: reopened after: %s", why);
+    instance_replace(instance);
+    return error_set(err, STATUS_STALE, "the analytical engine was restarted");
+}
+
 /* ---- the whole
  * ------------------------------------------------------------------------------------ */
 
@@ -443,10 +451,10 @@ enum status session_open(struct columnar *columnar, bool is_large,
         return status;
     session->instance = instance;
     if (!session_connect(session)) {
-        instance_replace(instance);
+        status = instance_failed(instance, "a refused connection", err);
         instance_release(instance);
         session->instance = NULL;
-        return error_set(err, STATUS_STALE, "the analytical engine was restarted");
+        return status;
     }
     CHECK(pthread_mutex_init(&session->mutex, NULL) == 0);
     pthread_mutex_lock(&columnar->mutex);
@@ -494,6 +502,7 @@ void session_source_failed(struct columnar_session *session, enum status status,
 
 enum status session_error(struct columnar_session *session, const char *message, struct error *err)
 {
+    const char *fatal = message == NULL ? NULL : columnar_error_fatal_kind(message);
     enum status source_status;
 
     CHECK(session->instance != NULL);
@@ -504,10 +513,7 @@ enum status session_error(struct columnar_session *session, const char *message,
     pthread_mutex_unlock(&session->mutex);
     if (source_status != STATUS_OK)
         return source_status;
-    if (message != NULL && columnar_error_is_fatal(message)) {
-        log_error("duckdb: reopened after: %s", message);
-        instance_replace(session->instance);
-        return error_set(err, STATUS_STALE, "the analytical engine was restarted");
-    }
+    if (fatal != NULL)
+        return instance_failed(session->instance, fatal, err);
     return columnar_error(session->columnar, message, err);
 }

@@ -110,6 +110,9 @@ enum status instance_acquire(struct columnar *columnar, bool is_large, struct in
 void instance_release(struct instance *instance);
 /* DuckDB declared the database invalid, or it has seen enough: a new one takes its place. */
 void instance_replace(struct instance *instance);
+/* The first of the two, with a line in the log that says no more than `why`. STALE. */
+enum status instance_failed(struct instance *instance, const char *why,
+                            struct error *err) MUST_CHECK;
 
 /* ---- columnar_files.c
  * ---------------------------------------------------------------------------------------------- */
@@ -232,8 +235,9 @@ char *column_row_type(duckdb_logical_type type);
 /* ---- columnar_error.c
  * ---------------------------------------------------------------------------------- */
 
-/* True for messages after which a database refuses everything. */
-bool columnar_error_is_fatal(const char *message);
+/* The kind of a message after which a database refuses everything; NULL for any other. Only its
+ * beginning is DuckDB's own: what follows quotes texts of users. */
+const char *columnar_error_fatal_kind(const char *message);
 /* True if the system refused memory; DuckDB's own limit is another matter. */
 bool columnar_error_is_shortage(struct str message);
 /* Maps DuckDB's message; `folders` never show in it. */

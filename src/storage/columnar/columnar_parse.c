@@ -30,8 +30,7 @@ static enum status parser_new(struct instance *instance, struct columnar_parser 
     duckdb_disconnect(&parser->connection);
     mem_free(parser);
     *out = NULL;
-    instance_replace(instance); /* only an invalid database refuses this */
-    return error_set(err, STATUS_STALE, "the analytical engine was restarted");
+    return instance_failed(instance, "a refused parser", err); /* only an invalid one refuses it */
 }
 
 static enum status parser_take(struct instance *instance, struct columnar_parser **out,
@@ -76,7 +75,7 @@ static enum status parse_run(struct instance *instance, duckdb_prepared_statemen
                              struct str text, duckdb_result *result, duckdb_data_chunk *chunk,
                              struct error *err)
 {
-    const char *message;
+    const char *message, *fatal;
 
     CHECK(*chunk == NULL);
     if (duckdb_bind_varchar_length(statement, 1, text.data, text.size) != DuckDBSuccess) {
@@ -90,10 +89,9 @@ static enum status parse_run(struct instance *instance, duckdb_prepared_statemen
         return STATUS_OK;
     }
     message = duckdb_result_error(result);
-    if (message != NULL && columnar_error_is_fatal(message)) {
-        instance_replace(instance);
-        return error_set(err, STATUS_STALE, "the analytical engine was restarted");
-    }
+    fatal = message == NULL ? NULL : columnar_error_fatal_kind(message);
+    if (fatal != NULL)
+        return instance_failed(instance, fatal, err);
     return columnar_error(instance->columnar, message, err);
 }
 

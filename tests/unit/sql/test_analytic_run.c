@@ -195,7 +195,10 @@ static void test_analytic_run__limits_and_retries(void **state)
     fake_columnar.stale_left = 1;
     assert_string_equal(fake_run("SELECT id FROM users"), "id;1;2");
     fake_columnar.stale_left = 2;
-    assert_string_equal(fake_run("SELECT id FROM users"), "ERROR STALE reopened");
+    assert_string_equal(
+        fake_run("SELECT id FROM users"),
+        "ERROR SQL_EXECUTION_ERROR the query engine was restarted; please repeat the "
+        "statement");
     fake_columnar.stale_left = 0;
 }
 
