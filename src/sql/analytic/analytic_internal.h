@@ -138,10 +138,10 @@ struct analytic_plan {
     struct data_type *param_types;
     struct str *param_columns; /* its name */
     bool *param_mixed;
-    /* Names of result columns as PostgreSQL gives them; `front` from the left, `back` from the
-     * right of what a star expands to; empty = DuckDB's own. */
+    /* Names of the select list as PostgreSQL gives them; empty = DuckDB's own. `front` are left,
+     * `back` right of what may expand to several columns. */
     struct str *names;
-    uint32_t name_front, name_back;
+    uint32_t name_count, name_front, name_back;
     bool has_star;                          /* the outermost select list */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
     bool rounds;                            /* there is a cast to DECIMAL */

@@ -1,12 +1,14 @@
 /* names.c — what the columns of a result are called: as in PostgreSQL (`count`, `?column?`,
  * `extract` …), not as in DuckDB (`count_star()`). Known by position from both ends of the
- * outermost select list; what a star gives in between keeps its own names.
+ * outermost select list; what a star, COLUMNS or unnest gives in between keeps its own names.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
 #include "base/limits.h"
+
+enum { NAMES_DEPTH_MAX = 4 * LIMIT_EXPRESSION_DEPTH }; /* nodes of the tree, lists among them */
 
 static struct str names_of(const struct analytic_plan *plan, const struct tree *item,
                            unsigned depth);
@@ -166,30 +168,63 @@ static void names_note_system(struct analytic_plan *plan, struct str name)
         plan->names_system[i] |= str_equal_nocase(name, str_from_c(system[i]));
 }
 
+/* What an expression becomes more than one column by. */
+enum names_expansion {
+    NAMES_ONE,
+    NAMES_UNNEST, /* if it takes a struct apart */
+    NAMES_STAR,   /* * and COLUMNS: with the names of the columns */
+};
+
+static enum names_expansion names_expansion(const struct tree *node, unsigned depth)
+{
+    enum names_expansion most = NAMES_ONE;
+
+    CHECK(depth <= NAMES_DEPTH_MAX);
+    if (tree_has_class(node, "SUBQUERY") || depth == NAMES_DEPTH_MAX)
+        return NAMES_ONE;
+    if (tree_has_class(node, "STAR"))
+        return NAMES_STAR;
+    if (tree_has_class(node, "FUNCTION") &&
+        str_equal_nocase(tree_text(node, "function_name"), STR_LIT("unnest")))
+        most = NAMES_UNNEST;
+    for (const struct tree *child = node->child; child; child = child->next) {
+        enum names_expansion one = names_expansion(child, depth + 1);
+        most = one > most ? one : most;
+    }
+    return most;
+}
+
+static struct str names_of_item(struct analytic_plan *plan, const struct tree *item,
+                                enum names_expansion expansion)
+{
+    struct str alias = tree_text(item, "alias");
+
+    CHECK(item->kind == TREE_OBJECT);
+    if (alias.size > 0 && !tree_is(item, "class", "STAR"))
+        names_note_system(plan, alias);
+    if (alias.size > 0 || expansion == NAMES_STAR)
+        return STR_EMPTY;
+    struct str name = names_of_fold(plan, item, names_of(plan, item, 0));
+    names_note_system(plan, name);
+    return name;
+}
+
 static void names_of_list(struct analytic_plan *plan, const struct tree *list)
 {
-    uint32_t count = 0;
+    bool all_one = true;
 
-    CHECK(list->kind == TREE_ARRAY);
+    CHECK(list->kind == TREE_ARRAY && plan->name_count == 0);
     for (const struct tree *item = list->child; item; item = item->next)
-        count++;
-    plan->names = arena_array(&plan->arena, count + 1, sizeof(struct str));
-    for (const struct tree *item = list->child; item; item = item->next) {
-        struct str name = STR_EMPTY;
-        if (tree_is(item, "class", "STAR")) {
-            plan->has_star = true;
-            plan->name_back = 0; /* only what stands behind the last star */
-            continue;
-        }
-        if (tree_text(item, "alias").size == 0)
-            name = names_of_fold(plan, item, names_of(plan, item, 0));
-        else
-            names_note_system(plan, tree_text(item, "alias"));
-        names_note_system(plan, name);
-        if (!plan->has_star)
-            plan->names[plan->name_front++] = name;
-        else
-            plan->names[plan->name_front + plan->name_back++] = name;
+        plan->name_count++;
+    plan->names = arena_array(&plan->arena, plan->name_count + 1, sizeof(struct str));
+    struct str *name = plan->names;
+    for (const struct tree *item = list->child; item; item = item->next, name++) {
+        enum names_expansion expansion = names_expansion(item, 0);
+        *name = names_of_item(plan, item, expansion);
+        plan->has_star |= tree_is(item, "class", "STAR");
+        all_one = all_one && expansion == NAMES_ONE;
+        plan->name_front += all_one;
+        plan->name_back = expansion == NAMES_ONE ? plan->name_back + 1 : 0;
     }
 }
 
@@ -215,7 +250,7 @@ void names_find(struct analytic_plan *plan, const struct tree *tree)
         plan->names = arena_array(&plan->arena, count + 1, sizeof(struct str));
         for (uint32_t i = 0; i < count; i++)
             plan->names[i] = arena_printf(&plan->arena, "column%u", i + 1);
-        plan->name_front = count;
+        plan->name_front = plan->name_count = count;
         plan->name_back = 0;
     }
 }

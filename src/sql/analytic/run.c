@@ -306,16 +306,18 @@ static struct data_type run_data_type(struct column_type type)
 static void run_name_columns(struct run *run)
 {
     const struct analytic_plan *plan = run->plan;
-    size_t back = plan->name_back;
+    bool expanded = run->column_count != plan->name_count;
+    size_t front = expanded ? plan->name_front : plan->name_count;
+    size_t back = expanded ? plan->name_back : 0;
 
-    CHECK(plan->names || plan->name_front + back == 0);
-    for (size_t i = 0; i < plan->name_front && i < run->column_count; i++) {
+    CHECK(plan->names || plan->name_count == 0);
+    for (size_t i = 0; i < front && i < run->column_count; i++) {
         if (plan->names[i].size > 0)
             run->columns[i].name = plan->names[i];
     }
-    for (size_t i = 0; i < back && back <= run->column_count; i++) {
-        if (plan->names[plan->name_front + i].size > 0)
-            run->columns[run->column_count - back + i].name = plan->names[plan->name_front + i];
+    for (size_t i = 1; i <= back && i <= run->column_count; i++) {
+        if (plan->names[plan->name_count - i].size > 0)
+            run->columns[run->column_count - i].name = plan->names[plan->name_count - i];
     }
 }
 

@@ -47,3 +47,9 @@ SELECT round(p - 998.72, 2 - 1), round(p - 998.72, 3 - 3), max(id) FROM r WHERE 
 SELECT round(p - 998.72, id::INT), max(id) FROM r WHERE id = 1 GROUP BY p, id;
 SELECT round(f, id::INT), round(f, - - 1), round(f, -(1)), max(id) FROM r WHERE id = 1 GROUP BY f, i, id;
 SELECT round_to_tens(p, -3), max(id) FROM r GROUP BY p;
+-- COLUMNS and a struct that unnest takes apart give columns by their own names; those beside them keep theirs
+SELECT COLUMNS('^(g|s)$') + 1, name, count(*) OVER () FROM t ORDER BY id;
+SELECT max(COLUMNS('^(g|s)$')), count(*) FROM t;
+SELECT min(id), unnest(row(1, 2)), max(name) FROM t;
+SELECT min(id), unnest([1, 2]), max(name) FROM t;
+SELECT min(id), max(COLUMNS('^g$')), unnest({'a': 1, 'b': 2}), count(*) FROM t;
