@@ -136,6 +136,8 @@ def test_explain_analyze_tells_of_each_step(server, db, space):
     text, found, actual = steps("SELECT a.id FROM steps a JOIN steps b ON a.id = b.grp WHERE b.id < 100")
     assert actual == [100] and any(step == "hash join" for step, _, _ in found), text
     assert "row groups considered 4, pruned 3" in text
+    for sql in ("VALUES (1), (2)", "SELECT * FROM (VALUES (1), (2)) v (a)"):  # of these alone DuckDB makes no profile
+        assert steps(sql)[1:] == ([("constants", 2, 2)], [2])
     for text in (steps("SELECT name, [grp] FROM steps WHERE name = 'name77'")[0], steps("WITH x AS (SELECT * FROM steps) SELECT * FROM x")[0]):
         assert "parquet'" not in text and "hot_scan" not in text and "/" not in text and "name77" not in text
     status, body = db.post("EXPLAIN ANALYZE SELECT 1 / (grp - grp) FROM steps GROUP BY grp")

@@ -266,7 +266,7 @@ struct str analytic_files_key(const struct table *table, struct arena *arena);
  * ---------------------------------------------------------------------- */
 
 /* A line per operator of DuckDB's profile (JSON); `rows`: of the result. The tree lies in `arena`.
- */
+ * ABSENT: it makes none of a statement that only lists constants. */
 enum status profile_describe(struct str json, struct arena *arena, struct buf *out, uint64_t *rows,
                              struct error *err) MUST_CHECK;
 

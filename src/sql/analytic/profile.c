@@ -76,6 +76,8 @@ enum status profile_describe(struct str json, struct arena *arena, struct buf *o
 
     if (status != STATUS_OK)
         return status;
+    if (tree_is(root, "result", "error"))
+        return STATUS_ABSENT;
     top = tree_get(root, "children"); /* the EXPLAIN itself, above the statement */
     top = top && top->kind == TREE_ARRAY ? top->child : NULL;
     top = top && top->kind == TREE_OBJECT ? tree_get(top, "children") : NULL;
