@@ -337,6 +337,32 @@ static bool check_is_regexp_operator(struct check *check, const struct tree *cal
     return c != 'r' && c != 'R' && c != '"';
 }
 
+/* Below an operand, but for subqueries. */
+static bool check_ignores_case(const struct tree *node)
+{
+    bool ignores = tree_has_class(node, "COLLATE") &&
+                   str_equal_nocase(tree_text(node, "collation"), STR_LIT("nocase"));
+
+    if (tree_has_class(node, "SUBQUERY"))
+        return false;
+    for (const struct tree *child = node->child; child && !ignores; child = child->next)
+        ignores = check_ignores_case(child);
+    CHECK(node->kind != TREE_REAL || !node->child);
+    return ignores;
+}
+
+/* Our matcher knows no collations; DuckDB's does, and takes some of the patterns. */
+static bool check_is_collated_like(const struct tree *call, struct str name)
+{
+    static const char *const likes[] = {"~~", "!~~", "like_escape", "not_like_escape"};
+    bool is_like = false;
+
+    CHECK(name.size > 0);
+    for (size_t i = 0; i < ARRAY_COUNT(likes); i++)
+        is_like = is_like || str_equal(name, str_from_c(likes[i]));
+    return is_like && check_ignores_case(call);
+}
+
 static enum status check_function_name(struct check *check, const struct tree *call,
                                        struct str name, enum allow_kind kind)
 {
@@ -357,6 +383,11 @@ static enum status check_function_name(struct check *check, const struct tree *c
     if (check_is_regexp_operator(check, call, name)) {
         check_refuse(check, call, "matching by ~ or SIMILAR TO", STR_EMPTY);
         error_hint(check->err, "use regexp_matches(text, pattern)");
+        return STATUS_NOT_SUPPORTED;
+    }
+    if (check_is_collated_like(call, name)) {
+        check_refuse(check, call, "LIKE with COLLATE NOCASE", STR_EMPTY);
+        error_hint(check->err, "use ILIKE");
         return STATUS_NOT_SUPPORTED;
     }
     return STATUS_OK;

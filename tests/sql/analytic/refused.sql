@@ -85,3 +85,6 @@ SELECT count(*) FROM t WHERE b BETWEEN '\x00' AND 'x!' GROUP BY g;
 SELECT coalesce(b, '*'), count(*) FROM t GROUP BY b;
 SELECT count(*) FROM t WHERE CAST(name AS BYTES) = 'no bytes!' GROUP BY g;
 SELECT b FROM t WHERE b = 'no bytes!';
+SELECT g, name COLLATE NOCASE LIKE 'T%' FROM t GROUP BY ALL;
+SELECT g FROM t GROUP BY g HAVING NOT (max(lower(name) COLLATE NOCASE) LIKE 'T\_%' ESCAPE '\');
+SELECT g FROM t WHERE name COLLATE NOCASE = 'TEA' GROUP BY g HAVING max(name) LIKE 'tea';
