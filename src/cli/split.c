@@ -1,165 +1,50 @@
-/* split.c — see split.h. Quotes, E'' strings, dollar quotes, `--` and nested comments are those of
- * the server's lexer.
+/* split.c — see split.h.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/split.h"
 
 #include "base/check.h"
+#include "base/sql_token.h"
 
-static bool split_is_word_byte(char c)
+/* From the byte at `start` to `end`. */
+static struct str split_cut(const char *start, const char *end)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           (unsigned char)c >= 128;
-}
-
-/* Each split_skip_… starts at the opening bytes and returns the offset behind the end, or SIZE_MAX
- * if the end is missing. */
-
-static size_t split_skip_quoted(struct str text, size_t at, bool backslashes)
-{
-    char quote = text.data[at];
-
-    CHECK(quote == '\'' || quote == '"');
-    for (at++; at < text.size; at++) {
-        if (backslashes && text.data[at] == '\\')
-            at++;
-        else if (text.data[at] == quote && at + 1 < text.size && text.data[at + 1] == quote)
-            at++;
-        else if (text.data[at] == quote)
-            return at + 1;
-    }
-    return SIZE_MAX;
-}
-
-static size_t split_skip_line_comment(struct str text, size_t at)
-{
-    CHECK(at <= text.size);
-    while (at < text.size && text.data[at] != '\n')
-        at++;
-    return at;
-}
-
-static size_t split_skip_comment(struct str text, size_t at)
-{
-    size_t depth = 0;
-
-    CHECK(text.data[at] == '/' && text.data[at + 1] == '*');
-    while (at + 1 < text.size) {
-        if (text.data[at] == '/' && text.data[at + 1] == '*') {
-            depth++;
-            at += 2;
-        } else if (text.data[at] == '*' && text.data[at + 1] == '/') {
-            at += 2;
-            if (--depth == 0)
-                return at;
-        } else {
-            at++;
-        }
-    }
-    return SIZE_MAX;
-}
-
-/* `$tag$ … $tag$`; a `$` that opens nothing ($1) is skipped alone. */
-static size_t split_skip_dollar(struct str text, size_t at)
-{
-    size_t end = at + 1, found;
-    struct str tag;
-
-    CHECK(text.data[at] == '$');
-    if (end < text.size && text.data[end] >= '0' && text.data[end] <= '9')
-        return end;
-    while (end < text.size && split_is_word_byte(text.data[end]))
-        end++;
-    if (end == text.size || text.data[end] != '$')
-        return at + 1;
-    tag = str_from(text.data + at, end + 1 - at);
-    found = str_find(str_from(text.data + end + 1, text.size - end - 1), tag);
-    return found == SIZE_MAX ? SIZE_MAX : end + 1 + found + tag.size;
-}
-
-static bool split_starts_comment(struct str text, size_t at, char first, char second)
-{
-    CHECK(text.size == 0 || text.data);
-    return at + 1 < text.size && text.data[at] == first && text.data[at + 1] == second;
-}
-
-/* One lexical step from `at`; sets *blank when it was no part of a statement. */
-static size_t split_step(struct str text, size_t at, bool *blank)
-{
-    char c = text.data[at];
-
-    CHECK(at < text.size);
-    *blank = true;
-    if (split_starts_comment(text, at, '-', '-'))
-        return split_skip_line_comment(text, at);
-    if (split_starts_comment(text, at, '/', '*'))
-        return split_skip_comment(text, at);
-    if (c == ' ' || (c >= '\t' && c <= '\r'))
-        return at + 1;
-    *blank = false;
-    if (c == '\'' || c == '"')
-        return split_skip_quoted(text, at, false);
-    if (c == '$')
-        return split_skip_dollar(text, at);
-    if (!split_is_word_byte(c))
-        return at + 1;
-    if ((c == 'e' || c == 'E') && at + 1 < text.size && text.data[at + 1] == '\'')
-        return split_skip_quoted(text, at + 1, true);
-    while (at < text.size && (split_is_word_byte(text.data[at]) || text.data[at] == '$'))
-        at++;
-    return at;
+    CHECK(start <= end);
+    return str_trim(str_from(start, (size_t)(end - start)));
 }
 
 /* One statement, comments before it skipped. */
 static enum split split_statement(struct str text, size_t *offset, struct str *statement)
 {
-    size_t at = *offset, start = SIZE_MAX;
+    const char *start = NULL;
+    struct sql_token token;
 
     CHECK(*offset <= text.size);
-    while (at < text.size) {
-        bool blank;
-        size_t next;
-        if (text.data[at] == ';') {
-            *offset = at + 1;
-            if (start != SIZE_MAX) {
-                *statement = str_trim(str_from(text.data + start, at - start));
-                return SPLIT_UNIT;
-            }
-            at++;
-            continue;
+    for (;;) {
+        token = sql_token_next(text, offset);
+        if (token.kind == SQL_TOKEN_END || token.kind == SQL_TOKEN_OPEN)
+            break;
+        bool ends = token.kind == SQL_TOKEN_OTHER && *token.text.data == ';';
+        if (ends && start) {
+            *statement = split_cut(start, token.text.data);
+            return SPLIT_UNIT;
         }
-        next = split_step(text, at, &blank);
-        if (start == SIZE_MAX && (!blank || next == SIZE_MAX))
-            start = at;
-        if (next == SIZE_MAX) {
-            *statement = str_trim(str_from(text.data + start, text.size - start));
-            *offset = text.size;
-            return SPLIT_OPEN;
-        }
-        at = next;
+        start = start || ends ? start : token.text.data;
     }
-    *offset = text.size;
-    if (start == SIZE_MAX)
-        return SPLIT_END;
-    *statement = str_trim(str_from(text.data + start, text.size - start));
-    return SPLIT_REST;
+    if (token.kind == SQL_TOKEN_OPEN)
+        *statement = split_cut(start ? start : token.text.data, text.data + text.size);
+    else if (start)
+        *statement = split_cut(start, text.data + text.size);
+    return token.kind == SQL_TOKEN_OPEN ? SPLIT_OPEN : start ? SPLIT_REST : SPLIT_END;
 }
 
 struct str split_first_word(struct str text)
 {
-    size_t at = 0, end;
+    size_t at = 0;
+    struct sql_token token = sql_token_next(text, &at);
 
-    while (at < text.size) {
-        bool blank;
-        size_t next = split_step(text, at, &blank);
-        if (!blank || next == SIZE_MAX)
-            break;
-        at = next;
-    }
-    for (end = at; end < text.size && split_is_word_byte(text.data[end]);)
-        end++;
-    CHECK(at <= end);
-    return str_from(text.data + at, end - at);
+    CHECK(at <= text.size);
+    return token.kind == SQL_TOKEN_WORD ? token.text : STR_EMPTY;
 }
 
 static bool split_begins_transaction(struct str statement)

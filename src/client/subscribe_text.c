@@ -3,76 +3,30 @@
  */
 #include "client/subscribe_text.h"
 
-#include "base/buf.h"
 #include "base/check.h"
+#include "base/sql_token.h"
 
 struct subscribe_token {
-    struct str text;
+    struct sql_token token;
     size_t at;
     int depth; /* of parentheses */
 };
 
-static bool subscribe_is_word_byte(char c)
+/* The word or sign, in any case; not in quotes. */
+static bool subscribe_is(const struct subscribe_token *token, const char *text)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '$' || (unsigned char)c >= 128;
+    CHECK(token && text && *text);
+    return str_equal_nocase(token->token.text, str_from_c(text));
 }
 
-static size_t subscribe_skip_blank(struct str sql, size_t at)
-{
-    CHECK(at <= sql.size);
-    while (at < sql.size) {
-        struct str rest = str_from(sql.data + at, sql.size - at);
-        size_t end;
-        if (strchr(" \t\r\n", sql.data[at])) {
-            at++;
-        } else if (str_starts_with(rest, STR_LIT("--"))) {
-            end = str_find(rest, STR_LIT("\n"));
-            at = end == SIZE_MAX ? sql.size : at + end + 1;
-        } else if (str_starts_with(rest, STR_LIT("/*"))) {
-            end = str_find(rest, STR_LIT("*/"));
-            at = end == SIZE_MAX ? sql.size : at + end + 2;
-        } else {
-            break;
-        }
-    }
-    return at;
-}
-
-/* The token at or behind *at; false at the end. Quoted text is one token. */
+/* The token at or behind *at; false at the end. */
 static bool subscribe_next(struct str sql, size_t *at, struct subscribe_token *token)
 {
-    size_t start = subscribe_skip_blank(sql, *at), end = start + 1;
-    char first;
-
     CHECK(token);
-    if (start >= sql.size)
-        return false;
-    first = sql.data[start];
-    if (first == '\'' || first == '"') {
-        bool escapes = first == '\'' && token->text.size == 1 && token->at + 1 == start &&
-                       (*token->text.data == 'e' || *token->text.data == 'E');
-        while (end < sql.size && sql.data[end] != first)
-            end += escapes && sql.data[end] == '\\' && end + 1 < sql.size ? 2 : 1;
-        end += end < sql.size;
-    } else if (subscribe_is_word_byte(first)) {
-        while (end < sql.size && subscribe_is_word_byte(sql.data[end]))
-            end++;
-    }
-    if (first == ')')
-        token->depth--;
-    token->text = str_from(sql.data + start, end - start);
-    token->at = start;
-    if (first == '(')
-        token->depth++;
-    *at = end;
-    return true;
-}
-
-static bool subscribe_is(const struct subscribe_token *token, const char *word)
-{
-    CHECK(token && word && *word);
-    return str_equal_nocase(token->text, str_from_c(word));
+    token->token = sql_token_next(sql, at);
+    token->at = *at - token->token.text.size;
+    token->depth += subscribe_is(token, "(") ? 1 : subscribe_is(token, ")") ? -1 : 0;
+    return token->token.kind != SQL_TOKEN_END;
 }
 
 /* Where the name of the table starts, if no namespace stands before it; SIZE_MAX otherwise. */
@@ -91,7 +45,7 @@ static size_t subscribe_bare_table(struct str sql)
         if (!names_table || !subscribe_next(sql, &at, &token))
             continue;
         found = token.at;
-        if (!subscribe_is_word_byte(*token.text.data) && *token.text.data != '"')
+        if (!sql_token_is_name(&token.token))
             return SIZE_MAX;
     }
     if (found != SIZE_MAX && subscribe_next(sql, &at, &token) && subscribe_is(&token, "."))
@@ -131,8 +85,9 @@ static bool subscribe_take_options(struct str sql, size_t at, struct wire_subscr
             return false;
         key = token;
         if (!subscribe_next(sql, &at, &token) || !subscribe_is(&token, "=") ||
-            !subscribe_next(sql, &at, &token) || !str_to_int64(token.text, &number) || number < 0 ||
-            !subscribe_set_option(request, key.text, number) || !subscribe_next(sql, &at, &token))
+            !subscribe_next(sql, &at, &token) || !str_to_int64(token.token.text, &number) ||
+            number < 0 || !subscribe_set_option(request, key.token.text, number) ||
+            !subscribe_next(sql, &at, &token))
             return false;
         if (subscribe_is(&token, ")")) {
             bool more = subscribe_next(sql, &at, &token);
@@ -158,7 +113,7 @@ static struct str subscribe_cut_options(struct str sql, struct wire_subscription
         if (token.depth != 0)
             continue;
         if (subscribe_is(&word, "last") && subscribe_next(sql, &behind, &token) &&
-            str_to_int64(token.text, &number) && number >= 0) {
+            str_to_int64(token.token.text, &number) && number >= 0) {
             taken = *request;
             (void)subscribe_set_option(&taken, STR_LIT("last_rows"), number);
             start = word.at;
@@ -194,7 +149,8 @@ bool subscribe_text_take(const char *sql, const char *space, struct arena *arena
     buf_init_fallible(&whole);
     if (table != SIZE_MAX) {
         buf_append(&whole, text.data, table);
-        buf_printf(&whole, "%s.", space);
+        sql_append_quoted(&whole, str_from_c(space));
+        buf_append_byte(&whole, '.');
         text = str_from(text.data + table, text.size - table);
     }
     buf_append_str(&whole, text);

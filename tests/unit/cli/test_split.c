@@ -43,6 +43,7 @@ static void test_quotes_hide_semicolons(void **state)
 {
     expect_units("select ';''; ' ; x", UNITS("select ';''; '", "x"), SPLIT_REST);
     expect_units("select \"a;\"\"b\";", UNITS("select \"a;\"\"b\""), SPLIT_END);
+    expect_units("select `it's;`` `; x", UNITS("select `it's;`` `", "x"), SPLIT_REST);
     expect_units("select E'\\';' ;", UNITS("select E'\\';'"), SPLIT_END);
     expect_units("select 'a\\'; x;", UNITS("select 'a\\'", "x"), SPLIT_END);
     expect_units("select $$;$$; select $a$ $$; $a$;", UNITS("select $$;$$", "select $a$ $$; $a$"),
@@ -59,6 +60,7 @@ static void test_open_ends(void **state)
     expect_units("select /* ;", UNITS("select /* ;"), SPLIT_OPEN);
     expect_units("/* ;", UNITS("/* ;"), SPLIT_OPEN);
     expect_units("select \"a", UNITS("select \"a"), SPLIT_OPEN);
+    expect_units("select `a", UNITS("select `a"), SPLIT_OPEN);
 }
 
 static void test_transactions_stay_together(void **state)
