@@ -98,9 +98,10 @@ typedef struct kalam_live kalam_live;
 KALAM_API kalam_status kalam_live_open(kalam_client *client, const char *sql,
                                        const struct kalam_subscribe_options *options,
                                        kalam_live **out, kalam_error *error);
-/* Waits for something new, at most timeout_ms (-1 = no end), and takes what has arrived. KALAM_OK:
- * the rows have changed or are complete for the first time; KALAM_TIMEOUT: nothing new; anything
- * else: it has ended, the rows are the last ones. Texts handed out before are gone. */
+/* Waits for something new, at most timeout_ms (-1 = no end), and takes what has arrived, for 100 ms
+ * at most if more and more does. KALAM_OK: the rows have changed or are complete for the first
+ * time; KALAM_TIMEOUT: nothing new, or not complete yet; anything else: it has ended, the rows are
+ * the last ones. Texts handed out before are gone. */
 KALAM_API kalam_status kalam_live_wait(kalam_live *live, int timeout_ms, kalam_error *error);
 /* The snapshot has arrived whole. */
 KALAM_API bool kalam_live_is_ready(const kalam_live *live);

@@ -2,7 +2,9 @@
  *
  * Rows stand in order of arrival in an array and are found through a hash table over the JSON text
  * of their key columns (all `pk` columns of the acknowledgement; `_seq` where a table has none).
- * Each row owns its memory, so that a change costs one row.
+ * Each row owns its memory, so that a change costs one row. A removed row leaves a hole in the
+ * array; kalam_live_wait closes them all at its end, so that a change of many rows costs no more
+ * than them.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -12,7 +14,10 @@
 #include "client/live_socket.h"
 #include "wire/json_writer.h"
 
-enum { LIVE_SLOTS_MIN = 64 };
+enum {
+    LIVE_SLOTS_MIN = 64,
+    LIVE_TAKE_MS = 100, /* of events that do not end: then it is the caller's turn */
+};
 
 struct live_row {
     struct arena arena; /* all below */
@@ -25,8 +30,10 @@ struct live_row {
 
 struct kalam_live {
     kalam_subscription *subscription;
-    struct live_row **rows;
-    size_t count, capacity;
+    struct live_row **rows;  /* NULL = a hole, between two calls there is none */
+    size_t count;            /* rows */
+    size_t end, capacity;    /* places of the array: up to the last row; all */
+    size_t first_hole;       /* none below it */
     struct live_row **slots; /* open addressing, a power of two, at most half full */
     size_t slot_count;
     bool ready;
@@ -54,14 +61,32 @@ static size_t live_slot(const kalam_live *live, struct str key, uint64_t hash)
     return at;
 }
 
+static void live_close_holes(kalam_live *live)
+{
+    size_t to = live->first_hole;
+
+    CHECK(live->count <= live->end);
+    for (size_t from = to; from < live->end; from++) {
+        if (!live->rows[from])
+            continue;
+        live->rows[to] = live->rows[from];
+        live->rows[to]->position = to;
+        to++;
+    }
+    live->end = live->first_hole = live->count;
+}
+
 /* Room for one more row; false when memory is short. */
 static bool live_make_room(kalam_live *live)
 {
     size_t capacity = live->capacity > 0 ? live->capacity * 2 : LIVE_SLOTS_MIN / 2;
     struct live_row **rows, **slots;
 
-    CHECK(live->count <= live->capacity);
-    if (live->count < live->capacity)
+    CHECK(live->end <= live->capacity);
+    if (live->end < live->capacity)
+        return true;
+    live_close_holes(live);
+    if (live->count < live->capacity / 2)
         return true;
     rows = mem_try_realloc(live->rows, capacity * sizeof *rows);
     if (!rows)
@@ -96,9 +121,9 @@ static void live_empty_slot(kalam_live *live, size_t hole)
 static void live_forget_all(kalam_live *live)
 {
     CHECK(live->count == 0 || live->rows);
-    for (size_t i = 0; i < live->count; i++)
+    for (size_t i = 0; i < live->end; i++)
         live_row_free(live->rows[i]);
-    live->count = 0;
+    live->count = live->end = live->first_hole = 0;
     for (size_t i = 0; i < live->slot_count; i++)
         live->slots[i] = NULL;
 }
@@ -117,10 +142,8 @@ static void live_remove_row(kalam_live *live, struct str key)
     CHECK(live->rows[row->position] == row);
     live_empty_slot(live, at);
     live->count--;
-    for (size_t i = row->position; i < live->count; i++) {
-        live->rows[i] = live->rows[i + 1];
-        live->rows[i]->position = i;
-    }
+    live->rows[row->position] = NULL;
+    live->first_hole = row->position < live->first_hole ? row->position : live->first_hole;
     live_row_free(row);
 }
 
@@ -135,7 +158,8 @@ static bool live_put_row(kalam_live *live, struct live_row *row)
         return false;
     }
     at = live_slot(live, row->key, row->hash);
-    row->position = live->slots[at] ? live->slots[at]->position : live->count++;
+    row->position = live->slots[at] ? live->slots[at]->position : live->end++;
+    live->count += live->slots[at] ? 0 : 1;
     live_row_free(live->slots[at]);
     live->slots[at] = row;
     live->rows[row->position] = row;
@@ -284,33 +308,48 @@ kalam_status kalam_live_open(kalam_client *client, const char *sql,
     return KALAM_OK;
 }
 
+/* Takes the next event, waiting at most wait_ms (-1 = no end). */
+static kalam_status live_take_next(kalam_live *live, int wait_ms, bool *changed, kalam_error *error)
+{
+    const kalam_event *event = NULL;
+    kalam_status status = kalam_sub_next(live->subscription, wait_ms, &event);
+
+    CHECK(changed != NULL);
+    if (status == KALAM_CLOSED)
+        return client_fail(error, status, "the live query has ended");
+    if (status == KALAM_TIMEOUT)
+        return client_fail(error, status, "nothing new");
+    if (status != KALAM_OK)
+        return status;
+    *changed |= event->type != KALAM_EVENT_ACK;
+    return live_take(live, event, error);
+}
+
 kalam_status kalam_live_wait(kalam_live *live, int timeout_ms, kalam_error *error)
 {
-    int64_t end = clock_monotonic_ms() + timeout_ms;
-    bool changed = false;
+    int64_t now = clock_monotonic_ms(), end = timeout_ms < 0 ? INT64_MAX : now + timeout_ms;
+    int64_t enough = 0; /* then what else has arrived is left for the next call */
+    bool changed = false, complete = false;
+    kalam_status status;
 
     client_error_clear(error);
     if (!live)
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a row set is needed");
     CHECK(live->subscription != NULL);
-    for (;;) {
-        const kalam_event *event = NULL;
-        int64_t left = end - clock_monotonic_ms();
-        int wait = changed && live->ready ? 0 : timeout_ms < 0 ? -1 : left > 0 ? (int)left : 0;
-        kalam_status status = kalam_sub_next(live->subscription, wait, &event);
-        if (status == KALAM_TIMEOUT && changed && live->ready)
-            return KALAM_OK;
-        if (status == KALAM_CLOSED)
-            return client_fail(error, status, "the live query has ended");
-        if (status == KALAM_TIMEOUT)
-            return client_fail(error, status, "nothing new");
-        if (status == KALAM_OK) {
-            changed |= event->type != KALAM_EVENT_ACK;
-            status = live_take(live, event, error);
-        }
-        if (status != KALAM_OK)
-            return status;
-    }
+    do {
+        int wait = complete ? 0 : timeout_ms < 0 ? -1 : end > now ? (int)(end - now) : 0;
+        status = live_take_next(live, wait, &changed, error);
+        complete = changed && live->ready;
+        now = clock_monotonic_ms();
+        enough = enough > 0 ? enough : now + LIVE_TAKE_MS;
+    } while (status == KALAM_OK && (now < enough || (!complete && now < end)));
+    live_close_holes(live);
+    if (status != KALAM_OK && status != KALAM_TIMEOUT)
+        return status;
+    if (!complete)
+        return client_fail(error, KALAM_TIMEOUT, "nothing new");
+    client_error_clear(error);
+    return KALAM_OK;
 }
 
 bool kalam_live_is_ready(const kalam_live *live)
