@@ -18,7 +18,9 @@ enum {
     CONNECT_MAX_MS = 10000, /* statements may take longer, by the client's own limit */
     PING_MS = 5000,
     SILENCE_MS = 30000,
+    BACKOFF_MIN_MS = 1000,
     BACKOFF_MAX_MS = 30000,
+    SETTLED_MS = 5000, /* lost sooner than this, a connection has been another failure */
     READER_STACK = 1 << 20,
     CLOSE_TOO_BIG = 1009, /* RFC 6455, 7.4.1 */
 };
@@ -37,6 +39,8 @@ struct live_socket {
     bool starved;                 /* a message could not be read: no memory; reader only */
     bool dropped;                 /* the server has dropped one of our messages; reader only */
     unsigned messages_per_second; /* slower after each such drop; reader only */
+    int64_t backoff_ms;           /* the next pause before connecting; reader only */
+    int64_t online_since_ms;      /* monotonic; reader only */
     char refusal[512];
 };
 
@@ -349,6 +353,7 @@ static kalam_status live_socket_connect(struct live_socket *socket, kalam_error 
         websocket_close(websocket);
         return status;
     }
+    socket->online_since_ms = clock_monotonic_ms();
     pthread_mutex_lock(&socket->mutex);
     socket->websocket = websocket;
     for (struct kalam_subscription *at = socket->subscriptions; at && sent; at = at->next) {
@@ -374,15 +379,17 @@ static void live_socket_disconnected(struct live_socket *socket)
     websocket_close(websocket);
 }
 
-/* Waits `ms` or until the socket stops. */
-static void live_socket_pause(struct live_socket *socket, int64_t ms)
+/* Waits the next pause or until the socket stops; the one behind it is twice as long. */
+static void live_socket_pause(struct live_socket *socket)
 {
+    int64_t ms = socket->backoff_ms;
     struct timespec until;
     uint8_t jitter;
 
-    CHECK(ms >= 0 && ms <= BACKOFF_MAX_MS);
+    CHECK(ms >= BACKOFF_MIN_MS && ms <= BACKOFF_MAX_MS);
+    socket->backoff_ms = ms * 2 < BACKOFF_MAX_MS ? ms * 2 : BACKOFF_MAX_MS;
     id_random(&jitter, sizeof jitter);
-    ms += ms * jitter / 1024;
+    ms += ms * jitter / 512; /* not all clients of a restarted server come in one moment */
     until = clock_deadline(ms);
     pthread_mutex_lock(&socket->mutex);
     while (!atomic_load(&socket->stopping) &&
@@ -420,23 +427,23 @@ static kalam_status live_socket_renew(struct live_socket *socket)
 
 static void live_socket_reconnect(struct live_socket *socket)
 {
-    int64_t backoff = 1000;
     kalam_error error;
     kalam_status status = KALAM_CONNECTION;
 
     CHECK(socket);
     live_socket_disconnected(socket);
-    bool at_once = socket->expired && live_socket_renew(socket) == KALAM_OK;
+    bool settled = clock_monotonic_ms() - socket->online_since_ms >= SETTLED_MS;
+    if (settled)
+        socket->backoff_ms = BACKOFF_MIN_MS;
+    bool at_once = socket->expired && live_socket_renew(socket) == KALAM_OK && settled;
     socket->expired = false;
     if (socket->dropped && socket->messages_per_second > 1)
         socket->messages_per_second /= 2;
     socket->dropped = false;
     while (status != KALAM_OK && !atomic_load(&socket->stopping)) {
         live_socket_disconnected(socket);
-        if (!at_once) {
-            live_socket_pause(socket, backoff);
-            backoff = backoff * 2 < BACKOFF_MAX_MS ? backoff * 2 : BACKOFF_MAX_MS;
-        }
+        if (!at_once)
+            live_socket_pause(socket);
         at_once = false;
         live_socket_await_need(socket);
         if (atomic_load(&socket->stopping))
@@ -520,6 +527,7 @@ kalam_status live_socket_get(kalam_client *client, struct live_socket **out, kal
             return client_no_memory(error);
         socket->client = client;
         socket->messages_per_second = WEBSOCKET_PACE_MAX;
+        socket->backoff_ms = BACKOFF_MIN_MS;
         pthread_mutex_init(&socket->mutex, NULL);
         clock_cond_init(&socket->changed);
         status = live_socket_open(socket, error);

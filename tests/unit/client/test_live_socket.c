@@ -54,7 +54,7 @@ static void *subscribe(void *argument)
     return NULL;
 }
 
-static void await_silence(struct fake *fake, int count)
+static void await_count(struct fake *fake, int count)
 {
     while (atomic_load(&fake->flag) < count)
         poll(NULL, 0, 1);
@@ -69,7 +69,7 @@ static void cancel_subscribing(struct kalam_options options, bool upgraded)
 
     atomic_store(&fake->flag2, upgraded);
     pthread_create(&thread, NULL, subscribe, &subscribing);
-    await_silence(fake, 1);
+    await_count(fake, 1);
     kalam_cancel(subscribing.client);
     pthread_join(thread, NULL);
     assert_int_equal(subscribing.status, KALAM_TIMEOUT);
@@ -133,7 +133,7 @@ static void test_the_end_waits_for_no_renewal(void **state)
     int64_t start = clock_monotonic_ms();
 
     assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, NULL), KALAM_OK);
-    await_silence(fake, 1);
+    await_count(fake, 1);
     assert_false(kalam_is_online(client));
     kalam_sub_close(subscription);
     assert_int_equal(kalam_tokens(client, &session, NULL), KALAM_OK);
@@ -141,6 +141,29 @@ static void test_the_end_waits_for_no_renewal(void **state)
     kalam_session_clear(&session);
     kalam_client_free(client);
     assert_in_range(clock_monotonic_ms() - start, 0, SHORT_MS);
+    fake_stop(fake);
+}
+
+/* Lets everybody in and goes away. */
+static void handle_fickle(struct fake_request *request)
+{
+    fake_ws_upgrade(request);
+    atomic_fetch_add(&request->fake->flag, 1);
+    request->drop = true;
+}
+
+static void test_pauses_grow_though_connecting_succeeds(void **state)
+{
+    struct fake *fake = fake_start(handle_fickle);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_subscription *subscription = NULL;
+    int64_t start = clock_monotonic_ms();
+
+    assert_int_equal(kalam_subscribe(client, "SELECT 1", NULL, &subscription, NULL), KALAM_OK);
+    await_count(fake, 3);
+    assert_true(clock_monotonic_ms() - start >= 3000); /* 1 s, then 2 s */
+    kalam_sub_close(subscription);
+    kalam_client_free(client);
     fake_stop(fake);
 }
 
@@ -170,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_cancel_ends_connecting),
         cmocka_unit_test(test_connecting_has_one_limit),
         cmocka_unit_test(test_the_end_waits_for_no_renewal),
+        cmocka_unit_test(test_pauses_grow_though_connecting_succeeds),
         cmocka_unit_test(test_closing_waits_two_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
