@@ -1,8 +1,8 @@
 /* query.c — statements over HTTP: encode, send, retry what may be repeated, decode.
  *
  * A connection failure is retried only if the request cannot have reached the server, or if the
- * text is a single statement that reads (SELECT, SHOW, DESCRIBE, EXPLAIN). TOKEN_EXPIRED renews the
- * token and repeats once.
+ * text is a single statement that reads (SELECT, SHOW, DESCRIBE, EXPLAIN). A refused token is
+ * renewed and the request repeated once.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -208,6 +208,18 @@ kalam_status query_decode(struct str answer, int http_status, kalam_results **ou
     return status;
 }
 
+/* Another token may help: this one has expired, or the server takes it no longer (the user's role
+ * or password has changed). client->mutex held. */
+static bool query_token_is_refused(const kalam_client *client, const struct query_call *call)
+{
+    struct str answer = buf_str(&call->answer);
+
+    CHECK(client && call);
+    return call->http_status == 401 && client->token &&
+           (str_find(answer, STR_LIT("\"TOKEN_EXPIRED\"")) != SIZE_MAX ||
+            str_find(answer, STR_LIT("\"INVALID_CREDENTIALS\"")) != SIZE_MAX);
+}
+
 /* client->mutex held. */
 static kalam_status query_send_locked(kalam_client *client, struct str body,
                                       struct query_call *call, kalam_error *error)
@@ -217,8 +229,7 @@ static kalam_status query_send_locked(kalam_client *client, struct str body,
     CHECK(client && call);
     atomic_store(&client->cancelled, false);
     status = query_exchange(client, body, call, error);
-    if (status != KALAM_OK || call->http_status != 401 ||
-        str_find(buf_str(&call->answer), STR_LIT("\"TOKEN_EXPIRED\"")) == SIZE_MAX)
+    if (status != KALAM_OK || !query_token_is_refused(client, call))
         return status;
     status = client_renew(client, error);
     if (status == KALAM_OK)

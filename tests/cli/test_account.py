@@ -136,6 +136,23 @@ def test_an_expired_token_is_renewed_and_stored(closed, tmp_path):
     assert cli.run("-c", "SELECT 1").returncode == 4
 
 
+def test_a_new_role_only_renews_the_token(cli):
+    """The server takes no token from before it; the password still lets in."""
+    def as_root(sql):
+        cli.ok("-u", "root", "--password", ROOT, "-c", sql)
+
+    as_root("CREATE USER eve WITH PASSWORD 'a long enough one' ROLE user")
+    terminal = cli.terminal("-u", "eve", "--password", "a long enough one")
+    terminal.expect("You are eve.*kalam> ")
+    as_root("ALTER USER eve SET ROLE service")
+    terminal.line("SELECT 41 + 1 AS answer;")
+    terminal.expect(r"\| +42 \|")
+    as_root("ALTER USER eve SET PASSWORD 'another long one'")
+    terminal.line("SELECT 42 + 1 AS answer;")
+    terminal.expect("ERROR: ")
+    terminal.close()
+
+
 def test_credentials_of_the_file_are_for_its_host(closed, cli, tmp_path):
     """With -h for another server it gets nothing of them; that server may be anybody's."""
     folder = tmp_path / ".kalam"

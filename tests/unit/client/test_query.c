@@ -288,6 +288,45 @@ static void test_expired_token_is_renewed_once(void **state)
     fake_stop(fake);
 }
 
+/* The server takes no token of before any more; once flag is set, none at all. */
+static void handle_revoked(struct fake_request *request)
+{
+    static const char refused[] =
+        "{\"status\":\"error\",\"results\":[],\"took\":0,\"error\":{\"code\":"
+        "\"INVALID_CREDENTIALS\",\"message\":\"no longer\"}}";
+
+    if (strstr(request->head, "/auth/login "))
+        fake_answer(request, 200,
+                    "{\"user\":{\"id\":\"lena\",\"role\":\"user\"},\"access_token\":\"n.n.n\"}");
+    else if (strstr(request->head, "Bearer n.n.n") && !request->fake->flag)
+        fake_answer(request, 200, FAKE_OK);
+    else
+        fake_answer(request, 401, refused);
+}
+
+static void test_refused_token_is_renewed_once(void **state)
+{
+    struct fake *fake = fake_start(handle_revoked);
+    kalam_client *client = open_client(
+        fake, (struct kalam_options){.token = "o.o.o", .user = "lena", .password = "right"});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_query(client, "INSERT INTO t VALUES (1)", &results, &error), KALAM_OK);
+    assert_int_equal(fake->requests, 3);
+    kalam_results_free(results);
+    fake->flag = 1;
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_AUTHENTICATION);
+    assert_string_equal(error.code, "INVALID_CREDENTIALS");
+    assert_int_equal(fake->requests, 6);
+    kalam_client_free(client);
+    client = open_client(fake, (struct kalam_options){.api_key = "key"}); /* no token was refused */
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_AUTHENTICATION);
+    assert_int_equal(fake->requests, 7);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 /* Never answers; ends when the client goes away. */
 static void handle_silence(struct fake_request *request)
 {
@@ -642,6 +681,7 @@ int main(void)
         cmocka_unit_test(test_libcurl_repeats_no_write),
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_expired_token_is_renewed_once),
+        cmocka_unit_test(test_refused_token_is_renewed_once),
         cmocka_unit_test(test_time_out),
         cmocka_unit_test(test_cancel_from_another_thread),
         cmocka_unit_test(test_threads_share_a_client),
