@@ -76,6 +76,8 @@ struct kalam_options {
 KALAM_API kalam_status kalam_client_new(const struct kalam_options *options, kalam_client **out,
                                         kalam_error *error);
 KALAM_API void kalam_client_free(kalam_client *client); /* closes its subscriptions; NULL is fine */
+/* The default namespace of what comes next; NULL = the server's. (USE ends with its request.) */
+KALAM_API kalam_status kalam_set_space(kalam_client *client, const char *space, kalam_error *error);
 KALAM_API const char *kalam_version(void);
 /* "connection", "authentication", "sql" …: a word for logs. */
 KALAM_API const char *kalam_status_name(kalam_status status);

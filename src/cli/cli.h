@@ -30,6 +30,7 @@ struct cli {
     char *last;              /* last statement, for \watch and \e; owned */
     char *typed;             /* \e leaves its text here for the prompt; owned */
     char *user;              /* as the server knows it; owned, NULL while unknown */
+    char *space;             /* of the last USE; owned, NULL = that of the options */
     struct history *history; /* NULL without a prompt */
     struct names *names;     /* for TAB; NULL without a prompt */
 };
@@ -45,6 +46,10 @@ static inline bool cli_shows_screen(const struct cli *cli)
 /* A new client from cli->options in the place of the old one. CLI_OK, or the code after a message
  * on standard error. */
 enum cli_exit connect_open(struct cli *cli);
+/* The default namespace of what comes next, until \connect. As connect_open. */
+enum cli_exit connect_use(struct cli *cli, const char *space);
+/* The default namespace now; NULL = the server's. */
+const char *connect_space(const struct cli *cli);
 /* Is there a server? As connect_open; also CLI_SQL when Ctrl+C came meanwhile. */
 enum cli_exit connect_check_health(struct cli *cli);
 /* Asks who the caller is, and for a password if that is needed. As connect_open. */

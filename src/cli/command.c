@@ -397,7 +397,7 @@ static enum cli_exit command_config(struct command_line *line)
                "host            %s\nuser            %s\ncredentials     %s\nnamespace       %s\n"
                "format          %s\nexpanded        %s\ntiming          %s\nrows per page   %lld\n",
                options->url, cli->user ? cli->user : "(unknown)", command_credentials(options),
-               options->space ? options->space : "default", format_name(cli->format),
+               connect_space(cli) ? connect_space(cli) : "default", format_name(cli->format),
                expanded[cli->expanded], cli->timing ? "on" : "off", (long long)options->rows_max);
     return CLI_OK;
 }
@@ -427,6 +427,7 @@ static enum cli_exit command_connect(struct command_line *line)
         options_set(&cli->options->url, url);
         mem_free(url);
     }
+    options_set(&cli->space, NULL);
     options_drop_credentials(cli->options);
     options_set(&cli->options->user, user);
     options_set(&cli->options->token, token);

@@ -53,16 +53,23 @@ bool connect_is_loopback(const char *url)
     return false;
 }
 
-static kalam_status connect_new(const struct options *options, int timeout_ms, kalam_client **out,
+const char *connect_space(const struct cli *cli)
+{
+    CHECK(cli && cli->options);
+    return cli->space ? cli->space : cli->options->space;
+}
+
+static kalam_status connect_new(const struct cli *cli, int timeout_ms, kalam_client **out,
                                 kalam_error *error)
 {
+    const struct options *options = cli->options;
     struct kalam_options from = {.url = options->url,
                                  .token = options->token,
                                  .refresh_token = options->refresh_token,
                                  .user = options->user,
                                  .password = options->password,
                                  .api_key = options->api_key,
-                                 .space = options->space,
+                                 .space = connect_space(cli),
                                  .ca_file = options->ca_file,
                                  .timeout_ms = timeout_ms};
 
@@ -76,13 +83,26 @@ enum cli_exit connect_open(struct cli *cli)
     kalam_error error;
 
     CHECK(cli);
-    if (connect_new(cli->options, STATEMENT_TIMEOUT_MS, &client, &error) != KALAM_OK) {
+    if (connect_new(cli, STATEMENT_TIMEOUT_MS, &client, &error) != KALAM_OK) {
         execute_report(cli, &error, 0);
         return connect_exit_code(&error);
     }
     interrupt_watch(client);
     kalam_client_free(cli->client);
     cli->client = client;
+    return CLI_OK;
+}
+
+enum cli_exit connect_use(struct cli *cli, const char *space)
+{
+    kalam_error error;
+
+    CHECK(cli->client && space);
+    if (kalam_set_space(cli->client, space, &error) != KALAM_OK) {
+        execute_report(cli, &error, 0);
+        return connect_exit_code(&error);
+    }
+    options_set(&cli->space, space);
     return CLI_OK;
 }
 
@@ -93,7 +113,7 @@ enum cli_exit connect_check_health(struct cli *cli)
     enum cli_exit code;
 
     CHECK(cli);
-    kalam_status status = connect_new(cli->options, HEALTH_TIMEOUT_MS, &client, &error);
+    kalam_status status = connect_new(cli, HEALTH_TIMEOUT_MS, &client, &error);
     if (status == KALAM_OK) {
         interrupt_watch(client);
         status = kalam_health(client, NULL, 0, &error);

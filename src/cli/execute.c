@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/sql_token.h"
 #include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/output.h"
@@ -325,6 +326,40 @@ static bool execute_is_flush(struct str unit)
     return execute_is_word(split_first_word(rest), "flush");
 }
 
+/* The name of USE name, USE NAMESPACE name, SET NAMESPACE name: their last token. */
+static bool execute_takes_namespace(struct str unit, struct buf *name)
+{
+    size_t at = 0;
+    struct sql_token token = sql_token_next(unit, &at), last = token;
+    bool use = sql_token_is(&token, "use"), set = sql_token_is(&token, "set");
+
+    CHECK(name != NULL);
+    token = sql_token_next(unit, &at);
+    if (!use && !(set && sql_token_is(&token, "namespace")))
+        return false;
+    for (; token.kind != SQL_TOKEN_END; token = sql_token_next(unit, &at))
+        last = token;
+    if (!sql_token_is_name(&last))
+        return false;
+    sql_token_append_name(&last, name);
+    buf_append_byte(name, 0);
+    return true;
+}
+
+/* On the server USE ends with its request. Here it holds for what follows. */
+static enum cli_exit execute_keep_namespace(struct cli *cli, struct str unit)
+{
+    enum cli_exit code = CLI_OK;
+    struct buf name;
+
+    CHECK(cli->client);
+    buf_init(&name);
+    if (execute_takes_namespace(unit, &name))
+        code = connect_use(cli, name.data);
+    buf_clear(&name);
+    return code;
+}
+
 enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
 {
     bool job = execute_needs_job(unit);
@@ -345,6 +380,8 @@ enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
         code = execute_failed(cli, &error, number);
     cli->running = STR_EMPTY;
     fflush(cli->out);
+    if (code == CLI_OK)
+        code = execute_keep_namespace(cli, unit);
     options_set(&cli->last, sql.data);
     buf_clear(&sql);
     return code;

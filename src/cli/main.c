@@ -104,6 +104,7 @@ int main(int argc, char **argv)
     mem_free(cli.last);
     mem_free(cli.typed);
     mem_free(cli.user);
+    mem_free(cli.space);
     options_clear(&options);
     buf_clear(&problem);
     CHECK(code <= CLI_AUTHENTICATION);

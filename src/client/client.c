@@ -6,6 +6,7 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "client/client_internal.h"
 #include "wire/json_writer.h"
 
@@ -191,7 +192,7 @@ kalam_status kalam_client_new(const struct kalam_options *options, kalam_client 
     if (!client)
         return client_no_memory(error);
     pthread_mutex_init(&client->mutex, NULL);
-    pthread_mutex_init(&client->token_mutex, NULL);
+    pthread_mutex_init(&client->settings_mutex, NULL);
     pthread_mutex_init(&client->live_mutex, NULL);
     client->http = http_new();
     client->url = mem_try_strdup(str_from(url, url[size - 1] == '/' ? size - 1 : size));
@@ -224,9 +225,27 @@ void kalam_client_free(kalam_client *client)
     client_forget(client->api_key);
     client_forget(client->refresh_token);
     pthread_mutex_destroy(&client->mutex);
-    pthread_mutex_destroy(&client->token_mutex);
+    pthread_mutex_destroy(&client->settings_mutex);
     pthread_mutex_destroy(&client->live_mutex);
     mem_free(client);
+}
+
+kalam_status kalam_set_space(kalam_client *client, const char *space, kalam_error *error)
+{
+    char *copy;
+
+    client_error_clear(error);
+    if (!client || (space && !utf8_is_valid(str_from_c(space))))
+        return client_fail(error, KALAM_INVALID_ARGUMENT,
+                           "a client and a namespace in UTF-8 are needed");
+    CHECK(client->http && client->url);
+    if (!client_copy(&copy, space))
+        return client_no_memory(error);
+    pthread_mutex_lock(&client->settings_mutex);
+    mem_free(client->space);
+    client->space = copy;
+    pthread_mutex_unlock(&client->settings_mutex);
+    return KALAM_OK;
 }
 
 void kalam_cancel(kalam_client *client)
@@ -347,14 +366,14 @@ static kalam_status client_use_session(kalam_client *client, kalam_session *sess
         kalam_session_clear(session);
         return client_no_memory(error);
     }
-    pthread_mutex_lock(&client->token_mutex);
+    pthread_mutex_lock(&client->settings_mutex);
     client_forget(client->token);
     client->token = token;
     if (refresh_token) {
         client_forget(client->refresh_token);
         client->refresh_token = refresh_token;
     }
-    pthread_mutex_unlock(&client->token_mutex);
+    pthread_mutex_unlock(&client->settings_mutex);
     return KALAM_OK;
 }
 
@@ -458,10 +477,10 @@ kalam_status kalam_tokens(kalam_client *client, kalam_session *out, kalam_error 
         return client_fail(error, KALAM_INVALID_ARGUMENT, "a client and a session are needed");
     CHECK(client->http && client->url);
     *out = (kalam_session){0};
-    pthread_mutex_lock(&client->token_mutex);
+    pthread_mutex_lock(&client->settings_mutex);
     copied = client_copy(&out->access_token, client->token) &&
              client_copy(&out->refresh_token, client->refresh_token);
-    pthread_mutex_unlock(&client->token_mutex);
+    pthread_mutex_unlock(&client->settings_mutex);
     if (copied)
         return KALAM_OK;
     kalam_session_clear(out);

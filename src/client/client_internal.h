@@ -24,8 +24,9 @@ struct kalam_client {
     char *ca_file; /* NULL = the system's */
     int timeout_ms, retries_max;
     pthread_mutex_t mutex; /* one request at a time; credentials */
-    /* `token` and `refresh_token` change under both, so that reading them waits for no request. */
-    pthread_mutex_t token_mutex;
+    /* `token` and `refresh_token` change under both, so that reading them waits for no request;
+     * `space` under this one. */
+    pthread_mutex_t settings_mutex;
     struct http *http;
     /* The request that runs; kalam_subscribe while it connects (set before the other one). */
     atomic_bool cancelled, connecting_cancelled;

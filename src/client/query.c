@@ -251,11 +251,14 @@ kalam_status query_send(kalam_client *client, struct query_call *call, kalam_err
     arena_init_fallible(&arena);
     buf_init_fallible(&body);
     struct wire_request request = {.sql = str_from_c(call->sql),
-                                   .namespace_id = str_from_c(client->space),
                                    .params = client_params(call->params, call->count, &arena),
                                    .param_count = call->count};
-    if (request.params)
+    if (request.params) {
+        pthread_mutex_lock(&client->settings_mutex);
+        request.namespace_id = str_from_c(client->space);
         wire_request_encode(&request, &body);
+        pthread_mutex_unlock(&client->settings_mutex);
+    }
     if (!request.params || body.failed) {
         status = client_no_memory(error);
     } else {

@@ -382,6 +382,7 @@ static bool subscription_fill_request(kalam_client *client, kalam_subscription *
 {
     uint32_t random; /* tells it apart from those of other connections in system.live_queries */
     struct str id;
+    bool taken;
 
     CHECK(sql);
     id_random(&random, sizeof random);
@@ -389,8 +390,12 @@ static bool subscription_fill_request(kalam_client *client, kalam_subscription *
                       atomic_fetch_add(&client->next_subscription, 1) + 1);
     subscription->id = subscription->arena.failed ? NULL : mem_try_strdup(id);
     subscription->final = event_item_new(subscription, KALAM_EVENT_ERROR);
-    if (!subscription->id || !subscription->final ||
-        !subscribe_text_take(sql, client->space, &subscription->arena, &subscription->request))
+    if (!subscription->id || !subscription->final)
+        return false;
+    pthread_mutex_lock(&client->settings_mutex);
+    taken = subscribe_text_take(sql, client->space, &subscription->arena, &subscription->request);
+    pthread_mutex_unlock(&client->settings_mutex);
+    if (!taken)
         return false;
     return !options || subscription_fill_options(subscription, options);
 }

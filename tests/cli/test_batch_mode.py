@@ -174,6 +174,56 @@ def test_namespace_and_user(cli):
     assert "(0 rows)" in cli.ok("-n", "shop", "-u", "lena", "-c", "SELECT id FROM items")
 
 
+# ---- USE -------------------------------------------------------------------------------------------
+
+@pytest.fixture
+def two(server):
+    """A table of the same name in two namespaces; the text in each says which."""
+    client = server.client()
+    for space in ("default", "shop"):
+        client.sql(f"CREATE SHARED TABLE {space}.two (id BIGINT PRIMARY KEY, t TEXT); INSERT INTO {space}.two VALUES (1, '{space}')")
+    yield client
+    for space in ("default", "shop"):
+        client.sql(f"DROP TABLE {space}.two")
+    client.close()
+
+
+USES = ["USE shop", "use namespace Shop", "SET NAMESPACE \"shop\"", "-- a\nUSE /* b */ `shop` -- c\n"]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_use_holds_for_what_follows(cli, two, use, form):
+    sql = f"{use}; SELECT 1 AS a; SELECT t FROM two; DELETE FROM two;"
+    out = cli.ok("--format", form, "-c", sql)
+    assert ("Using namespace shop" in out) == (form == "table") and "default" not in out
+    assert two.rows("SELECT t FROM default.two") == [["default"]] and two.rows("SELECT t FROM shop.two") == []
+
+
+def test_use_in_a_file_and_on_standard_input(cli, two, tmp_path):
+    path = tmp_path / "use.sql"
+    path.write_text("USE shop;\nBEGIN; UPDATE two SET t = 'new'; COMMIT;\nUSE default;\nSELECT t FROM two;\n")
+    assert cli.ok("--csv", "-f", str(path)).split() == ["t", "default"]
+    assert two.rows("SELECT t FROM shop.two") == [["new"]]
+    assert cli.ok("--csv", "-n", "shop", stdin="SELECT t FROM two; USE default; SELECT t FROM two").split() == [
+        "t", "new", "t", "default"]
+
+
+def test_use_holds_for_live_queries(cli, server, two):
+    process = cli.start("--json", "--max-events", "1", "-c", "USE shop; SUBSCRIBE TO two LAST 5")
+    wait_for_subscriber(server, "shop.two")
+    two.sql("INSERT INTO default.two VALUES (2, 'no'); INSERT INTO shop.two VALUES (2, 'yes')")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert [json.loads(line)["row"]["t"] for line in out.splitlines()] == ["shop", "yes"]
+
+
+def test_use_that_fails_ends_the_batch(cli, two):
+    done = cli.run("-c", "USE nowhere; DELETE FROM two")
+    assert done.returncode == 1 and "namespace not found" in done.stderr
+    assert two.rows("SELECT t FROM default.two") == [["default"]]
+
+
 @pytest.mark.parametrize("args", [["--bogus"], ["-p", "0"], ["--format", "xml"], ["-c"], ["word"], ["-c", "x", "-f", "y"],
                                   ["-h", "http://x/path", "-c", "SELECT 1"], ["-f", "/nowhere/at.all"]])
 def test_usage_errors(cli, args):

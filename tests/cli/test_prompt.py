@@ -217,6 +217,36 @@ def test_connect(cli, server):
     terminal.close()
 
 
+def test_use_holds_until_connect(cli, server, tmp_path):
+    client = server.client()
+    client.sql("CREATE NAMESPACE other; CREATE SHARED TABLE other.here (id BIGINT PRIMARY KEY, t TEXT)")
+    terminal = cli.terminal("-n", "shop")
+    terminal.expect("kalam> ")
+    terminal.line("USE other;")
+    terminal.expect("Using namespace other.*kalam> ")
+    terminal.line("INSERT INTO here VALUES (1, 'typed');")
+    terminal.expect("1 row inserted")
+    path = tmp_path / "rows.csv"
+    path.write_text("id,t\n2,copied\n")
+    terminal.line(f"\\copy here from {path}")
+    terminal.expect("1 row imported")
+    terminal.line("\\config")
+    terminal.expect("namespace +other")
+    terminal.line(f"\\connect -h localhost:{server.port}")
+    terminal.expect("Connected to")
+    terminal.line("\\config")
+    terminal.expect("namespace +shop")
+    path = tmp_path / "use.sql"
+    path.write_text("USE other;")
+    terminal.line(f"\\i {path}")
+    terminal.expect("Using namespace other")
+    terminal.line("\\d here")
+    terminal.expect("BIGINT")
+    terminal.close()
+    assert client.rows("SELECT t FROM other.here ORDER BY id") == [["typed"], ["copied"]]
+    client.close()
+
+
 def test_dot_has_colour_only_when_wanted(cli):
     with_colour = cli.terminal()
     with_colour.expect("kalam> ")

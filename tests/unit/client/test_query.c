@@ -327,6 +327,36 @@ static void test_refused_token_is_renewed_once(void **state)
     fake_stop(fake);
 }
 
+static void handle_space(struct fake_request *request)
+{
+    static const char *const spaces[] = {"\"sql\":\"SELECT 1\"}", "\"namespace_id\":\"shop\"",
+                                         "\"namespace_id\":\"a\\\"B\"", "\"sql\":\"SELECT 1\"}"};
+
+    fake_require(strstr(request->body, spaces[request->number - 1]), "namespace", request->body);
+    fake_answer(request, 200, FAKE_OK);
+}
+
+static void test_default_namespace_changes(void **state)
+{
+    static const char *const spaces[] = {"shop", "a\"B", NULL};
+    struct fake *fake = fake_start(handle_space);
+    kalam_client *client = open_client(fake, (struct kalam_options){0});
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_OK);
+    kalam_results_free(results);
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        assert_int_equal(kalam_set_space(client, spaces[i], &error), KALAM_OK);
+        assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_OK);
+        kalam_results_free(results);
+    }
+    assert_int_equal(kalam_set_space(client, "\xff", &error), KALAM_INVALID_ARGUMENT);
+    assert_int_equal(kalam_set_space(NULL, "shop", &error), KALAM_INVALID_ARGUMENT);
+    kalam_client_free(client);
+    fake_stop(fake);
+}
+
 /* Never answers; ends when the client goes away. */
 static void handle_silence(struct fake_request *request)
 {
@@ -682,6 +712,7 @@ int main(void)
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_expired_token_is_renewed_once),
         cmocka_unit_test(test_refused_token_is_renewed_once),
+        cmocka_unit_test(test_default_namespace_changes),
         cmocka_unit_test(test_time_out),
         cmocka_unit_test(test_cancel_from_another_thread),
         cmocka_unit_test(test_threads_share_a_client),
