@@ -72,11 +72,14 @@ void credentials_keep(struct cli *cli);
 
 /* ---- execute.c ---- */
 
-/* Runs the statements of a text, one request each. With `batch` every result says which statement
- * it belongs to; the first error ends it. */
-enum cli_exit execute_text(struct cli *cli, struct str text, bool batch);
+/* False after a message when the text is no UTF-8 or holds a NUL, which would end it early. `path`
+ * is where it comes from, or NULL. */
+bool execute_check_text(const char *path, struct str text);
+/* Runs the statements of a text (of a file, or NULL), one request each. Of several, every result
+ * says which statement it belongs to; the first error ends it. */
+enum cli_exit execute_text(struct cli *cli, const char *path, struct str text);
 enum cli_exit execute_file(struct cli *cli, const char *path);
-/* One request. `number` 0 = not part of a batch. */
+/* One request, of a text without NUL. `number` 0 = not part of a batch. */
 enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number);
 /* Runs without showing; results or NULL with `error`. Shows the spinner. */
 kalam_results *execute_quietly(struct cli *cli, const char *sql, kalam_error *error);

@@ -51,7 +51,8 @@ enum cli_exit edit_run(struct cli *cli, const char *text)
     fd = mkstemps(path.data, 4); /* mode 0600 */
     if (fd < 0 || dprintf(fd, "%s\n", text ? text : "") < 0 || close(fd) != 0) {
         fprintf(stderr, "ERROR: %s: %s\n", path.data, strerror(errno));
-    } else if (edit_start(editor, path.data) && config_read_file(path.data, &back)) {
+    } else if (edit_start(editor, path.data) && config_read_file(path.data, &back) &&
+               execute_check_text(NULL, buf_str(&back))) {
         struct str trimmed = str_trim(buf_str(&back));
         mem_free(cli->typed);
         cli->typed = mem_strdup(trimmed);

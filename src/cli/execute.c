@@ -367,9 +367,11 @@ enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
     kalam_error error;
     struct buf sql;
 
-    CHECK(unit.size > 0);
+    CHECK(unit.size > 0 && !memchr(unit.data, 0, unit.size));
     buf_init(&sql);
-    buf_printf(&sql, "%.*s%s%c", STR_ARG(unit), job ? " ASYNC" : "", 0);
+    buf_append_str(&sql, unit);
+    buf_append_str(&sql, job ? STR_LIT(" ASYNC") : STR_EMPTY);
+    buf_append_byte(&sql, 0);
     job = job || execute_is_flush(unit);
     cli->running = unit;
     if (execute_is_word(split_first_word(unit), "subscribe"))
@@ -378,16 +380,36 @@ enum cli_exit execute_unit(struct cli *cli, struct str unit, size_t number)
         code = execute_shown(cli, sql.data, number, job);
     else if (execute_streaming(cli, sql.data, &error) != KALAM_OK && !ferror(cli->out))
         code = execute_failed(cli, &error, number);
-    cli->running = STR_EMPTY;
-    fflush(cli->out);
     if (code == CLI_OK)
         code = execute_keep_namespace(cli, unit);
+    cli->running = STR_EMPTY;
+    fflush(cli->out);
     options_set(&cli->last, sql.data);
     buf_clear(&sql);
     return code;
 }
 
-enum cli_exit execute_text(struct cli *cli, struct str text, bool batch)
+bool execute_check_text(const char *path, struct str text)
+{
+    size_t at = 0, line = 1;
+    uint32_t codepoint = 0;
+
+    CHECK(text.size == 0 || text.data);
+    while (at < text.size) {
+        size_t size = utf8_decode(str_from(text.data + at, text.size - at), &codepoint);
+        if (size == 0 || codepoint == 0)
+            break;
+        line += codepoint == '\n';
+        at += size;
+    }
+    if (at == text.size)
+        return true;
+    output_say(stderr, "ERROR: %s%sline %zu: not UTF-8 text\n", path ? path : "", path ? ": " : "",
+               line);
+    return false;
+}
+
+enum cli_exit execute_text(struct cli *cli, const char *path, struct str text)
 {
     size_t offset = 0, ahead, number = 0;
     struct str unit, next;
@@ -395,37 +417,42 @@ enum cli_exit execute_text(struct cli *cli, struct str text, bool batch)
     bool several = false;
 
     CHECK(cli->out);
+    if (!execute_check_text(path, text))
+        return CLI_USAGE;
     while (code == CLI_OK && split_next(text, &offset, &unit) != SPLIT_END) {
         ahead = offset;
         several = several || split_next(text, &ahead, &next) != SPLIT_END;
         number++;
         code = execute_check_interrupt(cli);
         if (code == CLI_OK)
-            code = execute_unit(cli, unit, batch && several ? number : 0);
+            code = execute_unit(cli, unit, several ? number : 0);
     }
-    if (number == 0 && batch && text.size > 0)
+    if (number == 0 && text.size > 0)
         fprintf(stderr, "no SQL statement\n");
     return code;
 }
 
 enum cli_exit execute_file(struct cli *cli, const char *path)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* the byte order mark of some editors */
     enum cli_exit code;
-    struct buf text;
+    struct buf file;
 
     CHECK(cli);
     if (cli->depth >= FILE_DEPTH_MAX) {
         fprintf(stderr, "ERROR: files include each other deeper than %d\n", FILE_DEPTH_MAX);
         return CLI_USAGE;
     }
-    buf_init(&text);
-    if (config_read_file(path, &text)) {
+    buf_init(&file);
+    if (config_read_file(path, &file)) {
+        struct str text = buf_str(&file);
+        size_t skip = str_starts_with(text, str_from_c(mark)) ? sizeof mark - 1 : 0;
         cli->depth++;
-        code = execute_text(cli, buf_str(&text), true);
+        code = execute_text(cli, path, str_from(text.data + skip, text.size - skip));
         cli->depth--;
     } else {
         code = execute_failed_read(cli, path, strerror(errno));
     }
-    buf_clear(&text);
+    buf_clear(&file);
     return code;
 }

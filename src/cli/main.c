@@ -36,7 +36,7 @@ static enum cli_exit main_run(struct cli *cli)
     if (options->action == ACTION_EXPORT)
         return transfer_export(cli, options->from, options->to, options->file_format);
     if (options->command)
-        return execute_text(cli, str_from_c(options->command), true);
+        return execute_text(cli, NULL, str_from_c(options->command));
     if (options->file || !cli->interactive)
         return execute_file(cli, options->file ? options->file : "-");
     code = connect_check_user(cli);

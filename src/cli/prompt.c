@@ -162,7 +162,8 @@ static void prompt_run_unit(struct prompt *prompt, struct str unit)
 
     CHECK(prompt);
     buf_init(&text);
-    buf_printf(&text, "%.*s;%c", STR_ARG(unit), 0);
+    buf_append_str(&text, unit);
+    buf_append(&text, ";", 2);
     prompt_remember(prompt, text.data);
     buf_clear(&text);
     (void)execute_unit(prompt->cli, unit, 0);
@@ -227,6 +228,8 @@ static void prompt_take_line(struct prompt *prompt, struct str line)
     struct str text = str_trim(line);
 
     CHECK(prompt);
+    if (!execute_check_text(NULL, line))
+        return;
     if (str_equal(text, STR_LIT("\\e"))) {
         prompt_edit(prompt);
         return;

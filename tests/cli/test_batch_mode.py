@@ -224,6 +224,36 @@ def test_use_that_fails_ends_the_batch(cli, two):
     assert two.rows("SELECT t FROM default.two") == [["default"]]
 
 
+# ---- text ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("bad", [b"DELETE FROM default.two \0WHERE id = 7", b"DELETE FROM default.two -- \xff\n WHERE id = 7",
+                                 "DELETE FROM default.two".encode("utf-16")])
+def test_text_that_is_none(cli, two, tmp_path, bad):
+    """Nothing of it runs, not even what stands before."""
+    path = tmp_path / "bad.sql"
+    path.write_bytes(b"DELETE FROM default.two;\n" + bad)
+    done = cli.run("-f", str(path))
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr == f"ERROR: {path}: line 2: not UTF-8 text\n"
+    with open(path, "rb") as file:
+        done = subprocess.run(cli.arguments([]), stdin=file, env=cli.environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "line 2: not UTF-8 text" in done.stderr
+    if b"\0" not in bad:
+        done = subprocess.run(cli.arguments(["-c", path.read_bytes()]), env=cli.environment(), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and done.stderr == "ERROR: line 2: not UTF-8 text\n"
+    assert two.rows("SELECT t FROM default.two") == [["default"]]
+
+
+def test_byte_order_mark(cli, tmp_path):
+    path = tmp_path / "bom.sql"
+    path.write_text("\ufeffSELECT 1 AS one;\n")
+    assert cli.ok("--json", "-f", str(path)) == '[{"one":1}]\n'
+    assert cli.ok("--json", stdin=path.read_text()) == '[{"one":1}]\n'
+
+
+def test_quoted_names_hide_semicolons(cli):
+    assert json.loads(cli.ok("--json", "-c", "SELECT 1 AS `it's;``a`")) == [{"it's;`a": 1}]
+
+
 @pytest.mark.parametrize("args", [["--bogus"], ["-p", "0"], ["--format", "xml"], ["-c"], ["word"], ["-c", "x", "-f", "y"],
                                   ["-h", "http://x/path", "-c", "SELECT 1"], ["-f", "/nowhere/at.all"]])
 def test_usage_errors(cli, args):

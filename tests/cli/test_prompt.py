@@ -369,6 +369,19 @@ def test_edit_in_the_own_editor(cli, tmp_path):
     broken.close()
 
 
+def test_what_the_editor_leaves_is_text(cli, tmp_path):
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nprintf 'SELECT 5 AS five \\0AND 6;' > \"$1\"\n")
+    editor.chmod(0o755)
+    terminal = cli.terminal(env={"EDITOR": str(editor), "VISUAL": "", "TMPDIR": str(tmp_path)})
+    terminal.expect("kalam> ")
+    terminal.line("\\e")
+    terminal.expect("ERROR: line 1: not UTF-8 text.*kalam> ")
+    terminal.line("SELECT 7 AS seven;")
+    assert "five" not in terminal.expect(r"\(1 row\)").group(0)
+    terminal.close()
+
+
 def test_arrows_bring_statements_back(shell):
     shell.line("SELECT 11 AS first;")
     shell.expect(r"\(1 row\).*kalam> ")
