@@ -31,7 +31,7 @@ struct live {
 static bool live_is_json(const struct live *live)
 {
     CHECK(live && live->cli);
-    return live->cli->format == FORMAT_JSON;
+    return live->cli->format == FORMAT_JSON || live->cli->format == FORMAT_JSONL;
 }
 
 static void live_print_line(struct live *live)
@@ -287,6 +287,13 @@ static void live_loop(struct live *live)
     }
 }
 
+/* Changes have a form for people and one as JSON lines. */
+static bool live_has_form(enum format format)
+{
+    CHECK(format < FORMAT_COUNT);
+    return format != FORMAT_CSV && format != FORMAT_MARKDOWN && format != FORMAT_HTML;
+}
+
 enum cli_exit live_run(struct cli *cli, const char *sql)
 {
     struct live live = {.cli = cli, .code = CLI_OK};
@@ -294,6 +301,11 @@ enum cli_exit live_run(struct cli *cli, const char *sql)
     kalam_status status;
 
     CHECK(sql);
+    if (!live_has_form(cli->format)) {
+        fprintf(stderr, "ERROR: a live query has no form as %s: table, expanded, json or jsonl\n",
+                format_name(cli->format));
+        return CLI_USAGE;
+    }
     do
         status = kalam_subscribe(cli->client, sql, NULL, &live.subscription, &error);
     while (status == KALAM_AUTHENTICATION && connect_ask_password(cli, &error));

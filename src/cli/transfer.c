@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/sql_token.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
@@ -48,18 +49,6 @@ struct import {
     struct progress progress;
 };
 
-static void import_append_name(struct buf *out, struct str name)
-{
-    CHECK(out != NULL);
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, (uint8_t)name.data[i]);
-    }
-    buf_append_byte(out, '"');
-}
-
 static void import_append_row(struct import *import)
 {
     struct buf *out = &import->values;
@@ -93,7 +82,7 @@ static void import_begin(struct import *import, const char *table)
     for (size_t c = 0; c < rows_in_columns(import->rows); c++) {
         if (c > 0)
             buf_append_byte(&import->head, ',');
-        import_append_name(&import->head, rows_in_name(import->rows, c));
+        sql_append_quoted(&import->head, rows_in_name(import->rows, c));
     }
     buf_append_str(&import->head, STR_LIT(") VALUES "));
 }
@@ -203,21 +192,45 @@ enum cli_exit transfer_import(struct cli *cli, const char *path, const char *tab
 struct export
 {
     struct cli *cli;
-    FILE *file;
+    const char *path; /* "-" = the current output */
+    FILE *file;       /* NULL until the first batch: a statement that fails leaves it as it is */
     enum file_kind kind;
+    int problem; /* errno of opening or writing it, 0 = none */
     uint64_t rows;
     bool begun, screen;
     struct progress progress;
     struct buf text;
 };
 
+static bool export_open(struct export *export)
+{
+    bool standard = strcmp(export->path, "-") == 0;
+
+    CHECK(!export->file);
+    export->file = standard ? export->cli->out : fopen(export->path, "we");
+    export->screen = standard && cli_shows_screen(export->cli);
+    export->problem = export->file ? 0 : errno;
+    return export->file != NULL;
+}
+
+/* Writes what was gathered in `text`. */
+static bool export_write(struct export *export)
+{
+    enum format format = export->kind == FILE_CSV ? FORMAT_CSV : FORMAT_JSON;
+    bool written = output_write(export->file, buf_str(&export->text), format, export->screen);
+
+    CHECK(export->file != NULL);
+    export->problem = written ? 0 : errno != 0 ? errno : EIO;
+    return written;
+}
+
 static bool export_batch(void *context, const kalam_results *batch, size_t statement, bool last)
 {
     struct export *export = context;
     size_t columns = kalam_column_count(batch, 0);
 
-    CHECK(export && export->file);
-    if (statement > 1)
+    CHECK(export && batch);
+    if (statement > 1 || (!export->file && !export_open(export)))
         return false;
     buf_reset(&export->text);
     if (export->kind == FILE_CSV) {
@@ -237,8 +250,7 @@ static bool export_batch(void *context, const kalam_results *batch, size_t state
     if (last && export->kind == FILE_JSON)
         buf_append_str(&export->text, export->rows > 0 ? STR_LIT("\n]\n") : STR_LIT("[]\n"));
     progress_show(&export->progress, export->rows, 0, 0);
-    return output_write(export->file, buf_str(&export->text),
-                        export->kind == FILE_CSV ? FORMAT_CSV : FORMAT_JSON, export->screen);
+    return export_write(export);
 }
 
 /* `SELECT the user's columns FROM t`; false after a message. */
@@ -262,7 +274,7 @@ static enum cli_exit export_select(struct cli *cli, const char *table, struct bu
             continue;
         if (any)
             buf_append_byte(sql, ',');
-        import_append_name(sql, str_from_c(name));
+        sql_append_quoted(sql, str_from_c(name));
         any = true;
     }
     buf_printf(sql, " FROM %s%c", table, 0);
@@ -275,27 +287,30 @@ static enum cli_exit export_run(struct export *export, const char *sql)
     kalam_error error;
     kalam_status status;
 
-    CHECK(sql && export->file);
+    CHECK(sql && !export->file);
     do
         status = kalam_query_each(export->cli->client, sql, NULL, 0, IMPORT_ROWS, export_batch,
                                   export, &error);
     while (status == KALAM_AUTHENTICATION && connect_ask_password(export->cli, &error));
     progress_end(&export->progress);
+    if (export->file && export->file != export->cli->out && fclose(export->file) != 0 &&
+        export->problem == 0)
+        export->problem = errno;
+    if (export->problem != 0) {
+        output_say(stderr, "ERROR: %s: %s\n", export->path, strerror(export->problem));
+        return CLI_USAGE;
+    }
     if (status == KALAM_OK && !export->begun)
         return transfer_usage("the statement returns no rows: export takes a table or a SELECT");
-    if (status == KALAM_OK)
-        return CLI_OK;
     if (status == KALAM_CLOSED)
-        return transfer_usage(ferror(export->file) ? strerror(errno)
-                                                   : "export takes one statement");
-    return execute_failed(export->cli, &error, 0);
+        return transfer_usage("export takes one statement");
+    return status == KALAM_OK ? CLI_OK : execute_failed(export->cli, &error, 0);
 }
 
 enum cli_exit transfer_export(struct cli *cli, const char *source, const char *path,
                               const char *format)
 {
-    struct export export = {.cli = cli};
-    bool standard = strcmp(path, "-") == 0;
+    struct export export = {.cli = cli, .path = path};
     bool is_table = source[strcspn(source, " \t\r\n(")] == 0;
     enum cli_exit code = transfer_kind(path, format, &export.kind);
     struct buf sql;
@@ -309,19 +324,11 @@ enum cli_exit transfer_export(struct cli *cli, const char *source, const char *p
         code = export_select(cli, source, &sql);
     if (code == CLI_OK)
         code = execute_check_interrupt(cli);
-    export.file = code != CLI_OK ? NULL : standard ? cli->out : fopen(path, "we");
-    export.screen = standard && cli_shows_screen(cli);
-    if (code == CLI_OK && !export.file) {
-        fprintf(stderr, "ERROR: %s: %s\n", path, strerror(errno));
-        code = CLI_USAGE;
-    }
     progress_start(&export.progress, cli->options->progress);
     if (code == CLI_OK)
         code = export_run(&export, is_table ? sql.data : source);
-    if (export.file && !standard && fclose(export.file) != 0 && code == CLI_OK)
-        code = transfer_usage(strerror(errno));
     if (code == CLI_OK)
-        fprintf(standard ? stderr : cli->out, "%llu row%s exported (%.0f rows/s).\n",
+        fprintf(export.file == cli->out ? stderr : cli->out, "%llu row%s exported (%.0f rows/s).\n",
                 (unsigned long long)export.rows, export.rows == 1 ? "" : "s",
                 progress_rate(&export.progress, export.rows));
     buf_clear(&sql);

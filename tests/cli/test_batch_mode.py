@@ -356,6 +356,27 @@ def test_subscription_with_snapshot_as_json(cli, server, table):
     assert [(e["type"], e["row"]["id"]) for e in events] == [("initial", "1"), ("insert", "2")]
 
 
+def test_subscription_as_json_lines(cli, server, table):
+    process = cli.start("--format", "jsonl", "--max-events", "1", "-c", f"SUBSCRIBE TO {table}")
+    wait_for_subscriber(server, table)
+    server.client().sql(f"INSERT INTO {table} VALUES (2, 'Milk')")
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert [json.loads(line)["row"]["id"] for line in out.splitlines()] == ["2"]
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown", "html"])
+def test_subscription_has_no_form_as_a_table(cli, form):
+    done = cli.run("--format", form, "-c", "SUBSCRIBE TO shop.items")
+    assert (done.returncode, done.stdout) == (2, "") and f"no form as {form}" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["`items`", '"items"', "/* a /* b */ c */ items"])
+def test_subscription_in_the_default_namespace(cli, name):
+    out = cli.run("-n", "shop", "--json", "-c", f"SUBSCRIBE TO {name} WHERE nope = 1")
+    assert out.returncode == 1 and "column not found" in out.stderr  # not: table not found
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_subscription_until_signal(cli, server, table, number):
     process = cli.start("-c", f"SUBSCRIBE SELECT id FROM {table} WHERE id > 1")

@@ -121,6 +121,18 @@ def test_refusals(cli, tmp_path, args, problem):
     assert done.returncode == 2 and problem in done.stderr, done.stderr
 
 
+def test_export_that_fails_leaves_the_file(cli, tmp_path):
+    path = tmp_path / "kept.csv"
+    path.write_text("id\n1\n")
+    for source in ("SELECT nope FROM shop.items", "shop.nowhere", "DELETE FROM shop.items WHERE id = 99"):
+        assert cli.run("export", source, "to", str(path)).returncode != 0
+        assert path.read_text() == "id\n1\n"
+    done = cli.run("export", "shop.items", "to", str(tmp_path / "no/such/folder.csv"))
+    assert done.returncode == 2 and "No such file" in done.stderr and done.stdout == ""
+    done = cli.run("export", "shop.items", "to", "/dev/full", "--format", "csv")
+    assert done.returncode == 2 and "No space left" in done.stderr
+
+
 def test_copy_at_the_prompt(shell, server, table, tmp_path):
     path = tmp_path / "some rows.csv"
     path.write_text("id,t\n1,x\n")
