@@ -598,7 +598,7 @@ static void auth_run(struct task *task)
     call->task.run = auth_answered;
     call->options.post(call->options.context, &call->task);
     if (note.locked)
-        session_keep_lockouts(service, false);
+        session_keep_lockouts(service);
     if (note.user[0] != 0)
         auth_user_note_login(service, &note);
 }

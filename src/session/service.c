@@ -8,6 +8,7 @@
 #include "session/session_internal.h"
 #include "storage/files.h"
 
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,26 +50,89 @@ static void session_restore_lockouts(struct session_service *service)
     buf_clear(&saved);
 }
 
-void session_keep_lockouts(struct session_service *service, bool now)
+static void session_write_lockouts(struct session_service *service)
 {
-    int64_t now_ms = clock_monotonic_ms();
     struct buf saved;
     struct error err;
 
     CHECK(service->lockout != NULL);
-    pthread_mutex_lock(&service->lockout_file);
-    if (now || now_ms - service->lockout_saved_ms >= SESSION_LOCKOUT_SAVE_MS) {
-        service->lockout_saved_ms = now_ms;
-        buf_init(&saved);
-        lockout_save(service->lockout, clock_now_us(), &saved);
-        if (saved.size == 0)
-            (void)unlink(service->options.lockout_path);
-        else if (file_write_all(service->options.lockout_path, buf_str(&saved), 0600, &err) !=
-                 STATUS_OK)
-            log_warn("names that are locked out: %s", err.message);
-        buf_clear(&saved);
+    buf_init(&saved);
+    lockout_save(service->lockout, clock_now_us(), &saved);
+    if (saved.size == 0)
+        (void)unlink(service->options.lockout_path);
+    else if (file_write_all(service->options.lockout_path, buf_str(&saved), 0600, &err) !=
+             STATUS_OK)
+        log_warn("names that are locked out: %s", err.message);
+    buf_clear(&saved);
+}
+
+/* Mutex held: until the time has passed or the service stops. */
+static void session_rest(struct session_service *service, int64_t ms)
+{
+    struct timespec until;
+
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+    until.tv_sec += ms / 1000;
+    while (!service->lockout_stopping &&
+           pthread_cond_timedwait(&service->lockout_wake, &service->lockout_mutex, &until) == 0) {
     }
-    pthread_mutex_unlock(&service->lockout_file);
+}
+
+/* Each write holds all that is locked: once a second is enough, and whoever locks many names keeps
+ * no log-in waiting for the disk. */
+static void *session_lockout_main(void *argument)
+{
+    struct session_service *service = argument;
+
+    pthread_mutex_lock(&service->lockout_mutex);
+    while (!service->lockout_stopping) {
+        if (!service->lockout_due) {
+            pthread_cond_wait(&service->lockout_wake, &service->lockout_mutex);
+            continue;
+        }
+        service->lockout_due = false;
+        pthread_mutex_unlock(&service->lockout_mutex);
+        session_write_lockouts(service);
+        pthread_mutex_lock(&service->lockout_mutex);
+        session_rest(service, SESSION_LOCKOUT_SAVE_MS);
+    }
+    pthread_mutex_unlock(&service->lockout_mutex);
+    CHECK(service->lockout != NULL);
+    return NULL;
+}
+
+void session_keep_lockouts(struct session_service *service)
+{
+    pthread_mutex_lock(&service->lockout_mutex);
+    CHECK(!service->lockout_stopping);
+    service->lockout_due = true;
+    pthread_cond_signal(&service->lockout_wake);
+    pthread_mutex_unlock(&service->lockout_mutex);
+}
+
+static void session_start_lockouts(struct session_service *service)
+{
+    pthread_condattr_t monotonic;
+
+    session_restore_lockouts(service);
+    CHECK(pthread_condattr_init(&monotonic) == 0);
+    CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_mutex_init(&service->lockout_mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&service->lockout_wake, &monotonic) == 0);
+    CHECK(pthread_condattr_destroy(&monotonic) == 0);
+    thread_start(&service->lockout_writer, "lockouts", 0, session_lockout_main, service);
+}
+
+static void session_stop_lockouts(struct session_service *service)
+{
+    pthread_mutex_lock(&service->lockout_mutex);
+    service->lockout_stopping = true;
+    pthread_cond_signal(&service->lockout_wake);
+    pthread_mutex_unlock(&service->lockout_mutex);
+    CHECK(pthread_join(service->lockout_writer, NULL) == 0);
+    session_write_lockouts(service);
+    CHECK(pthread_cond_destroy(&service->lockout_wake) == 0);
+    CHECK(pthread_mutex_destroy(&service->lockout_mutex) == 0);
 }
 
 /* ---- dummies --------------------------------------------------------------------------------- */
@@ -115,9 +179,8 @@ enum status session_service_start(const struct session_options *options,
     service->tokens = jwt_cache_new();
     session_make_dummies(service);
     service->options.lockout_path = mem_strdup(str_from_c(options->lockout_path));
-    CHECK(pthread_mutex_init(&service->lockout_file, NULL) == 0);
     service->lockout = lockout_new(options->lockout_failures, options->lockout_minutes);
-    session_restore_lockouts(service);
+    session_start_lockouts(service);
     service->logins = rate_limit_new(options->logins_per_second_max);
     service->queries = rate_limit_new(options->queries_per_second_max);
     CHECK(pthread_mutex_init(&service->setup, NULL) == 0);
@@ -137,13 +200,12 @@ void session_service_stop(struct session_service *service)
     if (service == NULL)
         return;
     worker_pool_stop(service->auth);
-    session_keep_lockouts(service, true);
+    session_stop_lockouts(service);
     jwt_cache_free(service->tokens);
     lockout_free(service->lockout);
     rate_limit_free(service->logins);
     rate_limit_free(service->queries);
     CHECK(pthread_mutex_destroy(&service->setup) == 0);
-    CHECK(pthread_mutex_destroy(&service->lockout_file) == 0);
     session_free_copy(str_from_c(service->options.lockout_path));
     session_free_copy(service->options.jwt_secret);
     session_free_copy(service->options.localhost_default_user);

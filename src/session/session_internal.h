@@ -22,8 +22,11 @@ struct session_service {
     struct password_cost cost;
     struct jwt_cache *tokens;
     struct lockout *lockout;
-    pthread_mutex_t lockout_file; /* guards the file and its time */
-    int64_t lockout_saved_ms;
+    /* The thread that writes down what is locked, and what it is told under the mutex. */
+    pthread_t lockout_writer;
+    pthread_mutex_t lockout_mutex;
+    pthread_cond_t lockout_wake;
+    bool lockout_due, lockout_stopping;
     struct rate_limit *logins, *queries;
     struct worker_pool *auth; /* argon2 takes 20 MiB each: two at a time are enough */
     atomic_uint logins_waiting;
@@ -34,8 +37,8 @@ struct session_service {
     size_t dummy_count;
 };
 
-/* service.c: writes down what is locked, once a second at most unless `now`. */
-void session_keep_lockouts(struct session_service *service, bool now);
+/* service.c: something is locked that was not: it is written down, within a second. */
+void session_keep_lockouts(struct session_service *service);
 
 /* auth.c */
 /* The newest version; NULL if unknown. user_unref. */
