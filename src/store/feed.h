@@ -14,7 +14,7 @@ struct change {
     struct str user;           /* USER tables */
     struct str key;            /* row_id */
     int64_t seq;
-    struct str old_bytes; /* live version before; empty = none (insert, or was deleted) */
+    struct str old_bytes; /* version before, with ROW_DELETED if it was deleted; empty = none */
     struct str new_bytes; /* version after; with ROW_DELETED for deletes */
 };
 

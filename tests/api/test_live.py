@@ -51,6 +51,26 @@ def test_snapshot_then_changes(server, db, table, ws):
     assert ws.changes("s1") == []
 
 
+@pytest.mark.parametrize("tier", ("hot", "cold"))
+def test_deleted_rows_that_come_back(server, db, table, ws, tier):
+    """A filter that names _deleted sees what was there before an INSERT of a deleted key: it leaves, or stays."""
+    db.sql("INSERT INTO s VALUES (1,'a',1),(2,'b',2)")
+    shared = table[:-1] + "s"
+    db.sql("DELETE FROM s WHERE id = 1")
+    if tier == "cold":
+        server.flush(shared, db)
+    assert [r["id"] for r in ws.subscribe("gone", f"SELECT id, n, _deleted FROM {shared} WHERE _deleted", options={})] == ["1"]
+    assert len(ws.subscribe("all", f"SELECT id, n, _deleted FROM {shared} WHERE _deleted OR n > 0", options={})) == 2
+    ws.subscribe("alive", f"SELECT id FROM {shared}")
+    db.sql("INSERT INTO s VALUES (1,'c',5)")
+    change = ws.expect("change", "gone")
+    assert (change["change_type"], change["old_values"][0]["n"], change["old_values"][0]["_deleted"]) == ("delete", 1, False)
+    change = ws.expect("change", "all")
+    assert (change["change_type"], change["rows"][0]["n"], change["rows"][0]["_deleted"]) == ("update", 5, False)
+    assert ws.expect("change", "alive")["change_type"] == "insert"
+    assert db.rows(f"SELECT id FROM {shared} WHERE _deleted") == []
+
+
 def test_filter_transitions(db, table, ws):
     assert ws.subscribe("f", f"SELECT * FROM {table} WHERE n > 10 AND title LIKE 'x%'") == []
     db.sql("INSERT INTO t VALUES (1,'x1',5)")          # out

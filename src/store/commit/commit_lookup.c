@@ -83,13 +83,14 @@ static enum status commit_lookup_candidates(struct commit_lookup *lookup,
     return STATUS_OK;
 }
 
-/* What the decision and the feed may ask of a cold row. */
+/* What the decision and the feed may ask of a cold row: an INSERT takes the place of a deleted one.
+ */
 static struct str commit_lookup_part(const struct row_op *op, struct str bytes)
 {
     bool is_read = op->kind != ROW_OP_INSERT || (op->logic != NULL && !op->ignores_row);
 
     CHECK(bytes.size >= ROW_HEADER_BYTES);
-    return is_read ? bytes : str_from(bytes.data, ROW_HEADER_BYTES);
+    return is_read || row_is_deleted(bytes) ? bytes : str_from(bytes.data, ROW_HEADER_BYTES);
 }
 
 /* Reads each row group that may hold some of the keys once, since they come in order. */

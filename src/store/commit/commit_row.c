@@ -210,7 +210,7 @@ struct str commit_row_stamp(struct commit_pipeline *pipeline, const struct commi
 /* The version that was there: must outlive the group. */
 static struct str commit_row_old(struct commit_pipeline *pipeline, const struct commit_row *row)
 {
-    CHECK(row->current.is_live);
+    CHECK(row->current.bytes.size == 0 || row->current.bytes.size >= ROW_HEADER_BYTES);
     if (row->current.bytes.data != row->held.bytes.data)
         return row->current.bytes;
     return arena_copy(&pipeline->arena, row->current.bytes);
@@ -230,7 +230,7 @@ static void commit_row_tell_feed(struct commit_pipeline *pipeline, const struct 
         .user = row->op->user,
         .key = row->key,
         .seq = pipeline->position,
-        .old_bytes = row->current.is_live ? commit_row_old(pipeline, row) : STR_EMPTY,
+        .old_bytes = commit_row_old(pipeline, row),
         .new_bytes = new_bytes,
     };
 }
