@@ -71,7 +71,8 @@ static void snapshot_text_options(struct loading *loading, const struct live_sha
     CHECK(loading->last_rows >= -1);
     if (loading->has_options)
         return;
-    loading->has_options = shape->last_rows >= 0 || shape->batch_size > 0 || shape->from >= 0;
+    loading->has_options = shape->asks_for_rows || shape->last_rows >= 0 ||
+                           shape->batch_size > 0 || shape->from >= 0;
     if (shape->last_rows >= 0)
         loading->last_rows = shape->last_rows;
     if (shape->batch_size > 0)

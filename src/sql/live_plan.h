@@ -36,6 +36,7 @@ struct live_shape {
     uint32_t *named; /* ids of the columns that the text names; `*` names none */
     uint32_t named_count;
     int64_t last_rows, batch_size, from; /* of SUBSCRIBE … LAST n OPTIONS (…); -1 = not given */
+    bool asks_for_rows;                  /* SUBSCRIBE … LIMIT n: they are to be sent */
 };
 
 struct live_plan {

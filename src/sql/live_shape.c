@@ -366,6 +366,7 @@ static enum status live_parse(struct shape_builder *builder, struct error *err)
         shape->from = tree->subscribe.from;
         outer = tree;
         tree = tree->subscribe.select;
+        shape->asks_for_rows = tree->kind == AST_SELECT && tree->select.limit != NULL;
     }
     CHECK(tree != NULL);
     if (tree->kind == AST_ANALYTIC) {

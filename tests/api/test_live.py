@@ -277,16 +277,19 @@ def test_subscribe_text_with_options(db, table, ws):
 
 
 @pytest.mark.parametrize("text, options, rows", [
-    ("", None, []), (" WHERE n > 1", None, []), (" LAST 2", {"last_rows": 2}, ["2", "3"]),
-    (" OPTIONS (batch_size = 5)", {"batch_size": 5}, ["1", "2", "3"])])
+    ("TO {t}", None, []), ("TO {t} WHERE n > 1", None, []), ("TO {t} LAST 2", {"last_rows": 2}, ["2", "3"]),
+    ("SELECT * FROM {t}", None, []), ("SELECT * FROM {t} LIMIT 2", {}, ["2", "3"]),
+    ("SELECT * FROM {t} ORDER BY n LIMIT 1 OFFSET 1", {}, ["2"]), ("SELECT * FROM {t} LIMIT 2 OPTIONS (last_rows = 1)", {"last_rows": 1}, ["3"]),
+    ("TO {t} OPTIONS (batch_size = 5)", {"batch_size": 5}, ["1", "2", "3"])])
 def test_subscribe_over_http_says_what_it_means_over_websocket(db, table, ws, text, options, rows):
     """What the answer tells to send is the same live query as the text itself."""
     db.sql("INSERT INTO t VALUES (1,'a',1),(2,'b',2),(3,'c',3)")
-    answer = db.sql(f"SUBSCRIBE TO {table}{text}").dicts()[0]
+    text = "SUBSCRIBE " + text.format(t=table)
+    answer = db.sql(text).dicts()[0]
     prepared = json.loads(answer["subscription"])
     assert prepared["options"] == options
     ws.send({"type": "subscribe", "subscription": prepared})
-    ws.send({"type": "subscribe", "subscription": {"id": "text", "sql": f"SUBSCRIBE TO {table}{text}"}})
+    ws.send({"type": "subscribe", "subscription": {"id": "text", "sql": text}})
     for identifier in (prepared["id"], "text"):
         ack = ws.expect("subscription_ack", identifier)
         assert ack["total_rows"] == len(rows) and ack["batch_control"]["has_more"] is (options is not None)

@@ -155,11 +155,13 @@ static void subscribe_option(struct buf *out, const char *name, int64_t number)
                    (long long)number);
 }
 
-/* null when the text has none: changes only. `{}` would ask for all rows first. */
+/* null when the text asks for no rows: changes only. `{}` asks for all first, or those of LIMIT. */
 static void subscribe_append_options(struct buf *json, const struct ast_statement *tree)
 {
-    bool none =
-        tree->subscribe.last_rows < 0 && tree->subscribe.batch_size < 0 && tree->subscribe.from < 0;
+    const struct ast_statement *select = tree->subscribe.select;
+    bool limited = select->kind == AST_SELECT && select->select.limit != NULL;
+    bool none = !limited && tree->subscribe.last_rows < 0 && tree->subscribe.batch_size < 0 &&
+                tree->subscribe.from < 0;
 
     CHECK(json->size > 0);
     buf_append_str(json, none ? STR_LIT(",\"options\":null") : STR_LIT(",\"options\":{"));
