@@ -71,6 +71,8 @@ static enum status batch_collect(struct batch *batch, size_t *next, struct error
         const struct snapshot_row *row = &batch->rows->rows[*next];
         status = batch_encode(batch, row, err);
         live_row_arena_reset(&batch->arena);
+        if (status == STATUS_OK)
+            status = live_check_task(batch->subscription, err);
         if (status == STATUS_OK && batch->row.size > BATCH_BYTES_MAX)
             status = error_set(err, STATUS_RESULT_TOO_LARGE, "a row is larger than 8 MiB");
         if (status != STATUS_OK)

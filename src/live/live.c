@@ -4,6 +4,7 @@
 #include "live/resume_scan.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/mem.h"
 
 enum { LIVE_ROW_KEPT_BYTES = 16 * 1024 };
@@ -25,7 +26,7 @@ enum status live_start(const struct live_options *options, struct live **out, st
     pthread_mutex_init(&live->scans_mutex, NULL);
     pthread_cond_init(&live->fence_gone, NULL);
     map_init(&live->buckets);
-    map_init(&live->user_counts);
+    map_init(&live->users);
     atomic_init(&live->matched_position, view_position(view));
     live->cursor = feed_follow(store_feed(options->store), view_position(view));
     view_release(view);
@@ -50,12 +51,24 @@ bool live_row_arena_reset(struct arena *arena)
     return true;
 }
 
-enum status live_check_cancelled(const struct subscription *subscription, struct error *err)
+enum status live_check_task(const struct subscription *subscription, struct error *err)
 {
-    CHECK(subscription->peer != NULL);
-    if (LIKELY(!atomic_load_explicit(&subscription->cancelled, memory_order_relaxed)))
-        return STATUS_OK;
-    return error_set(err, STATUS_CANCELLED, "closed while subscribing");
+    const struct live_options *options = &subscription->peer->live->options;
+    int64_t deadline_ms = subscription->loading->deadline_ms;
+    size_t kept =
+        atomic_load_explicit(&subscription->peer->user->snapshot_bytes, memory_order_relaxed);
+
+    CHECK(subscription->loading->task_running);
+    if (UNLIKELY(atomic_load_explicit(&subscription->cancelled, memory_order_relaxed)))
+        return error_set(err, STATUS_CANCELLED, "closed while subscribing");
+    if (UNLIKELY(deadline_ms > 0 && clock_monotonic_ms() >= deadline_ms))
+        return error_set(err, STATUS_QUERY_TIMEOUT,
+                         "what the live query begins with takes more than query.timeout_seconds");
+    if (UNLIKELY(options->snapshot_bytes_max > 0 && kept > options->snapshot_bytes_max))
+        return error_set(err, STATUS_RESULT_TOO_LARGE,
+                         "what the live queries of this user begin with takes more than "
+                         "query.memory_limit");
+    return STATUS_OK;
 }
 
 unsigned live_subscriptions_max(const struct live *live)
@@ -75,7 +88,8 @@ void live_stop(struct live *live)
     feed_unfollow(live->cursor);
     CHECK(live->buckets.count == 0);
     map_clear(&live->buckets);
-    map_clear(&live->user_counts);
+    CHECK(live->users.count == 0);
+    map_clear(&live->users);
     CHECK(!live->fences);
     resume_scans_expire(live, true);
     pthread_mutex_destroy(&live->scans_mutex);

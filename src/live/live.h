@@ -29,6 +29,9 @@ struct live_options {
         filter_work_max; /* live.filter_work: per user and second, on the matcher; 0 = no limit */
     bool allow_shared;   /* live.allow_shared_subscriptions */
     int64_t snapshot_ms_max; /* live.snapshot_seconds: to fetch a whole snapshot; 0 = no limit */
+    int64_t task_ms_max;     /* query.timeout_seconds: to read or catch up once; 0 = no limit */
+    unsigned snapshot_tasks_per_user_max; /* on `workers` at a time; 0 = no limit */
+    size_t snapshot_bytes_max; /* query.memory_limit: kept by the snapshots of a user; 0 = none */
     const char *node;
 };
 

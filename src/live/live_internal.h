@@ -56,8 +56,9 @@ struct route_slot {
 struct loading {
     struct task task; /* worker: compile and first batch, then one batch per request */
     struct subscription *subscription;
-    struct loading *next, **prev; /* live->mutex: those that load */
-    bool task_running;
+    struct loading *next, **prev;                 /* live->mutex: those that load */
+    struct loading *waiting_next, **waiting_prev; /* live->mutex: of the user, not begun */
+    bool task_running;                            /* or waiting to */
     bool held_overflow;
     unsigned batches_asked;
     int64_t waiting_since_ms; /* the client owes a next_batch since; 0 = it does not */
@@ -65,7 +66,8 @@ struct loading {
     struct held_change *held, **held_tail;
     size_t held_bytes, held_count;
     /* the task's */
-    bool opened; /* compiled, or tried */
+    int64_t deadline_ms; /* of what it does now; 0 = none */
+    bool opened;         /* compiled, or tried */
     bool has_options, has_from;
     int64_t batch_size, last_rows; /* last_rows -1 = all */
     int64_t from;                  /* has_from: the client knows everything up to here */
@@ -101,8 +103,8 @@ struct subscription {
     atomic_bool cancelled;
     /* Exchanged by schema.c, under live->mutex too: whoever holds either may read them. */
     struct live_plan *plan;
-    uint64_t fingerprint;    /* equal plan and id: equal messages */
-    struct loading *loading; /* NULL once it is live */
+    uint64_t plan_hash, fingerprint; /* of the plan; of plan and id: equal messages */
+    struct loading *loading;         /* NULL once it is live */
     int64_t live_after; /* the snapshot holds everything up to here: the matcher may be behind it */
 
     atomic_uint queued; /* change messages sent but not written */
@@ -110,14 +112,26 @@ struct subscription {
     int64_t created_at;
 };
 
+/* user.c */
+struct live_user {
+    struct str name;        /* in live->users */
+    unsigned peers;         /* the last one frees it */
+    unsigned subscriptions; /* that count */
+    unsigned running;       /* tasks with the threads of snapshots */
+    struct loading *waiting, **waiting_tail;
+    atomic_size_t snapshot_bytes; /* that its snapshots keep */
+};
+
 struct live_peer {
     atomic_uint refs;
     uint32_t magic;
     struct live *live;
+    struct live_user *user;
     struct live_peer_options options; /* strings in arena */
     struct arena arena;
     struct live_peer *next, **prev; /* live->mutex */
     atomic_size_t queued_bytes, queued_messages;
+    atomic_size_t held_bytes; /* of changes, by subscriptions that load */
     atomic_int_fast64_t last_ping_at;
     pthread_mutex_t mutex;
     bool closed;
@@ -130,8 +144,8 @@ struct live_peer {
 struct live {
     struct live_options options;
     pthread_mutex_t mutex;
-    struct map buckets;     /* table id + user → struct bucket */
-    struct map user_counts; /* user → count + 1 as pointer */
+    struct map buckets; /* table id + user → struct bucket */
+    struct map users;   /* name → struct live_user, of those who are connected */
     struct live_peer *peers;
     struct loading *loading;
     struct sql_live_fence *fences; /* ALTERs and DROPs between check and end */
@@ -214,6 +228,9 @@ void subscription_tell(struct subscription *subscription,
 /* Mutex held, state LIVE or HOLDING: sends or holds; false when the consumer is too slow. */
 bool subscription_deliver(struct subscription *subscription, struct wire_message *message,
                           int64_t seq, uint32_t rows);
+/* Mutex held: a change it should have is not made for it, as that would take too long. True when it
+ * loads: it will catch up. */
+bool subscription_skip(struct subscription *subscription);
 /* Mutex held, any state but CLOSED: sends past what is held; false when the consumer is too slow.
  */
 bool subscription_send(struct subscription *subscription, struct wire_message *message, int64_t seq,
@@ -236,10 +253,24 @@ bool peer_has_room(struct live_peer *peer, struct subscription *subscription, si
 void peer_encode_and_send(struct live_peer *peer, struct subscription *subscription,
                           const struct wire_server_message *message);
 
+/* ---- user.c
+ * -------------------------------------------------------------------------------------- */
+
+struct live_user *user_open(struct live *live, struct str name); /* one more connection of it */
+void user_close(struct live *live, struct live_user *user);
+/* A place for one more subscription; false when all are taken. */
+bool user_take_place(struct live *live, struct live_user *user);
+void user_give_place(struct live *live, struct live_user *user);
+/* The task of a subscription (with a reference to it) runs as soon as its user's turn comes. */
+void user_post(struct live *live, struct loading *loading);
+void user_task_ended(struct live *live, struct live_user *user);
+/* live->mutex held: the task will not run; false when it has begun. */
+bool user_take_back(struct live_user *user, struct loading *loading);
+
 /* ---- budget.c: the matcher's
  * ------------------------------------------------------------------------- */
 
-/* What is left of the second, by user; only of those whose filters looked at something. */
+/* What is left of the second, by user; only of those for whom something was done. */
 struct budgets {
     struct map left;
     uint64_t work_max; /* live.filter_work; 0 = no limit */
@@ -251,6 +282,12 @@ void budgets_clear(struct budgets *budgets);
 uint64_t *budgets_of(struct budgets *budgets, struct str user);
 /* Between two groups: everybody has all of it again if a second is over. */
 void budgets_renew(struct budgets *budgets);
+/* For something that is done already: down to nothing. `budget` NULL = no limit. */
+void budget_spend(uint64_t *budget, uint64_t work);
+bool budget_is_spent(const uint64_t *budget);
+/* What it takes to make a message, and to make the form of it that a connection gets. */
+uint64_t budget_frame_work(const struct wire_message *message);
+uint64_t budget_form_work(const struct wire_message *message, struct wire_protocol protocol);
 
 /* ---- snapshot.c
  * ---------------------------------------------------------------------------------- */
@@ -282,9 +319,9 @@ enum status schema_follow(struct subscription *subscription, const struct table 
 void live_row_arena_init(const struct live *live, struct arena *arena);
 /* Before the next row; false when what little the last one took stays, and with it its block. */
 bool live_row_arena_reset(struct arena *arena);
-/* Between two rows: CANCELLED when the subscription is closed. */
-enum status live_check_cancelled(const struct subscription *subscription,
-                                 struct error *err) MUST_CHECK;
+/* Between two rows of its task: CANCELLED when the subscription is closed, QUERY_TIMEOUT when the
+ * task has run for too long, RESULT_TOO_LARGE when the snapshots of its user keep too much. */
+enum status live_check_task(const struct subscription *subscription, struct error *err) MUST_CHECK;
 
 /* subscription.mutex held; the plan is set. */
 void live_entry_fill(struct subscription *subscription, struct arena *arena,
@@ -315,17 +352,26 @@ void encode_deleted(const struct live_plan *plan, const struct row *old_row,
 /* ---- transition.c
  * -------------------------------------------------------------------------------- */
 
+/* Consecutive changes of one kind: a message but for the id. */
+struct change_run {
+    struct buf rows, old_values;
+    enum wire_change_type kind;
+    uint32_t count;
+    int64_t seq; /* of the last change */
+};
+/* The framed message for a subscription. */
+struct wire_message *change_run_message(const struct change_run *run,
+                                        const struct subscription *subscription);
+
 /* The change of one key between two versions as a subscription sees it, appended to a message under
  * construction. */
 struct change_writer {
     const struct live_plan *plan;
     struct arena *arena;
-    uint64_t *budget; /* what the filter may still look at; NULL = no limit but a row's */
-    struct buf rows, old_values;
-    enum wire_change_type kind;
-    uint32_t count;
-    int64_t seq, former_seq; /* of the last change, and of the one before it */
-    /* Called with each finished run of rows of one kind. */
+    uint64_t *budget; /* budget.c; NULL = no limit but a row's */
+    struct change_run run;
+    int64_t former_seq; /* of the change before the last one */
+    /* Called with each finished run; may take its buffers, and leaves others. */
     void (*emit)(struct change_writer *writer, void *context);
     void *context;
 };
@@ -337,9 +383,6 @@ void change_writer_clear(struct change_writer *writer);
 enum status change_writer_add(struct change_writer *writer, struct str key, struct str old_bytes,
                               struct str new_bytes, int64_t seq, struct error *err) MUST_CHECK;
 void change_writer_flush(struct change_writer *writer);
-/* The framed message of what the writer holds. */
-struct wire_message *change_writer_message(const struct change_writer *writer,
-                                           const struct subscription *subscription);
 
 /* ---- snapshot_events.c
  * --------------------------------------------------------------------------- */

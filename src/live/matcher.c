@@ -4,10 +4,11 @@
  * routing index (those without subscriptions cost one hash look-up), and the values of old and new
  * rows find who asks for them (router.c), the others get all changes; what comes of it is a list of
  * jobs, each a subscription, its plan and its changes, with references. Then without any lock but
- * the subscription's own, so that a large group keeps no loop waiting: equal subscriptions (same
- * plan and id) share one evaluation and one encoded message, which goes by reference to all their
- * connections. Who subscribes meanwhile has the group in his snapshot. The writer never waits for
- * this thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
+ * the subscription's own, so that a large group keeps no loop waiting: equal plans share one
+ * evaluation and the encoded rows, those with equal ids also the message, which goes by reference
+ * to all their connections. Who subscribes meanwhile has the group in his snapshot. What is done
+ * for a user has a bound (budget.c); who passes it ends alone. The writer never waits for this
+ * thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/resume_scan.h"
@@ -19,12 +20,13 @@
 #include "base/mem.h"
 
 #define MATCHER_WORK_TEXT \
-    "the filters of this user look at more than live.filter_work within a second or one commit"
+    "the live queries of this user take more than live.filter_work within a second or one commit"
 
 enum {
     MATCHER_TICK_MS = 500,
     SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000,
     MEMO_SLOTS = 64,
+    WORK_COMPILED_PER_BYTE = 256, /* of a query's text; budget.c */
 };
 
 /* Changes that may concern a subscription, in order. */
@@ -37,12 +39,25 @@ struct matcher_job {
     struct subscription *subscription; /* referenced */
     struct live_plan *plan;            /* referenced */
     const struct table *table;         /* of the newest change, which has a reference */
-    uint64_t fingerprint;              /* equal jobs have equal ones */
+    uint64_t plan_hash, fingerprint;   /* equal plans, equal jobs have equal ones */
     struct change_list list;
     bool last_of_bucket;
 };
 
-/* The messages that equal subscriptions get for the bucket's changes. */
+/* What equal plans make of the bucket's changes. */
+struct matched_run {
+    struct matched_run *next;
+    struct change_run run;
+};
+struct evaluation {
+    bool used;
+    const struct matcher_job *job; /* the first of them */
+    const char *failure;           /* code for the subscriptions; NULL = none */
+    const char *failure_text;      /* in the matcher's arena; NULL = that of the code */
+    struct matched_run *first, **tail;
+};
+
+/* The messages that equal subscriptions get for them. */
 struct matched_message {
     struct matched_message *next;
     struct wire_message *message;
@@ -51,9 +66,8 @@ struct matched_message {
 };
 struct memo {
     bool used;
-    const struct matcher_job *job; /* the first of them */
-    const char *failure;           /* code for the subscriptions; NULL = none */
-    const char *failure_text;      /* in the matcher's arena; NULL = that of the code */
+    const struct matcher_job *job;      /* the first of them */
+    const char *failure, *failure_text; /* as in the evaluation */
     struct matched_message *first, **tail;
 };
 
@@ -69,9 +83,9 @@ struct matcher {
     struct arena arena;   /* of the group at hand */
     struct arena scratch; /* of rows looked at */
     struct matcher_job *jobs, **jobs_tail;
+    struct evaluation evaluations[MEMO_SLOTS];
+    struct evaluation *current;
     struct memo memos[MEMO_SLOTS];
-    struct memo *current;
-    const struct subscription *subscription; /* whose id the messages carry */
     struct budgets budgets;
     struct doomed *doomed;
     size_t doomed_count, doomed_capacity;
@@ -80,14 +94,24 @@ struct matcher {
 static void matcher_emit(struct change_writer *writer, void *context)
 {
     struct matcher *matcher = context;
-    struct matched_message *matched = arena_zalloc(&matcher->arena, sizeof *matched);
+    struct matched_run *matched = arena_zalloc(&matcher->arena, sizeof *matched);
 
-    CHECK(matcher->current && matcher->subscription);
-    matched->message = change_writer_message(writer, matcher->subscription);
-    matched->seq = writer->seq;
-    matched->rows = writer->count;
+    CHECK(matcher->current && matcher->current->used);
+    matched->run = writer->run;
+    buf_init(&writer->run.rows);
+    buf_init(&writer->run.old_values);
     *matcher->current->tail = matched;
     matcher->current->tail = &matched->next;
+}
+
+static void matcher_evaluation_clear(struct evaluation *evaluation)
+{
+    CHECK(evaluation->used && evaluation->tail);
+    for (struct matched_run *matched = evaluation->first; matched; matched = matched->next) {
+        buf_clear(&matched->run.rows);
+        buf_clear(&matched->run.old_values);
+    }
+    *evaluation = (struct evaluation){.tail = &evaluation->first};
 }
 
 static void matcher_memo_clear(struct memo *memo)
@@ -104,6 +128,8 @@ static void matcher_clear_memos(struct matcher *matcher)
     for (size_t i = 0; i < MEMO_SLOTS; i++) {
         if (matcher->memos[i].used)
             matcher_memo_clear(&matcher->memos[i]);
+        if (matcher->evaluations[i].used)
+            matcher_evaluation_clear(&matcher->evaluations[i]);
     }
 }
 
@@ -117,12 +143,13 @@ static bool matcher_jobs_are_equal(const struct matcher_job *a, const struct mat
 static void matcher_fail(struct matcher *matcher, const struct matcher_job *job, enum status status,
                          const struct error *error)
 {
-    struct memo *memo = matcher->current;
+    struct evaluation *evaluation = matcher->current;
 
-    CHECK(status != STATUS_OK && !memo->failure);
+    CHECK(status != STATUS_OK && !evaluation->failure);
     log_debug("live query %.*s: %s", STR_ARG(job->subscription->id), error->message);
-    memo->failure = status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
-    memo->failure_text =
+    evaluation->failure =
+        status == STATUS_RESULT_TOO_LARGE ? "MESSAGE_TOO_LARGE" : "CONVERSION_ERROR";
+    evaluation->failure_text =
         arena_printf(&matcher->arena, "a changed row cannot be shown by this query: %s",
                      error->message)
             .data;
@@ -145,39 +172,55 @@ static void matcher_doom(struct matcher *matcher, struct subscription *subscript
                         .text = text ? mem_strdup(str_from_c(text)) : NULL};
 }
 
-/* With the budget of whoever subscribed first, once the filter may need one. */
-static enum status matcher_write_change(struct matcher *matcher, const struct matcher_job *job,
-                                        const struct change *change, struct change_writer *writer,
-                                        struct error *err)
+/* What his user's live queries cost is more than it may be: what he misses he reads elsewhere. He
+ * has all of the groups before, whether or not there was something for him to be sent. */
+static void matcher_give_up(struct matcher *matcher, struct subscription *subscription)
 {
-    CHECK(writer->plan == job->plan);
-    if (!writer->budget &&
-        live_plan_is_costly(job->plan, change->old_bytes.size + change->new_bytes.size))
-        writer->budget = budgets_of(&matcher->budgets, job->subscription->peer->options.user);
-    return change_writer_add(writer, change->key, change->old_bytes, change->new_bytes, change->seq,
-                             err);
+    struct live *live = matcher->live;
+    int64_t complete = atomic_load(&live->matched_position);
+
+    pthread_mutex_lock(&subscription->mutex);
+    bool catches_up = subscription_skip(subscription);
+    if (subscription->state == SUBSCRIPTION_LIVE && !subscription->behind &&
+        atomic_load(&subscription->last_seq_sent) < complete)
+        atomic_store(&subscription->last_seq_sent, complete);
+    pthread_mutex_unlock(&subscription->mutex);
+    CHECK(subscription->peer->live == live);
+    if (catches_up)
+        return;
+    atomic_fetch_add(&live->slow_consumers, 1);
+    matcher_doom(matcher, subscription, "SLOW_CONSUMER", MATCHER_WORK_TEXT);
 }
 
-/* The messages of the job's changes into the current memo; false if it ends without them: it was
- * cancelled meanwhile, or its user's filters have looked at too much. */
+/* NULL = no limit. */
+static uint64_t *matcher_budget(struct matcher *matcher, const struct subscription *subscription)
+{
+    CHECK(subscription->peer->live == matcher->live);
+    return budgets_of(&matcher->budgets, subscription->peer->options.user);
+}
+
+/* The changes of the job into the current evaluation, at the cost of whoever subscribed first;
+ * false if it ends without them: nobody waits for them any more, or his budget is used up. */
 static bool matcher_write(struct matcher *matcher, const struct matcher_job *job)
 {
-    struct memo *memo = matcher->current;
+    struct evaluation *evaluation = matcher->current;
     struct change_writer writer;
     struct error error;
     bool wanted = true;
 
-    CHECK(memo->used && job->plan);
+    CHECK(evaluation->used && job->plan);
     change_writer_init(&writer, job->plan, &matcher->scratch);
     writer.emit = matcher_emit;
     writer.context = matcher;
-    for (size_t i = 0; i < job->list.count && !memo->failure && wanted; i++) {
+    writer.budget = matcher_budget(matcher, job->subscription);
+    for (size_t i = 0; i < job->list.count && !evaluation->failure && wanted; i++) {
+        const struct change *change = job->list.changes[i];
         error_clear(&error);
-        enum status status =
-            matcher_write_change(matcher, job, job->list.changes[i], &writer, &error);
+        enum status status = change_writer_add(&writer, change->key, change->old_bytes,
+                                               change->new_bytes, change->seq, &error);
         wanted = !atomic_load(&job->subscription->cancelled) && status != STATUS_WOULD_BLOCK;
         if (status == STATUS_WOULD_BLOCK) /* not those of other users that are equal */
-            matcher_doom(matcher, job->subscription, "CONVERSION_ERROR", MATCHER_WORK_TEXT);
+            matcher_give_up(matcher, job->subscription);
         else if (status != STATUS_OK)
             matcher_fail(matcher, job, status, &error);
         live_row_arena_reset(&matcher->scratch);
@@ -187,41 +230,108 @@ static bool matcher_write(struct matcher *matcher, const struct matcher_job *job
     return wanted;
 }
 
-/* The messages of this job, evaluated once for all that are equal: equal queries have equal routes,
- * so equal changes. NULL if nobody waits for them any more. */
-static struct memo *matcher_evaluate(struct matcher *matcher, const struct matcher_job *job)
+/* What the changes of this job mean, found out once for all whose plans are equal: they have equal
+ * routes, so equal changes. NULL when matcher_write gave up. */
+static const struct evaluation *matcher_evaluate(struct matcher *matcher,
+                                                 const struct matcher_job *job)
+{
+    struct evaluation *evaluation = &matcher->evaluations[job->plan_hash % MEMO_SLOTS];
+
+    CHECK(job->list.count > 0 && job->plan);
+    if (evaluation->used && live_plan_is_equal(evaluation->job->plan, job->plan))
+        return evaluation;
+    if (evaluation->used)
+        matcher_evaluation_clear(evaluation);
+    *evaluation = (struct evaluation){.job = job, .used = true, .tail = &evaluation->first};
+    matcher->current = evaluation;
+    if (matcher_write(matcher, job))
+        return evaluation;
+    matcher_evaluation_clear(evaluation); /* not whole: an equal one starts again */
+    return NULL;
+}
+
+/* Frames what is to be said for the id of the job; false when his budget is used up. */
+static bool matcher_frame(struct matcher *matcher, const struct matcher_job *job,
+                          const struct evaluation *evaluation, struct memo *memo)
+{
+    uint64_t *budget = matcher_budget(matcher, job->subscription);
+
+    CHECK(memo->used && !memo->first);
+    memo->failure = evaluation->failure;
+    memo->failure_text = evaluation->failure_text;
+    for (const struct matched_run *from = evaluation->first; from; from = from->next) {
+        if (budget_is_spent(budget)) {
+            matcher_give_up(matcher, job->subscription);
+            return false;
+        }
+        struct matched_message *matched = arena_zalloc(&matcher->arena, sizeof *matched);
+        matched->message = change_run_message(&from->run, job->subscription);
+        matched->seq = from->run.seq;
+        matched->rows = from->run.count;
+        budget_spend(budget, budget_frame_work(matched->message));
+        *memo->tail = matched;
+        memo->tail = &matched->next;
+    }
+    return true;
+}
+
+/* The messages of this job, the same for all that are equal. NULL when there are none for it, and
+ * it is taken care of. */
+static struct memo *matcher_messages(struct matcher *matcher, const struct matcher_job *job)
 {
     struct memo *memo = &matcher->memos[job->fingerprint % MEMO_SLOTS];
 
     CHECK(job->list.count > 0 && job->plan);
     if (memo->used && matcher_jobs_are_equal(memo->job, job))
         return memo;
+    const struct evaluation *evaluation = matcher_evaluate(matcher, job);
+    if (!evaluation)
+        return NULL;
     if (memo->used)
         matcher_memo_clear(memo);
     *memo = (struct memo){.job = job, .used = true, .tail = &memo->first};
-    matcher->current = memo;
-    matcher->subscription = job->subscription;
-    if (matcher_write(matcher, job))
+    if (matcher_frame(matcher, job, evaluation, memo))
         return memo;
-    matcher_memo_clear(memo); /* not whole: an equal one starts again */
+    matcher_memo_clear(memo);
     return NULL;
+}
+
+enum delivery { DELIVERED, DELIVERY_TOO_SLOW, DELIVERY_TOO_DEAR };
+
+/* Subscription's mutex held. What is held is not put into the form of the connection yet. */
+static enum delivery matcher_deliver_one(struct matcher *matcher, struct subscription *subscription,
+                                         const struct matched_message *matched)
+{
+    uint64_t *budget = matcher_budget(matcher, subscription);
+    uint64_t work = 0;
+
+    CHECK(matched->rows > 0);
+    if (subscription->state == SUBSCRIPTION_LIVE)
+        work = budget_form_work(matched->message, subscription->peer->options.protocol);
+    if (work > 0 && budget_is_spent(budget))
+        return DELIVERY_TOO_DEAR;
+    budget_spend(budget, work);
+    return subscription_deliver(subscription, matched->message, matched->seq, matched->rows)
+               ? DELIVERED
+               : DELIVERY_TOO_SLOW;
 }
 
 static void matcher_deliver(struct matcher *matcher, struct subscription *subscription,
                             const struct memo *memo)
 {
-    bool keeps_up = true;
+    enum delivery delivery = DELIVERED;
 
     CHECK(subscription->peer->live == matcher->live && memo->used);
     pthread_mutex_lock(&subscription->mutex);
-    for (const struct matched_message *matched = memo->first; matched && keeps_up;
+    for (const struct matched_message *matched = memo->first; matched && delivery == DELIVERED;
          matched = matched->next)
-        keeps_up =
-            subscription_deliver(subscription, matched->message, matched->seq, matched->rows);
+        delivery = matcher_deliver_one(matcher, subscription, matched);
     pthread_mutex_unlock(&subscription->mutex);
-    if (!keeps_up) {
+    if (delivery == DELIVERY_TOO_SLOW) {
         atomic_fetch_add(&matcher->live->slow_consumers, 1);
         matcher_doom(matcher, subscription, "SLOW_CONSUMER", NULL);
+    } else if (delivery == DELIVERY_TOO_DEAR) {
+        matcher_give_up(matcher, subscription);
     } else if (memo->failure) {
         matcher_doom(matcher, subscription, memo->failure, memo->failure_text);
     }
@@ -271,10 +381,26 @@ static void matcher_add_job(struct matcher *matcher, struct subscription *subscr
     *job = (struct matcher_job){.subscription = subscription_ref(subscription),
                                 .plan = live_plan_ref(subscription->plan),
                                 .table = table,
+                                .plan_hash = subscription->plan_hash,
                                 .fingerprint = subscription->fingerprint,
                                 .list = *list};
     *matcher->jobs_tail = job;
     matcher->jobs_tail = &job->next;
+}
+
+/* Takes what it costs to compile a query anew off the budget of its user. */
+static bool matcher_afford_plan(struct matcher *matcher, const struct matcher_job *job)
+{
+    uint64_t *budget = matcher_budget(matcher, job->subscription);
+    uint64_t work = job->plan->shape->text.size * WORK_COMPILED_PER_BYTE;
+
+    if (budget && *budget < work) {
+        matcher_give_up(matcher, job->subscription);
+        return false;
+    }
+    CHECK(work > 0);
+    budget_spend(budget, work);
+    return true;
 }
 
 /* The rows may be of a newer schema version than the plan, when the ALTER has not come by yet.
@@ -286,6 +412,8 @@ static bool matcher_follow(struct matcher *matcher, struct matcher_job *job)
 
     CHECK(job->plan != NULL);
     while (UNLIKELY(job->table->schema->version > job->plan->table->schema->version)) {
+        if (!matcher_afford_plan(matcher, job))
+            return false;
         enum status status = schema_follow(subscription, job->table, &error);
         if (status != STATUS_OK)
             matcher_doom(matcher, subscription, subscription_error_code(status), error.message);
@@ -294,6 +422,7 @@ static bool matcher_follow(struct matcher *matcher, struct matcher_job *job)
         live_plan_unref(job->plan);
         pthread_mutex_lock(&subscription->mutex);
         job->plan = live_plan_ref(subscription->plan);
+        job->plan_hash = subscription->plan_hash;
         job->fingerprint = subscription->fingerprint;
         pthread_mutex_unlock(&subscription->mutex);
     }
@@ -305,7 +434,7 @@ static void matcher_run_job(struct matcher *matcher, struct matcher_job *job)
     CHECK(job->subscription != NULL);
     if (atomic_load(&job->subscription->cancelled) || !matcher_follow(matcher, job))
         return;
-    struct memo *memo = matcher_evaluate(matcher, job);
+    struct memo *memo = matcher_messages(matcher, job);
     if (memo && (memo->first || memo->failure))
         matcher_deliver(matcher, job->subscription, memo);
 }

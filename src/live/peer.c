@@ -32,6 +32,7 @@ struct live_peer *live_peer_new(struct live *live, const struct live_peer_option
     peer->options.user = arena_copy(&peer->arena, options->user);
     peer->options.actor = arena_copy(&peer->arena, options->actor);
     peer->options.space = arena_copy(&peer->arena, options->space);
+    peer->user = user_open(live, peer->options.user);
     atomic_init(&peer->last_ping_at, clock_now_us());
     pthread_mutex_lock(&live->mutex);
     peer->next = live->peers;
@@ -57,6 +58,8 @@ void peer_unref(struct live_peer *peer)
     if (atomic_fetch_sub(&peer->refs, 1) != 1)
         return;
     CHECK(peer->closed && peer->subscriptions.count == 0 && peer->fifo_count == 0);
+    CHECK(atomic_load(&peer->held_bytes) == 0);
+    user_close(peer->live, peer->user);
     map_clear(&peer->subscriptions);
     mem_free(peer->fifo);
     pthread_mutex_destroy(&peer->mutex);
@@ -208,38 +211,6 @@ static bool peer_check_request(struct live_peer *peer, const struct wire_subscri
     return true;
 }
 
-/* Counts one more subscription of the user; false at the limit. */
-static bool peer_count_user(struct live_peer *peer)
-{
-    struct live *live = peer->live;
-    bool fits;
-    uintptr_t count;
-
-    CHECK(live && peer->magic == PEER_MAGIC);
-    pthread_mutex_lock(&live->mutex);
-    count = (uintptr_t)map_get(&live->user_counts, peer->options.user);
-    fits = count < live->options.subscriptions_per_user_max;
-    if (fits)
-        map_put(&live->user_counts, peer->options.user, (void *)(count + 1));
-    pthread_mutex_unlock(&live->mutex);
-    return fits;
-}
-
-static void peer_uncount_user(struct live_peer *peer)
-{
-    struct live *live = peer->live;
-    uintptr_t count;
-
-    pthread_mutex_lock(&live->mutex);
-    count = (uintptr_t)map_get(&live->user_counts, peer->options.user);
-    CHECK(count > 0);
-    if (count == 1)
-        map_remove(&live->user_counts, peer->options.user);
-    else
-        map_put(&live->user_counts, peer->options.user, (void *)(count - 1));
-    pthread_mutex_unlock(&live->mutex);
-}
-
 static struct subscription *peer_find(struct live_peer *peer, struct str id)
 {
     struct subscription *found;
@@ -265,7 +236,7 @@ bool peer_forget(struct live_peer *peer, struct subscription *subscription)
         map_remove(&peer->subscriptions, subscription->id);
     pthread_mutex_unlock(&peer->mutex);
     if (known)
-        peer_uncount_user(peer);
+        user_give_place(peer->live, peer->user);
     return known;
 }
 
@@ -285,7 +256,8 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
     pthread_mutex_lock(&peer->mutex);
     size_t known = peer->subscriptions.count;
     pthread_mutex_unlock(&peer->mutex);
-    if (known >= live->options.subscriptions_per_connection_max || !peer_count_user(peer)) {
+    if (known >= live->options.subscriptions_per_connection_max ||
+        !user_take_place(live, peer->user)) {
         peer_reject(peer, request, "SUBSCRIPTION_LIMIT_EXCEEDED",
                     STR_LIT("too many subscriptions on this connection or of this user"));
         return;
@@ -299,7 +271,7 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
     pthread_mutex_unlock(&peer->mutex);
     log_debug("live query %.*s-%.*s of %.*s begins", STR_ARG(peer->options.connection_id),
               STR_ARG(subscription->id), STR_ARG(peer->options.user));
-    worker_pool_post(live->options.workers, &loading->task); /* the first reference moves */
+    user_post(live, loading); /* the first reference moves */
 }
 
 static void peer_unknown(struct live_peer *peer, struct str id)
@@ -337,7 +309,7 @@ void live_peer_next_batch(struct live_peer *peer, struct str id)
     }
     pthread_mutex_unlock(&subscription->mutex);
     if (loading)
-        worker_pool_post(peer->live->options.workers, &loading->task); /* the reference moves */
+        user_post(peer->live, loading); /* the reference moves */
     else
         subscription_unref(subscription);
 }

@@ -169,7 +169,7 @@ static enum status resume_ring_take(struct resume_ring *ring, struct subscriptio
         status = resume_take_bytes(snapshot, change->key, change->new_bytes, &arena, err);
         live_row_arena_reset(&arena);
         if (status == STATUS_OK)
-            status = live_check_cancelled(subscription, err);
+            status = live_check_task(subscription, err);
     }
     arena_clear(&arena);
     return status;
@@ -236,7 +236,7 @@ static enum status resume_from_kept(struct subscription *subscription, struct sn
             status = resume_take_bytes(snapshot, key, bytes, &arena, err);
         live_row_arena_reset(&arena);
         if (status == STATUS_OK)
-            status = live_check_cancelled(subscription, err);
+            status = live_check_task(subscription, err);
     }
     arena_clear(&arena);
     resume_ring_clear(&ring);
@@ -283,6 +283,8 @@ static enum status resume_from_scan(struct subscription *subscription, struct sn
         status = resume_take(snapshot->plan, snapshot, &row, &scratch, err);
         found = resume_remember(found, &row, live->options.queue_bytes_max);
         live_row_arena_reset(&scratch);
+        if (status == STATUS_OK)
+            status = live_check_task(subscription, err);
     }
     scan_close(scan);
     arena_clear(&scratch);

@@ -71,8 +71,8 @@ static void snapshot_text_options(struct loading *loading, const struct live_sha
     CHECK(loading->last_rows >= -1);
     if (loading->has_options)
         return;
-    loading->has_options = shape->asks_for_rows || shape->last_rows >= 0 ||
-                           shape->batch_size > 0 || shape->from >= 0;
+    loading->has_options =
+        shape->asks_for_rows || shape->last_rows >= 0 || shape->batch_size > 0 || shape->from >= 0;
     if (shape->last_rows >= 0)
         loading->last_rows = shape->last_rows;
     if (shape->batch_size > 0)
@@ -169,12 +169,13 @@ static void snapshot_emit(struct change_writer *writer, void *context)
 {
     struct snapshot_sender *sender = context;
     struct subscription *subscription = sender->subscription;
-    struct wire_message *message = change_writer_message(writer, subscription);
+    struct wire_message *message = change_run_message(&writer->run, subscription);
 
-    CHECK(writer->count > 0);
+    CHECK(writer->run.count > 0);
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->state != SUBSCRIPTION_CLOSED && sender->keeps_up)
-        sender->keeps_up = subscription_send(subscription, message, writer->seq, writer->count);
+        sender->keeps_up =
+            subscription_send(subscription, message, writer->run.seq, writer->run.count);
     pthread_mutex_unlock(&subscription->mutex);
     wire_message_unref(message);
 }
@@ -253,7 +254,7 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     enum status status = snapshot_follow(subscription, snapshot, now, err);
 
     live_row_arena_init(subscription->peer->live, &arena);
-    snapshot_rows_init(&changed, -1);
+    snapshot_rows_init(&changed, subscription->peer->user, -1);
     change_writer_init(&writer, snapshot->plan, &arena);
     writer.emit = snapshot_emit;
     writer.context = &sender;
@@ -267,7 +268,7 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
         status = snapshot_difference_row(subscription, snapshot->view, now, key, &writer, err);
         live_row_arena_reset(&arena);
         if (status == STATUS_OK)
-            status = live_check_cancelled(subscription, err);
+            status = live_check_task(subscription, err);
     }
     if (status == STATUS_OK)
         change_writer_flush(&writer);
@@ -345,15 +346,16 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
                                  struct error *err)
 {
     const struct live_plan *plan = snapshot->plan;
+    struct live_user *user = subscription->peer->user;
     const char *problem = NULL;
     int64_t limit = subscription->loading->last_rows;
     bool ordered = live_plan_is_ordered(plan);
     enum status status;
 
     CHECK(snapshot->rows.count == 0 && snapshot->view);
-    snapshot_rows_init(&snapshot->gone, -1);
+    snapshot_rows_init(&snapshot->gone, user, -1);
     if (subscription->loading->has_from) {
-        snapshot_rows_init(&snapshot->rows, -1);
+        snapshot_rows_init(&snapshot->rows, user, -1);
         status = resume_problem(subscription, snapshot, &problem, err);
         if (status != STATUS_OK || !problem)
             return status == STATUS_OK ? resume_read(subscription, snapshot, err) : status;
@@ -362,7 +364,7 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
     }
     if (!ordered && plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
         limit = plan->snapshot_limit;
-    snapshot_rows_init(&snapshot->rows, subscription->loading->has_options ? limit : 0);
+    snapshot_rows_init(&snapshot->rows, user, subscription->loading->has_options ? limit : 0);
     if (ordered)
         return snapshot_order_read(subscription, plan, snapshot->view, &snapshot->rows, err);
     return snapshot_rows_read(subscription, plan, snapshot->view, &snapshot->rows, err);
@@ -373,9 +375,11 @@ static enum status snapshot_open(struct subscription *subscription, struct error
 {
     struct snapshot *snapshot = NULL;
     struct live_plan *plan = NULL;
-    enum status status = snapshot_begin(subscription, &plan, err);
+    enum status status = live_check_task(subscription, err);
 
     CHECK(!subscription->loading->snapshot);
+    if (status == STATUS_OK)
+        status = snapshot_begin(subscription, &plan, err);
     if (status != STATUS_OK)
         return status;
     snapshot = mem_zalloc(sizeof *snapshot);
@@ -460,11 +464,14 @@ void snapshot_task(struct task *task)
 {
     struct loading *loading = CONTAINER_OF(task, struct loading, task);
     struct subscription *subscription = loading->subscription;
+    struct live *live = subscription->peer->live;
     struct error error;
     bool more = true, over = false;
 
     CHECK(subscription != NULL);
     error_clear(&error);
+    if (live->options.task_ms_max > 0)
+        loading->deadline_ms = clock_monotonic_ms() + live->options.task_ms_max;
     if (!loading->opened) {
         enum status status = snapshot_open(subscription, &error);
         loading->opened = true;
@@ -481,5 +488,6 @@ void snapshot_task(struct task *task)
     }
     if (over)
         loading_free(loading);
+    user_task_ended(live, subscription->peer->user);
     subscription_unref(subscription);
 }

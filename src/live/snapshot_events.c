@@ -83,6 +83,8 @@ enum status snapshot_events_deleted(struct subscription *subscription, struct vi
         status = scan_next(scan, &row, err);
         if (status == STATUS_OK)
             status = snapshot_events_check(store, &options, &row, view_position(from), writer, err);
+        if (status == STATUS_OK)
+            status = live_check_task(subscription, err);
         live_row_arena_reset(writer->arena);
     }
     scan_close(scan);

@@ -66,6 +66,8 @@ static enum status snapshot_order_scan(struct subscription *subscription,
         status = scan_next(scan, &row, err);
         if (status == STATUS_OK)
             status = snapshot_order_take(order, &row, &scratch, err);
+        if (status == STATUS_OK)
+            status = live_check_task(subscription, err);
         live_row_arena_reset(&scratch);
     }
     scan_close(scan);

@@ -16,10 +16,23 @@
 
 enum { JSON_KEPT_MAX = 4 << 20, TRIM_MIN = 4096 };
 
-void snapshot_rows_init(struct snapshot_rows *rows, int64_t limit)
+/* Tells the user's sum what it has come to take. */
+static void snapshot_rows_count(struct snapshot_rows *rows)
 {
-    CHECK(limit >= -1);
-    *rows = (struct snapshot_rows){.json_max = JSON_KEPT_MAX, .limit = limit, .threshold = -1};
+    size_t bytes = rows->capacity * sizeof *rows->rows + rows->keys.capacity + rows->json.capacity;
+
+    if (bytes == rows->counted)
+        return;
+    CHECK(rows->user != NULL);
+    atomic_fetch_add(&rows->user->snapshot_bytes, bytes - rows->counted); /* wraps when less */
+    rows->counted = bytes;
+}
+
+void snapshot_rows_init(struct snapshot_rows *rows, struct live_user *user, int64_t limit)
+{
+    CHECK(user != NULL && limit >= -1);
+    *rows = (struct snapshot_rows){
+        .user = user, .json_max = JSON_KEPT_MAX, .limit = limit, .threshold = -1};
     buf_init(&rows->keys);
     buf_init(&rows->json);
 }
@@ -30,7 +43,10 @@ void snapshot_rows_clear(struct snapshot_rows *rows)
     mem_free(rows->rows);
     buf_clear(&rows->keys);
     buf_clear(&rows->json);
-    *rows = (struct snapshot_rows){.json_max = JSON_KEPT_MAX, .limit = -1, .threshold = -1};
+    rows->capacity = 0;
+    snapshot_rows_count(rows);
+    *rows = (struct snapshot_rows){
+        .user = rows->user, .json_max = JSON_KEPT_MAX, .limit = -1, .threshold = -1};
 }
 
 struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row)
@@ -78,6 +94,7 @@ void snapshot_rows_trim(struct snapshot_rows *rows)
     buf_clear(&rows->json);
     rows->keys = keys;
     rows->json = json;
+    snapshot_rows_count(rows);
     if (rows->count > 0)
         rows->threshold = rows->rows[0].seq;
 }
@@ -98,6 +115,7 @@ struct snapshot_row *snapshot_rows_put(struct snapshot_rows *rows, struct str ke
     *added = (struct snapshot_row){
         .seq = seq, .key_offset = rows->keys.size, .key_size = (uint32_t)key.size};
     buf_append_str(&rows->keys, key);
+    snapshot_rows_count(rows);
     return added;
 }
 
@@ -121,6 +139,7 @@ void snapshot_rows_end_json(struct snapshot_rows *rows, struct snapshot_row *row
     if (rows->json.data[row->json_offset] == ',')
         row->json_offset++;
     row->json_size = (uint32_t)(rows->json.size - row->json_offset);
+    snapshot_rows_count(rows);
 }
 
 struct scan_options snapshot_scan_options(struct subscription *subscription,
@@ -181,6 +200,8 @@ static enum status snapshot_rows_pass(struct subscription *subscription,
     while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
         status = snapshot_rows_take(plan, rows, &row, &scratch, err);
         live_row_arena_reset(&scratch);
+        if (status == STATUS_OK)
+            status = live_check_task(subscription, err);
     }
     scan_close(scan);
     arena_clear(&scratch);
@@ -253,8 +274,10 @@ enum status snapshot_rows_changed(struct subscription *subscription, const struc
     options.with_deleted = true;
     options.seq_after = seq_after;
     status = scan_open(subscription->peer->live->options.store, &options, &scan, err);
-    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK)
+    while (status == STATUS_OK && (status = scan_next(scan, &row, err)) == STATUS_OK) {
         snapshot_rows_append(rows, &row);
+        status = live_check_task(subscription, err);
+    }
     scan_close(scan);
     arena_clear(&arena);
     if (status != STATUS_END)

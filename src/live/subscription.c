@@ -81,6 +81,7 @@ static struct loading *loading_new(struct subscription *subscription,
 
 static void loading_drop_held(struct loading *loading)
 {
+    struct live_peer *peer = loading->subscription->peer;
     struct held_change *next;
 
     CHECK(!loading->held == (loading->held_count == 0));
@@ -91,6 +92,8 @@ static void loading_drop_held(struct loading *loading)
     }
     loading->held = NULL;
     loading->held_tail = &loading->held;
+    CHECK(atomic_load(&peer->held_bytes) >= loading->held_bytes);
+    atomic_fetch_sub(&peer->held_bytes, loading->held_bytes);
     loading->held_bytes = loading->held_count = 0;
 }
 
@@ -179,8 +182,9 @@ void subscription_set_plan(struct subscription *subscription, struct live_plan *
 {
     CHECK(plan != NULL && subscription->magic == SUBSCRIPTION_MAGIC);
     subscription->plan = plan;
-    subscription->fingerprint =
-        hash_mix(live_plan_hash(plan), hash_bytes(subscription->id)) + subscription->uses_query_id;
+    subscription->plan_hash = live_plan_hash(plan);
+    subscription->fingerprint = hash_mix(subscription->plan_hash, hash_bytes(subscription->id)) +
+                                subscription->uses_query_id;
 }
 
 struct subscription *subscription_ref(struct subscription *subscription)
@@ -276,6 +280,22 @@ void subscription_tell(struct subscription *subscription, const struct wire_serv
 /* ---- end ----------------------------------------------------------------------------------------
  */
 
+/* live->mutex held, closed: what it needed to load, if its task has not begun. */
+static struct loading *subscription_take_back(struct subscription *subscription)
+{
+    struct loading *taken = NULL;
+
+    pthread_mutex_lock(&subscription->mutex);
+    CHECK(subscription->state == SUBSCRIPTION_CLOSED);
+    if (subscription->loading && user_take_back(subscription->peer->user, subscription->loading)) {
+        taken = subscription->loading;
+        taken->task_running = false;
+        subscription->loading = NULL;
+    }
+    pthread_mutex_unlock(&subscription->mutex);
+    return taken;
+}
+
 void subscription_close(struct subscription *subscription, const char *code, const char *message)
 {
     struct live *live = subscription->peer->live;
@@ -295,7 +315,7 @@ void subscription_close(struct subscription *subscription, const char *code, con
     if (loading)
         loading_drop_held(loading);
     if (loading && loading->task_running)
-        loading = NULL; /* its task sees that it is closed, and frees it */
+        loading = NULL; /* its task sees that it is closed, and frees it, or is taken back */
     else
         subscription->loading = NULL;
     pthread_mutex_unlock(&subscription->mutex);
@@ -305,8 +325,11 @@ void subscription_close(struct subscription *subscription, const char *code, con
                   code != NULL ? ": " : "", code != NULL ? code : "");
     pthread_mutex_lock(&live->mutex);
     router_remove(live, subscription);
+    struct loading *taken_back = subscription_take_back(subscription);
     pthread_mutex_unlock(&live->mutex);
-    loading_free(loading);
+    if (taken_back)
+        subscription_unref(subscription); /* the task's reference */
+    loading_free(taken_back ? taken_back : loading);
     if (peer_forget(subscription->peer, subscription))
         subscription_unref(subscription);
     subscription_unref(subscription);
@@ -315,28 +338,42 @@ void subscription_close(struct subscription *subscription, const char *code, con
 /* ---- changes ------------------------------------------------------------------------------------
  */
 
+bool subscription_skip(struct subscription *subscription)
+{
+    struct loading *loading = subscription->loading;
+
+    if (subscription->state != SUBSCRIPTION_HOLDING)
+        return false;
+    CHECK(loading != NULL);
+    loading->held_overflow = true;
+    loading_drop_held(loading);
+    return true;
+}
+
 static void subscription_hold(struct subscription *subscription, struct wire_message *message,
                               int64_t seq, uint32_t rows)
 {
-    const struct live_options *options = &subscription->peer->live->options;
+    struct live_peer *peer = subscription->peer;
+    const struct live_options *options = &peer->live->options;
     struct loading *loading = subscription->loading;
+    size_t bytes = wire_message_bytes(message);
     struct held_change *held;
 
     CHECK(loading && !loading->held == (loading->held_count == 0));
     CHECK(loading->held_tail && !*loading->held_tail);
     if (loading->held_overflow)
         return;
-    if (loading->held_bytes + wire_message_bytes(message) > options->queue_bytes_max ||
+    if (atomic_load(&peer->held_bytes) + bytes > options->queue_bytes_max ||
         loading->held_count >= options->queue_events_max) {
-        loading->held_overflow = true;
-        loading_drop_held(loading);
+        (void)subscription_skip(subscription);
         return;
     }
     held = mem_alloc(sizeof *held);
     *held = (struct held_change){.seq = seq, .rows = rows, .message = wire_message_ref(message)};
     *loading->held_tail = held;
     loading->held_tail = &held->next;
-    loading->held_bytes += wire_message_bytes(message);
+    loading->held_bytes += bytes;
+    atomic_fetch_add(&peer->held_bytes, bytes);
     loading->held_count++;
 }
 

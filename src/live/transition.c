@@ -16,6 +16,7 @@
 enum {
     CHANGE_WRITER_BYTES_AIM = 1 << 20,
     CHANGE_WRITER_BYTES_MAX = LIMIT_SERVER_MESSAGE_BYTES - MESSAGE_ENVELOPE_BYTES,
+    WORK_JSON_PER_BYTE = 2, /* budget.c */
 };
 
 void change_writer_init(struct change_writer *writer, const struct live_plan *plan,
@@ -23,29 +24,29 @@ void change_writer_init(struct change_writer *writer, const struct live_plan *pl
 {
     CHECK(plan && arena);
     *writer = (struct change_writer){.plan = plan, .arena = arena};
-    buf_init(&writer->rows);
-    buf_init(&writer->old_values);
+    buf_init(&writer->run.rows);
+    buf_init(&writer->run.old_values);
 }
 
 void change_writer_clear(struct change_writer *writer)
 {
     CHECK(writer && writer->plan);
-    buf_clear(&writer->rows);
-    buf_clear(&writer->old_values);
+    buf_clear(&writer->run.rows);
+    buf_clear(&writer->run.old_values);
 }
 
 void change_writer_flush(struct change_writer *writer)
 {
-    CHECK(writer->count == 0 || writer->emit);
-    if (writer->count > 0)
+    CHECK(writer->run.count == 0 || writer->emit);
+    if (writer->run.count > 0)
         writer->emit(writer, writer->context);
-    writer->count = 0;
-    buf_reset(&writer->rows);
-    buf_reset(&writer->old_values);
+    writer->run.count = 0;
+    buf_reset(&writer->run.rows);
+    buf_reset(&writer->run.old_values);
 }
 
-struct wire_message *change_writer_message(const struct change_writer *writer,
-                                           const struct subscription *subscription)
+struct wire_message *change_run_message(const struct change_run *run,
+                                        const struct subscription *subscription)
 {
     struct buf text;
     struct wire_message *framed;
@@ -53,12 +54,12 @@ struct wire_message *change_writer_message(const struct change_writer *writer,
         .type = WIRE_CHANGE,
         .subscription_id = subscription->id,
         .with_query_id = subscription->uses_query_id,
-        .change_type = writer->kind,
-        .rows = buf_str(&writer->rows),
-        .old_values = buf_str(&writer->old_values),
+        .change_type = run->kind,
+        .rows = buf_str(&run->rows),
+        .old_values = buf_str(&run->old_values),
     };
 
-    CHECK(writer->count > 0);
+    CHECK(run->count > 0);
     buf_init(&text);
     wire_server_message_encode(&message, &text);
     framed = wire_message_new_text(buf_str(&text));
@@ -100,14 +101,15 @@ static void change_side_settle(struct change_writer *writer, struct change_side 
 static void change_writer_begin(struct change_writer *writer, enum wire_change_type kind,
                                 int64_t seq)
 {
-    CHECK(writer->count < UINT32_MAX);
-    if (writer->count > 0 && (writer->kind != kind || writer->rows.size + writer->old_values.size >
-                                                          CHANGE_WRITER_BYTES_AIM))
+    CHECK(writer->run.count < UINT32_MAX);
+    if (writer->run.count > 0 &&
+        (writer->run.kind != kind ||
+         writer->run.rows.size + writer->run.old_values.size > CHANGE_WRITER_BYTES_AIM))
         change_writer_flush(writer);
-    writer->kind = kind;
-    writer->former_seq = writer->seq;
-    writer->seq = seq;
-    writer->count++;
+    writer->run.kind = kind;
+    writer->former_seq = writer->run.seq;
+    writer->run.seq = seq;
+    writer->run.count++;
 }
 
 /* The rows just added, from these offsets on, would make the message too large: the others go
@@ -116,30 +118,30 @@ static enum status change_writer_split(struct change_writer *writer, size_t rows
                                        struct error *err)
 {
     struct change_writer before = *writer;
-    size_t size = writer->rows.size + writer->old_values.size;
+    size_t size = writer->run.rows.size + writer->run.old_values.size;
 
-    CHECK(rows_at <= writer->rows.size && old_at <= writer->old_values.size);
+    CHECK(rows_at <= writer->run.rows.size && old_at <= writer->run.old_values.size);
     if (size <= CHANGE_WRITER_BYTES_MAX)
         return STATUS_OK;
-    buf_init(&writer->rows);
-    buf_init(&writer->old_values);
+    buf_init(&writer->run.rows);
+    buf_init(&writer->run.old_values);
     size_t rows_skip = rows_at > 0, old_skip = old_at > 0; /* the comma between two objects */
-    if (before.rows.size > rows_at)
-        buf_append(&writer->rows, before.rows.data + rows_at + rows_skip,
-                   before.rows.size - rows_at - rows_skip);
-    if (before.old_values.size > old_at)
-        buf_append(&writer->old_values, before.old_values.data + old_at + old_skip,
-                   before.old_values.size - old_at - old_skip);
-    writer->count = 1;
-    before.rows.size = rows_at;
-    before.old_values.size = old_at;
-    before.count--;
-    before.seq = writer->former_seq;
+    if (before.run.rows.size > rows_at)
+        buf_append(&writer->run.rows, before.run.rows.data + rows_at + rows_skip,
+                   before.run.rows.size - rows_at - rows_skip);
+    if (before.run.old_values.size > old_at)
+        buf_append(&writer->run.old_values, before.run.old_values.data + old_at + old_skip,
+                   before.run.old_values.size - old_at - old_skip);
+    writer->run.count = 1;
+    before.run.rows.size = rows_at;
+    before.run.old_values.size = old_at;
+    before.run.count--;
+    before.run.seq = writer->former_seq;
     change_writer_flush(&before);
     change_writer_clear(&before);
-    if (writer->rows.size + writer->old_values.size <= CHANGE_WRITER_BYTES_MAX)
+    if (writer->run.rows.size + writer->run.old_values.size <= CHANGE_WRITER_BYTES_MAX)
         return STATUS_OK;
-    writer->count = 0;
+    writer->run.count = 0;
     return error_set(err, STATUS_RESULT_TOO_LARGE, "a change is larger than 8 MiB");
 }
 
@@ -163,14 +165,17 @@ enum status change_writer_add(struct change_writer *writer, struct str key, stru
     if (!before.passes && !after.passes)
         return STATUS_OK;
     change_writer_begin(writer, kind, seq);
-    size_t rows_at = writer->rows.size, old_at = writer->old_values.size;
+    size_t rows_at = writer->run.rows.size, old_at = writer->run.old_values.size;
     struct encode_delete how = {.seq = seq, .deleted = !after.exists || row_is_deleted(new_bytes)};
     if (after.passes)
-        encode_row(writer->plan, &after.row, writer->arena, &writer->rows);
+        encode_row(writer->plan, &after.row, writer->arena, &writer->run.rows);
     if (kind == WIRE_CHANGE_UPDATE)
         encode_old_changed(writer->plan, &before.row, &after.row, writer->arena,
-                           &writer->old_values);
+                           &writer->run.old_values);
     if (kind == WIRE_CHANGE_DELETE)
-        encode_deleted(writer->plan, &before.row, &how, writer->arena, &writer->old_values);
+        encode_deleted(writer->plan, &before.row, &how, writer->arena, &writer->run.old_values);
+    size_t compared = kind == WIRE_CHANGE_UPDATE ? old_bytes.size + new_bytes.size : 0;
+    size_t json = writer->run.rows.size - rows_at + writer->run.old_values.size - old_at;
+    budget_spend(writer->budget, compared + json * WORK_JSON_PER_BYTE);
     return change_writer_split(writer, rows_at, old_at, err);
 }

@@ -131,9 +131,10 @@
     X(QUERY_REPORT_CACHE, "query.report_cache", BOOLEAN, "false", 0, 0, "", USED, \
       "results say whether the plan was cached") \
     X(QUERY_TIMEOUT_SECONDS, "query.timeout_seconds", SECONDS, "30", 0, 86400, "", USED, \
-      "time of one statement; 0 = no limit") \
+      "time of one statement, and to read what a live query begins with; 0 = no limit") \
     X(QUERY_MEMORY_LIMIT, "query.memory_limit", BYTES, "1GiB", 16 << 20, 1LL << 40, "", USED, \
-      "memory of one statement and of each analytical engine") \
+      "memory of one statement, of each analytical engine and of what one user's live queries " \
+      "begin with") \
     X(QUERY_ROW_WORK, "query.row_work", BYTES, "1GiB", 1 << 20, 1LL << 40, "", USED, \
       "bytes that functions of one row's expressions may look at, or of all rows of a change " \
       "while it is written; an eighth for a row of a live query") \
@@ -212,18 +213,19 @@
     X(LIVE_QUEUE_EVENTS, "live.queue_events", INTEGER, "1024", 1, 1000000, "", USED, \
       "unsent messages of one live query") \
     X(LIVE_QUEUE_BYTES, "live.queue_bytes", BYTES, "8MiB", 65536, 1 << 30, "", USED, \
-      "unsent bytes of one WebSocket") \
+      "unsent bytes of one WebSocket, and what it holds while live queries load") \
     X(LIVE_FEED_BYTES, "live.feed_bytes", BYTES, "64MiB", 1 << 20, 1LL << 36, "", USED, \
       "memory for recent changes") \
     X(LIVE_SNAPSHOT_THREADS, "live.snapshot_threads", INTEGER, "0", 0, 1024, "", USED, \
-      "threads that read what live queries begin with; 0 = two per core") \
+      "threads that read what live queries begin with, half of them for one user; 0 = two per " \
+      "core") \
     X(LIVE_SNAPSHOT_SECONDS, "live.snapshot_seconds", SECONDS, "3600", 1, 86400, "", USED, \
       "time to fetch all batches of a snapshot, which is kept so long") \
     X(LIVE_FILTER_MEMORY, "live.filter_memory", BYTES, "32MiB", 1 << 20, 1 << 30, "", USED, \
       "memory that the filter of a live query may take for one changed row") \
     X(LIVE_FILTER_WORK, "live.filter_work", BYTES, "256MiB", 1 << 20, 1LL << 40, "", USED, \
-      "bytes that the filters of one user's live queries may look at in a second, and for one " \
-      "commit") \
+      "what matching may cost for the live queries of one user, in a second and for one commit, " \
+      "in bytes that a filter looks at") \
     X(SQL_PRIMARY_KEY_MODE, "sql.primary_key_mode", CHOICE, "auto", 0, 0, "", USED, \
       "auto strict: tables without key get one, or are refused") \
     X(SQL_DEFAULT_SHARED_ACCESS, "sql.default_shared_access", CHOICE, "unset", 0, 0, "", USED, \

@@ -79,6 +79,12 @@ static unsigned server_workers(const struct config *config)
     return server_count(config, CONFIG_SERVER_WORKER_THREADS, 2 * server_cores() + 1);
 }
 
+static unsigned server_snapshot_threads(const struct config *config)
+{
+    CHECK(config != NULL);
+    return server_count(config, CONFIG_LIVE_SNAPSHOT_THREADS, 2 * server_cores());
+}
+
 static bool server_is_usable(void *context)
 {
     const struct server *server = context;
@@ -415,9 +421,8 @@ static void server_open_engine(struct server *server)
     server->engine = sql_engine_new(&options);
     server->workers =
         worker_pool_start("worker", server_workers(config), LIMIT_WORKER_STACK_BYTES, 0);
-    server->snapshots = worker_pool_start(
-        "snapshot", server_count(config, CONFIG_LIVE_SNAPSHOT_THREADS, 2 * server_cores()),
-        LIMIT_WORKER_STACK_BYTES, 0);
+    server->snapshots =
+        worker_pool_start("snapshot", server_snapshot_threads(config), LIMIT_WORKER_STACK_BYTES, 0);
 }
 
 static enum status server_open_jobs(struct server *server, struct error *err)
@@ -454,6 +459,9 @@ static enum status server_open_live(struct server *server, struct error *err)
         .filter_work_max = server_size(config, CONFIG_LIVE_FILTER_WORK),
         .allow_shared = config_boolean(config, CONFIG_LIVE_ALLOW_SHARED),
         .snapshot_ms_max = (int64_t)server_number(config, CONFIG_LIVE_SNAPSHOT_SECONDS) * 1000,
+        .task_ms_max = (int64_t)server_number(config, CONFIG_QUERY_TIMEOUT_SECONDS) * 1000,
+        .snapshot_tasks_per_user_max = (server_snapshot_threads(config) + 1) / 2,
+        .snapshot_bytes_max = server_size(config, CONFIG_QUERY_MEMORY_LIMIT),
         .node = config_text(config, CONFIG_SERVER_NODE),
     };
     struct live *live = NULL;

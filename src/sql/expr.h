@@ -55,10 +55,7 @@ bool expr_uses_column(const struct expr_program *program, size_t index);
 bool expr_is_constant(const struct expr_program *program); /* no columns, parameters allowed */
 /* Does it ask for NOW(), CURRENT_USER or the like? */
 bool expr_uses_caller(const struct expr_program *program);
-/* Can it take long, for values of common size? It calls functions or casts, or has very many steps.
- */
-bool expr_is_costly(const struct expr_program *program);
-/* What its steps alone count, as bytes looked at: something only if there are very many. */
+/* What its steps alone take, as bytes looked at. */
 uint64_t expr_base_work(const struct expr_program *program);
 /* For EXPLAIN: SQL-like text. */
 void expr_describe(const struct expr_program *program, struct buf *out);

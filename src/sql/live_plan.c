@@ -18,6 +18,8 @@
 
 #include <math.h>
 
+enum { ROW_BYTES = 64 }; /* in the time it takes to look at a row at all, so many can be */
+
 static struct shape_entry *live_plan_entry(const struct live_plan *plan)
 {
     CHECK(plan->shape != NULL);
@@ -273,12 +275,17 @@ static enum status live_plan_explain(enum status status, const struct expr_conte
     return status;
 }
 
-bool live_plan_is_costly(const struct live_plan *plan, size_t row_bytes)
+/* Takes what it costs to look at any row off the budget; false when that has not enough. */
+static bool live_plan_afford_row(const struct live_plan *plan, uint64_t *budget)
 {
     const struct expr_program *filter = plan->shape->filter;
+    uint64_t work = ROW_BYTES + (filter != NULL ? expr_base_work(filter) : 0);
 
-    CHECK(row_bytes > 0);
-    return filter != NULL && (row_bytes >= EXPR_COMPARE_FREE_BYTES || expr_is_costly(filter));
+    CHECK(budget != NULL);
+    if (work > *budget)
+        return false;
+    *budget -= work;
+    return true;
 }
 
 enum status live_plan_matches_within(const struct live_plan *plan, const struct row *row,
@@ -290,6 +297,8 @@ enum status live_plan_matches_within(const struct live_plan *plan, const struct 
     struct expr_context context;
 
     CHECK(row != NULL && row->table->id.value == plan->table->id.value);
+    if (budget != NULL && !live_plan_afford_row(plan, budget))
+        return STATUS_WOULD_BLOCK;
     *matches = shape->names_deleted || !row_is_deleted(row->bytes);
     if (UNLIKELY(plan->table->kind == TABLE_KIND_SYSTEM)) /* its deleted rows are gone for good */
         *matches = !row_is_deleted(row->bytes) && !live_system_hides(plan, row, arena);
@@ -299,12 +308,9 @@ enum status live_plan_matches_within(const struct live_plan *plan, const struct 
     context.column = live_row_column;
     context.row = &from;
     if (budget != NULL) {
-        context.work = expr_base_work(shape->filter);
         context.work_elsewhere = plan->filter_work == 0 || *budget < plan->filter_work;
         if (context.work_elsewhere)
             context.work_max = *budget > 0 ? *budget : 1;
-        if (context.work > *budget)
-            return STATUS_WOULD_BLOCK;
     }
     enum status status = expr_run_filter(shape->filter, &context, matches, err);
     if (budget != NULL)

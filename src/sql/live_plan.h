@@ -85,13 +85,11 @@ void live_plan_column(const struct live_plan *plan, const struct row *row, uint3
  * if names_deleted. */
 enum status live_plan_matches(const struct live_plan *plan, const struct row *row,
                               struct arena *arena, bool *matches, struct error *err) MUST_CHECK;
-/* The same on a thread that others wait for: what the filter looks at is taken off `*budget`;
- * WOULD_BLOCK when there is not enough of it. NULL = no limit but a row's. */
+/* The same on a thread that others wait for: what it takes, as bytes looked at, is taken off
+ * `*budget`; WOULD_BLOCK when there is not enough of it. NULL = no limit but a row's. */
 enum status live_plan_matches_within(const struct live_plan *plan, const struct row *row,
                                      struct arena *arena, uint64_t *budget, bool *matches,
                                      struct error *err) MUST_CHECK;
-/* Can the filter take long for a row of so many bytes? Only then it needs a budget. */
-bool live_plan_is_costly(const struct live_plan *plan, size_t row_bytes);
 /* Do ORDER BY and LIMIT choose rows of the snapshot, other than the newest? */
 bool live_plan_is_ordered(const struct live_plan *plan);
 /* These rows, sorted: how many can be among them, those of OFFSET included; SIZE_MAX = all. */

@@ -141,9 +141,24 @@ static struct wire_message *wire_message_make_form(struct wire_message *message,
     return form;
 }
 
+/* Place in `forms`, counted from one; 0 = as it is. */
+static size_t wire_message_which_form(struct wire_protocol protocol)
+{
+    return (size_t)protocol.msgpack * 2 + (size_t)protocol.gzip;
+}
+
+bool wire_message_has_form(const struct wire_message *message, struct wire_protocol protocol)
+{
+    size_t which = wire_message_which_form(protocol);
+
+    CHECK(which <= WS_FORMS);
+    return which == 0 ||
+           atomic_load_explicit(&message->forms[which - 1], memory_order_relaxed) != NULL;
+}
+
 struct wire_message *wire_message_form(struct wire_message *message, struct wire_protocol protocol)
 {
-    size_t which = (size_t)protocol.msgpack * 2 + (size_t)protocol.gzip;
+    size_t which = wire_message_which_form(protocol);
     struct wire_message *form, *none = NULL;
 
     CHECK((message->frame[0] & 0x0f) == WS_TEXT);

@@ -47,6 +47,8 @@ struct wire_message *wire_message_new_text(struct str payload);
 /* The form of a JSON text message for a protocol, with a reference: binary MessagePack, or gzip of
  * either from 512 bytes on where that is smaller. Any thread. */
 struct wire_message *wire_message_form(struct wire_message *message, struct wire_protocol protocol);
+/* Is that form there already? */
+bool wire_message_has_form(const struct wire_message *message, struct wire_protocol protocol);
 struct wire_message *wire_message_ref(struct wire_message *message);
 void wire_message_unref(struct wire_message *message);               /* NULL is fine */
 struct str wire_message_frame(const struct wire_message *message);   /* header and payload */

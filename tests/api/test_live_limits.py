@@ -211,7 +211,9 @@ def test_filters_of_a_user_share_a_budget():
         assert greedy.expect("change", "s0") and greedy.expect("change", "cheap") and other.expect("change", "s3")
         for i in range(1, 4):
             error = greedy.expect("error", f"s{i}")
-            assert error["code"] == "CONVERSION_ERROR" and "live.filter_work" in error["message"], error
+            assert error["code"] == "SLOW_CONSUMER" and "live.filter_work" in error["message"], error
+            assert greedy.subscribe(f"s{i}", dear(i), options={"from": error["last_seq_id"]})
+            greedy.send({"type": "unsubscribe", "subscription_id": f"s{i}"})
         time.sleep(1.1)
         db.sql("INSERT INTO l.t VALUES (2, 2, $1)", ["a" * 300_000])
         assert greedy.expect("change", "s0") and greedy.expect("change", "cheap") and other.expect("change", "s3")
@@ -220,6 +222,113 @@ def test_filters_of_a_user_share_a_budget():
         db.sql("INSERT INTO l.t VALUES " + ", ".join(f"({i}, {i}, '')" for i in range(10, 30)))
         assert "live.filter_work" in greedy.expect("error", "many")["message"]
         greedy.close()
+        other.close()
+        server.stop()
+
+
+BUDGET = '[live]\nfilter_work = "1MiB"\n'
+
+
+@pytest.fixture(scope="module")
+def dear():
+    """A user may cost the matcher little; two of them, each with rows of his own and one live query of the other table."""
+    with kalam.Server(config=BUDGET) as server:
+        server.client().batch("CREATE NAMESPACE l; CREATE USER TABLE l.own (id BIGINT PRIMARY KEY, n INT, v TEXT);"
+                              "CREATE SHARED TABLE l.all (id BIGINT PRIMARY KEY) ACCESS public")
+        yield server
+        server.stop()
+
+
+def ended(socket, identifier):
+    """It has ended because of what it costs; the position to resume from."""
+    error = socket.expect("error", identifier)
+    assert error["code"] == "SLOW_CONSUMER" and "live.filter_work" in error["message"], error
+    return error["last_seq_id"]
+
+
+def test_short_filters_over_many_rows_count(dear):
+    """Each step of a filter does, be it of few, and each row that is looked at."""
+    user, other = dear.client("steps"), dear.websocket("calm")
+    other.subscribe("all", "SELECT * FROM l.all")
+    user.sql("INSERT INTO l.own (id, n) VALUES " + ", ".join(f"({i}, 1)" for i in range(3000)))
+    socket = dear.websocket("steps")
+    filters = " OR ".join(f"n + {i} = 0" for i in range(40))
+    socket.subscribe("few", f"SELECT id FROM l.own WHERE {filters} OR n = 2 AND id < 5")
+    user.sql("UPDATE l.own SET n = 2 WHERE true")
+    position = ended(socket, "few")
+    dear.client().sql("INSERT INTO l.all VALUES (1)")
+    assert other.expect("change", "all")["rows"][0]["id"] == "1"
+    found = socket.subscribe("few", f"SELECT id FROM l.own WHERE {filters} OR n = 2 AND id < 5", options={"from": position})
+    assert sorted(row["id"] for row in found) == ["0", "1", "2", "3", "4"]
+    socket.close()
+    other.close()
+
+
+@pytest.mark.parametrize("compression", ("none", "gzip"))
+def test_messages_of_large_rows_count(dear, compression):
+    """What is encoded and compressed for one user ends no live query of others, and what ends of his own is resumed."""
+    name = f"large_{compression}"
+    user, other = dear.client(name), dear.websocket("calm")
+    socket = dear.websocket(name, path=f"/v1/ws?compression={compression}")
+    for i in range(8):
+        socket.subscribe(f"s{i}", "SELECT * FROM l.own")
+    other.subscribe("all", "SELECT * FROM l.all")
+    user.sql("INSERT INTO l.own VALUES (1, 1, $1)", ["a" * 200_000])
+    position = ended(socket, "s7")
+    dear.client().sql(f"INSERT INTO l.all VALUES ({2 if compression == 'none' else 3})")
+    assert other.expect("change", "all")
+    assert [row["id"] for row in socket.subscribe("s7", "SELECT * FROM l.own", options={"from": position})] == ["1"]
+    socket.close()
+    other.close()
+
+
+def test_what_costs_too_much_while_it_loads_is_caught_up(dear):
+    """Nothing ends: the difference comes after the last batch."""
+    user, socket = dear.client("loads"), dear.websocket("loads")
+    user.sql("INSERT INTO l.own VALUES (1, 1, ''), (2, 1, '')")
+    socket.send({"type": "subscribe", "subscription": {"id": "h", "sql": "SELECT * FROM l.own WHERE v LIKE '%'",
+                                                       "options": {"batch_size": 1}}})
+    assert socket.expect("initial_data_batch", "h")["batch_control"]["has_more"]
+    user.sql("UPDATE l.own SET v = $1 WHERE true", ["a" * 450_000])
+    dear.client().sql("INSERT INTO l.all VALUES (4)")
+    socket.send({"type": "next_batch", "subscription_id": "h"})
+    assert not socket.expect("initial_data_batch", "h")["batch_control"]["has_more"]
+    rows = socket.expect("change", "h")["rows"]
+    while len(rows) < 2:
+        rows += socket.expect("change", "h")["rows"]
+    assert [(row["id"], len(row["v"])) for row in rows] == [("1", 450_000), ("2", 450_000)]
+    socket.close()
+
+
+def test_what_others_write_ends_nothing_for_good(dear):
+    """Rows of somebody else may cost a live query too much: it goes on from where it was."""
+    db = dear.client()
+    db.sql("CREATE SHARED TABLE l.body (id BIGINT PRIMARY KEY, v TEXT) ACCESS public")
+    socket = dear.websocket("reader")
+    socket.subscribe("s", "SELECT id FROM l.body WHERE v LIKE '%b%'")
+    db.sql("INSERT INTO l.body VALUES (1, $1), (3, $1), (4, $1), (2, 'b')", ["a" * 500_000])
+    position = ended(socket, "s")
+    rows = socket.subscribe("s", "SELECT id FROM l.body WHERE v LIKE '%b%'", options={"from": position})
+    assert [row["id"] for row in rows] == ["2"]
+    socket.close()
+
+
+def test_snapshots_have_the_time_of_a_statement():
+    """Rows by the thousand, each of which takes the filter long; the threads are free again for others."""
+    with kalam.Server(config="[query]\ntimeout_seconds = 1\n[live]\nsnapshot_threads = 2\n") as server:
+        user, other = server.client("slow"), server.websocket("quick")
+        user.batch("CREATE NAMESPACE l; CREATE USER TABLE l.own (id BIGINT PRIMARY KEY, v TEXT)")
+        for i in range(0, 500, 20):
+            user.sql("INSERT INTO l.own VALUES " + ", ".join(f"({i + k}, $1)" for k in range(20)), ["ab" * 20_000])
+        terms = " OR ".join(f"upper(lower(upper(v))) LIKE '%Q{i}%Z%'" for i in range(40))
+        socket = server.websocket("slow")
+        for i in range(4):
+            socket.send({"type": "subscribe", "subscription": {"id": f"s{i}", "sql": f"SELECT id FROM l.own WHERE {terms}", "options": {}}})
+        assert other.subscribe("q", "SELECT id FROM l.own", options={}) == []
+        for i in range(4):
+            error = socket.expect("error", f"s{i}", limit_s=60)
+            assert error["code"] == "SUBSCRIPTION_FAILED" and "query.timeout_seconds" in error["message"], error
+        socket.close()
         other.close()
         server.stop()
 

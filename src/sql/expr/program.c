@@ -11,7 +11,7 @@
 #include "base/refs.h"
 #include "value/text.h"
 
-enum { STEPS_FREE = 256, STEP_BYTES = 8 }; /* what a step of very many counts */
+enum { STEP_BYTES = 8 }; /* in the time of a step so many can be looked at */
 
 struct expr_program *expr_ref(struct expr_program *program)
 {
@@ -53,18 +53,10 @@ bool expr_is_constant(const struct expr_program *program)
     return true;
 }
 
-bool expr_is_costly(const struct expr_program *program)
-{
-    CHECK(program != NULL);
-    return program->calls || program->end - program->begin > STEPS_FREE;
-}
-
 uint64_t expr_base_work(const struct expr_program *program)
 {
-    uint64_t steps = program->end - program->begin;
-
     CHECK(program->begin <= program->end);
-    return steps > STEPS_FREE ? steps * STEP_BYTES : 0;
+    return (uint64_t)(program->end - program->begin) * STEP_BYTES;
 }
 
 bool expr_uses_caller(const struct expr_program *program)

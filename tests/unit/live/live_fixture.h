@@ -179,27 +179,40 @@ static inline void wait_active(struct live_fixture *fixture)
     arena_clear(&arena);
 }
 
-static inline int set_up_as(void **state, size_t events, bool allow_shared)
+/* Starts with limits of its own. */
+static inline int set_up_with(void **state, struct live_options options)
 {
     struct live_fixture *fixture = mem_zalloc(sizeof *fixture);
     struct error err;
     fixture_open(&fixture->sql, true);
     fixture->workers = worker_pool_start("worker", 2, 8 << 20, 0);
-    struct live_options options = {.store = fixture->sql.store,
-                                   .engine = fixture->sql.engine,
-                                   .workers = fixture->workers,
-                                   .queue_events_max = events,
-                                   .queue_bytes_max = 1 << 20,
-                                   .subscriptions_per_connection_max = 10,
-                                   .subscriptions_per_user_max = 12,
-                                   .allow_shared = allow_shared,
-                                   .node = "test"};
+    options.store = fixture->sql.store;
+    options.engine = fixture->sql.engine;
+    options.workers = fixture->workers;
     fixture_check(live_start(&options, &fixture->live, &err), &err, "live_start");
     fixture_sql(&fixture->sql, "CREATE NAMESPACE app");
     fixture_sql(&fixture->sql, "CREATE USER TABLE app.t (id BIGINT PRIMARY KEY, n INT, v TEXT)");
     fixture_sql(&fixture->sql, "CREATE SHARED TABLE app.s (id BIGINT PRIMARY KEY, n INT)");
     *state = fixture;
     return 0;
+}
+
+static inline struct live_options fixture_limits(void)
+{
+    return (struct live_options){.queue_events_max = 1024,
+                                 .queue_bytes_max = 1 << 20,
+                                 .subscriptions_per_connection_max = 10,
+                                 .subscriptions_per_user_max = 12,
+                                 .allow_shared = true,
+                                 .node = "test"};
+}
+
+static inline int set_up_as(void **state, size_t events, bool allow_shared)
+{
+    struct live_options limits = fixture_limits();
+    limits.queue_events_max = events;
+    limits.allow_shared = allow_shared;
+    return set_up_with(state, limits);
 }
 
 static inline int set_up(void **state)

@@ -273,6 +273,140 @@ static void test_live__behind_the_feed_everybody_ends(void **state)
     fake_free(bob);
 }
 
+static int set_up_bounded(void **state)
+{
+    struct live_options limits = fixture_limits();
+    limits.filter_work_max = 1 << 20;
+    limits.snapshot_tasks_per_user_max = 1;
+    limits.snapshot_bytes_max = 100 << 10; /* one snapshot of 40 KB of JSON, not two */
+    return set_up_with(state, limits);
+}
+
+/* Two threads read snapshots: one user has one of them, however many of his tasks do not end. What
+ * he replaces before its turn comes is gone at once. */
+static void test_live__a_user_leaves_threads_to_others(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *stuck[2], *ann = fake_new(fixture, "ann"), *bob = fake_new(fixture, "bob");
+    struct live_stats stats;
+    for (size_t i = 0; i < 2; i++) {
+        stuck[i] = fake_new(fixture, "ann");
+        fake_block(stuck[i], true);
+        subscribe(stuck[i], "x", "SELECT id FROM t", ALL_ROWS, 0);
+    }
+    for (size_t i = 0; i < 20; i++)
+        subscribe(ann, "y", "SELECT id FROM t", ALL_ROWS, 0);
+    subscribe(bob, "z", "SELECT id FROM t", ALL_ROWS, 0);
+    fake_expect(bob, "subscription_ack", "");
+    live_stats(fixture->live, &stats);
+    assert_int_equal(stats.subscriptions, 4);
+    subscribe(ann, "gone", "SELECT id FROM t", ALL_ROWS, 0);
+    live_peer_unsubscribe(ann->peer, STR_LIT("gone"));
+    fake_expect(ann, "unsubscribed", "gone");
+    for (size_t i = 0; i < 2; i++)
+        fake_block(stuck[i], false);
+    for (size_t i = 0; i < 2; i++)
+        fake_expect(stuck[i], "subscription_ack", "");
+    fake_expect(ann, "subscription_ack", "\"y\"");
+    fake_expect(ann, "initial_data_batch", "ready");
+    wait_active(fixture);
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'v')");
+    fake_expect(ann, "change", "\"y\"");
+    for (size_t i = 0; i < 2; i++)
+        fake_free(stuck[i]);
+    fake_free(ann);
+    fake_free(bob);
+}
+
+/* What waits to be fetched, of all snapshots of a user. */
+static void test_live__snapshots_of_a_user_have_a_memory_limit(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann"), *bob = fake_new(fixture, "bob");
+    run_as(fixture, "ann",
+           "INSERT INTO t VALUES (1, 1, repeat('v', 20000)), (2, 1, repeat('v', 20000))");
+    subscribe(ann, "first", "SELECT v FROM t", ALL_ROWS, 1);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(ann, "initial_data_batch", "first");
+    subscribe(ann, "second", "SELECT v FROM t", ALL_ROWS, 1);
+    fake_expect(ann, "MESSAGE_TOO_LARGE", "query.memory_limit");
+    subscribe(bob, "other", "SELECT v FROM t", ALL_ROWS, 1);
+    fake_expect(bob, "subscription_ack", "");
+    live_peer_unsubscribe(ann->peer, STR_LIT("first"));
+    fake_expect(ann, "unsubscribed", "");
+    subscribe(ann, "third", "SELECT v FROM t", ALL_ROWS, 1);
+    fake_expect(ann, "subscription_ack", "");
+    fake_free(ann);
+    fake_free(bob);
+}
+
+/* live.queue_bytes is that of a connection, also for what its subscriptions hold while they load:
+ * one of these two keeps its changes, the other one catches up. */
+static void test_live__a_connection_holds_so_much(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    struct sql_live_entry *entries;
+    struct arena arena;
+    struct buf sql;
+    size_t count;
+    int64_t held = 0;
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, ''), (2, 1, '')");
+    for (int i = 0; i < 2; i++) {
+        subscribe(ann, i == 0 ? "a" : "b", "SELECT * FROM t", ALL_ROWS, 1);
+        fake_expect(ann, "subscription_ack", "");
+        fake_expect(ann, "initial_data_batch", "");
+    }
+    buf_init(&sql);
+    buf_printf(&sql, "UPDATE t SET v = '%0300000d', n = n + 1 WHERE id = 1", 0);
+    buf_append_byte(&sql, 0);
+    for (int i = 0; i < 2; i++) {
+        run_as(fixture, "ann", sql.data);
+        wait_matched(fixture);
+    }
+    buf_clear(&sql);
+    arena_init(&arena, 0);
+    live_entries(fixture->live, (struct table_id){0}, STR_EMPTY, &arena, &entries, &count);
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++)
+        held += entries[i].lag;
+    arena_clear(&arena);
+    assert_in_range(held, 1, 2);
+    for (int i = 0; i < 2; i++) {
+        live_peer_next_batch(ann->peer, i == 0 ? STR_LIT("a") : STR_LIT("b"));
+        fake_expect(ann, "initial_data_batch", "ready");
+        const char *last;
+        do
+            last = fake_next(ann);
+        while (strstr(last, "\"n\":3") == NULL);
+    }
+    fake_free(ann);
+}
+
+/* After an ALTER the matcher may have to compile a query anew: not one that takes long. */
+static void test_live__compiling_anew_has_a_budget(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    char text[8000];
+    snprintf(text, sizeof text, "SELECT * FROM t WHERE n > %6000d", 0);
+    subscribe(ann, "short", "SELECT * FROM t", NO_SNAPSHOT, 0);
+    subscribe(ann, "long", text, NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(ann, "subscription_ack", "");
+    wait_active(fixture);
+    fixture_sql(&fixture->sql, "ALTER TABLE app.t ADD COLUMN w INT DEFAULT 7");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'v', 8)");
+    for (int i = 0; i < 2; i++) {
+        const char *message = fake_next(ann);
+        if (strstr(message, "\"short\"") != NULL)
+            assert_non_null(strstr(message, "\"w\":8"));
+        else
+            assert_non_null(strstr(message, "SLOW_CONSUMER"));
+    }
+    fake_free(ann);
+}
+
 /* The engine here tells live/ nothing of an ALTER: it meets rows of a newer version. */
 static void test_live__rows_of_a_newer_schema(void **state)
 {
@@ -598,6 +732,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_live__written_messages_free_their_own_places,
                                         set_up_small, tear_down),
         cmocka_unit_test_setup_teardown(test_live__behind_the_feed_everybody_ends, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_live__a_user_leaves_threads_to_others, set_up_bounded,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_live__snapshots_of_a_user_have_a_memory_limit,
+                                        set_up_bounded, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__a_connection_holds_so_much, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__compiling_anew_has_a_budget, set_up_bounded,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_live__rows_of_a_newer_schema, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__needs_room_in_its_queues, set_up, tear_down),
