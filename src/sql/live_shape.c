@@ -241,11 +241,10 @@ static enum status live_bind_output(struct shape_builder *builder, struct error 
 /* ---- columns that the text names --------------------------------------------------------------
  */
 
-static void live_add_named(struct shape_builder *builder, struct str name)
+static void live_add_named(struct shape_builder *builder, int index)
 {
     struct live_shape *shape = &builder->shape;
     const struct table *table = shape->table;
-    int index = table_find_column(table, name);
 
     if (index < 0 || (uint32_t)index >= table->schema->column_count)
         return; /* a system column never changes */
@@ -263,7 +262,7 @@ static void live_find_named(struct shape_builder *builder, const struct ast_expr
         return;
     CHECK(tree->height <= LIMIT_AST_HEIGHT);
     if (tree->kind == AST_COLUMN)
-        live_add_named(builder, tree->name);
+        live_add_named(builder, table_find_column(builder->shape.table, tree->name));
     for (size_t i = 0; i < tree->arg_count; i++)
         live_find_named(builder, tree->args[i]);
 }
@@ -281,6 +280,22 @@ static void live_bind_named(struct shape_builder *builder)
     live_find_named(builder, tree->where);
     for (size_t i = 0; i < tree->order_count; i++)
         live_find_named(builder, tree->order[i].expr);
+}
+
+/* ORDER BY 3 means another column once one before it is gone: it names all up to that one. */
+static void live_bind_positions(struct shape_builder *builder)
+{
+    const struct ast_select *tree = builder->tree;
+    const struct live_shape *shape = &builder->shape;
+
+    CHECK(shape->named != NULL && builder->listed_count <= shape->column_count);
+    for (size_t i = 0; i < tree->order_count; i++) {
+        const struct ast_expr *expr = tree->order[i].expr;
+        if (expr->kind != AST_LITERAL || expr->value.type != VALUE_BIGINT)
+            continue;
+        for (uint32_t k = 0; k < builder->listed_count && (int64_t)k < expr->value.integer; k++)
+            live_add_named(builder, (int)shape->columns[k]);
+    }
 }
 
 /* ---- filter and order ------------------------------------------------------------------------ */
@@ -323,8 +338,10 @@ static enum status live_bind(struct shape_builder *builder, struct error *err)
     shape_fill_scope(builder);
     live_bind_named(builder);
     status = live_bind_output(builder, err);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        live_bind_positions(builder);
         status = live_bind_where(builder, err);
+    }
     if (status == STATUS_OK)
         status = live_bind_order(builder, err);
     shape->uses_caller = (shape->filter != NULL && expr_uses_caller(shape->filter)) ||

@@ -152,6 +152,20 @@ def test_deleted_rows_only_where_they_are_named(db, space, ws):
         assert [row["id"] for row in ws.subscribe("s", sql, options={})] == chosen
 
 
+def test_a_position_names_columns(db, space, ws):
+    """What it counts stays: a column up to it cannot be dropped, one behind it can."""
+    db.sql("CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, a INT, b INT, c INT)")
+    db.sql("INSERT INTO t VALUES (1, 1, 3, 0), (2, 2, 2, 0)")
+    assert [row["id"] for row in ws.subscribe("s", f"SELECT * FROM {space}.t ORDER BY 3 LIMIT 1", options={})] == ["2"]
+    for column in ("a", "b"):
+        with pytest.raises(kalam.SqlError) as failure:
+            db.sql(f"ALTER TABLE t DROP COLUMN {column}")
+        assert failure.value.code == "CONFLICT"
+    db.sql("ALTER TABLE t DROP COLUMN c")
+    db.sql("INSERT INTO t VALUES (3, 3, 3)")
+    assert "c" not in ws.expect("change", "s")["rows"][0]
+
+
 def test_streams_and_system_tables(server, db, space):
     db.sql("CREATE STREAM TABLE e (id BIGINT PRIMARY KEY, n INT) TTL '10 minutes'")
     for i in range(30):
