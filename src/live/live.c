@@ -24,7 +24,6 @@ enum status live_start(const struct live_options *options, struct live **out, st
     live->options = *options;
     pthread_mutex_init(&live->mutex, NULL);
     pthread_mutex_init(&live->scans_mutex, NULL);
-    pthread_cond_init(&live->fence_gone, NULL);
     map_init(&live->buckets);
     map_init(&live->users);
     atomic_init(&live->matched_position, view_position(view));
@@ -90,10 +89,9 @@ void live_stop(struct live *live)
     map_clear(&live->buckets);
     CHECK(live->users.count == 0);
     map_clear(&live->users);
-    CHECK(!live->fences);
+    CHECK(!live->fences && !live->fenced.first);
     resume_scans_expire(live, true);
     pthread_mutex_destroy(&live->scans_mutex);
-    pthread_cond_destroy(&live->fence_gone);
     pthread_mutex_destroy(&live->mutex);
     mem_free(live);
 }

@@ -56,9 +56,11 @@ struct route_slot {
 struct loading {
     struct task task; /* worker: compile and first batch, then one batch per request */
     struct subscription *subscription;
-    struct loading *next, **prev;                 /* live->mutex: those that load */
-    struct loading *waiting_next, **waiting_prev; /* live->mutex: of the user, not begun */
-    bool task_running;                            /* or waiting to */
+    struct loading *next, **prev; /* live->mutex: those that load */
+    /* live->mutex: where its task waits, NULL = with the threads of snapshots, or ended */
+    struct loading_queue *queue;
+    struct loading *queue_next, *queue_former;
+    bool task_running; /* or waiting to */
     bool held_overflow;
     unsigned batches_asked;
     int64_t waiting_since_ms; /* the client owes a next_batch since; 0 = it does not */
@@ -104,6 +106,7 @@ struct subscription {
     /* Exchanged by schema.c, under live->mutex too: whoever holds either may read them. */
     struct live_plan *plan;
     uint64_t plan_hash, fingerprint; /* of the plan; of plan and id: equal messages */
+    size_t plan_bytes;               /* of the user's */
     struct loading *loading;         /* NULL once it is live */
     int64_t live_after; /* the snapshot holds everything up to here: the matcher may be behind it */
 
@@ -112,14 +115,20 @@ struct subscription {
     int64_t created_at;
 };
 
+/* Tasks that wait, in order. */
+struct loading_queue {
+    struct loading *first, *last;
+};
+
 /* user.c */
 struct live_user {
     struct str name;        /* in live->users */
     unsigned peers;         /* the last one frees it */
     unsigned subscriptions; /* that count */
     unsigned running;       /* tasks with the threads of snapshots */
-    struct loading *waiting, **waiting_tail;
+    struct loading_queue waiting;
     atomic_size_t snapshot_bytes; /* that its snapshots keep */
+    atomic_size_t plan_bytes;     /* of compiled live queries, beyond what each has for nothing */
 };
 
 struct live_peer {
@@ -149,9 +158,9 @@ struct live {
     struct live_peer *peers;
     struct loading *loading;
     struct sql_live_fence *fences; /* ALTERs and DROPs between check and end */
-    pthread_cond_t fence_gone;
-    pthread_mutex_t scans_mutex; /* a leaf */
-    struct resume_scan *scans;   /* resume_scan.c */
+    struct loading_queue fenced;   /* tasks that wait for their end */
+    pthread_mutex_t scans_mutex;   /* a leaf */
+    struct resume_scan *scans;     /* resume_scan.c */
     pthread_t matcher;
     struct feed_cursor *cursor;
     atomic_bool stopping;
@@ -264,8 +273,15 @@ void user_give_place(struct live *live, struct live_user *user);
 /* The task of a subscription (with a reference to it) runs as soon as its user's turn comes. */
 void user_post(struct live *live, struct loading *loading);
 void user_task_ended(struct live *live, struct live_user *user);
-/* live->mutex held: the task will not run; false when it has begun. */
-bool user_take_back(struct live_user *user, struct loading *loading);
+/* What counts of a plan, and is there room for so much more? */
+size_t user_plan_bytes(const struct live_plan *plan);
+bool user_has_room(const struct live *live, const struct live_user *user, size_t plan_bytes);
+/* Called by the task, which ends with it: it is run again once no ALTER or DROP is under way. */
+void user_post_after_fences(struct live *live, struct loading *loading);
+/* live->mutex held: tasks that waited for a fence run again; they may wait for another one. */
+void user_fence_gone(struct live *live);
+/* live->mutex held: the task will not run; false when it does, or has ended. */
+bool user_take_back(struct loading *loading);
 
 /* ---- budget.c: the matcher's
  * ------------------------------------------------------------------------- */
@@ -299,9 +315,8 @@ void snapshot_free(struct snapshot *snapshot); /* NULL is fine */
 /* ---- schema.c
  * ------------------------------------------------------------------------------------ */
 
-/* live->mutex held: waits until no ALTER stands in the way of a plan; true if there was one, and
- * the plan must be compiled anew. */
-bool schema_wait_for_fence(struct live *live, const struct live_plan *plan);
+/* live->mutex held: does an ALTER or DROP stand in the way of a plan? */
+bool schema_is_fenced(const struct live *live, const struct live_plan *plan);
 /* No lock held: binds `plan` to another state of its table and puts that in its place, if it is
  * still the plan. `out` gets it with a reference; may be NULL. */
 enum status schema_bind_anew(struct subscription *subscription, const struct live_plan *plan,

@@ -298,19 +298,30 @@ static struct memo *matcher_messages(struct matcher *matcher, const struct match
 
 enum delivery { DELIVERED, DELIVERY_TOO_SLOW, DELIVERY_TOO_DEAR };
 
-/* Subscription's mutex held. What is held is not put into the form of the connection yet. */
+/* Takes the form of the message that the connection gets off the budget, if it is still to be made;
+ * what is held is made later, elsewhere. False when the budget is used up. */
+static bool matcher_afford_form(struct matcher *matcher, const struct subscription *subscription,
+                                const struct wire_message *message)
+{
+    uint64_t work = budget_form_work(message, subscription->peer->options.protocol);
+
+    CHECK(message != NULL);
+    if (work == 0 || subscription->state != SUBSCRIPTION_LIVE)
+        return true;
+    uint64_t *budget = matcher_budget(matcher, subscription);
+    if (budget_is_spent(budget))
+        return false;
+    budget_spend(budget, work);
+    return true;
+}
+
+/* Subscription's mutex held. */
 static enum delivery matcher_deliver_one(struct matcher *matcher, struct subscription *subscription,
                                          const struct matched_message *matched)
 {
-    uint64_t *budget = matcher_budget(matcher, subscription);
-    uint64_t work = 0;
-
     CHECK(matched->rows > 0);
-    if (subscription->state == SUBSCRIPTION_LIVE)
-        work = budget_form_work(matched->message, subscription->peer->options.protocol);
-    if (work > 0 && budget_is_spent(budget))
+    if (!matcher_afford_form(matcher, subscription, matched->message))
         return DELIVERY_TOO_DEAR;
-    budget_spend(budget, work);
     return subscription_deliver(subscription, matched->message, matched->seq, matched->rows)
                ? DELIVERED
                : DELIVERY_TOO_SLOW;

@@ -7,8 +7,8 @@
  * each time, so that a changed access ends a subscription at once.
  *
  * An ALTER that drops, renames or modifies columns is refused while a subscription names one of
- * them, a DROP while there is any. Between that check and the commit a fence stands: a subscription
- * in its way waits to be registered and is compiled anew afterwards.
+ * them, a DROP while there is any. Between that check and the commit a fence stands: the task of a
+ * subscription in its way ends, and is run anew afterwards.
  *
  * Locks: plans are exchanged under live->mutex and the subscription's; either is enough to read.
  * SPDX-License-Identifier: Apache-2.0
@@ -20,7 +20,7 @@
 #include "base/mem.h"
 
 /* Is the subscription in the way of the change? */
-static bool schema_is_fenced(const struct live_plan *plan, const struct sql_live_fence *fence)
+static bool schema_is_in_the_way(const struct live_plan *plan, const struct sql_live_fence *fence)
 {
     CHECK(plan->table != NULL);
     if (plan->table->id.value != fence->table.value)
@@ -32,21 +32,13 @@ static bool schema_is_fenced(const struct live_plan *plan, const struct sql_live
     return fence->column_ids == NULL;
 }
 
-bool schema_wait_for_fence(struct live *live, const struct live_plan *plan)
+bool schema_is_fenced(const struct live *live, const struct live_plan *plan)
 {
-    bool waited = false, fenced = true;
-
     CHECK(plan->table != NULL);
-    while (fenced) {
-        fenced = false;
-        for (const struct sql_live_fence *fence = live->fences; fence && !fenced;
-             fence = fence->next)
-            fenced = schema_is_fenced(plan, fence);
-        if (fenced)
-            pthread_cond_wait(&live->fence_gone, &live->mutex);
-        waited = waited || fenced;
-    }
-    return waited;
+    for (const struct sql_live_fence *fence = live->fences; fence; fence = fence->next)
+        if (schema_is_in_the_way(plan, fence))
+            return true;
+    return false;
 }
 
 /* ---- the plan ---------------------------------------------------------------------------------
@@ -144,7 +136,7 @@ void live_fence_begin(struct live *live, struct sql_live_fence *fence)
             continue;
         for (size_t i = 0; i < bucket->count; i++) {
             struct subscription *subscription = bucket->subscriptions[i];
-            if (!schema_is_fenced(subscription->plan, fence))
+            if (!schema_is_in_the_way(subscription->plan, fence))
                 continue;
             if (count == capacity) {
                 list =
@@ -172,7 +164,7 @@ void live_fence_end(struct live *live, struct sql_live_fence *fence)
     }
     *place = fence->next;
     fence->stands = false;
-    pthread_cond_broadcast(&live->fence_gone);
+    user_fence_gone(live);
     pthread_mutex_unlock(&live->mutex);
 }
 

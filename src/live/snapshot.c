@@ -93,9 +93,26 @@ static bool snapshot_plan_is_newest(const struct live *live, const struct live_p
     return newest;
 }
 
+/* live->mutex held. */
+static enum status snapshot_check_register(const struct subscription *subscription,
+                                           const struct live_plan *plan, struct error *err)
+{
+    const struct live *live = subscription->peer->live;
+
+    CHECK(plan->table != NULL);
+    if (!user_has_room(live, subscription->peer->user, user_plan_bytes(plan)))
+        return error_set(err, STATUS_RATE_LIMIT_EXCEEDED,
+                         "the live queries of this user take more than live.filter_memory");
+    if (schema_is_fenced(live, plan))
+        return error_set(err, STATUS_WOULD_BLOCK, "the table is being altered or dropped");
+    if (!snapshot_plan_is_newest(live, plan))
+        return error_set(err, STATUS_STALE, "the table was altered while subscribing");
+    return STATUS_OK;
+}
+
 /* From here on the matcher holds its changes. CANCELLED when it was closed meanwhile; STALE when
- * the table was altered since, or an ALTER of its columns was under way: compile anew. The plan
- * moves. */
+ * the table was altered since: compile anew; WOULD_BLOCK when an ALTER of its columns or a DROP is
+ * under way; RATE_LIMIT_EXCEEDED when its user has compiled too much. The plan moves. */
 static enum status snapshot_register(struct subscription *subscription, struct live_plan *plan,
                                      struct error *err)
 {
@@ -103,10 +120,11 @@ static enum status snapshot_register(struct subscription *subscription, struct l
     bool open;
 
     pthread_mutex_lock(&live->mutex);
-    if (schema_wait_for_fence(live, plan) || !snapshot_plan_is_newest(live, plan)) {
+    enum status status = snapshot_check_register(subscription, plan, err);
+    if (status != STATUS_OK) {
         pthread_mutex_unlock(&live->mutex);
         live_plan_unref(plan);
-        return error_set(err, STATUS_STALE, "the table was altered while subscribing");
+        return status;
     }
     pthread_mutex_lock(&subscription->mutex);
     CHECK(!subscription->plan);
@@ -474,6 +492,10 @@ void snapshot_task(struct task *task)
         loading->deadline_ms = clock_monotonic_ms() + live->options.task_ms_max;
     if (!loading->opened) {
         enum status status = snapshot_open(subscription, &error);
+        if (status == STATUS_WOULD_BLOCK) {
+            user_post_after_fences(live, loading); /* the reference moves */
+            return;
+        }
         loading->opened = true;
         if (status != STATUS_OK)
             snapshot_fail(subscription, status, &error);

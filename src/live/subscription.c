@@ -181,6 +181,9 @@ bool subscription_is_alike(const struct subscription *a, const struct subscripti
 void subscription_set_plan(struct subscription *subscription, struct live_plan *plan)
 {
     CHECK(plan != NULL && subscription->magic == SUBSCRIPTION_MAGIC);
+    size_t bytes = user_plan_bytes(plan), former = subscription->plan_bytes;
+    atomic_fetch_add(&subscription->peer->user->plan_bytes, bytes - former); /* wraps when less */
+    subscription->plan_bytes = bytes;
     subscription->plan = plan;
     subscription->plan_hash = live_plan_hash(plan);
     subscription->fingerprint = hash_mix(subscription->plan_hash, hash_bytes(subscription->id)) +
@@ -203,6 +206,7 @@ void subscription_unref(struct subscription *subscription)
         return;
     CHECK(!subscription->bucket && !subscription->slots && !subscription->loading);
     live_plan_unref(subscription->plan);
+    atomic_fetch_sub(&subscription->peer->user->plan_bytes, subscription->plan_bytes);
     atomic_fetch_sub(&subscription->peer->live->subscriptions, 1);
     peer_unref(subscription->peer);
     pthread_mutex_destroy(&subscription->mutex);
@@ -228,6 +232,8 @@ const char *subscription_error_code(enum status status)
         return "UNSUPPORTED";
     case STATUS_RESULT_TOO_LARGE:
         return "MESSAGE_TOO_LARGE";
+    case STATUS_RATE_LIMIT_EXCEEDED:
+        return "SUBSCRIPTION_LIMIT_EXCEEDED";
     case STATUS_INVALID_SQL:
     case STATUS_COLUMN_NOT_FOUND:
     case STATUS_TYPE_MISMATCH:
@@ -287,7 +293,7 @@ static struct loading *subscription_take_back(struct subscription *subscription)
 
     pthread_mutex_lock(&subscription->mutex);
     CHECK(subscription->state == SUBSCRIPTION_CLOSED);
-    if (subscription->loading && user_take_back(subscription->peer->user, subscription->loading)) {
+    if (subscription->loading && user_take_back(subscription->loading)) {
         taken = subscription->loading;
         taken->task_running = false;
         subscription->loading = NULL;

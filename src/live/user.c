@@ -2,8 +2,9 @@
  * snapshots, the memory that these keep.
  *
  * Of the tasks of one user only so many are with the threads at a time, the others wait here, in
- * order: so nobody's snapshots keep those of all others waiting. A task that waits can be taken
- * back: what was closed before it began keeps nothing.
+ * order: so nobody's snapshots keep those of all others waiting. Nor does a task keep its thread
+ * while an ALTER or DROP stands in its way. One that waits can be taken back: what was closed
+ * before it began keeps nothing.
  *
  * Locks: live->mutex, taken here unless said otherwise; the bytes are atomic.
  * SPDX-License-Identifier: Apache-2.0
@@ -21,7 +22,6 @@ struct live_user *user_open(struct live *live, struct str name)
     if (!user) {
         user = mem_zalloc(sizeof *user);
         user->name = str_from(mem_strdup(name), name.size);
-        user->waiting_tail = &user->waiting;
         map_put(&live->users, name, user);
     }
     user->peers++;
@@ -39,8 +39,8 @@ void user_close(struct live *live, struct live_user *user)
     pthread_mutex_unlock(&live->mutex);
     if (!last)
         return;
-    CHECK(user->subscriptions == 0 && user->running == 0 && !user->waiting);
-    CHECK(atomic_load(&user->snapshot_bytes) == 0);
+    CHECK(user->subscriptions == 0 && user->running == 0 && !user->waiting.first);
+    CHECK(atomic_load(&user->snapshot_bytes) == 0 && atomic_load(&user->plan_bytes) == 0);
     mem_free((void *)(uintptr_t)user->name.data);
     mem_free(user);
 }
@@ -66,19 +66,57 @@ void user_give_place(struct live *live, struct live_user *user)
     pthread_mutex_unlock(&live->mutex);
 }
 
+/* ---- what is compiled -------------------------------------------------------------------------
+ */
+
+enum { PLAN_FREE_BYTES = 16 * 1024 }; /* most are smaller, and many are shared */
+
+size_t user_plan_bytes(const struct live_plan *plan)
+{
+    size_t bytes = live_plan_bytes(plan);
+
+    CHECK(bytes > 0);
+    return bytes > PLAN_FREE_BYTES ? bytes - PLAN_FREE_BYTES : 0;
+}
+
+bool user_has_room(const struct live *live, const struct live_user *user, size_t plan_bytes)
+{
+    size_t most = sql_live_filter_bytes(live->options.engine);
+
+    CHECK(user->peers > 0);
+    return plan_bytes == 0 || most == 0 || atomic_load(&user->plan_bytes) + plan_bytes <= most;
+}
+
 /* ---- tasks ------------------------------------------------------------------------------------
  */
 
-static void user_unlink(struct live_user *user, struct loading *loading)
+static void loading_queue_put(struct loading_queue *queue, struct loading *loading)
 {
-    CHECK(loading->waiting_prev && *loading->waiting_prev == loading);
-    *loading->waiting_prev = loading->waiting_next;
-    if (loading->waiting_next)
-        loading->waiting_next->waiting_prev = loading->waiting_prev;
+    CHECK(!loading->queue);
+    loading->queue = queue;
+    loading->queue_next = NULL;
+    loading->queue_former = queue->last;
+    if (queue->last)
+        queue->last->queue_next = loading;
     else
-        user->waiting_tail = loading->waiting_prev;
-    loading->waiting_next = NULL;
-    loading->waiting_prev = NULL;
+        queue->first = loading;
+    queue->last = loading;
+}
+
+static void loading_queue_take(struct loading *loading)
+{
+    struct loading_queue *queue = loading->queue;
+
+    CHECK(queue && queue->first && queue->last);
+    if (loading->queue_former)
+        loading->queue_former->queue_next = loading->queue_next;
+    else
+        queue->first = loading->queue_next;
+    if (loading->queue_next)
+        loading->queue_next->queue_former = loading->queue_former;
+    else
+        queue->last = loading->queue_former;
+    loading->queue = NULL;
 }
 
 /* live->mutex held: hands over those that may run. */
@@ -87,9 +125,9 @@ static void user_run_waiting(struct live *live, struct live_user *user)
     unsigned most = live->options.snapshot_tasks_per_user_max;
 
     CHECK(most == 0 || user->running <= most);
-    while (user->waiting && (most == 0 || user->running < most)) {
-        struct loading *loading = user->waiting;
-        user_unlink(user, loading);
+    while (user->waiting.first && (most == 0 || user->running < most)) {
+        struct loading *loading = user->waiting.first;
+        loading_queue_take(loading);
         user->running++;
         worker_pool_post(live->options.workers, &loading->task);
     }
@@ -100,28 +138,58 @@ void user_post(struct live *live, struct loading *loading)
     struct live_user *user = loading->subscription->peer->user;
 
     pthread_mutex_lock(&live->mutex);
-    CHECK(!loading->waiting_prev);
-    loading->waiting_prev = user->waiting_tail;
-    *user->waiting_tail = loading;
-    user->waiting_tail = &loading->waiting_next;
+    CHECK(user->peers > 0);
+    loading_queue_put(&user->waiting, loading);
     user_run_waiting(live, user);
     pthread_mutex_unlock(&live->mutex);
+}
+
+/* live->mutex held: one task is no more with the threads. */
+static void user_leave_thread(struct live *live, struct live_user *user)
+{
+    CHECK(user->running > 0);
+    user->running--;
+    user_run_waiting(live, user);
 }
 
 void user_task_ended(struct live *live, struct live_user *user)
 {
     pthread_mutex_lock(&live->mutex);
-    CHECK(user->running > 0);
-    user->running--;
-    user_run_waiting(live, user);
+    CHECK(user->peers > 0);
+    user_leave_thread(live, user);
     pthread_mutex_unlock(&live->mutex);
 }
 
-bool user_take_back(struct live_user *user, struct loading *loading)
+void user_post_after_fences(struct live *live, struct loading *loading)
+{
+    struct live_user *user = loading->subscription->peer->user;
+
+    pthread_mutex_lock(&live->mutex);
+    CHECK(!loading->opened);
+    bool waits = live->fences && !atomic_load(&loading->subscription->cancelled);
+    loading_queue_put(waits ? &live->fenced : &user->waiting, loading);
+    user_leave_thread(live, user);
+    pthread_mutex_unlock(&live->mutex);
+}
+
+void user_fence_gone(struct live *live)
+{
+    struct loading *loading;
+
+    CHECK(!live->fenced.first == !live->fenced.last);
+    while ((loading = live->fenced.first) != NULL) {
+        struct live_user *user = loading->subscription->peer->user;
+        loading_queue_take(loading);
+        loading_queue_put(&user->waiting, loading);
+        user_run_waiting(live, user);
+    }
+}
+
+bool user_take_back(struct loading *loading)
 {
     CHECK(loading != NULL);
-    if (!loading->waiting_prev)
+    if (!loading->queue)
         return false;
-    user_unlink(user, loading);
+    loading_queue_take(loading);
     return true;
 }

@@ -222,7 +222,9 @@
     X(LIVE_SNAPSHOT_SECONDS, "live.snapshot_seconds", SECONDS, "3600", 1, 86400, "", USED, \
       "time to fetch all batches of a snapshot, which is kept so long") \
     X(LIVE_FILTER_MEMORY, "live.filter_memory", BYTES, "32MiB", 1 << 20, 1 << 30, "", USED, \
-      "memory that the filter of a live query may take for one changed row") \
+      "memory that the filter of a live query may take for one changed row, and that those of " \
+      "one " \
+      "user take compiled, beyond 16 KiB each") \
     X(LIVE_FILTER_WORK, "live.filter_work", BYTES, "256MiB", 1 << 20, 1LL << 40, "", USED, \
       "what matching may cost for the live queries of one user, in a second and for one commit, " \
       "in bytes that a filter looks at") \

@@ -55,6 +55,7 @@ bool expr_uses_column(const struct expr_program *program, size_t index);
 bool expr_is_constant(const struct expr_program *program); /* no columns, parameters allowed */
 /* Does it ask for NOW(), CURRENT_USER or the like? */
 bool expr_uses_caller(const struct expr_program *program);
+size_t expr_bytes(const struct expr_program *program); /* of memory */
 /* What its steps alone take, as bytes looked at. */
 uint64_t expr_base_work(const struct expr_program *program);
 /* For EXPLAIN: SQL-like text. */

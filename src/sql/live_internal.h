@@ -74,7 +74,8 @@ struct live_order_request {
 /* After a failure too, `out` is to be cleared. */
 enum status live_order_bind(const struct live_order_request *request, struct live_order *out,
                             enum live_order_kind *kind, struct error *err) MUST_CHECK;
-void live_order_clear(struct live_order *order); /* its programs */
+void live_order_clear(struct live_order *order);         /* its programs */
+size_t live_order_bytes(const struct live_order *order); /* what they take */
 bool live_order_uses_caller(const struct live_order *order);
 /* Fills snapshot_limit and _offset. */
 enum status live_order_limits(struct live_plan *plan, const struct live_order *order,

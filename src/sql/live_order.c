@@ -21,6 +21,17 @@ void live_order_clear(struct live_order *order)
     *order = (struct live_order){.count = 0};
 }
 
+size_t live_order_bytes(const struct live_order *order)
+{
+    size_t bytes = 0;
+
+    CHECK(order->count == 0 || order->items != NULL);
+    for (uint32_t i = 0; i < order->count; i++)
+        bytes += sizeof(order->items[i]) +
+                 (order->items[i].program != NULL ? expr_bytes(order->items[i].program) : 0);
+    return bytes;
+}
+
 bool live_order_uses_caller(const struct live_order *order)
 {
     CHECK(order->count == 0 || order->items != NULL);

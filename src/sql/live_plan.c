@@ -49,6 +49,25 @@ const struct live_order *live_plan_order(const struct live_plan *plan)
     return &live_plan_entry(plan)->order;
 }
 
+static bool live_plan_has_text(const struct value *param)
+{
+    return !param->is_null && value_type_is_text(param->type);
+}
+
+size_t live_plan_bytes(const struct live_plan *plan)
+{
+    const struct live_shape *shape = plan->shape;
+    size_t bytes = sizeof(struct shape_entry) + 2 * shape->text.size +
+                   shape->column_count * sizeof(*shape->column_specs) +
+                   plan->param_count * sizeof(struct value) + plan->route_count * sizeof(uint64_t);
+
+    CHECK(plan->param_count == 0 || plan->params != NULL);
+    for (size_t i = 0; i < plan->param_count; i++)
+        bytes += live_plan_has_text(&plan->params[i]) ? plan->params[i].text.size : 0;
+    return bytes + (shape->filter != NULL ? expr_bytes(shape->filter) : 0) +
+           live_order_bytes(live_plan_order(plan));
+}
+
 void live_context(const struct live_plan *plan, struct arena *arena, struct expr_context *out)
 {
     CHECK(arena != NULL);
@@ -66,11 +85,6 @@ void live_context(const struct live_plan *plan, struct arena *arena, struct expr
 
 /* ---- binding ----------------------------------------------------------------------------------
  */
-
-static bool live_plan_has_text(const struct value *param)
-{
-    return !param->is_null && value_type_is_text(param->type);
-}
 
 /* The plan in a block of its size. */
 static struct live_plan *live_plan_pack(const struct live_plan *draft)

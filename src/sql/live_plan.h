@@ -33,7 +33,8 @@ struct live_shape {
     uint32_t *columns;               /* column indices of the output, key columns and _seq added */
     struct sql_column *column_specs; /* same order */
     uint32_t column_count;
-    uint32_t *named; /* ids of the columns that the text names; `*` names none */
+    uint32_t
+        *named; /* ids of the columns that the text names; `*` names none, a position all to it */
     uint32_t named_count;
     int64_t last_rows, batch_size, from; /* of SUBSCRIBE … LAST n OPTIONS (…); -1 = not given */
     bool asks_for_rows;                  /* SUBSCRIBE … LIMIT n: they are to be sent */
@@ -71,6 +72,8 @@ enum status sql_live_compile(struct sql_engine *engine, const struct sql_caller 
 enum status sql_live_rebind(struct sql_engine *engine, const struct sql_caller *caller,
                             const struct live_plan *plan, const struct table *table,
                             struct live_plan **out, struct error *err) MUST_CHECK;
+/* Memory of the plan and what it shares with equal ones. */
+size_t live_plan_bytes(const struct live_plan *plan);
 struct live_plan *live_plan_ref(struct live_plan *plan);
 void live_plan_unref(struct live_plan *plan); /* before the engine is freed; NULL is fine */
 

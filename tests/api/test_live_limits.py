@@ -313,6 +313,31 @@ def test_what_others_write_ends_nothing_for_good(dear):
     socket.close()
 
 
+def test_compiled_filters_of_a_user_have_a_memory_limit():
+    """What a user's live queries take while they last; those of others have their own."""
+    with kalam.Server(config='[live]\nfilter_memory = "1MiB"\n') as server:
+        server.client().batch("CREATE NAMESPACE l; CREATE SHARED TABLE l.t (id BIGINT PRIMARY KEY, n INT) ACCESS public")
+        ann, bob = server.websocket("ann"), server.websocket("bob")
+
+        def large(i):
+            return f"SELECT id FROM l.t WHERE {' AND '.join(['n <> -n'] * 2500)} AND n > {i}"
+        ann.subscribe("small", "SELECT id FROM l.t WHERE n <> 5", options={})
+        kept = 0
+        with pytest.raises(kalam.SqlError) as failure:
+            for kept in range(100):
+                ann.subscribe(f"s{kept}", large(kept))
+        assert failure.value.code == "SUBSCRIPTION_LIMIT_EXCEEDED" and "live.filter_memory" in str(failure.value) and kept > 0
+        bob.subscribe("s", large(0))
+        ann.send({"type": "unsubscribe", "subscription_id": "s0"})
+        ann.expect("unsubscribed", "s0")
+        ann.subscribe("again", large(200))
+        server.client().sql("INSERT INTO l.t VALUES (1, 201)")
+        assert ann.expect("change", "again") and ann.expect("change", "small") and bob.expect("change", "s")
+        ann.close()
+        bob.close()
+        server.stop()
+
+
 def test_snapshots_have_the_time_of_a_statement():
     """Rows by the thousand, each of which takes the filter long; the threads are free again for others."""
     with kalam.Server(config="[query]\ntimeout_seconds = 1\n[live]\nsnapshot_threads = 2\n") as server:
@@ -334,15 +359,16 @@ def test_snapshots_have_the_time_of_a_statement():
 
 
 def test_constants_of_a_filter_have_a_memory_limit():
-    """They are evaluated when a live query begins: literals while it is compiled, parameters for the routing index."""
+    """They are evaluated when a live query begins: literals while it is compiled, and kept; parameters for the routing index."""
     with kalam.Server(config='[live]\nfilter_memory = "1MiB"\n') as server:
         db, socket = server.client(), server.websocket()
         db.batch("CREATE NAMESPACE l; CREATE SHARED TABLE l.t (id BIGINT PRIMARY KEY, v TEXT)")
-        for number, text in enumerate((f"'{LETTERS}'", "$1")):
-            socket.subscribe(f"s{number}", f"SELECT id FROM l.t WHERE v = {grown(text, text)}",
-                             params=[LETTERS] if number else None)
+        with pytest.raises(kalam.SqlError) as failure:
+            literal = f"'{LETTERS}'"
+            socket.subscribe("literals", f"SELECT id FROM l.t WHERE v = {grown(literal, literal)}")
+        assert failure.value.code == "SUBSCRIPTION_LIMIT_EXCEEDED" and "live.filter_memory" in str(failure.value)
+        socket.subscribe("params", f"SELECT id FROM l.t WHERE v = {grown('$1', '$1')}", params=[LETTERS])
         db.sql("INSERT INTO l.t VALUES (1, 'a')")
-        for number in range(2):
-            assert socket.expect("error", f"s{number}")["code"] == "MESSAGE_TOO_LARGE"
+        assert socket.expect("error", "params")["code"] == "MESSAGE_TOO_LARGE"
         socket.close()
         server.stop()

@@ -598,7 +598,8 @@ static struct expr_program *emit_block(const struct emitter *emitter, struct str
                   emitter->bounds.count * sizeof(struct expr_bound_code) +
                   emitter->bound_values.count * sizeof(struct expr_bound_value) +
                   emitter->column_words * sizeof(uint64_t) + description.size + text_bytes;
-    char *block = mem_zalloc(size + 12 * 16);
+    size_t block_bytes = size + 12 * 16;
+    char *block = mem_zalloc(block_bytes);
     struct expr_program *program = (struct expr_program *)(void *)block;
     char *next = block + ((sizeof(*program) + 15) & ~(size_t)15);
 
@@ -630,8 +631,8 @@ static struct expr_program *emit_block(const struct emitter *emitter, struct str
         constants[i].text.data = next;
         next += constants[i].text.size;
     }
-    CHECK(next <= block + size + 12 * 16);
-    program->calls = emitter->functions.count > 0 || emitter->casts.count > 0;
+    CHECK(next <= block + block_bytes);
+    program->bytes = block_bytes;
     return program;
 }
 

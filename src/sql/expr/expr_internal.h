@@ -245,13 +245,13 @@ struct expr_program {
     const struct expr_bound_value *bound_values;
     const uint64_t *columns; /* bitmap */
     struct str description;
+    size_t bytes; /* of the block, this struct at its begin */
     struct data_type type;
     uint32_t begin, end; /* code that runs */
     int32_t result;
     uint32_t registers, param_count, bound_count, column_words;
     bool relabel; /* the result's integer type becomes type.kind */
     bool uses_caller;
-    bool calls;     /* functions or casts */
     bool is_bounds; /* nothing but the AND of its bounds */
 };
 

@@ -53,6 +53,12 @@ bool expr_is_constant(const struct expr_program *program)
     return true;
 }
 
+size_t expr_bytes(const struct expr_program *program)
+{
+    CHECK(program != NULL);
+    return program->bytes;
+}
+
 uint64_t expr_base_work(const struct expr_program *program)
 {
     CHECK(program->begin <= program->end);

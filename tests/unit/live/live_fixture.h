@@ -24,6 +24,7 @@ struct fake_peer {
     size_t count, seen;
     bool takes;  /* the "socket" writes at once */
     bool blocks; /* whoever sends waits until it is false again */
+    bool stuck;  /* somebody does */
     size_t unwritten, unwritten_bytes;
 };
 
@@ -39,8 +40,12 @@ static inline void fake_send(void *context, struct wire_message *message)
     struct str payload = wire_message_payload(message);
 
     pthread_mutex_lock(&fake->mutex);
-    while (fake->blocks)
+    while (fake->blocks) {
+        fake->stuck = true;
+        pthread_cond_broadcast(&fake->arrived);
         pthread_cond_wait(&fake->arrived, &fake->mutex);
+    }
+    fake->stuck = false;
     assert_true(fake->count < 4096);
     fake->texts[fake->count] = mem_strdup(payload);
     fake->sizes[fake->count++] = payload.size;
@@ -107,6 +112,17 @@ static inline void fake_block(struct fake_peer *fake, bool blocks)
     pthread_mutex_lock(&fake->mutex);
     fake->blocks = blocks;
     pthread_cond_broadcast(&fake->arrived);
+    pthread_mutex_unlock(&fake->mutex);
+}
+
+static inline void fake_wait_stuck(struct fake_peer *fake)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_MS / 1000;
+    pthread_mutex_lock(&fake->mutex);
+    while (!fake->stuck)
+        assert_int_equal(pthread_cond_timedwait(&fake->arrived, &fake->mutex, &until), 0);
     pthread_mutex_unlock(&fake->mutex);
 }
 

@@ -249,6 +249,7 @@ static void test_live__behind_the_feed_everybody_ends(void **state)
     wait_active(fixture);
     fake_block(ann, true);
     run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'the matcher waits with this one')");
+    fake_wait_stuck(ann);
     buf_init(&sql);
     for (int i = 0; i < 40; i++) {
         buf_reset(&sql);
@@ -672,14 +673,25 @@ static enum status drop_race_subscribe(void *context, struct table_id table,
     (void)err;
     if (race->sql == NULL)
         return STATUS_OK;
+    struct fake_peer *other = fake_new(race->fixture, "bob");
     subscribe(fake, "x", race->sql, ALL_ROWS, 0);
+    for (int i = 0; i < 5; i++) /* more than there are threads, which serve others meanwhile */
+        subscribe(fake, i % 2 ? "gone" : "gone too", race->sql, ALL_ROWS, 0);
+    subscribe(other, "z", "SELECT * FROM aside.s", ALL_ROWS, 0);
+    fake_expect(other, "subscription_ack", "");
+    fake_free(other);
+    live_peer_unsubscribe(fake->peer, STR_LIT("gone"));
+    live_peer_unsubscribe(fake->peer, STR_LIT("gone too"));
+    fake_expect(fake, "unsubscribed", "gone");
+    fake_expect(fake, "unsubscribed", "gone too");
+    size_t told = fake->count;
     race->sql = NULL;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 1; /* long enough for the ack that must not come */
     pthread_mutex_lock(&fake->mutex);
-    while (fake->count == 0 && pthread_cond_timedwait(&fake->arrived, &fake->mutex, &until) == 0)
+    while (fake->count == told && pthread_cond_timedwait(&fake->arrived, &fake->mutex, &until) == 0)
         ;
-    race->answered = fake->count > 0;
+    race->answered = fake->count > told;
     pthread_mutex_unlock(&fake->mutex);
     return STATUS_OK;
 }
@@ -706,6 +718,8 @@ static void test_live__drop_keeps_subscribers_out(void **state)
 {
     struct live_fixture *fixture = *state;
 
+    fixture_sql(&fixture->sql, "CREATE NAMESPACE aside");
+    fixture_sql(&fixture->sql, "CREATE SHARED TABLE aside.s (id BIGINT PRIMARY KEY)");
     drop_race_run(fixture, "SELECT * FROM t", "DROP TABLE app.t");
     fixture_sql(&fixture->sql, "CREATE USER TABLE app.t (id BIGINT PRIMARY KEY)");
     /* all tables of a namespace, from the first check to the last drop */
