@@ -209,5 +209,6 @@ void live_stats(struct live *live, struct live_stats *out)
         .changes_delivered = atomic_load(&live->changes_delivered),
         .slow_consumers = atomic_load(&live->slow_consumers),
         .matched_position = (uint64_t)atomic_load(&live->matched_position),
+        .tasks_waiting = atomic_load(&live->tasks_waiting),
     };
 }

@@ -90,6 +90,7 @@ enum status live_kill(struct live *live, struct str live_id, struct str actor, e
                       struct error *err) MUST_CHECK;
 struct live_stats {
     uint64_t subscriptions, peers, changes_delivered, slow_consumers, matched_position;
+    uint64_t tasks_waiting; /* of snapshots, for their user's turn or the end of an ALTER or DROP */
 };
 void live_stats(struct live *live, struct live_stats *out);
 

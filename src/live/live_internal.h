@@ -166,6 +166,7 @@ struct live {
     atomic_bool stopping;
     atomic_int_fast64_t matched_position;
     atomic_uint_fast64_t subscriptions, peer_count, changes_delivered, slow_consumers;
+    atomic_uint_fast64_t tasks_waiting; /* in queues of ours, not in that of the threads */
 };
 
 /* ---- router.c: live->mutex held

@@ -93,6 +93,7 @@ bool user_has_room(const struct live *live, const struct live_user *user, size_t
 static void loading_queue_put(struct loading_queue *queue, struct loading *loading)
 {
     CHECK(!loading->queue);
+    atomic_fetch_add(&loading->subscription->peer->live->tasks_waiting, 1);
     loading->queue = queue;
     loading->queue_next = NULL;
     loading->queue_former = queue->last;
@@ -108,6 +109,7 @@ static void loading_queue_take(struct loading *loading)
     struct loading_queue *queue = loading->queue;
 
     CHECK(queue && queue->first && queue->last);
+    atomic_fetch_sub(&loading->subscription->peer->live->tasks_waiting, 1);
     if (loading->queue_former)
         loading->queue_former->queue_next = loading->queue_next;
     else

@@ -35,6 +35,18 @@ static void metrics_add(const struct metrics_out *out, enum metric_kind kind, co
     out->visit(out->context, &metric);
 }
 
+/* In the queue of the threads, and in those of live/ before it. */
+static uint64_t metrics_snapshots_waiting(struct server *server)
+{
+    struct live *live = atomic_load(&server->live);
+    struct live_stats stats = {.tasks_waiting = 0};
+
+    CHECK(server->snapshots != NULL);
+    if (live != NULL)
+        live_stats(live, &stats);
+    return worker_pool_depth(server->snapshots) + stats.tasks_waiting;
+}
+
 static void metrics_sql(struct server *server, const struct metrics_out *out)
 {
     struct sql_engine_stats stats;
@@ -52,7 +64,7 @@ static void metrics_sql(struct server *server, const struct metrics_out *out)
                 "Statements that wait for a worker thread.", worker_pool_depth(server->workers));
     metrics_add(out, METRIC_GAUGE, "snapshot_tasks_waiting",
                 "Live queries whose first rows wait for a thread.",
-                worker_pool_depth(server->snapshots));
+                metrics_snapshots_waiting(server));
 }
 
 static void metrics_s3(struct server *server, const struct metrics_out *out)

@@ -301,6 +301,7 @@ static void test_live__a_user_leaves_threads_to_others(void **state)
     fake_expect(bob, "subscription_ack", "");
     live_stats(fixture->live, &stats);
     assert_int_equal(stats.subscriptions, 4);
+    assert_int_equal(stats.tasks_waiting, 2); /* of one stuck connection, and y */
     subscribe(ann, "gone", "SELECT id FROM t", ALL_ROWS, 0);
     live_peer_unsubscribe(ann->peer, STR_LIT("gone"));
     fake_expect(ann, "unsubscribed", "gone");
