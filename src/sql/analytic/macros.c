@@ -75,7 +75,9 @@
     "'\"', '^\\$\\.\"(\\*?)\"$', '/\\1') " \
     "ELSE '$[' || system.main.replace(CAST(b AS VARCHAR), '-', '#-') || ']' END"
 
-#define ANALYTIC_TOO_DEEP "THEN error('the JSON document is nested too deeply') "
+/* Lists, structs and the like become JSON before it is measured. */
+#define ANALYTIC_DEEP(value) "NOT json_fits(CAST(" value " AS JSON))"
+#define ANALYTIC_TOO_DEEP " THEN error('the JSON document is nested too deeply') "
 
 #define ANALYTIC_SPLIT(function, more) \
     "CASE WHEN NOT split_fits(s, d) THEN error('the result of " function " is too long') " \
@@ -170,14 +172,15 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO jaro_winkler_similarity(a, b) AS " ANALYTIC_DISTANCE(
         "jaro_winkler_similarity") ", (a, b, c) AS " ANALYTIC_SIMILARITY("jaro_winkler_similarity"),
     /* Documents that DuckDB descends into level by level, on the stack. */
-    "CREATE OR REPLACE MACRO json_structure(a) AS CASE WHEN NOT json_fits(a) " ANALYTIC_TOO_DEEP
+    "CREATE OR REPLACE MACRO json_structure(a) AS CASE WHEN " ANALYTIC_DEEP("a") ANALYTIC_TOO_DEEP
     "ELSE system.main.json_structure(a) END",
-    "CREATE OR REPLACE MACRO json_contains(a, b) AS CASE WHEN NOT json_fits(a) "
-    "OR NOT json_fits(b) " ANALYTIC_TOO_DEEP "ELSE system.main.json_contains(a, b) END",
-    "CREATE OR REPLACE MACRO json_merge_patch(a, b) AS CASE WHEN NOT json_fits(a) "
-    "OR NOT json_fits(b) " ANALYTIC_TOO_DEEP "ELSE system.main.json_merge_patch(a, b) END, "
-    "(a, b, c) AS CASE WHEN NOT json_fits(a) OR NOT json_fits(b) OR NOT "
-    "json_fits(c) " ANALYTIC_TOO_DEEP "ELSE system.main.json_merge_patch(a, b, c) END",
+    "CREATE OR REPLACE MACRO json_contains(a, b) AS CASE WHEN " ANALYTIC_DEEP(
+        "a") " OR " ANALYTIC_DEEP("b") ANALYTIC_TOO_DEEP "ELSE system.main.json_contains(a, b) END",
+    "CREATE OR REPLACE MACRO json_merge_patch(a, b) AS CASE WHEN " ANALYTIC_DEEP(
+        "a") " OR " ANALYTIC_DEEP("b") ANALYTIC_TOO_DEEP
+    "ELSE system.main.json_merge_patch(a, b) END, "
+    "(a, b, c) AS CASE WHEN " ANALYTIC_DEEP("a") " OR " ANALYTIC_DEEP("b") " OR " ANALYTIC_DEEP("c")
+        ANALYTIC_TOO_DEEP "ELSE system.main.json_merge_patch(a, b, c) END",
     "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
     /* Blanks only, not all that Unicode has. */
     "CREATE OR REPLACE MACRO trim(a) AS system.main.trim(a, ' '), (a, b) AS system.main.trim(a, b)",
