@@ -145,6 +145,7 @@ static void row_put_fixed(const struct row_column *column, const struct value *v
                16);
         return;
     case 8:
+        CHECK(column->type.kind != VALUE_DOUBLE || isfinite(value->real));
         if (column->type.kind == VALUE_DOUBLE)
             memcpy(place, &value->real, sizeof(value->real));
         else
@@ -153,6 +154,7 @@ static void row_put_fixed(const struct row_column *column, const struct value *v
     case 4:
         single = column->type.kind == VALUE_FLOAT ? (float)value->real : 0;
         narrow = column->type.kind == VALUE_FLOAT ? 0 : (int32_t)value->integer;
+        CHECK(isfinite(single)); /* row_check refuses the row otherwise, for ever */
         memcpy(place,
                column->type.kind == VALUE_FLOAT ? (const void *)&single : (const void *)&narrow, 4);
         return;

@@ -32,13 +32,25 @@ static enum status math_whole(struct expr_call *call, int128 whole)
     return STATUS_OK;
 }
 
-static enum status math_real(struct expr_call *call, double real)
+static enum status math_result(struct expr_call *call, enum value_type type, double result)
 {
-    enum value_type type = call->args[0].type;
-
     CHECK(math_is_real(type));
-    *call->out = value_real(type, type == VALUE_FLOAT ? (double)(float)real : real);
+    if (isnan(result))
+        return error_set(call->err, STATUS_SQL_EXECUTION_ERROR, "input of %s is out of range",
+                         call->function->name);
+    if (type == VALUE_FLOAT)
+        result = (double)(float)result;
+    if (!isfinite(result))
+        return error_set(call->err, STATUS_SQL_EXECUTION_ERROR, "value out of range: overflow");
+    *call->out = value_real(type, result);
     return STATUS_OK;
+}
+
+/* Of the type of the first argument. */
+static enum status math_same(struct expr_call *call, double result)
+{
+    CHECK(call->count > 0);
+    return math_result(call, call->args[0].type, result);
 }
 
 enum status expr_run_floor(struct expr_call *call)
@@ -47,7 +59,7 @@ enum status expr_run_floor(struct expr_call *call)
 
     CHECK(call->count == 1);
     if (math_is_real(arg->type))
-        return math_real(call, floor(arg->real));
+        return math_same(call, floor(arg->real));
     int128 unit = decimal_power(arg->scale), whole = arg->decimal / unit;
     return math_whole(call, arg->decimal % unit < 0 ? whole - 1 : whole);
 }
@@ -58,7 +70,7 @@ enum status expr_run_ceil(struct expr_call *call)
 
     CHECK(call->count == 1);
     if (math_is_real(arg->type))
-        return math_real(call, ceil(arg->real));
+        return math_same(call, ceil(arg->real));
     int128 unit = decimal_power(arg->scale), whole = arg->decimal / unit;
     return math_whole(call, arg->decimal % unit > 0 ? whole + 1 : whole);
 }
@@ -69,7 +81,7 @@ enum status expr_run_trunc(struct expr_call *call)
 
     CHECK(call->count == 1);
     if (math_is_real(arg->type))
-        return math_real(call, trunc(arg->real));
+        return math_same(call, trunc(arg->real));
     if (arg->type == VALUE_DECIMAL)
         return math_whole(call, arg->decimal / decimal_power(arg->scale));
     *call->out = *arg;
@@ -114,7 +126,7 @@ enum status expr_run_round(struct expr_call *call)
 
     CHECK(call->count == 1 || call->count == 2);
     if (math_is_real(arg->type))
-        return math_real(call,
+        return math_same(call,
                          call->count == 1 ? rint(arg->real) : math_round_digits(arg->real, digits));
     if (arg->type != VALUE_DECIMAL) { /* an integer: nothing behind the point */
         *call->out = *arg;
@@ -257,22 +269,16 @@ enum status expr_bind_mod(struct expr_binder *binder, struct expr_node *node)
 /* ---- functions of DOUBLE ------------------------------------------------------------------------
  */
 
-static enum status math_result(struct expr_call *call, double result)
+static enum status math_double(struct expr_call *call, double result)
 {
     CHECK(call->count <= 2);
-    if (isnan(result))
-        return error_set(call->err, STATUS_SQL_EXECUTION_ERROR, "input of %s is out of range",
-                         call->function->name);
-    if (!isfinite(result))
-        return error_set(call->err, STATUS_SQL_EXECUTION_ERROR, "value out of range: overflow");
-    *call->out = value_real(VALUE_DOUBLE, result);
-    return STATUS_OK;
+    return math_result(call, VALUE_DOUBLE, result);
 }
 
 enum status expr_run_real(struct expr_call *call)
 {
     CHECK(call->count == 1 && call->function->real != NULL);
-    return math_result(call, call->function->real(call->args[0].real));
+    return math_double(call, call->function->real(call->args[0].real));
 }
 
 enum status expr_run_sqrt(struct expr_call *call)
@@ -281,7 +287,7 @@ enum status expr_run_sqrt(struct expr_call *call)
     if (call->args[0].real < 0)
         return error_set(call->err, STATUS_SQL_EXECUTION_ERROR,
                          "cannot take square root of a negative number");
-    return math_result(call, sqrt(call->args[0].real));
+    return math_double(call, sqrt(call->args[0].real));
 }
 
 static enum status math_has_log(struct expr_call *call, double x)
@@ -298,7 +304,7 @@ enum status expr_run_log(struct expr_call *call)
     enum status status = math_has_log(call, call->args[0].real);
 
     CHECK(call->count == 1 && call->function->real != NULL);
-    return status == STATUS_OK ? math_result(call, call->function->real(call->args[0].real))
+    return status == STATUS_OK ? math_double(call, call->function->real(call->args[0].real))
                                : status;
 }
 
@@ -309,30 +315,30 @@ enum status expr_run_log_base(struct expr_call *call)
 
     CHECK(call->count == 1 || call->count == 2);
     if (status != STATUS_OK || call->count == 1)
-        return status == STATUS_OK ? math_result(call, log10(call->args[0].real)) : status;
+        return status == STATUS_OK ? math_double(call, log10(call->args[0].real)) : status;
     double base = log10(call->args[0].real);
     if (base == 0)
         return error_set(call->err, STATUS_SQL_EXECUTION_ERROR, "division by zero");
     status = math_has_log(call, call->args[1].real);
-    return status == STATUS_OK ? math_result(call, log10(call->args[1].real) / base) : status;
+    return status == STATUS_OK ? math_double(call, log10(call->args[1].real) / base) : status;
 }
 
 enum status expr_run_power(struct expr_call *call)
 {
     CHECK(call->count == 2);
-    return math_result(call, pow(call->args[0].real, call->args[1].real));
+    return math_double(call, pow(call->args[0].real, call->args[1].real));
 }
 
 enum status expr_run_atan2(struct expr_call *call)
 {
     CHECK(call->count == 2);
-    return math_result(call, atan2(call->args[0].real, call->args[1].real));
+    return math_double(call, atan2(call->args[0].real, call->args[1].real));
 }
 
 enum status expr_run_pi(struct expr_call *call)
 {
     CHECK(call->count == 0);
-    return math_result(call, M_PI);
+    return math_double(call, M_PI);
 }
 
 double expr_real_degrees(double x)

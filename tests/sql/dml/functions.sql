@@ -43,6 +43,11 @@ UPDATE t SET i = 100 RETURNING make_date(2023, 2, 29);
 UPDATE t SET i = 100 RETURNING factorial(i);
 UPDATE t SET i = 100 RETURNING factorial(-i);
 UPDATE t SET i = 100 RETURNING log(1, i);
+UPDATE t SET i = 100 RETURNING round(CAST(3.4028234e38 AS REAL), -35);
+UPDATE t SET r = round(CAST(-3.4028234e38 AS REAL), -35);
+SELECT round(CAST(3.4028234e38 AS REAL), -35) AS x;
+SELECT max(round(CAST(3.4028234e38 AS REAL), -35)) AS x FROM t;
+SELECT round(CAST(3.4028234e38 AS REAL), -39) AS x, round(1.7e308::DOUBLE, -308) AS y, round(1.7976931348623157e308::DOUBLE, -308) AS z;
 SELECT i FROM t;
 -- what only DuckDB runs says where
 UPDATE t SET i = 100 RETURNING regexp_replace(w, 'e', 'a');
