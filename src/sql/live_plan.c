@@ -79,7 +79,6 @@ void live_context(const struct live_plan *plan, struct arena *arena, struct expr
         .user = plan->caller,
         .role = str_from_c(role_name(plan->role)),
         .work_max = plan->filter_work,
-        .counts_all = true,
     };
 }
 

@@ -67,7 +67,6 @@ def test_date_part(client):
     assert client.value(f"WITH c AS (SELECT * FROM t WHERE id = 1) SELECT {NESTED} AS x FROM c") == 1767225600000000
 
 
-<<<<<<< ours
 def test_parts_and_maps(client):
     """Lists of parts and maps are bounded before DuckDB makes them; shorter ones are what they were."""
     for call in ("split_part({}, ',', 3)", "string_split({}, ',')[3]", "split({}, ',')[3]", "str_split({}, ',')[3]", "string_to_array({}, ',')[3]"):
@@ -81,7 +80,6 @@ def test_parts_and_maps(client):
     assert code(client, f"SELECT map(l, l)[7] FROM {keys.format(2001)}") == "SQL_EXECUTION_ERROR"
     assert code(client, "SELECT repeat([s], 60000) FROM t GROUP BY s") == "SQL_EXECUTION_ERROR"
     assert client.rows("SELECT repeat(s, 3), max(id) FROM t GROUP BY s") == [["aaa", 2]]
-=======
 def test_json_of_other_types(client):
     """Lists, structs, numbers and booleans become documents, as without the guard."""
     assert client.value("SELECT json_structure([1])::TEXT FROM range(1)") == '["UBIGINT"]'
@@ -91,7 +89,6 @@ def test_json_of_other_types(client):
     assert client.value("SELECT json_contains('[1]', id) FROM t WHERE id = 1 GROUP BY id") is True
     assert client.value("SELECT json_contains($1, $2) FROM range(1)", ['["a"]', '"a"']) is True
     assert code(client, "SELECT json_structure('{') FROM range(1)") == "TYPE_MISMATCH"
->>>>>>> theirs
 
 
 def test_quoted_names_count(client):

@@ -329,7 +329,7 @@ def test_one_point_in_time(server, db, space):
 @pytest.fixture(scope="module")
 def narrow():
     """Little memory for a statement, and little work for a row."""
-    with kalam.Server(config='[query]\nmemory_limit = "16MiB"\nrow_work = "8MiB"\n[live]\nfilter_memory = "1MiB"\n') as server:
+    with kalam.Server(config='[query]\nmemory_limit = "16MiB"\nrow_work = "64MiB"\n[live]\nfilter_memory = "1MiB"\n') as server:
         db = server.client()
         db.batch("CREATE NAMESPACE l; CREATE SHARED TABLE l.t (id BIGINT PRIMARY KEY, n INT, v TEXT)")
         for start in range(0, 12000, 500):

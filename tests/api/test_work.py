@@ -70,3 +70,21 @@ def test_the_rows_of_a_change_together(server, rows):
     assert failure.value.code == "SQL_EXECUTION_ERROR" and "the expressions of the rows of this change take too long" in failure.value.message
     assert "query.row_work" in str(failure.value.body)
     assert rows.sql("DELETE FROM t WHERE id > 100 AND id <= 150 AND v LIKE '%b'").row_count == 50
+
+
+def test_what_a_change_returns(server, rows):
+    """It is computed by the thread that commits, for all rows together."""
+    rows.sql("INSERT INTO t (id, v, w) SELECT g, repeat('a', 16000), '' FROM generate_series(301, 340) s(g)")
+    change = "UPDATE t SET w = 'x' WHERE id > 300 RETURNING v LIKE '%' || repeat('a', 100) || 'b' AS x"
+    with pytest.raises(kalam.SqlError) as failure:
+        rows.sql(change)
+    assert "the expressions of the rows of this change take too long" in failure.value.message
+    assert rows.value("SELECT count(*) FROM t WHERE w = 'x'") == "0"
+    assert rows.sql(change.replace("id > 300", "id > 338")).row_count == 2
+
+
+@pytest.mark.parametrize("call", ["split_part(v, 'a', -1) = 'x'", "replace(v, 'a', 'b') = 'x'", "strpos(v, 'aaaaaaac') > 5", "upper(v) = 'x'", "v::VARCHAR(300000) = 'x'"])
+def test_a_function_counts_what_it_takes(server, rows, call):
+    """60 times 200 KB are little: by what is done with each byte they are much."""
+    rows.sql("UPDATE t SET w = 'q' WHERE id = 2")
+    refused(rows.sql, "UPDATE t SET w = 'z' WHERE id = 2 AND (v = 'b' OR " + " OR ".join([call] * 60) + ")")

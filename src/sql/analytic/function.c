@@ -19,10 +19,9 @@ enum {
     FUNCTION_DISTANCE_MAX = 1 << 18, /* length × length */
     FUNCTION_MARKS_MAX = 256,        /* characters in a row that are put in order */
     FUNCTION_JSON_DEPTH_MAX = 1000,  /* levels of a document */
-    FUNCTION_RESULT_MAX = 16 << 20,  /* bytes, as far as lengths tell … */
     FUNCTION_PART_BYTES = 16,        /* of a part of a text in a list */
     FUNCTION_PARTS_MAX = 1 << 16,
-    FUNCTION_RESULTS_MAX = 1 << 30, /* … and those of the 2048 rows that are held at once */
+    FUNCTION_RESULTS_MAX = 1 << 30, /* bytes of the 2048 rows that are held at once */
 };
 
 /* Patterns that DuckDB matches in linear time if they are constants. */
@@ -154,12 +153,11 @@ static enum status function_json_fits(const struct str *args, uint64_t *work, bo
 static enum status function_replace_fits(const struct str *args, uint64_t *work, bool *out,
                                          struct error *err)
 {
-    uint64_t size = args[0].size, part = args[1].size, by = args[2].size;
-    uint64_t result = by > part && part > 0 ? size / part * by + size % part : size;
+    uint64_t result = expr_replace_size_max(args[0], args[1], args[2]);
 
     CHECK(work && err);
     *work += result;
-    *out = result <= FUNCTION_RESULT_MAX && *work <= FUNCTION_RESULTS_MAX;
+    *out = result <= EXPR_REPLACE_MAX && *work <= FUNCTION_RESULTS_MAX;
     return STATUS_OK;
 }
 

@@ -134,7 +134,7 @@ static enum status cursor_move(struct cursor *cursor, struct error *err)
 static enum status cursor_filter(struct cursor *cursor, bool *passes, struct error *err)
 {
     CHECK(passes != NULL);
-    cursor->context.work = 0;
+    run_begin_row(cursor->run, &cursor->context);
     *passes = true;
     return cursor->filter == NULL ? STATUS_OK
                                   : expr_run_filter(cursor->filter, &cursor->context, passes, err);

@@ -174,7 +174,9 @@ static enum status dml_output(struct sql_run *run, const struct row_op *op, stru
     CHECK(schema != NULL);
     row_projection_init(&projection, &schema->layout, &table->schema->layout, arena);
     run_commit_context(run, arena, &reader, &context);
-    return run_output(&run->plan->output, &context, values, err);
+    enum status status = run_output(&run->plan->output, &context, values, err);
+    run->commit_work = context.work;
+    return status;
 }
 
 static bool dml_output_may_fail(const struct plan_output *output)

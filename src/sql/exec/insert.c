@@ -249,7 +249,7 @@ static enum status insert_rows(struct sql_run *run, bool may_block, struct error
     for (size_t i = 0; i < insert->row_count && status == STATUS_OK; i++) {
         struct insert_source source = {
             .cells = insert->cells + i * insert->width, .values = computed, .width = insert->width};
-        context.work = 0;
+        run_begin_row(run, &context);
         status = insert_op(run, &source, &context, &ops[i], err);
         if (status == STATUS_OK)
             status = arena_check(&run->arena, err);

@@ -89,7 +89,7 @@ void run_append_json_text(struct buf *out, struct str text)
     buf_append_byte(out, '"');
 }
 
-enum status run_check(struct sql_run *run, struct error *err)
+enum status run_check(const struct sql_run *run, struct error *err)
 {
     if (atomic_load_explicit(&run->cancelled, memory_order_relaxed))
         return error_set(err, STATUS_CANCELLED, "cancelled");
@@ -99,6 +99,12 @@ enum status run_check(struct sql_run *run, struct error *err)
                          run->engine->options.timeout_seconds);
     CHECK(run->engine != NULL);
     return STATUS_OK;
+}
+
+static enum status run_check_work(const void *run, struct error *err)
+{
+    CHECK(run != NULL);
+    return run_check(run, err);
 }
 
 void run_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
@@ -116,7 +122,18 @@ void run_context(const struct sql_run *run, struct arena *arena, struct row_read
         .row = reader,
         .work_max = run->engine->options.row_work_bytes / (run->may_block ? 1 : EXPR_WORK_LOOP),
         .work_elsewhere = !run->may_block,
+        .check = run_check_work,
+        .check_context = run,
     };
+}
+
+void run_begin_row(const struct sql_run *run, struct expr_context *context)
+{
+    uint64_t most = run->engine->options.row_work_bytes;
+
+    CHECK(!context->work_shared);
+    if (!context->work_elsewhere && most > 0)
+        context->work_max = context->work + most;
 }
 
 void run_commit_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
@@ -124,9 +141,11 @@ void run_commit_context(const struct sql_run *run, struct arena *arena, struct r
 {
     CHECK(run->commit_work <= INT64_MAX);
     run_context(run, arena, reader, out);
-    if (run_transaction(run) != NULL) /* its rows are changed by the thread of the statement */
-        return;
     out->work = run->commit_work;
+    if (run_transaction(run) != NULL) { /* its rows are changed by the thread of the statement */
+        run_begin_row(run, out);
+        return;
+    }
     out->work_max = run->engine->options.row_work_bytes;
     out->work_elsewhere = false;
     out->work_shared = true;

@@ -59,7 +59,7 @@ struct sql_run {
     struct row_logic logic;
     struct value *returned; /* what RETURNING gives, when it was evaluated with the commit */
     unsigned conflicts;     /* of its attempts; the commit thread's while queued */
-    uint64_t commit_work;   /* bytes that expressions have looked at on the commit thread */
+    uint64_t commit_work;   /* what expressions of all its rows have looked at so far */
     struct buf key;         /* scratch */
 };
 
@@ -80,8 +80,9 @@ enum status run_send_row(struct sql_run *run, const struct value *values,
 void run_message(struct sql_run *run, const char *format, ...) PRINTF_LIKE(2, 3);
 /* A JSON string with its quotes. */
 void run_append_json_text(struct buf *out, struct str text);
-/* Cancelled or out of time? For loops; cheap enough for every 256th row. */
-enum status run_check(struct sql_run *run, struct error *err) MUST_CHECK;
+/* Cancelled or out of time? For loops; cheap enough for every 256th row. Programs ask by themselves
+ * when they take long. */
+enum status run_check(const struct sql_run *run, struct error *err) MUST_CHECK;
 
 /* ---- expressions ----------------------------------------------------------------------------- */
 
@@ -98,6 +99,9 @@ void row_reader_column(void *reader, size_t index, struct value *out); /* struct
 /* Parameters, time and names of the run; column callback is row_reader_column. */
 void run_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
                  struct expr_context *out);
+/* Before each row: on a worker its programs have query.row_work for themselves; what a loop thread
+ * may do is for all rows of the statement. */
+void run_begin_row(const struct sql_run *run, struct expr_context *context);
 /* The same on the commit thread, for a row of a change: keep `work` in run->commit_work. */
 void run_commit_context(const struct sql_run *run, struct arena *arena, struct row_reader *reader,
                         struct expr_context *out);

@@ -268,12 +268,25 @@ enum status expr_cast_value(const struct value *value, const struct expr_cast *c
 enum status expr_param_value(const struct expr_param_use *use, const struct expr_context *context,
                              struct arena *arena, struct value *out, struct error *err) MUST_CHECK;
 
-/* Counts `bytes` that a function looks at. WOULD_BLOCK or SQL_EXECUTION_ERROR beyond the limit. */
+/* Counts `bytes` that a function looks at. WOULD_BLOCK or SQL_EXECUTION_ERROR beyond the limit.
+ * The limit is one of time: what takes longer for a byte than copying or comparing counts it more
+ * than once. Each byte of the arguments of a call is counted before it. */
 enum status expr_charge(struct expr_context *context, uint64_t bytes, struct error *err) MUST_CHECK;
+enum status expr_charge_each(struct expr_context *context, uint64_t count, uint64_t each,
+                             struct error *err) MUST_CHECK;
+enum {
+    EXPR_WORK_CHARACTER = 8, /* a character that is stepped over, decoded or mapped */
+    EXPR_WORK_SEARCH = 16,   /* a byte that is searched for a part, and each search */
+};
 
 /* text.c */
 /* Before a text is made: does it fit? An argument is small, what is made of many may be not. */
 enum status expr_text_check_size(struct expr_call *call, size_t size) MUST_CHECK;
+/* Memory for a text of so many bytes, which count as looked at. */
+enum status expr_text_room(struct expr_call *call, size_t size, char **out) MUST_CHECK;
+/* Where `part` begins in `text`, or SIZE_MAX; what it looks at counts. */
+enum status expr_text_find(struct expr_call *call, struct str text, struct str part,
+                           size_t *out) MUST_CHECK;
 /* Bytes of the character at `at`; 1 for a broken one. */
 size_t expr_text_step(struct str text, size_t at);
 /* Byte offset behind `count` characters from `at` on. */
@@ -294,6 +307,8 @@ enum status expr_run_btrim(struct expr_call *call);
 enum status expr_run_ltrim(struct expr_call *call);
 enum status expr_run_rtrim(struct expr_call *call);
 enum status expr_run_replace(struct expr_call *call);
+enum { EXPR_REPLACE_MAX = 16 << 20 }; /* bytes of a result, as far as the lengths tell */
+uint64_t expr_replace_size_max(struct str text, struct str from, struct str to);
 
 /* text_part.c: parts of texts, and texts from characters. */
 enum status expr_run_left(struct expr_call *call);

@@ -297,12 +297,24 @@ static inline enum status run_add_bigint(const struct expr_instr *instr, const s
     return STATUS_OK;
 }
 
+static enum status run_charge_check(const struct expr_context *context, uint64_t bytes,
+                                    struct error *err)
+{
+    uint64_t before = context->work - bytes;
+
+    CHECK(bytes <= context->work);
+    if (LIKELY(before / EXPR_WORK_CHECK == context->work / EXPR_WORK_CHECK ||
+               context->check == NULL))
+        return STATUS_OK;
+    return context->check(context->check_context, err);
+}
+
 enum status expr_charge(struct expr_context *context, uint64_t bytes, struct error *err)
 {
     CHECK(bytes < UINT64_MAX / 2);
     context->work += bytes;
     if (LIKELY(context->work <= context->work_max || context->work_max == 0))
-        return STATUS_OK;
+        return run_charge_check(context, bytes, err);
     if (context->work_elsewhere)
         return STATUS_WOULD_BLOCK;
     error_set(err, STATUS_SQL_EXECUTION_ERROR, "the expressions of %s take too long",
@@ -310,6 +322,17 @@ enum status expr_charge(struct expr_context *context, uint64_t bytes, struct err
     error_hint(err, "query.row_work bounds what they look at%s",
                context->work_shared ? ", of all rows together: change fewer at a time" : "");
     return STATUS_SQL_EXECUTION_ERROR;
+}
+
+enum status expr_charge_each(struct expr_context *context, uint64_t count, uint64_t each,
+                             struct error *err)
+{
+    uint64_t bytes;
+
+    CHECK(context != NULL);
+    if (__builtin_mul_overflow(count, each, &bytes) || bytes > INT64_MAX / 2)
+        bytes = INT64_MAX / 2;
+    return expr_charge(context, bytes, err);
 }
 
 static enum status run_call(struct machine *m, const struct expr_instr *instr, struct value *out)
@@ -341,28 +364,36 @@ static enum status run_call(struct machine *m, const struct expr_instr *instr, s
 static inline enum status run_charge_long(struct machine *m, const struct value *a,
                                           const struct value *b)
 {
-    if (LIKELY(!m->context->counts_all || a->is_null || b->is_null ||
-               a->text.size < EXPR_COMPARE_FREE_BYTES || b->text.size < EXPR_COMPARE_FREE_BYTES))
+    if (LIKELY(a->is_null || b->is_null || a->text.size < EXPR_COMPARE_FREE_BYTES ||
+               b->text.size < EXPR_COMPARE_FREE_BYTES))
         return STATUS_OK;
     return expr_charge(m->context, a->text.size < b->text.size ? a->text.size : b->text.size,
                        m->err);
+}
+
+/* A text is read character by character. */
+static enum status run_cast(struct machine *m, const struct value *value,
+                            const struct expr_cast *cast, struct value *out)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(cast->type.kind != VALUE_NULL);
+    if (!value->is_null && value_type_is_text(value->type))
+        status = expr_charge_each(m->context, value->text.size, EXPR_WORK_CHARACTER, m->err);
+    return status == STATUS_OK ? expr_cast_value(value, cast, m->context->arena, out, m->err)
+                               : status;
 }
 
 /* What remains beside the hot instructions of run_code. */
 static enum status run_other(struct machine *m, const struct expr_instr *instr,
                              const struct value *a, const struct value *b, struct value *out)
 {
-    enum status status;
-
     switch ((enum expr_op)instr->op) {
     case EXPR_PARAM:
         return expr_param_value(&m->program->params[instr->c], m->context, m->context->arena, out,
                                 m->err);
     case EXPR_CAST:
-        if (m->context->counts_all && !a->is_null && value_type_is_text(a->type) &&
-            (status = expr_charge(m->context, a->text.size, m->err)) != STATUS_OK)
-            return status;
-        return expr_cast_value(a, &m->program->casts[instr->c], m->context->arena, out, m->err);
+        return run_cast(m, a, &m->program->casts[instr->c], out);
     case EXPR_DISTINCT:
         run_distinct(instr, a, b, out);
         return STATUS_OK;

@@ -210,6 +210,28 @@ enum status expr_text_check_size(struct expr_call *call, size_t size)
     return arena_check(arena, call->err);
 }
 
+enum status expr_text_room(struct expr_call *call, size_t size, char **out)
+{
+    enum status status = expr_charge(call->context, size, call->err);
+
+    CHECK(out != NULL);
+    if (status == STATUS_OK)
+        status = expr_text_check_size(call, size);
+    if (status == STATUS_OK)
+        *out = arena_alloc(call->context->arena, size + 1);
+    return status;
+}
+
+enum status expr_text_find(struct expr_call *call, struct str text, struct str part, size_t *out)
+{
+    size_t looked_at;
+
+    *out = str_find(text, part);
+    looked_at = *out == SIZE_MAX ? text.size : *out + part.size;
+    CHECK(looked_at <= text.size);
+    return expr_charge_each(call->context, looked_at + 1, EXPR_WORK_SEARCH, call->err);
+}
+
 static char *text_put(char *to, struct str text)
 {
     CHECK(to != NULL);
@@ -311,13 +333,14 @@ enum status expr_run_concat_ws(struct expr_call *call)
 static enum status text_map(struct expr_call *call, uint32_t (*map)(uint32_t))
 {
     struct str text = call->args[0].text;
-    enum status status = expr_text_check_size(call, 2 * text.size);
+    enum status status = expr_charge_each(call->context, text.size, EXPR_WORK_CHARACTER, call->err);
     size_t size = 0;
+    char *mapped;
 
+    if (status == STATUS_OK)
+        status = expr_text_room(call, 2 * text.size, &mapped);
     if (status != STATUS_OK)
         return status;
-    char *mapped = arena_alloc(call->context->arena, 2 * text.size + 1);
-
     for (size_t at = 0; at < text.size;) {
         uint32_t codepoint = (unsigned char)text.data[at];
 
@@ -365,12 +388,14 @@ enum status expr_run_length(struct expr_call *call)
 enum status expr_run_strpos(struct expr_call *call)
 {
     struct str text = call->args[0].text, part = call->args[1].text;
-    size_t at = str_find(text, part);
+    size_t at;
+    enum status status = expr_text_find(call, text, part, &at);
 
     CHECK(call->count == 2);
-    *call->out = value_integer(
-        VALUE_INT, at == SIZE_MAX ? 0 : (int64_t)utf8_length(str_from(text.data, at)) + 1);
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        *call->out = value_integer(
+            VALUE_INT, at == SIZE_MAX ? 0 : (int64_t)utf8_length(str_from(text.data, at)) + 1);
+    return status;
 }
 
 size_t expr_text_skip(struct str text, size_t at, int64_t count)
@@ -407,6 +432,8 @@ enum status expr_run_substring(struct expr_call *call)
     return STATUS_OK;
 }
 
+enum { TRIM_BYTES_PER_BYTE = 4 }; /* that other functions look at in the same time */
+
 struct trim { /* the characters to take away */
     struct expr_call *call;
     struct str set;
@@ -438,7 +465,8 @@ static enum status trim_has(struct trim *trim, struct str text, size_t at, size_
     *has = c < 0x80 && (trim->ascii[c >> 6] >> (c & 63) & 1) != 0;
     if (c < 0x80 || !trim->wide)
         return STATUS_OK;
-    status = expr_charge(trim->call->context, trim->set.size, trim->call->err);
+    status =
+        expr_charge_each(trim->call->context, trim->set.size, TRIM_BYTES_PER_BYTE, trim->call->err);
     for (size_t i = 0; i < trim->set.size && !*has && status == STATUS_OK;
          i += expr_text_step(trim->set, i))
         *has = expr_text_step(trim->set, i) == size &&
@@ -490,37 +518,72 @@ enum status expr_run_rtrim(struct expr_call *call)
     return text_trim(call, false, true);
 }
 
+uint64_t expr_replace_size_max(struct str text, struct str from, struct str to)
+{
+    CHECK(text.size < SIZE_MAX / 2);
+    if (from.size == 0 || to.size <= from.size)
+        return text.size;
+    return (uint64_t)(text.size / from.size) * to.size + text.size % from.size;
+}
+
+/* What is behind the first `from` of *rest, or behind all; in *before what is before it. */
+static enum status replace_next(struct expr_call *call, struct str *rest, struct str *before,
+                                bool *found)
+{
+    struct str from = call->args[1].text;
+    size_t at = SIZE_MAX;
+    enum status status = STATUS_OK;
+
+    if (from.size > 0)
+        status = expr_text_find(call, *rest, from, &at);
+    *found = at != SIZE_MAX;
+    *before = *found ? str_from(rest->data, at) : *rest;
+    size_t size = before->size + (*found ? from.size : 0);
+    CHECK(size <= rest->size);
+    *rest = str_from(rest->data + size, rest->size - size);
+    return status;
+}
+
+/* The text with replacements, put to `made` unless that is NULL; *count: how many. */
+static enum status replace_all(struct expr_call *call, char *made, size_t *count)
+{
+    struct str rest = call->args[0].text, to = call->args[2].text, before;
+    enum status status = STATUS_OK;
+
+    CHECK(call->count == 3);
+    *count = 0;
+    for (bool found = true; found && status == STATUS_OK; *count += found ? 1 : 0) {
+        status = replace_next(call, &rest, &before, &found);
+        if (made == NULL)
+            continue;
+        made = text_put(made, before);
+        made = found ? text_put(made, to) : made;
+    }
+    return status;
+}
+
+/* replace(text, from, to) */
 enum status expr_run_replace(struct expr_call *call)
 {
     struct str text = call->args[0].text, from = call->args[1].text, to = call->args[2].text;
-    size_t count = 0, at = 0, size;
-    struct str rest = text;
+    size_t count;
+    char *made;
 
     CHECK(call->count == 3);
-    while (from.size > 0 && (at = str_find(rest, from)) != SIZE_MAX) {
-        count++;
-        rest = str_from(rest.data + at + from.size, rest.size - at - from.size);
-    }
-    if (count == 0) {
+    if (expr_replace_size_max(text, from, to) > EXPR_REPLACE_MAX)
+        return error_set(call->err, STATUS_SQL_EXECUTION_ERROR,
+                         "the result of replace is too long");
+    enum status status = replace_all(call, NULL, &count);
+    if (status == STATUS_OK && count == 0)
         *call->out = value_text(VALUE_TEXT, text);
-        return STATUS_OK;
-    }
-    size = text.size - count * from.size;
-    if (to.size > 0 && count > (SIZE_MAX / 4 - size) / to.size)
-        return error_set(call->err, STATUS_RESULT_TOO_LARGE, "the text is too long");
-    size += count * to.size;
-    enum status status = expr_text_check_size(call, size);
+    if (status != STATUS_OK || count == 0)
+        return status;
+    size_t size = text.size - count * from.size + count * to.size;
+    status = expr_text_room(call, size, &made);
+    if (status == STATUS_OK)
+        status = replace_all(call, made, &count);
     if (status != STATUS_OK)
         return status;
-    char *made = arena_alloc(call->context->arena, size + 1), *next = made;
-    for (rest = text; count > 0; count--) {
-        at = str_find(rest, from);
-        next = text_put(next, str_from(rest.data, at));
-        next = text_put(next, to);
-        rest = str_from(rest.data + at + from.size, rest.size - at - from.size);
-    }
-    next = text_put(next, rest);
-    CHECK(next == made + size);
     *call->out = value_text(VALUE_TEXT, str_from(made, size));
     return arena_check(call->context->arena, call->err);
 }

@@ -61,19 +61,6 @@ static enum status part_too_long(struct expr_call *call)
                      call->function->name);
 }
 
-/* Memory for a text of so many bytes, which count as looked at. */
-static enum status part_room(struct expr_call *call, size_t size, char **out)
-{
-    enum status status = expr_charge(call->context, size, call->err);
-
-    CHECK(out != NULL);
-    if (status == STATUS_OK)
-        status = expr_text_check_size(call, size);
-    if (status == STATUS_OK)
-        *out = arena_alloc(call->context->arena, size + 1);
-    return status;
-}
-
 /* `count` characters of `fill`, again and again; *size: their bytes. `to` NULL only counts them. */
 static void part_fill(struct str fill, size_t count, char *to, size_t *size)
 {
@@ -109,7 +96,7 @@ static enum status part_pad(struct expr_call *call, bool left)
         return error_set(call->err, STATUS_SQL_EXECUTION_ERROR, "insufficient padding in %s",
                          left ? "LPAD" : "RPAD");
     part_fill(fill, (size_t)(wanted - present), NULL, &filled);
-    enum status status = part_room(call, text.size + filled, &made);
+    enum status status = expr_text_room(call, text.size + filled, &made);
     if (status != STATUS_OK)
         return status;
     part_fill(fill, (size_t)(wanted - present), left ? made : made + text.size, &filled);
@@ -144,7 +131,7 @@ enum status expr_run_repeat(struct expr_call *call)
         return part_text(call, STR_EMPTY);
     if ((int64_t)utf8_length(text) * count > PART_FILLED_MAX)
         return part_too_long(call);
-    enum status status = part_room(call, (size_t)count * text.size, &made);
+    enum status status = expr_text_room(call, (size_t)count * text.size, &made);
     if (status != STATUS_OK)
         return status;
     for (int64_t i = 0; i < count; i++)
@@ -157,45 +144,67 @@ enum status expr_run_repeat(struct expr_call *call)
  */
 
 /* Where the piece that starts at `at` ends; without a separator it is one character. */
-static size_t part_piece_end(struct str text, struct str separator, size_t at)
+static enum status part_piece_end(struct expr_call *call, size_t at, size_t *end)
 {
+    struct str text = call->args[0].text, separator = call->args[1].text;
+    size_t found;
+
     CHECK(at <= text.size);
-    if (separator.size == 0)
-        return at < text.size ? at + expr_text_step(text, at) : at;
-    size_t found = str_find(str_from(text.data + at, text.size - at), separator);
-    return found == SIZE_MAX ? text.size : at + found;
+    if (separator.size == 0) {
+        *end = at < text.size ? at + expr_text_step(text, at) : at;
+        return expr_charge(call->context, EXPR_WORK_CHARACTER, call->err);
+    }
+    enum status status =
+        expr_text_find(call, str_from(text.data + at, text.size - at), separator, &found);
+    *end = found == SIZE_MAX ? text.size : at + found;
+    return status;
 }
 
-static size_t part_piece_count(struct str text, struct str separator)
+static enum status part_piece_count(struct expr_call *call, int64_t *count)
 {
-    size_t count = 1;
+    struct str text = call->args[0].text, separator = call->args[1].text;
+    size_t at;
+    enum status status = part_piece_end(call, 0, &at);
 
     CHECK(text.size > 0);
-    for (size_t at = part_piece_end(text, separator, 0); at < text.size; count++)
-        at = part_piece_end(text, separator, at + separator.size);
-    return count;
+    for (*count = 1; status == STATUS_OK && at < text.size; ++*count)
+        status = part_piece_end(call, at + separator.size, &at);
+    return status;
+}
+
+/* Piece `wanted` ≥ 1; empty if there is no such piece. */
+static enum status part_piece(struct expr_call *call, int64_t wanted)
+{
+    struct str text = call->args[0].text, separator = call->args[1].text;
+    size_t at = 0, end;
+    enum status status = part_piece_end(call, at, &end);
+
+    CHECK(wanted >= 1);
+    for (; wanted > 1 && end < text.size && status == STATUS_OK; wanted--) {
+        at = end + separator.size;
+        status = part_piece_end(call, at, &end);
+    }
+    if (status != STATUS_OK || wanted > 1)
+        return status == STATUS_OK ? part_text(call, STR_EMPTY) : status;
+    return part_text(call, str_from(text.data + at, end - at));
 }
 
 /* split_part(text, separator, n): from 1 on, or from the end; empty if there is no such piece. */
 enum status expr_run_split_part(struct expr_call *call)
 {
-    struct str text = call->args[0].text, separator = call->args[1].text;
-    int64_t wanted = call->args[2].integer;
-    size_t at = 0;
+    int64_t wanted = call->args[2].integer, count = 0;
+    enum status status = STATUS_OK;
 
     CHECK(call->count == 3);
-    if (wanted < 0 && text.size > 0)
-        wanted += (int64_t)part_piece_count(text, separator) + 1;
-    if (wanted <= 0 || text.size == 0)
+    if (call->args[0].text.size == 0)
         return part_text(call, STR_EMPTY);
-    for (; wanted > 1; wanted--) {
-        at = part_piece_end(text, separator, at);
-        if (at == text.size)
-            return part_text(call, STR_EMPTY);
-        at += separator.size;
+    if (wanted < 0) {
+        status = part_piece_count(call, &count);
+        wanted += count + 1;
     }
-    size_t end = part_piece_end(text, separator, at);
-    return part_text(call, str_from(text.data + at, end - at));
+    if (status != STATUS_OK)
+        return status;
+    return wanted > 0 ? part_piece(call, wanted) : part_text(call, STR_EMPTY);
 }
 
 enum status expr_run_starts_with(struct expr_call *call)
@@ -214,9 +223,13 @@ enum status expr_run_ends_with(struct expr_call *call)
 
 enum status expr_run_contains(struct expr_call *call)
 {
+    size_t at;
+    enum status status = expr_text_find(call, call->args[0].text, call->args[1].text, &at);
+
     CHECK(call->count == 2);
-    *call->out = value_boolean(str_find(call->args[0].text, call->args[1].text) != SIZE_MAX);
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        *call->out = value_boolean(at != SIZE_MAX);
+    return status;
 }
 
 /* ---- characters ---------------------------------------------------------------------------------
@@ -244,14 +257,15 @@ static struct str part_translated(struct str letter, struct str from, struct str
 enum status expr_run_translate(struct expr_call *call)
 {
     struct str text = call->args[0].text, from = call->args[1].text, to = call->args[2].text;
-    enum status status = expr_charge(call->context, text.size * from.size, call->err);
+    enum status status =
+        expr_charge_each(call->context, EXPR_WORK_CHARACTER * text.size, from.size + 1, call->err);
     size_t size = 0,
            growth = utf8_length(to) == to.size ? 1 : 4; /* an ASCII letter to a wide one */
     char *made;
 
     CHECK(call->count == 3);
     if (status == STATUS_OK)
-        status = part_room(call, growth * text.size, &made);
+        status = expr_text_room(call, growth * text.size, &made);
     if (status != STATUS_OK)
         return status;
     for (size_t at = 0; at < text.size;) {
@@ -346,7 +360,7 @@ enum status expr_run_hex(struct expr_call *call)
     const struct value *arg = &call->args[0];
     size_t size = value_type_is_integer(arg->type) ? 16 : 2 * arg->text.size, at = size;
     char *made;
-    enum status status = part_room(call, size, &made);
+    enum status status = expr_text_room(call, size, &made);
 
     CHECK(call->count == 1);
     if (status != STATUS_OK)

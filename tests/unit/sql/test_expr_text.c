@@ -266,7 +266,7 @@ static void test_expr_text__stays_within_its_memory(void **state)
     enum { LIMIT = 1 << 16 };
     static const char *const cases[] = {"concat($1, $1, $1, $1, $1, $1, $1, $1, $1, $1)",
                                         "(($1 || $1) || ($1 || $1)) || ($1 || $1)",
-                                        "replace($1, 'x', $1)", "upper($1 || $1)"};
+                                        "replace($1, 'x', 'xxxx')", "upper($1 || $1)"};
     static char letters[LIMIT / 3];
     struct data_type type = {.kind = VALUE_TEXT};
     struct fixture f;
@@ -316,6 +316,93 @@ static void test_expr_text__folds_no_huge_texts(void **state)
     fixture_clear(&f);
 }
 
+/* The time that a call takes is what bounds it: a byte of `big` counts as often as it takes longer
+ * than to compare it. */
+static void test_expr_text__counts_what_takes_long(void **state)
+{
+    enum { SIZE = 50000 };
+    static const struct {
+        const char *text;
+        unsigned per_byte;
+    } cases[] = {
+        {"length(nt)", 1},
+        {"starts_with(nt, 'a')", 1},
+        {"upper(nt)", 9},
+        {"CAST(nt AS VARCHAR(50000))", 8},
+        {"strpos(nt, 'ab')", 16},
+        {"contains(nt, 'ab')", 16},
+        {"replace(nt, 'a', 'b')", 64},
+        {"replace(nt, 'ab', 'b')", 16},
+        {"replace(nt, 'aaaaa', repeat('b', 500))", 100},
+        {"split_part(nt, 'a', 50000)", 32},
+        {"split_part(nt, 'a', -1)", 64},
+        {"split_part(nt, '', -1)", 16},
+        {"translate(nt, 'xyz', 'uvw')", 32},
+        {"nt LIKE '%ab'", 8},
+    };
+    struct fixture f;
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct expr_program *program;
+        struct value value;
+        char *big;
+
+        fixture_init(&f);
+        big = arena_alloc(&f.arena, SIZE);
+        memset(big, 'a', SIZE);
+        for (size_t k = 0; k < FIXTURE_COLUMNS; k++)
+            if (str_equal(fixture_columns[k].name, STR_LIT("nt")))
+                f.row[k] = value_text(VALUE_TEXT, str_from(big, SIZE));
+        assert_int_equal(fixture_compile(&f, cases[i].text, NULL, &program), STATUS_OK);
+        if (expr_run(program, &f.context, &value, &f.err) != STATUS_OK)
+            fail_msg("%s: %s", cases[i].text, f.err.message);
+        if (f.context.work < (uint64_t)cases[i].per_byte * SIZE ||
+            f.context.work > 3 * (uint64_t)cases[i].per_byte * SIZE)
+            fail_msg("%s counts %llu", cases[i].text, (unsigned long long)f.context.work);
+        f.context.work_max = f.context.work - 1;
+        f.context.work = 0;
+        assert_int_equal(expr_run(program, &f.context, &value, &f.err), STATUS_SQL_EXECUTION_ERROR);
+        expr_unref(program);
+        fixture_clear(&f);
+    }
+}
+
+static enum status stop_at_once(const void *context, struct error *err)
+{
+    (void)context;
+    return error_set(err, STATUS_CANCELLED, "enough");
+}
+
+static void test_expr_text__asks_whether_to_go_on(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    fixture_init(&f);
+    f.context.check = stop_at_once;
+    fixture_check(&f, "repeat(t, 12) LIKE '%' || t", "true");
+    fixture_check(&f, "repeat(t, 12000) LIKE '%' || repeat(t, 50) || 'b'", "?CANCELLED");
+    fixture_clear(&f);
+}
+
+/* As DuckDB's, which refuses what the lengths allow, whatever is found. */
+static void test_expr_text__replace_has_a_limit(void **state)
+{
+    struct fixture f;
+    (void)state;
+
+    fixture_init(&f);
+    fixture_check(&f, "length(replace(repeat(t, 3000), 'l', repeat('x', 1000)))", "6009000");
+    fixture_check(&f, "replace(repeat(t, 3000), 'l', repeat('x', 2000))", "?SQL_EXECUTION_ERROR");
+    assert_string_equal(f.err.message, "the result of replace is too long");
+    fixture_check(&f, "replace(repeat(t, 3000), '?', repeat('x', 2000))", "?SQL_EXECUTION_ERROR");
+    fixture_check(&f, "replace('aXbXc', 'X', '')", "abc");
+    fixture_check(&f, "replace('XX', 'X', 'YZ')", "YZYZ");
+    fixture_check(&f, "replace(t, '', 'x')", "Hello");
+    fixture_clear(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +414,9 @@ int main(void)
         cmocka_unit_test(test_expr_text__maps_case_both_ways),
         cmocka_unit_test(test_expr_text__stays_within_its_memory),
         cmocka_unit_test(test_expr_text__folds_no_huge_texts),
+        cmocka_unit_test(test_expr_text__counts_what_takes_long),
+        cmocka_unit_test(test_expr_text__asks_whether_to_go_on),
+        cmocka_unit_test(test_expr_text__replace_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -201,6 +201,59 @@ static void test_run__cancel_ends_a_scan(void **state)
     fixture_close(&f);
 }
 
+/* What a loop thread may do is for all rows of a statement together, none of them is too dear. */
+static void test_run__rows_that_are_dear_together_leave_the_loop(void **state)
+{
+    static const char filter[] =
+        "(repeat('a', 1900) || id) LIKE '%' || repeat('a', 100) || 'b' LIMIT 5";
+    struct sql_fixture f = {.options = {.plans_max = 10,
+                                        .params_max = 5,
+                                        .timeout_seconds = 30,
+                                        .statement_memory_bytes = 64 << 20,
+                                        .row_work_bytes = 1 << 30}};
+    struct fixture_result result;
+    char sql[300];
+    (void)state;
+
+    fixture_open(&f, false);
+    fixture_sql(&f, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, v TEXT)");
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(sql, sizeof(sql), "INSERT INTO t VALUES (%d, 'a')", i);
+        fixture_sql(&f, sql);
+    }
+    (void)snprintf(sql, sizeof(sql), "SELECT id FROM t WHERE id = 7 AND %s", filter);
+    run_as_root(&f, sql, &result);
+    assert_true(result.code == STATUS_OK && result.worker_steps == 0);
+    (void)snprintf(sql, sizeof(sql), "SELECT id FROM t WHERE %s", filter);
+    run_as_root(&f, sql, &result);
+    assert_true(result.code == STATUS_OK && result.worker_steps == 1);
+    fixture_close(&f);
+}
+
+/* Few rows, each of which takes long. */
+static void test_run__cancel_ends_dear_rows(void **state)
+{
+    struct sql_fixture f = {0};
+    sem_t resumed;
+    (void)state;
+
+    fixture_open(&f, false);
+    fixture_sql(&f, "CREATE SHARED TABLE t (id BIGINT PRIMARY KEY, v TEXT)");
+    fixture_sql(&f, "INSERT INTO t VALUES (1, repeat('a', 16000)), (2, repeat('a', 16000))");
+    struct sql_run_options options = {
+        .caller = fixture_caller("root", ROLE_SYSTEM),
+        .text = STR_LIT("SELECT id FROM t WHERE v LIKE '%' || repeat('a', 200) || 'b'"),
+        .resume = fixture_resume,
+        .resume_context = &resumed};
+    struct sql_run *run = sql_run_new(f.engine, &options);
+    assert_int_equal(sql_run_step(run, false), SQL_STEP_WORKER);
+    sql_run_cancel(run);
+    assert_int_equal(sql_run_step(run, true), SQL_STEP_FAILED);
+    assert_non_null(strstr(sql_run_error(run)->message, "cancelled"));
+    sql_run_free(run);
+    fixture_close(&f);
+}
+
 static void test_run__statement_memory_is_an_error(void **state)
 {
     struct sql_fixture f = {.options = {.plans_max = 10,
@@ -236,6 +289,8 @@ int main(void)
         cmocka_unit_test(test_run__errors_point_into_the_users_text),
         cmocka_unit_test(test_run__row_limit_is_an_error),
         cmocka_unit_test(test_run__cancel_ends_a_scan),
+        cmocka_unit_test(test_run__rows_that_are_dear_together_leave_the_loop),
+        cmocka_unit_test(test_run__cancel_ends_dear_rows),
         cmocka_unit_test(test_run__statement_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
