@@ -2,7 +2,9 @@
  *
  * What our programs cannot evaluate (subqueries, functions only DuckDB has, other tables behind
  * FROM or USING) becomes one SELECT for DuckDB that yields key, _seq and the new values of every
- * row to change; the commit thread then takes each only if the row still has that _seq.
+ * row to change; the commit thread then takes each only if the row still has that _seq. So does a
+ * WHERE with random() and its like: our own programs ask it twice of a row (exec/change.c), with
+ * two answers then.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/exec/plan.h"
@@ -125,6 +127,19 @@ static enum status plan_change_set_names(struct plan_builder *builder,
     return plan_compile_set(builder, names, count, &builder->plan->change.set, err);
 }
 
+static enum status plan_change_filter(struct plan_builder *builder, const struct ast_expr *where,
+                                      struct error *err)
+{
+    bool allowed = builder->scope.allow_per_row_functions;
+
+    CHECK(builder->plan->kind == PLAN_CHANGE);
+    /* what changes system tables asks once, and has no other way */
+    builder->scope.allow_per_row_functions = builder->plan->table->kind == TABLE_KIND_SYSTEM;
+    enum status status = plan_compile_filter(builder, where, err);
+    builder->scope.allow_per_row_functions = allowed;
+    return status;
+}
+
 static enum status plan_change_rows(struct plan_builder *builder,
                                     const struct plan_change_parts *parts, struct error *err)
 {
@@ -133,7 +148,7 @@ static enum status plan_change_rows(struct plan_builder *builder,
 
     CHECK(plan->kind == PLAN_CHANGE);
     if (str_is_empty(parts->from)) {
-        status = plan_compile_filter(builder, parts->where, err);
+        status = plan_change_filter(builder, parts->where, err);
         if (status == STATUS_OK)
             status =
                 plan_compile_set(builder, parts->set, parts->set_count, &plan->change.set, err);
