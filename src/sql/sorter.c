@@ -156,6 +156,24 @@ bool sorter_wants(const struct sorter *sorter, const struct value *order_values)
                                 sorter->rows[options->keep - 1].values + options->width) < 0;
 }
 
+/* Unless a cut gives half of the memory back, the next one would be due at once. */
+static enum status sorter_make_room(struct sorter *sorter, struct error *err)
+{
+    size_t most = sorter->options.bytes_max;
+
+    CHECK(most > 0);
+    if (sorter->count > sorter->options.keep) {
+        sorter_cut(sorter);
+        most /= 2;
+    }
+    if (sorter_bytes(sorter) <= most)
+        return STATUS_OK;
+    return error_set(err, STATUS_RESULT_TOO_LARGE,
+                     "memory limit of one statement passed: the rows that ORDER BY keeps take more "
+                     "than %zu bytes",
+                     most);
+}
+
 enum status sorter_add(struct sorter *sorter, const struct value *values, struct error *err)
 {
     size_t keep = sorter->options.keep;
@@ -171,17 +189,7 @@ enum status sorter_add(struct sorter *sorter, const struct value *values, struct
         .values = sorter_copy(sorter, values, &sorter->arena), .number = sorter->arrived++};
     if (keep < SIZE_MAX / 4 && sorter->count >= 2 * keep + SORTER_KEEP_MIN)
         sorter_cut(sorter);
-    if (!sorter_is_full(sorter))
-        return STATUS_OK;
-    /* Unless a cut gives half of it back, it would be due again at once. */
-    if (sorter->count > keep)
-        sorter_cut(sorter);
-    if (sorter_bytes(sorter) <= sorter->options.bytes_max / 2)
-        return STATUS_OK;
-    return error_set(err, STATUS_RESULT_TOO_LARGE,
-                     "memory limit of one statement passed: the rows that ORDER BY keeps take more "
-                     "than %zu bytes",
-                     sorter->options.bytes_max);
+    return sorter_is_full(sorter) ? sorter_make_room(sorter, err) : STATUS_OK;
 }
 
 size_t sorter_finish(struct sorter *sorter)

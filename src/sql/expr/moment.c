@@ -187,13 +187,14 @@ static int64_t moment_weekday(int64_t days)
     return rest < 0 ? rest + 7 : rest;
 }
 
-/* First year of the decade, century or millennium. */
+/* First year of the decade, century or millennium; 0, which is none here, of the first decade. */
 static int moment_first_year(int year, int span)
 {
     CHECK(year >= 1 && span > 0);
-    return span == 10 ? (year < 10 ? 1 : year - year % 10) : year - (year - 1) % span;
+    return span == 10 ? year - year % 10 : year - (year - 1) % span;
 }
 
+/* Less than DATETIME_DATE_MIN: before the first year. */
 static int64_t moment_trunc_days(int64_t days, enum moment_unit unit)
 {
     struct datetime_date date = datetime_date(days);
@@ -213,6 +214,8 @@ static int64_t moment_trunc_days(int64_t days, enum moment_unit unit)
         date.year = moment_first_year(date.year, 100);
     if (unit == MOMENT_MILLENNIUM)
         date.year = moment_first_year(date.year, 1000);
+    if (date.year < 1)
+        return DATETIME_DATE_MIN - 1;
     CHECK(datetime_date_is_valid(date));
     return datetime_days(date);
 }

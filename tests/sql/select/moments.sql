@@ -23,3 +23,6 @@ SELECT EXTRACT(hour FROM DATE '2024-01-31');
 SELECT EXTRACT(year FROM TIME '10:20:30');
 SELECT EXTRACT('year' FROM DATE '2024-01-31'), date_part('month', DATE '2024-01-31');
 SELECT date_trunc('week', TIMESTAMP '2024-03-31 10:20:30'), date_trunc('quarter', TIMESTAMP '2024-03-31 10:20:30'), date_trunc('decade', DATE '2024-03-31'), date_trunc('hour', TIMESTAMP '2024-03-31 10:20:30'), date_trunc('milliseconds', TIMESTAMP '2024-03-31 10:20:30.123456');
+SELECT date_trunc('decade', TIMESTAMP '0010-03-04 05:06:07') AS a, date_trunc('century', TIMESTAMP '0009-03-04 05:06:07') AS b, date_trunc('millennium', TIMESTAMP '0009-03-04 05:06:07') AS c;
+SELECT date_trunc('decade', TIMESTAMP '0009-03-04 05:06:07');
+SELECT date_trunc('decade', x) FROM (SELECT TIMESTAMP '0009-03-04 05:06:07' AS x) s GROUP BY ALL;

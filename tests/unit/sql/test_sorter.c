@@ -141,6 +141,7 @@ static void test_sorter__has_a_limit(void **state)
 {
     static const struct sorter_order ascending = {.descending = false};
     static const size_t keeps[] = {SIZE_MAX, 100000, 1000};
+    char stated[64];
     struct error err;
     (void)state;
 
@@ -156,6 +157,9 @@ static void test_sorter__has_a_limit(void **state)
             status = add(sorter, added, bigint(0), bigint(-added), &err);
         assert_int_equal(status, STATUS_RESULT_TOO_LARGE);
         assert_non_null(strstr(err.message, "memory limit of one statement"));
+        (void)snprintf(stated, sizeof(stated), "more than %d bytes",
+                       keeps[i] == 1000 ? 1 << 18 : 1 << 19); /* half is for what is replaced */
+        assert_non_null(strstr(err.message, stated));
         assert_true(added > 500);
         sorter_free(sorter);
     }
