@@ -101,12 +101,13 @@ struct column_cell {
     };
 };
 
-/* Makes a TEXT, FLOAT or DOUBLE a value of another type (no JSON) wherever DuckDB would: in casts,
+/* Makes a TEXT, FLOAT, DOUBLE or DECIMAL a value of another type (no JSON; a DECIMAL a FLOAT or
+ * DOUBLE, where DuckDB's own might not be the nearest) wherever DuckDB would: in casts,
  * beside columns, in arguments and parameters. What the cell points to may lie in `arena`.
  * TYPE_MISMATCH or CONSTRAINT_VIOLATION for a value that is none. Called from DuckDB's threads. */
 struct columnar_cast {
     enum column_kind from, to; /* DECIMAL: of all precisions and scales */
-    enum status (*convert)(const struct column_cell *value, enum column_kind from,
+    enum status (*convert)(const struct column_cell *value, struct column_type from,
                            struct column_type to, struct arena *arena, struct column_cell *cell,
                            struct error *err);
 };

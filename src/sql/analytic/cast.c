@@ -2,7 +2,8 @@
  *
  * It drops a timestamp's offset, cuts the seventh digit of a fraction, takes the characters of a
  * text for bytes, reads `2026-2-3` and `infinity` as DATE, `1_000`, `0x1F` and `1.6` as integers,
- * and rounds a DOUBLE by more digits than it has. These casts are exchanged for ours.
+ * rounds a DOUBLE by more digits than it has, and makes a long DECIMAL a DOUBLE beside the nearest.
+ * These casts are exchanged for ours.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/analytic_internal.h"
@@ -10,29 +11,60 @@
 #include "base/check.h"
 #include "base/macros.h"
 #include "value/cast.h"
+#include "value/text.h"
 
 #include <math.h>
 
-static enum status cast_convert(const struct column_cell *value, enum column_kind from,
+static enum status cast_source(const struct column_cell *value, struct column_type from,
+                               struct value *source)
+{
+    *source = (struct value){.type = (enum value_type)from.kind};
+    if (from.kind == COLUMN_TEXT) {
+        source->text = value->text;
+    } else if (from.kind == COLUMN_DECIMAL) {
+        *source = value_decimal(value->decimal, from.precision, from.scale);
+    } else {
+        CHECK(from.kind == COLUMN_FLOAT || from.kind == COLUMN_DOUBLE);
+        source->real = value->real;
+        return isfinite(value->real) ? STATUS_OK : STATUS_CONSTRAINT_VIOLATION;
+    }
+    return STATUS_OK;
+}
+
+static enum status cast_convert(const struct column_cell *value, struct column_type from,
                                 struct column_type to, struct arena *arena,
                                 struct column_cell *cell, struct error *err)
 {
     const struct data_type type = {
         .kind = (enum value_type)to.kind, .precision = to.precision, .scale = to.scale};
-    struct value source = {.type = (enum value_type)from}, made;
+    struct value source, made;
+    enum status status = cast_source(value, from, &source);
 
     CHECK(to.kind < (enum column_kind)VALUE_TYPE_COUNT);
-    if (from == COLUMN_TEXT)
-        source.text = value->text;
-    else if (isfinite(value->real))
-        source.real = value->real;
-    else
-        return error_set(err, STATUS_CONSTRAINT_VIOLATION, "value out of range for type %s",
-                         value_type_name(type.kind));
-    enum status status = value_cast(&source, &type, CAST_EXPLICIT, arena, &made, err);
+    if (status != STATUS_OK)
+        return error_set(err, status, "value out of range for type %s", value_type_name(type.kind));
+    status = value_cast(&source, &type, CAST_EXPLICIT, arena, &made, err);
     if (status == STATUS_OK)
         analytic_cell(&made, cell);
     return status;
+}
+
+/* The text of a FLOAT: its own digits, no more. */
+static enum status cast_text(const struct column_cell *value, struct column_type from,
+                             struct column_type to, struct arena *arena, struct column_cell *cell,
+                             struct error *err)
+{
+    struct buf text = {0};
+    struct value source;
+    enum status status = cast_source(value, from, &source);
+
+    CHECK(to.kind == COLUMN_TEXT);
+    if (status != STATUS_OK)
+        return error_set(err, status, "value out of range for type TEXT");
+    value_format_cast(&source, &text);
+    cell->text = arena_copy(arena, buf_str(&text));
+    buf_clear(&text);
+    return STATUS_OK;
 }
 
 const struct columnar_cast *analytic_casts(size_t *count)
@@ -45,6 +77,8 @@ const struct columnar_cast *analytic_casts(size_t *count)
         {COLUMN_TEXT, COLUMN_BYTES, cast_convert},    {COLUMN_TEXT, COLUMN_DATE, cast_convert},
         {COLUMN_TEXT, COLUMN_TIME, cast_convert},     {COLUMN_TEXT, COLUMN_TIMESTAMP, cast_convert},
         {COLUMN_FLOAT, COLUMN_DECIMAL, cast_convert}, {COLUMN_DOUBLE, COLUMN_DECIMAL, cast_convert},
+        {COLUMN_DECIMAL, COLUMN_FLOAT, cast_convert}, {COLUMN_DECIMAL, COLUMN_DOUBLE, cast_convert},
+        {COLUMN_FLOAT, COLUMN_TEXT, cast_text},
     };
 
     CHECK(count);

@@ -47,12 +47,17 @@
 #define ANALYTIC_FIELD(factor, type) \
     "CAST(CAST(" ANALYTIC_MICROSECONDS " AS DECIMAL(8, 0)) * " factor " AS DECIMAL(" type "))"
 
+/* DuckDB's takes INTEGER only. What is more than any number has is all the same. */
+#define ANALYTIC_ROUND_DIGITS \
+    "system.main.round(x, CAST(CASE WHEN n > 400 THEN 400 WHEN n < -400 THEN -400 ELSE n END AS " \
+    "INTEGER))"
+
 /* round(x, -2). DuckDB cuts the bits off an integer that has left its type, and makes 0 of a
- * DECIMAL that has as many digits as are rounded. What is behind the point does not matter. 28
- * digits leave room for ten places of what stands beside it in a UNION or COALESCE. */
+ * DECIMAL that has as many digits as are rounded, and of NULL. What is behind the point does not
+ * matter. 28 digits leave room for ten places of what stands beside it in a UNION or COALESCE. */
 #define ANALYTIC_ROUND_TO_TENS \
     "CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') THEN system.main.round(x, n) " \
-    "WHEN n < -38 AND x IS NOT NULL THEN CAST(0 AS DECIMAL(28, 0)) " \
+    "WHEN x IS NULL THEN NULL WHEN n < -38 THEN CAST(0 AS DECIMAL(28, 0)) " \
     "ELSE system.main.round(CAST(system.main.trunc(x) AS DECIMAL(28, 0)), n) END"
 
 /* greatest() and least() pass over NULL. Nothing leaves BIGINT, nor the 2^32 that DuckDB takes. */
@@ -193,7 +198,8 @@ static const char *const MACROS[] = {
     /* What a plain sum() becomes: BIGINT of integers up to INT, as in PostgreSQL. */
     "CREATE OR REPLACE MACRO sum_of_type(a SMALLINT) AS CAST(sum(a) AS BIGINT), "
     "(a INTEGER) AS CAST(sum(a) AS BIGINT), (a) AS sum(a)",
-    "CREATE OR REPLACE MACRO round(x) AS " ANALYTIC_ROUND ", (x, n) AS system.main.round(x, n)",
+    "CREATE OR REPLACE MACRO round(x) AS " ANALYTIC_ROUND
+    ", (x, n BIGINT) AS " ANALYTIC_ROUND_DIGITS ", (x, n) AS system.main.round(x, n)",
     "CREATE OR REPLACE MACRO round_to_tens(x, n) AS " ANALYTIC_ROUND_TO_TENS,
     "CREATE OR REPLACE MACRO date_trunc(p, x) AS " ANALYTIC_DATE_TRUNC,
     "CREATE OR REPLACE MACRO datetrunc(p, x) AS " ANALYTIC_DATE_TRUNC,

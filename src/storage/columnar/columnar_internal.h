@@ -200,6 +200,9 @@ uint64_t column_uuid_word(const uint8_t *bytes);
 void column_vector_set(struct column_chunk_vector *vector, size_t row,
                        const struct column_cell *cell, bool copy);
 
+__int128 column_read_huge(const void *data, size_t row);
+__int128 column_read_decimal(uint8_t precision, const void *data, size_t row);
+
 struct column_chunk {
     size_t count;
     struct column_chunk_vector *vectors; /* of the wanted columns */
@@ -213,10 +216,9 @@ duckdb_logical_type column_logical_type(struct column_type type);
 /* How a result column is read. `needs_cast` names the SQL type its statement must cast it to first.
  */
 struct column_decoder {
-    duckdb_type physical;         /* type of the vector */
-    duckdb_type decimal_physical; /* DECIMAL only */
-    struct column_type type;      /* what it becomes */
-    const char *needs_cast;       /* "JSON", "VARCHAR" or NULL */
+    duckdb_type physical;    /* type of the vector */
+    struct column_type type; /* what it becomes */
+    const char *needs_cast;  /* "JSON", "VARCHAR" or NULL */
 };
 
 void column_decoder_init(struct column_decoder *decoder, duckdb_logical_type type);

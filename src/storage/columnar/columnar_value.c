@@ -141,7 +141,6 @@ void column_decoder_init(struct column_decoder *decoder, duckdb_logical_type typ
         decoder->type = value_type(value_is_json(type) ? COLUMN_JSON : COLUMN_TEXT);
     } else if (id == DUCKDB_TYPE_DECIMAL) {
         decoder->type = value_decimal(duckdb_decimal_width(type), duckdb_decimal_scale(type));
-        decoder->decimal_physical = duckdb_decimal_internal_type(type);
     } else if (id == DUCKDB_TYPE_HUGEINT || id == DUCKDB_TYPE_UHUGEINT) {
         decoder->type = value_decimal(38, 0);
     } else if (id == DUCKDB_TYPE_UBIGINT) {
@@ -191,30 +190,6 @@ static enum status value_decode_uhuge(unsigned __int128 value, struct column_cel
     if (value >> 127 != 0)
         return value_not_representable("the result has more than 38 digits", err);
     return value_decode_huge((__int128)value, cell, err);
-}
-
-static __int128 value_read_huge(const void *data, size_t row)
-{
-    __int128 value;
-
-    CHECK(data != NULL);
-    memcpy(&value, (const char *)data + row * sizeof(value), sizeof(value));
-    return value;
-}
-
-static __int128 value_read_decimal(duckdb_type physical, const void *data, size_t row)
-{
-    switch ((int)physical) {
-    case DUCKDB_TYPE_SMALLINT:
-        return ((const int16_t *)data)[row];
-    case DUCKDB_TYPE_INTEGER:
-        return ((const int32_t *)data)[row];
-    case DUCKDB_TYPE_BIGINT:
-        return ((const int64_t *)data)[row];
-    default:
-        CHECK(physical == DUCKDB_TYPE_HUGEINT);
-        return value_read_huge(data, row);
-    }
 }
 
 /* Seconds to nanoseconds since 1970, as µs. DuckDB's infinities are the largest and smallest. */
@@ -300,12 +275,12 @@ static enum status value_decode(const struct column_decoder *decoder, const void
     case DUCKDB_TYPE_DOUBLE:
         return value_decode_real(((const double *)data)[row], cell, err);
     case DUCKDB_TYPE_DECIMAL:
-        cell->decimal = value_read_decimal(decoder->decimal_physical, data, row);
+        cell->decimal = column_read_decimal(decoder->type.precision, data, row);
         return STATUS_OK;
     case DUCKDB_TYPE_HUGEINT:
-        return value_decode_huge(value_read_huge(data, row), cell, err);
+        return value_decode_huge(column_read_huge(data, row), cell, err);
     case DUCKDB_TYPE_UHUGEINT:
-        return value_decode_uhuge((unsigned __int128)value_read_huge(data, row), cell, err);
+        return value_decode_uhuge((unsigned __int128)column_read_huge(data, row), cell, err);
     case DUCKDB_TYPE_VARCHAR:
     case DUCKDB_TYPE_BLOB:
         value_decode_text((const duckdb_string_t *)data + row, cell);

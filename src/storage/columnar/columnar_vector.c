@@ -146,3 +146,22 @@ void column_vector_set(struct column_chunk_vector *vector, size_t row,
     }
     UNREACHABLE("unknown column kind");
 }
+
+__int128 column_read_huge(const void *data, size_t row)
+{
+    __int128 value;
+
+    CHECK(data != NULL);
+    memcpy(&value, (const char *)data + row * sizeof(value), sizeof(value));
+    return value;
+}
+
+__int128 column_read_decimal(uint8_t precision, const void *data, size_t row)
+{
+    CHECK(precision >= 1 && precision <= 38);
+    if (precision <= 4)
+        return ((const int16_t *)data)[row];
+    if (precision <= 9)
+        return ((const int32_t *)data)[row];
+    return precision <= 18 ? ((const int64_t *)data)[row] : column_read_huge(data, row);
+}

@@ -38,3 +38,27 @@ UPDATE t SET dt = '2026-02-04 12:00:00' WHERE dt = '2026-02-03 01:00:00' RETURNI
 -- a FROM that is no clause: the literals behind it keep their scale
 SELECT extract(year FROM TIMESTAMP '2026-01-01') AS y, 0.5 AS half, 0.25 AS quarter;
 SELECT CASE WHEN 1 IS DISTINCT FROM 0 THEN -0.001 END AS x, trim(FROM ' a ') AS a, 1.5 AS y;
+-- a long DECIMAL becomes the nearest DOUBLE or REAL, the text of a REAL has its own digits
+CREATE SHARED TABLE near (id INT PRIMARY KEY, n NUMERIC, m DECIMAL(17,2), d DOUBLE, r REAL);
+INSERT INTO near VALUES (1, '-9212441837365322.8240690566', 123456789012345.67, -9212441837365322, 121338016), (2, '-61223040952601972.8024845936', -999999999999999.99, -6.1223040952601976e16, 500443.625), (3, NULL, NULL, NULL, NULL);
+SELECT id, n = d AS a, n / 3 AS b, CAST(n AS DOUBLE) AS c, CAST(m AS DOUBLE) AS e, CAST(m AS REAL) AS f, CAST(n AS REAL) AS g FROM near;
+SELECT id, n = d AS a, n / 3 AS b, CAST(n AS DOUBLE) AS c, CAST(m AS DOUBLE) AS e, CAST(m AS REAL) AS f, CAST(n AS REAL) AS g FROM near GROUP BY ALL ORDER BY id;
+SELECT id FROM near WHERE n = d;
+SELECT id FROM near WHERE n = d GROUP BY id ORDER BY id;
+SELECT CAST(r AS TEXT) AS a, r || '' AS b, concat(r, '/', CAST(d AS TEXT)) AS c FROM near ORDER BY id;
+SELECT CAST(r AS TEXT) AS a, r || '' AS b, concat(r, '/', CAST(d AS TEXT)) AS c FROM near GROUP BY ALL ORDER BY max(id);
+SELECT CAST(max(r) * 1e38 AS TEXT) AS a FROM near;
+SELECT max(round(sqrt(abs(n)), 3)) AS a, max(m / 2) AS b, max(power(abs(n), 0.5)) AS c, max(greatest(n, d)) AS e, count(*) FILTER (WHERE n IN (d, 5)) AS f FROM near;
+-- digits that are a parameter or a BIGINT; NULL stays NULL
+--@ params 1 -1 9223372036854775807
+SELECT round(d, $1) AS a, round(n, $2) AS b, round(CAST(d AS DOUBLE), $3) AS c FROM t WHERE id = 1;
+--@ params 1 -1 9223372036854775807
+SELECT round(d, $1) AS a, round(n, $2) AS b, round(CAST(d AS DOUBLE), $3) AS c FROM t GROUP BY ALL;
+--@ params 1 9223372036854775807
+UPDATE t SET n = n RETURNING round(d, $1) AS a, round(CAST(d AS DOUBLE), $2) AS c;
+SELECT round(d, 1.5) AS c FROM t GROUP BY ALL;
+SELECT round(CAST(d AS DOUBLE), id) AS a, round(n, id) AS b FROM t GROUP BY ALL;
+SELECT round(d, NULL) AS a, round(CAST(d AS DOUBLE), NULL::BIGINT) AS b FROM t GROUP BY ALL;
+SELECT id, round(n, -27) AS a, round(n, -28) AS b, round(n, -38) AS c, round(n, -39) AS d FROM near ORDER BY id;
+SELECT id, round(n, -27) AS a, round(n, -28) AS b, round(n, -38) AS c, round(n, -39) AS d FROM near GROUP BY ALL ORDER BY id;
+UPDATE near SET n = round(n, -28) WHERE id IN (SELECT max(id) FROM near) RETURNING id, n;

@@ -15,14 +15,15 @@ static struct error err;
 static struct columnar *columnar;
 
 /* Knows noon and whole seconds of the first minute. */
-static inline enum status columnar_read_time(const struct column_cell *value, enum column_kind from,
-                                             struct column_type to, struct arena *arena,
-                                             struct column_cell *cell, struct error *error)
+static inline enum status columnar_read_time(const struct column_cell *value,
+                                             struct column_type from, struct column_type to,
+                                             struct arena *arena, struct column_cell *cell,
+                                             struct error *error)
 {
     struct str text = value->text;
     int64_t second = 0;
     (void)arena;
-    assert_int_equal(from, COLUMN_TEXT);
+    assert_int_equal(from.kind, COLUMN_TEXT);
     assert_int_equal(to.kind, COLUMN_TIME);
     if (str_equal(text, STR_LIT("noon")))
         second = 43200;
@@ -58,12 +59,12 @@ static inline enum status columnar_yes(const struct str *args, uint64_t *work, b
 }
 
 /* The digits tell what it was asked for: 1000 × the number + 100 × precision + scale. */
-static inline enum status columnar_round(const struct column_cell *value, enum column_kind from,
+static inline enum status columnar_round(const struct column_cell *value, struct column_type from,
                                          struct column_type to, struct arena *arena,
                                          struct column_cell *cell, struct error *error)
 {
     (void)arena;
-    assert_true(from == COLUMN_DOUBLE && to.kind == COLUMN_DECIMAL);
+    assert_true(from.kind == COLUMN_DOUBLE && to.kind == COLUMN_DECIMAL);
     if (value->real > 100)
         return error_set(error, STATUS_CONSTRAINT_VIOLATION, "value out of range for type DECIMAL");
     cell->decimal = (__int128)value->real * 1000 + to.precision * 100 + to.scale;
