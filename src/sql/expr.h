@@ -72,8 +72,8 @@ struct expr_context {
     void (*column)(void *row, size_t index, struct value *out);
     void *row;
     /* Bytes that functions, casts of texts and comparisons of long ones have looked at and may look
-     * at, one of which takes about half a nanosecond; beyond it, an error or, where the thread must
-     * not be held up, WOULD_BLOCK. work_max 0 = as many as there are. */
+     * at, one of which takes about a third of a nanosecond; beyond it, an error or, where the
+     * thread must not be held up, WOULD_BLOCK. work_max 0 = as many as there are. */
     uint64_t work, work_max;
     bool work_elsewhere; /* WOULD_BLOCK: a worker takes over */
     bool work_shared;    /* by all rows of a change */
@@ -87,7 +87,7 @@ enum {
     EXPR_WORK_LOOP = 64, /* a 64th for a statement on a loop thread: some ms, then a worker */
     EXPR_WORK_LIVE = 8,  /* an 8th for a row that a live query looks at */
 };
-enum { EXPR_WORK_CHECK = 1 << 24 };      /* bytes, about 10 ms */
+enum { EXPR_WORK_CHECK = 1 << 24 };      /* bytes, about 5 ms */
 enum { EXPR_COMPARE_FREE_BYTES = 4096 }; /* comparisons with shorter texts are never counted */
 
 /* Errors of the data: SQL_EXECUTION_ERROR (division by zero, out of range), TYPE_MISMATCH,

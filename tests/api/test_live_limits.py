@@ -207,7 +207,7 @@ def test_filters_of_a_user_share_a_budget():
         for i in range(4):
             greedy.subscribe(f"s{i}", dear(i))
         other.subscribe("s3", dear(3))
-        db.sql("INSERT INTO l.t VALUES (1, 1, $1)", ["a" * 18_000])
+        db.sql("INSERT INTO l.t VALUES (1, 1, $1)", ["a" * 33_000])
         assert greedy.expect("change", "s0") and greedy.expect("change", "cheap") and other.expect("change", "s3")
         for i in range(1, 4):
             error = greedy.expect("error", f"s{i}")
@@ -215,7 +215,7 @@ def test_filters_of_a_user_share_a_budget():
             assert greedy.subscribe(f"s{i}", dear(i), options={"from": error["last_seq_id"]})
             greedy.send({"type": "unsubscribe", "subscription_id": f"s{i}"})
         time.sleep(1.1)
-        db.sql("INSERT INTO l.t VALUES (2, 2, $1)", ["a" * 18_000])
+        db.sql("INSERT INTO l.t VALUES (2, 2, $1)", ["a" * 33_000])
         assert greedy.expect("change", "s0") and greedy.expect("change", "cheap") and other.expect("change", "s3")
         terms = " OR ".join(f"n = -{i} - n" for i in range(30_000))  # much by their number alone
         greedy.subscribe("many", f"SELECT id FROM l.t WHERE {terms}")

@@ -274,10 +274,8 @@ enum status expr_param_value(const struct expr_param_use *use, const struct expr
 enum status expr_charge(struct expr_context *context, uint64_t bytes, struct error *err) MUST_CHECK;
 enum status expr_charge_each(struct expr_context *context, uint64_t count, uint64_t each,
                              struct error *err) MUST_CHECK;
-enum {
-    EXPR_WORK_CHARACTER = 8, /* a character that is stepped over, decoded or mapped */
-    EXPR_WORK_SEARCH = 16,   /* a byte that is searched for a part, and each search */
-};
+/* A character that is stepped over, decoded, mapped or searched for a part, and each search. */
+enum { EXPR_WORK_CHARACTER = 8 };
 
 /* text.c */
 /* Before a text is made: does it fit? An argument is small, what is made of many may be not. */

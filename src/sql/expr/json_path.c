@@ -195,48 +195,69 @@ static void json_put_real(double real, struct buf *out)
     }
 }
 
-/* Appends the number or word at `at`, numbers as DuckDB writes them: 1.50 becomes 1.5, 1e2 100.0.
- * Returns what is behind it. */
-static size_t json_copy_plain(struct str json, size_t at, struct arena *arena, struct buf *out)
+/* What other functions look at while this one reads a byte, and one of a fraction that it writes
+ * anew. */
+enum { JSON_BYTES_PER_BYTE = 8, JSON_BYTES_PER_DIGIT = 128 };
+
+/* The number or word at `at`. *real: a number with a fraction or an exponent. */
+static struct str json_plain(struct str json, size_t at, bool *real)
 {
-    static const struct data_type type = {.kind = VALUE_DOUBLE};
     size_t end = at;
     bool number = json.data[at] == '-' || (json.data[at] >= '0' && json.data[at] <= '9');
-    bool real = false;
-    struct value value;
 
+    *real = false;
     while (end < json.size && strchr(" \t\r\n,:]}", json.data[end]) == NULL) {
-        real = real || (number && strchr(".eE", json.data[end]) != NULL);
+        *real = *real || (number && strchr(".eE", json.data[end]) != NULL);
         end++;
     }
     CHECK(end > at);
-    struct str text = str_from(json.data + at, end - at);
-    if (real && value_parse(text, &type, arena, &value, NULL) == STATUS_OK)
+    return str_from(json.data + at, end - at);
+}
+
+/* Appends the number or word at *at, numbers as DuckDB writes them: 1.50 becomes 1.5, 1e2 100.0. */
+static enum status json_copy_plain(struct expr_call *call, struct str json, size_t *at,
+                                   struct buf *out)
+{
+    static const struct data_type type = {.kind = VALUE_DOUBLE};
+    bool real;
+    struct str text = json_plain(json, *at, &real);
+    struct value value;
+    enum status status = STATUS_OK;
+
+    CHECK(*at + text.size <= json.size);
+    *at += text.size;
+    if (real)
+        status = expr_charge_each(call->context, text.size, JSON_BYTES_PER_DIGIT, call->err);
+    if (status != STATUS_OK)
+        return status;
+    if (real && value_parse(text, &type, call->context->arena, &value, NULL) == STATUS_OK)
         json_put_real(value.real, out);
     else
         buf_append_str(out, str_equal(text, STR_LIT("-0")) ? STR_LIT("0") : text);
-    return end;
+    return STATUS_OK;
 }
 
 /* A part of a JSON text without blanks and needless escapes, as DuckDB gives it. */
-static struct str json_compact(struct str json, struct arena *arena)
+static enum status json_compact(struct expr_call *call, struct str json, struct str *result)
 {
+    struct arena *arena = call->context->arena;
+    enum status status = STATUS_OK;
     struct buf out;
-    struct str result;
 
     CHECK(json.size > 0);
     buf_init(&out);
-    for (size_t at = json_blanks(json, 0); at < json.size; at = json_blanks(json, at)) {
+    for (size_t at = json_blanks(json, 0); at < json.size && status == STATUS_OK;
+         at = json_blanks(json, at)) {
         if (json.data[at] == '"')
             at = json_copy_string(json, at, arena, &out);
         else if (strchr("{}[]:,", json.data[at]) != NULL)
             buf_append_byte(&out, json.data[at++]);
         else
-            at = json_copy_plain(json, at, arena, &out);
+            status = json_copy_plain(call, json, &at, &out);
     }
-    result = arena_copy(arena, buf_str(&out));
+    *result = arena_copy(arena, buf_str(&out));
     buf_clear(&out);
-    return result;
+    return status;
 }
 
 /* The value of `key` in the object at `at`; empty if there is none. */
@@ -287,9 +308,6 @@ static struct str json_element(struct str json, size_t at, int64_t *index)
     return STR_EMPTY;
 }
 
-/* What other functions look at while this one reads a byte. */
-enum { JSON_BYTES_PER_BYTE = 8 };
-
 static struct str json_step(struct str json, const struct value *key, struct arena *arena)
 {
     size_t at = json_blanks(json, 0);
@@ -325,14 +343,18 @@ static enum status json_source(struct expr_call *call, struct str *found)
 
 static enum status json_run(struct expr_call *call)
 {
-    struct str found;
+    struct str found, compact;
     enum status status = json_source(call, &found);
 
+    CHECK(call->function->result == VALUE_JSON);
+    if (status == STATUS_OK && found.size == 0) {
+        *call->out = value_null(VALUE_JSON);
+        return STATUS_OK;
+    }
     if (status == STATUS_OK)
-        *call->out = found.size > 0
-                         ? value_text(VALUE_JSON, json_compact(found, call->context->arena))
-                         : value_null(VALUE_JSON);
-    CHECK(status != STATUS_OK || call->out->type == VALUE_JSON);
+        status = json_compact(call, found, &compact);
+    if (status == STATUS_OK)
+        *call->out = value_text(VALUE_JSON, compact);
     return status;
 }
 
@@ -353,10 +375,11 @@ static enum status json_run_text(struct expr_call *call)
             return error_set(call->err, STATUS_SQL_EXECUTION_ERROR,
                              "unsupported Unicode escape sequence in JSON");
     } else {
-        found = json_compact(found, call->context->arena);
+        status = json_compact(call, found, &found);
     }
-    *call->out = value_text(VALUE_TEXT, found);
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        *call->out = value_text(VALUE_TEXT, found);
+    return status;
 }
 
 const struct expr_function expr_function_json = {.name = "->",

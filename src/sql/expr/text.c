@@ -32,7 +32,8 @@ struct like {
 enum {
     LIKE_STEPS_MAX = 1 << 24,
     LIKE_STEPS_PER_BYTE = 16,
-    LIKE_BYTES_PER_STEP = 8, /* that other functions look at in the same time */
+    LIKE_BYTES_PER_STEP = 8, /* that other functions look at in the same time … */
+    ILIKE_BYTES_PER_STEP = 32,
 };
 
 enum like_step { LIKE_GOES_ON, LIKE_DIFFERS, LIKE_BAD_PATTERN };
@@ -168,7 +169,8 @@ static enum status like_run(struct expr_call *call, bool nocase)
 
     CHECK(call->count == 2 || call->count == 3);
     if (status == STATUS_OK)
-        status = expr_charge(call->context, steps * LIKE_BYTES_PER_STEP, call->err);
+        status = expr_charge_each(call->context, steps,
+                                  nocase ? ILIKE_BYTES_PER_STEP : LIKE_BYTES_PER_STEP, call->err);
     if (status == STATUS_OK)
         *call->out = value_boolean(matches);
     return status;
@@ -229,7 +231,7 @@ enum status expr_text_find(struct expr_call *call, struct str text, struct str p
     *out = str_find(text, part);
     looked_at = *out == SIZE_MAX ? text.size : *out + part.size;
     CHECK(looked_at <= text.size);
-    return expr_charge_each(call->context, looked_at + 1, EXPR_WORK_SEARCH, call->err);
+    return expr_charge_each(call->context, looked_at + 1, EXPR_WORK_CHARACTER, call->err);
 }
 
 static char *text_put(char *to, struct str text)
@@ -459,15 +461,13 @@ static void trim_init(struct trim *trim, struct expr_call *call)
 static enum status trim_has(struct trim *trim, struct str text, size_t at, size_t size, bool *has)
 {
     unsigned char c = (unsigned char)text.data[at];
-    enum status status;
+    size_t looked_at = c >= 0x80 && trim->wide ? trim->set.size : 0; /* beside the bits */
+    enum status status =
+        expr_charge_each(trim->call->context, 1 + looked_at, TRIM_BYTES_PER_BYTE, trim->call->err);
 
     CHECK(size > 0);
     *has = c < 0x80 && (trim->ascii[c >> 6] >> (c & 63) & 1) != 0;
-    if (c < 0x80 || !trim->wide)
-        return STATUS_OK;
-    status =
-        expr_charge_each(trim->call->context, trim->set.size, TRIM_BYTES_PER_BYTE, trim->call->err);
-    for (size_t i = 0; i < trim->set.size && !*has && status == STATUS_OK;
+    for (size_t i = 0; i < looked_at && !*has && status == STATUS_OK;
          i += expr_text_step(trim->set, i))
         *has = expr_text_step(trim->set, i) == size &&
                memcmp(trim->set.data + i, text.data + at, size) == 0;
