@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "catalog/catalog_internal.h"
 #include "catalog/manifest.h"
+#include "catalog/schema_rules.h"
 #include "catalog/storage.h"
 #include "catalog/system_tables.h"
 
@@ -330,30 +331,6 @@ static bool manifest_read_row(struct json_object *object, const struct table *sy
     return true;
 }
 
-/* Names and ids are there and differ; key positions are 0, 1, … */
-static bool manifest_columns_are_valid(const struct table *table, const struct table_schema *schema)
-{
-    uint32_t keys = 0, positions = 0;
-
-    CHECK(schema->column_count > 0);
-    for (uint32_t i = 0; i < schema->column_count; i++) {
-        const struct table_column *column = &schema->columns[i];
-        if (column->name.size == 0)
-            return false;
-        if (column->key_position >= 0) {
-            keys++;
-            positions |= UINT32_C(1) << column->key_position;
-        }
-        for (uint32_t k = 0; k < i; k++)
-            if (schema->columns[k].id == column->id ||
-                str_equal(schema->columns[k].name, column->name))
-                return false;
-    }
-    if (keys == 0)
-        return table->kind == TABLE_KIND_STREAM;
-    return positions == (UINT32_C(1) << keys) - 1;
-}
-
 static bool manifest_read_schema(struct manifest_reading *reading, struct json_object *object,
                                  struct table *table, struct error *err)
 {
@@ -373,7 +350,7 @@ static bool manifest_read_schema(struct manifest_reading *reading, struct json_o
         values[SCHEMAS_CREATED_AT].is_null ? 0 : values[SCHEMAS_CREATED_AT].integer;
     if (!values[SCHEMAS_CHANGES].is_null)
         schema->changes = arena_copy(schema->arena, values[SCHEMAS_CHANGES].text);
-    return manifest_columns_are_valid(table, schema) && schema->version == table->schema_count;
+    return true;
 }
 
 static bool manifest_read_file(struct manifest_reading *reading, struct json_object *object,
@@ -469,6 +446,8 @@ static bool manifest_read_table(struct manifest_reading *reading, struct json_ob
     for (size_t i = 0; i < json_object_array_length(schemas); i++)
         if (!manifest_read_schema(reading, json_object_array_get_idx(schemas, i), table, err))
             return false;
+    if (!table_schemas_are_valid(table))
+        return false;
     for (size_t i = 0; i < json_object_array_length(instances); i++)
         if (!manifest_read_instance(reading, json_object_array_get_idx(instances, i), added))
             return false;

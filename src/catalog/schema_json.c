@@ -301,7 +301,8 @@ static bool schema_json_read_fields(struct json_object *fields, struct arena *ar
         if (json_object_object_get_ex(field, "metadata", &metadata) &&
             schema_json_flag(metadata, "system_column"))
             continue;
-        if (!schema_json_read_column(field, arena, &schema->columns[schema->column_count]))
+        if (schema->column_count == LIMIT_TABLE_COLUMNS ||
+            !schema_json_read_column(field, arena, &schema->columns[schema->column_count]))
             return false;
         schema->column_count++;
     }

@@ -232,6 +232,23 @@ static enum status row_block_load_rows(struct row_block_reading *reading,
     return STATUS_OK;
 }
 
+/* The keys descend from the greatest to the least that the record tells: searches rely on it. */
+static enum status row_block_check_keys(const struct row_block *block,
+                                        const struct segment *segment, struct error *err)
+{
+    const struct row_group *group = &segment->groups[block->group];
+    bool valid = str_equal(row_block_key(block, 0), group->key_max) &&
+                 str_equal(row_block_key(block, block->rows - 1), group->key_min);
+
+    CHECK(block->rows == group->rows);
+    for (uint32_t i = 1; valid && i < block->rows; i++)
+        valid = str_compare(row_block_key(block, i), row_block_key(block, i - 1)) < 0;
+    if (valid)
+        return STATUS_OK;
+    return error_set(err, STATUS_CORRUPT, "file %.*s: its keys are not those of its record",
+                     STR_ARG(segment->path));
+}
+
 static enum status row_block_load_open(struct store *store, struct row_block_reading *reading,
                                        const struct row_group *group, struct error *err)
 {
@@ -264,6 +281,7 @@ enum status row_block_load(struct store *store, const struct table *table,
         .schema = table_schema_version(table, segment->schema_version),
         .segment = segment,
     };
+    struct row_block *block = NULL;
     enum status status;
 
     CHECK(group < segment->group_count);
@@ -281,7 +299,13 @@ enum status row_block_load(struct store *store, const struct table *table,
     if (status == STATUS_OK)
         status = row_block_load_rows(&reading, &segment->groups[group], err);
     if (status == STATUS_OK)
-        *out = row_block_builder_finish(&reading.builder, segment->id, group);
+        block = row_block_builder_finish(&reading.builder, segment->id, group);
+    if (status == STATUS_OK)
+        status = row_block_check_keys(block, segment, err);
+    if (status == STATUS_OK)
+        *out = block;
+    else
+        row_block_unref(block);
     if (reading.reader != NULL)
         parquet_reader_close(reading.reader);
     if (reading.pinned != NULL)

@@ -382,6 +382,127 @@ def test_a_forged_manifest(own_server, folder):
         server.client("ann").rows("SELECT id FROM g.own ORDER BY id") == [["1"], ["2"]]
 
 
+def forge(good, edit):
+    """The manifest after an edit of its first table: `columns` are those of a schema version, by name."""
+    manifest = json.loads(good)
+    table = manifest["tables"][0]
+
+    class Columns:
+        def __init__(self, version):
+            self.schema = table["schemas"][version]
+            self.text = json.loads(self.schema["arrow_schema"])
+
+        def __enter__(self):
+            self.fields = self.text["fields"]
+            self.by_name = {field["name"]: field for field in self.fields}
+            return self
+
+        def __exit__(self, *_):
+            self.schema["arrow_schema"] = json.dumps(self.text)
+
+    edit(table, Columns)
+    return signed(json.dumps({**manifest, "checksum": "0" * 16}, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def test_a_forged_definition(own_server, folder):
+    """What CREATE TABLE and ALTER TABLE would not let through does not come in by RESTORE either."""
+    db = own_server.client()
+    db.batch("""CREATE NAMESPACE f; CREATE SHARED TABLE f.t (id BIGINT PRIMARY KEY, v TEXT, d DECIMAL(10, 2))
+        ACCESS PUBLIC; ALTER TABLE f.t ADD COLUMN w INT; INSERT INTO f.t VALUES (1, 'a', 1.5, 2)""")
+    db.sql(f"BACKUP DATABASE f TO '{folder}'")
+    path = folder / "manifest.json"
+    good = path.read_text()
+
+    def change(column, version=1, **members):
+        def edit(_table, columns):
+            with columns(version) as schema:
+                schema.by_name[column].update(members)
+        return edit
+
+    def many(_table, columns):
+        with columns(1) as schema:
+            schema.fields[2:2] = [{**schema.by_name["v"], "name": f"c{i}", "id": 10 + i} for i in range(1000)]
+
+    def swapped(_table, columns):
+        with columns(1) as schema:
+            schema.fields[1], schema.fields[2] = schema.fields[2], schema.fields[1]
+
+    def without_key(table, columns):
+        for version in (0, 1):
+            with columns(version) as schema:
+                del schema.by_name["id"]["key_position"]
+
+    edits = [many, swapped, without_key]
+    edits += [change("id", version, type=kind) for kind in ("JSON", "DOUBLE", "BYTES") for version in (0, 1)]
+    edits += [change("id", nullable=True), change("id", id=77), change("id", key_position=1), change("v", key_position=1)]
+    edits += [change("v", name=name) for name in ("_seq", "", "w", "a b", 'a"b', "x" * 65)]
+    edits += [change("v", id=number) for number in (1, 0x7fff0001, 2**31)]
+    edits += [change("v", type="INT"), change("v", type="TEXT", length=0x7fffffff), change("v", 0, type="INT")]
+    edits += [change("d", precision=p, scale=s) for p, s in ((0, 0), (38, 39), (5, 6), (9, 2), (10, 1))]
+    edits += [change("w", default={"kind": "snowflake"}), change("w", id=3), change("v", default={"kind": "now"})]
+    for edit in edits:
+        path.write_text(forge(good, edit))
+        assert path.read_text() != good
+        assert code(db, f"RESTORE DATABASE g FROM '{folder}'") == "INVALID_INPUT"
+    path.write_text(forge(good, lambda *_: None))
+    db.sql(f"RESTORE DATABASE g FROM '{folder}'")
+    db.sql("INSERT INTO g.t VALUES (1, 'b', 2.5, 3), (2, 'b', 2.5, 3) ON CONFLICT (id) DO UPDATE SET v = 'c'")
+    assert db.rows("SELECT v, w FROM g.t ORDER BY id") == [["c", 2], ["b", 3]]
+
+
+def test_forged_kinds_of_files(own_server, folder):
+    """A row lies in one segment at most, and the hot rows that hide a cold one are the shadows: all else is refused."""
+    db = own_server.client()
+    db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.t (id BIGINT PRIMARY KEY, v TEXT) ACCESS PUBLIC")
+    for first in (0, 25):
+        db.sql("INSERT INTO f.t VALUES " + ",".join(f"({i * 2 + first % 2}, 'cold')" for i in range(first, first + 25)))
+        own_server.flush("f.t", db)
+    db.batch("UPDATE f.t SET v = 'shadow' WHERE id < 10; INSERT INTO f.t VALUES (1000, 'hot'), (1001, 'hot')")
+    db.sql(f"BACKUP DATABASE f TO '{folder}'")
+    path = folder / "manifest.json"
+    good = path.read_text()
+
+    def copied(kind, as_kind, times=1):
+        def edit(table, _columns):
+            files = table["instances"][0]["files"]
+            file = next(file for file in files if file["kind"] == kind)
+            for number in range(times):
+                name = f"shared_tables/t/copy{number}.parquet"
+                (folder / name).write_bytes((folder / file["path"]).read_bytes())
+                files.append({**file, "kind": as_kind, "path": name})
+        return edit
+
+    def without(*kinds):
+        def edit(table, _columns):
+            files = table["instances"][0]["files"]
+            files[:] = [file for file in files if file["kind"] not in kinds]
+        return edit
+
+    def renamed(kind, as_kind):
+        def edit(table, _columns):
+            for file in table["instances"][0]["files"]:
+                file["kind"] = as_kind if file["kind"] == kind else file["kind"]
+        return edit
+
+    edits = [copied(kind, as_kind) for kind in ("segment", "hot", "shadow") for as_kind in ("segment", "hot", "shadow")]
+    edits += [copied("segment", "segment", 7), without("segment"), renamed("hot", "shadow"), renamed("shadow", "hot"),
+              renamed("segment", "shadow"), renamed("shadow", "segment")]
+    for edit in edits:
+        path.write_text(forge(good, edit))
+        assert path.read_text() != good
+        assert code(db, f"RESTORE DATABASE g FROM '{folder}'") == "INVALID_INPUT"
+    assert db.rows("SELECT table_id FROM system.tables WHERE namespace_id = 'g'") == []
+    path.write_text(good)
+    db.sql(f"RESTORE DATABASE g FROM '{folder}'")
+    own_server.flush("g.t", db)
+    query = "SELECT id, v FROM {}.t ORDER BY id"
+    assert db.rows(query.format("g")) == db.rows(query.format("f")) and len(db.rows(query.format("g"))) == 52
+    # Fewer hot rows are no contradiction.
+    path.write_text(forge(good, without("hot", "shadow")))
+    db.sql(f"RESTORE DATABASE h FROM '{folder}'")
+    assert db.value("SELECT count(*) FROM h.t WHERE v = 'cold'") == "50"
+
+
 @pytest.mark.skipif(not s3.available(), reason="python3-swift is not installed")
 def test_buckets(own_server, folder):
     """To and from a bucket; tables whose files lie in one."""

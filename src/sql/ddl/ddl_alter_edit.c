@@ -10,12 +10,10 @@
 #include "sql/ddl/ddl_alter.h"
 
 #include "base/check.h"
+#include "catalog/schema_rules.h"
 #include "sql/system/scan.h"
 #include "value/cast.h"
 #include "value/text.h"
-
-/* Digits before the point that every value of an integer type has room in. */
-enum { ALTER_DIGITS_SMALLINT = 5, ALTER_DIGITS_INT = 10, ALTER_DIGITS_BIGINT = 19, UUID_TEXT = 36 };
 
 struct alter_editing {
     struct alter *alter;
@@ -24,68 +22,6 @@ struct alter_editing {
     uint32_t next_id;
     struct buf changes;
 };
-
-/* ---- types ----------------------------------------------------------------------------------- */
-
-static bool alter_widens_to_decimal(const struct data_type *from, const struct data_type *to)
-{
-    int room = to->precision - to->scale;
-
-    CHECK(to->kind == VALUE_DECIMAL);
-    switch (from->kind) {
-    case VALUE_SMALLINT:
-        return room >= ALTER_DIGITS_SMALLINT;
-    case VALUE_INT:
-        return room >= ALTER_DIGITS_INT;
-    case VALUE_BIGINT:
-        return room >= ALTER_DIGITS_BIGINT;
-    case VALUE_DECIMAL:
-        return to->scale >= from->scale && room >= from->precision - from->scale;
-    default:
-        return false;
-    }
-}
-
-static bool alter_widens_to_text(const struct data_type *from, const struct data_type *to)
-{
-    bool unlimited = to->length_max == 0;
-
-    CHECK(to->kind == VALUE_TEXT);
-    switch (from->kind) {
-    case VALUE_TEXT:
-        return unlimited || (from->length_max > 0 && to->length_max >= from->length_max);
-    case VALUE_JSON:
-        return unlimited;
-    case VALUE_UUID:
-        return unlimited || to->length_max >= UUID_TEXT;
-    default:
-        return false;
-    }
-}
-
-/* May every value of `from` be read as one of `to`? (docs/sql.md, Changing a table) */
-static bool alter_type_widens(const struct data_type *from, const struct data_type *to)
-{
-    CHECK(from->kind != VALUE_NULL && to->kind != VALUE_NULL);
-    if (data_type_is_same(from, to))
-        return true;
-    switch (to->kind) {
-    case VALUE_INT:
-        return from->kind == VALUE_SMALLINT;
-    case VALUE_BIGINT:
-        return from->kind == VALUE_SMALLINT || from->kind == VALUE_INT;
-    case VALUE_DOUBLE:
-        return from->kind == VALUE_SMALLINT || from->kind == VALUE_INT || from->kind == VALUE_FLOAT;
-    case VALUE_DECIMAL:
-        return alter_widens_to_decimal(from, to);
-    case VALUE_TEXT:
-        return alter_widens_to_text(from, to);
-    case VALUE_TIMESTAMP:
-        return from->kind == VALUE_DATE;
-    default:
-        return false;
-    }
-}
 
 /* ---- notes on what was done ------------------------------------------------------------------ */
 
@@ -318,7 +254,7 @@ static enum status alter_retype(struct alter_editing *editing,
         status = alter_refuse_key(column, action, "change its type", err);
     if (status != STATUS_OK)
         return status;
-    if (!alter_type_widens(&column->type, type)) {
+    if (!column_type_widens(&column->type, type)) {
         struct buf from, to;
         buf_init(&from);
         buf_init(&to);
@@ -535,7 +471,7 @@ enum status alter_edit(struct alter *alter, const struct table *table, struct ta
     }
     alter->version = copy->schema->version;
     alter->changes = alter->version > table->schema->version || alter->tree->option_count > 0;
-    CHECK(copy->schema != NULL);
+    CHECK_SLOW(table_schemas_are_valid(copy));
     if (alter->changes)
         *next = copy;
     else

@@ -5,34 +5,8 @@
 #include "sql/ddl/ddl_table.h"
 
 #include "base/check.h"
-#include "base/id.h"
+#include "catalog/schema_rules.h"
 #include "value/text.h"
-
-enum { COLUMN_UUID_SIZE = 36 };
-
-bool column_default_fits(enum default_kind kind, const struct data_type *column_type)
-{
-    enum value_type type = column_type->kind;
-    uint32_t room = column_type->length_max > 0 ? column_type->length_max : UINT32_MAX;
-
-    CHECK(type != VALUE_NULL);
-    switch (kind) {
-    case DEFAULT_NONE:
-    case DEFAULT_LITERAL:
-        return true;
-    case DEFAULT_NOW:
-        return type == VALUE_TIMESTAMP || type == VALUE_DATE || type == VALUE_TIME;
-    case DEFAULT_SNOWFLAKE:
-        return type == VALUE_BIGINT;
-    case DEFAULT_UUID_V7:
-        return type == VALUE_UUID || (type == VALUE_TEXT && room >= COLUMN_UUID_SIZE);
-    case DEFAULT_ULID:
-        return type == VALUE_TEXT && room >= ID_ULID_SIZE;
-    case DEFAULT_CURRENT_USER:
-        return type == VALUE_TEXT;
-    }
-    UNREACHABLE("default kind");
-}
 
 static enum status column_default_call(const struct ast_expr *call, struct table_column *column,
                                        struct error *err)

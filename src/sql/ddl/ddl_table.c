@@ -5,6 +5,7 @@
 #include "sql/ddl/ddl_table.h"
 
 #include "base/check.h"
+#include "catalog/schema_rules.h"
 #include "sql/binder.h"
 #include "store/ddl.h"
 
@@ -130,7 +131,7 @@ static enum status create_schema(struct sql_run *run, struct table *table,
         status = create_key(run, schema, tree, err);
     for (uint32_t i = 0; i < schema->column_count; i++)
         schema->columns[i].id = i + 1;
-    CHECK(schema->column_count > 0);
+    CHECK_SLOW(status != STATUS_OK || table_schemas_are_valid(table));
     return status;
 }
 

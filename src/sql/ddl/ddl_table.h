@@ -23,7 +23,6 @@ enum status column_define(struct sql_run *run, struct arena *arena,
 enum status column_set_default(struct sql_run *run, struct arena *arena,
                                const struct ast_expr *tree, struct table_column *column,
                                struct error *err) MUST_CHECK;
-bool column_default_fits(enum default_kind kind, const struct data_type *column_type);
 /* Copies the text of a value into the arena. */
 void column_keep_value(struct arena *arena, struct value *value);
 

@@ -4,7 +4,8 @@
  * The tables are in no catalogue yet, so nobody reads or writes what is made here and the commit
  * thread need not know. Files go in batches: names made durable as pending records, copied and
  * checked, synced together, then their segment records. Hot rows are read back from their Parquet
- * files, which lie under scratch names meanwhile. A crash leaves records of tables that no
+ * files, which lie under scratch names meanwhile. When all is there, restore_check.c looks whether
+ * the rows of an instance fit together. A crash leaves records of tables that no
  * catalogue names; start-up removes them with their files (store_orphans.c).
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -321,7 +322,10 @@ static enum status restore_instance(struct restore *restore, const struct table 
     return status;
 }
 
-enum status restore_data(struct restore *restore, struct error *err)
+typedef enum status restore_one(struct restore *restore, const struct table *table,
+                                const struct manifest_instance *instance, struct error *err);
+
+static enum status restore_each(struct restore *restore, restore_one *one, struct error *err)
 {
     const struct manifest_table *entry = restore->manifest.tables;
     enum status status = STATUS_OK;
@@ -330,12 +334,22 @@ enum status restore_data(struct restore *restore, struct error *err)
         const struct manifest_instance *instance = entry->instances;
         CHECK(restore->tables[i]->rows != NULL);
         for (; status == STATUS_OK && instance != NULL; instance = instance->next)
-            status = restore_instance(restore, restore->tables[i], instance, err);
+            status = one(restore, restore->tables[i], instance, err);
     }
+    return status;
+}
+
+enum status restore_data(struct restore *restore, struct error *err)
+{
+    enum status status = restore_each(restore, restore_instance, err);
+
+    CHECK(status != STATUS_END);
     if (status == STATUS_OK)
         status = restore_batch(restore, err);
     if (status == STATUS_OK && kv_batch_bytes(restore->records) > 0)
         status = restore_write(restore, restore->records, err);
+    if (status == STATUS_OK)
+        status = restore_each(restore, restore_check_instance, err);
     return status;
 }
 

@@ -39,6 +39,11 @@ struct restore {
 
 /* Data of all tables: into our storage and key spaces, where nobody sees them yet. */
 enum status restore_data(struct restore *restore, struct error *err) MUST_CHECK;
+/* restore_check.c: the rows of an instance that is whole, in our storage and key spaces. CORRUPT.
+ */
+enum status restore_check_instance(struct restore *restore, const struct table *table,
+                                   const struct manifest_instance *instance,
+                                   struct error *err) MUST_CHECK;
 /* Takes all of it out again. */
 void restore_undo(struct restore *restore);
 

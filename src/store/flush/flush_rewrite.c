@@ -108,21 +108,30 @@ static enum status flush_merge_hot_step(struct flush_merge *merge, struct error 
     return status == STATUS_END ? STATUS_OK : status;
 }
 
-/* The cursor with the greatest key, NULL at the end. */
-static struct cold_cursor *flush_merge_greatest(const struct flush_merge *merge)
+/* The cursor with the greatest key, NULL at the end. CORRUPT when another one stands on that key:
+ * COLD_UNIQUE. */
+static enum status flush_merge_greatest(const struct flush_merge *merge, struct cold_cursor **out,
+                                        struct error *err)
 {
-    struct cold_cursor *best = NULL;
+    struct cold_cursor *best = NULL, *same = NULL;
 
     for (size_t i = 0; i < merge->count; i++) {
         struct cold_cursor *cursor = &merge->cursors[i];
         if (!cold_cursor_is_valid(cursor))
             continue;
         int order = best == NULL ? 1 : str_compare(cursor->key, best->key);
-        CHECK(order != 0); /* COLD_UNIQUE */
+        if (order == 0)
+            same = cursor;
         if (order > 0)
             best = cursor;
     }
-    return best;
+    CHECK(best == NULL || best->key.size > 0);
+    *out = best;
+    if (same == NULL || !str_equal(same->key, best->key))
+        return STATUS_OK;
+    return cold_translate(error_set(err, STATUS_CORRUPT, "files %.*s and %.*s hold the same key",
+                                    STR_ARG(best->segment->path), STR_ARG(same->segment->path)),
+                          merge->table, err);
 }
 
 /* Greater hot keys belong to other segments or to none. */
@@ -154,7 +163,9 @@ enum status flush_merge_next(void *context, struct row *row, bool *from_hot, str
     merge->given = NULL;
     if (status != STATUS_OK)
         return status;
-    cold = flush_merge_greatest(merge);
+    status = flush_merge_greatest(merge, &cold, err);
+    if (status != STATUS_OK)
+        return status;
     if (cold == NULL)
         return STATUS_END;
     merge->given = cold;
@@ -163,7 +174,11 @@ enum status flush_merge_next(void *context, struct row *row, bool *from_hot, str
         return status;
     *from_hot = merge->hot_valid && str_equal(merge->hot_row.key, cold->key);
     if (*from_hot) {
-        CHECK(row_seq(merge->hot_row.bytes) > row_seq(cold->bytes));
+        if (row_seq(merge->hot_row.bytes) <= row_seq(cold->bytes))
+            return cold_translate(error_set(err, STATUS_CORRUPT,
+                                            "file %.*s holds a row newer than the hot one",
+                                            STR_ARG(cold->segment->path)),
+                                  merge->table, err);
         merge->hot_taken = true;
         *row = merge->hot_row;
         return STATUS_OK;
