@@ -322,8 +322,11 @@ void job_run(struct job *job)
     if (!job->begun && !job_begin(job))
         return;
     job->status = job_run_work(job);
-    if (job->status == STATUS_CANCELLED && job->type == JOB_TABLE_DELETION && !job->killed)
+    if (job->status == STATUS_CANCELLED && job->type == JOB_TABLE_DELETION && !job->killed) {
         job->status = STATUS_WOULD_BLOCK; /* by a stop: the next start goes on */
+        if (job_row_save(job, "pending", &err) != STATUS_OK)
+            log_warn("job %s waits for the next start: %s", job->id.text, err.message);
+    }
     if (job->status == STATUS_WOULD_BLOCK)
         return;
     atomic_store(&job->worked, true); /* before its row can say so */

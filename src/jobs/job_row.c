@@ -148,7 +148,7 @@ static void job_row_values(const struct job *job, const char *status, struct are
     values[JOB_COLUMN_PROGRESS] = job_row_text(job->progress);
     values[JOB_COLUMN_IDEMPOTENCY_KEY] = value_text(VALUE_TEXT, key);
     values[JOB_COLUMN_RETRY_COUNT] = value_integer(VALUE_INT, job->retries);
-    values[JOB_COLUMN_MAX_RETRIES] = value_integer(VALUE_INT, 0);
+    values[JOB_COLUMN_MAX_RETRIES] = value_integer(VALUE_INT, JOB_RETRIES_MAX);
     values[JOB_COLUMN_CREATED_AT] = value_integer(VALUE_TIMESTAMP, job->created_at);
     values[JOB_COLUMN_STARTED_AT] = job_row_time(job->started_at);
     values[JOB_COLUMN_COMPLETED_AT] = job_row_time(job->completed_at);
@@ -256,6 +256,7 @@ static void job_row_get_parameters(const struct row *row, struct arena *arena, s
 static struct job *job_row_resume(struct jobs *jobs, const struct row *row, struct arena *arena)
 {
     struct value value;
+    char status[16];
     struct job *job = job_new(jobs, JOB_OTHER, (struct table_id){0}, STR_EMPTY, STR_EMPTY);
 
     job_row_get_text(row, JOB_COLUMN_JOB_TYPE, arena, job->type_name, sizeof(job->type_name));
@@ -272,7 +273,10 @@ static struct job *job_row_resume(struct jobs *jobs, const struct row *row, stru
     row_column(row, JOB_COLUMN_CREATED_AT, arena, &value);
     job->created_at = value.integer;
     row_column(row, JOB_COLUMN_RETRY_COUNT, arena, &value);
-    job->retries = (int)value.integer + 1;
+    job->retries = (int)value.integer;
+    job_row_get_text(row, JOB_COLUMN_STATUS, arena, status, sizeof(status));
+    if (str_equal(str_from_c(status), STR_LIT("running")))
+        job->retries++;
     job->row_written = job->resumed = true;
     CHECK(job->id.text[0] != '\0');
     return job;

@@ -520,22 +520,37 @@ enum status jobs_kill(struct jobs *jobs, struct str id, struct error *err)
 /* ---- start and stop
  * ------------------------------------------------------------------------------- */
 
-/* What the last run left behind goes on under its id, but for backups and restores: those fail. */
-static void jobs_resume(struct job *job)
+static bool jobs_can_go_on(const struct job *job)
 {
-    struct error err;
     bool of_table =
         job->type == JOB_FLUSH || job->type == JOB_TABLE_DELETION || job->type == JOB_COMPACT;
-    bool can_go_on = (of_table && job->table.value > 0 && job->name[0] != '\0') ||
-                     job->type == JOB_CLEANUP || job->type == JOB_USER_CLEANUP;
 
     CHECK(job->resumed);
-    if (can_go_on) {
+    return (of_table && job->table.value > 0 && job->name[0] != '\0') || job->type == JOB_CLEANUP ||
+           job->type == JOB_USER_CLEANUP;
+}
+
+/* What the last run left behind goes on under its id, but for backups and restores: those fail. So
+ * does a job that ran whenever the server died: it may be why, and the server must be able to start
+ * without it. */
+static void jobs_resume(struct job *job)
+{
+    bool can_go_on = jobs_can_go_on(job);
+    bool too_often = can_go_on && job->retries > JOB_RETRIES_MAX;
+    struct error err;
+
+    if (can_go_on && !too_often) {
         jobs_enqueue(job->jobs, job);
         return;
     }
     job->completed_at = clock_now_us();
-    (void)snprintf(job->error_message, sizeof(job->error_message), "server restarted");
+    (void)snprintf(job->error_message, sizeof(job->error_message),
+                   too_often ? "the server ended %d times while this job ran" : "server restarted",
+                   job->retries);
+    CHECK(job->completed_at > 0);
+    if (too_often)
+        log_error("job %s is given up: the server ended %d times while it ran", job->id.text,
+                  job->retries);
     if (job_row_save(job, "failed", &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
     job_free(job);

@@ -3,7 +3,7 @@
  *
  * The row in system.jobs is the truth: it is written `running` with parameters before any work, and
  * finished with result, counts, CPU time and peak memory. A job left pending or running by a crash
- * is taken up again (flush) or failed (others).
+ * is taken up again, three times at most when it was running, or failed (backup, restore).
  * Thread: any, blocking where said.
  * SPDX-License-Identifier: Apache-2.0
  */

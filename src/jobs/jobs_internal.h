@@ -39,6 +39,7 @@ enum job_type {
 enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
 
 enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };
+enum { JOB_RETRIES_MAX = 3 }; /* of a job that ran when the server ended without a stop */
 
 /* Somebody who waits for the end of a job; jobs->mutex. */
 struct job_waiter {
@@ -79,7 +80,7 @@ struct job {
     /* figures and texts of the row */
     int64_t created_at, started_at, completed_at; /* µs, 0 = NULL */
     int64_t cpu_us, memory_bytes;
-    int retries;
+    int retries; /* starts of the server that found it running */
     char trace[JOB_TEXT_BYTES], progress[JOB_TEXT_BYTES], result[JOB_TEXT_BYTES];
     char error_message[JOB_TEXT_BYTES];
     int64_t progress_saved_ms;

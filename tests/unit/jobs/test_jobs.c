@@ -212,15 +212,15 @@ static void test_jobs__goes_on_after_a_restart(void **state)
     const struct table *system = system_table(view_catalog(view), SYSTEM_TABLE_JOBS);
     struct arena arena;
     arena_init(&arena, 0);
-    const char *const types[] = {"flush", "backup"};
-    for (int i = 0; i < 2; i++) {
+    const char *const types[] = {"flush", "backup", "compact"};
+    const char *const ids[] = {"flush-t-1-aaaaaaaa", "backup-t-1-aaaaaaaa", "compact-t-1-aaaaaaaa"};
+    for (int i = 0; i < 3; i++) {
         struct value values[SYSTEM_TABLE_COLUMNS_MAX];
         struct row_op op = {.kind = ROW_OP_INSERT};
         struct commit_request request = {.ops = &op, .op_count = 1, .arena = &arena, .view = view};
         for (uint32_t c = 0; c < system->schema->column_count; c++)
             values[c] = value_null(system->schema->columns[c].type.kind);
-        values[0] = value_text(VALUE_TEXT, i == 0 ? STR_LIT("flush-t-1-aaaaaaaa")
-                                                  : STR_LIT("backup-t-1-aaaaaaaa"));
+        values[0] = value_text(VALUE_TEXT, str_from_c(ids[i]));
         values[1] = value_text(VALUE_TEXT, str_from_c(types[i]));
         values[2] = value_text(VALUE_TEXT, STR_LIT("running"));
         values[3] = value_text(VALUE_TEXT, STR_LIT("default"));
@@ -230,8 +230,8 @@ static void test_jobs__goes_on_after_a_restart(void **state)
                                      (unsigned long long)table.value));
         values[8] = value_text(VALUE_TEXT, STR_LIT("node1:job-0:1"));
         values[11] = value_text(VALUE_TEXT, STR_LIT("node1"));
-        values[14] = value_integer(VALUE_INT, 0);
-        values[15] = value_integer(VALUE_INT, 0);
+        values[14] = value_integer(VALUE_INT, i == 0 ? 2 : 3);
+        values[15] = value_integer(VALUE_INT, 3);
         values[16] = value_integer(VALUE_TIMESTAMP, 1000);
         commit_put_system(&request, &op, system, values);
         assert_int_equal(commit_submit_wait(f.cold.base.store, &request, &err), STATUS_OK);
@@ -250,6 +250,9 @@ static void test_jobs__goes_on_after_a_restart(void **state)
     wait_status(&f, "backup-t-1-aaaaaaaa", "failed");
     job_column(&f, "backup-t-1-aaaaaaaa", "error_message", text);
     assert_string_equal(text, "server restarted");
+    wait_status(&f, "compact-t-1-aaaaaaaa", "failed");
+    job_column(&f, "compact-t-1-aaaaaaaa", "error_message", text);
+    assert_string_equal(text, "the server ended 4 times while this job ran");
     close_all(&f);
 }
 
