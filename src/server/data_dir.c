@@ -1,8 +1,8 @@
 /* data_dir.c — the data folder belongs to one process; the secret that signs tokens lives in it.
  *
- * Hot tier and cold files may lie on disks of their own. A first start makes first the cold folder,
- * durably, then the hot tier: whichever is there without the other later is one whose disk is not
- * mounted, and nothing may be begun anew beside it.
+ * Hot tier and cold files may lie on disks of their own. A first start makes first the cold folder
+ * with its marker file, durably, then the hot tier: whichever is there without the other later is
+ * one whose disk is not mounted, and nothing may be begun anew beside it.
  *
  * The lock is a flock on {data_dir}/lock: the system drops it with the process, however it ends.
  * SPDX-License-Identifier: Apache-2.0
@@ -73,23 +73,13 @@ enum status data_dir_lock(const char *path, int *lock, struct error *err)
 /* ---- hot tier and cold files -------------------------------------------------------------------
  */
 
-static bool data_dir_is_cold_file(void *context, struct str path, uint64_t size)
-{
-    bool *found = context;
-
-    CHECK(found != NULL);
-    (void)size;
-    *found = str_ends_with(path, STR_LIT(".parquet"));
-    return !*found;
-}
-
 /* Table ids begin anew with the hot tier, and so do the names of files. */
 static enum status data_dir_begin(const char *path, const char *hot, const char *cold,
                                   struct files *files, struct error *err)
 {
     char key[DATA_DIR_PATH_BYTES];
     bool found = false;
-    enum status status = files_list(files, "", data_dir_is_cold_file, &found, err);
+    enum status status = files_hold_tables(files, &found, err);
 
     CHECK(hot[0] != 0);
     if (status == STATUS_OK && found)
@@ -115,17 +105,15 @@ enum status data_dir_open_cold(const char *path, const char *hot, const char *co
     CHECK(cold[0] != 0);
     if (status == STATUS_OK && !exists)
         status = file_make_folders(cold, err);
+    if (status == STATUS_OK && !exists)
+        status = files_mark_root(cold, err);
     if (status != STATUS_OK)
         return status;
-    status = files_open_local(cold, out, err);
+    status = files_open_marked(cold, out, err);
     if (status != STATUS_OK)
         return status;
     if (!exists)
         return data_dir_begin(path, hot, cold, *out, err);
-    if (access(cold, F_OK) != 0)
-        log_warn("%s, the folder of storage local, is missing: is it mounted? It is made on the "
-                 "first start only",
-                 cold);
     return STATUS_OK;
 }
 

@@ -23,6 +23,16 @@ struct files;
 
 /* `root` is never made: while it is missing (a disk not mounted?) writing and deleting fail. */
 enum status files_open_local(const char *root, struct files **out, struct error *err) MUST_CHECK;
+/* A root that may be the mount point itself: listing, writing and deleting fail, too, while its
+ * marker file is missing and no file of a table is there. */
+#define FILES_MARKER ".kalamdb"
+enum status files_open_marked(const char *root, struct files **out, struct error *err) MUST_CHECK;
+/* Makes the marker file, durably, unless it is there. */
+enum status files_mark_root(const char *root, struct error *err) MUST_CHECK;
+/* Does the root have its marker file? One with files of tables gets it. */
+bool files_root_is_there(const char *root);
+/* Is any published file one of a table? */
+enum status files_hold_tables(struct files *files, bool *found, struct error *err) MUST_CHECK;
 void files_close(struct files *files);
 
 /* Files of many places: a path that holds "//" is an address, `place//path in it`; any other lies

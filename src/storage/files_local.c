@@ -4,8 +4,9 @@
  * deletion removes empty folders, and a mutex keeps the two apart. A folder just made is not
  * durable by itself: what it was made in is remembered in `fresh`, and whoever publishes below
  * makes it so first. The same holds for folders of the last run, which may have ended before that:
- * until a folder is in `settled`, its entries count as not durable. Errors name the relative path
- * only.
+ * until a folder is in `settled`, its entries count as not durable. Reading does not ask for the
+ * marker file of the root (files_marker.c): a file that can be read is there. Errors name the
+ * relative path only.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/files_internal.h"
@@ -29,6 +30,7 @@
 struct local_files {
     struct files base;
     char *root;
+    bool marked;             /* the root counts as missing without its marker file */
     pthread_mutex_t folders; /* held while folders appear or vanish; guards what follows */
     struct map fresh;   /* full paths of folders with entries that are not durable yet → `made` */
     struct map settled; /* full paths of folders with folders in them, synced since the start */
@@ -95,6 +97,21 @@ static enum status local_folder_error(int error_number, const char *what, const 
                      "%s \"%s\": the folder of the storage is missing: is it mounted?", what, path);
 }
 
+/* Is the disk mounted? */
+static enum status local_check_root(struct files *base, const char *what, const char *path,
+                                    struct error *err)
+{
+    const struct local_files *files = local_files(base);
+
+    CHECK(files->root[0] != '\0');
+    if (!files->marked || files_root_is_there(files->root))
+        return STATUS_OK;
+    return error_set(err, STATUS_IO_FAILED,
+                     "%s \"%s\": the folder of the storage is missing, or " FILES_MARKER
+                     " in it: is it mounted?",
+                     what, path);
+}
+
 /* Of many: the first is told. */
 static enum status local_fail(int error_number, const char *what, const char *path,
                               struct error *err)
@@ -154,11 +171,15 @@ static int local_stage_empty(const char *temporary)
 static enum status local_stage(struct files *base, const char *path, char **out, struct error *err)
 {
     struct local_files *files = local_files(base);
-    char *temporary = local_temporary(base, path);
+    enum status status = local_check_root(base, "write", path, err);
+    char *temporary;
     const char *what;
     unsigned attempt = 1;
     int error;
 
+    if (status != STATUS_OK)
+        return status;
+    temporary = local_temporary(base, path);
     do { /* nobody else waits while it pauses */
         what = "make folders of";
         pthread_mutex_lock(&files->folders);
@@ -454,6 +475,7 @@ struct local_list {
     bool (*visit)(void *context, struct str path, uint64_t size);
     void *context;
     struct buf path; /* below the root; a stack of folders instead of recursion */
+    bool below;      /* it is not the folder that was asked for */
     struct map folders;
 };
 
@@ -478,6 +500,21 @@ static bool local_list_entry(struct local_list *list, int fd, const char *name)
     return more;
 }
 
+/* A folder that cannot be opened: gone by now, or below the one that is listed and none of ours, as
+ * lost+found in the root of a disk. */
+static enum status local_list_closed(const struct local_list *list, const char *root,
+                                     const char *folder, int error_number, struct error *err)
+{
+    CHECK(error_number != 0);
+    if (error_number == ENOENT)
+        return access(root, F_OK) == 0 ? STATUS_OK
+                                       : local_folder_error(error_number, "list", folder, err);
+    if (error_number != EACCES || !list->below)
+        return file_error(error_number, "list", folder, err);
+    log_warn("folder \"%s\" of a storage cannot be read: it counts as empty", folder);
+    return STATUS_OK;
+}
+
 static enum status local_list_folder(struct local_list *list, struct files *files, bool *more,
                                      struct error *err)
 {
@@ -493,11 +530,7 @@ static enum status local_list_folder(struct local_list *list, struct files *file
     while (directory == NULL && file_again(errno, &attempt));
     mem_free(full);
     if (directory == NULL) {
-        enum status status = STATUS_OK;
-        if (errno != ENOENT)
-            status = file_error(errno, "list", folder, err);
-        else if (access(root, F_OK) != 0)
-            status = local_folder_error(errno, "list", folder, err);
+        enum status status = local_list_closed(list, root, folder, errno, err);
         mem_free(folder);
         return status;
     }
@@ -514,13 +547,15 @@ static enum status local_list(struct files *files, const char *folder,
                               void *context, struct error *err)
 {
     struct local_list list = {.visit = visit, .context = context};
-    enum status status = STATUS_OK;
+    enum status status = local_check_root(files, "list", folder, err);
     size_t cursor = 0;
     struct str next;
     void *value;
     bool more = true;
 
     CHECK(visit != NULL);
+    if (status != STATUS_OK)
+        return status;
     buf_init(&list.path);
     map_init(&list.folders);
     buf_append_str(&list.path, str_from_c(folder));
@@ -529,6 +564,7 @@ static enum status local_list(struct files *files, const char *folder,
         cursor = 0;
         if (status != STATUS_OK || !more || !map_next(&list.folders, &cursor, &next, &value))
             break;
+        list.below = true;
         buf_reset(&list.path);
         buf_append_str(&list.path, next);
         (void)map_remove(&list.folders, buf_str(&list.path));
@@ -575,8 +611,8 @@ static void local_folders_gone(const struct local_files *files, struct local_fol
     CHECK(list->count == list->index.count);
 }
 
-static void local_remove_many(struct files *base, const char *const *paths, size_t count,
-                              enum status *statuses, struct error *err)
+static void local_remove_there(struct files *base, const char *const *paths, size_t count,
+                               enum status *statuses, struct error *err)
 {
     char **full = mem_calloc(count + 1, sizeof(*full));
     struct local_files *files = local_files(base);
@@ -608,6 +644,21 @@ static void local_remove_many(struct files *base, const char *const *paths, size
     mem_free(full);
 }
 
+/* What is not there is gone only where the disk is. */
+static void local_remove_many(struct files *base, const char *const *paths, size_t count,
+                              enum status *statuses, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(statuses != NULL);
+    if (count > 0)
+        status = local_check_root(base, "delete", paths[0], err);
+    if (status == STATUS_OK)
+        local_remove_there(base, paths, count, statuses, err);
+    for (size_t i = 0; status != STATUS_OK && i < count; i++)
+        statuses[i] = status;
+}
+
 static enum status local_remove(struct files *base, const char *path, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -633,11 +684,14 @@ static char *local_below(const char *path)
 static enum status local_make_folder(struct files *base, const char *path, struct error *err)
 {
     struct local_files *files = local_files(base);
-    char *below = local_below(path);
-
+    enum status status = local_check_root(base, "make folder", path, err);
     unsigned attempt = 1;
+    char *below;
     int error;
 
+    if (status != STATUS_OK)
+        return status;
+    below = local_below(path);
     CHECK(below != NULL);
     do {
         pthread_mutex_lock(&files->folders);
@@ -694,4 +748,14 @@ enum status files_open_local(const char *root, struct files **out, struct error 
     map_init(&files->settled);
     *out = &files->base;
     return STATUS_OK;
+}
+
+enum status files_open_marked(const char *root, struct files **out, struct error *err)
+{
+    enum status status = files_open_local(root, out, err);
+
+    CHECK(out != NULL);
+    if (status == STATUS_OK)
+        local_files(*out)->marked = true;
+    return status;
 }

@@ -17,6 +17,10 @@
 struct storages;
 struct storages *storages_new(struct store *store);
 void storages_free(struct storages *storages); /* NULL is fine */
+/* Once, when there is a view: looks at the folders of all storages in the background and tells the
+ * log of those that are missing or share a place. */
+void storages_start(struct store *store);
+void storages_stop(struct store *store); /* fine when it did not start */
 /* Every path and address of the store; owned by `storages`. */
 struct files *storages_files(struct storages *storages);
 
@@ -41,10 +45,8 @@ void place_resolve(const struct store *store, struct str path, struct buf *out);
 enum status storages_check_place(const struct store *store, const struct catalog_builder *builder,
                                  const struct storage *old, const struct storage *storage,
                                  struct error *err) MUST_CHECK;
-/* At start: what storages_check_place would not let through goes to the log. */
-void storages_warn_places(struct store *store);
-/* Makes the folder of a filesystem storage, so that later a missing one means that it is not
- * mounted. Does nothing for s3. INVALID_OPERATION. */
+/* Makes the folder of a filesystem storage with its marker file, so that later a missing one means
+ * that it is not mounted. Does nothing for s3. INVALID_OPERATION. */
 enum status storages_prepare(struct store *store, const struct storage *storage,
                              struct error *err) MUST_CHECK;
 /* STORAGE_UNAVAILABLE unless new files may be written (docs/sql.md; s3: without asking it). */

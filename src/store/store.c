@@ -62,6 +62,7 @@ static enum status store_write_format(struct store *store, struct error *err)
     CHECK(store->spaces.meta != NULL);
     kv_batch_put(batch, store->spaces.meta, STR_LIT(META_FORMAT),
                  str_from((const char *)&format, sizeof(format)));
+    kv_batch_put(batch, store->spaces.meta, STR_LIT(META_ROOTS_MARKED), STR_LIT("1"));
     enum status status = kv_write(store->kv, batch, KV_SYNC, err);
     kv_batch_free(batch);
     return status;
@@ -233,6 +234,7 @@ static struct store *store_new(const struct store_options *options)
 
 static void store_free(struct store *store)
 {
+    storages_stop(store);
     recovery_stop(store);
     ddl_clear(store);
     view_publish_end(store);
@@ -286,7 +288,7 @@ enum status store_open(const struct store_options *options, struct store **out, 
         store_close(store);
         return status;
     }
-    storages_warn_places(store);
+    storages_start(store);
     if (store->start_position > store->recovered_position) /* the last run ended badly */
         store_note_flushes(store);
     *out = store;

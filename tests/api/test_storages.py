@@ -239,17 +239,23 @@ def test_hash_sharding_is_stable():
 
 
 @pytest.mark.parametrize("storage", ("disk", "local"))
-def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder, storage):
+@pytest.mark.parametrize("mount_point", (False, True))
+def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder, storage, mount_point):
+    """The folder lies on the disk that is not mounted, or it is its mount point, which is there and empty."""
     server, db = own_server, own_server.client()
     if storage == "local":
         folder = server.data_dir / "storage"
     else:
         db.sql(f"CREATE STORAGE disk TYPE filesystem PATH '{folder}'")
     db.batch(f"CREATE NAMESPACE n; CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE {storage};"
-             "INSERT INTO n.s VALUES (1), (2)")
+             f"CREATE SHARED TABLE n.d (id BIGINT PRIMARY KEY) STORAGE {storage};"
+             "INSERT INTO n.s VALUES (1), (2); INSERT INTO n.d VALUES (1)")
     server.flush("n.s", db)
+    server.flush("n.d", db)
     server.stop()
     folder.rename(folder.parent / "away")
+    if mount_point:
+        folder.mkdir()
     server.start()
     db = server.client()
     status, body = db.post("SELECT * FROM n.s")
@@ -262,12 +268,21 @@ def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder, stor
     assert answer[0] == 503 and answer[1]["error"]["code"] == "STORAGE_UNAVAILABLE", answer
     check = db.sql(f"STORAGE CHECK {storage}").dicts()[0]
     assert check["status"] == "unreachable" and "mounted" in check["error"], check
-    assert not folder.exists() and (storage == "disk" or f"{folder}, the folder of storage local, is missing" in server.log())
+    db.sql("DROP TABLE n.d")
+    kalam.wait_until(lambda: f"{folder}, the folder of storage {storage}, is missing" in server.log(), 20, "the warning")
+    deletion = "SELECT status FROM system.jobs WHERE job_type = 'table_deletion'"
+    kalam.wait_until(lambda: db.value(deletion) == "failed", 20, "the deletion fails")
+    if mount_point:
+        assert not list(folder.iterdir())
+        folder.rmdir()
+    assert not folder.exists()
     (folder.parent / "away").rename(folder)
     assert db.sql(f"STORAGE CHECK {storage}").dicts()[0]["status"] == "healthy"
     assert db.value("SELECT count(*) FROM n.s") == "3"
     server.flush("n.s", db)
-    assert len(files(folder)) == 2
+    assert sorted(int(row[0]) for row in db.rows("SELECT id FROM n.s")) == [1, 2, 3]
+    server.restart()  # deletes what the dropped table has left
+    kalam.wait_until(lambda: len(files(folder)) == 2, 20, "two files")
 
 
 def test_places_are_apart(own_server, tmp_path):
@@ -393,7 +408,7 @@ def test_check(own_server, folder):
         rows = db.sql(f"STORAGE CHECK {storage} EXTENDED").dicts()
         assert [r["operation"] for r in rows] == ["write", "read", "list", "delete"]
         assert {r["status"] for r in rows} == {"healthy"}
-    assert not any(folder.rglob("*")), "the check leaves nothing behind"
+    assert [path.name for path in folder.rglob("*")] == [".kalamdb"], "the check leaves nothing behind"
     assert db.post("STORAGE CHECK nope")[1]["error"]["code"] == "STORAGE_NOT_FOUND"
     db.batch("CREATE USER worker WITH INTERNAL ROLE service; CREATE USER ann WITH INTERNAL")
     service, user = server.client("worker"), server.client("ann")

@@ -37,7 +37,9 @@ enum {
 #define META_ID_RESERVED "id_reserved"   /* i64: ms since 1970, likewise for snowflakes */
 #define META_DURABILITY "durability"     /* u32: enum kv_durability the server runs with */
 #define META_LOST "lost"                 /* pairs of i64, see lost.c */
-#define META_NEXT_TABLE "next_table"     /* u64: id of the next table */
+#define META_ROOTS_MARKED \
+    "roots_marked"                   /* storages_look.c has looked at data without marker files */
+#define META_NEXT_TABLE "next_table" /* u64: id of the next table */
 
 /* What deciding about rows needs; the group has one, and so has every transaction. */
 struct commit_decider {

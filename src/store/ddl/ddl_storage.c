@@ -70,9 +70,9 @@ static enum status ddl_storage_seal(const struct ddl *ddl, struct storage *stora
 static enum status ddl_write_storage(struct ddl *ddl, struct storage *storage,
                                      const struct str *secrets, struct error *err)
 {
+    const struct storage *old = catalog_find_storage(ddl->catalog, storage->id);
     struct value *values = ddl_values(ddl);
-    enum status status = storages_check_place(
-        ddl->store, ddl->builder, catalog_find_storage(ddl->catalog, storage->id), storage, err);
+    enum status status = storages_check_place(ddl->store, ddl->builder, old, storage, err);
 
     CHECK(storage->id.size > 0);
     if (status == STATUS_OK)
@@ -84,6 +84,8 @@ static enum status ddl_write_storage(struct ddl *ddl, struct storage *storage,
     system_row_storage(storage, values);
     ddl_put(ddl, SYSTEM_TABLE_STORAGES, values);
     catalog_builder_put_storage(ddl->builder, storage);
+    if (old != NULL && str_equal(old->uri, storage->uri))
+        return STATUS_OK; /* its folder is not made anew */
     if (ddl->storage_count == ddl->storage_capacity) {
         size_t capacity = 2 * ddl->storage_capacity + 4;
         ddl->storages =

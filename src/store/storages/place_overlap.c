@@ -1,10 +1,11 @@
 /* place_overlap.c — where a place really is, and whether two share folders or keys.
  *
  * Files are named, listed and deleted by address, which starts with the storage's id. So no place
- * may equal, hold or lie in that of another storage, or a folder of the server itself. Catalogues
- * from before this rule are told of at every start; there, and where a storage has moved away from
- * its files, names are claimed by what place_resolve gives (flush_write.c), so that nobody takes
- * the file of another.
+ * may equal, hold or lie in that of another storage, or a folder of the server itself. Folders are
+ * resolved only for a storage that comes to another place: a disk that does not answer would hold
+ * the catalogue lock. Catalogues from before this rule are told of at every start; there, and where
+ * a storage has moved away from its files, names are claimed by what place_resolve gives
+ * (flush_write.c), so that nobody takes the file of another.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
@@ -96,6 +97,9 @@ enum status storages_check_place(const struct store *store, const struct catalog
     struct arena arena;
     enum status status = STATUS_OK;
 
+    if (old != NULL && storage->type == STORAGE_FILESYSTEM &&
+        str_equal(storage_root(old->uri), storage_root(storage->uri)))
+        return STATUS_OK;
     arena_init(&arena, 0);
     struct str place = place_of_storage(storage, &arena);
     if (old != NULL && str_equal(place, place_of_storage(old, &arena)))
@@ -108,7 +112,7 @@ enum status storages_check_place(const struct store *store, const struct catalog
     for (size_t i = 0; status == STATUS_OK && place.size > 0 &&
                        (other = catalog_builder_storage_at(builder, i)) != NULL;
          i++)
-        if (!str_equal(other->id, storage->id) &&
+        if (!str_equal(other->id, storage->id) && other->type == storage->type &&
             place_overlaps(place, place_of_storage(other, &arena)))
             status = error_set(err, STATUS_INVALID_OPERATION,
                                "the place of storage '%.*s' would be, hold or lie in that of "

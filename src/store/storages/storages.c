@@ -32,6 +32,9 @@ struct storages {
     pthread_mutex_t mutex;          /* guards all below */
     struct map places;              /* place → struct storage_place */
     struct storage_place *replaced; /* still inside a call */
+    pthread_t looking;              /* storages_look.c */
+    bool started;
+    atomic_bool stopping;
 };
 
 /* ---- one place ------------------------------------------------------------------------------- */
@@ -63,7 +66,7 @@ static enum status place_open_folder(struct store *store, struct str root, struc
     if (stat(folder, &info) != 0 || !S_ISDIR(info.st_mode))
         status = error_set(err, STATUS_IO_FAILED, "folder %s is missing: is it mounted?", folder);
     if (status == STATUS_OK)
-        status = files_open_local(folder, out, err);
+        status = files_open_marked(folder, out, err);
     if (status == STATUS_OK && store->columnar != NULL)
         columnar_allow_folder(store->columnar, folder);
     mem_free(folder);
@@ -247,6 +250,28 @@ void storages_free(struct storages *storages)
     mem_free(storages);
 }
 
+void storages_start(struct store *store)
+{
+    CHECK(!store->storages->started);
+    store->storages->started = true;
+    storages_look_start(store, &store->storages->looking);
+}
+
+void storages_stop(struct store *store)
+{
+    CHECK(store->storages != NULL);
+    atomic_store(&store->storages->stopping, true);
+    if (store->storages->started)
+        CHECK(pthread_join(store->storages->looking, NULL) == 0);
+    store->storages->started = false;
+}
+
+bool storages_look_is_over(const struct store *store)
+{
+    CHECK(store->storages != NULL);
+    return atomic_load(&store->storages->stopping);
+}
+
 struct files *storages_files(struct storages *storages)
 {
     CHECK(storages->router != NULL);
@@ -266,6 +291,8 @@ enum status storages_prepare(struct store *store, const struct storage *storage,
     enum status status = file_make_folders(folder, &local);
     if (status == STATUS_OK && access(folder, W_OK | X_OK) != 0)
         status = error_set(&local, STATUS_IO_FAILED, "%s cannot be written to", folder);
+    if (status == STATUS_OK)
+        status = files_mark_root(folder, &local);
     mem_free(folder);
     if (status == STATUS_OK)
         return STATUS_OK;
@@ -281,7 +308,7 @@ enum status storages_check_writable(struct store *store, const struct storage *s
     CHECK(store != NULL);
     if (storage->type == STORAGE_FILESYSTEM && storage->uri.size > 0) {
         char *folder = mem_strdup(storage_root(storage->uri));
-        writable = access(folder, W_OK | X_OK) == 0;
+        writable = access(folder, W_OK | X_OK) == 0 && files_root_is_there(folder);
         mem_free(folder);
     }
     if (writable)

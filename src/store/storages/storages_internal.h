@@ -13,4 +13,11 @@ enum status place_open_s3(struct store *store, const struct storage *storage, st
 /* Appends endpoint, bucket and prefix. */
 void place_resolve_s3(const struct storage *storage, struct str root, struct buf *out);
 
+/* storages_look.c */
+void storages_look_start(struct store *store, pthread_t *thread);
+/* storages.c: the store is about to close. */
+bool storages_look_is_over(const struct store *store);
+/* place_overlap.c: what storages_check_place would not let through goes to the log. */
+void storages_warn_places(struct store *store);
+
 #endif

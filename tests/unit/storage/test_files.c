@@ -227,6 +227,63 @@ static bool visit_nothing(void *context, struct str path, uint64_t size)
     return false;
 }
 
+/* The mount point of a disk that is not mounted is an empty folder. */
+static void test_files__a_root_without_its_marker_is_an_outage(void **state)
+{
+    (void)state;
+    struct files *files;
+    char *staged = NULL;
+    uint64_t size;
+    assert_ok(file_make_folders(fixture_path("new/root"), &err));
+    assert_ok(files_mark_root(fixture_path("new/root"), &err));
+    assert_ok(files_open_marked(fixture_path("new/root/"), &files, &err));
+    publish(files, "t/a.parquet", "1");
+    assert_int_equal(rename(fixture_path("new/root"), fixture_path("away")), 0);
+    assert_ok(file_make_folders(fixture_path("new/root"), &err));
+    write_text(fixture_path("new/root/not-mounted"), "");
+    assert_status(files_stage(files, "t/b", &staged, &err), STATUS_IO_FAILED);
+    assert_non_null(strstr(err.message, "is it mounted?"));
+    assert_status(files_make_folder(files, "u", &err), STATUS_IO_FAILED);
+    assert_status(files_delete(files, "t/a.parquet", &err), STATUS_IO_FAILED); /* it comes back */
+    assert_status(files_list(files, "", visit_nothing, NULL, &err), STATUS_IO_FAILED);
+    assert_status(files_size(files, "t/a.parquet", &size, &err), STATUS_ABSENT);
+    assert_int_equal(unlink(fixture_path("new/root/not-mounted")), 0);
+    assert_int_equal(rmdir(fixture_path("new/root")), 0);
+    /* Files of tables tell the root, too, and it gets the marker that it has lost. */
+    assert_int_equal(rename(fixture_path("away"), fixture_path("new/root")), 0);
+    assert_int_equal(unlink(fixture_path("new/root/" FILES_MARKER)), 0);
+    assert_ok(files_list(files, "", visit_nothing, NULL, &err));
+    assert_true(exists("new/root/" FILES_MARKER));
+    assert_ok(files_delete(files, "t/a.parquet", &err));
+    assert_true(exists("new/root/" FILES_MARKER) && !exists("new/root/t"));
+    files_close(files);
+}
+
+/* lost+found in the root of a fresh disk. */
+static void test_files__a_folder_of_others_counts_as_empty(void **state)
+{
+    (void)state;
+    struct files *files = open_files();
+    bool found = false;
+    publish(files, "t/a.parquet", "1");
+    assert_ok(file_make_folders(fixture_path("new/root/lost+found"), &err));
+    assert_int_equal(chmod(fixture_path("new/root/lost+found"), 0), 0);
+    assert_int_equal(chmod(fixture_path("."), 0755), 0);
+    assert_int_equal(chmod(fixture_path("new/root/t"), 0755), 0);
+    bool is_root = geteuid() == 0;
+    if (is_root)
+        assert_int_equal(seteuid(65534), 0);
+    enum status status = files_hold_tables(files, &found, &err);
+    enum status closed = files_list(files, "lost+found", visit_nothing, NULL, &err);
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    assert_ok(status);
+    assert_true(found);
+    assert_int_equal(closed, STATUS_IO_FAILED); /* who asks for it is told */
+    assert_int_equal(chmod(fixture_path("new/root/lost+found"), 0700), 0);
+    files_close(files);
+}
+
 static void test_files__a_missing_root_is_an_outage(void **state)
 {
     (void)state;
@@ -322,6 +379,8 @@ int main(void)
         test(test_files__a_file_in_the_way_is_an_error),
         test(test_files__many_at_once),
         test(test_files__a_missing_root_is_an_outage),
+        test(test_files__a_root_without_its_marker_is_an_outage),
+        test(test_files__a_folder_of_others_counts_as_empty),
         test(test_file__write_and_read),
         test(test_file__failed_write_leaves_the_old),
         test(test_file__make_folders),

@@ -21,7 +21,7 @@ static enum status add_disk(void *context, struct ddl *ddl, struct error *err)
 static void test_storages__an_address_leads_to_its_folder(void **state)
 {
     struct cold_fixture f = {.folder = ""};
-    char folder[96], address[128], file[128], *staged = NULL;
+    char folder[96], address[128], file[128], marker[128], *staged = NULL;
     struct ddl_statement statement = {.now_us = 1, .build = add_disk, .context = folder};
     struct files *alone = NULL;
     struct error err;
@@ -33,10 +33,15 @@ static void test_storages__an_address_leads_to_its_folder(void **state)
     (void)snprintf(address, sizeof(address), "disk@%s//a/b.parquet", folder);
     (void)snprintf(file, sizeof(file), "%s/a/b.parquet", folder);
     assert_int_equal(ddl_run(f.base.store, &statement, &err), STATUS_OK);
+    (void)snprintf(marker, sizeof(marker), "%s/" FILES_MARKER, folder);
+    assert_int_equal(unlink(marker), 0);
     assert_int_equal(rmdir(folder), 0);
     assert_int_equal(files_stage(all, address, &staged, &err), STATUS_IO_FAILED);
     assert_non_null(strstr(err.message, "is missing"));
     assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(files_stage(all, address, &staged, &err), STATUS_IO_FAILED);
+    assert_non_null(strstr(err.message, "is missing"));
+    assert_int_equal(files_mark_root(folder, &err), STATUS_OK);
     assert_int_equal(files_stage(all, address, &staged, &err), STATUS_OK);
     assert_int_equal(file_put(staged, STR_LIT("rows"), address, &err), STATUS_OK);
     assert_int_equal(files_publish(all, address, &err), STATUS_OK);
@@ -58,9 +63,58 @@ static void test_storages__an_address_leads_to_its_folder(void **state)
     cold_close(&f);
 }
 
+static void forget_marks(struct cold_fixture *f)
+{
+    struct kv_batch *batch = kv_batch_new(f->base.kv);
+    struct error err;
+
+    kv_batch_delete(batch, f->base.store->spaces.meta, STR_LIT("roots_marked"));
+    assert_int_equal(kv_write(f->base.kv, batch, KV_MEMORY, &err), STATUS_OK);
+    kv_batch_free(batch);
+}
+
+static enum status writable(struct cold_fixture *f)
+{
+    struct view *view = view_acquire(f->base.store);
+    const struct storage *storage = catalog_find_storage(view_catalog(view), STR_LIT("disk"));
+    struct error err;
+    enum status status = storages_check_writable(f->base.store, storage, &err);
+
+    view_release(view);
+    return status;
+}
+
+/* Once: the data may be older than marker files. Later an empty folder is a mount point. */
+static void test_storages__an_empty_folder_is_marked_once(void **state)
+{
+    struct cold_fixture f = {.folder = ""};
+    char folder[96], marker[128];
+    struct ddl_statement statement = {.now_us = 1, .build = add_disk, .context = folder};
+    struct error err;
+
+    cold_open(&f);
+    (void)snprintf(folder, sizeof(folder), "%s/disk", f.folder);
+    (void)snprintf(marker, sizeof(marker), "%s/" FILES_MARKER, folder);
+    assert_int_equal(ddl_run(f.base.store, &statement, &err), STATUS_OK);
+    assert_int_equal(writable(&f), STATUS_OK);
+    forget_marks(&f);
+    assert_int_equal(unlink(marker), 0);
+    assert_int_equal(writable(&f), STATUS_STORAGE_UNAVAILABLE);
+    cold_reopen(&f);
+    for (int i = 0; i < 1000 && access(marker, F_OK) != 0; i++)
+        (void)usleep(10000);
+    assert_int_equal(writable(&f), STATUS_OK);
+    cold_reopen(&f);
+    assert_int_equal(unlink(marker), 0);
+    cold_reopen(&f);
+    assert_int_equal(writable(&f), STATUS_STORAGE_UNAVAILABLE);
+    cold_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_storages__an_empty_folder_is_marked_once),
         cmocka_unit_test(test_storages__an_address_leads_to_its_folder),
     };
     return cmocka_run_group_tests_name("store/storages", tests, NULL, NULL);
