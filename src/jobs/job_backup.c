@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/jobs_internal.h"
+#include "storage/files.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -45,8 +46,10 @@ enum status job_backup(struct job *job, struct error *err)
     enum status status;
 
     job->progress_saved_ms = start_ms;
+    files_set_cancelled(&job->cancelled);
     status = job->type == JOB_BACKUP ? backup_run(store, &options, result, err)
                                      : restore_run(store, &options, result, err);
+    files_set_cancelled(NULL);
     CHECK(status != STATUS_END);
     job_backup_progress(job, result->files, result->rows, result->bytes);
     job->memory_bytes = (int64_t)result->memory_bytes;

@@ -24,6 +24,7 @@ enum { FILES_PAUSE_MS = 100, FILES_PAUSE_PIECE_MS = 50, FILES_OUT_MS = 5000 };
 
 static _Atomic int64_t file_out_until_ms; /* monotonic */
 static _Thread_local const atomic_bool *files_cancelled;
+static _Thread_local int64_t files_deadline_ms; /* monotonic; 0 = none */
 
 unsigned files_pause_ms(unsigned attempt, uint32_t random)
 {
@@ -38,8 +39,16 @@ void files_set_cancelled(const atomic_bool *cancelled)
     files_cancelled = cancelled;
 }
 
+void files_set_deadline(int64_t monotonic_ms)
+{
+    CHECK(monotonic_ms >= 0);
+    files_deadline_ms = monotonic_ms;
+}
+
 bool files_is_cancelled(void)
 {
+    if (files_deadline_ms > 0)
+        return clock_monotonic_ms() >= files_deadline_ms;
     return files_cancelled != NULL && atomic_load_explicit(files_cancelled, memory_order_relaxed);
 }
 

@@ -103,6 +103,9 @@ bool files_again(const struct error *err, unsigned *attempt);
 /* Once it is true, calls of this thread that wait for a storage which is not a folder of ours end
  * with CANCELLED. NULL: they wait for as long as it takes. */
 void files_set_cancelled(const atomic_bool *cancelled);
+/* Until then such calls of this thread go on although it is true, and not longer: what tidies up
+ * behind work that was cancelled. 0: no more. */
+void files_set_deadline(int64_t monotonic_ms);
 bool files_is_cancelled(void);
 
 /* Small helpers for single local files outside any root (secret, lock). Reads whole files up to

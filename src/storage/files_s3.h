@@ -18,6 +18,7 @@ struct files_s3_options {
     const char *access_key, *secret_key, *session_token; /* "" = not given */
     const char *region, *endpoint;                       /* "" = the default */
     bool path_style;           /* bucket in the path instead of in the host name */
+    unsigned stall_seconds;    /* without a byte, then an attempt is given up; 0 = 10 */
     struct files_cache *cache; /* borrowed */
 };
 /* Asks nothing of the server. INVALID_INPUT. All texts are copied. */

@@ -358,6 +358,34 @@ def test_drop_while_unreachable(own_server, swift, bucket, proxy):
     kalam.wait_until(lambda: db.post("DROP STORAGE remote")[0] == 200, 10, "the storage can go")
 
 
+def test_a_backup_to_a_bucket_that_does_not_answer_ends(own_server, swift, bucket, proxy):
+    """KILL JOB and the stop of the server do not wait for its files one by one."""
+    server, db = own_server, own_server.client()
+    create(db, proxy.endpoint, bucket)
+    db.sql("CREATE NAMESPACE n")
+    for number in range(6):
+        db.batch(f"CREATE SHARED TABLE n.t{number} (id BIGINT PRIMARY KEY); INSERT INTO n.t{number} VALUES (1)")
+        server.flush(f"n.t{number}", db)
+
+    def begin(target):
+        proxy.rule = lambda method, path: "stall" if method in ("PUT", "POST", "DELETE") else None
+        proxy.seen.clear()
+        job = db.sql(f"BACKUP DATABASE n TO 's3://{bucket}/{target}' ASYNC").dicts()[0]["job_id"]
+        kalam.wait_until(lambda: any(method == "PUT" for method, _ in proxy.seen), 20, "a file is on its way")
+        return job
+
+    job = begin("one")
+    db.sql(f"KILL JOB '{job}'")
+    assert kalam.wait_job(db, job)["status"] == "cancelled"
+    begin("two")
+    server.stop()
+    proxy.rule = lambda method, path: None
+    server.start()
+    db = server.client()
+    db.sql(f"BACKUP DATABASE n TO 's3://{bucket}/three'")
+    assert len([key for key in swift.keys(bucket) if "three/" in key]) == 7
+
+
 def test_cache_limit_and_eviction_while_reading(swift, bucket):
     with kalam.Server(config='[storage]\ns3_cache_bytes = "1MiB"\n') as server:
         db = server.client()

@@ -6,7 +6,10 @@
  *
  * Easy handles keep their connection; idle ones wait in a list. After a request has failed for good
  * the bucket counts as out for a moment, in which requests get one attempt instead of five: a
- * statement that needs a hundred files fails at once, not after a hundred times five attempts.
+ * statement that needs a hundred files fails at once, not after a hundred times five attempts. A
+ * bucket that took a request and did not answer would cost every attempt the whole time-out: it is
+ * asked by one request at a time (the probe), once per moment, until one has an answer; all others
+ * fail without asking.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/s3/files_s3_internal.h"
@@ -26,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { S3_IDLE_MAX = 16, S3_OUT_MS = 2000, S3_REGION_MAX = 64 };
+enum { S3_IDLE_MAX = 16, S3_OUT_MS = 2000, S3_SILENT_MS = 10000, S3_REGION_MAX = 64 };
 
 struct s3_client {
     char *url; /* scheme, host and, with path style, bucket; no slash at the end */
@@ -36,7 +39,10 @@ struct s3_client {
     pthread_mutex_t mutex;              /* guards the idle handles */
     CURL *idle[S3_IDLE_MAX];
     size_t idle_count;
+    long stall_seconds;
     _Atomic int64_t out_until_ms; /* monotonic */
+    atomic_bool silent;           /* the last request had no answer within the time-out */
+    atomic_bool probing;          /* a request finds out whether it still is */
 };
 
 static _Atomic uint64_t s3_requests, s3_retries, s3_errors, s3_bytes_sent, s3_bytes_received;
@@ -128,6 +134,8 @@ enum status s3_client_open(const struct files_s3_options *options, struct s3_cli
     client->access_key = mem_strdup(str_from_c(options->access_key));
     client->secret_key = mem_strdup(str_from_c(options->secret_key));
     client->session_token = mem_strdup(str_from_c(options->session_token));
+    client->stall_seconds =
+        options->stall_seconds > 0 ? (long)options->stall_seconds : S3_STALL_SECONDS;
     (void)snprintf(client->signature, sizeof(client->signature), "aws:amz:%s:s3", region);
     CHECK(pthread_mutex_init(&client->mutex, NULL) == 0);
     *out = client;
@@ -406,7 +414,7 @@ static void s3_attempt_options(struct s3_attempt *attempt)
     curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, (long)S3_CONNECT_SECONDS);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)S3_STALL_SECONDS);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, attempt->client->stall_seconds);
     curl_easy_setopt(handle, CURLOPT_EXPECT_100_TIMEOUT_MS, 200L);
 }
 
@@ -468,7 +476,7 @@ static enum status s3_attempt_result(struct s3_attempt *attempt, CURLcode result
 }
 
 static enum status s3_attempt_run(struct s3_client *client, struct s3_request *request, bool *again,
-                                  struct error *err)
+                                  bool *silent, struct error *err)
 {
     struct s3_attempt attempt = {
         .client = client, .request = request, .resumes = request->sunk > 0};
@@ -485,6 +493,7 @@ static enum status s3_attempt_run(struct s3_client *client, struct s3_request *r
     s3_requests++;
     s3_bytes_sent += request->body.size;
     enum status status = s3_attempt_result(&attempt, result, again, err);
+    *silent = *again && result == CURLE_OPERATION_TIMEDOUT;
     s3_give_handle(client, attempt.handle);
     curl_slist_free_all(attempt.headers);
     buf_clear(&attempt.url);
@@ -494,32 +503,67 @@ static enum status s3_attempt_run(struct s3_client *client, struct s3_request *r
 
 /* ---- all attempts ---------------------------------------------------------------------------- */
 
-enum status s3_request_run(struct s3_client *client, struct s3_request *request, struct error *err)
+/* May the request ask? `*probe`: as the one that does while the bucket is silent. */
+static bool s3_may_ask(struct s3_client *client, bool *probe)
 {
-    bool out = clock_monotonic_ms() < client->out_until_ms, again = false;
-    unsigned attempts = out ? 1 : FILES_ATTEMPTS;
-    struct error local;
+    *probe = atomic_load(&client->silent);
+    if (!*probe)
+        return true;
+    CHECK(client->stall_seconds > 0);
+    return clock_monotonic_ms() >= client->out_until_ms && !atomic_exchange(&client->probing, true);
+}
+
+/* What the outcome of a request tells of the bucket; that of a cancelled one tells nothing. */
+static void s3_note(struct s3_client *client, enum status status, bool again, bool silent)
+{
+    CHECK(!silent || status != STATUS_OK);
+    if (status != STATUS_CANCELLED) {
+        int64_t out_ms = silent ? S3_SILENT_MS : S3_OUT_MS;
+        client->out_until_ms = again ? clock_monotonic_ms() + out_ms : 0;
+        atomic_store(&client->silent, silent);
+    }
+    if (status != STATUS_OK && status != STATUS_ABSENT && status != STATUS_CANCELLED)
+        s3_errors++;
+}
+
+static enum status s3_attempts(struct s3_client *client, struct s3_request *request,
+                               unsigned attempts, bool *again, bool *silent, struct error *err)
+{
     enum status status;
 
-    CHECK(request->method != NULL);
+    CHECK(attempts > 0);
     for (unsigned attempt = 1;; attempt++) {
-        error_clear(&local);
+        error_clear(err);
+        *silent = false;
         if (files_is_cancelled())
             return error_set(err, STATUS_CANCELLED, "cancelled");
-        status = s3_attempt_run(client, request, &again, &local);
-        if (status == STATUS_CANCELLED)
-            return error_set(err, status, "cancelled");
-        if (!again || attempt == attempts)
-            break;
+        status = s3_attempt_run(client, request, again, silent, err);
+        if (!*again || attempt == attempts)
+            return status;
         s3_retries++;
         files_pause(attempt + 1);
     }
-    if (status != STATUS_OK && status != STATUS_ABSENT)
-        s3_errors++;
-    if (again)
-        client->out_until_ms = clock_monotonic_ms() + S3_OUT_MS;
-    else
-        client->out_until_ms = 0;
+}
+
+enum status s3_request_run(struct s3_client *client, struct s3_request *request, struct error *err)
+{
+    bool out = clock_monotonic_ms() < client->out_until_ms, probe = false;
+    bool again = false, silent = false;
+    struct error local;
+
+    CHECK(request->method != NULL);
+    if (files_is_cancelled())
+        return error_set(err, STATUS_CANCELLED, "cancelled");
+    if (!s3_may_ask(client, &probe))
+        return error_set(err, STATUS_IO_FAILED, "s3 %s: the storage does not answer",
+                         request->method);
+    enum status status =
+        s3_attempts(client, request, out || probe ? 1 : FILES_ATTEMPTS, &again, &silent, &local);
+    s3_note(client, status, again, silent);
+    if (probe)
+        atomic_store(&client->probing, false);
+    if (status == STATUS_CANCELLED)
+        return error_set(err, status, "cancelled");
     if (status != STATUS_OK)
         (void)error_set(err, status, "s3 %s: %s", request->method, local.message);
     return status;

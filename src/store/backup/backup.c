@@ -246,10 +246,12 @@ enum status backup_run(struct store *store, const struct backup_options *options
         status = backup_space(&backup, err);
         if (status == STATUS_OK)
             status = backup_finish(&backup, err);
+        backup_undo_begin(options);
         backup_copies_clear(&backup.copies);
         backup_scratch_clear(&backup.scratch);
         if (status != STATUS_OK)
             backup_undo(&backup);
+        backup_undo_end();
     }
     result->files = backup.manifest.files;
     result->rows = backup.manifest.rows;
@@ -261,5 +263,5 @@ enum status backup_run(struct store *store, const struct backup_options *options
     arena_clear(&backup.arena);
     manifest_clear(&backup.manifest);
     backup_close(&backup.place);
-    return backup_translate(status, STATUS_STORAGE_UNAVAILABLE, err);
+    return backup_end(options, status, STATUS_STORAGE_UNAVAILABLE, err);
 }

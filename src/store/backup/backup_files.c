@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -125,6 +126,27 @@ bool backup_is_cancelled(const struct backup_options *options)
 {
     CHECK(options != NULL);
     return options->cancelled != NULL && atomic_load(options->cancelled);
+}
+
+enum status backup_end(const struct backup_options *options, enum status status,
+                       enum status corrupt, struct error *err)
+{
+    CHECK(status != STATUS_END);
+    if (status != STATUS_OK && backup_is_cancelled(options))
+        return error_set(err, STATUS_CANCELLED, "cancelled");
+    return backup_translate(status, corrupt, err);
+}
+
+void backup_undo_begin(const struct backup_options *options)
+{
+    CHECK(options != NULL);
+    if (backup_is_cancelled(options))
+        files_set_deadline(clock_monotonic_ms() + BACKUP_UNDO_MS);
+}
+
+void backup_undo_end(void)
+{
+    files_set_deadline(0);
 }
 
 /* Per component: what may stand in a file name stays, the rest becomes %xx. */

@@ -14,6 +14,7 @@ enum {
     BACKUP_BATCH_FILES = 128,      /* made durable together, … */
     BACKUP_BATCH_BYTES = 64 << 20, /* … or when they are so large */
     BACKUP_FILE_BYTES_MAX = INT32_MAX,
+    BACKUP_UNDO_MS = 10000,
 };
 
 /* What is behind a target: a folder, or a bucket with the credentials of a storage there, else of
@@ -33,6 +34,14 @@ enum status backup_read_file(struct files *files, const char *path, struct buf *
 /* A failure of lower layers in words for clients; damage becomes `corrupt`, message kept. */
 enum status backup_translate(enum status status, enum status corrupt, struct error *err);
 bool backup_is_cancelled(const struct backup_options *options);
+/* The outcome of a whole backup or restore: CANCELLED, whatever failed because of it, or as
+ * backup_translate. */
+enum status backup_end(const struct backup_options *options, enum status status,
+                       enum status corrupt, struct error *err);
+/* Around what takes a failed one out again. A cancelled one does it in spite of that, but not for
+ * ever: a bucket that does not answer keeps files. */
+void backup_undo_begin(const struct backup_options *options);
+void backup_undo_end(void);
 
 /* Files on their way from one root to another, made durable in batches. */
 struct backup_copies {

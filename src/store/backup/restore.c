@@ -259,10 +259,12 @@ enum status restore_run(struct store *store, const struct backup_options *option
     result->as_of_seq = restore->manifest.as_of_seq;
     if (restore->copies.memory_bytes > result->memory_bytes)
         result->memory_bytes = restore->copies.memory_bytes;
+    backup_undo_begin(options);
     if (status != STATUS_OK && !restore_is_visible(restore))
         restore_undo(restore);
     backup_copies_clear(&restore->copies);
     backup_scratch_clear(&restore->scratch);
+    backup_undo_end();
     CHECK(restore->move_count == 0);
 out:
     kv_batch_free(restore->records);
@@ -271,5 +273,5 @@ out:
     manifest_clear(&restore->manifest);
     backup_close(&restore->place);
     mem_free(restore);
-    return backup_translate(status, STATUS_INVALID_INPUT, err);
+    return backup_end(options, status, STATUS_INVALID_INPUT, err);
 }
