@@ -107,6 +107,7 @@ enum analytic_several { ANALYTIC_SINGLE, ANALYTIC_SETS, ANALYTIC_STARS };
 
 enum splice_kind {
     SPLICE_TEXT,
+    SPLICE_ARGUMENTS, /* text, what stands at from … to with its own splices, a comma */
     SPLICE_TABLE,
     SPLICE_NOW,
     SPLICE_TODAY,
@@ -118,8 +119,9 @@ enum splice_kind {
 struct analytic_splice {
     enum splice_kind kind;
     uint32_t start, end;
-    uint32_t table;  /* SPLICE_TABLE */
-    struct str text; /* SPLICE_TEXT */
+    uint32_t table;    /* SPLICE_TABLE */
+    struct str text;   /* SPLICE_TEXT, SPLICE_ARGUMENTS */
+    uint32_t from, to; /* SPLICE_ARGUMENTS; before `start` */
 };
 
 struct analytic_plan {
@@ -191,6 +193,10 @@ struct splice_name {
 bool splice_read_name(struct str sql, int64_t offset, struct arena *arena, struct splice_name *out);
 /* End of `name()` whose name ends at `offset`, or `offset` if no empty parentheses follow. */
 uint32_t splice_skip_empty_call(struct str sql, uint32_t offset);
+struct lexer;
+struct token;
+/* Reads on from a `(`, the newest token, to the `)` that closes it; false if there is none. */
+bool splice_close(struct lexer *lexer, struct token *token);
 /* False if two ranges overlap. */
 bool splice_sort(struct analytic_plan *plan);
 

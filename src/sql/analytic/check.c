@@ -66,8 +66,22 @@ enum status check_weight(struct check *check, uint64_t nodes)
     return check_too_large(check->err);
 }
 
+enum status check_filter(struct check *check, const struct tree *node)
+{
+    enum status status;
+
+    CHECK(!check->filters);
+    if (!node)
+        return STATUS_OK;
+    check->filters = true;
+    status = check_node(check, node);
+    check->filters = false;
+    return status;
+}
+
 static enum status check_expression(struct check *check, const struct tree *node)
 {
+    bool filters = check->filters;
     enum status status;
 
     CHECK(check->multiplier > 0);
@@ -78,9 +92,13 @@ static enum status check_expression(struct check *check, const struct tree *node
         return STATUS_INVALID_SQL;
     }
     check->nodes++;
+    if (filters)
+        check->filter = node;
+    check->filters = filters && tree_is(node, "class", "CONJUNCTION");
     status = check_weight(check, check->multiplier - 1);
     if (status == STATUS_OK)
         status = check_class(check, node, tree_text(node, "class"));
+    check->filters = filters;
     check->depth--;
     return status;
 }
@@ -187,7 +205,7 @@ static enum status check_where(struct check *check, const struct tree *where)
         return STATUS_OK;
     check_bounds(check, where);
     check->in_where = true;
-    status = check_node(check, where);
+    status = check_filter(check, where);
     check->in_where = false;
     return status == STATUS_OK ? check_star_copies(check, before, &times) : status;
 }
@@ -208,19 +226,29 @@ static void check_top(struct check *check, const struct tree *node)
     check->plan->keeps_order = plain;
 }
 
+/* GROUPING SETS make NULL of columns that are none. */
+static bool check_is_never_null(struct check *check, const struct tree *node)
+{
+    const struct tree *list = tree_get(node, "select_list");
+    const struct tree *groups = tree_get(node, "group_expressions");
+
+    CHECK(check->level);
+    return list && !(groups && groups->child) && check_has_no_null(check, list->child);
+}
+
 static enum status check_select(struct check *check, const struct tree *node)
 {
-    static const char *const done[] = {"cte_map", "from_table", "select_list", "where_clause",
-                                       NULL};
+    static const char *const done[] = {"cte_map",      "from_table", "select_list",
+                                       "where_clause", "having",     NULL};
     struct check_level level = {
         .outer = check->level, .first = check->plan->table_count, .is_top = node == check->top};
     const struct tree *from = tree_get(node, "from_table");
-    bool in_where = check->in_where, star = check->star;
+    bool in_where = check->in_where, filters = check->filters, star = check->star;
     uint64_t before, times;
     enum status status;
 
     CHECK(node->kind == TREE_OBJECT);
-    check->in_where = false;
+    check->in_where = check->filters = false;
     check->level = &level;
     before = check->nodes;
     check->star = false;
@@ -234,14 +262,20 @@ static enum status check_select(struct check *check, const struct tree *node)
     level.last = check->plan->table_count;
     for (uint32_t i = level.first; level.natural && i < level.last; i++)
         check->plan->tables[i].hide_system = true;
+    level.inputs_only = true;
     status = check_select_list(check, tree_get(node, "select_list"));
     if (status == STATUS_OK)
         status = check_where(check, tree_get(node, "where_clause"));
     before = check->nodes;
     if (status == STATUS_OK)
+        status = check_filter(check, tree_get(node, "having"));
+    level.inputs_only = false;
+    if (status == STATUS_OK)
         status = check_members(check, node, done);
     if (status == STATUS_OK)
         status = check_star_copies(check, before, &times);
+    if (status == STATUS_OK && check_is_never_null(check, node))
+        check->never_null = node;
     if (status == STATUS_OK && node == check->top)
         check_top(check, node);
     for (uint32_t i = level.first; status == STATUS_OK && level.star && i < level.last; i++)
@@ -252,6 +286,7 @@ out:
     check->in_where = in_where;
     check->star = star;
     check->columns = level.columns;
+    check->filters = filters;
     return status;
 }
 
@@ -262,14 +297,14 @@ static enum status check_combined(struct check *check, const struct tree *node, 
     struct check_level level = {.outer = check->level, .first = check->plan->table_count};
     struct check_scope scope = {.name = tree_text(node, "cte_name")};
     const struct tree *targets = tree_get(node, "key_targets");
-    bool in_where = check->in_where;
+    bool in_where = check->in_where, filters = check->filters;
     uint32_t joined = check->joined;
     enum status status;
 
     CHECK(node->kind == TREE_OBJECT);
     if (!tree_get(node, "left") || !tree_get(node, "right") || (targets && targets->child))
         return check_refuse(check, node, "this form of", tree_text(node, "type"));
-    check->in_where = false;
+    check->in_where = check->filters = false;
     status = check_node(check, tree_get(node, "left"));
     scope.columns = check->columns;
     if (status == STATUS_OK) {
@@ -288,6 +323,7 @@ static enum status check_combined(struct check *check, const struct tree *node, 
         status = check_members(check, node, done);
     check->level = level.outer;
     check->in_where = in_where;
+    check->filters = filters;
     return status;
 }
 

@@ -34,6 +34,7 @@ struct check_item {           /* one element of FROM */
     uint32_t first, last;     /* tables in it */
     int32_t table;            /* index if it is a table itself, else -1 */
     const struct tree *query; /* a subquery's or CTE's node; NULL: its columns are not known */
+    const struct tree *names; /* columns got names here: t(a, b) */
     bool is_function;         /* unnest() and the like: one column of its own name */
     bool is_renamed;          /* a table whose columns got names here: t(a, b) */
     uint64_t columns;         /* at most */
@@ -56,6 +57,8 @@ struct check_level { /* one SELECT */
     bool natural, positional, aggregate, star;
     bool is_top;      /* its expressions make the result */
     uint64_t columns; /* of its select list, at most */
+    bool outer_join;  /* columns may be NULL whatever their tables say */
+    bool inputs_only; /* names here are of columns of FROM in PostgreSQL, never of the result's */
 };
 
 struct check {
@@ -75,7 +78,10 @@ struct check {
     uint64_t columns_places;       /* so far, see CHECK_COLUMNS_PLACES */
     uint32_t lambdas;              /* around this expression */
     bool in_where;
-    const struct tree *top;  /* select node whose columns are the result */
+    bool filters;                  /* NULL is as good as false for what is visited next */
+    const struct tree *filter;     /* the newest expression of which that was true */
+    const struct tree *never_null; /* the newest SELECT that has no NULL in its columns */
+    const struct tree *top;        /* select node whose columns are the result */
     const struct tree *item; /* of a select list, without a name of its own, while it is checked */
 };
 
@@ -86,6 +92,8 @@ enum status check_members(struct check *check, const struct tree *node,
                           const char *const *skip) MUST_CHECK;
 enum status check_refuse(struct check *check, const struct tree *node, const char *what,
                          struct str name);
+/* A condition that takes NULL for false: WHERE, HAVING, ON. */
+enum status check_filter(struct check *check, const struct tree *node) MUST_CHECK;
 /* Adds copied nodes; refuses when they grow too many. */
 enum status check_weight(struct check *check, uint64_t nodes) MUST_CHECK;
 
@@ -138,12 +146,26 @@ void check_system_using(struct check *check, const struct tree *join,
 
 /* check_operand.c: literals and parameters beside a column of a comparison. */
 void check_operands(struct check *check, const struct tree *node);
+void check_operand_pair(struct check *check, const struct tree *left, const struct tree *right);
 /* Gives a text its type where DuckDB finds none: date_trunc's moment, nullif's first. */
 void check_text_argument(struct check *check, const struct tree *call, struct str name);
 /* What lag and lead answer where there is no row. */
 void check_default(struct check *check, const struct tree *call);
 /* The type of a reference to a column of a table of the same SELECT; false: it is none. */
 bool check_column_type(struct check *check, const struct tree *node, struct data_type *out);
+/* Is it such a reference, to a column that is NOT NULL? */
+bool check_column_is_never_null(struct check *check, const struct tree *node);
+
+/* check_row.c: row values, of which NULLs are no values in comparisons. */
+bool check_is_row(const struct tree *node);
+bool check_is_row_macro(struct str name);
+enum status check_row_comparison(struct check *check, const struct tree *node) MUST_CHECK;
+enum status check_row_list(struct check *check, const struct tree *node) MUST_CHECK; /* IN (…) */
+enum status check_row_between(struct check *check, const struct tree *node) MUST_CHECK;
+enum status check_row_null(struct check *check, const struct tree *node) MUST_CHECK;
+enum status check_row_subquery(struct check *check, const struct tree *node) MUST_CHECK;
+/* None of these expressions of the SELECT at hand is ever NULL. */
+bool check_has_no_null(struct check *check, const struct tree *list);
 
 /* check_type.c: PostgreSQL's types where DuckDB has others. */
 /* A literal by itself. */

@@ -462,6 +462,23 @@ static enum status check_window(struct check *check, const struct tree *call)
 
 /* ---- other expressions ---- */
 
+/* [NOT] IN (…) and IS [NOT] NULL of a row. */
+static bool check_is_row_operator(struct check *check, const struct tree *node)
+{
+    static const char *const types[] = {"COMPARE_IN", "COMPARE_NOT_IN", "OPERATOR_IS_NULL",
+                                        "OPERATOR_IS_NOT_NULL"};
+    const struct tree *children = tree_get(node, "children");
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (check->draft->verify || !children || !check_is_row(children->child))
+        return false;
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+        if (tree_is(node, "type", types[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum status check_operator(struct check *check, const struct tree *node)
 {
     static const char *const known[] = {
@@ -470,6 +487,11 @@ static enum status check_operator(struct check *check, const struct tree *node)
         "ARRAY_SLICE",          "STRUCT_EXTRACT",    "ARRAY_CONSTRUCTOR", "GROUPING_FUNCTION"};
 
     CHECK(node->kind == TREE_OBJECT);
+    if (check_is_row_operator(check, node))
+        return tree_is(node, "type", "OPERATOR_IS_NULL") ||
+                       tree_is(node, "type", "OPERATOR_IS_NOT_NULL")
+                   ? check_row_null(check, node)
+                   : check_row_list(check, node);
     if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN"))
         check_operands(check, node);
     if (tree_is(node, "type", "OPERATOR_NULLIF"))
@@ -575,9 +597,25 @@ static enum status check_star(struct check *check, const struct tree *node)
     return check_members(check, node, NULL);
 }
 
+static enum status check_comparison(struct check *check, const struct tree *node)
+{
+    bool between = tree_is(node, "class", "BETWEEN"), rewrites = !check->draft->verify;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (rewrites && between && check_is_row(tree_get(node, "input")))
+        return check_row_between(check, node);
+    if (rewrites && !between &&
+        (check_is_row(tree_get(node, "left")) || check_is_row(tree_get(node, "right"))))
+        return check_row_comparison(check, node);
+    check_operands(check, node);
+    if (!between)
+        return check_members(check, node, NULL);
+    return check_copied(check, node, 3); /* x >= a AND x <= b, and the optimizer's look at it */
+}
+
 enum status check_class(struct check *check, const struct tree *node, struct str class)
 {
-    static const char *const plain[] = {"COMPARISON", "CONJUNCTION", "CASE"};
+    static const char *const plain[] = {"CONJUNCTION", "CASE"};
 
     CHECK(class.size > 0);
     if (str_equal(class, STR_LIT("CONSTANT")))
@@ -600,6 +638,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_window(check, node);
     if (str_equal(class, STR_LIT("PARAMETER")))
         return check_parameter(check, node);
+    if (str_equal(class, STR_LIT("SUBQUERY")) && check_is_row(tree_get(node, "child")))
+        return check_row_subquery(check, node);
     if (str_equal(class, STR_LIT("SUBQUERY")))
         return check_copied(check, node, 2); /* DuckDB binds what is below it twice */
     if (str_equal(class, STR_LIT("LAMBDA")))
@@ -610,9 +650,7 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_members(check, node, NULL);
     }
     if (str_equal(class, STR_LIT("COMPARISON")) || str_equal(class, STR_LIT("BETWEEN")))
-        check_operands(check, node);
-    if (str_equal(class, STR_LIT("BETWEEN")))
-        return check_copied(check, node, 3); /* x >= a AND x <= b, and the optimizer's look at it */
+        return check_comparison(check, node);
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {
         if (str_equal(class, str_from_c(plain[i])))
             return check_members(check, node, NULL);

@@ -245,12 +245,14 @@ static void check_hide_right(struct check_level *level, struct check_item *left)
 
 static enum status check_join(struct check *check, const struct tree *node)
 {
-    static const char *const sides[] = {"left", "right", NULL};
+    static const char *const done[] = {"left", "right", "condition", NULL};
     struct str kind = tree_text(node, "ref_type");
     const struct check_item *before = check->level ? check->level->items : NULL;
     bool hides = tree_is(node, "join_type", "SEMI") || tree_is(node, "join_type", "ANTI");
 
     CHECK(check->level);
+    if (!tree_is(node, "join_type", "INNER"))
+        check->level->outer_join = true;
     if (str_equal(kind, STR_LIT("NATURAL")))
         check->level->natural = true;
     else if (str_equal(kind, STR_LIT("ASOF")) || str_equal(kind, STR_LIT("POSITIONAL")))
@@ -264,7 +266,9 @@ static enum status check_join(struct check *check, const struct tree *node)
     if (status == STATUS_OK)
         status = check_node(check, tree_get(node, "right"));
     if (status == STATUS_OK)
-        status = check_members(check, node, sides);
+        status = check_filter(check, tree_get(node, "condition"));
+    if (status == STATUS_OK)
+        status = check_members(check, node, done);
     if (status == STATUS_OK && !check->draft->verify)
         check_system_using(check, node, before);
     if (hides)

@@ -76,6 +76,16 @@ bool check_column_type(struct check *check, const struct tree *node, struct data
     return true;
 }
 
+bool check_column_is_never_null(struct check *check, const struct tree *node)
+{
+    struct operand_column column;
+
+    CHECK(node->kind == TREE_OBJECT);
+    return operand_find_column(check, node, &column) && column.table->kind != TABLE_KIND_SYSTEM &&
+           column.index < column.table->schema->column_count &&
+           column.table->schema->columns[column.index].not_null;
+}
+
 /* The string token that `node` stands for. */
 static bool operand_token(const struct check *check, const struct tree *node, struct token *out)
 {
@@ -154,6 +164,19 @@ static void operand_apply(struct check *check, const struct operand_column *colu
     if (column->table->kind == TABLE_KIND_SYSTEM && operand_literal(node, &text) &&
         system_table_fold(column->table, column->index, text, check->arena, &folded))
         operand_replace(check, node, folded, "");
+}
+
+void check_operand_pair(struct check *check, const struct tree *left, const struct tree *right)
+{
+    struct operand_column column;
+
+    CHECK(!check->draft->verify);
+    if (left->kind != TREE_OBJECT || right->kind != TREE_OBJECT)
+        return;
+    if (operand_find_column(check, left, &column))
+        operand_apply(check, &column, right);
+    else if (operand_find_column(check, right, &column))
+        operand_apply(check, &column, left);
 }
 
 void check_operands(struct check *check, const struct tree *node)

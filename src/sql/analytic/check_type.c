@@ -299,22 +299,6 @@ void check_literal_types(struct check *check, const struct tree *node)
 
 /* ---- results of aggregates ---- */
 
-/* Reads on to the parenthesis that closes the one at hand. */
-static bool type_close(struct lexer *lexer, struct token *token)
-{
-    uint32_t depth = 1;
-
-    CHECK(token->kind == TOKEN_LEFT_PAREN);
-    while (depth > 0) {
-        *token = lexer_next(lexer);
-        if (token->kind == TOKEN_END || token->kind == TOKEN_ERROR)
-            return false;
-        depth += token->kind == TOKEN_LEFT_PAREN;
-        depth -= token->kind == TOKEN_RIGHT_PAREN;
-    }
-    return true;
-}
-
 /* First and last token of `name(…) [FILTER (…)] [OVER …]`. */
 static bool type_call_extent(struct check *check, const struct tree *call, struct token *first,
                              struct token *last)
@@ -331,7 +315,7 @@ static bool type_call_extent(struct check *check, const struct tree *call, struc
     lexer.offset = (uint32_t)location;
     *first = lexer_next(&lexer);
     *last = lexer_next(&lexer);
-    if (!token_is_name(first) || last->kind != TOKEN_LEFT_PAREN || !type_close(&lexer, last))
+    if (!token_is_name(first) || last->kind != TOKEN_LEFT_PAREN || !splice_close(&lexer, last))
         return false;
     for (;;) {
         ahead = lexer;
@@ -341,7 +325,7 @@ static bool type_call_extent(struct check *check, const struct tree *call, struc
             (!over && !str_equal_nocase(token_text(sql, &token), STR_LIT("filter"))))
             return true;
         *last = lexer_next(&ahead);
-        if (last->kind == TOKEN_LEFT_PAREN ? !type_close(&ahead, last) : !token_is_name(last))
+        if (last->kind == TOKEN_LEFT_PAREN ? !splice_close(&ahead, last) : !token_is_name(last))
             return false;
         lexer = ahead;
     }
@@ -484,7 +468,7 @@ static bool type_is_own_macro(struct str name)
         if (str_equal(name, str_from_c(names[i])))
             return true;
     }
-    return false;
+    return check_is_row_macro(name);
 }
 
 bool check_result_type(struct check *check, const struct tree *call, struct str name)

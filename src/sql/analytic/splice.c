@@ -335,6 +335,21 @@ uint32_t splice_skip_empty_call(struct str sql, uint32_t offset)
     return token.kind == TOKEN_RIGHT_PAREN ? token.end : offset;
 }
 
+bool splice_close(struct lexer *lexer, struct token *token)
+{
+    uint32_t depth = 1;
+
+    CHECK(token->kind == TOKEN_LEFT_PAREN);
+    while (depth > 0) {
+        *token = lexer_next(lexer);
+        if (token->kind == TOKEN_END || token->kind == TOKEN_ERROR)
+            return false;
+        depth += token->kind == TOKEN_LEFT_PAREN;
+        depth -= token->kind == TOKEN_RIGHT_PAREN;
+    }
+    return true;
+}
+
 /* ---- assembling ---- */
 
 void splice_append_quoted(struct buf *out, struct str text, char quote)
@@ -377,7 +392,11 @@ static void splice_append_value(struct buf *out, const char *type, enum value_ty
     buf_append_byte(out, '\'');
 }
 
-static void splice_append(const struct analytic_splice *splice,
+static void splice_assemble_range(const struct analytic_plan *plan,
+                                  const struct splice_context *context, uint32_t from, uint32_t to,
+                                  struct buf *out);
+
+static void splice_append(const struct analytic_plan *plan, const struct analytic_splice *splice,
                           const struct splice_context *context, struct buf *out)
 {
     enum { DAY = 86400 };
@@ -388,6 +407,12 @@ static void splice_append(const struct analytic_splice *splice,
     switch (splice->kind) {
     case SPLICE_TEXT:
         buf_append_str(out, splice->text);
+        break;
+    case SPLICE_ARGUMENTS:
+        CHECK(splice->to <= splice->start); /* so the recursion ends */
+        buf_append_str(out, splice->text);
+        splice_assemble_range(plan, context, splice->from, splice->to, out);
+        buf_append_byte(out, ',');
         break;
     case SPLICE_TABLE:
         context->table(context->context, splice->table, out);
@@ -410,20 +435,45 @@ static void splice_append(const struct analytic_splice *splice,
     }
 }
 
-void splice_assemble(const struct analytic_plan *plan, const struct splice_context *context,
-                     struct buf *out)
+/* The first splice that does not start before this place. */
+static uint32_t splice_find(const struct analytic_plan *plan, uint32_t at)
 {
-    uint32_t from = 0;
+    uint32_t low = 0, high = plan->splice_count;
 
-    for (uint32_t i = 0; i < plan->splice_count; i++) {
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (plan->splices[middle].start < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    CHECK(low <= plan->splice_count);
+    return low;
+}
+
+static void splice_assemble_range(const struct analytic_plan *plan,
+                                  const struct splice_context *context, uint32_t from, uint32_t to,
+                                  struct buf *out)
+{
+    CHECK(from <= to && to <= plan->sql.size);
+    for (uint32_t i = splice_find(plan, from); i < plan->splice_count; i++) {
         const struct analytic_splice *splice = &plan->splices[i];
+        if (splice->end > to)
+            break;
         CHECK(splice->start >= from);
         buf_append(out, plan->sql.data + from, splice->start - from);
         /* Blanks keep what was separate separate: `x::float` → `x:: DOUBLE `. */
         buf_append_byte(out, ' ');
-        splice_append(splice, context, out);
+        splice_append(plan, splice, context, out);
         buf_append_byte(out, ' ');
         from = splice->end;
     }
-    buf_append(out, plan->sql.data + from, plan->sql.size - from);
+    buf_append(out, plan->sql.data + from, to - from);
+}
+
+void splice_assemble(const struct analytic_plan *plan, const struct splice_context *context,
+                     struct buf *out)
+{
+    CHECK(plan->sql.size <= UINT32_MAX);
+    splice_assemble_range(plan, context, 0, (uint32_t)plan->sql.size, out);
 }
