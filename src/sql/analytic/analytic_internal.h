@@ -214,6 +214,15 @@ void splice_append_quoted(struct buf *out, struct str text, char quote);
 /* What the text may see of a table, as "a","b",… */
 void splice_append_columns(const struct analytic_table *reference, struct buf *out);
 
+/* ---- cast.c: numbers and texts ------------------------------------------------------------- */
+
+/* A text as a DECIMAL of as many digits as it has: to the scale of the column beside it, it would
+ * be rounded. False if it is no number, or too large. */
+bool analytic_decimal(struct str text, struct value *out);
+/* As narrow as a literal's: beside DECIMAL(38,2) the other side would lose its fraction. One digit
+ * stands before the point, or DuckDB would write .5 where it becomes a text. */
+uint8_t analytic_precision(const struct value *value);
+
 /* ---- quote.c: words that only DuckDB reserves ---------------------------------------------- */
 
 /* Quotes them where they are names: plan->sql becomes a copy. */

@@ -11,9 +11,34 @@
 #include "base/check.h"
 #include "base/macros.h"
 #include "value/cast.h"
+#include "value/decimal.h"
 #include "value/text.h"
 
 #include <math.h>
+
+bool analytic_decimal(struct str text, struct value *out)
+{
+    struct decimal number;
+
+    CHECK(out);
+    if (decimal_parse(str_trim(text), &number) != DECIMAL_PARSED)
+        return false;
+    *out = value_decimal(number.unscaled, DECIMAL_DIGITS_MAX, number.scale);
+    return true;
+}
+
+uint8_t analytic_precision(const struct value *value)
+{
+    unsigned digits;
+
+    if (value->type != VALUE_DECIMAL || value->is_null)
+        return value->precision;
+    digits = decimal_digits(value->decimal);
+    CHECK(digits <= DECIMAL_DIGITS_MAX && value->scale <= DECIMAL_DIGITS_MAX);
+    if (digits > value->scale || value->scale == DECIMAL_DIGITS_MAX)
+        return (uint8_t)(digits > value->scale ? digits : value->scale);
+    return (uint8_t)(value->scale + 1);
+}
 
 static enum status cast_source(const struct column_cell *value, struct column_type from,
                                struct value *source)

@@ -147,13 +147,15 @@ void check_system_using(struct check *check, const struct tree *join,
 /* check_operand.c: literals and parameters beside a column of a comparison. */
 void check_operands(struct check *check, const struct tree *node);
 void check_operand_pair(struct check *check, const struct tree *left, const struct tree *right);
+/* A text that stands for a DECIMAL keeps all of its digits. */
+void check_decimal_text(struct check *check, const struct tree *node);
 /* Gives a text its type where DuckDB finds none: date_trunc's moment, nullif's first. */
 void check_text_argument(struct check *check, const struct tree *call, struct str name);
 /* What lag and lead answer where there is no row. */
 void check_default(struct check *check, const struct tree *call);
-/* The type of a reference to a column of a table of the same SELECT; false: it is none. */
+/* The type of a reference to a column of a table of the SELECTs around; false: it is none. */
 bool check_column_type(struct check *check, const struct tree *node, struct data_type *out);
-/* Is it such a reference, to a column that is NOT NULL? */
+/* Is it such a reference, to a column that is NOT NULL, and not of a SELECT with outer joins? */
 bool check_column_is_never_null(struct check *check, const struct tree *node);
 
 /* check_row.c: row values, of which NULLs are no values in comparisons. */
@@ -170,8 +172,10 @@ bool check_has_no_null(struct check *check, const struct tree *list);
 /* check_type.c: PostgreSQL's types where DuckDB has others. */
 /* A literal by itself. */
 void check_literal(struct check *check, const struct tree *node);
-/* Integer literals in arithmetic, CASE, COALESCE and the like. */
+/* Literals in arithmetic, CASE, COALESCE and the like: integers, texts among DECIMALs. */
 void check_literal_types(struct check *check, const struct tree *node);
+/* Texts compared with a DECIMAL that is computed. */
+void check_decimal_comparison(struct check *check, const struct tree *node);
 /* The result of an aggregate or window function. True if a macro takes its place. */
 bool check_result_type(struct check *check, const struct tree *call, struct str name);
 

@@ -492,8 +492,10 @@ static enum status check_operator(struct check *check, const struct tree *node)
                        tree_is(node, "type", "OPERATOR_IS_NOT_NULL")
                    ? check_row_null(check, node)
                    : check_row_list(check, node);
-    if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN"))
+    if (tree_is(node, "type", "COMPARE_IN") || tree_is(node, "type", "COMPARE_NOT_IN")) {
         check_operands(check, node);
+        check_decimal_comparison(check, node);
+    }
     if (tree_is(node, "type", "OPERATOR_NULLIF"))
         check_text_argument(check, node, STR_LIT("nullif"));
     check_literal_types(check, node);
@@ -608,6 +610,7 @@ static enum status check_comparison(struct check *check, const struct tree *node
         (check_is_row(tree_get(node, "left")) || check_is_row(tree_get(node, "right"))))
         return check_row_comparison(check, node);
     check_operands(check, node);
+    check_decimal_comparison(check, node);
     if (!between)
         return check_members(check, node, NULL);
     return check_copied(check, node, 3); /* x >= a AND x <= b, and the optimizer's look at it */

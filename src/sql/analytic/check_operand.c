@@ -2,7 +2,7 @@
  *
  * Two things are decided by the column, not by the literal: a text parameter has the column's type,
  * and enumerated columns of system tables ignore case. The column is looked for among the tables of
- * the same SELECT only; what DuckDB alone knows the type of, it converts (cast.c).
+ * the SELECTs around only; what DuckDB alone knows the type of, it converts (cast.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 struct operand_column {
+    const struct check_level *level;
     const struct table *table;
     uint32_t index;
     struct data_type type;
@@ -26,20 +27,48 @@ static bool operand_find_in(const struct table *table, struct str name, struct o
     for (uint32_t i = 0; i < table_column_total(table); i++) {
         if (!str_equal_nocase(table_column_name(table, i), name))
             continue;
-        *out = (struct operand_column){table, i, table_column_type(table, i)};
+        *out = (struct operand_column){NULL, table, i, table_column_type(table, i)};
         return true;
     }
     int alias = table->kind == TABLE_KIND_SYSTEM ? system_table_find_alias(table, name) : -1;
     if (alias >= 0)
-        *out = (struct operand_column){table, (uint32_t)alias,
+        *out = (struct operand_column){NULL, table, (uint32_t)alias,
                                        table_column_type(table, (uint32_t)alias)};
     return alias >= 0;
+}
+
+/* `table.column` on one level; `*ends` if no level further out can be meant. */
+static bool operand_find_qualified(const struct check *check, const struct check_level *level,
+                                   const struct tree *node, bool *ends, struct operand_column *out)
+{
+    uint32_t count;
+    struct str name = check_last_name(node, &count);
+    const struct check_item *item =
+        check_find_item(level, tree_get(node, "column_names")->child->text);
+
+    CHECK(count == 2);
+    *ends = item != NULL;
+    return item && item->table >= 0 && !item->is_renamed &&
+           operand_find_in(check->plan->tables[item->table].table, name, out);
+}
+
+static bool operand_find_plain(const struct check *check, const struct check_level *level,
+                               struct str name, bool *ends, struct operand_column *out)
+{
+    CHECK(name.size > 0);
+    for (const struct check_item *item = level->items; item && !*ends; item = item->next)
+        *ends = item->table < 0 || item->is_renamed; /* it may have a column of this name */
+    for (const struct check_item *item = level->items; item && !*ends; item = item->next) {
+        if (operand_find_in(check->plan->tables[item->table].table, name, out))
+            return true;
+    }
+    return false;
 }
 
 static bool operand_find_column(struct check *check, const struct tree *node,
                                 struct operand_column *out)
 {
-    const struct check_item *item;
+    bool found = false, ends = false;
     uint32_t count;
     struct str name;
 
@@ -47,22 +76,15 @@ static bool operand_find_column(struct check *check, const struct tree *node,
     if (!tree_is(node, "class", "COLUMN_REF"))
         return false;
     name = check_last_name(node, &count);
-    if (count == 2) {
-        item = check_find_item(check->level, tree_get(node, "column_names")->child->text);
-        return item && item->table >= 0 && !item->is_renamed &&
-               operand_find_in(check->plan->tables[item->table].table, name, out);
-    }
-    if (count != 1)
+    if (count != 1 && count != 2)
         return false;
-    for (item = check->level->items; item; item = item->next) {
-        if (item->table < 0 || item->is_renamed) /* it may have a column of this name */
-            return false;
+    for (const struct check_level *level = check->level; level && !found && !ends;
+         level = level->outer) {
+        found = count == 2 ? operand_find_qualified(check, level, node, &ends, out)
+                           : operand_find_plain(check, level, name, &ends, out);
+        out->level = level;
     }
-    for (item = check->level->items; item; item = item->next) {
-        if (operand_find_in(check->plan->tables[item->table].table, name, out))
-            return true;
-    }
-    return false;
+    return found;
 }
 
 bool check_column_type(struct check *check, const struct tree *node, struct data_type *out)
@@ -81,7 +103,8 @@ bool check_column_is_never_null(struct check *check, const struct tree *node)
     struct operand_column column;
 
     CHECK(node->kind == TREE_OBJECT);
-    return operand_find_column(check, node, &column) && column.table->kind != TABLE_KIND_SYSTEM &&
+    return operand_find_column(check, node, &column) && !column.level->outer_join &&
+           column.table->kind != TABLE_KIND_SYSTEM &&
            column.index < column.table->schema->column_count &&
            column.table->schema->columns[column.index].not_null;
 }
@@ -122,21 +145,29 @@ static void operand_replace(struct check *check, const struct tree *node, struct
     buf_clear(&quoted);
 }
 
-static void operand_parameter(struct check *check, const struct tree *node,
-                              const struct operand_column *column)
+/* `column` may be empty: the type is that of an expression. */
+static void operand_parameter(struct check *check, const struct tree *node, struct data_type type,
+                              struct str column)
 {
-    struct data_type type = column->type, *known;
+    struct data_type *known;
     int64_t number;
 
     if (!str_to_int64(tree_text(node, "identifier"), &number) || number < 1 || number > UINT8_MAX)
         return;
     CHECK(check->plan->param_types);
     known = &check->plan->param_types[number];
+    if (type.kind == VALUE_DECIMAL && known->kind == VALUE_DECIMAL)
+        return; /* it has a scale of its own */
     if (known->kind != VALUE_NULL && !data_type_is_same(known, &type))
         check->plan->param_mixed[number] = true;
     *known = type;
-    check->plan->param_columns[number] =
-        arena_copy(&check->plan->arena, table_column_name(column->table, column->index));
+    check->plan->param_columns[number] = arena_copy(&check->plan->arena, column);
+}
+
+static struct str operand_name(const struct operand_column *column)
+{
+    CHECK(column->table);
+    return table_column_name(column->table, column->index);
 }
 
 static bool operand_literal(const struct tree *node, struct str *text)
@@ -151,6 +182,27 @@ static bool operand_literal(const struct tree *node, struct str *text)
     return text->data != NULL;
 }
 
+void check_decimal_text(struct check *check, const struct tree *node)
+{
+    struct value number;
+    struct str text;
+    struct buf digits;
+    char type[32];
+
+    CHECK(!check->draft->verify);
+    if (node->kind != TREE_OBJECT)
+        return;
+    if (tree_is(node, "class", "PARAMETER"))
+        operand_parameter(check, node, (struct data_type){.kind = VALUE_DECIMAL}, STR_EMPTY);
+    if (!operand_literal(node, &text) || !analytic_decimal(text, &number))
+        return;
+    buf_init(&digits);
+    value_format(&number, &digits);
+    snprintf(type, sizeof(type), "::DECIMAL(%u, %u)", analytic_precision(&number), number.scale);
+    operand_replace(check, node, buf_str(&digits), type);
+    buf_clear(&digits);
+}
+
 static void operand_apply(struct check *check, const struct operand_column *column,
                           const struct tree *node)
 {
@@ -160,7 +212,9 @@ static void operand_apply(struct check *check, const struct operand_column *colu
     if (node->kind != TREE_OBJECT)
         return;
     if (tree_is(node, "class", "PARAMETER"))
-        operand_parameter(check, node, column);
+        operand_parameter(check, node, column->type, operand_name(column));
+    if (column->type.kind == VALUE_DECIMAL)
+        check_decimal_text(check, node);
     if (column->table->kind == TABLE_KIND_SYSTEM && operand_literal(node, &text) &&
         system_table_fold(column->table, column->index, text, check->arena, &folded))
         operand_replace(check, node, folded, "");
@@ -252,7 +306,7 @@ void check_default(struct check *check, const struct tree *call)
         !operand_find_column(check, children->child, &column))
         return;
     if (tree_is(node, "class", "PARAMETER"))
-        operand_parameter(check, node, &column);
+        operand_parameter(check, node, column.type, operand_name(&column));
     if (!operand_literal(node, &text))
         return;
     if (column.type.kind == VALUE_TIMESTAMP)

@@ -182,7 +182,7 @@ static bool row_part_has_no_null(struct check *check, const struct tree *part)
     if (part->kind != TREE_OBJECT)
         return false;
     if (!tree_is(part, "class", "CONSTANT"))
-        return !check->level->outer_join && check_column_is_never_null(check, part);
+        return check_column_is_never_null(check, part);
     value = tree_get(part, "value");
     is_null = value ? tree_get(value, "is_null") : NULL;
     return value && !(is_null && is_null->boolean);

@@ -55,7 +55,7 @@ static bool type_is_arithmetic(struct str name)
     return false;
 }
 
-/* One more operand of a number that is computed; a NULL has no say. */
+/* One more operand of a number that is computed; a NULL or a text in quotes has no say. */
 static void type_join(struct check *check, const struct tree *node, unsigned depth,
                       enum value_type *type, bool *known)
 {
@@ -65,7 +65,8 @@ static void type_join(struct check *check, const struct tree *node, unsigned dep
     enum value_type one;
 
     CHECK(type && known);
-    if (!node || (is_null && is_null->boolean))
+    if (!node || (is_null && is_null->boolean) ||
+        (value && tree_get(value, "type") && tree_is(tree_get(value, "type"), "id", "VARCHAR")))
         return;
     one = node->kind == TREE_OBJECT ? type_of(check, node, depth + 1) : VALUE_NULL;
     *known = *known && value_type_is_number(one) && value_arithmetic_type(*type, one, type);
@@ -83,6 +84,21 @@ static enum value_type type_of_children(struct check *check, const struct tree *
     for (const struct tree *child = children ? children->child : NULL; child; child = child->next)
         type_join(check, child, depth, &type, &known);
     return known ? type : VALUE_NULL;
+}
+
+/* Functions of a DECIMAL that give one. */
+static bool type_is_kept(struct str name)
+{
+    static const char *const names[] = {
+        "any_value", "ceil", "ceiling", "first_value", "floor", "lag", "last_value",
+        "lead",      "max",  "min",     "nth_value",   "round", "sum", "trunc"};
+
+    CHECK(name.data || name.size == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        if (str_equal_nocase(name, str_from_c(names[i])))
+            return true;
+    }
+    return false;
 }
 
 static enum value_type type_of_call(struct check *check, const struct tree *call, unsigned depth)
@@ -110,6 +126,9 @@ static enum value_type type_of_call(struct check *check, const struct tree *call
     if (str_equal(name, STR_LIT("nullif")) && children && children->child &&
         children->child->kind == TREE_OBJECT)
         return type_of(check, children->child, depth + 1);
+    if (type_is_kept(name) && children && children->child && children->child->kind == TREE_OBJECT &&
+        type_of(check, children->child, depth + 1) == VALUE_DECIMAL)
+        return VALUE_DECIMAL;
     return VALUE_NULL;
 }
 
@@ -139,7 +158,7 @@ static enum value_type type_of(struct check *check, const struct tree *node, uns
         return VALUE_NULL;
     if (tree_is(node, "class", "COLUMN_REF"))
         return check_column_type(check, node, &column) ? column.kind : VALUE_NULL;
-    if (tree_is(node, "class", "FUNCTION"))
+    if (tree_is(node, "class", "FUNCTION") || tree_is(node, "class", "WINDOW"))
         return type_of_call(check, node, depth);
     if (tree_is(node, "class", "CAST")) {
         type = tree_get(node, "cast_type");
@@ -250,6 +269,41 @@ static bool type_may_be_narrow(struct check *check, const struct tree *node)
     return type == VALUE_NULL || type == VALUE_SMALLINT;
 }
 
+static bool type_is_decimal(struct check *check, const struct tree *node)
+{
+    CHECK(check->level);
+    return node && node->kind == TREE_OBJECT && type_of(check, node, 0) == VALUE_DECIMAL;
+}
+
+static void type_decimal_texts(struct check *check, const struct tree *children)
+{
+    bool decimal = false;
+
+    CHECK(!check->draft->verify);
+    for (const struct tree *child = children ? children->child : NULL; child; child = child->next)
+        decimal = decimal || type_is_decimal(check, child);
+    for (const struct tree *child = children ? children->child : NULL; child && decimal;
+         child = child->next)
+        check_decimal_text(check, child);
+}
+
+void check_decimal_comparison(struct check *check, const struct tree *node)
+{
+    static const char *const members[] = {"left", "right", "input", "lower", "upper"};
+    bool decimal = false;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (check->draft->verify)
+        return;
+    type_decimal_texts(check, tree_get(node, "children"));
+    for (size_t i = 0; i < ARRAY_COUNT(members); i++)
+        decimal = decimal || type_is_decimal(check, tree_get(node, members[i]));
+    for (size_t i = 0; i < ARRAY_COUNT(members) && decimal; i++) {
+        if (tree_get(node, members[i]))
+            check_decimal_text(check, tree_get(node, members[i]));
+    }
+}
+
 static void type_children(struct check *check, const struct tree *children)
 {
     bool narrow = false, all = true; /* narrow; literals only: computed in DuckDB's own types */
@@ -261,8 +315,21 @@ static void type_children(struct check *check, const struct tree *children)
         all = all && child->kind == TREE_OBJECT && check_is_number(child, &number);
     }
     narrow = narrow || all;
+    type_decimal_texts(check, children);
     for (const struct tree *child = children ? children->child : NULL; child; child = child->next)
         type_literal_among(check, child, narrow);
+}
+
+static void type_case_texts(struct check *check, const struct tree *checks,
+                            const struct tree *otherwise)
+{
+    CHECK(check->level);
+    for (const struct tree *one = checks ? checks->child : NULL; one; one = one->next) {
+        if (tree_get(one, "then_expr"))
+            check_decimal_text(check, tree_get(one, "then_expr"));
+    }
+    if (otherwise)
+        check_decimal_text(check, otherwise);
 }
 
 static void type_case(struct check *check, const struct tree *node)
@@ -270,10 +337,15 @@ static void type_case(struct check *check, const struct tree *node)
     const struct tree *checks = tree_get(node, "case_checks");
     const struct tree *otherwise = tree_get(node, "else_expr");
     bool narrow = type_may_be_narrow(check, otherwise);
+    bool decimal = type_is_decimal(check, otherwise);
 
     CHECK(node->kind == TREE_OBJECT);
-    for (const struct tree *one = checks ? checks->child : NULL; one; one = one->next)
+    for (const struct tree *one = checks ? checks->child : NULL; one; one = one->next) {
         narrow = narrow || type_may_be_narrow(check, tree_get(one, "then_expr"));
+        decimal = decimal || type_is_decimal(check, tree_get(one, "then_expr"));
+    }
+    if (decimal)
+        type_case_texts(check, checks, otherwise);
     for (const struct tree *one = checks ? checks->child : NULL; one; one = one->next)
         type_literal_among(check, tree_get(one, "then_expr"), narrow);
     type_literal_among(check, otherwise, narrow);

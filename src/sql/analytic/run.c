@@ -217,6 +217,9 @@ static enum status run_convert_param(struct run *run, uint32_t number, struct va
     if (value->is_null || value->type != VALUE_TEXT || type->kind == VALUE_NULL ||
         type->kind == VALUE_TEXT || type->kind == VALUE_JSON || run->plan->param_mixed[number])
         return STATUS_OK;
+    if (type->kind == VALUE_DECIMAL &&
+        (analytic_decimal(value->text, value) || type->precision == 0)) /* 0: of no column */
+        return STATUS_OK;
     status = value_cast(value, type, CAST_ASSIGNMENT, run->execution->arena, value, err);
     struct str column = run->plan->param_columns[number];
     if (status != STATUS_OK && column.size > 0)
@@ -224,21 +227,6 @@ static enum status run_convert_param(struct run *run, uint32_t number, struct va
     else if (status != STATUS_OK)
         error_prefix(err, "parameter $%u", number);
     return status;
-}
-
-/* As narrow as a literal's: beside DECIMAL(38,2) the other side would lose its fraction. One digit
- * stands before the point, or DuckDB would write .5 where it becomes a text. */
-static uint8_t run_param_precision(const struct value *value)
-{
-    unsigned digits;
-
-    if (value->type != VALUE_DECIMAL || value->is_null)
-        return value->precision;
-    digits = decimal_digits(value->decimal);
-    CHECK(digits <= DECIMAL_DIGITS_MAX && value->scale <= DECIMAL_DIGITS_MAX);
-    if (digits > value->scale || value->scale == DECIMAL_DIGITS_MAX)
-        return (uint8_t)(digits > value->scale ? digits : value->scale);
-    return (uint8_t)(value->scale + 1);
 }
 
 static enum status run_bind_params(struct run *run, struct error *err)
@@ -259,8 +247,8 @@ static enum status run_bind_params(struct run *run, struct error *err)
         status = run_convert_param(run, run->plan->params[i], &value, err);
         if (status != STATUS_OK)
             return status;
-        param->type = (struct column_type){(enum column_kind)value.type,
-                                           run_param_precision(&value), value.scale};
+        param->type = (struct column_type){(enum column_kind)value.type, analytic_precision(&value),
+                                           value.scale};
         analytic_cell(&value, &param->cell);
     }
     return STATUS_OK;

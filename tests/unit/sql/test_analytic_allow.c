@@ -84,6 +84,8 @@ static void test_analytic_allow__copies_of_macros(void **state)
     for (size_t i = 0; allow_function_at(i).size > 0; i++)
         expect_copies_counted(allow_function_at(i));
     expect_copies_counted(STR_LIT("round_to_tens"));
+    expect_copies_counted(STR_LIT("row_eq"));
+    expect_copies_counted(STR_LIT("row_le"));
     expect_copies_counted(STR_LIT("sum_of_type"));
     assert_int_equal(allow_copies(STR_LIT("abs")), 1);
     assert_true(allow_copies(STR_LIT("ROUND")) >= 6);
