@@ -129,6 +129,7 @@ static enum status check_ctes(struct check *check, const struct tree *node)
                              "USING KEY is not supported in this version");
         status = check_node(check, value);
         scope->query = tree_get(value, "query");
+        scope->names = tree_get(value, "aliases");
         scope->weight = check->nodes - before;
         scope->joined = check->joined - joined;
         scope->columns = check->columns;
@@ -252,13 +253,13 @@ static enum status check_select(struct check *check, const struct tree *node)
     check->level = &level;
     before = check->nodes;
     check->star = false;
-    if (from) {
-        status = check_node(check, from);
-        if (status == STATUS_OK)
-            status = check_star_copies(check, before, &times); /* ON */
-        if (status != STATUS_OK)
-            goto out;
-    }
+    level.open = true;
+    status = from ? check_node(check, from) : STATUS_OK;
+    level.open = false;
+    if (status == STATUS_OK)
+        status = check_star_copies(check, before, &times); /* ON */
+    if (status != STATUS_OK)
+        goto out;
     level.last = check->plan->table_count;
     for (uint32_t i = level.first; level.natural && i < level.last; i++)
         check->plan->tables[i].hide_system = true;

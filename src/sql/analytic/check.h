@@ -23,6 +23,7 @@ enum {
 struct check_scope { /* names of CTEs that are visible */
     struct str name;
     const struct tree *query; /* what it stands for; NULL: the CTE's own name inside of it */
+    const struct tree *names; /* of its columns, if given: WITH x (a, b) */
     uint64_t weight;          /* nodes that one more use of it binds again */
     uint32_t joined;          /* elements of FROM in it */
     uint64_t columns;
@@ -57,6 +58,7 @@ struct check_level { /* one SELECT */
     bool natural, positional, aggregate, star;
     bool is_top;      /* its expressions make the result */
     uint64_t columns; /* of its select list, at most */
+    bool open;        /* its FROM is being read */
     bool outer_join;  /* columns may be NULL whatever their tables say */
     bool inputs_only; /* names here are of columns of FROM in PostgreSQL, never of the result's */
 };
@@ -133,13 +135,19 @@ bool check_gives_rows(struct str name);
 /* check_outer.c: columns of outer SELECTs, aliases, aggregates and the like in an expression. */
 bool check_sees_outside(struct check *check, const struct tree *node);
 
-/* check_alias.c */
+/* check_alias.c: what a name means. */
 /* Has a subquery or CTE a column of this name? `unknown`: the answer where a star hides it. */
 bool check_query_has(const struct tree *query, struct str name, bool unknown);
-/* A column of this name may be an alias column of a system table. */
+/* A column of this name may be an alias of a system table's. */
 void check_system_alias(struct check *check, const struct tree *node,
                         const struct splice_name *name);
 void check_system_list(struct check *check, const struct splice_name *name);
+/* A name without qualifier: see to it that it is found where PostgreSQL finds it. `*done` if it
+ * was rewritten. */
+enum status check_plain_name(struct check *check, const struct tree *node, struct str name,
+                             bool *done) MUST_CHECK;
+/* A table's name as a value. */
+enum status check_refuse_row(struct check *check, const struct tree *node, struct str name);
 /* USING of a join whose sides are the newest elements of the level, down to `before`. */
 void check_system_using(struct check *check, const struct tree *join,
                         const struct check_item *before);

@@ -1,10 +1,19 @@
-/* check_alias.c — old names of columns of system tables in what DuckDB runs.
+/* check_alias.c — names that DuckDB takes for another thing: aliases of select lists, tables, old
+ * names of columns of system tables.
  *
- * An alias is no column of the scan, so that `*` does not show it: a reference to it is exchanged
- * for what it stands for, qualified by the table's name in this FROM. Real columns go first: a
- * table, subquery or CTE of the same FROM that has, or may have, a column of this name keeps the
- * reference. In a select list the replacement is named as the alias, so that outer queries find it.
- * Only for USING, which joins on names, the alias becomes a column of the scan.
+ * In PostgreSQL a name in a select list, WHERE or HAVING is that of a column of FROM, of this
+ * SELECT or one around it. DuckDB looks at the aliases of the list before it looks further out, and
+ * at the elements of FROM to the left of a subquery in FROM. Where a SELECT around has such a
+ * column, the reference is qualified, so that it is found; without one DuckDB's reading stays.
+ * A table's name as a value is a struct of DuckDB's, which is not NULL where an outer join finds
+ * no row: it is refused.
+ *
+ * An old name, an alias of a system table, is no column of the scan, so that `*` does not show it:
+ * a reference to it is exchanged for what it stands for, qualified by the table's name in this
+ * FROM. Real columns go first: a table, subquery or CTE of the same FROM that has, or may have, a
+ * column of this name keeps the reference. In a select list the replacement is named as the alias,
+ * so that outer queries find it. Only for USING, which joins on names, the alias becomes a column
+ * of the scan.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/analytic/check.h"
@@ -13,8 +22,12 @@
 #include "catalog/system_tables.h"
 #include "sql/syntax/lexer.h"
 
-bool check_query_has(const struct tree *query, struct str name, bool unknown)
+enum alias_has { ALIAS_LACKS, ALIAS_MAY_HAVE, ALIAS_HAS };
+
+/* Has a subquery or CTE a column of this name? A star may give one. */
+static enum alias_has alias_query_has(const struct tree *query, struct str name)
 {
+    enum alias_has has = ALIAS_LACKS;
     const struct tree *list;
 
     if (query && tree_get(query, "node")) /* a statement around the node */
@@ -23,19 +36,27 @@ bool check_query_has(const struct tree *query, struct str name, bool unknown)
         query = tree_get(query, "left"); /* UNION: the first half names the columns */
     list = query && query->kind == TREE_OBJECT ? tree_get(query, "select_list") : NULL;
     if (!list)
-        return unknown;
+        return ALIAS_MAY_HAVE;
     for (const struct tree *item = list->child; item; item = item->next) {
         uint32_t count = 0;
         struct str shown = tree_text(item, "alias");
-        if (tree_is(item, "class", "STAR") && unknown)
-            return true;
+        if (tree_is(item, "class", "STAR"))
+            has = ALIAS_MAY_HAVE;
         if (shown.size == 0 && tree_is(item, "class", "COLUMN_REF"))
             shown = check_last_name(item, &count);
         if (str_equal_nocase(shown, name))
-            return true;
+            return ALIAS_HAS;
     }
     CHECK(list->kind == TREE_ARRAY);
-    return false;
+    return has;
+}
+
+bool check_query_has(const struct tree *query, struct str name, bool unknown)
+{
+    enum alias_has has = alias_query_has(query, name);
+
+    CHECK(name.data || name.size == 0);
+    return has == ALIAS_HAS || (unknown && has == ALIAS_MAY_HAVE);
 }
 
 static const struct table *alias_table(const struct check *check, const struct check_item *item)
@@ -75,7 +96,7 @@ static enum alias_match alias_match(const struct check *check, const struct chec
     if (item->is_renamed || alias_is_joined(check, item, name))
         return ALIAS_COLUMN; /* DuckDB knows */
     if (!table)
-        return check_query_has(item->query, name, true) ? ALIAS_COLUMN : ALIAS_NO;
+        return alias_query_has(item->query, name) != ALIAS_LACKS ? ALIAS_COLUMN : ALIAS_NO;
     int column = table_find_column(table, name);
     if (column >= 0 && table->kind == TABLE_KIND_SYSTEM &&
         (uint32_t)column >= system_table_shown(table))
@@ -181,6 +202,181 @@ void check_system_alias(struct check *check, const struct tree *node,
     splice.text = arena_copy(&check->plan->arena, buf_str(&text));
     buf_clear(&text);
     splice_add(check->plan, &splice);
+}
+
+/* ---- names of columns, result columns and tables ---- */
+
+static enum alias_has alias_table_has(const struct table *table, struct str name, uint32_t renamed)
+{
+    CHECK(name.size > 0);
+    for (uint32_t i = renamed; i < table_column_total(table); i++) {
+        if (str_equal_nocase(table_column_name(table, i), name))
+            return ALIAS_HAS;
+    }
+    return table->kind == TABLE_KIND_SYSTEM && (system_table_find_alias(table, name) >= 0 ||
+                                                system_table_alias_expression(table, name).size > 0)
+               ? ALIAS_MAY_HAVE
+               : ALIAS_LACKS;
+}
+
+static enum alias_has alias_item_has(const struct check *check, const struct check_item *item,
+                                     struct str name)
+{
+    const struct table *table = alias_table(check, item);
+    uint32_t renamed = 0;
+
+    CHECK(name.size > 0);
+    for (const struct tree *one = item->names ? item->names->child : NULL; one;
+         one = one->next, renamed++) {
+        if (str_equal_nocase(one->text, name))
+            return ALIAS_HAS;
+    }
+    if (table)
+        return alias_table_has(table, name, renamed);
+    if (renamed > 0)
+        return ALIAS_LACKS;
+    if (item->is_function && item->name.size > 0) /* its only column is called as itself */
+        return str_equal_nocase(item->name, name) ? ALIAS_HAS : ALIAS_LACKS;
+    return item->is_function ? ALIAS_MAY_HAVE : alias_query_has(item->query, name);
+}
+
+/* `*item` has the column; NULL if several have, or it is not known which. */
+static enum alias_has alias_level_has(const struct check *check, const struct check_level *level,
+                                      struct str name, const struct check_item **item)
+{
+    enum alias_has most = ALIAS_LACKS;
+
+    *item = NULL;
+    CHECK(level);
+    for (const struct check_item *one = level->items; one; one = one->next) {
+        enum alias_has has = alias_item_has(check, one, name);
+        if (has == ALIAS_HAS)
+            *item = most == ALIAS_HAS ? NULL : one;
+        most = has > most ? has : most;
+    }
+    return most;
+}
+
+static bool alias_is_listed(const struct check_level *level, struct str name)
+{
+    CHECK(level);
+    for (const struct check_alias *alias = level->aliases; alias; alias = alias->next) {
+        if (str_equal_nocase(alias->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Does the name of the element lead to it from here? */
+static bool alias_is_reachable(const struct check *check, const struct check_level *level,
+                               const struct check_item *item)
+{
+    CHECK(item);
+    if (item->name.size == 0 || check_find_item(level, item->name) != item)
+        return false;
+    for (const struct check_level *inner = check->level; inner != level; inner = inner->outer) {
+        for (const struct check_item *one = inner->items; one; one = one->next) {
+            if (str_equal_nocase(one->name, item->name))
+                return false;
+        }
+    }
+    return true;
+}
+
+static enum status alias_refuse(struct check *check, const struct tree *node, struct str name)
+{
+    CHECK(check->err);
+    error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(node),
+                 "\"%.*s\" may be a column of several SELECTs around", STR_ARG(name));
+    error_hint(check->err, "put the table's name before it");
+    return STATUS_NOT_SUPPORTED;
+}
+
+/* The column of a SELECT further out gets the name of its table before it. */
+static void alias_qualify(struct check *check, const struct tree *node,
+                          const struct check_item *item)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT};
+    struct splice_name name;
+    struct buf text;
+
+    CHECK(!check->draft->verify);
+    if (!splice_read_name(check->plan->sql, tree_location(node), check->arena, &name) ||
+        name.count != 1)
+        return;
+    buf_init(&text);
+    alias_append_column(&text, item, name.parts[0]);
+    splice.start = name.starts[0];
+    splice.end = name.ends[0];
+    splice.text = arena_copy(&check->plan->arena, buf_str(&text));
+    buf_clear(&text);
+    splice_add(check->plan, &splice);
+}
+
+/* An element of FROM, without a column of its own name as far as that is known. */
+static bool alias_is_row(const struct check *check, const struct check_level *level,
+                         struct str name)
+{
+    const struct check_item *item = check_find_item(level, name);
+
+    CHECK(name.size > 0);
+    return item && !item->is_function && (item->table >= 0 || item->names || item->query) &&
+           alias_item_has(check, item, name) != ALIAS_HAS;
+}
+
+enum status check_refuse_row(struct check *check, const struct tree *node, struct str name)
+{
+    CHECK(name.size > 0);
+    error_set_at(check->err, STATUS_NOT_SUPPORTED, tree_location(node),
+                 "a row of \"%.*s\" as a value is not supported in this version", STR_ARG(name));
+    error_hint(check->err, "name a column, such as one of the key");
+    return STATUS_NOT_SUPPORTED;
+}
+
+/* Where DuckDB has found the name before it came to the level at hand. */
+enum alias_way { ALIAS_DIRECT, ALIAS_BY_LIST, ALIAS_BY_NEIGHBOUR };
+
+/* A level that has the column, or may have it; DuckDB may not come that far. */
+static enum status alias_reach(struct check *check, const struct tree *node, struct str name,
+                               const struct check_level *level, const struct check_item *item,
+                               enum alias_way way, bool *done)
+{
+    CHECK(way != ALIAS_DIRECT);
+    if (way == ALIAS_BY_NEIGHBOUR || !item || !alias_is_reachable(check, level, item))
+        return alias_refuse(check, node, name);
+    alias_qualify(check, node, item);
+    *done = true;
+    return STATUS_OK;
+}
+
+enum status check_plain_name(struct check *check, const struct tree *node, struct str name,
+                             bool *done)
+{
+    enum alias_way way = ALIAS_DIRECT;
+    const struct check_item *item;
+
+    CHECK(!check->draft->verify);
+    if (check->lambdas > 0) /* its parameters go first */
+        return STATUS_OK;
+    for (const struct check_level *level = check->level; level; level = level->outer) {
+        enum alias_has has = alias_level_has(check, level, name, &item);
+        bool found = has == ALIAS_HAS || (has == ALIAS_MAY_HAVE && way != ALIAS_BY_NEIGHBOUR);
+        bool listed = alias_is_listed(level, name);
+
+        if (way == ALIAS_DIRECT && listed && !level->inputs_only)
+            return STATUS_OK; /* ORDER BY and GROUP BY know aliases */
+        if (found && way != ALIAS_DIRECT)
+            return alias_reach(check, node, name, level, item, way, done);
+        if (way == ALIAS_DIRECT && has != ALIAS_HAS && alias_is_row(check, level, name))
+            return check_refuse_row(check, node, name);
+        if (found && (!level->open || level == check->level))
+            return STATUS_OK;
+        if (found)
+            way = ALIAS_BY_NEIGHBOUR;
+        else if (way == ALIAS_DIRECT && listed)
+            way = ALIAS_BY_LIST;
+    }
+    return STATUS_OK;
 }
 
 /* ---- USING ---- */

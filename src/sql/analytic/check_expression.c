@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "sql/syntax/lexer.h"
 #include "storage/columnar_regex.h"
 
 struct str check_last_name(const struct tree *node, uint32_t *count)
@@ -120,10 +121,16 @@ static enum status check_column(struct check *check, const struct tree *node)
     struct splice_name name;
     uint32_t count;
     struct str last = check_last_name(node, &count);
+    bool done = false;
+    enum status status = STATUS_OK;
 
     CHECK(check->level);
     if (count == 0)
         return check_refuse(check, node, "this column reference", STR_EMPTY);
+    if (count == 1 && !check->draft->verify)
+        status = check_plain_name(check, node, last, &done);
+    if (status != STATUS_OK || done)
+        return status;
     if (check->in_where && str_equal_nocase(last, STR_LIT("_deleted")))
         check_mark_deleted(check, node, count, false);
     if (check->in_where && str_equal_nocase(last, STR_LIT("deleted_at")))
@@ -408,11 +415,32 @@ bool check_gives_rows(struct str name)
            str_equal_nocase(name, STR_LIT("generate_subscripts"));
 }
 
+/* The table of `count(t.*)`, which counts rows that are not NULL: DuckDB's parser makes `count(*)`
+ * of it. Empty if it is another call. */
+static struct str check_counted_row(const struct check *check, const struct tree *call)
+{
+    int64_t location = tree_location(call);
+    struct lexer lexer;
+    struct token token;
+
+    if (check->draft->verify || location < 0 || (uint64_t)location >= check->plan->sql.size)
+        return STR_EMPTY;
+    CHECK(check->plan->sql.data);
+    lexer_init(&lexer, check->plan->sql);
+    lexer.offset = (uint32_t)location;
+    token = lexer_next(&lexer);
+    if (!token_is_name(&token) || lexer_next(&lexer).kind != TOKEN_LEFT_PAREN)
+        return STR_EMPTY;
+    token = lexer_next(&lexer);
+    return token_is_name(&token) ? token_name(lexer.text, &token, check->arena) : STR_EMPTY;
+}
+
 static enum status check_function(struct check *check, const struct tree *call)
 {
     struct str name = tree_text(call, "function_name");
     enum allow_kind kind = allow_function(name);
     const struct tree *export_state = tree_get(call, "export_state");
+    struct str row;
     bool macro = check_result_type(check, call, name);
     enum status status =
         macro && kind == ALLOW_NONE ? STATUS_OK : check_function_name(check, call, name, kind);
@@ -440,6 +468,9 @@ static enum status check_function(struct check *check, const struct tree *call)
         return status;
     check_literal_types(check, call);
     check_text_argument(check, call, name);
+    row = str_equal(name, STR_LIT("count_star")) ? check_counted_row(check, call) : STR_EMPTY;
+    if (row.size > 0)
+        return check_refuse_row(check, call, row);
     uint64_t copies = allow_copies(name);
     return copies == 1 || allow_copies_first(name) ? check_copied(check, call, copies)
                                                    : check_copied_rest(check, call, copies);

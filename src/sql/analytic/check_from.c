@@ -5,6 +5,7 @@
 #include "sql/analytic/check.h"
 
 #include "base/check.h"
+#include "sql/syntax/lexer.h"
 
 static const struct check_scope *check_find_cte(const struct check *check, struct str name)
 {
@@ -30,16 +31,19 @@ static enum status check_join_more(struct check *check, uint32_t elements)
     return STATUS_INVALID_SQL;
 }
 
-static struct check_item *check_add_item(struct check *check, struct str name, uint32_t first,
-                                         int32_t table)
+/* `node` gives the element its name, and perhaps names to its columns. */
+static struct check_item *check_add_item(struct check *check, const struct tree *node,
+                                         struct str name, uint32_t first, int32_t table)
 {
     struct check_item *item = arena_zalloc(check->arena, sizeof(*item));
+    const struct tree *names = tree_get(node, "column_name_alias");
 
     CHECK(check->level && first <= check->plan->table_count);
     item->name = name;
     item->first = first;
     item->last = check->plan->table_count;
     item->table = table;
+    item->names = names && names->child ? names : NULL;
     item->next = check->level->items;
     check->level->items = item;
     check->level->item_count++;
@@ -128,15 +132,6 @@ static enum status check_resolve(struct check *check, const struct tree *node,
     return STATUS_OK;
 }
 
-/* The query behind an element of FROM, unless the element renames its columns. */
-static const struct tree *check_named_query(const struct tree *node, const struct tree *query)
-{
-    const struct tree *names = tree_get(node, "column_name_alias");
-
-    CHECK(node->kind == TREE_OBJECT);
-    return names && names->child ? NULL : query;
-}
-
 static enum status check_add_table(struct check *check, const struct tree *node,
                                    const struct splice_name *name)
 {
@@ -163,10 +158,10 @@ static enum status check_add_table(struct check *check, const struct tree *node,
         plan->tables[plan->table_count].alias = plan->tables[plan->table_count].name;
     splice_add(plan, &splice);
     plan->table_count++;
-    item = check_add_item(check, alias.size ? alias : plan->tables[splice.table].name, splice.table,
-                          (int32_t)splice.table);
+    item = check_add_item(check, node, alias.size ? alias : plan->tables[splice.table].name,
+                          splice.table, (int32_t)splice.table);
+    item->is_renamed = item->names != NULL;
     item->columns = table_column_total(plan->tables[splice.table].table);
-    item->is_renamed = check_named_query(node, node) == NULL;
     if (alias.size == 0)
         item->path = *name;
     return check_join_more(check, 1);
@@ -183,12 +178,14 @@ static enum status check_base_table(struct check *check, const struct tree *node
     CHECK(check->level);
     cte = plain ? check_find_cte(check, table) : NULL;
     if (cte) {
+        struct str alias = tree_text(node, "alias");
         struct check_item *item =
-            check_add_item(check, tree_text(node, "alias").size ? tree_text(node, "alias") : table,
-                           check->plan->table_count, -1);
-        enum status status = check_join_more(check, cte->joined > 0 ? cte->joined : 1);
-        item->query = check_named_query(node, cte->query);
+            check_add_item(check, node, alias.size ? alias : table, check->plan->table_count, -1);
+        if (!item->names && cte->names && cte->names->child)
+            item->names = cte->names;
+        item->query = item->names ? NULL : cte->query;
         item->columns = cte->columns;
+        enum status status = check_join_more(check, cte->joined > 0 ? cte->joined : 1);
         return status == STATUS_OK ? check_weight(check, cte->weight * check->multiplier) : status;
     }
     if (check->draft->verify)
@@ -202,6 +199,44 @@ static enum status check_base_table(struct check *check, const struct tree *node
         !check_same_name(node, &name))
         return check_refuse(check, node, "this form of table reference", table);
     return check_add_table(check, node, &name);
+}
+
+/* `generate_series(1, 3) AS g` → `… AS "g"("g")`: the alias is the column's name, too. */
+static void check_name_series(struct check *check, const struct tree *node)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT};
+    struct str alias = tree_text(node, "alias");
+    int64_t location = tree_location(node);
+    struct lexer lexer;
+    struct token token;
+    struct buf text;
+
+    CHECK(alias.size > 0);
+    if (location < 0 || (uint64_t)location >= check->plan->sql.size)
+        return;
+    lexer_init(&lexer, check->plan->sql);
+    lexer.offset = (uint32_t)location;
+    do
+        token = lexer_next(&lexer);
+    while (token_is_name(&token) || token.kind == TOKEN_DOT);
+    if (token.kind != TOKEN_LEFT_PAREN || !splice_close(&lexer, &token))
+        return;
+    token = lexer_next(&lexer);
+    if (token.keyword == KEYWORD_AS)
+        token = lexer_next(&lexer);
+    if (!token_is_name(&token) ||
+        !str_equal_nocase(token_name(lexer.text, &token, check->arena), alias))
+        return; /* WITH ORDINALITY has two columns */
+    buf_init(&text);
+    splice_append_quoted(&text, alias, '"');
+    buf_append_byte(&text, '(');
+    splice_append_quoted(&text, alias, '"');
+    buf_append_byte(&text, ')');
+    splice.start = token.start;
+    splice.end = token.end;
+    splice.text = arena_copy(&check->plan->arena, buf_str(&text));
+    buf_clear(&text);
+    splice_add(check->plan, &splice);
 }
 
 static enum status check_table_function(struct check *check, const struct tree *node)
@@ -226,8 +261,10 @@ static enum status check_table_function(struct check *check, const struct tree *
     if (status != STATUS_OK)
         return status;
     struct check_item *item =
-        check_add_item(check, tree_text(node, "alias"), check->plan->table_count, -1);
+        check_add_item(check, node, tree_text(node, "alias"), check->plan->table_count, -1);
     item->is_function = true;
+    if (!item->names && item->name.size > 0 && !check->draft->verify)
+        check_name_series(check, node);
     item->columns = 1;
     return check_join_more(check, 1);
 }
@@ -294,12 +331,13 @@ enum status check_table_ref(struct check *check, const struct tree *node, struct
         return check_members(check, node, NULL);
     if (str_equal(type, STR_LIT("SUBQUERY"))) {
         status = check_members(check, node, NULL);
-        if (status != STATUS_OK)
-            return status;
-        struct check_item *item = check_add_item(check, tree_text(node, "alias"), first, -1);
-        item->query = check_named_query(node, tree_get(node, "subquery"));
-        item->columns = check->columns;
-        return STATUS_OK;
+        if (status == STATUS_OK) {
+            struct check_item *item =
+                check_add_item(check, node, tree_text(node, "alias"), first, -1);
+            item->columns = check->columns;
+            item->query = item->names ? NULL : tree_get(node, "subquery");
+        }
+        return status;
     }
     *known = false;
     return STATUS_OK;
