@@ -228,6 +228,19 @@ static void names_of_list(struct analytic_plan *plan, const struct tree *list)
     }
 }
 
+void analytic_star(const struct analytic_plan *plan, size_t column_count, size_t *first,
+                   size_t *end)
+{
+    size_t named = plan->name_front + plan->name_back;
+
+    CHECK(first && end);
+    *first = *end = 0;
+    if (!plan->has_star || named > column_count)
+        return;
+    *first = plan->name_front;
+    *end = column_count - plan->name_back;
+}
+
 void names_find(struct analytic_plan *plan, const struct tree *tree)
 {
     const struct tree *node = tree_get(tree_get(tree, "statements")->child, "node");

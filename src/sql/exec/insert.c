@@ -268,19 +268,19 @@ static bool insert_is_system_name(struct str name)
            str_equal(name, STR_LIT("_deleted"));
 }
 
-/* Which columns of the SELECT are inserted: all, or, when that does not fit, those that are no
- * system columns (`*` brings them along). Without column list they may be fewer, but then all of
- * them: it is not known which of the two was meant. */
+/* Which columns of the SELECT are inserted: all but the system columns that `*` brings along. They
+ * may be fewer than the table's where it gives no list. */
 static enum status insert_select_columns(struct sql_run *run, const struct collected *rows,
                                          struct insert_source *source, struct error *err)
 {
     uint32_t width = run->plan->insert.width, found = 0;
     uint32_t *columns = arena_array(&run->arena, width, sizeof(*columns));
-    bool all = rows->column_count == width, has_list = run->plan->tree->insert.columns != NULL;
+    bool has_list = run->plan->tree->insert.columns != NULL;
 
     CHECK(source->cells == NULL);
     for (size_t i = 0; i < rows->column_count; i++) {
-        if (!all && insert_is_system_name(rows->columns[i].name))
+        if (i >= rows->star_first && i < rows->star_end &&
+            insert_is_system_name(rows->columns[i].name))
             continue;
         if (found < width)
             columns[found] = (uint32_t)i;
@@ -288,7 +288,7 @@ static enum status insert_select_columns(struct sql_run *run, const struct colle
     }
     source->columns = columns;
     source->width = found;
-    if (found == width || (found < width && !has_list && found == rows->column_count))
+    if (found == width || (found < width && !has_list))
         return STATUS_OK;
     return error_set(err, STATUS_INVALID_SQL,
                      "INSERT has %s expressions than target columns: expected %u, got %u",

@@ -1,0 +1,21 @@
+-- INSERT … SELECT: `*` brings no system columns, what is named is stored or refused.
+CREATE SHARED TABLE s (id BIGINT PRIMARY KEY, v TEXT);
+CREATE SHARED TABLE wide (id BIGINT PRIMARY KEY, v TEXT, n BIGINT, at TIMESTAMP, gone BOOLEAN);
+CREATE SHARED TABLE one (id BIGINT PRIMARY KEY);
+CREATE SHARED TABLE two (id BIGINT PRIMARY KEY, w TEXT);
+INSERT INTO s VALUES (1, 'a');
+INSERT INTO wide SELECT * FROM s;
+INSERT INTO wide (id, v) SELECT * FROM s;
+INSERT INTO two SELECT * FROM s;
+INSERT INTO wide (id, v, n) SELECT 2, v, id FROM (SELECT * FROM s) q;
+INSERT INTO two (id, w) SELECT id + 10, b.* FROM (SELECT v FROM s) b, s;
+INSERT INTO two SELECT * FROM (SELECT id + 20, v FROM s) q;
+INSERT INTO wide (id, gone, v) SELECT id + 30, _deleted, s.v FROM s;
+INSERT INTO wide (gone, id, v) SELECT _deleted, q.* FROM (SELECT _deleted, id + 40 AS id, v FROM s) q;
+INSERT INTO wide (gone, id, v) SELECT x._deleted, y.* FROM s x JOIN (SELECT id + 50 AS id, v FROM s) y ON true;
+INSERT INTO one (id) SELECT id, id + 1 AS _seq FROM s;
+INSERT INTO one (id) SELECT id + 1, _seq FROM s;
+INSERT INTO one (id) SELECT * FROM s;
+SELECT id, v, n, at, gone FROM wide ORDER BY id;
+SELECT id, w FROM two ORDER BY id;
+SELECT id FROM one;
