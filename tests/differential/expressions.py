@@ -42,6 +42,7 @@ BARE = {"ts": ["'2024-02-29T12:34:56.789'", "'2026-03-15 00:00:00'"], "date": ["
         "time": ["'12:34:56.789'", "'00:00:00'"], "uuid": [f"'{u}'" for u in UIDS], "bytes": ["'\\x00ff'", "'\\x'"], "num": ["1.5", "3", "-2"],
         "small": ["1", "-1", "7"], "big": ["1", "5", "-5", "9007199254740993"], "real": ["1.5", "2", "-0.25"], "f4": ["1.5", "2"],
         "int": ["1", "2", "0", "-3"], "text": [f"'{word}'" for word in WORDS[:8]], "bool": ["true", "false"]}
+DIGITS = ["'0.105'", "'1.005'", "'-2.5'", "'2.50001'", "'12345678901234'", "'7'", "' 1e2 '"]  # beside DECIMAL(p,s)
 DATE_PARTS = ["year", "month", "day", "dow", "doy", "quarter", "isodow", "week", "isoyear", "decade", "century", "millennium"]
 TIME_PARTS = ["hour", "minute"]
 FRACTIONS = ["second", "milliseconds", "epoch"]
@@ -272,6 +273,8 @@ class Expressions:
         """Two sides of a comparison."""
         kind = self.pick("int", "small", "big", "num", "real", "text", "text", "ts", "date", "time", "uuid", "bytes", "bool", "f4")
         left = self.expression(kind, depth)
+        if kind == "num" and self.rng.random() < .2:
+            return Node(kind, self.column(kind)), Node("digits", self.rng.choice(DIGITS))
         if kind in NUMBERS:
             return left, self.expression(self.narrower("num" if kind != "real" else "real"), depth)
         if kind in ("ts", "date") and self.rng.random() < .3:
@@ -324,6 +327,18 @@ class Expressions:
         if self.rng.random() < .15:
             pattern, escape = self.pick("a!_b", "%!%", "!!%", "%ea"), " ESCAPE '!'"
         return Node("bool", self.expression("text", depth), f" {negation}{self.pick('LIKE', 'ILIKE')} '{pattern}'{escape}")
+
+    def row_condition(self):
+        """Row values; DuckDB's alone."""
+        kinds = self.rng.sample(["int", "small", "big", "num", "text", "ts", "date", "bool"], self.pick(2, 2, 3))
+        columns = [Node(kind, self.column(kind)) for kind in kinds]
+        row = lambda: Node("row", "(", join("parts", ", ", [Node(kind, self.pick(self.column(kind), *BARE[kind])) for kind in kinds]), ")")
+        left = Node("row", "(", join("parts", ", ", columns), ")")
+        negation, nulls = self.pick("", "NOT "), Node("row", "(", join("parts", ", ", [Node(kind, self.pick("NULL", *BARE[kind])) for kind in kinds]), ")")
+        return self.pick(
+            lambda: Node("rows", left, f" {self.pick('=', '<>', '<', '<=', '>', '>=')} ", row()), lambda: Node("rows", "NOT ", left, f" {self.pick('=', '<', '>=')} ", row()),
+            lambda: Node("rows", left, f" {negation}IN (", join("items", ", ", [row() for _ in range(self.pick(1, 2, 5))] + [nulls]), ")"),
+            lambda: Node("rows", left, f" {negation}BETWEEN ", row(), " AND ", row()), lambda: Node("rows", left, f" IS {negation}NULL"))()
 
     def truth(self, depth, negation):
         return Node("bool", self.expression("bool", depth), f" IS {negation}{self.pick('TRUE', 'FALSE')}")

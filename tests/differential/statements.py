@@ -163,6 +163,8 @@ class Generator(Expressions):
             lambda: Node("statement", "SELECT id FROM t WHERE id ", self.pick("", "NOT "), "IN (SELECT k FROM u WHERE k IS NOT NULL) ORDER BY id"),
             lambda: Node("statement", "SELECT id FROM t WHERE ", self.pick("", "NOT "), "EXISTS (SELECT 1 FROM u WHERE u.k = t.grp) AND ", self_condition, " ORDER BY id"),
             lambda: Node("statement", "SELECT id, (SELECT count(*) FROM u WHERE u.k = t.grp) AS n FROM t", self.where(), " ORDER BY id"),
+            lambda: Node("statement", "SELECT id FROM t WHERE ", self.row_condition(), " ORDER BY id"), lambda: Node("statement", "SELECT id, ", self.row_condition(), " AS x FROM t ORDER BY id"),
+            lambda: Node("statement", "SELECT id FROM t WHERE (id, grp) IN (SELECT id, k FROM u) ORDER BY id"), self.select_shadowed, self.select_shadowed,
             lambda: Node("statement", "SELECT id FROM t WHERE grp = (SELECT max(k) FROM u WHERE u.id <= t.id) ORDER BY id"),
             lambda: Node("statement", f"SELECT id FROM t WHERE grp {self.pick('> ALL', '= ANY', '<= SOME', '<> ALL')} (SELECT k FROM u WHERE k < 2) ORDER BY id"),
             lambda: Node("statement", "SELECT x.g, x.n FROM (SELECT grp AS g, count(*) AS n FROM t", self.where(), " GROUP BY grp) x WHERE x.n > 1 ORDER BY 1"),
@@ -171,6 +173,16 @@ class Generator(Expressions):
             lambda: Node("statement", "SELECT DISTINCT ON (grp) grp, id, name FROM t ORDER BY grp, id ", self.pick("", "DESC")),
             lambda: Node("statement", f"SELECT DISTINCT {self.pick('grp, name', 'name, day', 'flag, grp', 'small, flag')} FROM t", self.where(), " ORDER BY 1, 2"),
             lambda: Node("statement", "SELECT a, b FROM (VALUES (1, 'x'), (2, NULL), (NULL, 'y')) v(a, b) ", self.pick("WHERE a IN (SELECT grp FROM t) ", ""), "ORDER BY 1"))()
+
+    def select_shadowed(self):
+        """Aliases of inner select lists that are columns of the outer table."""
+        name, other = self.pick("grp", "small"), self.pick("7", "u.id", "max(u.id)")
+        group, name_ = (" GROUP BY u.k HAVING ", f"u.k = {name}") if other.startswith("max") else (" WHERE ", self.pick(f"u.k = {name}", f"{name} > u.k", f"u.k = t.{name}"))
+        return self.pick(
+            lambda: Node("statement", "SELECT id FROM t WHERE ", self.pick("", "NOT "), f"EXISTS (SELECT {other} AS {name} FROM u{group}{name_}) ORDER BY id"),
+            lambda: Node("statement", f"SELECT id, (SELECT max(q.x) FROM (SELECT u.id AS {name}, u.k + {name} AS x FROM u) q) AS y FROM t ORDER BY id"),
+            lambda: Node("statement", f"SELECT id, (SELECT u.id AS {name} FROM u WHERE u.id = t.id ORDER BY {name}) AS y FROM t ORDER BY id"),
+            lambda: Node("statement", f"SELECT id FROM t WHERE EXISTS (SELECT 1 AS {name} FROM u WHERE EXISTS (SELECT 1 FROM m WHERE m.k = {name} AND m.id = u.id)) ORDER BY id"))()
 
     def select_set(self):
         kind = self.pick("int", "text", "num", "date", "big")

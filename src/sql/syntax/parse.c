@@ -405,6 +405,40 @@ static enum status parse_analytic(struct parser *parser)
     return parse_scan_analytic(parser);
 }
 
+/* Does a change of rows stand behind the list of a WITH? */
+static bool parse_with_changes(const struct parser *parser)
+{
+    struct lexer lexer = parser->lexer;
+    struct token token, previous = parser->token;
+    uint32_t depth = 0;
+
+    lexer.offset = parser->token.end;
+    for (token = lexer_next(&lexer); token.kind != TOKEN_END && token.kind != TOKEN_ERROR;
+         previous = token, token = lexer_next(&lexer)) {
+        bool behind = depth == 0 && previous.kind == TOKEN_RIGHT_PAREN;
+        if (behind && (token.keyword == KEYWORD_INSERT || token.keyword == KEYWORD_UPDATE ||
+                       token.keyword == KEYWORD_DELETE))
+            return true;
+        if (token.kind == TOKEN_RIGHT_PAREN && depth == 0)
+            return false;
+        depth += token.kind == TOKEN_LEFT_PAREN;
+        depth -= token.kind == TOKEN_RIGHT_PAREN;
+        if (depth == 0 && (token.keyword == KEYWORD_SELECT || token.kind == TOKEN_SEMICOLON))
+            return false;
+    }
+    CHECK(token.start <= lexer.text.size);
+    return false;
+}
+
+static enum status parse_with(struct parser *parser)
+{
+    CHECK(parser_is(parser, KEYWORD_WITH));
+    if (parse_with_changes(parser))
+        return parser_not_supported(parser, "WITH before INSERT, UPDATE or DELETE",
+                                    "use INSERT INTO t WITH … SELECT, or a subquery");
+    return parse_analytic(parser);
+}
+
 static enum status parse_select_statement(struct parser *parser)
 {
     enum status status;
@@ -466,7 +500,7 @@ static const struct statement_word {
     {KEYWORD_INSERT, false, parse_insert},
     {KEYWORD_UPDATE, false, parse_update},
     {KEYWORD_DELETE, false, parse_delete},
-    {KEYWORD_WITH, true, parse_analytic},
+    {KEYWORD_WITH, true, parse_with},
     {KEYWORD_VALUES, true, parse_analytic},
     {KEYWORD_FROM, true, parse_analytic},
     {KEYWORD_TABLE, true, parser_refuse_table},
