@@ -211,6 +211,81 @@ static enum status check_where(struct check *check, const struct tree *where)
     return status == STATUS_OK ? check_star_copies(check, before, &times) : status;
 }
 
+/* ---- DISTINCT and ORDER BY ---- */
+
+static const struct tree *check_modifier(const struct tree *node, const char *type)
+{
+    const struct tree *modifiers = tree_get(node, "modifiers");
+
+    CHECK(node->kind == TREE_OBJECT && type);
+    for (const struct tree *one = modifiers ? modifiers->child : NULL; one; one = one->next) {
+        if (tree_is(one, "type", type))
+            return one;
+    }
+    return NULL;
+}
+
+/* What a position or an alias in ORDER BY stands for; else the expression itself. */
+static const struct tree *check_ordered(const struct tree *list, const struct tree *order)
+{
+    int64_t position = 0, at = 0;
+    uint32_t count = 0;
+    struct str name = STR_EMPTY;
+
+    CHECK(list && order);
+    if (tree_is(order, "class", "COLUMN_REF"))
+        name = check_last_name(order, &count);
+    else if (!check_is_number(order, &position))
+        return order;
+    for (const struct tree *item = list->child; item; item = item->next) {
+        if (++at == position || (count == 1 && str_equal_nocase(tree_text(item, "alias"), name)))
+            return item;
+    }
+    return order;
+}
+
+static bool check_is_listed(const struct tree *list, const struct tree *wanted)
+{
+    uint32_t ignored;
+
+    CHECK(list && wanted);
+    for (const struct tree *item = list->child; item; item = item->next) {
+        if (tree_is(item, "class", "STAR") || tree_is_same(item, wanted))
+            return true;
+        if (tree_is(item, "class", "COLUMN_REF") && tree_is(wanted, "class", "COLUMN_REF") &&
+            str_equal_nocase(check_last_name(item, &ignored), check_last_name(wanted, &ignored)))
+            return true;
+    }
+    return tree_is(wanted, "class", "CONSTANT") || tree_is(wanted, "class", "STAR");
+}
+
+/* Which of several rows that are one would be asked for its place is not defined. */
+static enum status check_distinct(struct check *check, const struct tree *node)
+{
+    const struct tree *distinct = check_modifier(node, "DISTINCT_MODIFIER");
+    const struct tree *order = check_modifier(node, "ORDER_MODIFIER");
+    const struct tree *list = tree_get(node, "select_list");
+    const struct tree *on = distinct ? tree_get(distinct, "distinct_on_targets") : NULL;
+    const struct tree *target = on ? on->child : NULL;
+    bool every = !target;
+
+    CHECK(check->level);
+    if (!distinct || !order || !list || !tree_get(order, "orders") || check->draft->verify)
+        return STATUS_OK;
+    for (const struct tree *one = tree_get(order, "orders")->child; one && (every || target);
+         one = one->next, target = target ? target->next : NULL) {
+        const struct tree *expression = tree_get(one, "expression");
+        if (!expression || check_is_listed(every ? list : on, check_ordered(list, expression)))
+            continue;
+        return error_set_at(check->err, STATUS_INVALID_SQL, tree_location(expression),
+                            every ? "for SELECT DISTINCT, ORDER BY expressions must appear in the "
+                                    "select list"
+                                  : "SELECT DISTINCT ON expressions must match the first ORDER BY "
+                                    "expressions");
+    }
+    return STATUS_OK;
+}
+
 static void check_top(struct check *check, const struct tree *node)
 {
     const struct tree *from = tree_get(node, "from_table");
@@ -275,6 +350,8 @@ static enum status check_select(struct check *check, const struct tree *node)
         status = check_members(check, node, done);
     if (status == STATUS_OK)
         status = check_star_copies(check, before, &times);
+    if (status == STATUS_OK)
+        status = check_distinct(check, node);
     if (status == STATUS_OK && check_is_never_null(check, node))
         check->never_null = node;
     if (status == STATUS_OK && node == check->top)

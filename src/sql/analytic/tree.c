@@ -139,3 +139,30 @@ int64_t tree_location(const struct tree *object)
     CHECK(object->kind == TREE_OBJECT);
     return member && member->kind == TREE_INTEGER ? member->integer : -1;
 }
+
+/* The first member of these that tells something of the expression itself. */
+static const struct tree *tree_skip_place(const struct tree *member)
+{
+    while (member && (str_equal(member->key, STR_LIT("query_location")) ||
+                      str_equal(member->key, STR_LIT("alias"))))
+        member = member->next;
+    CHECK(!member || member->kind <= TREE_OBJECT);
+    return member;
+}
+
+bool tree_is_same(const struct tree *a, const struct tree *b)
+{
+    const struct tree *one, *other;
+
+    CHECK(a && b);
+    if (a->kind != b->kind || a->boolean != b->boolean || a->integer != b->integer ||
+        memcmp(&a->real, &b->real, sizeof(a->real)) != 0 || !str_equal(a->text, b->text))
+        return false;
+    one = tree_skip_place(a->child);
+    other = tree_skip_place(b->child);
+    while (one && other && str_equal(one->key, other->key) && tree_is_same(one, other)) {
+        one = tree_skip_place(one->next); /* depth as of the JSON */
+        other = tree_skip_place(other->next);
+    }
+    return !one && !other;
+}
