@@ -156,7 +156,7 @@ bool tree_is_same(const struct tree *a, const struct tree *b)
 
     CHECK(a && b);
     if (a->kind != b->kind || a->boolean != b->boolean || a->integer != b->integer ||
-        memcmp(&a->real, &b->real, sizeof(a->real)) != 0 || !str_equal(a->text, b->text))
+        a->real != b->real || !str_equal(a->text, b->text))
         return false;
     one = tree_skip_place(a->child);
     other = tree_skip_place(b->child);
