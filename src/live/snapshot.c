@@ -492,8 +492,8 @@ void snapshot_task(struct task *task)
         loading->deadline_ms = clock_monotonic_ms() + live->options.task_ms_max;
     if (!loading->opened) {
         enum status status = snapshot_open(subscription, &error);
-        if (status == STATUS_WOULD_BLOCK) {
-            user_post_after_fences(live, loading); /* the reference moves */
+        if (status == STATUS_WOULD_BLOCK && !subscription->plan) { /* not registered yet */
+            user_post_after_fences(live, loading);                 /* the reference moves */
             return;
         }
         loading->opened = true;
