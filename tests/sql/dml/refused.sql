@@ -47,7 +47,6 @@ INSERT INTO t (id, _seq) VALUES (4, 1);
 INSERT INTO t (g) VALUES (4 + name);
 INSERT INTO t (id, g) VALUES (NULL, 1);
 INSERT INTO t SELECT 1;
-INSERT INTO t SELECT id, g, _seq FROM t;
 INSERT INTO t SELECT 'x', 1, 2, 'y', 5, 6, 7, 8, 9, 10, 11, 12, 13;
 INSERT INTO t (id, name) SELECT 9, 'toolong';
 INSERT INTO t (id, g) SELECT 9, 3000000000;
