@@ -130,6 +130,7 @@ static enum status check_ctes(struct check *check, const struct tree *node)
         status = check_node(check, value);
         scope->query = tree_get(value, "query");
         scope->names = tree_get(value, "aliases");
+        scope->decimals = check_decimals(check, scope->query);
         scope->weight = check->nodes - before;
         scope->joined = check->joined - joined;
         scope->columns = check->columns;
@@ -354,6 +355,8 @@ static enum status check_select(struct check *check, const struct tree *node)
         status = check_distinct(check, node);
     if (status == STATUS_OK && check_is_never_null(check, node))
         check->never_null = node;
+    if (status == STATUS_OK)
+        check_keep_decimals(check, node);
     if (status == STATUS_OK && node == check->top)
         check_top(check, node);
     for (uint32_t i = level.first; status == STATUS_OK && level.star && i < level.last; i++)

@@ -20,12 +20,18 @@ enum {
     CHECK_QUERY_NODES = 8, /* what a query node weighs beside an expression */
 };
 
+struct check_name {
+    struct str text;
+    struct check_name *next;
+};
+
 struct check_scope { /* names of CTEs that are visible */
     struct str name;
     const struct tree *query; /* what it stands for; NULL: the CTE's own name inside of it */
     const struct tree *names; /* of its columns, if given: WITH x (a, b) */
-    uint64_t weight;          /* nodes that one more use of it binds again */
-    uint32_t joined;          /* elements of FROM in it */
+    const struct check_name *decimals; /* columns that are known to be DECIMAL */
+    uint64_t weight;                   /* nodes that one more use of it binds again */
+    uint32_t joined;                   /* elements of FROM in it */
     uint64_t columns;
     const struct check_scope *outer;
 };
@@ -36,9 +42,10 @@ struct check_item {           /* one element of FROM */
     int32_t table;            /* index if it is a table itself, else -1 */
     const struct tree *query; /* a subquery's or CTE's node; NULL: its columns are not known */
     const struct tree *names; /* columns got names here: t(a, b) */
-    bool is_function;         /* unnest() and the like: one column of its own name */
-    bool is_renamed;          /* a table whose columns got names here: t(a, b) */
-    uint64_t columns;         /* at most */
+    const struct check_name *decimals; /* of a subquery, as in its scope */
+    bool is_function;                  /* unnest() and the like: one column of its own name */
+    bool is_renamed;                   /* a table whose columns got names here: t(a, b) */
+    uint64_t columns;                  /* at most */
     struct splice_name path;
     struct check_item *next;
 };
@@ -83,7 +90,9 @@ struct check {
     bool filters;                  /* NULL is as good as false for what is visited next */
     const struct tree *filter;     /* the newest expression of which that was true */
     const struct tree *never_null; /* the newest SELECT that has no NULL in its columns */
-    const struct tree *top;        /* select node whose columns are the result */
+    const struct tree *newest;     /* the SELECT that was checked last, and its DECIMAL columns */
+    struct check_name *decimals;
+    const struct tree *top;  /* select node whose columns are the result */
     const struct tree *item; /* of a select list, without a name of its own, while it is checked */
 };
 
@@ -146,6 +155,8 @@ void check_system_list(struct check *check, const struct splice_name *name);
  * was rewritten. */
 enum status check_plain_name(struct check *check, const struct tree *node, struct str name,
                              bool *done) MUST_CHECK;
+/* Does this name a column that is a DECIMAL as far as is known, of a subquery too? */
+bool check_column_is_decimal(const struct check *check, const struct tree *node);
 /* A table's name as a value. */
 enum status check_refuse_row(struct check *check, const struct tree *node, struct str name);
 /* USING of a join whose sides are the newest elements of the level, down to `before`. */
@@ -182,6 +193,10 @@ bool check_has_no_null(struct check *check, const struct tree *list);
 void check_literal(struct check *check, const struct tree *node);
 /* Literals in arithmetic, CASE, COALESCE and the like: integers, texts among DECIMALs. */
 void check_literal_types(struct check *check, const struct tree *node);
+/* Keeps which columns of the SELECT at hand, `node`, are DECIMAL. */
+void check_keep_decimals(struct check *check, const struct tree *node);
+/* Those of a subquery or WITH query; NULL if they are not known. */
+const struct check_name *check_decimals(const struct check *check, const struct tree *statement);
 /* Texts compared with a DECIMAL that is computed. */
 void check_decimal_comparison(struct check *check, const struct tree *node);
 /* The result of an aggregate or window function. True if a macro takes its place. */

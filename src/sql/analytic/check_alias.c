@@ -219,6 +219,17 @@ static enum alias_has alias_table_has(const struct table *table, struct str name
                : ALIAS_LACKS;
 }
 
+/* Among the DECIMALs of a subquery, those of its stars included. */
+static bool alias_is_kept(const struct check_item *item, struct str name)
+{
+    CHECK(name.size > 0);
+    for (const struct check_name *one = item->decimals; one; one = one->next) {
+        if (str_equal_nocase(one->text, name))
+            return true;
+    }
+    return false;
+}
+
 static enum alias_has alias_item_has(const struct check *check, const struct check_item *item,
                                      struct str name)
 {
@@ -235,6 +246,8 @@ static enum alias_has alias_item_has(const struct check *check, const struct che
         return alias_table_has(table, name, renamed);
     if (renamed > 0)
         return ALIAS_LACKS;
+    if (alias_is_kept(item, name))
+        return ALIAS_HAS;
     if (item->is_function && item->name.size > 0) /* its only column is called as itself */
         return str_equal_nocase(item->name, name) ? ALIAS_HAS : ALIAS_LACKS;
     return item->is_function ? ALIAS_MAY_HAVE : alias_query_has(item->query, name);
@@ -281,6 +294,41 @@ static bool alias_is_reachable(const struct check *check, const struct check_lev
         }
     }
     return true;
+}
+
+static bool alias_item_is_decimal(const struct check *check, const struct check_item *item,
+                                  struct str name)
+{
+    const struct table *table = alias_table(check, item);
+
+    CHECK(name.size > 0);
+    if (item->names)
+        return false;
+    for (uint32_t i = 0; table && i < table_column_total(table); i++) {
+        if (str_equal_nocase(table_column_name(table, i), name))
+            return table_column_type(table, i).kind == VALUE_DECIMAL;
+    }
+    return alias_is_kept(item, name);
+}
+
+bool check_column_is_decimal(const struct check *check, const struct tree *node)
+{
+    const struct check_item *item = NULL;
+    uint32_t count;
+    struct str name = check_last_name(node, &count);
+    enum alias_has has = ALIAS_LACKS;
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (count != 1 && count != 2)
+        return false;
+    for (const struct check_level *level = check->level; level && !item && has == ALIAS_LACKS;
+         level = level->outer) {
+        if (count == 2)
+            item = check_find_item(level, tree_get(node, "column_names")->child->text);
+        else
+            has = alias_level_has(check, level, name, &item);
+    }
+    return item && alias_item_is_decimal(check, item, name);
 }
 
 static enum status alias_refuse(struct check *check, const struct tree *node, struct str name)

@@ -184,6 +184,7 @@ static enum status check_base_table(struct check *check, const struct tree *node
         if (!item->names && cte->names && cte->names->child)
             item->names = cte->names;
         item->query = item->names ? NULL : cte->query;
+        item->decimals = item->names ? NULL : cte->decimals;
         item->columns = cte->columns;
         enum status status = check_join_more(check, cte->joined > 0 ? cte->joined : 1);
         return status == STATUS_OK ? check_weight(check, cte->weight * check->multiplier) : status;
@@ -336,6 +337,7 @@ enum status check_table_ref(struct check *check, const struct tree *node, struct
                 check_add_item(check, node, tree_text(node, "alias"), first, -1);
             item->columns = check->columns;
             item->query = item->names ? NULL : tree_get(node, "subquery");
+            item->decimals = item->names ? NULL : check_decimals(check, tree_get(node, "subquery"));
         }
         return status;
     }

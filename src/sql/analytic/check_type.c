@@ -157,7 +157,9 @@ static enum value_type type_of(struct check *check, const struct tree *node, uns
     if (depth > TYPE_DEPTH)
         return VALUE_NULL;
     if (tree_is(node, "class", "COLUMN_REF"))
-        return check_column_type(check, node, &column) ? column.kind : VALUE_NULL;
+        return check_column_type(check, node, &column) ? column.kind
+               : check_column_is_decimal(check, node)  ? VALUE_DECIMAL
+                                                       : VALUE_NULL;
     if (tree_is(node, "class", "FUNCTION") || tree_is(node, "class", "WINDOW"))
         return type_of_call(check, node, depth);
     if (tree_is(node, "class", "CAST")) {
@@ -285,6 +287,78 @@ static void type_decimal_texts(struct check *check, const struct tree *children)
     for (const struct tree *child = children ? children->child : NULL; child && decimal;
          child = child->next)
         check_decimal_text(check, child);
+}
+
+static void type_keep_decimal(struct check *check, struct str name)
+{
+    struct check_name *kept = arena_zalloc(check->arena, sizeof(*kept));
+
+    CHECK(check->level);
+    kept->text = name;
+    kept->next = check->decimals;
+    check->decimals = kept;
+}
+
+/* No EXCLUDE, REPLACE, RENAME or COLUMNS. */
+static bool type_is_plain_star(const struct tree *star)
+{
+    static const char *const lists[] = {"exclude_list", "qualified_exclude_list", "replace_list",
+                                        "rename_list", "expr"};
+
+    CHECK(tree_is(star, "class", "STAR"));
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        const struct tree *list = tree_get(star, lists[i]);
+        if (list && list->child)
+            return false;
+    }
+    return true;
+}
+
+/* `*` of one table or subquery. Of several, two may have columns of one name. */
+static void type_keep_star(struct check *check, const struct tree *star)
+{
+    const struct check_item *item = check->level->items;
+    const struct table *table;
+
+    CHECK(check->level);
+    if (!item || item->next || item->names || !type_is_plain_star(star))
+        return;
+    table = item->table < 0 ? NULL : check->plan->tables[item->table].table;
+    for (uint32_t i = 0; table && i < table->schema->column_count; i++) {
+        if (table_column_type(table, i).kind == VALUE_DECIMAL)
+            type_keep_decimal(check, table_column_name(table, i));
+    }
+    for (const struct check_name *one = item->decimals; one; one = one->next)
+        type_keep_decimal(check, one->text);
+}
+
+void check_keep_decimals(struct check *check, const struct tree *node)
+{
+    const struct tree *list = tree_get(node, "select_list");
+    uint32_t ignored;
+
+    CHECK(check->level);
+    check->newest = node;
+    check->decimals = NULL;
+    if (check->draft->verify)
+        return;
+    for (const struct tree *item = list ? list->child : NULL; item; item = item->next) {
+        struct str name = tree_text(item, "alias");
+        if (tree_is(item, "class", "STAR")) {
+            type_keep_star(check, item);
+            continue;
+        }
+        if (name.size == 0 && tree_is(item, "class", "COLUMN_REF"))
+            name = check_last_name(item, &ignored);
+        if (name.size > 0 && type_is_decimal(check, item))
+            type_keep_decimal(check, name);
+    }
+}
+
+const struct check_name *check_decimals(const struct check *check, const struct tree *statement)
+{
+    CHECK(check->arena);
+    return statement && tree_get(statement, "node") == check->newest ? check->decimals : NULL;
 }
 
 void check_decimal_comparison(struct check *check, const struct tree *node)

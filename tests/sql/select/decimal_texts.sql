@@ -17,6 +17,13 @@ SELECT id FROM (SELECT id FROM d WHERE x BETWEEN '0.105' AND '0.114' OR x IN ('0
 SELECT count(*) FROM (SELECT id FROM d WHERE x NOT IN ('0.105', '1')) f;
 SELECT id FROM (SELECT id FROM d WHERE abs(x) < '0.1001' OR x * 2 = '0.225' OR round(x, 1) = '0.105') f;
 SELECT a.id, greatest(a.x, '1.005'), least('0.105', a.x), coalesce(a.x, '1.005'), nullif(a.x, '0.105'), a.x + '0.005', CASE WHEN a.id > 3 THEN '1.005' ELSE a.x END FROM d a JOIN d b USING (id) ORDER BY id;
+SELECT id, greatest(x, '1.005'), least('0.105', x), coalesce(x, '1.005'), nullif(x, '0.105'), x + '0.005', CASE WHEN id > 3 THEN '1.005' ELSE x END FROM (SELECT * FROM d) d ORDER BY id;
+SELECT q.id FROM (SELECT id, x * 2 AS twice FROM d) q, h WHERE q.twice > '0.205' AND twice < '0.225';
+SELECT id FROM (SELECT * EXCLUDE (x), 'none' AS x FROM d) q WHERE x < 'no' OR x = '0.1';
+SELECT id FROM (SELECT * REPLACE (id::TEXT AS x) FROM d) q WHERE x = '1' OR x = 'none';
+SELECT id FROM (SELECT a.* FROM (SELECT id, 'none' AS x FROM d) a JOIN d b ON a.id = b.id) q WHERE x < 'no' OR x = '0.1';
+WITH w AS (SELECT id, max(x) AS m FROM d GROUP BY id) SELECT w.id FROM w JOIN (SELECT 1 AS one) o ON w.m < '0.105';
+SELECT d.id FROM d, (SELECT 1 AS one) o WHERE x > '0.105' AND x < '0.114';
 SELECT id FROM d a JOIN d b USING (id) WHERE CASE WHEN id = 4 THEN '0.105' ELSE a.x END > '0.1049' ORDER BY id;
 SELECT max(x) FROM d GROUP BY id HAVING max(x) < '1.001' AND min(x) > '0.999';
 SELECT sum(x) FROM d HAVING sum(x) < '1.2101';
