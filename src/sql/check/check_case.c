@@ -10,7 +10,7 @@
  * limited, since what DuckDB makes of n of them it joins to one another in n² steps.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "base/limits.h"

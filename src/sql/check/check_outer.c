@@ -5,7 +5,7 @@
  * element or column of FROM first, then an alias, then the same of the SELECTs around it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "base/limits.h"

@@ -13,7 +13,7 @@
  * unless no part can be NULL.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "sql/syntax/lexer.h"

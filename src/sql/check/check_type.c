@@ -11,7 +11,7 @@
  * known is VALUE_NULL.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "base/limits.h"

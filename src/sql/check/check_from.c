@@ -2,7 +2,7 @@
  * what WHERE says about the leading key column is kept as bounds for the scan.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "sql/syntax/lexer.h"

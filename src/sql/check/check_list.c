@@ -9,7 +9,7 @@
  * that make a long text of a short one get short constants only.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 

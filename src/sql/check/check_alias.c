@@ -16,7 +16,7 @@
  * of the scan.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "catalog/system_tables.h"

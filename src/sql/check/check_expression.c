@@ -4,7 +4,7 @@
  * namespace, since a spliced table has only its own name.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "base/limits.h"

@@ -16,7 +16,7 @@
  * parser copies is counted before (check_case.c).
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "base/limits.h"

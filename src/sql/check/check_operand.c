@@ -5,7 +5,7 @@
  * the SELECTs around only; what DuckDB alone knows the type of, it converts (cast.c).
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "sql/analytic/check.h"
+#include "sql/check/check.h"
 
 #include "base/check.h"
 #include "catalog/system_tables.h"
