@@ -83,8 +83,9 @@ enum status files_read(struct files *files, const char *path, uint64_t offset, s
 enum status files_list(struct files *files, const char *folder,
                        bool (*visit)(void *context, struct str path, uint64_t size), void *context,
                        struct error *err) MUST_CHECK;
+/* ABSENT if missing; IO_FAILED where that cannot be told, because the root is. */
 enum status files_size(struct files *files, const char *path, uint64_t *size,
-                       struct error *err) MUST_CHECK; /* ABSENT if missing */
+                       struct error *err) MUST_CHECK;
 /* Deletes the file, durably, and folders that became empty; a missing file is no error. */
 enum status files_delete(struct files *files, const char *path, struct error *err) MUST_CHECK;
 /* As files_publish_many. */

@@ -589,7 +589,11 @@ static enum status local_size(struct files *files, const char *path, uint64_t *s
     else
         *size = (uint64_t)info.st_size;
     mem_free(full);
-    return status;
+    if (status != STATUS_ABSENT)
+        return status;
+    /* Of a disk that is not mounted nobody knows: a flush would take the name of a file on it. */
+    enum status root = local_check_root(files, "size of", path, err);
+    return root == STATUS_OK ? STATUS_ABSENT : root;
 }
 
 /* A folder that is gone was removed by somebody who deletes beside us, or before: that must be

@@ -12,8 +12,8 @@
  * once per use, an expression's subquery and a lambda twice per level above it. `extra` counts the
  * nodes that such copies add; without a limit 30 short aliases make 2^30 nodes. An expression with
  * a star is written out for each column that it stands for. Binding cannot be interrupted, nor can
- * the search for an order of joins, so the elements of FROM below one SELECT are counted. What the
- * parser copies is counted before (check_case.c).
+ * the search for an order of joins, so the elements of each FROM are counted. What the parser
+ * copies is counted before (check_case.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/check/check.h"
@@ -79,6 +79,15 @@ enum status check_filter(struct check *check, const struct tree *node)
     return status;
 }
 
+enum status check_more_joins(struct check *check, uint64_t joins)
+{
+    CHECK(check->joins <= CHECK_JOINS_MAX);
+    if (joins > CHECK_JOINS_MAX - check->joins)
+        return error_set(check->err, STATUS_INVALID_SQL, "too many large joins in one statement");
+    check->joins += joins;
+    return STATUS_OK;
+}
+
 static enum status check_expression(struct check *check, const struct tree *node)
 {
     bool filters = check->filters;
@@ -117,7 +126,7 @@ static enum status check_ctes(struct check *check, const struct tree *node)
          entry = entry->next) {
         struct check_scope *scope = arena_zalloc(check->arena, sizeof(*scope));
         uint64_t before = check->nodes;
-        uint32_t joined = check->joined;
+        uint64_t joins = check->joins;
         const struct tree *value = tree_get(entry, "value");
         const struct tree *targets = value ? tree_get(value, "key_targets") : NULL;
         scope->name = tree_text(entry, "key");
@@ -132,36 +141,41 @@ static enum status check_ctes(struct check *check, const struct tree *node)
         scope->names = tree_get(value, "aliases");
         scope->decimals = check_decimals(check, scope->query);
         scope->weight = check->nodes - before;
-        scope->joined = check->joined - joined;
+        scope->joins = check->joins - joins;
         scope->columns = check->columns;
         scope->outer = check->scope;
         check->scope = scope;
-        check->joined = joined; /* joined where it is used */
     }
     return status;
 }
 
-/* Columns that a star stands for here, at most; 1 if there is none. */
-static uint64_t check_star_columns(const struct check_level *level)
+uint64_t check_star_columns(const struct check *check, struct str relation)
 {
-    uint64_t columns = 0;
+    const struct check_level *level = check->level;
+    const struct check_item *named = relation.size > 0 ? check_find_item(level, relation) : NULL;
+    uint64_t columns = level->values;
 
     CHECK(level);
+    if (relation.size > 0) /* a struct's column otherwise, `s.*` */
+        return named ? named->columns : check->fields;
     for (const struct check_item *item = level->items; item; item = item->next)
         columns += item->columns;
-    return columns > 0 ? columns : 1;
+    return columns;
 }
 
 /* What was checked since there were `before` nodes is written out for each column if it holds a
- * star. Says for how many. */
+ * star or an unnested struct. Says for how many. */
 static enum status check_star_copies(struct check *check, uint64_t before, uint64_t *times)
 {
-    uint64_t columns = check->star ? check_star_columns(check->level) : 1;
+    uint64_t columns = check->star;
 
     CHECK(check->nodes >= before);
-    *times = columns;
-    check->star = false;
-    if (columns == 1)
+    if (check->spreads && columns < check->fields)
+        columns = check->fields;
+    check->star = 0;
+    check->spreads = false;
+    *times = columns > 0 ? columns : 1;
+    if (columns <= 1)
         return STATUS_OK;
     return check_weight(check, (check->nodes - before) * (columns - 1));
 }
@@ -178,7 +192,8 @@ static enum status check_select_list(struct check *check, const struct tree *lis
         struct check_alias *alias;
         check->item = tree_text(item, "alias").size == 0 ? item : NULL;
         check->list_made = 0;
-        check->star = false;
+        check->star = 0;
+        check->spreads = false;
         status = check_node(check, item);
         check->item = NULL;
         if (status == STATUS_OK)
@@ -313,6 +328,18 @@ static bool check_is_never_null(struct check *check, const struct tree *node)
     return list && !(groups && groups->child) && check_has_no_null(check, list->child);
 }
 
+static enum status check_joins(struct check *check)
+{
+    uint64_t count = check->level->joined;
+
+    CHECK(check->joins <= CHECK_JOINS_MAX);
+    if (count > CHECK_JOINED_MAX)
+        return error_set(check->err, STATUS_INVALID_SQL,
+                         "more than %d tables, subqueries and functions in one FROM",
+                         CHECK_JOINED_MAX);
+    return check_more_joins(check, count * count * count);
+}
+
 static enum status check_select(struct check *check, const struct tree *node)
 {
     static const char *const done[] = {"cte_map",      "from_table", "select_list",
@@ -320,20 +347,23 @@ static enum status check_select(struct check *check, const struct tree *node)
     struct check_level level = {
         .outer = check->level, .first = check->plan->table_count, .is_top = node == check->top};
     const struct tree *from = tree_get(node, "from_table");
-    bool in_where = check->in_where, filters = check->filters, star = check->star;
-    uint64_t before, times;
+    bool in_where = check->in_where, filters = check->filters, spreads = check->spreads;
+    uint64_t before, times, star = check->star;
     enum status status;
 
     CHECK(node->kind == TREE_OBJECT);
     check->in_where = check->filters = false;
     check->level = &level;
     before = check->nodes;
-    check->star = false;
+    check->star = 0;
+    check->spreads = false;
     level.open = true;
     status = from ? check_node(check, from) : STATUS_OK;
     level.open = false;
     if (status == STATUS_OK)
         status = check_star_copies(check, before, &times); /* ON */
+    if (status == STATUS_OK)
+        status = check_joins(check);
     if (status != STATUS_OK)
         goto out;
     level.last = check->plan->table_count;
@@ -366,6 +396,7 @@ out:
     check->level = level.outer;
     check->in_where = in_where;
     check->star = star;
+    check->spreads = spreads;
     check->columns = level.columns;
     check->filters = filters;
     return status;
@@ -379,7 +410,6 @@ static enum status check_combined(struct check *check, const struct tree *node, 
     struct check_scope scope = {.name = tree_text(node, "cte_name")};
     const struct tree *targets = tree_get(node, "key_targets");
     bool in_where = check->in_where, filters = check->filters;
-    uint32_t joined = check->joined;
     enum status status;
 
     CHECK(node->kind == TREE_OBJECT);
@@ -389,15 +419,13 @@ static enum status check_combined(struct check *check, const struct tree *node, 
     status = check_node(check, tree_get(node, "left"));
     scope.columns = check->columns;
     if (status == STATUS_OK) {
-        uint32_t left = check->joined;
         scope.outer = check->scope;
         check->scope = recursive ? &scope : scope.outer;
-        check->joined = joined; /* its halves are not joined with each other */
         status = check_node(check, tree_get(node, "right"));
-        check->joined = left > check->joined ? left : check->joined;
         check->scope = scope.outer;
     }
-    check->columns = scope.columns;
+    check->columns = tree_is(node, "setop_type", "UNION_BY_NAME") ? scope.columns + check->columns
+                                                                  : scope.columns;
     check->level = &level;
     level.last = check->plan->table_count;
     if (status == STATUS_OK)

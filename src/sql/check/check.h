@@ -16,8 +16,9 @@ enum {
     CHECK_QUERIES_MAX = 500,     /* SELECTs, and what joins them */
     CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
     CHECK_TABLES_MAX = 256,
-    CHECK_JOINED_MAX = 64, /* elements of FROM that DuckDB orders as one join: 100 take seconds */
-    CHECK_QUERY_NODES = 8, /* what a query node weighs beside an expression */
+    CHECK_JOINED_MAX = 64,     /* elements of one FROM: DuckDB takes seconds to order 100 joins */
+    CHECK_JOINS_MAX = 1 << 20, /* sum of their cubes, which that time goes by */
+    CHECK_QUERY_NODES = 8,     /* what a query node weighs beside an expression */
 };
 
 struct check_name {
@@ -31,7 +32,7 @@ struct check_scope { /* names of CTEs that are visible */
     const struct tree *names; /* of its columns, if given: WITH x (a, b) */
     const struct check_name *decimals; /* columns that are known to be DECIMAL */
     uint64_t weight;                   /* nodes that one more use of it binds again */
-    uint32_t joined;                   /* elements of FROM in it */
+    uint64_t joins;                    /* what its joins are of CHECK_JOINS_MAX */
     uint64_t columns;
     const struct check_scope *outer;
 };
@@ -59,8 +60,9 @@ struct check_alias { /* of a select list, with what it weighs */
 struct check_level { /* one SELECT */
     struct check_level *outer;
     struct check_item *items;
-    uint32_t item_count;
-    uint32_t first, last; /* tables below FROM */
+    uint32_t item_count, joined; /* those that are seen; all */
+    uint64_t values;             /* columns of VALUES */
+    uint32_t first, last;        /* tables below FROM */
     struct check_alias *aliases;
     bool natural, positional, aggregate, star;
     bool is_top;      /* its expressions make the result */
@@ -81,9 +83,11 @@ struct check {
     uint64_t nodes, extra, multiplier;
     uint64_t list_room, list_made; /* elements of lists in this expression: most, so far */
     uint64_t list_largest;         /* in the statement so far */
-    uint32_t joined;               /* elements of FROM that may be joined, so far */
+    uint64_t joins;                /* so far, see CHECK_JOINS_MAX */
     uint64_t columns;              /* at most, of the query that was checked last */
-    bool star;                     /* one was met in the expression at hand */
+    uint64_t fields;               /* of the largest struct that the statement makes, so far */
+    uint64_t star;                 /* columns for each of which the expression is written out */
+    bool spreads;                  /* … or one for each field of a struct */
     uint64_t columns_places;       /* so far, see CHECK_COLUMNS_PLACES */
     uint32_t lambdas;              /* around this expression */
     bool in_where;
@@ -107,6 +111,11 @@ enum status check_refuse(struct check *check, const struct tree *node, const cha
 enum status check_filter(struct check *check, const struct tree *node) MUST_CHECK;
 /* Adds copied nodes; refuses when they grow too many. */
 enum status check_weight(struct check *check, uint64_t nodes) MUST_CHECK;
+
+/* Adds to what ordering the statement's joins takes; refuses when it is too much. */
+enum status check_more_joins(struct check *check, uint64_t joins) MUST_CHECK;
+/* Columns that a star stands for here, at most: `relation.*`, or of all elements of FROM. */
+uint64_t check_star_columns(const struct check *check, struct str relation);
 
 /* The error of a statement whose copies grow too many. */
 enum status check_too_large(struct error *err);

@@ -435,6 +435,25 @@ static struct str check_counted_row(const struct check *check, const struct tree
     return token_is_name(&token) ? token_name(lexer.text, &token, check->arena) : STR_EMPTY;
 }
 
+/* Of the largest struct so far; unnest makes a column of each of its fields. */
+static void check_count_fields(struct check *check, const struct tree *call, struct str name)
+{
+    const struct tree *arguments = tree_get(call, "children");
+    uint64_t count = 0;
+
+    for (const struct tree *one = arguments ? arguments->child : NULL; one; one = one->next)
+        count++;
+    if (str_equal_nocase(name, STR_LIT("struct_insert")))
+        count += check->fields; /* into one of those */
+    else if (!str_equal_nocase(name, STR_LIT("row")) &&
+             !str_equal_nocase(name, STR_LIT("struct_pack")))
+        count = 0;
+    if (check->fields < count)
+        check->fields = count;
+    check->spreads |= str_equal_nocase(name, STR_LIT("unnest"));
+    CHECK(call->kind == TREE_OBJECT);
+}
+
 static enum status check_function(struct check *check, const struct tree *call)
 {
     struct str name = tree_text(call, "function_name");
@@ -452,6 +471,7 @@ static enum status check_function(struct check *check, const struct tree *call)
         return status;
     if (kind >= ALLOW_NOW)
         return check_statement_value(check, call, kind, name);
+    check_count_fields(check, call, name);
     if (check_gives_rows(name))
         check_note_several(check, ANALYTIC_SETS);
     if (kind == ALLOW_SERIES)
@@ -564,16 +584,15 @@ static enum status check_type(struct check *check, const struct tree *node, cons
     return STATUS_OK;
 }
 
-static bool check_is_decimal(const struct tree *type)
+static bool check_is_type(const struct tree *type, const char *const *names, size_t count)
 {
-    static const char *const names[] = {"dec", "decimal", "numeric"};
     const struct tree *info = tree_get(type, "type_info");
     struct str name = tree_text(type, "id");
 
     CHECK(type->kind == TREE_OBJECT);
     if (str_equal(name, STR_LIT("UNBOUND")) && info)
         name = tree_text(info, "name");
-    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (str_equal_nocase(name, str_from_c(names[i])))
             return true;
     }
@@ -583,11 +602,12 @@ static bool check_is_decimal(const struct tree *type)
 static enum status check_cast(struct check *check, const struct tree *node)
 {
     static const char *const skip[] = {"cast_type", NULL};
+    static const char *const decimals[] = {"dec", "decimal", "numeric"};
     const struct tree *type = tree_get(node, "cast_type");
     enum status status = check_type(check, node, type);
 
     CHECK(node->kind == TREE_OBJECT);
-    if (type && check_is_decimal(type))
+    if (type && check_is_type(type, decimals, ARRAY_COUNT(decimals)))
         check->plan->rounds = true;
     return status == STATUS_OK ? check_members(check, node, skip) : status;
 }
@@ -614,9 +634,9 @@ static enum status check_star(struct check *check, const struct tree *node)
                  str_equal(name, STR_LIT("list_value"));
 
     CHECK(node->kind == TREE_OBJECT);
-    check->star = true;
-    if (check->level)
-        check->level->star = true;
+    uint64_t columns = check_star_columns(check, tree_text(node, "relation_name"));
+    check->star = columns > check->star ? columns : check->star;
+    check->level->star = true;
     check_note_several(check, ANALYTIC_STARS);
     for (size_t i = 0; i < ARRAY_COUNT(others); i++)
         known |= expr && tree_is(expr, "class", others[i]);
@@ -645,6 +665,37 @@ static enum status check_comparison(struct check *check, const struct tree *node
     if (!between)
         return check_members(check, node, NULL);
     return check_copied(check, node, 3); /* x >= a AND x <= b, and the optimizer's look at it */
+}
+
+/* Is it surely a text, and no JSON? */
+static bool check_is_text(struct check *check, const struct tree *node)
+{
+    static const char *const texts[] = {"text", "varchar"};
+    struct data_type type = {.kind = VALUE_TEXT};
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (tree_is(node, "class", "CAST") && tree_get(node, "cast_type"))
+        return check_is_type(tree_get(node, "cast_type"), texts, ARRAY_COUNT(texts));
+    return tree_is(node, "class", "CONSTANT") ||
+           (check_column_type(check, node, &type) && type.kind == VALUE_TEXT);
+}
+
+/* DuckDB breaks down over NOCASE of a JSON value. */
+static enum status check_collate(struct check *check, const struct tree *node)
+{
+    const struct tree *operand = tree_get(node, "child");
+    struct str collation = tree_text(node, "collation");
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (!allow_collation(collation))
+        return check_refuse(check, node, "collation", collation);
+    if (str_equal_nocase(collation, STR_LIT("nocase")) && !check->draft->verify &&
+        !(operand && check_is_text(check, operand))) {
+        check_refuse(check, node, "COLLATE NOCASE of what is no column of type TEXT", STR_EMPTY);
+        error_hint(check->err, "use CAST(x AS TEXT) COLLATE NOCASE, or lower(x)");
+        return STATUS_NOT_SUPPORTED;
+    }
+    return check_members(check, node, NULL);
 }
 
 enum status check_class(struct check *check, const struct tree *node, struct str class)
@@ -678,11 +729,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
         return check_copied(check, node, 2); /* DuckDB binds what is below it twice */
     if (str_equal(class, STR_LIT("LAMBDA")))
         return check_lambda(check, node);
-    if (str_equal(class, STR_LIT("COLLATE"))) {
-        if (!allow_collation(tree_text(node, "collation")))
-            return check_refuse(check, node, "collation", tree_text(node, "collation"));
-        return check_members(check, node, NULL);
-    }
+    if (str_equal(class, STR_LIT("COLLATE")))
+        return check_collate(check, node);
     if (str_equal(class, STR_LIT("COMPARISON")) || str_equal(class, STR_LIT("BETWEEN")))
         return check_comparison(check, node);
     for (size_t i = 0; i < ARRAY_COUNT(plain); i++) {

@@ -17,20 +17,6 @@ static const struct check_scope *check_find_cte(const struct check *check, struc
     return NULL;
 }
 
-/* More elements that are joined with those so far. */
-static enum status check_join_more(struct check *check, uint32_t elements)
-{
-    CHECK(check->joined <= CHECK_JOINED_MAX);
-    check->joined += elements;
-    if (check->joined <= CHECK_JOINED_MAX)
-        return STATUS_OK;
-    check->joined = CHECK_JOINED_MAX;
-    error_set(check->err, STATUS_INVALID_SQL,
-              "more than %d tables, subqueries and functions in one join", CHECK_JOINED_MAX);
-    error_hint(check->err, "those of subqueries and WITH queries count where they are used");
-    return STATUS_INVALID_SQL;
-}
-
 /* `node` gives the element its name, and perhaps names to its columns. */
 static struct check_item *check_add_item(struct check *check, const struct tree *node,
                                          struct str name, uint32_t first, int32_t table)
@@ -47,6 +33,7 @@ static struct check_item *check_add_item(struct check *check, const struct tree 
     item->next = check->level->items;
     check->level->items = item;
     check->level->item_count++;
+    check->level->joined++;
     return item;
 }
 
@@ -164,7 +151,7 @@ static enum status check_add_table(struct check *check, const struct tree *node,
     item->columns = table_column_total(plan->tables[splice.table].table);
     if (alias.size == 0)
         item->path = *name;
-    return check_join_more(check, 1);
+    return STATUS_OK;
 }
 
 static enum status check_base_table(struct check *check, const struct tree *node)
@@ -186,7 +173,7 @@ static enum status check_base_table(struct check *check, const struct tree *node
         item->query = item->names ? NULL : cte->query;
         item->decimals = item->names ? NULL : cte->decimals;
         item->columns = cte->columns;
-        enum status status = check_join_more(check, cte->joined > 0 ? cte->joined : 1);
+        enum status status = check_more_joins(check, cte->joins);
         return status == STATUS_OK ? check_weight(check, cte->weight * check->multiplier) : status;
     }
     if (check->draft->verify)
@@ -267,7 +254,7 @@ static enum status check_table_function(struct check *check, const struct tree *
     if (!item->names && item->name.size > 0 && !check->draft->verify)
         check_name_series(check, node);
     item->columns = 1;
-    return check_join_more(check, 1);
+    return STATUS_OK;
 }
 
 /* Nothing but ON sees the right side of a SEMI or ANTI join: its elements, the newest down to
@@ -314,6 +301,19 @@ static enum status check_join(struct check *check, const struct tree *node)
     return status;
 }
 
+static enum status check_values(struct check *check, const struct tree *node)
+{
+    const struct tree *rows = tree_get(node, "values");
+    uint64_t count = 0;
+
+    CHECK(check->level);
+    for (const struct tree *value = rows && rows->child ? rows->child->child : NULL; value;
+         value = value->next)
+        count++;
+    check->level->values += count;
+    return check_members(check, node, NULL);
+}
+
 enum status check_table_ref(struct check *check, const struct tree *node, struct str type,
                             bool *known)
 {
@@ -328,8 +328,10 @@ enum status check_table_ref(struct check *check, const struct tree *node, struct
         return check_join(check, node);
     if (str_equal(type, STR_LIT("TABLE_FUNCTION")))
         return check_table_function(check, node);
-    if (str_equal(type, STR_LIT("EMPTY")) || str_equal(type, STR_LIT("EXPRESSION_LIST")))
+    if (str_equal(type, STR_LIT("EMPTY")))
         return check_members(check, node, NULL);
+    if (str_equal(type, STR_LIT("EXPRESSION_LIST")))
+        return check_values(check, node);
     if (str_equal(type, STR_LIT("SUBQUERY"))) {
         status = check_members(check, node, NULL);
         if (status == STATUS_OK) {
