@@ -42,6 +42,16 @@ int64_t tree_location(const struct tree *object);                /* byte offset,
 /* The same expression, wherever it stands and whatever it is called. */
 bool tree_is_same(const struct tree *a, const struct tree *b);
 
+/* ---- row_macros.c ----------------------------------------------------------------------------
+ */
+
+enum {
+    ANALYTIC_ROW_PARTS_MAX = 8, /* of the rows that they compare */
+    ANALYTIC_ROW_MACROS = 6,
+};
+/* Makes the statements that define them, for ever; `out` has room for ANALYTIC_ROW_MACROS. */
+size_t row_macros_make(const char **out);
+
 /* ---- allow.c, allow_name.c: what may be called and named
  * ----------------------------------------------------------- */
 

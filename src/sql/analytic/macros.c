@@ -10,6 +10,9 @@
 #include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
+#include "base/macros.h"
+
+#include <pthread.h>
 
 #define ANALYTIC_BIG_TEXT "65536"
 #define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') "
@@ -111,45 +114,6 @@
     "CREATE OR REPLACE MACRO regexp_replace(s, p, r) AS " \
     "system.main.regexp_replace(regexp_replace_text(s, p, r, ''), p, r), " \
     "(s, p, r, o) AS system.main.regexp_replace(regexp_replace_text(s, p, r, o), p, r, o || '')"
-
-/* Comparisons of rows of one to eight parts, the last of which has number 1: `a2 < b2 OR (a2 = b2
- * AND (a1 < b1))`. Where a NULL decides, the answer is NULL. */
-#define ROW_ONE(n, op, joint, rest) "a" n " " op " b" n " " joint " " rest
-#define ROW_STEP(n, op, rest) "a" n " " op " b" n " OR (a" n " = b" n " AND (" rest "))"
-#define ROW_LIST_1(x) x "1"
-#define ROW_LIST_2(x) x "2, " ROW_LIST_1(x)
-#define ROW_LIST_3(x) x "3, " ROW_LIST_2(x)
-#define ROW_LIST_4(x) x "4, " ROW_LIST_3(x)
-#define ROW_LIST_5(x) x "5, " ROW_LIST_4(x)
-#define ROW_LIST_6(x) x "6, " ROW_LIST_5(x)
-#define ROW_LIST_7(x) x "7, " ROW_LIST_6(x)
-#define ROW_LIST_8(x) x "8, " ROW_LIST_7(x)
-#define ROW_EACH_1(op, joint) "a1 " op " b1"
-#define ROW_EACH_2(op, joint) ROW_ONE("2", op, joint, ROW_EACH_1(op, joint))
-#define ROW_EACH_3(op, joint) ROW_ONE("3", op, joint, ROW_EACH_2(op, joint))
-#define ROW_EACH_4(op, joint) ROW_ONE("4", op, joint, ROW_EACH_3(op, joint))
-#define ROW_EACH_5(op, joint) ROW_ONE("5", op, joint, ROW_EACH_4(op, joint))
-#define ROW_EACH_6(op, joint) ROW_ONE("6", op, joint, ROW_EACH_5(op, joint))
-#define ROW_EACH_7(op, joint) ROW_ONE("7", op, joint, ROW_EACH_6(op, joint))
-#define ROW_EACH_8(op, joint) ROW_ONE("8", op, joint, ROW_EACH_7(op, joint))
-#define ROW_ORDER_1(op, last) "a1 " last " b1"
-#define ROW_ORDER_2(op, last) ROW_STEP("2", op, ROW_ORDER_1(op, last))
-#define ROW_ORDER_3(op, last) ROW_STEP("3", op, ROW_ORDER_2(op, last))
-#define ROW_ORDER_4(op, last) ROW_STEP("4", op, ROW_ORDER_3(op, last))
-#define ROW_ORDER_5(op, last) ROW_STEP("5", op, ROW_ORDER_4(op, last))
-#define ROW_ORDER_6(op, last) ROW_STEP("6", op, ROW_ORDER_5(op, last))
-#define ROW_ORDER_7(op, last) ROW_STEP("7", op, ROW_ORDER_6(op, last))
-#define ROW_ORDER_8(op, last) ROW_STEP("8", op, ROW_ORDER_7(op, last))
-#define ROW_OF(n, body) "(" ROW_LIST_##n("a") ", " ROW_LIST_##n("b") ") AS " body
-#define ROW_ALL_1(body, x, y) ROW_OF(1, body##_1(x, y))
-#define ROW_ALL_2(body, x, y) ROW_ALL_1(body, x, y) ", " ROW_OF(2, body##_2(x, y))
-#define ROW_ALL_3(body, x, y) ROW_ALL_2(body, x, y) ", " ROW_OF(3, body##_3(x, y))
-#define ROW_ALL_4(body, x, y) ROW_ALL_3(body, x, y) ", " ROW_OF(4, body##_4(x, y))
-#define ROW_ALL_5(body, x, y) ROW_ALL_4(body, x, y) ", " ROW_OF(5, body##_5(x, y))
-#define ROW_ALL_6(body, x, y) ROW_ALL_5(body, x, y) ", " ROW_OF(6, body##_6(x, y))
-#define ROW_ALL_7(body, x, y) ROW_ALL_6(body, x, y) ", " ROW_OF(7, body##_7(x, y))
-#define ROW_ALL_8(body, x, y) ROW_ALL_7(body, x, y) ", " ROW_OF(8, body##_8(x, y))
-#define ROW_MACRO(name, body, x, y) "CREATE OR REPLACE MACRO " name ROW_ALL_8(body, x, y)
 
 static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_QUOTIENT,
@@ -262,18 +226,21 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO position(a, b) AS CAST(system.main.instr(a, b) AS INTEGER)",
     "CREATE OR REPLACE MACRO char_length(a) AS CAST(system.main.length(a) AS INTEGER)",
     "CREATE OR REPLACE MACRO character_length(a) AS CAST(system.main.length(a) AS INTEGER)",
-    /* rows (check_row.c) */
-    ROW_MACRO("row_eq", ROW_EACH, "=", "AND"),
-    ROW_MACRO("row_ne", ROW_EACH, "<>", "OR"),
-    ROW_MACRO("row_lt", ROW_ORDER, "<", "<"),
-    ROW_MACRO("row_le", ROW_ORDER, "<", "<="),
-    ROW_MACRO("row_gt", ROW_ORDER, ">", ">"),
-    ROW_MACRO("row_ge", ROW_ORDER, ">", ">="),
 };
+
+static const char *all_macros[ARRAY_COUNT(MACROS) + ANALYTIC_ROW_MACROS];
+
+static void macros_make(void)
+{
+    memcpy(all_macros, MACROS, sizeof(MACROS));
+    CHECK(row_macros_make(all_macros + ARRAY_COUNT(MACROS)) == ANALYTIC_ROW_MACROS);
+}
 
 const char *const *analytic_setup(size_t *count)
 {
-    CHECK(count);
-    *count = ARRAY_COUNT(MACROS);
-    return MACROS;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    CHECK(count && pthread_once(&once, macros_make) == 0);
+    *count = ARRAY_COUNT(all_macros);
+    return all_macros;
 }

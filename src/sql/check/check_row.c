@@ -19,7 +19,6 @@
 #include "sql/syntax/lexer.h"
 
 enum {
-    ROW_PARTS_MAX = 8,   /* as many as the macros have */
     ROW_LIST_SHORT = 16, /* rows behind IN up to which it does not matter how they are compared */
     ROW_LIST_MAX = 1000, /* DuckDB's optimizer takes time by their square */
 };
@@ -106,7 +105,7 @@ static bool row_read(const struct check *check, const struct tree *node, struct 
         return false;
     out->close_start = token.start;
     out->end = token.end;
-    return out->count <= ROW_PARTS_MAX;
+    return out->count <= ANALYTIC_ROW_PARTS_MAX;
 }
 
 /* Do only an operator, a comma or words stand between two places, and `opens` parentheses? */
