@@ -156,7 +156,8 @@ struct analytic_plan {
      * `back` right of what may expand to several columns. */
     struct str *names;
     uint32_t name_count, name_front, name_back;
-    bool has_star;                          /* the outermost select list */
+    bool names_shift; /* a star and another that expands: one may give none, the other two */
+    bool has_star;    /* the outermost select list */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
     bool rounds;                            /* there is a cast to DECIMAL */
     bool keeps_order; /* rows of one table come in key order: no columnar path */

@@ -211,7 +211,8 @@ static struct str names_of_item(struct analytic_plan *plan, const struct tree *i
 
 static void names_of_list(struct analytic_plan *plan, const struct tree *list)
 {
-    bool all_one = true;
+    bool all_one = true, has_star = false;
+    uint32_t expanding = 0;
 
     CHECK(list->kind == TREE_ARRAY && plan->name_count == 0);
     for (const struct tree *item = list->child; item; item = item->next)
@@ -223,9 +224,12 @@ static void names_of_list(struct analytic_plan *plan, const struct tree *list)
         *name = names_of_item(plan, item, expansion);
         plan->has_star |= tree_is(item, "class", "STAR");
         all_one = all_one && expansion == NAMES_ONE;
+        has_star |= expansion == NAMES_STAR;
+        expanding += expansion != NAMES_ONE;
         plan->name_front += all_one;
         plan->name_back = expansion == NAMES_ONE ? plan->name_back + 1 : 0;
     }
+    plan->names_shift = has_star && expanding > 1;
 }
 
 void analytic_star(const struct analytic_plan *plan, size_t column_count, size_t *first,

@@ -294,7 +294,7 @@ static struct data_type run_data_type(struct column_type type)
 static void run_name_columns(struct run *run)
 {
     const struct analytic_plan *plan = run->plan;
-    bool expanded = run->column_count != plan->name_count;
+    bool expanded = run->column_count != plan->name_count || plan->names_shift;
     size_t front = expanded ? plan->name_front : plan->name_count;
     size_t back = expanded ? plan->name_back : 0;
 

@@ -119,6 +119,13 @@ static void test_analytic__names_columns_as_postgresql(void **state)
          "exists,max,case;true|2|1"},
         {"SELECT 0 + 1, * EXCLUDE (_seq, _updated, _deleted), id * 2 FROM users LIMIT 1",
          "?column?,id,name,age,?column?;1|1|Ada|36|2"},
+        {"SELECT q.* EXCLUDE (id, name, age), 5 AS five, q.* EXCLUDE (id) FROM (SELECT id, name, "
+         "age FROM users) q LIMIT 1",
+         "five,name,age;5|Ada|36"},
+        {"SELECT q.* EXCLUDE (id, name, age), max(id) OVER (), q.* EXCLUDE (id), -1 FROM (SELECT "
+         "id, name, age FROM users) q WHERE id = 1",
+         "max(id) OVER (),name,age,?column?;1|Ada|36|-1"},
+        {"SELECT unnest([7]), 5, unnest([8])", "unnest,?column?,unnest;7|5|8"},
         {"VALUES (1, 'a'), (2, 'b')", "column1,column2;1|a;2|b"},
         {"SELECT id + 0 FROM users UNION ALL SELECT 9", "?column?;1;2;9"},
     };
