@@ -9,14 +9,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { REGEX_COMPILED_TIMES = 3 }; /* a constant pattern in DuckDB: twice bound, once to be used */
+
 /* All counts saturate at UINT64_MAX. */
 struct regex {
-    uint64_t places;    /* of the pattern that a search may stand at at once, at most */
-    uint64_t choices;   /* it leaves: classes, alternatives, repetitions */
-    uint64_t groups;    /* that capture */
-    uint64_t bytes_min; /* of a match, at least */
-    uint64_t reach;     /* bytes read behind a match, or from its start; UINT64_MAX: no bound */
-    uint64_t compile_ns;
+    uint64_t places;     /* of the pattern that a search may stand at at once, at most */
+    uint64_t choices;    /* it leaves: classes, alternatives, repetitions */
+    uint64_t groups;     /* that capture */
+    uint64_t bytes_min;  /* of a match, at least */
+    uint64_t reach;      /* bytes read behind a match, or from its start; UINT64_MAX: no bound */
+    uint64_t compile_ns; /* of a constant pattern: each time takes a share of it */
     bool asserts; /* has ^, $, \b and the like: in a part of a text these mean something else, and
                      the reach may be any */
 };

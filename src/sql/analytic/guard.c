@@ -35,6 +35,13 @@ static bool guard_has(struct str options, char option)
     return options.size > 0 && memchr(options.data, option, options.size) != NULL;
 }
 
+/* A pattern that is no constant, for one row. */
+static uint64_t guard_compile(const struct regex *regex)
+{
+    CHECK(regex->compile_ns > 0);
+    return regex->compile_ns / REGEX_COMPILED_TIMES;
+}
+
 /* One search of the text; `groups`: it has to tell where they are. */
 static void guard_search(const struct regex *regex, bool groups, bool is_constant,
                          struct columnar_cost *out)
@@ -45,7 +52,7 @@ static void guard_search(const struct regex *regex, bool groups, bool is_constan
     uint64_t scan_ns = few ? GUARD_FEW_NS : place_ns;
 
     CHECK(regex->places > 0);
-    *out = (struct columnar_cost){.row = GUARD_ROW_NS + (is_constant ? 0 : regex->compile_ns),
+    *out = (struct columnar_cost){.row = GUARD_ROW_NS + (is_constant ? 0 : guard_compile(regex)),
                                   .byte = groups ? place_ns : scan_ns,
                                   .again = scan_ns,
                                   .compile = regex->compile_ns};
@@ -112,7 +119,7 @@ static void guard_split(const struct str *args, bool is_constant, struct columna
 
     CHECK(out);
     guard_search_all(&regex, false, is_constant, out);
-    out->match += is_constant ? 0 : regex.compile_ns;
+    out->match += is_constant ? 0 : guard_compile(&regex);
     if (regex.asserts)
         out->reach = UINT64_MAX;
 }

@@ -66,7 +66,8 @@ bool call_must_stop(const struct call_use *use, const struct call_bind *bind)
     return stops;
 }
 
-uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bind, uint64_t ns)
+static uint64_t call_add(const struct call_use *use, const struct call_bind *bind, uint64_t ns,
+                         bool preparing_only)
 {
     uint64_t sum = ns;
 
@@ -75,10 +76,22 @@ uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bi
         return ns;
     pthread_mutex_lock(&use->instance->columnar->mutex);
     struct columnar_session *session = session_of_connection(use->instance, bind->connection_id);
-    if (session != NULL)
-        sum = session->compile_ns += ns;
+    if (session != NULL) {
+        session->compile_ns += preparing_only && !session->prepares ? 0 : ns;
+        sum = session->compile_ns;
+    }
     pthread_mutex_unlock(&use->instance->columnar->mutex);
     return sum;
+}
+
+uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bind, uint64_t ns)
+{
+    return call_add(use, bind, ns, false);
+}
+
+uint64_t call_add_folded(const struct call_use *use, const struct call_bind *bind, uint64_t ns)
+{
+    return call_add(use, bind, ns, true);
 }
 
 struct function_vectors {

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "storage/columnar_regex.h"
 
 enum { GUARD_ARGUMENTS_MAX = 4 };
 
@@ -28,6 +29,7 @@ enum { GUARD_ARGUMENTS_MAX = 4 };
 #define GUARD_UNSEEN_NS UINT64_C(1000000)     /* too little to look whether to stop */
 #define GUARD_COMPILE_NS UINT64_C(3000000000) /* all constant patterns of a statement */
 #define GUARD_PROBE_US INT64_C(3000000)
+#define GUARD_TOO_LARGE "the regular expressions of the statement are too large together"
 
 /* One vector. */
 struct guard_vectors {
@@ -243,11 +245,21 @@ static bool guard_read(struct guard_vectors *in, duckdb_data_chunk input)
     return true;
 }
 
+static bool guard_folds_too_much(const struct guard_vectors *in)
+{
+    CHECK(in->rows > 0);
+    return in->rows == 1 && in->cost.compile > 0 &&
+           call_add_folded(in->use, in->bind, in->cost.compile / REGEX_COMPILED_TIMES) >
+               GUARD_COMPILE_NS;
+}
+
 static enum status guard_vector(const struct guard_vectors *in, struct error *err)
 {
     uint64_t sum = in->is_constant ? guard_bound(in) : 0;
 
     CHECK(in->rows > 0);
+    if (guard_folds_too_much(in))
+        return error_set(err, STATUS_INVALID_SQL, GUARD_TOO_LARGE);
     if (in->is_constant && sum <= GUARD_UNSEEN_NS)
         return STATUS_OK;
     if (call_must_stop(in->use, in->bind))
@@ -329,8 +341,7 @@ static void guard_bind(duckdb_bind_info info)
     if (call_must_stop(use, bind))
         duckdb_scalar_function_bind_set_error(info, "the statement was stopped");
     else if (call_add_compile(use, bind, cost.compile) > GUARD_COMPILE_NS)
-        duckdb_scalar_function_bind_set_error(
-            info, "the regular expressions of the statement are too large together");
+        duckdb_scalar_function_bind_set_error(info, GUARD_TOO_LARGE);
     for (unsigned i = 0; i < GUARD_ARGUMENTS_MAX; i++)
         duckdb_free(texts[i]);
     duckdb_destroy_client_context(&context);

@@ -96,6 +96,7 @@ struct columnar_session {
     size_t source_count;
     const atomic_int *stopped; /* of the statement's watch; NULL: none yet */
     uint64_t compile_ns;       /* of its patterns, at worst; under columnar->mutex */
+    bool prepares;             /* DuckDB binds its statement and folds constants */
     bool is_finished; /* the statement ran to its end: the connection may be used again … */
     atomic_uint cursors_open;  /* … once DuckDB has let go of every source */
     pthread_mutex_t mutex;     /* of the two below: sources run on several threads */
@@ -181,6 +182,9 @@ struct call_bind *call_bind_new(duckdb_bind_info info, idx_t constant);
 bool call_must_stop(const struct call_use *use, const struct call_bind *bind);
 /* Adds to what the statement's patterns take to compile, and tells the sum. */
 uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bind, uint64_t ns);
+/* … where a pattern is part of a constant, which DuckDB computes anew for every call around it.
+ * Adds nothing once the statement runs. */
+uint64_t call_add_folded(const struct call_use *use, const struct call_bind *bind, uint64_t ns);
 
 /* ---- columnar_guard.c
  * -------------------------------------------------------------------- */

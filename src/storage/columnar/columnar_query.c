@@ -149,7 +149,10 @@ static enum status query_prepare_as(struct columnar_query *query, struct str sql
         buf_append_byte(&text, 0);
     }
     duckdb_destroy_prepare(&query->prepared);
-    if (duckdb_prepare(query->session.connection, text.data, &query->prepared) != DuckDBSuccess)
+    query->session.prepares = true;
+    duckdb_state state = duckdb_prepare(query->session.connection, text.data, &query->prepared);
+    query->session.prepares = false;
+    if (state != DuckDBSuccess)
         status = query_error(query, duckdb_prepare_error(query->prepared), err);
     CHECK(status != STATUS_OK || query->prepared != NULL);
     buf_clear(&text);

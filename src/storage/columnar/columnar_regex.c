@@ -5,7 +5,8 @@
  * byte. So the worst is bytes × places. How many places: `x{n}` is n copies of x, the rest one
  * each. The sets can be many only where the pattern leaves a choice: in classes, alternatives and
  * repetitions; characters in a row leave none. Compiling takes time per place, much of it for
- * classes of Unicode.
+ * classes of Unicode, and per choice, the more the more there are; DuckDB compiles a constant
+ * pattern REGEX_COMPILED_TIMES, and the figures are twice what these took together.
  *
  * Replacing, extracting and splitting look for the next match again and again. A search ends when
  * no earlier start can match any more, which may be far behind the match it has found: `x*y|x`
@@ -29,16 +30,19 @@
 
 enum {
     REGEX_DEPTH_MAX = 250,
-    REGEX_REPEAT_MAX = 1000,        /* RE2's own */
-    REGEX_CHARACTER_BYTES = 4,      /* at most */
-    REGEX_UNICODE_PLACES = 3,       /* as a class of a few hundred ranges is followed */
-    REGEX_CLASS_RANGES = 4,         /* of a class, that are one place */
-    REGEX_LITERAL_NS = 450,         /* compiling … */
-    REGEX_CLASS_NS = 4000,          /* … [^a], ., \w … */
-    REGEX_RANGE_NS = 1000,          /* … each range of [a-cx] … */
-    REGEX_UNICODE_NS = 450000,      /* … \pL … */
-    REGEX_COMPILED_NS = 4000,       /* … and everything else, once */
-    REGEX_COMPILED_MAX = 150000000, /* RE2 gives up then: the program is too large */
+    REGEX_REPEAT_MAX = 1000,         /* RE2's own */
+    REGEX_CHARACTER_BYTES = 4,       /* at most */
+    REGEX_UNICODE_PLACES = 3,        /* as a class of a few hundred ranges is followed */
+    REGEX_CLASS_RANGES = 4,          /* of a class, that are one place */
+    REGEX_LITERAL_NS = 2000,         /* compiling … */
+    REGEX_CLASS_NS = 20000,          /* … [^a], ., \w … */
+    REGEX_RANGE_NS = 4000,           /* … each range of [a-cx] … */
+    REGEX_WIDE_NS = 50000,           /* … each character of it beyond ASCII … */
+    REGEX_UNICODE_NS = 2000000,      /* … \pL … */
+    REGEX_CHOICE_NS = 100,           /* … each choice, for each of the others, up to … */
+    REGEX_CHOICE_MAX = 40000,        /* … this … */
+    REGEX_COMPILED_NS = 4000,        /* … and everything else, once */
+    REGEX_COMPILED_MAX = 1000000000, /* RE2 gives up then: the program is too large */
 };
 
 struct regex_part {
@@ -224,7 +228,7 @@ static void regex_skip_escape(struct regex_reader *in)
 }
 
 /* One item of [ ]: counts it. */
-static void regex_class_item(struct regex_reader *in, uint64_t *ranges, uint64_t *unicode)
+static void regex_class_item(struct regex_reader *in, uint64_t *ranges, uint64_t *wide)
 {
     CHECK(in->at < in->end);
     *ranges += 1;
@@ -234,38 +238,37 @@ static void regex_class_item(struct regex_reader *in, uint64_t *ranges, uint64_t
         return;
     }
     if (!regex_take(in, '\\')) {
-        *unicode += (unsigned char)*in->at >= 0x80;
+        *wide += (unsigned char)*in->at >= 0x80;
         regex_skip_character(in);
         return;
     }
     if (in->at == in->end)
         return;
     if (*in->at == 'p' || *in->at == 'P') {
-        *unicode += 8;
+        *wide += REGEX_UNICODE_NS / REGEX_WIDE_NS;
         regex_skip_property(in);
         return;
     }
     *ranges += 3; /* \w */
-    *unicode += *in->at == 'x';
+    *wide += *in->at == 'x';
     regex_skip_escape(in);
 }
 
 /* Behind [. Ranges of Unicode are many, the more so without case. */
 static struct regex_part regex_class(struct regex_reader *in)
 {
-    uint64_t ranges = 0, unicode = 0;
+    uint64_t ranges = 0, wide = 0;
 
     CHECK(in->at <= in->end);
     bool negated = regex_take(in, '^');
     if (regex_take(in, ']'))
         ranges++;
     while (in->at < in->end && !regex_next_is(in, ']'))
-        regex_class_item(in, &ranges, &unicode);
+        regex_class_item(in, &ranges, &wide);
     in->is_strange |= !regex_take(in, ']');
-    uint64_t places =
-        1 + ranges / REGEX_CLASS_RANGES + (unicode > 0 ? REGEX_UNICODE_PLACES - 1 : 0);
+    uint64_t places = 1 + ranges / REGEX_CLASS_RANGES + (wide > 0 ? REGEX_UNICODE_PLACES - 1 : 0);
     uint64_t compile_ns = regex_times(ranges, REGEX_RANGE_NS) + (negated ? REGEX_CLASS_NS : 0) +
-                          regex_times(unicode, REGEX_UNICODE_NS / 8);
+                          regex_times(wide, REGEX_WIDE_NS);
     return regex_character(places, true, compile_ns);
 }
 
@@ -441,6 +444,17 @@ static struct regex_part regex_literal(struct str text)
     return regex_repeat(all, text.size, text.size);
 }
 
+static uint64_t regex_compile_ns(const struct regex_part *all)
+{
+    uint64_t choice = regex_times(all->choices, REGEX_CHOICE_NS);
+    uint64_t choices =
+        regex_times(all->choices, choice < REGEX_CHOICE_MAX ? choice : REGEX_CHOICE_MAX);
+    uint64_t sum = regex_add(regex_add(all->compile_ns, choices), REGEX_COMPILED_NS);
+
+    CHECK(sum >= REGEX_COMPILED_NS);
+    return sum < REGEX_COMPILED_MAX ? sum : REGEX_COMPILED_MAX;
+}
+
 struct regex regex_read(struct str pattern, bool literal)
 {
     struct regex_reader in = {.at = pattern.data, .end = pattern.data + pattern.size};
@@ -449,7 +463,6 @@ struct regex regex_read(struct str pattern, bool literal)
     CHECK(pattern.data || pattern.size == 0);
     in.is_strange |= !literal && in.at < in.end;
     bool near = !in.is_strange && (!all.loops || all.safe || all.straight);
-    uint64_t compile_ns = regex_add(all.compile_ns, REGEX_COMPILED_NS);
     return (struct regex){
         .places = regex_add(all.places, 1),
         .choices = in.is_strange ? UINT64_MAX : all.choices,
@@ -457,6 +470,6 @@ struct regex regex_read(struct str pattern, bool literal)
         .bytes_min = in.is_strange ? 0 : all.min,
         .reach = near ? regex_times(all.reach, REGEX_CHARACTER_BYTES) : UINT64_MAX,
         .asserts = in.asserts,
-        .compile_ns = compile_ns < REGEX_COMPILED_MAX ? compile_ns : REGEX_COMPILED_MAX,
+        .compile_ns = regex_compile_ns(&all),
     };
 }

@@ -166,6 +166,16 @@ static void test_columnar_guard__errors_come_through(void **state)
                    "the regular expressions of the statement are too large together");
 }
 
+/* A constant is computed, and what is in it compiled, for every call around it. */
+static void test_columnar_guard__counts_what_is_folded(void **state)
+{
+    (void)state;
+    assert_sql("SELECT kalam_guarded('a', kalam_guarded('b', 'p')) a", "a:text\na");
+    expect_message("SELECT kalam_guarded('a', kalam_guarded('b', kalam_guarded('c', 'large')))",
+                   STATUS_INVALID_SQL,
+                   "the regular expressions of the statement are too large together");
+}
+
 static void *guard_main(void *argument)
 {
     const bool *large = argument;
@@ -215,6 +225,7 @@ int main(void)
         cmocka_unit_test(test_columnar_guard__refuses_what_takes_long),
         cmocka_unit_test(test_columnar_guard__stops_with_its_statement),
         cmocka_unit_test(test_columnar_guard__errors_come_through),
+        cmocka_unit_test(test_columnar_guard__counts_what_is_folded),
         cmocka_unit_test(test_columnar_guard__side_by_side),
     };
     return cmocka_run_group_tests(tests, guard_setup, columnar_teardown);
