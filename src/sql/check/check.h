@@ -154,6 +154,8 @@ bool check_gives_rows(struct str name);
 bool check_sees_outside(struct check *check, const struct tree *node);
 
 /* check_alias.c: what a name means. */
+/* The SELECT that names the columns of a subquery or CTE; NULL: there is none. */
+const struct tree *check_naming_select(const struct tree *query);
 /* Has a subquery or CTE a column of this name? `unknown`: the answer where a star hides it. */
 bool check_query_has(const struct tree *query, struct str name, bool unknown);
 /* A column of this name may be an alias of a system table's. */
@@ -202,6 +204,8 @@ bool check_has_no_null(struct check *check, const struct tree *list);
 void check_literal(struct check *check, const struct tree *node);
 /* Literals in arithmetic, CASE, COALESCE and the like: integers, texts among DECIMALs. */
 void check_literal_types(struct check *check, const struct tree *node);
+/* No EXCLUDE, REPLACE, RENAME or COLUMNS. */
+bool check_is_plain_star(const struct tree *star);
 /* Keeps which columns of the SELECT at hand, `node`, are DECIMAL. */
 void check_keep_decimals(struct check *check, const struct tree *node);
 /* Those of a subquery or WITH query; NULL if they are not known. */

@@ -24,17 +24,23 @@
 
 enum alias_has { ALIAS_LACKS, ALIAS_MAY_HAVE, ALIAS_HAS };
 
-/* Has a subquery or CTE a column of this name? A star may give one. */
-static enum alias_has alias_query_has(const struct tree *query, struct str name)
+const struct tree *check_naming_select(const struct tree *query)
 {
-    enum alias_has has = ALIAS_LACKS;
-    const struct tree *list;
-
     if (query && tree_get(query, "node")) /* a statement around the node */
         query = tree_get(query, "node");
     while (query && query->kind == TREE_OBJECT && !tree_is(query, "type", "SELECT_NODE"))
         query = tree_get(query, "left"); /* UNION: the first half names the columns */
-    list = query && query->kind == TREE_OBJECT ? tree_get(query, "select_list") : NULL;
+    CHECK(!query || query->kind != TREE_OBJECT || tree_is(query, "type", "SELECT_NODE"));
+    return query && query->kind == TREE_OBJECT ? query : NULL;
+}
+
+/* Has a subquery or CTE a column of this name? A star may give one. */
+static enum alias_has alias_query_has(const struct tree *query, struct str name)
+{
+    enum alias_has has = ALIAS_LACKS;
+    const struct tree *select = check_naming_select(query);
+    const struct tree *list = select ? tree_get(select, "select_list") : NULL;
+
     if (!list)
         return ALIAS_MAY_HAVE;
     for (const struct tree *item = list->child; item; item = item->next) {

@@ -12,6 +12,7 @@
 
 enum {
     OUTER_COLUMNS_MAX = 64,                       /* that are looked up in one expression */
+    OUTER_STAR_ELEMENTS = 64,                     /* of FROM that are looked at behind stars */
     OUTER_DEPTH_MAX = 4 * LIMIT_EXPRESSION_DEPTH, /* nodes of the tree, lists among them */
 };
 
@@ -19,6 +20,66 @@ struct outer_walk {
     struct check *check;
     uint32_t columns, depth;
 };
+
+/* ---- behind the stars of a subquery in FROM ---- */
+
+struct outer_star {
+    const struct check *check;
+    struct str name;   /* of the column */
+    uint32_t elements; /* looked at */
+};
+
+/* Has the table that stands there in the text the column? Not if it is a CTE's name. */
+static bool outer_table_has(const struct check *check, int64_t start, struct str name)
+{
+    const struct analytic_plan *plan = check->plan;
+
+    CHECK(plan->tables || plan->table_count == 0);
+    for (uint32_t i = 0; i < plan->table_count; i++)
+        if (plan->tables[i].start == start)
+            return table_find_column(plan->tables[i].table, name) >= 0;
+    return false;
+}
+
+static bool outer_query_has(struct outer_star *star, const struct tree *query);
+
+/* … in what `*` or `qualifier.*` shows of a FROM? False if that is not known. */
+static bool outer_from_has(struct outer_star *star, const struct tree *from, struct str qualifier)
+{
+    const struct tree *names = tree_get(from, "column_name_alias");
+    struct str name = tree_text(from, "alias");
+    bool hides = tree_is(from, "join_type", "SEMI") || tree_is(from, "join_type", "ANTI");
+
+    CHECK(from->kind == TREE_OBJECT);
+    if (++star->elements > OUTER_STAR_ELEMENTS)
+        return false;
+    if (tree_is(from, "type", "JOIN"))
+        return outer_from_has(star, tree_get(from, "left"), qualifier) ||
+               (!hides && outer_from_has(star, tree_get(from, "right"), qualifier));
+    if (name.size == 0)
+        name = tree_text(from, "table_name");
+    if ((names && names->child) || (qualifier.size > 0 && !str_equal_nocase(name, qualifier)))
+        return false;
+    if (tree_is(from, "type", "BASE_TABLE"))
+        return outer_table_has(star->check, tree_location(from), star->name);
+    return tree_is(from, "type", "SUBQUERY") && outer_query_has(star, tree_get(from, "subquery"));
+}
+
+static bool outer_query_has(struct outer_star *star, const struct tree *query)
+{
+    const struct tree *select = check_naming_select(query);
+    const struct tree *from = select ? tree_get(select, "from_table") : NULL;
+    const struct tree *list = from ? tree_get(select, "select_list") : NULL;
+    bool has = check_query_has(query, star->name, false);
+
+    CHECK(star->name.size > 0);
+    for (const struct tree *item = list ? list->child : NULL; item && !has; item = item->next)
+        has = tree_is(item, "class", "STAR") && check_is_plain_star(item) &&
+              outer_from_has(star, from, tree_text(item, "relation_name"));
+    return has;
+}
+
+/* ---- names ---- */
 
 /* Is this the element's name, or that of a column of it? `unknown`: the answer where its columns
  * are not known. */
@@ -30,7 +91,9 @@ static bool outer_item_has(const struct check *check, const struct check_item *i
         return true;
     if (item->table >= 0 && !item->is_renamed)
         return table_find_column(check->plan->tables[item->table].table, name) >= 0;
-    return check_query_has(item->query, name, unknown);
+    struct outer_star star = {.check = check, .name = name};
+    return check_query_has(item->query, name, unknown) ||
+           (!unknown && item->query && name.size > 0 && outer_query_has(&star, item->query));
 }
 
 static bool outer_level_has(const struct check *check, const struct check_level *level,

@@ -299,8 +299,7 @@ static void type_keep_decimal(struct check *check, struct str name)
     check->decimals = kept;
 }
 
-/* No EXCLUDE, REPLACE, RENAME or COLUMNS. */
-static bool type_is_plain_star(const struct tree *star)
+bool check_is_plain_star(const struct tree *star)
 {
     static const char *const lists[] = {"exclude_list", "qualified_exclude_list", "replace_list",
                                         "rename_list", "expr"};
@@ -321,7 +320,7 @@ static void type_keep_star(struct check *check, const struct tree *star)
     const struct table *table;
 
     CHECK(check->level);
-    if (!item || item->next || item->names || !type_is_plain_star(star))
+    if (!item || item->next || item->names || !check_is_plain_star(star))
         return;
     table = item->table < 0 ? NULL : check->plan->tables[item->table].table;
     for (uint32_t i = 0; table && i < table->schema->column_count; i++) {

@@ -104,6 +104,34 @@ static void test_analytic__postgresql_meaning(void **state)
     EXPECT_ALL(cases);
 }
 
+static void test_analytic__sums_columns_behind_a_star(void **state)
+{
+    static const struct test_case cases[] = {
+        {"SELECT (SELECT typeof(sum(age)) FROM (SELECT * FROM users) q) AS t FROM users LIMIT 1",
+         "t;BIGINT"},
+        {"WITH q AS (SELECT * FROM users) SELECT (SELECT typeof(sum(age)) FROM q) AS t FROM users "
+         "LIMIT 1",
+         "t;BIGINT"},
+        {"SELECT (SELECT typeof(sum(age)) FROM (SELECT u.*, 1 FROM (SELECT id AS n FROM users) a "
+         "JOIN users u ON u.id = a.n UNION ALL SELECT * FROM (SELECT n.*, 2 FROM users n) b) q) "
+         "AS t FROM users LIMIT 1",
+         "t;BIGINT"},
+        {"SELECT (SELECT sum(age) FROM (SELECT * EXCLUDE (age) FROM users WHERE id = 1) q) AS s "
+         "FROM users o WHERE id = 1",
+         "s;36"},
+        {"SELECT (SELECT sum(age) FROM (SELECT * FROM users u(a, b, c) WHERE a = 1) q) AS s FROM "
+         "users o WHERE id = 1",
+         "s;36"},
+        {"SELECT (SELECT sum(age) FROM (SELECT * FROM (SELECT 1 AS n) a SEMI JOIN users u ON u.id "
+         "= a.n) q) AS s FROM users o WHERE id = 1",
+         "s;36"},
+        {"SELECT (SELECT sum(age) FROM (SELECT a.* FROM (SELECT 1 AS n) a JOIN users u ON u.id = "
+         "a.n) q) AS s FROM users o WHERE id = 1",
+         "s;36"},
+    };
+    EXPECT_ALL(cases);
+}
+
 static void test_analytic__names_columns_as_postgresql(void **state)
 {
     static const struct test_case cases[] = {
@@ -276,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_analytic__splices_tables),
         cmocka_unit_test(test_analytic__ctes_shadow_tables),
         cmocka_unit_test(test_analytic__postgresql_meaning),
+        cmocka_unit_test(test_analytic__sums_columns_behind_a_star),
         cmocka_unit_test(test_analytic__names_columns_as_postgresql),
         cmocka_unit_test(test_analytic__values_of_the_statement),
         cmocka_unit_test(test_analytic__deleted_rows),
