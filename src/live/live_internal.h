@@ -221,6 +221,9 @@ struct str subscription_options(const struct subscription *subscription);
 bool subscription_has_live_id(const struct subscription *subscription, struct str live_id);
 /* With equal plans, do both get the same messages? */
 bool subscription_is_alike(const struct subscription *a, const struct subscription *b);
+/* Its task, marked as running by the caller, runs when its turn comes; or it is closed, and what it
+ * needed to load is freed. The reference moves to the task. Not under any lock. */
+void subscription_post(struct subscription *subscription, struct loading *loading);
 /* Its mutex held, and live->mutex unless it is not in the index: takes over the reference. */
 void subscription_set_plan(struct subscription *subscription, struct live_plan *plan);
 struct subscription *subscription_ref(struct subscription *subscription);
@@ -271,14 +274,17 @@ void user_close(struct live *live, struct live_user *user);
 /* A place for one more subscription; false when all are taken. */
 bool user_take_place(struct live *live, struct live_user *user);
 void user_give_place(struct live *live, struct live_user *user);
-/* The task of a subscription (with a reference to it) runs as soon as its user's turn comes. */
-void user_post(struct live *live, struct loading *loading);
+/* The task of a subscription (with a reference to it) runs as soon as its user's turn comes. False
+ * when that is closed, here and below: nobody would take the task back, it stays the caller's. */
+bool user_post(struct live *live, struct loading *loading) MUST_CHECK;
 void user_task_ended(struct live *live, struct live_user *user);
 /* What counts of a plan, and is there room for so much more? */
 size_t user_plan_bytes(const struct live_plan *plan);
 bool user_has_room(const struct live *live, const struct live_user *user, size_t plan_bytes);
-/* Called by the task, which ends with it: it is run again once no ALTER or DROP is under way. */
-void user_post_after_fences(struct live *live, struct loading *loading);
+/* Called by the task, which ends with it: it is run again after what waits of its user. */
+bool user_post_last(struct live *live, struct loading *loading) MUST_CHECK;
+/* Likewise, once no ALTER or DROP is under way. */
+bool user_post_after_fences(struct live *live, struct loading *loading) MUST_CHECK;
 /* live->mutex held: tasks that waited for a fence run again; they may wait for another one. */
 void user_fence_gone(struct live *live);
 /* live->mutex held: the task will not run; false when it does, or has ended. */

@@ -271,7 +271,7 @@ void live_peer_subscribe(struct live_peer *peer, const struct wire_subscription 
     pthread_mutex_unlock(&peer->mutex);
     log_debug("live query %.*s-%.*s of %.*s begins", STR_ARG(peer->options.connection_id),
               STR_ARG(subscription->id), STR_ARG(peer->options.user));
-    user_post(live, loading); /* the first reference moves */
+    subscription_post(subscription, loading); /* the first reference moves */
 }
 
 static void peer_unknown(struct live_peer *peer, struct str id)
@@ -309,7 +309,7 @@ void live_peer_next_batch(struct live_peer *peer, struct str id)
     }
     pthread_mutex_unlock(&subscription->mutex);
     if (loading)
-        user_post(peer->live, loading); /* the reference moves */
+        subscription_post(subscription, loading); /* the reference moves */
     else
         subscription_unref(subscription);
 }

@@ -443,6 +443,9 @@ static void snapshot_step(struct subscription *subscription)
     enum status status = STATUS_OK;
 
     CHECK(snapshot);
+    pthread_mutex_lock(&subscription->mutex);
+    subscription->loading->batches_asked--;
+    pthread_mutex_unlock(&subscription->mutex);
     if (snapshot->finished)
         return;
     error_clear(&error);
@@ -460,22 +463,25 @@ static void snapshot_step(struct subscription *subscription)
         snapshot_finish(subscription, snapshot);
 }
 
-/* Mutex held: is there another batch to send? Otherwise the task ends. */
-static bool snapshot_task_continues(struct subscription *subscription, struct loading *loading)
+/* Is there another batch to send? Otherwise the task ends; `over`: nothing is left to load, the
+ * view goes, and all else. */
+static bool snapshot_task_continues(struct subscription *subscription, struct loading *loading,
+                                    bool *over)
 {
     const struct snapshot *snapshot = loading->snapshot;
 
+    pthread_mutex_lock(&subscription->mutex);
     CHECK(loading->task_running && subscription->loading == loading);
-    if (subscription->state != SUBSCRIPTION_CLOSED && loading->batches_asked > 0) {
-        loading->batches_asked--;
-        return true;
-    }
-    loading->task_running = false;
-    if (subscription->state == SUBSCRIPTION_CLOSED || (snapshot && snapshot->finished))
-        subscription->loading = NULL; /* nothing is left to load: the view goes, and all else */
-    else
+    bool closed = subscription->state == SUBSCRIPTION_CLOSED;
+    bool continues = !closed && loading->batches_asked > 0;
+    *over = !continues && (closed || (snapshot && snapshot->finished));
+    loading->task_running = continues;
+    if (*over)
+        subscription->loading = NULL;
+    else if (!continues)
         loading->waiting_since_ms = clock_monotonic_ms();
-    return false;
+    pthread_mutex_unlock(&subscription->mutex);
+    return continues;
 }
 
 void snapshot_task(struct task *task)
@@ -484,7 +490,7 @@ void snapshot_task(struct task *task)
     struct subscription *subscription = loading->subscription;
     struct live *live = subscription->peer->live;
     struct error error;
-    bool more = true, over = false;
+    bool served = false, over = false;
 
     CHECK(subscription != NULL);
     error_clear(&error);
@@ -492,21 +498,17 @@ void snapshot_task(struct task *task)
         loading->deadline_ms = clock_monotonic_ms() + live->options.task_ms_max;
     if (!loading->opened) {
         enum status status = snapshot_open(subscription, &error);
-        if (status == STATUS_WOULD_BLOCK && !subscription->plan) { /* not registered yet */
-            user_post_after_fences(live, loading);                 /* the reference moves */
-            return;
-        }
+        if (status == STATUS_WOULD_BLOCK && !subscription->plan && /* not registered yet */
+            user_post_after_fences(live, loading))
+            return; /* the reference moves */
         loading->opened = true;
         if (status != STATUS_OK)
             snapshot_fail(subscription, status, &error);
     }
-    while (more) {
-        pthread_mutex_lock(&subscription->mutex);
-        more = snapshot_task_continues(subscription, loading);
-        over = subscription->loading == NULL;
-        pthread_mutex_unlock(&subscription->mutex);
-        if (more)
-            snapshot_step(subscription);
+    for (; snapshot_task_continues(subscription, loading, &over); served = true) {
+        if (served && user_post_last(live, loading))
+            return; /* the reference moves; one batch per task: it has its own time and turn */
+        snapshot_step(subscription);
     }
     if (over)
         loading_free(loading);

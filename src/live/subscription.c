@@ -341,6 +341,19 @@ void subscription_close(struct subscription *subscription, const char *code, con
     subscription_unref(subscription);
 }
 
+void subscription_post(struct subscription *subscription, struct loading *loading)
+{
+    CHECK(loading->subscription == subscription);
+    if (user_post(subscription->peer->live, loading))
+        return;
+    pthread_mutex_lock(&subscription->mutex);
+    loading->task_running = false;
+    subscription->loading = NULL;
+    pthread_mutex_unlock(&subscription->mutex);
+    loading_free(loading);
+    subscription_unref(subscription);
+}
+
 /* ---- changes ------------------------------------------------------------------------------------
  */
 

@@ -135,15 +135,31 @@ static void user_run_waiting(struct live *live, struct live_user *user)
     }
 }
 
-void user_post(struct live *live, struct loading *loading)
+/* live->mutex held: who closes it from now on takes its task back, from wherever it waits. */
+static bool loading_is_open(const struct loading *loading)
+{
+    struct subscription *subscription = loading->subscription;
+
+    pthread_mutex_lock(&subscription->mutex);
+    CHECK(subscription->loading == loading && loading->task_running);
+    bool open = subscription->state != SUBSCRIPTION_CLOSED;
+    pthread_mutex_unlock(&subscription->mutex);
+    return open;
+}
+
+bool user_post(struct live *live, struct loading *loading)
 {
     struct live_user *user = loading->subscription->peer->user;
 
     pthread_mutex_lock(&live->mutex);
     CHECK(user->peers > 0);
-    loading_queue_put(&user->waiting, loading);
-    user_run_waiting(live, user);
+    bool open = loading_is_open(loading);
+    if (open) {
+        loading_queue_put(&user->waiting, loading);
+        user_run_waiting(live, user);
+    }
     pthread_mutex_unlock(&live->mutex);
+    return open;
 }
 
 /* live->mutex held: one task is no more with the threads. */
@@ -162,16 +178,32 @@ void user_task_ended(struct live *live, struct live_user *user)
     pthread_mutex_unlock(&live->mutex);
 }
 
-void user_post_after_fences(struct live *live, struct loading *loading)
+/* The task leaves its thread and waits once more. */
+static bool user_post_again(struct live *live, struct loading *loading, bool after_fences)
 {
     struct live_user *user = loading->subscription->peer->user;
 
     pthread_mutex_lock(&live->mutex);
-    CHECK(!loading->opened);
-    bool waits = live->fences && !atomic_load(&loading->subscription->cancelled);
-    loading_queue_put(waits ? &live->fenced : &user->waiting, loading);
-    user_leave_thread(live, user);
+    CHECK(user->running > 0);
+    bool open = loading_is_open(loading);
+    if (open) {
+        loading_queue_put(after_fences && live->fences ? &live->fenced : &user->waiting, loading);
+        user_leave_thread(live, user);
+    }
     pthread_mutex_unlock(&live->mutex);
+    return open;
+}
+
+bool user_post_last(struct live *live, struct loading *loading)
+{
+    CHECK(loading->opened);
+    return user_post_again(live, loading, false);
+}
+
+bool user_post_after_fences(struct live *live, struct loading *loading)
+{
+    CHECK(!loading->opened);
+    return user_post_again(live, loading, true);
 }
 
 void user_fence_gone(struct live *live)

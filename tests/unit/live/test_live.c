@@ -5,6 +5,8 @@
  */
 #include "live_fixture.h"
 
+#include "live/live_internal.h"
+
 static void test_live__snapshot_then_changes(void **state)
 {
     struct live_fixture *fixture = *state;
@@ -318,6 +320,62 @@ static void test_live__a_user_leaves_threads_to_others(void **state)
         fake_free(stuck[i]);
     fake_free(ann);
     fake_free(bob);
+}
+
+/* Who asks ahead for batches has one at a time: what else his user begins comes in between. */
+static void test_live__batches_take_turns(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *stuck = fake_new(fixture, "ann"), *ann = fake_new(fixture, "ann");
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')");
+    fake_block(stuck, true);
+    subscribe(stuck, "first", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    fake_wait_stuck(stuck); /* the one thread of its user */
+    subscribe(ann, "ahead", "SELECT id FROM t", ALL_ROWS, 1);
+    for (int i = 0; i < 2; i++)
+        live_peer_next_batch(ann->peer, STR_LIT("ahead"));
+    subscribe(ann, "other", "SELECT id FROM t", ALL_ROWS, 0);
+    fake_block(stuck, false);
+    fake_expect(ann, "subscription_ack", "\"ahead\"");
+    fake_expect(ann, "initial_data_batch", "\"ahead\"");
+    fake_expect(ann, "subscription_ack", "\"other\"");
+    fake_expect(ann, "initial_data_batch", "\"other\"");
+    fake_expect(ann, "initial_data_batch", "\"ahead\"");
+    fake_expect(ann, "initial_data_batch", "ready");
+    fake_free(stuck);
+    fake_free(ann);
+}
+
+/* Closed between the request for a batch and its turn: nobody would take its task back. */
+static void test_live__what_is_closed_waits_for_no_turn(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *stuck = fake_new(fixture, "ann"), *ann = fake_new(fixture, "ann");
+    struct live_stats stats;
+    run_as(fixture, "ann", "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b')");
+    subscribe(ann, "x", "SELECT id FROM t", ALL_ROWS, 1);
+    fake_expect(ann, "subscription_ack", "");
+    fake_expect(ann, "initial_data_batch", "has_more\":true");
+    struct subscription *closed =
+        subscription_ref(map_get(&ann->peer->subscriptions, STR_LIT("x")));
+    fake_block(stuck, true);
+    subscribe(stuck, "first", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    fake_wait_stuck(stuck); /* the one thread of its user: x is with none */
+    pthread_mutex_lock(&closed->mutex);
+    struct loading *loading = closed->loading;
+    assert_false(loading->task_running);
+    loading->task_running = true; /* from here on who closes it leaves that to its task */
+    pthread_mutex_unlock(&closed->mutex);
+    live_peer_unsubscribe(ann->peer, STR_LIT("x"));
+    fake_expect(ann, "unsubscribed", "x");
+    subscription_post(closed, loading);
+    live_stats(fixture->live, &stats);
+    fake_block(stuck, false);
+    fake_expect(stuck, "subscription_ack", "");
+    fake_free(stuck);
+    fake_free(ann);
+    assert_int_equal(stats.tasks_waiting, 0);
+    assert_int_equal(stats.subscriptions, 1);
 }
 
 /* What waits to be fetched, of all snapshots of a user. */
@@ -749,6 +807,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_live__behind_the_feed_everybody_ends, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_live__a_user_leaves_threads_to_others, set_up_bounded,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_live__batches_take_turns, set_up_bounded, tear_down),
+        cmocka_unit_test_setup_teardown(test_live__what_is_closed_waits_for_no_turn, set_up_bounded,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_live__snapshots_of_a_user_have_a_memory_limit,
                                         set_up_bounded, tear_down),
