@@ -83,11 +83,12 @@ uint64_t budget_frame_work(const struct wire_message *message)
 
 uint64_t budget_form_work(const struct wire_message *message, struct wire_protocol protocol)
 {
-    uint64_t bytes = wire_message_bytes(message);
+    uint64_t bytes = wire_message_payload(message).size;
 
     CHECK(bytes > 0);
     if (wire_message_has_form(message, protocol))
         return 0;
+    /* MessagePack is about as large as the text. */
     return bytes * ((protocol.msgpack ? WORK_MSGPACK_PER_BYTE : 0) +
-                    (protocol.gzip ? WORK_GZIP_PER_BYTE : 0));
+                    (protocol.gzip && ws_is_worth_gzip(bytes) ? WORK_GZIP_PER_BYTE : 0));
 }

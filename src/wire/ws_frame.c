@@ -118,6 +118,11 @@ void wire_message_unref(struct wire_message *message)
     mem_free(message);
 }
 
+bool ws_is_worth_gzip(size_t payload_size)
+{
+    return payload_size >= WS_GZIP_MIN;
+}
+
 /* The message itself where no other form is worth while. */
 static struct wire_message *wire_message_make_form(struct wire_message *message,
                                                    struct wire_protocol protocol)
@@ -132,7 +137,7 @@ static struct wire_message *wire_message_make_form(struct wire_message *message,
         CHECK(msgpack_from_json(payload, &packed, NULL) == STATUS_OK); /* our own text */
         payload = buf_str(&packed);
     }
-    if (protocol.gzip && payload.size >= WS_GZIP_MIN && gzip_compress(payload, &zipped))
+    if (protocol.gzip && ws_is_worth_gzip(payload.size) && gzip_compress(payload, &zipped))
         form = wire_message_new(WS_BINARY, buf_str(&zipped));
     else if (protocol.msgpack)
         form = wire_message_new(WS_BINARY, payload);

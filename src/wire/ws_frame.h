@@ -47,6 +47,8 @@ struct wire_message *wire_message_new_text(struct str payload);
 /* The form of a JSON text message for a protocol, with a reference: binary MessagePack, or gzip of
  * either from 512 bytes on where that is smaller. Any thread. */
 struct wire_message *wire_message_form(struct wire_message *message, struct wire_protocol protocol);
+/* Is a payload of this size compressed, where gzip is asked for? */
+bool ws_is_worth_gzip(size_t payload_size);
 /* Is that form there already? */
 bool wire_message_has_form(const struct wire_message *message, struct wire_protocol protocol);
 struct wire_message *wire_message_ref(struct wire_message *message);

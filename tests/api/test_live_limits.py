@@ -282,6 +282,20 @@ def test_messages_of_large_rows_count(dear, compression):
     other.close()
 
 
+def test_messages_too_small_for_gzip_cost_none(dear):
+    """One commit, many messages: what is sent as it is counts as that."""
+    user = dear.client("small")
+    user.sql("INSERT INTO l.own VALUES " + ", ".join(f"({i}, 1, '')" for i in range(0, 40, 2)))
+    socket = dear.websocket("small", path="/v1/ws?compression=gzip")
+    for i in range(30):
+        socket.subscribe(f"s{i}", "SELECT id, n FROM l.own")
+    user.batch("BEGIN; " + "; ".join(f"UPDATE l.own SET n = 2 WHERE id = {i}; INSERT INTO l.own VALUES ({i + 1}, 1, '')"
+                                     for i in range(0, 40, 2)) + "; COMMIT")
+    for i in range(30):
+        assert [socket.expect("change", f"s{i}")["change_type"] for _ in range(40)] == ["update", "insert"] * 20
+    socket.close()
+
+
 def test_what_costs_too_much_while_it_loads_is_caught_up(dear):
     """Nothing ends: the difference comes after the last batch."""
     user, socket = dear.client("loads"), dear.websocket("loads")
