@@ -101,7 +101,8 @@ typedef struct kalam_param {
 
 /* One or several statements separated by `;`. On failure `*out` holds the results before it (or
  * NULL). A connection failure is retried, `retries_max` times, if the request was never sent or is
- * one statement that only reads. TOKEN_EXPIRED renews the token and repeats once. */
+ * one statement that only reads. TOKEN_EXPIRED renews the token and repeats once. A password that
+ * was refused is not tried again before the next kalam_login that succeeds. */
 KALAM_API kalam_status kalam_query(kalam_client *client, const char *sql, kalam_results **out,
                                    kalam_error *error);
 /* Several statements, one request: the same as kalam_query, and error->statement (counted from 1)

@@ -427,7 +427,32 @@ kalam_status kalam_login(kalam_client *client, const char *user, const char *pas
     pthread_mutex_lock(&client->mutex);
     atomic_store(&client->cancelled, false);
     status = client_login(client, user, password, out, error);
+    client->password_refused = client->password_refused && status != KALAM_OK;
     pthread_mutex_unlock(&client->mutex);
+    return status;
+}
+
+/* Logs in with the password of the options, until that is refused. client->mutex held. */
+static kalam_status client_login_again(kalam_client *client, kalam_error *error)
+{
+    static const char refused[] = "unauthorized"; /* a locked name says nothing of the password */
+    kalam_session session = {0};
+    kalam_error failure = {0};
+    kalam_status status;
+
+    CHECK(client->user && client->password);
+    if (client->password_refused) {
+        status = client_fail(&failure, KALAM_AUTHENTICATION, "the password was refused");
+        memcpy(failure.code, refused, sizeof refused);
+        failure.http_status = 401;
+    } else {
+        status = client_login(client, client->user, client->password, &session, &failure);
+        client->password_refused =
+            status == KALAM_AUTHENTICATION && strcmp(failure.code, refused) == 0;
+        kalam_session_clear(&session);
+    }
+    if (status != KALAM_OK && error)
+        *error = failure;
     return status;
 }
 
@@ -498,23 +523,20 @@ kalam_status client_renew(kalam_client *client, kalam_error *error)
         return client_no_memory(error);
     if (token)
         status = client_refresh(client, token, &session, error);
-    if (status != KALAM_OK && client->user && client->password)
-        status = client_login(client, client->user, client->password, &session, error);
     kalam_session_clear(&session);
     client_forget(token);
+    if (status != KALAM_OK && client->user && client->password)
+        status = client_login_again(client, error);
     return status;
 }
 
 kalam_status client_token(kalam_client *client, const char **token, kalam_error *error)
 {
-    kalam_session session = {0};
     kalam_status status = KALAM_OK;
 
     CHECK(client);
-    if (!client->token && !client->api_key && client->user && client->password) {
-        status = client_login(client, client->user, client->password, &session, error);
-        kalam_session_clear(&session);
-    }
+    if (!client->token && !client->api_key && client->user && client->password)
+        status = client_login_again(client, error);
     *token = client->token;
     return status;
 }

@@ -21,7 +21,8 @@ struct kalam_client {
     char *space; /* NULL = the server's default */
     char *token, *user, *password, *api_key;
     char *refresh_token;
-    char *ca_file; /* NULL = the system's */
+    bool password_refused; /* `password`: asking again would only lock the name; under `mutex` */
+    char *ca_file;         /* NULL = the system's */
     int timeout_ms, retries_max;
     pthread_mutex_t mutex; /* one request at a time; credentials */
     /* `token` and `refresh_token` change under both, so that reading them waits for no request;

@@ -34,6 +34,8 @@ export class Credentials {
   #token: string | undefined;
   #refreshToken: string | undefined;
   #pending: Promise<boolean> | undefined;
+  /** What log-in said to the password of `auth`: asking again would only lock the name. */
+  #refusal: KalamError | undefined;
   /**
    * Counts log-ins and log-outs: what was asked for before one of them must neither bring the
    * former user back nor be sent as the new one.
@@ -137,11 +139,21 @@ export class Credentials {
     const auth = this.#auth;
     if (auth === 'none') return false;
     if ('user' in auth) {
-      this.#take(await this.#current(account.login(this.#http, auth.user, auth.password)));
+      this.#take(await this.#current(this.#loginAgain(auth.user, auth.password)));
     } else if ('token' in auth && typeof auth.token === 'function') {
       this.#token = await this.#current(askProvider(auth.token));
     }
     return true;
+  }
+
+  async #loginAgain(user: string, password: string): Promise<Session> {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    try {
+      return await account.login(this.#http, user, password);
+    } catch (thrown) {
+      if (thrown instanceof KalamError && thrown.code === 'UNAUTHORIZED') this.#refusal = thrown;
+      throw thrown;
+    }
   }
 
   /** False if the refresh token is refused: then only a new log-in helps. */

@@ -113,3 +113,21 @@ test('the log-in or log-out asked for last counts, whichever answer comes last',
   await client.batch('SELECT 1');
   assert.deepEqual(used, [undefined]);
 });
+
+test('a refused password is not tried again, a locked name is', async (t) => {
+  let logins = 0;
+  const fake = await fakeHttp((request, response) => {
+    const error = logins++ === 0 ? 'account_locked' : 'unauthorized';
+    assert.equal(request.url, '/v1/api/auth/login');
+    response.writeHead(401, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify({ error, message: 'no' }));
+  });
+  t.after(() => fake.close());
+  const client = createClient({ url: fake.url, auth: { user: 'lena', password: 'old' } });
+  const codes: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    codes.push(await client.batch('SELECT 1').then(() => '', (thrown: KalamError) => thrown.code));
+  }
+  assert.deepEqual(codes, ['ACCOUNT_LOCKED', ...Array<string>(4).fill('UNAUTHORIZED')]);
+  assert.equal(logins, 2);
+});

@@ -327,6 +327,56 @@ static void test_refused_token_is_renewed_once(void **state)
     fake_stop(fake);
 }
 
+/* The password has changed: no token of before counts, and none is to be had. flag2 counts log-ins,
+ * flag: the name is locked. */
+static void handle_changed_password(struct fake_request *request)
+{
+    if (!strstr(request->head, "/auth/login ")) {
+        fake_answer(request, strstr(request->head, "Bearer n.n.n") ? 200 : 401,
+                    strstr(request->head, "Bearer n.n.n") ? FAKE_OK : EXPIRED);
+        return;
+    }
+    atomic_fetch_add(&request->fake->flag2, 1);
+    if (strstr(request->body, "\"new\""))
+        fake_answer(request, 200,
+                    "{\"user\":{\"id\":\"lena\",\"role\":\"user\"},\"access_token\":\"n.n.n\"}");
+    else
+        fake_answer(request, 401,
+                    request->fake->flag ? "{\"error\":\"account_locked\",\"message\":\"later\"}"
+                                        : "{\"error\":\"unauthorized\",\"message\":\"no\"}");
+}
+
+static void test_refused_password_is_not_tried_again(void **state)
+{
+    static const char *const tokens[] = {"o.o.o", NULL};
+    struct fake *fake = fake_start(handle_changed_password);
+    kalam_session session;
+    kalam_results *results = NULL;
+    kalam_error error;
+
+    for (size_t i = 0; i < 2; i++) {
+        kalam_client *client = open_client(
+            fake, (struct kalam_options){.token = tokens[i], .user = "lena", .password = "old"});
+        fake->flag = 1; /* says nothing of the password */
+        fake->flag2 = 0;
+        assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_AUTHENTICATION);
+        fake->flag = 0;
+        for (int query = 0; query < 5; query++) {
+            assert_int_equal(kalam_query(client, "SELECT 1", &results, &error),
+                             KALAM_AUTHENTICATION);
+            assert_string_equal(error.code, tokens[i] ? "TOKEN_EXPIRED" : "unauthorized");
+            assert_int_equal(error.http_status, 401);
+        }
+        assert_int_equal(fake->flag2, 2);
+        assert_int_equal(kalam_login(client, "lena", "new", &session, &error), KALAM_OK);
+        kalam_session_clear(&session);
+        assert_int_equal(kalam_query(client, "SELECT 1", &results, &error), KALAM_OK);
+        kalam_results_free(results);
+        kalam_client_free(client);
+    }
+    fake_stop(fake);
+}
+
 static void handle_space(struct fake_request *request)
 {
     static const char *const spaces[] = {"\"sql\":\"SELECT 1\"}", "\"namespace_id\":\"shop\"",
@@ -712,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_nobody_listens),
         cmocka_unit_test(test_expired_token_is_renewed_once),
         cmocka_unit_test(test_refused_token_is_renewed_once),
+        cmocka_unit_test(test_refused_password_is_not_tried_again),
         cmocka_unit_test(test_default_namespace_changes),
         cmocka_unit_test(test_time_out),
         cmocka_unit_test(test_cancel_from_another_thread),
