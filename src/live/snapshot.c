@@ -102,7 +102,8 @@ static enum status snapshot_check_register(const struct subscription *subscripti
     CHECK(plan->table != NULL);
     if (!user_has_room(live, subscription->peer->user, user_plan_bytes(plan)))
         return error_set(err, STATUS_RATE_LIMIT_EXCEEDED,
-                         "the live queries of this user take more than live.filter_memory");
+                         "the live queries of this user, each counted for itself, take more than "
+                         "live.filter_memory");
     if (schema_is_fenced(live, plan))
         return error_set(err, STATUS_WOULD_BLOCK, "the table is being altered or dropped");
     if (!snapshot_plan_is_newest(live, plan))
