@@ -9,6 +9,7 @@
 #include "sql/analytic/analytic_internal.h"
 
 #include "base/check.h"
+#include "base/saturate.h"
 #include "storage/columnar_regex.h"
 
 enum {
@@ -21,13 +22,6 @@ enum {
     GUARD_GROUPS_MATCH_NS = 600,
     GUARD_GROUPS_SHARE = 8, /* groups that double what a place takes */
 };
-
-static uint64_t guard_times(uint64_t a, uint64_t b)
-{
-    uint64_t product;
-
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
 
 static bool guard_has(struct str options, char option)
 {
@@ -47,7 +41,7 @@ static void guard_search(const struct regex *regex, bool groups, bool is_constan
                          struct columnar_cost *out)
 {
     uint64_t factor = groups ? 1 + regex->groups / GUARD_GROUPS_SHARE : 1;
-    uint64_t place_ns = guard_times(guard_times(regex->places, GUARD_PLACE_NS), factor);
+    uint64_t place_ns = saturated_times(saturated_times(regex->places, GUARD_PLACE_NS), factor);
     bool few = regex->choices <= GUARD_FEW_CHOICES && regex->places <= GUARD_FEW_PLACES;
     uint64_t scan_ns = few ? GUARD_FEW_NS : place_ns;
 
@@ -64,7 +58,7 @@ static void guard_search_all(const struct regex *regex, bool groups, bool is_con
 {
     guard_search(regex, groups, is_constant, out);
     CHECK(out->byte > 0);
-    out->byte = guard_times(out->byte, 2);
+    out->byte = saturated_times(out->byte, 2);
     out->match = groups ? GUARD_GROUPS_MATCH_NS : GUARD_MATCH_NS;
     out->match_bytes = regex->bytes_min > 0 ? regex->bytes_min : 1;
     out->reach = regex->reach;

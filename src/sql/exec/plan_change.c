@@ -11,23 +11,12 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/sql_token.h"
 
 static struct str plan_change_part(const struct plan *plan, uint32_t start, uint32_t end)
 {
     CHECK(start <= end && end <= plan->tree->text.size);
     return str_from(plan->tree->text.data + start, end - start);
-}
-
-static void plan_change_quote(struct buf *out, struct str name)
-{
-    CHECK(name.size > 0);
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] == '"')
-            buf_append_byte(out, '"');
-        buf_append_byte(out, (uint8_t)name.data[i]);
-    }
-    buf_append_byte(out, '"');
 }
 
 /* The parts that UPDATE and DELETE share. */
@@ -74,12 +63,12 @@ static void plan_change_text(struct plan_builder *builder, const struct plan_cha
     buf_init(&text);
     buf_append_str(&text, STR_LIT("SELECT "));
     for (uint32_t i = 0; i < table->key_count; i++) {
-        plan_change_quote(&text, builder->scope.qualifier);
+        sql_append_quoted(&text, builder->scope.qualifier);
         buf_append_byte(&text, '.');
-        plan_change_quote(&text, table->schema->columns[table->key_columns[i]].name);
+        sql_append_quoted(&text, table->schema->columns[table->key_columns[i]].name);
         buf_append_str(&text, STR_LIT(", "));
     }
-    plan_change_quote(&text, builder->scope.qualifier);
+    sql_append_quoted(&text, builder->scope.qualifier);
     buf_append_str(&text, STR_LIT("._seq"));
     for (size_t i = 0; i < parts->set_count; i++) {
         const struct ast_expr *value = parts->set[i].value;
@@ -96,7 +85,7 @@ static void plan_change_text(struct plan_builder *builder, const struct plan_cha
     buf_append_str(&text, plan_change_part(plan, plan->name.start, plan->name.end));
     if (!str_is_empty(parts->alias)) {
         buf_append_str(&text, STR_LIT(" AS "));
-        plan_change_quote(&text, parts->alias);
+        sql_append_quoted(&text, parts->alias);
     }
     if (!str_is_empty(parts->from)) {
         buf_append_str(&text, STR_LIT(", "));

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "base/mem.h"
+#include "base/saturate.h"
 #include "storage/columnar_regex.h"
 
 enum { GUARD_ARGUMENTS_MAX = 4 };
@@ -61,25 +62,12 @@ static struct str guard_text(const struct guard_vectors *in, unsigned argument, 
 
 /* ---- what it takes ---- */
 
-static uint64_t guard_times(uint64_t a, uint64_t b)
-{
-    uint64_t product;
-
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
-static uint64_t guard_add(uint64_t a, uint64_t b)
-{
-    uint64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
 /* Texts of `size` bytes together in `rows` rows, none longer than `longest`. */
 static uint64_t guard_cost(const struct columnar_cost *cost, uint64_t rows, uint64_t size,
                            uint64_t longest)
 {
-    uint64_t sum = guard_add(guard_times(rows, cost->row), guard_times(size, cost->byte));
+    uint64_t sum =
+        saturated_add(saturated_times(rows, cost->row), saturated_times(size, cost->byte));
 
     CHECK(longest <= size);
     if (cost->match_bytes == 0)
@@ -87,9 +75,10 @@ static uint64_t guard_cost(const struct columnar_cost *cost, uint64_t rows, uint
     uint64_t read = cost->reach < longest ? cost->reach : longest;
     if (cost->reach == UINT64_MAX)
         read = longest / 2 + 1;
-    uint64_t matches = guard_add(size / cost->match_bytes, rows);
-    return guard_add(sum,
-                     guard_times(matches, guard_add(cost->match, guard_times(cost->again, read))));
+    uint64_t matches = saturated_add(size / cost->match_bytes, rows);
+    return saturated_add(
+        sum,
+        saturated_times(matches, saturated_add(cost->match, saturated_times(cost->again, read))));
 }
 
 /* 0 for a NULL. */
@@ -174,7 +163,7 @@ static enum status guard_fill(void *cursor, struct column_chunk *chunk, size_t *
         uint64_t cost = guard_row_cost(in, probe->next);
         if (cost == 0)
             continue;
-        sum = guard_add(sum, cost);
+        sum = saturated_add(sum, cost);
         if (sum > GUARD_FREE_NS && *rows > 0)
             break;
         for (size_t i = 0; i < probe->wanted_count; i++) {
@@ -272,7 +261,7 @@ static enum status guard_vector(const struct guard_vectors *in, struct error *er
         if (cost > GUARD_TEXT_NS)
             return error_set(err, STATUS_SQL_EXECUTION_ERROR,
                              "a text given to %s is too long for the pattern", in->guard->of);
-        sum = guard_add(sum, cost);
+        sum = saturated_add(sum, cost);
     }
     return sum <= GUARD_FREE_NS || in->use->instance == NULL ? STATUS_OK : guard_try(in, err);
 }

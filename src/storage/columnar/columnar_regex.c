@@ -26,6 +26,7 @@
 #include "storage/columnar_regex.h"
 
 #include "base/check.h"
+#include "base/saturate.h"
 #include "base/utf8.h"
 
 enum {
@@ -61,20 +62,6 @@ struct regex_reader {
     bool is_strange; /* not understood: no promise */
 };
 
-static uint64_t regex_add(uint64_t a, uint64_t b)
-{
-    uint64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-static uint64_t regex_times(uint64_t a, uint64_t b)
-{
-    uint64_t product;
-
-    return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
 /* ---- parts put together ---- */
 
 static const struct regex_part REGEX_EMPTY = {.nullable = true, .safe = true, .straight = true};
@@ -102,12 +89,12 @@ static struct regex_part regex_assertion(struct regex_reader *in)
 
 static struct regex_part regex_then(struct regex_part a, struct regex_part b)
 {
-    struct regex_part both = {.places = regex_add(a.places, b.places),
-                              .choices = regex_add(a.choices, b.choices),
-                              .compile_ns = regex_add(a.compile_ns, b.compile_ns),
-                              .groups = regex_add(a.groups, b.groups),
-                              .min = regex_add(a.min, b.min),
-                              .reach = regex_add(a.reach, b.reach),
+    struct regex_part both = {.places = saturated_add(a.places, b.places),
+                              .choices = saturated_add(a.choices, b.choices),
+                              .compile_ns = saturated_add(a.compile_ns, b.compile_ns),
+                              .groups = saturated_add(a.groups, b.groups),
+                              .min = saturated_add(a.min, b.min),
+                              .reach = saturated_add(a.reach, b.reach),
                               .nullable = a.nullable && b.nullable,
                               .loops = a.loops || b.loops,
                               .safe = a.safe && b.safe && (!a.loops || b.nullable),
@@ -122,10 +109,10 @@ static struct regex_part regex_or(struct regex_part a, struct regex_part b)
     bool single = a.single && b.single;
 
     CHECK(!single || (!a.nullable && !b.nullable));
-    return (struct regex_part){.places = regex_add(regex_add(a.places, b.places), 1),
-                               .choices = regex_add(regex_add(a.choices, b.choices), 1),
-                               .compile_ns = regex_add(a.compile_ns, b.compile_ns),
-                               .groups = regex_add(a.groups, b.groups),
+    return (struct regex_part){.places = saturated_add(saturated_add(a.places, b.places), 1),
+                               .choices = saturated_add(saturated_add(a.choices, b.choices), 1),
+                               .compile_ns = saturated_add(a.compile_ns, b.compile_ns),
+                               .groups = saturated_add(a.groups, b.groups),
                                .min = a.min < b.min ? a.min : b.min,
                                .reach = a.reach > b.reach ? a.reach : b.reach,
                                .nullable = a.nullable || b.nullable,
@@ -146,11 +133,11 @@ static struct regex_part regex_repeat(struct regex_part x, uint64_t low, uint64_
 
     CHECK(low <= high);
     copies = copies > 0 ? copies : 1;
-    all.places = regex_times(x.places, copies);
-    all.choices = regex_times(regex_add(x.choices, more), copies);
-    all.compile_ns = regex_times(x.compile_ns, copies);
-    all.min = regex_times(x.min, low);
-    all.reach = regex_times(x.reach, unbounded ? low + 1 : copies);
+    all.places = saturated_times(x.places, copies);
+    all.choices = saturated_times(saturated_add(x.choices, more), copies);
+    all.compile_ns = saturated_times(x.compile_ns, copies);
+    all.min = saturated_times(x.min, low);
+    all.reach = saturated_times(x.reach, unbounded ? low + 1 : copies);
     all.nullable = low == 0 || x.nullable;
     all.loops = x.loops || unbounded;
     all.single = x.single && low == 1 && high == 1;
@@ -267,8 +254,8 @@ static struct regex_part regex_class(struct regex_reader *in)
         regex_class_item(in, &ranges, &wide);
     in->is_strange |= !regex_take(in, ']');
     uint64_t places = 1 + ranges / REGEX_CLASS_RANGES + (wide > 0 ? REGEX_UNICODE_PLACES - 1 : 0);
-    uint64_t compile_ns = regex_times(ranges, REGEX_RANGE_NS) + (negated ? REGEX_CLASS_NS : 0) +
-                          regex_times(wide, REGEX_WIDE_NS);
+    uint64_t compile_ns = saturated_times(ranges, REGEX_RANGE_NS) + (negated ? REGEX_CLASS_NS : 0) +
+                          saturated_times(wide, REGEX_WIDE_NS);
     return regex_character(places, true, compile_ns);
 }
 
@@ -340,9 +327,9 @@ static struct regex_part regex_group(struct regex_reader *in)
     inner = regex_alternatives(in);
     in->depth--;
     in->is_strange |= !regex_take(in, ')');
-    inner.groups = regex_add(inner.groups, captures);
-    inner.places = regex_add(inner.places, 1);
-    inner.compile_ns = regex_add(inner.compile_ns, REGEX_LITERAL_NS);
+    inner.groups = saturated_add(inner.groups, captures);
+    inner.places = saturated_add(inner.places, 1);
+    inner.compile_ns = saturated_add(inner.compile_ns, REGEX_LITERAL_NS);
     return inner;
 }
 
@@ -446,10 +433,10 @@ static struct regex_part regex_literal(struct str text)
 
 static uint64_t regex_compile_ns(const struct regex_part *all)
 {
-    uint64_t choice = regex_times(all->choices, REGEX_CHOICE_NS);
+    uint64_t choice = saturated_times(all->choices, REGEX_CHOICE_NS);
     uint64_t choices =
-        regex_times(all->choices, choice < REGEX_CHOICE_MAX ? choice : REGEX_CHOICE_MAX);
-    uint64_t sum = regex_add(regex_add(all->compile_ns, choices), REGEX_COMPILED_NS);
+        saturated_times(all->choices, choice < REGEX_CHOICE_MAX ? choice : REGEX_CHOICE_MAX);
+    uint64_t sum = saturated_add(saturated_add(all->compile_ns, choices), REGEX_COMPILED_NS);
 
     CHECK(sum >= REGEX_COMPILED_NS);
     return sum < REGEX_COMPILED_MAX ? sum : REGEX_COMPILED_MAX;
@@ -464,11 +451,11 @@ struct regex regex_read(struct str pattern, bool literal)
     in.is_strange |= !literal && in.at < in.end;
     bool near = !in.is_strange && (!all.loops || all.safe || all.straight);
     return (struct regex){
-        .places = regex_add(all.places, 1),
+        .places = saturated_add(all.places, 1),
         .choices = in.is_strange ? UINT64_MAX : all.choices,
         .groups = all.groups,
         .bytes_min = in.is_strange ? 0 : all.min,
-        .reach = near ? regex_times(all.reach, REGEX_CHARACTER_BYTES) : UINT64_MAX,
+        .reach = near ? saturated_times(all.reach, REGEX_CHARACTER_BYTES) : UINT64_MAX,
         .asserts = in.asserts,
         .compile_ns = regex_compile_ns(&all),
     };
