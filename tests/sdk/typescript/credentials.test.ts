@@ -126,7 +126,12 @@ test('a refused password is not tried again, a locked name is', async (t) => {
   const client = createClient({ url: fake.url, auth: { user: 'lena', password: 'old' } });
   const codes: string[] = [];
   for (let i = 0; i < 5; i++) {
-    codes.push(await client.batch('SELECT 1').then(() => '', (thrown: KalamError) => thrown.code));
+    codes.push(
+      await client.batch('SELECT 1').then(
+        () => '',
+        (thrown: KalamError) => thrown.code,
+      ),
+    );
   }
   assert.deepEqual(codes, ['ACCOUNT_LOCKED', ...Array<string>(4).fill('UNAUTHORIZED')]);
   assert.equal(logins, 2);

@@ -331,7 +331,12 @@ test('live queries beyond what a connection may have are told so', async () => {
   const client = connect();
   const codes = async (from: KalamClient, count: number): Promise<string[]> => {
     const lives = Array.from({ length: count }, () => from.subscribe(`SELECT * FROM ${table}`));
-    const found = lives.map((live) => live.ready.then(() => 'ready', (e: KalamError) => e.code));
+    const found = lives.map((live) =>
+      live.ready.then(
+        () => 'ready',
+        (e: KalamError) => e.code,
+      ),
+    );
     const all = await within(Promise.all(found), 'an answer for each', 30_000);
     await Promise.all(lives.map((live) => live.close()));
     return all;
