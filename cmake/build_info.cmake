@@ -1,4 +1,4 @@
-# build_info.h: version, git branch, git commit and date of this build, as of the last configure run.
+# build_info.h: version, git branch, git commit and date of this build. A commit or checkout configures anew.
 find_package(Git QUIET)
 set(KALAM_GIT_COMMIT "")
 set(KALAM_GIT_BRANCH "")
@@ -9,6 +9,12 @@ if(Git_FOUND)
   execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --abbrev-ref HEAD
                   WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" OUTPUT_VARIABLE KALAM_GIT_BRANCH
                   OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --path-format=absolute --git-path logs/HEAD
+                  WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" OUTPUT_VARIABLE KALAM_GIT_LOG
+                  OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(EXISTS "${KALAM_GIT_LOG}")
+    set_property(DIRECTORY "${CMAKE_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${KALAM_GIT_LOG}")
+  endif()
 endif()
 string(TIMESTAMP KALAM_BUILD_DATE "%Y-%m-%dT%H:%M:%SZ" UTC)
 file(WRITE "${CMAKE_BINARY_DIR}/generated/build_info.tmp"
