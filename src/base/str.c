@@ -34,6 +34,16 @@ bool str_equal_nocase(struct str a, struct str b)
     return true;
 }
 
+bool str_is_one_of_nocase(struct str s, const char *const *words, size_t count)
+{
+    size_t i = 0;
+
+    CHECK(words != NULL);
+    while (i < count && !str_equal_nocase(s, str_from_c(words[i])))
+        i++;
+    return i < count;
+}
+
 bool str_starts_with(struct str s, struct str prefix)
 {
     return s.size >= prefix.size && str_equal(str_from(s.data, prefix.size), prefix);

@@ -48,6 +48,7 @@ static inline bool str_is_empty(struct str s)
 int str_compare(struct str a, struct str b);
 /* ASCII letters compare without case. */
 bool str_equal_nocase(struct str a, struct str b);
+bool str_is_one_of_nocase(struct str s, const char *const *words, size_t count);
 bool str_starts_with(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
 /* Index of the first `needle`, or SIZE_MAX. */

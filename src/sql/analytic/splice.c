@@ -86,16 +86,6 @@ static bool splice_word_is(struct splice_scan *scan, const struct token *token, 
            str_equal_nocase(token_text(scan->lexer.text, token), str_from_c(word));
 }
 
-static bool splice_is_one_of(struct str word, const char *const *words, size_t count)
-{
-    size_t i = 0;
-
-    CHECK(words != NULL);
-    while (i < count && !str_equal_nocase(word, str_from_c(words[i])))
-        i++;
-    return i < count;
-}
-
 /* DuckDB takes a length or precision and forgets it. */
 static enum status splice_refuse_modifier(struct splice_scan *scan, const struct token *type,
                                           struct error *err)
@@ -108,13 +98,13 @@ static enum status splice_refuse_modifier(struct splice_scan *scan, const struct
     if (type->kind == TOKEN_QUOTED)
         word = str_from(text.data + 1, text.size - 2);
     CHECK(text.size > 0);
-    if (splice_is_one_of(word, lengths, ARRAY_COUNT(lengths))) {
+    if (str_is_one_of_nocase(word, lengths, ARRAY_COUNT(lengths))) {
         error_set_at(err, STATUS_NOT_SUPPORTED, type->start,
                      "a cast to %.*s with a length is not supported here", STR_ARG(text));
         error_hint(err, "use left(x, n)");
         return STATUS_NOT_SUPPORTED;
     }
-    if (splice_is_one_of(word, precisions, ARRAY_COUNT(precisions))) {
+    if (str_is_one_of_nocase(word, precisions, ARRAY_COUNT(precisions))) {
         error_set_at(err, STATUS_NOT_SUPPORTED, type->start,
                      "a cast to %.*s with a precision is not supported", STR_ARG(text));
         error_hint(err, "use date_trunc");

@@ -152,12 +152,13 @@ static enum status check_ctes(struct check *check, const struct tree *node)
 uint64_t check_star_columns(const struct check *check, struct str relation)
 {
     const struct check_level *level = check->level;
-    const struct check_item *named = relation.size > 0 ? check_find_item(level, relation) : NULL;
     uint64_t columns = level->values;
 
-    CHECK(level);
-    if (relation.size > 0) /* a struct's column otherwise, `s.*` */
-        return named ? named->columns : check->fields;
+    CHECK(columns < UINT32_MAX);
+    if (relation.size > 0) {
+        const struct check_item *named = check_find_item(level, relation);
+        return named ? named->columns : check->fields; /* else a struct's column, `s.*` */
+    }
     for (const struct check_item *item = level->items; item; item = item->next)
         columns += item->columns;
     return columns;

@@ -592,11 +592,7 @@ static bool check_is_type(const struct tree *type, const char *const *names, siz
     CHECK(type->kind == TREE_OBJECT);
     if (str_equal(name, STR_LIT("UNBOUND")) && info)
         name = tree_text(info, "name");
-    for (size_t i = 0; i < count; i++) {
-        if (str_equal_nocase(name, str_from_c(names[i])))
-            return true;
-    }
-    return false;
+    return str_is_one_of_nocase(name, names, count);
 }
 
 static enum status check_cast(struct check *check, const struct tree *node)

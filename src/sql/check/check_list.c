@@ -49,15 +49,6 @@ enum status check_lambda(struct check *check, const struct tree *node)
 
 enum { LIST_MANY = 2 }; /* more than once, or nobody knows */
 
-static bool list_is_one_of(struct str name, const char *const *names, size_t count)
-{
-    CHECK(names && count > 0);
-    for (size_t i = 0; i < count; i++)
-        if (str_equal_nocase(name, str_from_c(names[i])))
-            return true;
-    return false;
-}
-
 static bool list_names(const struct tree *node, struct str name)
 {
     const struct tree *names = tree_get(node, "column_names");
@@ -127,9 +118,9 @@ static uint32_t list_flows_call(const struct tree *call, struct str name)
     const struct tree *first = arguments ? arguments->child : NULL;
 
     CHECK(call->kind == TREE_OBJECT);
-    if (list_is_one_of(function, measures, ARRAY_COUNT(measures)))
+    if (str_is_one_of_nocase(function, measures, ARRAY_COUNT(measures)))
         return 0;
-    if (list_is_one_of(function, keeps, ARRAY_COUNT(keeps)))
+    if (str_is_one_of_nocase(function, keeps, ARRAY_COUNT(keeps)))
         return list_flows_any(arguments, name);
     if (str_equal_nocase(function, STR_LIT("list_append")) && first && first->next)
         return list_uses(first->next, name) ? LIST_MANY : list_flows(first, name);
@@ -147,9 +138,9 @@ static uint32_t list_flows_operator(const struct tree *node, struct str name)
     struct str type = tree_text(node, "type");
 
     CHECK(node->kind == TREE_OBJECT);
-    if (list_is_one_of(type, tells, ARRAY_COUNT(tells)))
+    if (str_is_one_of_nocase(type, tells, ARRAY_COUNT(tells)))
         return 0;
-    return list_is_one_of(type, keeps, ARRAY_COUNT(keeps))
+    return str_is_one_of_nocase(type, keeps, ARRAY_COUNT(keeps))
                ? list_flows_any(tree_get(node, "children"), name)
                : LIST_MANY;
 }
@@ -167,7 +158,7 @@ static uint32_t list_flows_cast(const struct tree *node)
     CHECK(node->kind == TREE_OBJECT);
     if (str_equal(id, STR_LIT("UNBOUND")) && info)
         id = tree_text(info, "name");
-    return list_is_one_of(id, small, ARRAY_COUNT(small)) ? 0 : LIST_MANY;
+    return str_is_one_of_nocase(id, small, ARRAY_COUNT(small)) ? 0 : LIST_MANY;
 }
 
 static uint32_t list_flows(const struct tree *node, struct str name)
@@ -272,7 +263,7 @@ enum status check_growth(struct check *check, const struct tree *call, struct st
         return check_regexp_replace(check, call);
     if (check->lambdas == 0)
         return STATUS_OK;
-    if (list_is_one_of(name, by_length, ARRAY_COUNT(by_length))) {
+    if (str_is_one_of_nocase(name, by_length, ARRAY_COUNT(by_length))) {
         argument = list_argument(call, 1);
         if (argument && check_is_number(argument, &length) && length <= CHECK_SHORT_TEXT)
             return STATUS_OK;

@@ -18,6 +18,10 @@ static void test_str__order_and_equality(void **state)
     assert_false(str_equal(STR_LIT("a"), STR_LIT("A")));
     assert_true(str_equal_nocase(STR_LIT("aZ[9"), STR_LIT("Az[9")));
     assert_false(str_equal_nocase(STR_LIT("["), STR_LIT("{"))); /* differ by the case bit only */
+    static const char *const words[] = {"one", "Two"};
+    assert_true(str_is_one_of_nocase(STR_LIT("TWO"), words, 2));
+    assert_false(str_is_one_of_nocase(STR_LIT("TWO"), words, 1));
+    assert_false(str_is_one_of_nocase(STR_LIT("on"), words, 2));
 }
 
 static void test_str__search(void **state)
