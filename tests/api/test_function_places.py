@@ -102,3 +102,74 @@ def test_random_where(server, db, space):
     db.sql("INSERT INTO s SELECT g FROM generate_series(1, 1000) s(g)")
     assert 400 < db.sql("DELETE FROM s WHERE random() < 0.5").row_count < 600
     assert db.sql("UPDATE t SET a = 2 WHERE random() < 2 AND id IN (SELECT min(id) FROM t)").row_count == 1
+
+
+OPERATORS = ["{0} LIKE {1}", "{0} NOT LIKE {1}", "{0} ILIKE {1}", "{0} LIKE {1} ESCAPE '!'", "{0} ~ {1}", "{0} !~ {1}", "{0} ~* {1}", "{0} SIMILAR TO {1}", "{0} || {1}",
+             "{0} = {1}", "{0} IN ({1}, 'x')", "{0} BETWEEN {1} AND 'x'"]
+
+
+def arguments(expression, name):
+    """The texts before, of and behind the arguments of the call of the function, or nothing if they are no list of values."""
+    begin = re.search(rf"\b{name}\(", expression)
+    if begin is None:
+        return None
+    parts, depth, quoted, start = [], 0, False, begin.end()
+    for at in range(begin.end(), len(expression)):
+        byte = expression[at]
+        quoted ^= byte == "'"
+        if quoted:
+            continue
+        if byte in "([{":
+            depth += 1
+        elif depth > 0 and byte in ")]}":
+            depth -= 1
+        elif depth == 0 and byte in ",)":
+            parts.append(expression[start:at].strip())
+            start = at + 1
+            if byte == ")":
+                return expression[:begin.end()], parts, expression[at:]
+    return None
+
+
+def test_every_argument_as_a_subquery(server, db, space):
+    """DuckDB shows a function that is being bound no argument with a subquery in it: the answer is that of the value itself, or an error, never the
+    end of the server."""
+    wrong, tried, same = [], 0, 0
+    cases = [(name, arguments(expression, name)) for expression, name in calls()]
+    cases += [(text, ("", ["'ab'", "'a%'"], text)) for text in OPERATORS]
+    for name, found in cases:
+        if found is None or found[1] in ([""], ["*"]):
+            continue
+        before, parts, behind = found
+        for index, part in enumerate(parts):
+            for wrapped in (f"(SELECT {part})", f"(CASE WHEN EXISTS (SELECT 1) THEN {part} END)"):
+                given = [*parts[:index], wrapped, *parts[index + 1:]]
+                texts = [behind.format(*p) if not before else before + ", ".join(p) + behind for p in (parts, given)]
+                plain, asked = (db.post(f"SELECT ({text}) AS x") for text in texts)
+                tried += 1
+                if asked[1]["status"] == "success" and plain[1]["status"] == "success":
+                    same += 1
+                    rows = [body["results"][0]["rows"] for _, body in (plain, asked)]
+                    if rows[0] != rows[1]:
+                        wrong.append((texts[1], *rows))
+                elif asked[0] >= 500:
+                    wrong.append((texts[1], asked))
+    print(f"share: {tried} arguments as subqueries, {same} answered")
+    assert not wrong, "\n".join(map(str, wrong))
+    assert tried > 600 and same > 400
+
+
+def test_subqueries_of_rows_as_arguments(server, db, space):
+    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY, w TEXT)")
+    db.sql("INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'ab')")
+    assert db.rows("SELECT id FROM t WHERE w LIKE (SELECT u.w FROM t u WHERE u.id = 1)") == [[1]]
+    for text, params in (("(SELECT min(u.w) || '%' FROM t u WHERE u.id < t.id)", []), ("(SELECT min(u.w) || $1 FROM t u WHERE u.id < t.id)", ["%"])):
+        assert db.rows(f"SELECT id FROM t WHERE w LIKE {text}", params) == [[3]]
+    assert db.rows("SELECT $1 AS p FROM t WHERE regexp_matches(w, (SELECT max(u.w) || $2 FROM t u))", [7, "$"]) == [["7"], ["7"]]
+    assert db.rows("SELECT w LIKE (SELECT 'a%') AS x, count(*) FROM t GROUP BY w LIKE (SELECT 'a%') ORDER BY x") == [[False, "1"], [True, "2"]]
+    assert db.value("SELECT length((SELECT array_agg(id) FROM t))") == 3
+    assert code(db, "SELECT length((SELECT 5))")[0] == "INVALID_SQL"
+    many = [" AND ".join(f"w NOT LIKE (SELECT '%{i}%')" for i in range(count)) for count in (64, 65)]
+    assert db.value(f"SELECT count(*) FROM t WHERE {many[0]}") == "3"
+    assert code(db, f"SELECT count(*) FROM t WHERE {many[1]}") == ("INVALID_SQL", "Statement 1 failed: too many functions of texts whose arguments "
+                                                                  "hold subqueries; a statement may have 64")

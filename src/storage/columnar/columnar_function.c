@@ -12,6 +12,9 @@
 #include "base/macros.h"
 #include "base/mem.h"
 
+#define CALL_TOO_MANY_HIDDEN \
+    "too many functions of texts whose arguments hold subqueries; a statement may have 64"
+
 enum { FUNCTION_ARGUMENTS_MAX = 3, FUNCTION_WORK_UNWATCHED = 1 << 22 };
 
 static void *call_bind_copy(void *data)
@@ -29,16 +32,57 @@ static void function_free(void *data)
     mem_free(data);
 }
 
+/* ---- arguments while a call is bound ---- */
+
+static _Thread_local struct call_hidden *call_hidden_now;
+
+struct call_hidden *call_hidden_begin(struct call_hidden *hidden)
+{
+    struct call_hidden *before = call_hidden_now;
+
+    CHECK(hidden->count <= CALL_HIDDEN_MAX);
+    hidden->asked = 0;
+    hidden->grew = false;
+    call_hidden_now = hidden;
+    return before;
+}
+
+void call_hidden_end(struct call_hidden *before)
+{
+    CHECK(call_hidden_now != NULL);
+    call_hidden_now = before;
+}
+
+duckdb_expression call_argument(duckdb_bind_info info, idx_t index)
+{
+    struct call_hidden *hidden = call_hidden_now;
+    uint32_t place = hidden != NULL ? hidden->asked++ : 0;
+
+    CHECK(info != NULL);
+    for (uint32_t i = 0; hidden != NULL && i < hidden->count; i++)
+        if (hidden->places[i] == place)
+            return NULL;
+    duckdb_expression argument = duckdb_scalar_function_bind_get_argument(info, index);
+    if (argument != NULL || hidden == NULL)
+        return argument;
+    hidden->grew = hidden->count < CALL_HIDDEN_MAX;
+    if (hidden->grew)
+        hidden->places[hidden->count++] = place;
+    else
+        duckdb_scalar_function_bind_set_error(info, CALL_TOO_MANY_HIDDEN);
+    return NULL;
+}
+
 struct call_bind *call_bind_new(duckdb_bind_info info, idx_t constant)
 {
     struct call_bind *bind = mem_zalloc(sizeof(*bind));
-    duckdb_expression argument = duckdb_scalar_function_bind_get_argument(info, constant);
+    duckdb_expression argument = call_argument(info, constant);
     duckdb_client_context context = NULL;
 
     duckdb_scalar_function_get_client_context(info, &context);
-    CHECK(context != NULL && argument != NULL);
+    CHECK(context != NULL);
     bind->connection_id = duckdb_client_context_get_connection_id(context);
-    bind->constant = duckdb_expression_is_foldable(argument);
+    bind->constant = argument != NULL && duckdb_expression_is_foldable(argument);
     duckdb_destroy_client_context(&context);
     duckdb_destroy_expression(&argument);
     duckdb_scalar_function_set_bind_data(info, bind, function_free);

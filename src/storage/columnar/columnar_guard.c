@@ -292,12 +292,12 @@ static void guard_run(duckdb_function_info info, duckdb_data_chunk input, duckdb
 static struct str guard_fold(duckdb_bind_info info, duckdb_client_context context, idx_t index,
                              char **text)
 {
-    duckdb_expression argument = duckdb_scalar_function_bind_get_argument(info, index);
+    duckdb_expression argument = call_argument(info, index);
     duckdb_value value = NULL;
     duckdb_error_data error = NULL;
 
-    CHECK(argument != NULL && *text == NULL);
-    if (duckdb_expression_is_foldable(argument))
+    CHECK(*text == NULL);
+    if (argument != NULL && duckdb_expression_is_foldable(argument))
         error = duckdb_expression_fold(context, argument, &value);
     if (value != NULL && !duckdb_is_null_value(value))
         *text = duckdb_get_varchar(value);

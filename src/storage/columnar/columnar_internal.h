@@ -177,6 +177,25 @@ struct call_bind { /* one call in a statement */
 
 /* For the callback that binds a call; the call owns it. */
 struct call_bind *call_bind_new(duckdb_bind_info info, idx_t constant);
+
+enum { CALL_HIDDEN_MAX = 64 };
+
+/* The arguments of one statement with a subquery in them: DuckDB shows none of these to a function
+ * that is being bound, and who asks for one makes the whole statement fail. So the statement is
+ * bound again, and whoever asked finds out without asking. The order of asking is that of before.
+ */
+struct call_hidden {
+    uint32_t asked;                          /* since call_hidden_begin */
+    uint32_t count, places[CALL_HIDDEN_MAX]; /* of `asked` */
+    bool grew;                               /* … since then: to be bound again */
+};
+
+/* Before DuckDB binds the statement, on this thread; returns what was there, for _end. */
+struct call_hidden *call_hidden_begin(struct call_hidden *hidden);
+void call_hidden_end(struct call_hidden *before);
+/* For a callback that binds; NULL if there is a subquery in the argument. Destroyed by the caller.
+ */
+duckdb_expression call_argument(duckdb_bind_info info, idx_t index);
 /* The statement is found through its connection; there may be none while DuckDB folds a constant.
  */
 bool call_must_stop(const struct call_use *use, const struct call_bind *bind);

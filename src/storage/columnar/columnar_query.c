@@ -20,6 +20,7 @@
 
 struct columnar_query {
     struct columnar_session session;
+    struct call_hidden hidden;
     struct watch watch;
     bool is_watched;
     duckdb_prepared_statement prepared;
@@ -57,6 +58,13 @@ static enum status query_error(struct columnar_query *query, const char *message
 
     CHECK(query->session.connection != NULL);
     return status != STATUS_OK ? status : session_error(&query->session, message, err);
+}
+
+/* What DuckDB binds failed: because it has arguments that were not known to hold subqueries? */
+static bool query_binds_again(const struct columnar_query *query)
+{
+    CHECK(query->hidden.count <= CALL_HIDDEN_MAX);
+    return query->hidden.grew && atomic_load(&query->watch.fired) == STATUS_OK;
 }
 
 /* ---- preparing
@@ -148,9 +156,14 @@ static enum status query_prepare_as(struct columnar_query *query, struct str sql
         buf_append_str(&text, sql);
         buf_append_byte(&text, 0);
     }
-    duckdb_destroy_prepare(&query->prepared);
+    duckdb_state state;
     query->session.prepares = true;
-    duckdb_state state = duckdb_prepare(query->session.connection, text.data, &query->prepared);
+    do {
+        struct call_hidden *before = call_hidden_begin(&query->hidden);
+        duckdb_destroy_prepare(&query->prepared);
+        state = duckdb_prepare(query->session.connection, text.data, &query->prepared);
+        call_hidden_end(before);
+    } while (state != DuckDBSuccess && query_binds_again(query));
     query->session.prepares = false;
     if (state != DuckDBSuccess)
         status = query_error(query, duckdb_prepare_error(query->prepared), err);
@@ -289,13 +302,30 @@ static void query_name_columns(struct columnar_query *query, bool is_prepared)
 /* ---- executing
  * ------------------------------------------------------------------------------------ */
 
+static void query_drop_result(struct columnar_query *query)
+{
+    if (query->chunk != NULL)
+        duckdb_destroy_data_chunk(&query->chunk);
+    if (query->has_result)
+        duckdb_destroy_result(&query->result);
+    query->has_result = false;
+    CHECK(query->chunk == NULL);
+}
+
 static enum status query_execute(struct columnar_query *query, struct error *err)
 {
     duckdb_pending_result pending = NULL;
     enum status status = STATUS_OK;
+    duckdb_state state;
 
     CHECK(!query->has_result);
-    if (duckdb_pending_prepared_streaming(query->prepared, &pending) != DuckDBSuccess) {
+    do { /* it binds once more if a parameter had no type */
+        struct call_hidden *before = call_hidden_begin(&query->hidden);
+        duckdb_destroy_pending(&pending);
+        state = duckdb_pending_prepared_streaming(query->prepared, &pending);
+        call_hidden_end(before);
+    } while (state != DuckDBSuccess && query_binds_again(query));
+    if (state != DuckDBSuccess) {
         status = query_error(query, duckdb_pending_error(pending), err);
         goto out;
     }
@@ -305,16 +335,6 @@ static enum status query_execute(struct columnar_query *query, struct error *err
 out:
     duckdb_destroy_pending(&pending);
     return status;
-}
-
-static void query_drop_result(struct columnar_query *query)
-{
-    if (query->chunk != NULL)
-        duckdb_destroy_data_chunk(&query->chunk);
-    if (query->has_result)
-        duckdb_destroy_result(&query->result);
-    query->has_result = false;
-    CHECK(query->chunk == NULL);
 }
 
 /* Prepares and executes, with casts around it if the types that ask for them are known by then. */
@@ -342,11 +362,17 @@ static enum status query_start_whole(struct columnar_query *query,
                                      struct error *err)
 {
     char *sql = mem_strdup(options->sql);
-    duckdb_state state = duckdb_query(query->session.connection, sql, &query->result);
+    duckdb_state state;
 
     CHECK(options->parameter_count == 0);
+    do {
+        struct call_hidden *before = call_hidden_begin(&query->hidden);
+        query_drop_result(query);
+        state = duckdb_query(query->session.connection, sql, &query->result);
+        query->has_result = true;
+        call_hidden_end(before);
+    } while (state != DuckDBSuccess && query_binds_again(query));
     mem_free(sql);
-    query->has_result = true;
     if (state != DuckDBSuccess)
         return query_error(query, duckdb_result_error(&query->result), err);
     query_name_columns(query, false);

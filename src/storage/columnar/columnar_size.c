@@ -49,6 +49,10 @@ static int64_t size_elements(const struct size_argument *argument, idx_t row)
     return (int64_t)(argument->elements > 0 ? argument->elements : lists[row].length);
 }
 
+#define SIZE_NO_LIST \
+    "No function matches the given name and argument types: length takes a text, bytes " \
+    "or a list"
+
 static void size_run(duckdb_data_chunk input, duckdb_vector output, size_measure measure)
 {
     duckdb_vector vector = duckdb_data_chunk_get_vector(input, 0);
@@ -87,25 +91,39 @@ static void size_run_characters(duckdb_function_info info, duckdb_data_chunk inp
     size_run(input, output, size_characters);
 }
 
+static bool size_is_list(duckdb_logical_type type)
+{
+    duckdb_type id = duckdb_get_type_id(type);
+
+    CHECK(type != NULL);
+    return id == DUCKDB_TYPE_LIST || id == DUCKDB_TYPE_ARRAY;
+}
+
 static void size_run_elements(duckdb_function_info info, duckdb_data_chunk input,
                               duckdb_vector output)
 {
+    duckdb_logical_type type =
+        duckdb_vector_get_column_type(duckdb_data_chunk_get_vector(input, 0));
+
     CHECK(info != NULL);
-    size_run(input, output, size_elements);
+    if (size_is_list(type))
+        size_run(input, output, size_elements);
+    else
+        duckdb_scalar_function_set_error(info, SIZE_NO_LIST);
+    duckdb_destroy_logical_type(&type);
 }
 
-/* A list of any type can be no parameter of a function: a fixed array is not cast to it. */
+/* A list of any type can be no parameter of a function: a fixed array is not cast to it. Of an
+ * argument with a subquery the vectors tell the type. */
 static void size_bind_elements(duckdb_bind_info info)
 {
-    duckdb_expression argument = duckdb_scalar_function_bind_get_argument(info, 0);
-    duckdb_logical_type type = duckdb_expression_return_type(argument);
-    duckdb_type id = duckdb_get_type_id(type);
+    duckdb_expression argument = call_argument(info, 0);
 
-    CHECK(argument != NULL);
-    if (id != DUCKDB_TYPE_LIST && id != DUCKDB_TYPE_ARRAY)
-        duckdb_scalar_function_bind_set_error(
-            info, "No function matches the given name and argument types: length takes a text, "
-                  "bytes or a list");
+    if (argument == NULL)
+        return;
+    duckdb_logical_type type = duckdb_expression_return_type(argument);
+    if (!size_is_list(type))
+        duckdb_scalar_function_bind_set_error(info, SIZE_NO_LIST);
     duckdb_destroy_logical_type(&type);
     duckdb_destroy_expression(&argument);
 }
