@@ -168,7 +168,7 @@ def test_subqueries_of_rows_as_arguments(server, db, space):
     assert db.rows("SELECT $1 AS p FROM t WHERE regexp_matches(w, (SELECT max(u.w) || $2 FROM t u))", [7, "$"]) == [["7"], ["7"]]
     assert db.rows("SELECT w LIKE (SELECT 'a%') AS x, count(*) FROM t GROUP BY w LIKE (SELECT 'a%') ORDER BY x") == [[False, "1"], [True, "2"]]
     assert db.value("SELECT length((SELECT array_agg(id) FROM t))") == 3
-    assert code(db, "SELECT length((SELECT 5))")[0] == "INVALID_SQL"
+    assert code(db, "SELECT length((SELECT 5))")[0] in ("INVALID_SQL", "TYPE_MISMATCH")
     many = [" AND ".join(f"w NOT LIKE (SELECT '%{i}%')" for i in range(count)) for count in (64, 65)]
     assert db.value(f"SELECT count(*) FROM t WHERE {many[0]}") == "3"
     assert code(db, f"SELECT count(*) FROM t WHERE {many[1]}") == ("INVALID_SQL", "Statement 1 failed: too many functions of texts whose arguments "
