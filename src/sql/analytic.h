@@ -67,11 +67,6 @@ enum status analytic_run(struct analytic_plan *plan, struct analytic_execution *
 /* What EXPLAIN says of the cold files: `segments considered 2, pruned 1, row groups …`. */
 void analytic_describe_cold(const struct scan_estimate *estimate, struct buf *out);
 
-/* Which of the result's columns stars of the outermost select list stand for: `*first` up to
- * `*end`. */
-void analytic_star(const struct analytic_plan *plan, size_t column_count, size_t *first,
-                   size_t *end);
-
 /* Evaluates a SELECT that DuckDB must run (subqueries of DML, INSERT … SELECT) into rows of values
  * in the arena. */
 enum status analytic_collect(struct analytic_plan *plan, struct analytic_execution *execution,

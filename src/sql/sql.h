@@ -65,6 +65,7 @@ struct sql_column {
     struct str name;
     struct data_type type;
     bool primary_key, not_null, unique;
+    bool by_star; /* `*` of a SELECT that DuckDB ran stands for it */
 };
 
 struct sql_sink {

@@ -156,8 +156,9 @@ struct analytic_plan {
      * `back` right of what may expand to several columns. */
     struct str *names;
     uint32_t name_count, name_front, name_back;
-    bool names_shift; /* a star and another that expands: one may give none, the other two */
-    bool has_star;    /* the outermost select list */
+    bool names_shift;  /* a star and another that expands: one may give none, the other two */
+    bool has_star;     /* the outermost select list */
+    bool marks_system; /* it has a system column between two stars, see stars.c */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
     bool rounds;                            /* there is a cast to DECIMAL */
     bool keeps_order; /* rows of one table come in key order: no columnar path */
@@ -187,6 +188,13 @@ enum status check_cases(struct str sql, struct error *err) MUST_CHECK;
 
 /* names.c: what result columns are called. */
 void names_find(struct analytic_plan *plan, const struct tree *tree);
+
+/* stars.c */
+/* Marks the system columns that are written out between two elements of the outermost select list
+ * that expand; `written` are the names of all elements. */
+void stars_mark(struct analytic_plan *plan, const struct tree *list, const struct str *written);
+/* Tells which columns of the result stars brought, and takes the marks off their names. */
+void stars_find(const struct analytic_plan *plan, struct sql_column *columns, size_t count);
 
 /* shape.c */
 enum analytic_shape shape_of(const struct tree *tree);

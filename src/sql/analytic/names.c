@@ -194,19 +194,21 @@ static enum names_expansion names_expansion(const struct tree *node, unsigned de
     return most;
 }
 
+/* `written`: as the text has it, or as PostgreSQL makes it up; empty for a star. */
 static struct str names_of_item(struct analytic_plan *plan, const struct tree *item,
-                                enum names_expansion expansion)
+                                enum names_expansion expansion, struct str *written)
 {
     struct str alias = tree_text(item, "alias");
 
     CHECK(item->kind == TREE_OBJECT);
     if (alias.size > 0 && !tree_is(item, "class", "STAR"))
         names_note_system(plan, alias);
+    *written = expansion == NAMES_STAR ? STR_EMPTY : alias;
     if (alias.size > 0 || expansion == NAMES_STAR)
         return STR_EMPTY;
-    struct str name = names_of_fold(plan, item, names_of(plan, item, 0));
-    names_note_system(plan, name);
-    return name;
+    *written = names_of_fold(plan, item, names_of(plan, item, 0));
+    names_note_system(plan, *written);
+    return *written;
 }
 
 static void names_of_list(struct analytic_plan *plan, const struct tree *list)
@@ -218,10 +220,11 @@ static void names_of_list(struct analytic_plan *plan, const struct tree *list)
     for (const struct tree *item = list->child; item; item = item->next)
         plan->name_count++;
     plan->names = arena_array(&plan->arena, plan->name_count + 1, sizeof(struct str));
-    struct str *name = plan->names;
-    for (const struct tree *item = list->child; item; item = item->next, name++) {
+    struct str *written = arena_array(&plan->arena, plan->name_count + 1, sizeof(struct str));
+    uint32_t index = 0;
+    for (const struct tree *item = list->child; item; item = item->next, index++) {
         enum names_expansion expansion = names_expansion(item, 0);
-        *name = names_of_item(plan, item, expansion);
+        plan->names[index] = names_of_item(plan, item, expansion, &written[index]);
         plan->has_star |= tree_is(item, "class", "STAR");
         all_one = all_one && expansion == NAMES_ONE;
         has_star |= expansion == NAMES_STAR;
@@ -230,19 +233,8 @@ static void names_of_list(struct analytic_plan *plan, const struct tree *list)
         plan->name_back = expansion == NAMES_ONE ? plan->name_back + 1 : 0;
     }
     plan->names_shift = has_star && expanding > 1;
-}
-
-void analytic_star(const struct analytic_plan *plan, size_t column_count, size_t *first,
-                   size_t *end)
-{
-    size_t named = plan->name_front + plan->name_back;
-
-    CHECK(first && end);
-    *first = *end = 0;
-    if (!plan->has_star || named > column_count)
-        return;
-    *first = plan->name_front;
-    *end = column_count - plan->name_back;
+    if (plan->names_shift)
+        stars_mark(plan, list, written);
 }
 
 void names_find(struct analytic_plan *plan, const struct tree *tree)

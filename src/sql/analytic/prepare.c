@@ -251,10 +251,10 @@ static enum status analytic_prepare_plan(struct analytic_draft *draft, struct ar
         status = analytic_check(draft, tree, err);
     if (status != STATUS_OK)
         return status;
+    names_find(draft->plan, tree);
     if (!splice_sort(draft->plan))
         return error_set(err, STATUS_NOT_SUPPORTED, "this form of query is not supported");
     analytic_list_columns(draft->plan);
-    names_find(draft->plan, tree);
     draft->plan->shape = shape_of(tree);
     /* Texts without splices were checked as they are. */
     return draft->plan->splice_count ? analytic_verify(draft, scratch, err) : STATUS_OK;

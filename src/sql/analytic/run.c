@@ -350,6 +350,7 @@ static enum status run_open(struct run *run, struct error *err)
         run->columns[i].type = run_data_type(columns[i].type);
     }
     run_name_columns(run);
+    stars_find(run->plan, run->columns, run->column_count);
     return STATUS_OK;
 }
 

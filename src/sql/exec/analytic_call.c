@@ -182,7 +182,6 @@ enum status select_collect(struct sql_run *run, struct str text, const char *sin
     status = single == NULL ? STATUS_OK : analytic_require_single(found->analytic, single, err);
     if (status == STATUS_OK)
         status = analytic_run(found->analytic, &execution, err);
-    analytic_star(found->analytic, out->column_count, &out->star_first, &out->star_end);
     plan_unref(found);
     return status;
 }

@@ -279,8 +279,7 @@ static enum status insert_select_columns(struct sql_run *run, const struct colle
 
     CHECK(source->cells == NULL);
     for (size_t i = 0; i < rows->column_count; i++) {
-        if (i >= rows->star_first && i < rows->star_end &&
-            insert_is_system_name(rows->columns[i].name))
+        if (rows->columns[i].by_star && insert_is_system_name(rows->columns[i].name))
             continue;
         if (found < width)
             columns[found] = (uint32_t)i;

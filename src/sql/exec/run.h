@@ -183,7 +183,6 @@ enum status statement_run(struct sql_run *run, bool may_block, struct error *err
 struct collected {
     struct sql_column *columns;
     size_t column_count;
-    size_t star_first, star_end; /* columns that `*` stands for */
     struct value **rows;
     size_t row_count, row_capacity;
 };
