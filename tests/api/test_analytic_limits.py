@@ -63,6 +63,27 @@ def test_large_statements(client, sql):
     assert time.monotonic() - begin < 5
 
 
+LONG = "a" * 120_000
+PAIRS = ", ".join(f"({i}, NULL)" for i in range(999))
+
+
+def test_rows_and_long_texts(client):
+    """The left row is written out for each row of the list."""
+    for condition in (f"(length('{LONG}'), id) IN ({PAIRS})", f"(id /* {LONG} */, id) NOT IN ({PAIRS})",
+                      f"(((id, length('{LONG}')) IN ((1, 2), (1, 3), (NULL, 4))), id) IN ((true, NULL)" + ", (false, 1)" * 60 + ")"):
+        begin = time.monotonic()
+        assert code(client, f"SELECT count(*) FROM t WHERE {condition} AND id IN (SELECT id FROM t)") == "INVALID_SQL"
+        assert time.monotonic() - begin < 2
+
+
+def test_lists_of_rows(client):
+    name = " + length('" + "a" * 600 + "')"
+    for left in ("id, length(s)", f"id, length(s) - 600{name}"):
+        for pairs in (PAIRS, ", ".join(f"({i}, 1)" for i in range(999))):
+            few = client.value(f"SELECT count(*) FROM t WHERE ({left}) IN ({pairs}) AND id IN (SELECT id FROM t)")
+            assert few == ("0" if "NULL" in pairs else "2")
+
+
 def test_date_part(client):
     assert client.value(f"WITH c AS (SELECT * FROM t WHERE id = 1) SELECT {NESTED} AS x FROM c") == 1767225600000000
 

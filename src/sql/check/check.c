@@ -10,10 +10,10 @@
  * Two sizes are bounded beside depth: DuckDB copies an expression for each use of a select-list
  * alias, the operand of BETWEEN, and the arguments of macros (allow_copies); a WITH query is bound
  * once per use, an expression's subquery and a lambda twice per level above it. `extra` counts the
- * nodes that such copies add; without a limit 30 short aliases make 2^30 nodes. An expression with
- * a star is written out for each column that it stands for. Binding cannot be interrupted, nor can
- * the search for an order of joins, so the elements of each FROM are counted. What the parser
- * copies is counted before (check_case.c).
+ * nodes that such copies add, and one for each CHECK_NODE_BYTES of text; without a limit 30 short
+ * aliases make 2^30 nodes. An expression with a star is written out for each column that it stands
+ * for. Binding cannot be interrupted, nor can the search for an order of joins, so the elements of
+ * each FROM are counted. What the parser copies is counted before (check_case.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "sql/check/check.h"
@@ -88,8 +88,20 @@ enum status check_more_joins(struct check *check, uint64_t joins)
     return STATUS_OK;
 }
 
+/* Nodes that a constant is like: its text is copied, too. */
+static uint64_t check_node_weight(const struct tree *node)
+{
+    const struct tree *value = tree_get(node, "value");
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (!tree_is(node, "class", "CONSTANT") || !value || value->kind != TREE_OBJECT)
+        return 1;
+    return 1 + tree_text(value, "value").size / CHECK_NODE_BYTES;
+}
+
 static enum status check_expression(struct check *check, const struct tree *node)
 {
+    uint64_t weight = check_node_weight(node);
     bool filters = check->filters;
     enum status status;
 
@@ -100,11 +112,11 @@ static enum status check_expression(struct check *check, const struct tree *node
         error_hint(check->err, "at most %d levels", LIMIT_EXPRESSION_DEPTH);
         return STATUS_INVALID_SQL;
     }
-    check->nodes++;
+    check->nodes += weight;
     if (filters)
         check->filter = node;
     check->filters = filters && tree_is(node, "class", "CONJUNCTION");
-    status = check_weight(check, check->multiplier - 1);
+    status = check_weight(check, weight * (check->multiplier - 1));
     if (status == STATUS_OK)
         status = check_class(check, node, tree_text(node, "class"));
     check->filters = filters;

@@ -9,6 +9,7 @@
 
 enum {
     CHECK_EXTRA_MAX = 20000,     /* copied expression nodes */
+    CHECK_NODE_BYTES = 512,      /* of copied text that weigh as much as a node */
     CHECK_LIST_MAX = 10000,      /* elements made by range() and list_resize() in an expression */
     CHECK_SHORT_TEXT = 32,       /* what regexp_replace puts in, repeat() makes in a lambda */
     CHECK_COLUMNS_PLACES = 256,  /* of the regular expressions in COLUMNS of a statement */

@@ -250,16 +250,17 @@ enum status check_row_comparison(struct check *check, const struct tree *node)
 
 /* ---- IN and BETWEEN ---- */
 
-/* The members of a node whose left row is written out `copies` times more. */
+/* The members of a node whose left row, of so many bytes, is written out `copies` times more. */
 static enum status row_members(struct check *check, const struct tree *left,
-                               const struct tree *others, uint64_t copies)
+                               const struct tree *others, uint64_t copies, uint64_t bytes)
 {
     uint64_t before = check->nodes;
     enum status status = check_node(check, left);
 
     CHECK(check->multiplier > 0);
     if (status == STATUS_OK)
-        status = check_weight(check, (check->nodes - before) * copies);
+        status = check_weight(check,
+                              (check->nodes - before) * copies + bytes * copies / CHECK_NODE_BYTES);
     for (; others && status == STATUS_OK; others = others->next)
         status = check_node(check, others);
     return status;
@@ -333,7 +334,9 @@ enum status check_row_list(struct check *check, const struct tree *node)
     if (rows > ROW_LIST_MAX)
         return row_refuse(check, node, "a list of so many rows", "use IN (SELECT …) or a join");
     status = row_list_splice(check, node, &left, first->next);
-    return status == STATUS_OK ? row_members(check, first, first->next, rows - 1) : status;
+    return status == STATUS_OK
+               ? row_members(check, first, first->next, rows - 1, left.end - left.start)
+               : status;
 }
 
 enum status check_row_between(struct check *check, const struct tree *node)
