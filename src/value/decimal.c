@@ -1,7 +1,7 @@
 /* decimal.c — arithmetic on at most 38 digits through 256-bit intermediate results.
  *
  * A result is first made exact in 256 bits (two numbers of 38 digits multiply to at most 76), then
- * decimal_fit takes fraction digits away, once, until 38 digits and scale 38 are kept. There is no
+ * decimal_fit takes zeros away from its fraction until 38 digits and scale 38 are kept. There is no
  * quotient: that of two DECIMAL is DOUBLE (number.c).
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -152,7 +152,7 @@ static bool wide_fits(struct wide number)
     return number.high == 0 && number.low < (uint128)decimal_power(DECIMAL_DIGITS_MAX);
 }
 
-/* The exact result `magnitude` × 10^-scale as a decimal; false if its integer part is too long. */
+/* The exact result `magnitude` × 10^-scale as a decimal; false if it needs more digits. */
 static bool decimal_fit(struct wide magnitude, bool negative, unsigned scale, struct decimal *out)
 {
     unsigned drop = scale > DECIMAL_DIGITS_MAX ? scale - DECIMAL_DIGITS_MAX : 0;
@@ -170,6 +170,8 @@ static bool decimal_fit(struct wide magnitude, bool negative, unsigned scale, st
         if (wide_fits(rounded))
             break;
     }
+    if (wide_compare(wide_multiply(rounded.low, (uint128)decimal_power(drop)), magnitude) != 0)
+        return false;
     out->unscaled = negative ? -(int128)rounded.low : (int128)rounded.low;
     out->scale = (uint8_t)(scale - drop);
     return true;

@@ -1,8 +1,7 @@
 /* decimal.h — exact decimal arithmetic on at most 38 digits, as PostgreSQL's numeric limited to
  * that.
  *
- * A result that needs more than 38 digits loses fraction digits, rounded half away from zero; only
- * an integer part that does not fit is an overflow (false). Any thread.
+ * A result that needs more than 38 digits, or a scale above 38, is an overflow (false). Any thread.
  * SPDX-License-Identifier: Apache-2.0
  */
 #ifndef VALUE_DECIMAL_H

@@ -1,4 +1,6 @@
 """One expression has one answer: as parameter and as literal, in our executor and in DuckDB, before and after a flush."""
+import decimal
+
 import kalam
 import pytest
 
@@ -54,3 +56,21 @@ def test_a_flush_changes_nothing(server, db, space):
     assert "duckdb columnar" in str(db.rows("EXPLAIN SELECT count(*) FROM big WHERE CAST(x AS INT) = 2"))
     for condition in ("j ->> '$.a' = '2'", "CAST(f AS DECIMAL(5,2)) = 1.00", "da IN (TIMESTAMP '2026-01-05 00:00:00', '2026-01-01T23:00:00')"):
         assert db.sql(f"DELETE FROM big WHERE {condition}").row_count == 0
+
+
+def test_more_digits_than_a_decimal_has(db, space):
+    """RETURNING does not round what SELECT refuses."""
+    db.sql("CREATE SHARED TABLE wide (id INT PRIMARY KEY, c DECIMAL(20,4), e DECIMAL(38,10), z INT)")
+    db.sql("INSERT INTO wide VALUES (1, '9999999999999999.9999', '0.5', 0), (2, '99.5', '1.0000000001', 0)")
+    for number in (1, 2):
+        for expression in ("c * c", "c * e", "e * e * e", "c + e", "c - 0.00001", "c * c * c", "c % e", "round(c, 10)", "round(c)", "round(c, -2)", "e * e * 0.00000000001"):
+            answers = []
+            for text in (f"UPDATE wide SET z = 1 WHERE id = {number} RETURNING {expression} AS v", f"SELECT {expression} AS v FROM wide WHERE id = {number}"):
+                try:
+                    answers.append(decimal.Decimal(db.value(text)))
+                except kalam.SqlError as error:
+                    answers.append(error.code)
+            assert answers[0] == answers[1], (number, expression, answers)
+    for expression in ("round(c, 10)", "round(c)", "round(c, -20)"):
+        result = db.sql(f"UPDATE wide SET z = 1 WHERE id = 1 RETURNING {expression} AS v")
+        assert len(result.rows[0][0].replace(".", "")) <= result.schema[0]["data_type"]["Decimal"]["precision"]

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+enum { MATH_TENS_DIGITS = 28 }; /* of what is rounded in the tens, by DuckDB's macro */
+
 static bool math_is_real(enum value_type type)
 {
     CHECK((unsigned)type < VALUE_TYPE_COUNT);
@@ -161,6 +163,27 @@ static uint8_t math_rounded_scale(const struct expr_node *node)
     return (uint8_t)(digits->value.integer > 38 ? 38 : digits->value.integer);
 }
 
+/* As DuckDB has it, but for the digits that it would not show. */
+static void math_type_rounded(struct expr_node *node)
+{
+    unsigned before = node->type.scale, after = math_rounded_scale(node);
+    unsigned precision = node->type.precision;
+    const struct expr_node *digits = node->arg_count == 2 ? node->args[1] : NULL;
+
+    CHECK(node->type.kind == VALUE_DECIMAL);
+    node->type.scale = (uint8_t)after;
+    if (precision == 0)
+        return;
+    if (after > before)
+        precision += after - before;
+    else if (node->function->run == expr_run_round && !digits && before > 0)
+        precision++; /* 9.9 → 10 */
+    else if (digits && digits->kind == NODE_CONSTANT && !digits->value.is_null &&
+             digits->value.integer < 0 && precision < MATH_TENS_DIGITS)
+        precision = MATH_TENS_DIGITS;
+    node->type.precision = (uint8_t)(precision > 38 ? 38 : precision);
+}
+
 /* The digits of ROUND(x, digits). Integers round in the tens as DECIMAL, as the macro of DuckDB. */
 static enum status math_bind_digits(struct expr_binder *binder, struct expr_node *node)
 {
@@ -182,7 +205,7 @@ static enum status math_bind_digits(struct expr_binder *binder, struct expr_node
                                   value_type_name(type), value_type_name((*digits)->type.kind));
     if (value_type_is_integer(type) && (*digits)->value.integer < 0) {
         status = expr_coerce(binder, &node->args[0], VALUE_DECIMAL);
-        node->args[0]->type.precision = 28;
+        node->args[0]->type.precision = MATH_TENS_DIGITS;
     }
     return status;
 }
@@ -207,7 +230,7 @@ enum status expr_bind_rounding(struct expr_binder *binder, struct expr_node *nod
         return status;
     node->type = node->args[0]->type;
     if (node->type.kind == VALUE_DECIMAL)
-        node->type.scale = math_rounded_scale(node);
+        math_type_rounded(node);
     return STATUS_OK;
 }
 
