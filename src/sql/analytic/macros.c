@@ -115,6 +115,8 @@
     "system.main.regexp_replace(regexp_replace_text(s, p, r, ''), p, r), " \
     "(s, p, r, o) AS system.main.regexp_replace(regexp_replace_text(s, p, r, o), p, r, o || '')"
 
+#define ANALYTIC_GRADE_UP "system.main.list_grade_up(CASE WHEN true THEN l END"
+
 static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_QUOTIENT,
     "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_QUOTIENT,
@@ -189,6 +191,9 @@ static const char *const MACROS[] = {
     "ELSE system.main.json_merge_patch(a, b) END, "
     "(a, b, c) AS CASE WHEN " ANALYTIC_DEEP("a") " OR " ANALYTIC_DEEP("b") " OR " ANALYTIC_DEEP("c")
         ANALYTIC_TOO_DEEP "ELSE system.main.json_merge_patch(a, b, c) END",
+    /* DuckDB breaks down where the list is a parameter, whose type is not known at first. */
+    "CREATE OR REPLACE MACRO list_grade_up(l) AS " ANALYTIC_GRADE_UP ")"
+    ", (l, a) AS " ANALYTIC_GRADE_UP ", a), (l, a, b) AS " ANALYTIC_GRADE_UP ", a, b)",
     "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
     /* Blanks only, not all that Unicode has. */
     "CREATE OR REPLACE MACRO trim(a) AS system.main.trim(a, ' '), (a, b) AS system.main.trim(a, b)",
