@@ -323,7 +323,8 @@ static bool manifest_read_row(struct json_object *object, const struct table *sy
         else if (column->type.kind == VALUE_BOOLEAN &&
                  json_object_is_type(member, json_type_boolean))
             values[i] = value_boolean(json_object_get_boolean(member) != 0);
-        else if (json_object_is_type(member, json_type_int))
+        else if (json_object_is_type(member, json_type_int) &&
+                 (column->type.kind == VALUE_TIMESTAMP || value_type_is_integer(column->type.kind)))
             values[i] = value_integer(column->type.kind, json_object_get_int64(member));
         else
             return false;

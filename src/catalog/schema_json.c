@@ -185,12 +185,14 @@ static bool schema_json_integer(struct json_object *field, const char *name, int
     return *out >= 0 && *out <= most;
 }
 
+/* False, too, where there is no object: foreign text may say anything. */
 static bool schema_json_flag(struct json_object *field, const char *name)
 {
     struct json_object *member;
 
-    CHECK(field != NULL);
-    return json_object_object_get_ex(field, name, &member) && json_object_get_boolean(member);
+    CHECK(name != NULL);
+    return json_object_object_get_ex(field, name, &member) &&
+           json_object_is_type(member, json_type_boolean) && json_object_get_boolean(member);
 }
 
 static bool schema_json_read_type(struct json_object *field, struct data_type *type)

@@ -382,6 +382,42 @@ def test_a_forged_manifest(own_server, folder):
         server.client("ann").rows("SELECT id FROM g.own ORDER BY id") == [["1"], ["2"]]
 
 
+def values_in(node, texts=("arrow_schema", "flush_policy", "options")):
+    """Where any value of the manifest lies: the container, its key, and what puts the text of an inner JSON back."""
+    for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        yield node, key, lambda: None
+        inner = json.loads(value) if key in texts and isinstance(value, str) and value else value
+        if isinstance(inner, (dict, list)):
+            for container, at, close in values_in(inner, texts):
+                def closed(close=close, inner=inner, value=value, key=key):
+                    close()
+                    node[key] = json.dumps(inner) if isinstance(value, str) else inner
+                yield container, at, closed
+
+
+def test_values_of_other_types(own_server, folder):
+    """Any value of a manifest in the place of any other is read or refused, never more than that."""
+    db = own_server.client()
+    db.batch("""CREATE NAMESPACE f; CREATE SHARED TABLE f.t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), v TEXT DEFAULT 'x');
+        ALTER TABLE f.t ADD COLUMN w INT DEFAULT 5; INSERT INTO f.t (v) VALUES ('a')""")
+    db.sql(f"BACKUP DATABASE f TO '{folder}'")
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    tried = 0
+    for container, key, close in values_in(manifest):
+        before = container[key]
+        for value in (None, True, -1, 2**40, "x", [], {}):
+            container[key] = value
+            close()
+            path.write_text(signed(json.dumps({**manifest, "checksum": "0" * 16}, separators=(",", ":")) + "\n"))
+            error = db.post(f"SHOW BACKUP '{folder}'")[1].get("error", {"code": "INVALID_INPUT"})
+            assert error["code"] == "INVALID_INPUT", (key, value)
+            tried += 1
+        container[key] = before
+        close()
+    assert tried > 500
+
+
 def forge(good, edit):
     """The manifest after an edit of its first table: `columns` are those of a schema version, by name."""
     manifest = json.loads(good)
