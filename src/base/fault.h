@@ -38,6 +38,7 @@
     X(restore_after_copies) \
     X(restore_after_rows) \
     X(restore_before_commit) \
+    X(storages_ask) \
     X(user_drop_after_commit) \
     X(user_drop_before_commit)
 

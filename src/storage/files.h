@@ -24,13 +24,18 @@ struct files;
 /* `root` is never made: while it is missing (a disk not mounted?) writing and deleting fail. */
 enum status files_open_local(const char *root, struct files **out, struct error *err) MUST_CHECK;
 /* A root that may be the mount point itself: listing, writing and deleting fail, too, while its
- * marker file is missing and no file of a table is there. */
+ * marker file is missing and nobody knows it (files_know_roots_by). */
 #define FILES_MARKER ".kalamdb"
 enum status files_open_marked(const char *root, struct files **out, struct error *err) MUST_CHECK;
 /* Makes the marker file, durably, unless it is there. */
 enum status files_mark_root(const char *root, struct error *err) MUST_CHECK;
-/* Does the root have its marker file? One with files of tables gets it. */
-bool files_root_is_there(const char *root);
+/* Is a root without its marker file one nonetheless, by the files in it that are known to be its
+ * own? Any thread. */
+typedef bool files_knows_root(void *context, const char *root);
+/* While nobody else uses `files`. Without it, or with NULL, the marker file alone counts. */
+void files_know_roots_by(struct files *files, files_knows_root *knows, void *context);
+/* Does the root have its marker file? One that is known otherwise gets it. `knows` may be NULL. */
+bool files_root_is_there(const char *root, files_knows_root *knows, void *context);
 /* Is any published file one of a table? */
 enum status files_hold_tables(struct files *files, bool *found, struct error *err) MUST_CHECK;
 void files_close(struct files *files);

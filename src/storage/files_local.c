@@ -31,6 +31,8 @@ struct local_files {
     struct files base;
     char *root;
     bool marked;             /* the root counts as missing without its marker file */
+    files_knows_root *knows; /* may be NULL */
+    void *context;
     pthread_mutex_t folders; /* held while folders appear or vanish; guards what follows */
     struct map fresh;   /* full paths of folders with entries that are not durable yet → `made` */
     struct map settled; /* full paths of folders with folders in them, synced since the start */
@@ -104,7 +106,7 @@ static enum status local_check_root(struct files *base, const char *what, const 
     const struct local_files *files = local_files(base);
 
     CHECK(files->root[0] != '\0');
-    if (!files->marked || files_root_is_there(files->root))
+    if (!files->marked || files_root_is_there(files->root, files->knows, files->context))
         return STATUS_OK;
     return error_set(err, STATUS_IO_FAILED,
                      "%s \"%s\": the folder of the storage is missing, or " FILES_MARKER
@@ -762,4 +764,14 @@ enum status files_open_marked(const char *root, struct files **out, struct error
     if (status == STATUS_OK)
         local_files(*out)->marked = true;
     return status;
+}
+
+void files_know_roots_by(struct files *files, files_knows_root *knows, void *context)
+{
+    if (files->driver != &local_driver)
+        return;
+    struct local_files *local = local_files(files);
+    CHECK(local->root[0] != '\0');
+    local->knows = knows;
+    local->context = context;
 }

@@ -53,6 +53,11 @@ enum status storages_prepare(struct store *store, const struct storage *storage,
 enum status storages_check_writable(struct store *store, const struct storage *storage,
                                     struct error *err) MUST_CHECK;
 
+/* For files that are not the store's own (a backup): STORAGE_UNAVAILABLE when the folder lies in
+ * that of a storage which is missing, as that of a disk which is not mounted. */
+enum status storages_check_target(struct store *store, const char *folder,
+                                  struct error *err) MUST_CHECK;
+
 /* The files of one storage alone, by their path below its root, until storages_return. IO_FAILED.
  */
 enum status storages_borrow(struct store *store, const struct storage *storage, struct files **out,

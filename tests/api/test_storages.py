@@ -285,6 +285,51 @@ def test_a_missing_folder_is_an_outage_not_a_new_folder(own_server, folder, stor
     kalam.wait_until(lambda: len(files(folder)) == 2, 20, "two files")
 
 
+def test_files_of_others_do_not_tell_a_mounted_disk(own_server, folder):
+    """Below the mount point of a disk that is not mounted anything may lie; a root that has lost its marker is known by its own files."""
+    server, db = own_server, own_server.client()
+    db.batch(f"CREATE STORAGE disk TYPE filesystem PATH '{folder}'; CREATE NAMESPACE n; CREATE NAMESPACE m;"
+             "CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE disk; CREATE SHARED TABLE m.t (id BIGINT PRIMARY KEY);"
+             "INSERT INTO n.s VALUES (1), (2); INSERT INTO m.t VALUES (1)")
+    server.flush("n.s", db)
+    server.flush("m.t", db)
+    db.sql("INSERT INTO n.s VALUES (3)")
+    away = folder.parent / "away"
+    folder.rename(away)
+    folder.mkdir()
+    status, body = db.post(f"BACKUP DATABASE m TO '{folder}/backup/m'")
+    assert status == 503 and body["error"]["code"] == "STORAGE_UNAVAILABLE" and "mounted" in body["error"]["message"], body
+    assert not list(folder.iterdir())
+    (folder / "backup").mkdir()
+    (folder / "backup" / "a.parquet").write_bytes(b"PAR1")
+    assert server.flush("n.s", db)["status"] == "failed"
+    assert files(folder) == ["backup/a.parquet"]
+    shutil.rmtree(folder)
+    away.rename(folder)
+    (folder / ".kalamdb").unlink()
+    assert server.flush("n.s", db)["status"] == "completed"
+    assert (folder / ".kalamdb").exists() and db.value("SELECT count(*) FROM n.s") == "3"
+    db.sql(f"BACKUP DATABASE m TO '{folder}/backup/m'")
+
+
+@pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
+def test_a_disk_that_does_not_answer_at_start(folder):
+    """Who looks at its folder waits alone: files of dropped tables elsewhere go, and the server stops."""
+    with kalam.Server() as server:
+        db = server.client()
+        db.batch(f"CREATE STORAGE disk TYPE filesystem PATH '{folder}'; CREATE NAMESPACE n;"
+                 "CREATE SHARED TABLE n.t (id BIGINT PRIMARY KEY); INSERT INTO n.t VALUES (1)")
+        server.flush("n.t", db)
+        server.stop()
+        server.env = {"KALAM_FAULT": "storages_ask:delay=600000"}
+        server.start()
+        db = server.client()
+        db.sql("DROP TABLE n.t")
+        kalam.wait_until(lambda: not server.parquet_files(), 20, "the files go")
+        assert db.value("SELECT status FROM system.jobs WHERE job_type = 'table_deletion'") in ("running", "completed")
+        server.stop(limit_s=20)
+
+
 def test_places_are_apart(own_server, tmp_path):
     """No storage lies where another one or the server keeps files; links are followed."""
     server, db = own_server, own_server.client()
@@ -331,7 +376,7 @@ def test_storages_of_one_place_keep_their_files(tmp_path):
         (tmp_path / "two").symlink_to(tmp_path / "one")
         server.restart()
         db = server.client()
-        assert "storages 'one' and 'two' share one place" in server.log()
+        kalam.wait_until(lambda: "storages 'one' and 'two' share one place" in server.log(), 20, "the warning")
         for name in ("one", "two"):
             db.sql(f"INSERT INTO n.{name} VALUES (1, '{name}')")
         time.sleep(1.02 - time.time() % 1)  # both within one second

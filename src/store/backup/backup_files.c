@@ -59,8 +59,8 @@ static enum status backup_open_bucket(struct store *store, struct str target,
     return error_set(err, STATUS_INVALID_INPUT, "bucket \"%.*s\" cannot be used", STR_ARG(target));
 }
 
-static enum status backup_open_folder(struct str target, bool make, struct backup_place *out,
-                                      struct error *err)
+static enum status backup_open_folder(struct store *store, struct str target, bool make,
+                                      struct backup_place *out, struct error *err)
 {
     static const struct str scheme = {"file://", 7};
     enum status status = STATUS_OK;
@@ -75,6 +75,8 @@ static enum status backup_open_folder(struct str target, bool make, struct backu
     CHECK(path[0] == '/');
     if (!make && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
         status = error_set(err, STATUS_INVALID_INPUT, "\"%s\" holds no readable backup", path);
+    if (status == STATUS_OK && make)
+        status = storages_check_target(store, path, err);
     if (status == STATUS_OK && ((make && file_make_folders(path, err) != STATUS_OK) ||
                                 files_open_local(path, &out->files, err) != STATUS_OK)) {
         log_warn("folder of a backup: %s", err->message);
@@ -91,7 +93,7 @@ enum status backup_open(struct store *store, struct str target, bool make, struc
     *out = (struct backup_place){.store = store};
     if (str_starts_with(target, STR_LIT("s3://")))
         return backup_open_bucket(store, target, out, err);
-    return backup_open_folder(target, make, out, err);
+    return backup_open_folder(store, target, make, out, err);
 }
 
 void backup_close(struct backup_place *place)

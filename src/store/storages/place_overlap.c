@@ -123,29 +123,84 @@ enum status storages_check_place(const struct store *store, const struct catalog
     return status;
 }
 
-void storages_warn_places(struct store *store)
+/* ---- of all storages, at start ----------------------------------------------------------------
+ */
+
+static void place_ask(const struct root_files *files, struct disk_answer *answer)
+{
+    CHECK(files->root != NULL);
+    file_resolve(files->root, &answer->text);
+}
+
+/* Resolves a folder; false when the store closes before. */
+static bool place_asked(struct store *store, struct arena *arena, struct str *folder)
+{
+    struct root_files files = {.root = folder->data};
+    struct disk_answer answer;
+
+    CHECK(folder->size > 0);
+    if (!storages_ask(store, place_ask, &files, &answer))
+        return false;
+    *folder = arena_copy(arena, buf_str(&answer.text));
+    buf_clear(&answer.text);
+    return true;
+}
+
+struct places {
+    struct str *ids, *all; /* of storages, then of the server's own folders, whose ids are empty */
+    size_t count;
+};
+
+/* Folders are not resolved yet. */
+static void places_collect(struct store *store, struct arena *arena, struct places *places)
 {
     struct view *view = view_acquire(store);
     const struct catalog *catalog = view_catalog(view);
+    size_t own = store->options.own_folder_count;
     const struct storage *storage;
     size_t count = 0;
-    struct arena arena;
 
-    arena_init(&arena, 0);
+    CHECK(places->count == 0);
     while (catalog_storage_at(catalog, count) != NULL)
         count++;
-    struct str *places = arena_array(&arena, count + 1, sizeof(*places));
+    places->ids = arena_array(arena, count + own + 1, sizeof(*places->ids));
+    places->all = arena_array(arena, count + own + 1, sizeof(*places->all));
     for (size_t i = 0; (storage = catalog_storage_at(catalog, i)) != NULL; i++) {
-        CHECK(i < count);
-        places[i] = place_of_storage(storage, &arena);
-        if (place_is_own(store, places[i]))
-            log_warn("the place of storage '%.*s' lies in, or holds, the server's own folders",
-                     STR_ARG(storage->id));
-        for (size_t k = 0; k < i; k++)
-            if (place_overlaps(places[i], places[k]))
-                log_warn("storages '%.*s' and '%.*s' share one place",
-                         STR_ARG(catalog_storage_at(catalog, k)->id), STR_ARG(storage->id));
+        struct str root = storage_root(storage->uri);
+        if (root.size == 0)
+            continue;
+        places->ids[places->count] = arena_copy(arena, storage->id);
+        places->all[places->count++] = storage->type == STORAGE_S3
+                                           ? place_of_storage(storage, arena)
+                                           : arena_copy(arena, root);
     }
-    arena_clear(&arena);
     view_release(view);
+    for (size_t i = 0; i < own; i++)
+        places->all[places->count++] = arena_copy(arena, str_from_c(store->options.own_folders[i]));
+}
+
+void storages_warn_places(struct store *store)
+{
+    struct places places = {.count = 0};
+    struct arena arena;
+    bool asked = true;
+
+    arena_init(&arena, 0);
+    places_collect(store, &arena, &places);
+    for (size_t i = 0; i < places.count && asked; i++)
+        if (places.all[i].size > 0 && places.all[i].data[0] == '/')
+            asked = place_asked(store, &arena, &places.all[i]);
+    for (size_t i = 0; i < places.count && asked; i++)
+        for (size_t k = 0; k < i; k++) {
+            CHECK(places.ids[k].size > 0 || places.ids[i].size == 0);
+            if (places.ids[k].size == 0 || !place_overlaps(places.all[i], places.all[k]))
+                continue;
+            if (places.ids[i].size == 0)
+                log_warn("the place of storage '%.*s' lies in, or holds, the server's own folders",
+                         STR_ARG(places.ids[k]));
+            else
+                log_warn("storages '%.*s' and '%.*s' share one place", STR_ARG(places.ids[k]),
+                         STR_ARG(places.ids[i]));
+        }
+    arena_clear(&arena);
 }

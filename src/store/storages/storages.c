@@ -67,6 +67,8 @@ static enum status place_open_folder(struct store *store, struct str root, struc
         status = error_set(err, STATUS_IO_FAILED, "folder %s is missing: is it mounted?", folder);
     if (status == STATUS_OK)
         status = files_open_marked(folder, out, err);
+    if (status == STATUS_OK)
+        files_know_roots_by(*out, storages_knows_root, store);
     if (status == STATUS_OK && store->columnar != NULL)
         columnar_allow_folder(store->columnar, folder);
     mem_free(folder);
@@ -222,6 +224,8 @@ struct storages *storages_new(struct store *store)
     storages->store = store;
     CHECK(pthread_mutex_init(&storages->mutex, NULL) == 0);
     map_init(&storages->places);
+    if (store->options.files != NULL)
+        files_know_roots_by(store->options.files, storages_knows_root, store);
     storages->router = files_open_router(&(struct files_router_options){
         .home = store->options.files,
         .find = storages_find,
@@ -246,6 +250,8 @@ void storages_free(struct storages *storages)
     }
     map_clear(&storages->places);
     files_close(storages->router);
+    if (storages->store->options.files != NULL)
+        files_know_roots_by(storages->store->options.files, NULL, NULL);
     CHECK(pthread_mutex_destroy(&storages->mutex) == 0);
     mem_free(storages);
 }
@@ -308,7 +314,8 @@ enum status storages_check_writable(struct store *store, const struct storage *s
     CHECK(store != NULL);
     if (storage->type == STORAGE_FILESYSTEM && storage->uri.size > 0) {
         char *folder = mem_strdup(storage_root(storage->uri));
-        writable = access(folder, W_OK | X_OK) == 0 && files_root_is_there(folder);
+        writable = access(folder, W_OK | X_OK) == 0 &&
+                   files_root_is_there(folder, storages_knows_root, store);
         mem_free(folder);
     }
     if (writable)

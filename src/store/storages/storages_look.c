@@ -1,5 +1,5 @@
 /* storages_look.c — the folders of all storages, looked at once after the start, on a thread of its
- * own: a disk that does not answer must not keep the server from starting.
+ * own: a disk that does not answer must keep the server neither from starting nor from stopping.
  *
  * Data from before roots had a marker file (storage/files.h): a root without files gets it when no
  * record names a file there, once; later a root without it is one whose disk is not mounted.
@@ -7,7 +7,6 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/thread.h"
 #include "store/commit/commit_internal.h"
 #include "store/storages/storages_internal.h"
@@ -16,80 +15,77 @@ enum { LOOK_STACK_BYTES = 1 << 20 };
 
 /* ---- the folders ----------------------------------------------------------------------------- */
 
-/* One folder: of a storage as it is, or as it was when a table was made. */
-typedef void look_visit(struct store *store, struct str id, const char *root);
+typedef void look_visit(struct store *store, const struct storage_root *root);
 
-static void look_at(struct store *store, struct str id, struct str uri, look_visit *visit)
-{
-    struct str root = storage_root(uri);
-    char *path;
-
-    CHECK(id.size > 0);
-    if (storages_look_is_over(store))
-        return;
-    if (root.size > 0 && root.data[0] != '/')
-        return; /* a bucket */
-    if (root.size == 0 && store->options.own_folder_count == 0)
-        return;
-    path = mem_strdup(root.size > 0 ? root : str_from_c(store->options.own_folders[0]));
-    visit(store, id, path);
-    mem_free(path);
-}
-
+/* No view is held while a disk is asked: files of dropped tables wait for the oldest one. */
 static void look_each(struct store *store, look_visit *visit)
 {
-    struct view *view = view_acquire(store);
-    const struct catalog *catalog = view_catalog(view);
-    const struct storage *storage;
-    const struct table *table;
+    struct storage_roots roots;
+    struct arena arena;
 
     CHECK(visit != NULL);
-    for (size_t i = 0; (storage = catalog_storage_at(catalog, i)) != NULL; i++)
-        look_at(store, storage->id, storage->uri, visit);
-    for (size_t i = 0; (table = catalog_table_at(catalog, i)) != NULL; i++)
-        if (table->storage_id.size > 0 && table->storage_uri.size > 0)
-            look_at(store, table->storage_id, table->storage_uri, visit);
-    view_release(view);
+    arena_init(&arena, 0);
+    storages_roots(store, &arena, &roots);
+    for (size_t i = 0; i < roots.count && !storages_look_is_over(store); i++)
+        visit(store, &roots.all[i]);
+    arena_clear(&arena);
+}
+
+static bool look_knows(void *context, const char *root)
+{
+    CHECK(root != NULL);
+    return root_files_exist(context);
+}
+
+static void look_ask(const struct root_files *files, struct disk_answer *answer)
+{
+    struct root_files known = *files;
+
+    CHECK(files->root != NULL);
+    answer->yes = files_root_is_there(files->root, look_knows, &known);
+}
+
+static void look_ask_mark(const struct root_files *files, struct disk_answer *answer)
+{
+    CHECK(files->count == 0);
+    answer->status = files_mark_root(files->root, &answer->err);
+}
+
+/* Is the root there? True as well when that cannot be known. Fills `files` otherwise. */
+static bool look_is_there(struct store *store, const char *root, struct arena *arena,
+                          struct root_files *files)
+{
+    struct disk_answer answer;
+    struct error err;
+
+    *files = (struct root_files){.root = root};
+    if (!storages_ask(store, look_ask, files, &answer) || answer.yes)
+        return true;
+    if (storages_root_files(store, root, arena, files, &err) != STATUS_OK) {
+        log_warn("files in %s: %s", root, err.message);
+        return true;
+    }
+    CHECK(files->root != NULL);
+    if (files->count == 0)
+        return false;
+    return !storages_ask(store, look_ask, files, &answer) || answer.yes;
 }
 
 /* ---- data from before roots were marked ------------------------------------------------------ */
 
-struct look_records {
-    struct str root; /* empty: the default folder */
-    bool used;
-};
-
-static void look_record(void *context, const struct segment *segment)
+static void look_mark(struct store *store, const struct storage_root *root)
 {
-    struct look_records *records = context;
-    struct str place = STR_EMPTY, rest;
+    struct root_files files;
+    struct disk_answer answer;
+    struct arena arena;
 
-    CHECK(segment->path.size > 0);
-    if (files_address_split(segment->path, &place, &rest)) {
-        size_t at = str_find(place, STR_LIT("@"));
-        size_t start = at == SIZE_MAX ? place.size : at + 1;
-        place = str_from(place.data + start, place.size - start);
-    }
-    records->used = records->used || str_equal(place, records->root);
-}
-
-static void look_mark(struct store *store, struct str id, const char *root)
-{
-    bool own = store->options.own_folder_count > 0 &&
-               str_equal(str_from_c(root), str_from_c(store->options.own_folders[0]));
-    struct look_records records = {.root = own ? STR_EMPTY : str_from_c(root)};
-    struct error err;
-
-    CHECK(root[0] != '\0');
-    if (files_root_is_there(root))
-        return;
-    enum status status = segment_visit(store, &(struct key_range){STR_EMPTY, STR_EMPTY},
-                                       look_record, &records, &err);
-    if (status == STATUS_OK && !records.used)
-        status = files_mark_root(root, &err);
-    if (status != STATUS_OK)
-        log_warn("%s, the folder of storage %.*s, cannot be marked: %s", root, STR_ARG(id),
-                 err.message);
+    CHECK(root->path[0] != '\0');
+    arena_init(&arena, 0);
+    if (!look_is_there(store, root->path, &arena, &files) && files.count == 0 &&
+        storages_ask(store, look_ask_mark, &files, &answer) && answer.status != STATUS_OK)
+        log_warn("%s, the folder of storage %.*s, cannot be marked: %s", root->path,
+                 STR_ARG(root->id), answer.err.message);
+    arena_clear(&arena);
 }
 
 static enum status look_adopt(struct store *store, struct error *err)
@@ -115,13 +111,18 @@ static enum status look_adopt(struct store *store, struct error *err)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static void look_warn(struct store *store, struct str id, const char *root)
+static void look_warn(struct store *store, const struct storage_root *root)
 {
+    struct root_files files;
+    struct arena arena;
+
     CHECK(store != NULL);
-    if (!files_root_is_there(root))
+    arena_init(&arena, 0);
+    if (!look_is_there(store, root->path, &arena, &files))
         log_warn("%s, the folder of storage %.*s, is missing, or " FILES_MARKER
                  " in it: is it mounted?",
-                 root, STR_ARG(id));
+                 root->path, STR_ARG(root->id));
+    arena_clear(&arena);
 }
 
 static void *look_main(void *argument)

@@ -227,7 +227,14 @@ static bool visit_nothing(void *context, struct str path, uint64_t size)
     return false;
 }
 
-/* The mount point of a disk that is not mounted is an empty folder. */
+static bool known;
+static bool knows_root(void *context, const char *root)
+{
+    (void)context, (void)root;
+    return known;
+}
+
+/* The mount point of a disk that is not mounted holds nothing of the disk. */
 static void test_files__a_root_without_its_marker_is_an_outage(void **state)
 {
     (void)state;
@@ -237,10 +244,13 @@ static void test_files__a_root_without_its_marker_is_an_outage(void **state)
     assert_ok(file_make_folders(fixture_path("new/root"), &err));
     assert_ok(files_mark_root(fixture_path("new/root"), &err));
     assert_ok(files_open_marked(fixture_path("new/root/"), &files, &err));
+    known = false;
+    files_know_roots_by(files, knows_root, NULL);
     publish(files, "t/a.parquet", "1");
     assert_int_equal(rename(fixture_path("new/root"), fixture_path("away")), 0);
     assert_ok(file_make_folders(fixture_path("new/root"), &err));
     write_text(fixture_path("new/root/not-mounted"), "");
+    write_text(fixture_path("new/root/others.parquet"), "");
     assert_status(files_stage(files, "t/b", &staged, &err), STATUS_IO_FAILED);
     assert_non_null(strstr(err.message, "is it mounted?"));
     assert_status(files_make_folder(files, "u", &err), STATUS_IO_FAILED);
@@ -248,10 +258,13 @@ static void test_files__a_root_without_its_marker_is_an_outage(void **state)
     assert_status(files_list(files, "", visit_nothing, NULL, &err), STATUS_IO_FAILED);
     assert_status(files_size(files, "t/a.parquet", &size, &err), STATUS_IO_FAILED);
     assert_int_equal(unlink(fixture_path("new/root/not-mounted")), 0);
+    assert_int_equal(unlink(fixture_path("new/root/others.parquet")), 0);
     assert_int_equal(rmdir(fixture_path("new/root")), 0);
-    /* Files of tables tell the root, too, and it gets the marker that it has lost. */
+    /* Its own files tell the root, too, and it gets the marker that it has lost. */
     assert_int_equal(rename(fixture_path("away"), fixture_path("new/root")), 0);
     assert_int_equal(unlink(fixture_path("new/root/" FILES_MARKER)), 0);
+    assert_status(files_list(files, "", visit_nothing, NULL, &err), STATUS_IO_FAILED);
+    known = true;
     assert_ok(files_list(files, "", visit_nothing, NULL, &err));
     assert_true(exists("new/root/" FILES_MARKER));
     assert_ok(files_delete(files, "t/a.parquet", &err));
