@@ -218,6 +218,7 @@ static void jobs_after_flush(struct job *job)
     if (table != NULL && (job->all_users || !table_has_user_instances(table)))
         jobs_timer_reset(job->jobs, job->table);
     view_release(view);
+    jobs_due_give_up(job->jobs, job->table, false);
     jobs_due_again(job);
 }
 
@@ -551,6 +552,8 @@ static void jobs_resume(struct job *job)
     if (too_often)
         log_error("job %s is given up: the server ended %d times while it ran", job->id.text,
                   job->retries);
+    if (too_often && job->type == JOB_FLUSH)
+        jobs_due_give_up(job->jobs, job->table, true);
     if (job_row_save(job, "failed", &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
     job_free(job);
@@ -579,6 +582,7 @@ enum status jobs_start(const struct jobs_options *options, struct jobs **out, st
     map_init(&jobs->streams);
     map_init(&jobs->due_tables);
     map_init(&jobs->due_limits);
+    map_init(&jobs->due_given_up);
     jobs->pool = worker_pool_start("job", jobs->threads, LIMIT_WORKER_STACK_BYTES, JOBS_NICE);
     enum status status = job_row_each_unfinished(jobs, jobs_resume, err);
     thread_start(&jobs->timer, "job-timer", JOBS_TIMER_STACK_BYTES, jobs_timer_main, jobs);
@@ -646,7 +650,8 @@ static enum status jobs_flush_all_start(struct jobs *jobs, struct error *err)
          status == STATUS_OK && (table = catalog_table_at(view_catalog(view), i)) != NULL; i++) {
         bool buffered = false, existing;
         struct job_id id;
-        if (table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED)
+        if ((table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED) ||
+            jobs_due_is_given_up(jobs, table->id))
             continue;
         status = instance_each(jobs->store, view, table, jobs_flush_all_visit, &buffered, err);
         CHECK(table->id.value > 0);

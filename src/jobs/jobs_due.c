@@ -12,6 +12,10 @@
  * note goes when a look finds nobody. Who killed a flush does not want it back at once: the longest
  * pause.
  *
+ * A flush that was given up because the server ended whenever it ran would end it again: for an
+ * hour such a table is flushed neither by policy nor at a stop, unless somebody asks for it and it
+ * ends well.
+ *
  * Any thread, except where said.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -21,7 +25,12 @@
 #include "base/mem.h"
 #include "jobs/jobs_internal.h"
 
-enum { DUE_PAUSE_MS = 1000, DUE_PAUSE_MAX_MS = 60 * 1000 };
+enum { DUE_PAUSE_MS = 1000, DUE_PAUSE_MAX_MS = 60 * 1000, DUE_GIVEN_UP_MS = 60 * 60 * 1000 };
+
+/* A table whose flush was given up. */
+struct due_given_up {
+    int64_t until_ms; /* clock_monotonic_ms */
+};
 
 /* A table to look through. */
 struct due_table {
@@ -141,6 +150,47 @@ static bool due_join(struct jobs *jobs, struct table_id table, struct str user, 
     return false;
 }
 
+static struct str due_key(const struct table_id *table)
+{
+    CHECK(table->value > 0);
+    return str_from((const char *)&table->value, sizeof(table->value));
+}
+
+/* The mutex is held. */
+static bool due_is_given_up(struct jobs *jobs, struct table_id table)
+{
+    const struct due_given_up *given_up = map_get(&jobs->due_given_up, due_key(&table));
+
+    if (given_up == NULL)
+        return false;
+    CHECK(given_up->until_ms > 0);
+    return clock_monotonic_ms() < given_up->until_ms;
+}
+
+bool jobs_due_is_given_up(struct jobs *jobs, struct table_id table)
+{
+    CHECK(table.value > 0);
+    pthread_mutex_lock(&jobs->mutex);
+    bool given_up = due_is_given_up(jobs, table);
+    pthread_mutex_unlock(&jobs->mutex);
+    return given_up;
+}
+
+void jobs_due_give_up(struct jobs *jobs, struct table_id table, bool given_up)
+{
+    struct due_given_up *entry = NULL;
+
+    CHECK(table.value > 0);
+    if (given_up) {
+        entry = mem_zalloc(sizeof(*entry));
+        entry->until_ms = clock_monotonic_ms() + DUE_GIVEN_UP_MS;
+    }
+    pthread_mutex_lock(&jobs->mutex);
+    mem_free(given_up ? map_put(&jobs->due_given_up, due_key(&table), entry)
+                      : map_remove(&jobs->due_given_up, due_key(&table)));
+    pthread_mutex_unlock(&jobs->mutex);
+}
+
 /* Its row is written by the worker, before any work. */
 static void due_post(struct jobs *jobs, struct table_id table_id, struct str user, bool running_too)
 {
@@ -151,7 +201,8 @@ static void due_post(struct jobs *jobs, struct table_id table_id, struct str use
     if (table != NULL && user.size < JOB_USER_BYTES) {
         pthread_mutex_lock(&jobs->mutex);
         bool ends = jobs->stopping || atomic_load(&jobs->closing);
-        if (!ends && !due_join(jobs, table_id, user, running_too)) {
+        if (!ends && !due_is_given_up(jobs, table_id) &&
+            !due_join(jobs, table_id, user, running_too)) {
             struct job *job = job_new(jobs, JOB_FLUSH, table_id, table->space, table->name);
             job->due_users = table_has_user_instances(table);
             if (job->due_users)
@@ -236,12 +287,6 @@ void jobs_due_again(struct job *job)
     CHECK(job->type == JOB_FLUSH);
     if (due_each(&scan, &err) != STATUS_OK)
         log_warn("counters after job %s: %s", job->id.text, err.message);
-}
-
-static struct str due_key(const struct table_id *table)
-{
-    CHECK(table->value > 0);
-    return str_from((const char *)&table->value, sizeof(table->value));
 }
 
 /* The mutex is held. */
@@ -332,10 +377,10 @@ static bool due_next(struct jobs *jobs, struct table_id *out)
     pthread_mutex_lock(&jobs->mutex);
     while (!found && map_next(&jobs->due_tables, &cursor, &key, &value)) {
         struct due_table *note = value;
-        if (note->at_ms > now_ms)
-            continue;
         CHECK(key.size == sizeof(out->value));
         memcpy(&out->value, key.data, sizeof(out->value));
+        if (note->at_ms > now_ms || due_is_given_up(jobs, *out))
+            continue;
         note->pause_ms =
             2 * note->pause_ms < DUE_PAUSE_MAX_MS ? 2 * note->pause_ms : DUE_PAUSE_MAX_MS;
         note->at_ms = now_ms + note->pause_ms;
@@ -384,4 +429,5 @@ void jobs_due_clear(struct jobs *jobs)
     CHECK(jobs->first == NULL);
     map_clear_values(&jobs->due_tables);
     map_clear_values(&jobs->due_limits);
+    map_clear_values(&jobs->due_given_up);
 }

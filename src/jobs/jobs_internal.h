@@ -107,6 +107,7 @@ struct jobs {
     struct map timers;           /* jobs_timer.c */
     pthread_mutex_t timer_mutex; /* guards `timers` */
     struct map due_tables;       /* jobs_due.c; mutex */
+    struct map due_given_up;     /* jobs_due.c; mutex */
     struct map due_limits;       /* jobs_due.c, the timer thread's own … */
     uint64_t due_catalog;        /* … of this version */
     struct map streams;          /* jobs_stream.c, the timer thread's own */
@@ -155,6 +156,10 @@ enum status job_due_list(const struct job *job, struct arena *arena, struct str 
 void jobs_due_again(struct job *job);
 /* It ended badly, or will not begin. The mutex is held. */
 void jobs_due_failed(const struct job *job);
+/* The server ended whenever a flush of the table ran: for an hour none begins by itself. Or,
+ * without `given_up`, one has ended well. */
+void jobs_due_give_up(struct jobs *jobs, struct table_id table, bool given_up);
+bool jobs_due_is_given_up(struct jobs *jobs, struct table_id table);
 void jobs_due_tick(struct jobs *jobs); /* on the timer's thread */
 void jobs_due_clear(struct jobs *jobs);
 

@@ -37,6 +37,34 @@ def test_a_flush_goes_on_under_its_id():
 
 
 @needs_faults
+@pytest.mark.parametrize("policy", ("ROWS 100", "INTERVAL 1"))
+def test_a_flush_that_ends_the_server_is_given_up(policy):
+    """Not even its policy begins it again: the server serves, and stops."""
+    with kalam.Server(env={"KALAM_FAULT": "flush_before_commit:kill"}) as server:
+        db = server.client()
+        db.batch(f"CREATE NAMESPACE j; CREATE SHARED TABLE j.t (id BIGINT PRIMARY KEY) FLUSH POLICY {policy}")
+        db.sql("INSERT INTO j.t VALUES " + ",".join(f"({i})" for i in range(100)))
+        assert server.process.wait(30) == -9
+        for _ in range(3):
+            server.start(wait=False)
+            assert server.process.wait(30) == -9
+        server.start()
+        db = server.client()
+        with pytest.raises(AssertionError):  # none begins
+            kalam.wait_until(lambda: db.value("SELECT count(*) FROM system.jobs WHERE job_type = 'flush'") != "1", 5, "a flush")
+        job = newest(db, "flush")
+        assert job["status"] == "failed" and "ended 4 times" in job["error_message"], job
+        db.sql("INSERT INTO j.t VALUES (100)")
+        server.stop()
+        server.env = {}
+        server.start()
+        db = server.client()
+        assert db.value("SELECT count(*) FROM j.t") == "101"
+        assert server.flush("j.t", db)["status"] == "completed"
+        server.stop()
+
+
+@needs_faults
 def test_a_table_deletion_goes_on():
     with kalam.Server(env={"KALAM_FAULT": "drop_after_commit:kill:1"}) as server:
         db = server.client()
