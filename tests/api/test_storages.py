@@ -1,4 +1,5 @@
 """Storages on the filesystem: files lie where they should, stay where they were, secrets stay secret."""
+import concurrent.futures
 import json
 import os
 import shutil
@@ -328,6 +329,27 @@ def test_a_disk_that_does_not_answer_at_start(folder):
         kalam.wait_until(lambda: not server.parquet_files(), 20, "the files go")
         assert db.value("SELECT status FROM system.jobs WHERE job_type = 'table_deletion'") in ("running", "completed")
         server.stop(limit_s=20)
+
+
+@pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
+def test_a_table_on_a_disk_that_does_not_answer(folder):
+    """CREATE TABLE there waits without the lock of the catalogue."""
+    with kalam.Server() as server:
+        db = server.client()
+        db.batch(f"CREATE STORAGE disk TYPE filesystem PATH '{folder}'; CREATE NAMESPACE n")
+        server.stop()
+        server.env = {"KALAM_FAULT": "storages_writable:delay=4000"}
+        server.start()
+        db = server.client()
+        began = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            there = pool.submit(server.client().sql, "CREATE SHARED TABLE n.s (id BIGINT PRIMARY KEY) STORAGE disk")
+            time.sleep(0.5)
+            db.batch("CREATE NAMESPACE m; CREATE SHARED TABLE m.t (id BIGINT PRIMARY KEY)")
+            assert not there.done() and time.monotonic() - began < 4
+            there.result()
+        db.sql("CREATE SHARED TABLE IF NOT EXISTS n.s (id BIGINT PRIMARY KEY) STORAGE disk")
+        server.stop()
 
 
 def test_places_are_apart(own_server, tmp_path):

@@ -92,7 +92,6 @@ static enum status restore_table(struct restore *restore, struct ddl *ddl, struc
 
     CHECK(table->schema_count > 0 && table->rows == NULL);
     table->id = id;
-    table->space = arena_copy(table->arena, restore->space);
     table->created_at = table->updated_at = ddl->now;
     table->last_flushed_at = 0;
     status = ddl_table_resolve_storage(ddl, table, err);
@@ -108,14 +107,19 @@ static enum status restore_tables(struct restore *restore, struct error *err)
 {
     struct manifest_table *entry = restore->manifest.tables;
     struct table_id first;
+    enum status status = STATUS_OK;
     struct ddl ddl;
     size_t count = 0;
 
-    for (; entry != NULL; entry = entry->next)
-        count++;
+    for (; entry != NULL && status == STATUS_OK; entry = entry->next, count++) {
+        entry->table->space = arena_copy(entry->table->arena, restore->space);
+        status = ddl_table_ask_storage(restore->store, entry->table, err);
+    }
+    if (status != STATUS_OK)
+        return status;
     restore->tables = arena_array(&restore->arena, count + 1, sizeof(struct table *));
     ddl_begin(&ddl, restore->store);
-    enum status status = restore_check_space(restore, ddl.catalog, err);
+    status = restore_check_space(restore, ddl.catalog, err);
     if (status == STATUS_OK)
         status = ddl_take_table_ids(&ddl, count, &first, err);
     entry = restore->manifest.tables;

@@ -62,6 +62,11 @@ enum status ddl_table_gone(const struct table *table, struct error *err);
 enum status ddl_storage_missing(struct str id, struct error *err);
 /* Makes the folders of storages that this change writes. */
 enum status ddl_prepare_storages(struct ddl *ddl, struct error *err) MUST_CHECK;
+/* STORAGE_UNAVAILABLE unless files of the new table may be written. Before the catalogue lock is
+ * taken: its disk may not answer. Names of tables and storages that do not fit are left to those
+ * who have the lock. */
+enum status ddl_table_ask_storage(struct store *store, const struct table *table,
+                                  struct error *err) MUST_CHECK;
 /* The table's storage and the template it gives; kept by the table for good. */
 enum status ddl_table_resolve_storage(struct ddl *ddl, struct table *table,
                                       struct error *err) MUST_CHECK;

@@ -40,7 +40,27 @@ enum status ddl_table_resolve_storage(struct ddl *ddl, struct table *table, stru
         table->location =
             arena_copy(table->arena, table->kind == TABLE_KIND_USER ? storage->user_template
                                                                     : storage->shared_template);
-    return storages_check_writable(ddl->store, storage, err);
+    return STATUS_OK;
+}
+
+enum status ddl_table_ask_storage(struct store *store, const struct table *table, struct error *err)
+{
+    struct view *view = view_acquire(store);
+    struct str id = table->storage_id.size > 0 ? table->storage_id : STR_LIT(STORAGE_LOCAL);
+    const struct catalog *catalog = view_catalog(view);
+    const struct storage *found =
+        table->kind == TABLE_KIND_STREAM || catalog_find_table(catalog, table->space, table->name)
+            ? NULL
+            : catalog_find_storage(catalog, id);
+    struct storage *storage = found != NULL ? storage_ref(found) : NULL;
+    enum status status = STATUS_OK;
+
+    CHECK(table->kind != TABLE_KIND_SYSTEM);
+    view_release(view);
+    if (storage != NULL)
+        status = storages_check_writable(store, storage, err);
+    storage_unref(storage);
+    return status;
 }
 
 /* ---- create, alter --------------------------------------------------------------------------- */

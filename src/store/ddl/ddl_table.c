@@ -159,11 +159,15 @@ enum status ddl_create_table(struct store *store, struct ddl_create *create, str
 {
     struct table *table = create->table;
     struct ddl ddl;
-    enum status status;
+    enum status status = ddl_table_ask_storage(store, table, err);
 
     CHECK(table->kind != TABLE_KIND_SYSTEM);
     create->table = NULL;
     create->created = false;
+    if (status != STATUS_OK) {
+        table_unref(table);
+        return status;
+    }
     ddl_begin_statement(&ddl, store, create->sql, create->now_us);
     status = ddl_table_check_new(&ddl, table, err);
     if (status == STATUS_ALREADY_EXISTS && create->if_not_exists) {

@@ -12,6 +12,7 @@
 #include "store/storages.h"
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "store/storages/storages_internal.h"
 
@@ -314,6 +315,7 @@ enum status storages_check_writable(struct store *store, const struct storage *s
     CHECK(store != NULL);
     if (storage->type == STORAGE_FILESYSTEM && storage->uri.size > 0) {
         char *folder = mem_strdup(storage_root(storage->uri));
+        (void)FAULT(storages_writable);
         writable = access(folder, W_OK | X_OK) == 0 &&
                    files_root_is_there(folder, storages_knows_root, store);
         mem_free(folder);
