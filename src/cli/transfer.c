@@ -45,7 +45,7 @@ struct import {
     struct rows_in *rows;
     struct buf head, values; /* INSERT INTO t (…) VALUES; the rows of the batch */
     size_t batch_rows;
-    uint64_t first_line, done;
+    uint64_t first_line, last_line, done; /* lines of the batch */
     struct progress progress;
 };
 
@@ -107,8 +107,7 @@ static enum cli_exit import_send(struct import *import)
         progress_end(&import->progress);
         enum cli_exit code = execute_failed(import->cli, &error, 0);
         fprintf(stderr, "The rows of lines %llu to %llu %s.\n",
-                (unsigned long long)import->first_line,
-                (unsigned long long)rows_in_line(import->rows),
+                (unsigned long long)import->first_line, (unsigned long long)import->last_line,
                 error.status == KALAM_SQL ? "were not stored" : "are stored all or not at all");
         return code;
     }
@@ -116,6 +115,37 @@ static enum cli_exit import_send(struct import *import)
     import->done += import->batch_rows;
     import->batch_rows = 0;
     return CLI_OK;
+}
+
+/* A row that does not fit into the batch begins the next one. */
+static enum cli_exit import_add(struct import *import)
+{
+    struct buf *values = &import->values;
+    size_t before = values->size;
+    enum cli_exit code = CLI_OK;
+    struct buf row;
+
+    import_append_row(import);
+    CHECK(values->size > before);
+    if (before > 0 && values->size > IMPORT_BYTES) {
+        size_t start = before + 2; /* behind ",\n" */
+        buf_init(&row);
+        buf_append(&row, values->data + start, values->size - start);
+        values->size = before;
+        import->batch_rows--;
+        code = import_send(import);
+        buf_append_str(values, buf_str(&row));
+        buf_clear(&row);
+        import->batch_rows++;
+    }
+    if (import->batch_rows == 1)
+        import->first_line = rows_in_line(import->rows);
+    if (code == CLI_OK) {
+        import->last_line = rows_in_line(import->rows);
+        if (import->batch_rows >= IMPORT_ROWS)
+            code = import_send(import);
+    }
+    return code;
 }
 
 static enum cli_exit import_rows(struct import *import, const char *table)
@@ -133,11 +163,7 @@ static enum cli_exit import_rows(struct import *import, const char *table)
             break;
         if (import->head.size == 0)
             import_begin(import, table);
-        if (import->batch_rows == 0)
-            import->first_line = rows_in_line(import->rows);
-        import_append_row(import);
-        if (import->batch_rows >= IMPORT_ROWS || import->values.size >= IMPORT_BYTES)
-            code = import_send(import);
+        code = import_add(import);
         position = rows_in_position(import->rows, &size);
         progress_show(&import->progress, import->done, position, size);
     }

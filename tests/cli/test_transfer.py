@@ -50,6 +50,21 @@ def test_there_and_back(cli, server, table, tmp_path, kind):
     assert after == before
 
 
+def test_wide_rows(cli, server, table, tmp_path):
+    """Rows that each fit into a request are never sent together when they do not."""
+    path = tmp_path / "wide.csv"
+    sizes = [600_000, 600_000, 10, 700_000, 1_000_000, 300_000, 300_000, 300_000]
+    path.write_text("id,t\n" + "".join(f"{i},{'x' * size}\n" for i, size in enumerate(sizes)))
+    assert cli.ok("import", str(path), "into", table).startswith(f"{len(sizes)} rows imported")
+    rows = server.client().rows(f"SELECT id, length(t) FROM {table} ORDER BY id")
+    assert [int(row[1]) for row in rows] == sizes
+    server.client().sql(f"DELETE FROM {table}")
+    path.write_text("id,t\n" + f"1,{'x' * 600_000}\nno,{'x' * 600_000}\n3,y\n")
+    done = cli.run("import", str(path), "into", table)
+    assert done.returncode == 1 and "The rows of lines 3 to 4 were not stored." in done.stderr, done.stderr
+    assert server.client().rows(f"SELECT id FROM {table}") == [["1"]]
+
+
 def test_files_are_what_others_read(cli, server, table, tmp_path):
     server.client().sql(f"INSERT INTO {table} (id, t, i) VALUES (1, 'a,\"b\"', 7), (2, NULL, NULL)")
     out = cli.ok("export", f"SELECT id, t, i FROM {table} ORDER BY id", "to", "-", "--format", "csv")
