@@ -313,15 +313,19 @@ def test_a_storage_does_not_go_under_a_restore(folder, tmp_path):
         server.restart()
 
 
-def signed(text):
-    """A manifest with the checksum that it needs."""
+def xxh3(data):
     library = ctypes.util.find_library("xxhash")
     if not library:
         pytest.skip("libxxhash is not installed")
-    xxh3 = ctypes.CDLL(library).XXH3_64bits
-    xxh3.restype, xxh3.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
+    hashed = ctypes.CDLL(library).XXH3_64bits
+    hashed.restype, hashed.argtypes = ctypes.c_uint64, [ctypes.c_char_p, ctypes.c_size_t]
+    return hashed(data, len(data))
+
+
+def signed(text):
+    """A manifest with the checksum that it needs."""
     body = text[:text.rindex(',"checksum":"')]
-    return f'{body},"checksum":"{xxh3(body.encode(), len(body.encode())):016x}"}}\n'
+    return f'{body},"checksum":"{xxh3(body.encode()):016x}"}}\n'
 
 
 def with_highest_seq(record, seq):
@@ -484,6 +488,64 @@ def test_a_forged_definition(own_server, folder):
     db.sql(f"RESTORE DATABASE g FROM '{folder}'")
     db.sql("INSERT INTO g.t VALUES (1, 'b', 2.5, 3), (2, 'b', 2.5, 3) ON CONFLICT (id) DO UPDATE SET v = 'c'")
     assert db.rows("SELECT v, w FROM g.t ORDER BY id") == [["c", 2], ["b", 3]]
+
+
+def with_checksum(record, checksum):
+    """The record of a segment with another checksum of its file."""
+    raw = bytearray.fromhex(record)
+    at = 1 + 8 + 8
+    for _ in range(3): # user, path, storage
+        at += 4 + int.from_bytes(raw[at:at + 4], "little")
+    at += 4 + 3 * 8
+    raw[at:at + 8] = checksum.to_bytes(8, "little")
+    return raw.hex()
+
+
+@pytest.mark.parametrize("rows", ("hot", "cold"))
+def test_files_that_do_not_fit(own_server, folder, rows):
+    """With checksums that fit: the backup is to blame, not the server, and no words of others are told."""
+    server, db = own_server, own_server.client()
+    db.batch("CREATE NAMESPACE f; CREATE SHARED TABLE f.t (id BIGINT PRIMARY KEY, v TEXT, n BIGINT); INSERT INTO f.t VALUES (1, 'a', 2)")
+    if rows == "cold": # two files whose keys meet are read
+        server.flush("f.t", db)
+        db.sql("INSERT INTO f.t VALUES (0, 'a', 2), (3, 'b', 4)")
+        server.flush("f.t", db)
+    db.sql(f"BACKUP DATABASE f TO '{folder}'")
+    path = folder / "manifest.json"
+    good = path.read_text()
+
+    def refused(text):
+        path.write_text(text)
+        error = db.post(f"RESTORE DATABASE g FROM '{folder}'")[1]["error"]
+        assert error["code"] == "INVALID_INPUT" and "fit" in error["message"], error
+        assert rows == "cold" or ".parquet" in error["message"], error
+
+    for column, kind in (("v", "JSON"), ("n", "TIMESTAMP"), ("n", "TEXT")):
+        def edit(_table, columns):
+            with columns(0) as schema:
+                schema.by_name[column].update(type=kind)
+        refused(forge(good, edit))
+    for file in json.loads(good)["tables"][0]["instances"][0]["files"]:
+        data = folder / file["path"]
+        whole = data.read_bytes()
+        for at in (4, 40, len(whole) // 2, len(whole) - 40, len(whole) - 10):
+            data.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1:])
+            sum_ = xxh3(data.read_bytes())
+
+            def edit(table, _columns):
+                for other in table["instances"][0]["files"]:
+                    if other["path"] == file["path"]:
+                        other.update(checksum=f"{sum_:016x}", record=with_checksum(other["record"], sum_))
+            path.write_text(forge(good, edit))
+            body = db.post(f"RESTORE DATABASE g FROM '{folder}'")[1]
+            if body["status"] == "success":
+                db.sql("DROP NAMESPACE g CASCADE")
+                continue
+            assert body["error"]["code"] == "INVALID_INPUT", body
+            assert "Error" not in body["error"]["message"], body
+        data.write_bytes(whole)
+    path.write_text(good)
+    db.sql(f"RESTORE DATABASE g FROM '{folder}'")
 
 
 def test_forged_kinds_of_files(own_server, folder):

@@ -32,6 +32,16 @@ static enum status restore_check_refuse(const struct restore_check *check, const
                      STR_ARG(check->table->name), what);
 }
 
+/* Cold rows that cannot be read are to blame on the backup: their files' checksums are right. */
+static enum status restore_check_blame(const struct restore_check *check, enum status status,
+                                       struct error *err)
+{
+    CHECK(status != STATUS_WOULD_BLOCK);
+    if (status != STATUS_INTERNAL_ERROR && status != STATUS_SQL_EXECUTION_ERROR)
+        return status;
+    return restore_check_refuse(check, "one of its files does not fit it", err);
+}
+
 /* ---- the segments of the instance ------------------------------------------------------------ */
 
 static void restore_check_add(void *context, const struct segment *segment)
@@ -130,11 +140,11 @@ static enum status restore_merge_open(struct restore_merge *merge, struct segmen
     enum status status =
         cold_cursor_open(merge->check->restore->store, &merge->options, segment, &cursor, err);
 
-    CHECK(status != STATUS_WOULD_BLOCK);
     if (status == STATUS_OK)
         return restore_merge_place(merge, cursor, err);
+    CHECK(status != STATUS_END);
     cold_cursor_close(&cursor);
-    return status;
+    return restore_check_blame(merge->check, status, err);
 }
 
 /* The greatest key of all was looked at. */
@@ -150,7 +160,7 @@ static enum status restore_merge_step(struct restore_merge *merge, struct error 
     if (status == STATUS_OK)
         return restore_merge_place(merge, cursor, err);
     cold_cursor_close(&cursor);
-    return status;
+    return restore_check_blame(merge->check, status, err);
 }
 
 static enum status restore_check_cold(struct restore_check *check, struct error *err)
@@ -195,7 +205,7 @@ static enum status restore_check_row(struct restore_check *check, struct cold_lo
         return error_set(err, STATUS_CANCELLED, "cancelled");
     enum status status = cold_lookup_get(check->restore->store, lookup, key, &row, &pin, err);
     if (status != STATUS_OK && status != STATUS_ABSENT)
-        return status;
+        return restore_check_blame(check, status, err);
     bool hides = status == STATUS_OK && row_seq(row.bytes) < header.seq;
     bool fits = (header.flags & ROW_SHADOW) != 0 ? hides : status == STATUS_ABSENT;
     if (status == STATUS_OK)

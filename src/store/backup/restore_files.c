@@ -68,17 +68,28 @@ static void restore_put_row(const struct restore_move *move, struct str row_id, 
                  str_from(scratch->data + prefix, scratch->size - prefix));
 }
 
+/* Its checksum is right, so that whoever wrote the backup has written it like this. */
+static enum status restore_blame(enum status status, const struct manifest_file *file,
+                                 struct error *err)
+{
+    CHECK(file->path.size > 0);
+    if (status != STATUS_CORRUPT && status != STATUS_SQL_EXECUTION_ERROR)
+        return status;
+    log_warn("file %.*s of a backup: %s", STR_ARG(file->path), err->message);
+    return error_set(err, STATUS_CORRUPT, "corrupt backup: file \"%.*s\" does not fit the manifest",
+                     STR_ARG(file->path));
+}
+
 static enum status restore_put_group(struct restore *restore, const struct restore_move *move,
                                      uint32_t group, struct kv_batch *batch, struct error *err)
 {
     struct row_block *block = NULL;
     struct buf scratch;
-    enum status status = cold_translate(
-        row_block_load(restore->store, move->table, move->segment, group, &block, err), move->table,
-        err);
+    enum status status =
+        row_block_load(restore->store, move->table, move->segment, group, &block, err);
 
     if (status != STATUS_OK)
-        return status;
+        return restore_blame(status, move->file, err);
     CHECK(block != NULL);
     buf_init(&scratch);
     for (uint32_t i = 0; status == STATUS_OK && i < block->rows; i++) {
