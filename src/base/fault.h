@@ -39,6 +39,7 @@
     X(restore_after_rows) \
     X(restore_before_commit) \
     X(storages_ask) \
+    X(storages_open) \
     X(storages_writable) \
     X(user_drop_after_commit) \
     X(user_drop_before_commit)

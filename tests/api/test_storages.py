@@ -352,6 +352,30 @@ def test_a_table_on_a_disk_that_does_not_answer(folder):
         server.stop()
 
 
+@pytest.mark.skipif(not kalam.HAS_FAULTS, reason="needs fault points")
+def test_other_disks_answer(tmp_path):
+    """A disk that does not answer its first use after a start is waited for alone."""
+    with kalam.Server() as server:
+        db = server.client()
+        db.sql("CREATE NAMESPACE n")
+        for name in ("slow", "fast"):
+            db.batch(f"CREATE STORAGE {name} TYPE filesystem PATH '{tmp_path}/{name}';"
+                     f"CREATE SHARED TABLE n.{name} (id BIGINT PRIMARY KEY) STORAGE {name}; INSERT INTO n.{name} VALUES (1)")
+            server.flush(f"n.{name}", db)
+        server.stop()
+        server.env = {"KALAM_FAULT": "storages_open:delay=5000"}
+        server.start()
+        db = server.client()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            there = pool.submit(server.client().value, "SELECT count(*) FROM n.slow WHERE id < 5")
+            time.sleep(0.5)
+            began = time.monotonic()
+            assert db.rows("SELECT id FROM n.fast WHERE id < 5") == [["1"]]
+            assert not there.done() and time.monotonic() - began < 4
+            assert there.result() == "1"
+        server.stop()
+
+
 def test_places_are_apart(own_server, tmp_path):
     """No storage lies where another one or the server keeps files; links are followed."""
     server, db = own_server, own_server.client()

@@ -6,7 +6,8 @@
  * an s3 storage on opening. A folder that is missing is an error, never made here: it may be a disk
  * that is not mounted.
  *
- * Thread: any. The mutex is held while a place opens, which touches a local folder at most.
+ * Thread: any. The mutex is held while a place opens, which touches a local folder at most: one
+ * that has just answered without it.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/storages.h"
@@ -112,18 +113,28 @@ static void storages_retire(struct storages *storages, struct str name, struct s
     storages_unuse(storages, place);
 }
 
-static enum status storages_enter(struct storages *storages, const struct storage *storage,
-                                  struct str name, struct str root, struct files **out,
-                                  struct error *err)
+/* NULL when it is to be opened. The mutex is held. */
+static struct storage_place *storages_current(struct storages *storages,
+                                              const struct storage *storage, struct str name)
 {
     struct storage_place *place = map_get(&storages->places, name);
+
+    CHECK(name.size > 0);
+    if (place == NULL || place_is_current(place, storage))
+        return place;
+    storages_retire(storages, name, place);
+    return NULL;
+}
+
+/* The mutex is held. */
+static enum status storages_use(struct storages *storages, const struct storage *storage,
+                                struct str name, struct str root, struct files **out,
+                                struct error *err)
+{
+    struct storage_place *place = storages_current(storages, storage, name);
     struct files *files = NULL;
 
     CHECK(name.size > root.size);
-    if (place != NULL && !place_is_current(place, storage)) {
-        storages_retire(storages, name, place);
-        place = NULL;
-    }
     if (place == NULL) {
         enum status status = place_open(storages->store, storage, name, root, &files, err);
         if (status != STATUS_OK)
@@ -140,6 +151,27 @@ static enum status storages_enter(struct storages *storages, const struct storag
     return STATUS_OK;
 }
 
+static enum status storages_enter(struct storages *storages, const struct storage *storage,
+                                  struct str name, struct str root, struct files **out,
+                                  struct error *err)
+{
+    pthread_mutex_lock(&storages->mutex);
+    bool open = storages_current(storages, storage, name) != NULL;
+    pthread_mutex_unlock(&storages->mutex);
+    if (!open && storage->type == STORAGE_FILESYSTEM) {
+        char *folder = mem_strdup(root);
+        struct stat info;
+        (void)FAULT(storages_open);
+        (void)stat(folder, &info); /* its disk may take long to answer */
+        mem_free(folder);
+    }
+    pthread_mutex_lock(&storages->mutex);
+    enum status status = storages_use(storages, storage, name, root, out, err);
+    CHECK(status != STATUS_OK || *out != NULL);
+    pthread_mutex_unlock(&storages->mutex);
+    return status;
+}
+
 static enum status storages_find(void *context, struct str name, struct files **out,
                                  struct error *err)
 {
@@ -152,17 +184,14 @@ static enum status storages_find(void *context, struct str name, struct files **
     struct str id = str_from(name.data, at);
     struct str root = str_from(name.data + at + 1, name.size - at - 1);
     struct view *view = view_acquire(storages->store);
-    const struct storage *storage = catalog_find_storage(view_catalog(view), id);
-    enum status status;
-    if (storage == NULL) {
-        status =
-            error_set(err, STATUS_IO_FAILED, "storage '%.*s' does not exist any more", STR_ARG(id));
-    } else {
-        pthread_mutex_lock(&storages->mutex);
-        status = storages_enter(storages, storage, name, root, out, err);
-        pthread_mutex_unlock(&storages->mutex);
-    }
+    const struct storage *found = catalog_find_storage(view_catalog(view), id);
+    struct storage *storage = found != NULL ? storage_ref(found) : NULL;
     view_release(view);
+    if (storage == NULL)
+        return error_set(err, STATUS_IO_FAILED, "storage '%.*s' does not exist any more",
+                         STR_ARG(id));
+    enum status status = storages_enter(storages, storage, name, root, out, err);
+    storage_unref(storage);
     return status;
 }
 
@@ -201,9 +230,7 @@ enum status storages_borrow(struct store *store, const struct storage *storage, 
     }
     buf_init(&name);
     buf_printf(&name, "%.*s@%.*s", STR_ARG(storage->id), STR_ARG(root));
-    pthread_mutex_lock(&storages->mutex);
     enum status status = storages_enter(storages, storage, buf_str(&name), root, out, err);
-    pthread_mutex_unlock(&storages->mutex);
     buf_clear(&name);
     return status;
 }
