@@ -14,8 +14,9 @@ import kalam
 import pytest
 
 DEATHS = deaths.deaths(3)
-# Deleted users go once a day at most: tests/unit/store/test_recovery.c kills that.
-POINTS = [point for point in deaths.POINTS if not point.startswith(("user_drop", "live_"))]
+# Deleted users go once a day at most: tests/unit/store/test_recovery.c kills that. Those of storages
+# only ask a disk: tests/api/test_storages.py lets them wait.
+POINTS = [point for point in deaths.POINTS if not point.startswith(("user_drop", "live_", "storages_"))]
 TABLES = ["p.own", "p.all", "p.log"]
 OWN = ["p.own", "p.log"]  # USER tables; p.log grows, so that its files are merged
 LOG_ROWS = 15000  # more would only make each round longer
