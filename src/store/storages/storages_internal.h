@@ -13,9 +13,7 @@ enum status place_open_s3(struct store *store, const struct storage *storage, st
 /* Appends endpoint, bucket and prefix. */
 void place_resolve_s3(const struct storage *storage, struct str root, struct buf *out);
 
-/* storages_root.c: the root folders of storages as they are, and as they were when a table was made
- *;
- * buckets are left out. Holds no view afterwards. */
+/* storages_root.c: a root folder of a storage as it is, or as it was when a table was made. */
 struct storage_root {
     struct str id; /* of the storage */
     const char *path;
@@ -24,7 +22,7 @@ struct storage_roots {
     struct storage_root *all; /* in the arena */
     size_t count, capacity;
 };
-/* Each folder once. */
+/* Each folder once; no buckets. Holds no view afterwards. */
 void storages_roots(struct store *store, struct arena *arena, struct storage_roots *out);
 /* Some of the files below a root that records of segments name: none, if there are none. */
 enum { ROOT_FILES_MAX = 64 };
