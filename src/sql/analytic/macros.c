@@ -16,7 +16,15 @@
 
 #define ANALYTIC_BIG_TEXT "65536"
 #define ANALYTIC_ZERO "CASE WHEN b = 0 AND a IS NOT NULL THEN error('division by zero') "
-#define ANALYTIC_QUOTIENT ANALYTIC_ZERO "ELSE system.main.\"//\"(a, b) END"
+#define ANALYTIC_WHOLE ANALYTIC_ZERO "ELSE system.main.\"//\"(a, b) END"
+
+/* HUGEINT, a sum of BIGINT, is NUMERIC to users: it divides as DECIMAL does, into a DOUBLE. The
+ * branch that is never taken gives `a` the type DOUBLE, or none of its own. */
+#define ANALYTIC_QUOTIENT \
+    ANALYTIC_ZERO \
+        "ELSE system.main.\"//\"(CASE WHEN true THEN a " \
+        "ELSE struct_extract({'huge': NULL::DOUBLE, 'other': NULL}, " \
+        "CASE WHEN 'HUGEINT' IN (typeof(a), typeof(b)) THEN 'huge' ELSE 'other' END) END, b) END"
 
 /* DuckDB finds the remainder of the least integer by -1 too large, though it is 0. */
 #define ANALYTIC_REMAINDER \
@@ -119,7 +127,7 @@
 
 static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO \"/\"(a, b) AS " ANALYTIC_QUOTIENT,
-    "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_QUOTIENT,
+    "CREATE OR REPLACE MACRO \"//\"(a, b) AS " ANALYTIC_WHOLE,
     "CREATE OR REPLACE MACRO divide(a, b) AS " ANALYTIC_QUOTIENT,
     "CREATE OR REPLACE MACRO \"%\"(a, b) AS " ANALYTIC_REMAINDER,
     "CREATE OR REPLACE MACRO mod(a, b) AS " ANALYTIC_REMAINDER,

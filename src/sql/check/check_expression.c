@@ -491,7 +491,7 @@ static enum status check_function(struct check *check, const struct tree *call)
     row = str_equal(name, STR_LIT("count_star")) ? check_counted_row(check, call) : STR_EMPTY;
     if (row.size > 0)
         return check_refuse_row(check, call, row);
-    uint64_t copies = allow_copies(name);
+    uint64_t copies = allow_copies(check_whole_quotient(check, call) ? STR_LIT("//") : name);
     return copies == 1 || allow_copies_first(name) ? check_copied(check, call, copies)
                                                    : check_copied_rest(check, call, copies);
 }

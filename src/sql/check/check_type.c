@@ -55,6 +55,16 @@ static bool type_is_arithmetic(struct str name)
     return false;
 }
 
+/* A text in quotes. */
+static bool type_is_text(const struct tree *node)
+{
+    const struct tree *value = tree_has_class(node, "CONSTANT") ? tree_get(node, "value") : NULL;
+    const struct tree *type = value ? tree_get(value, "type") : NULL;
+
+    CHECK(!type || type->kind == TREE_OBJECT);
+    return type && tree_is(type, "id", "VARCHAR");
+}
+
 /* One more operand of a number that is computed; a NULL or a text in quotes has no say. */
 static void type_join(struct check *check, const struct tree *node, unsigned depth,
                       enum value_type *type, bool *known)
@@ -65,8 +75,7 @@ static void type_join(struct check *check, const struct tree *node, unsigned dep
     enum value_type one;
 
     CHECK(type && known);
-    if (!node || (is_null && is_null->boolean) ||
-        (value && tree_get(value, "type") && tree_is(tree_get(value, "type"), "id", "VARCHAR")))
+    if (!node || (is_null && is_null->boolean) || type_is_text(node))
         return;
     one = node->kind == TREE_OBJECT ? type_of(check, node, depth + 1) : VALUE_NULL;
     *known = *known && value_type_is_number(one) && value_arithmetic_type(*type, one, type);
@@ -440,6 +449,29 @@ void check_literal_types(struct check *check, const struct tree *node)
         type_children(check, tree_get(node, "children"));
     else if (tree_is(node, "class", "CASE"))
         type_case(check, node);
+}
+
+bool check_whole_quotient(struct check *check, const struct tree *call)
+{
+    struct analytic_splice splice = {.kind = SPLICE_TEXT, .text = STR_LIT("//")};
+    const struct tree *children = tree_get(call, "children");
+    int64_t location = tree_location(call);
+    struct lexer lexer;
+
+    CHECK(call->kind == TREE_OBJECT);
+    if (check->draft->verify || !tree_is(call, "function_name", "/") || location < 0 ||
+        (uint64_t)location >= check->plan->sql.size || !children || !children->child ||
+        !(type_is_text(children->child) || value_type_is_integer(type_of_children(check, call, 0))))
+        return false;
+    lexer_init(&lexer, check->plan->sql);
+    lexer.offset = (uint32_t)location;
+    struct token sign = lexer_next(&lexer);
+    splice.start = sign.start;
+    splice.end = sign.end;
+    if (sign.kind != TOKEN_SLASH)
+        return false;
+    splice_add(check->plan, &splice);
+    return true;
 }
 
 /* ---- results of aggregates ---- */

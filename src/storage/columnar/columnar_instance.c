@@ -84,7 +84,6 @@ static void instance_settings(const struct instance *instance, struct buf *sql)
                    (unsigned long long)columnar->options.spill_bytes_max);
     buf_clear(&temporary);
     buf_append_str(sql, STR_LIT("SET GLOBAL TimeZone='UTC';"
-                                "SET GLOBAL integer_division=true;"
                                 "SET GLOBAL default_null_order='nulls_last_on_asc_first_on_desc';"
                                 "SET GLOBAL late_materialization_max_rows=0;"
                                 "SET GLOBAL parquet_metadata_cache=true;"

@@ -8,6 +8,7 @@ SELECT sum(s), sum(g), sum(id), sum(p), sum(100.25), sum(1) FROM t;
 SELECT sum(DISTINCT s), sum(g) FILTER (WHERE id < 3), sum(id) FILTER (WHERE id < 3), sum(s + 1) FILTER (WHERE true) FROM t;
 SELECT id, sum(g) OVER (ORDER BY id), sum(id) OVER w, ntile(2) OVER w FROM t WINDOW w AS (ORDER BY id) ORDER BY id;
 SELECT sum(x) FROM (SELECT g AS x FROM t) q;
+SELECT sum(id) / 4, sum(id) // 4, sum(g) / 4, count(*) * 100 / sum(count(*)) OVER (), max(id) / '2', max(id) / 2, sum(id) / 0.5 FROM t GROUP BY s ORDER BY s;
 SELECT - 2147483648, -2147483648, 2147483648, 100.25, -1.5;
 SELECT x FROM (SELECT - 2147483648 AS x) q;
 SELECT NULL % 0, s % g FROM t ORDER BY id;

@@ -210,7 +210,6 @@ static void fake_columnar_open(void)
     duckdb_destroy_table_function(&function);
     duckdb_destroy_logical_type(&type);
     fake_execute("SET threads=1");
-    fake_execute("SET integer_division=true");
     fake_execute("SET default_null_order='nulls_last_on_asc_first_on_desc'");
     fake_execute("SET TimeZone='UTC'");
     assert_int_equal(size_register(fake_columnar.connection, &err), STATUS_OK);
