@@ -22,9 +22,9 @@
  * branch that is never taken gives `a` the type DOUBLE, or none of its own. */
 #define ANALYTIC_QUOTIENT \
     ANALYTIC_ZERO \
-        "ELSE system.main.\"//\"(CASE WHEN true THEN a " \
-        "ELSE struct_extract({'huge': NULL::DOUBLE, 'other': NULL}, " \
-        "CASE WHEN 'HUGEINT' IN (typeof(a), typeof(b)) THEN 'huge' ELSE 'other' END) END, b) END"
+    "ELSE system.main.\"//\"(CASE WHEN true THEN a " \
+    "ELSE struct_extract({'huge': NULL::DOUBLE, 'other': NULL}, " \
+    "CASE WHEN 'HUGEINT' IN (typeof(a), typeof(b)) THEN 'huge' ELSE 'other' END) END, b) END"
 
 /* DuckDB finds the remainder of the least integer by -1 too large, though it is 0. */
 #define ANALYTIC_REMAINDER \

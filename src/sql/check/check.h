@@ -124,6 +124,8 @@ enum status check_too_large(struct error *err);
 /* check_from.c */
 enum status check_table_ref(struct check *check, const struct tree *node, struct str type,
                             bool *known) MUST_CHECK;
+/* NULL: there is none that is visible here. */
+const struct check_scope *check_find_cte(const struct check *check, struct str name);
 /* The only element of this name on one level; NULL when there is none or two. */
 struct check_item *check_find_item(const struct check_level *level, struct str name);
 /* Bounds on key columns from the AND parts of WHERE. */
@@ -153,6 +155,8 @@ bool check_gives_rows(struct str name);
 
 /* check_outer.c: columns of outer SELECTs, aliases, aggregates and the like in an expression. */
 bool check_sees_outside(struct check *check, const struct tree *node);
+/* Has a subquery or CTE a column of this name, those that its stars stand for included? */
+bool check_star_has(const struct check *check, const struct tree *query, struct str name);
 
 /* check_alias.c: what a name means. */
 /* The SELECT that names the columns of a subquery or CTE; NULL: there is none. */

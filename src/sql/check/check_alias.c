@@ -375,7 +375,8 @@ static bool alias_is_row(const struct check *check, const struct check_level *le
 
     CHECK(name.size > 0);
     return item && !item->is_function && (item->table >= 0 || item->names || item->query) &&
-           alias_item_has(check, item, name) != ALIAS_HAS;
+           alias_item_has(check, item, name) != ALIAS_HAS &&
+           !(item->query && check_star_has(check, item->query, name));
 }
 
 enum status check_refuse_row(struct check *check, const struct tree *node, struct str name)

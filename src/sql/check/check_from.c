@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "sql/syntax/lexer.h"
 
-static const struct check_scope *check_find_cte(const struct check *check, struct str name)
+const struct check_scope *check_find_cte(const struct check *check, struct str name)
 {
     CHECK(name.data || name.size == 0);
     for (const struct check_scope *scope = check->scope; scope; scope = scope->outer) {

@@ -27,21 +27,35 @@ struct outer_star {
     const struct check *check;
     struct str name;   /* of the column */
     uint32_t elements; /* looked at */
+    bool any;          /* what EXCLUDE, REPLACE or RENAME leave of it does not matter */
 };
 
-/* Has the table that stands there in the text the column? Not if it is a CTE's name. */
-static bool outer_table_has(const struct check *check, int64_t start, struct str name)
-{
-    const struct analytic_plan *plan = check->plan;
+static bool outer_query_has(struct outer_star *star, const struct tree *query);
 
-    CHECK(plan->tables || plan->table_count == 0);
-    for (uint32_t i = 0; i < plan->table_count; i++)
-        if (plan->tables[i].start == start)
-            return table_find_column(plan->tables[i].table, name) >= 0;
+static bool outer_names_have(const struct tree *names, struct str name)
+{
+    CHECK(name.size > 0);
+    for (const struct tree *one = names ? names->child : NULL; one; one = one->next)
+        if (str_equal_nocase(one->text, name))
+            return true;
     return false;
 }
 
-static bool outer_query_has(struct outer_star *star, const struct tree *query);
+/* Has the table that stands there in the text the column, or the CTE? */
+static bool outer_table_has(struct outer_star *star, const struct tree *from)
+{
+    const struct analytic_plan *plan = star->check->plan;
+    const struct check_scope *cte;
+
+    CHECK(plan->tables || plan->table_count == 0);
+    for (uint32_t i = 0; i < plan->table_count; i++)
+        if (plan->tables[i].start == tree_location(from))
+            return table_find_column(plan->tables[i].table, star->name) >= 0;
+    cte = check_find_cte(star->check, tree_text(from, "table_name"));
+    if (!cte || (cte->names && cte->names->child))
+        return cte && outer_names_have(cte->names, star->name);
+    return cte->query && outer_query_has(star, cte->query);
+}
 
 /* … in what `*` or `qualifier.*` shows of a FROM? False if that is not known. */
 static bool outer_from_has(struct outer_star *star, const struct tree *from, struct str qualifier)
@@ -58,10 +72,14 @@ static bool outer_from_has(struct outer_star *star, const struct tree *from, str
                (!hides && outer_from_has(star, tree_get(from, "right"), qualifier));
     if (name.size == 0)
         name = tree_text(from, "table_name");
-    if ((names && names->child) || (qualifier.size > 0 && !str_equal_nocase(name, qualifier)))
+    if (qualifier.size > 0 && !str_equal_nocase(name, qualifier))
         return false;
+    if (names && names->child)
+        return outer_names_have(names, star->name);
     if (tree_is(from, "type", "BASE_TABLE"))
-        return outer_table_has(star->check, tree_location(from), star->name);
+        return outer_table_has(star, from);
+    if (tree_is(from, "type", "TABLE_FUNCTION")) /* its only column is called as itself */
+        return str_equal_nocase(name, star->name);
     return tree_is(from, "type", "SUBQUERY") && outer_query_has(star, tree_get(from, "subquery"));
 }
 
@@ -74,9 +92,17 @@ static bool outer_query_has(struct outer_star *star, const struct tree *query)
 
     CHECK(star->name.size > 0);
     for (const struct tree *item = list ? list->child : NULL; item && !has; item = item->next)
-        has = tree_is(item, "class", "STAR") && check_is_plain_star(item) &&
+        has = tree_is(item, "class", "STAR") && (star->any || check_is_plain_star(item)) &&
               outer_from_has(star, from, tree_text(item, "relation_name"));
     return has;
+}
+
+bool check_star_has(const struct check *check, const struct tree *query, struct str name)
+{
+    struct outer_star star = {.check = check, .name = name, .any = true};
+
+    CHECK(query);
+    return outer_query_has(&star, query);
 }
 
 /* ---- names ---- */

@@ -17,6 +17,10 @@ WITH a (x, y) AS (SELECT id, grp FROM g) SELECT x FROM a WHERE EXISTS (SELECT 3 
 WITH RECURSIVE n AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM n WHERE n < 3) SELECT n FROM n ORDER BY n;
 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 3) SELECT n FROM n ORDER BY n;
 WITH val AS (SELECT id, val FROM g) SELECT val FROM val ORDER BY val;
+WITH val AS (SELECT * FROM g WHERE id > 1) SELECT val, count(*) FROM val GROUP BY val ORDER BY val;
+SELECT grp FROM (SELECT g.* FROM g JOIN h ON h.gid = g.id) grp ORDER BY grp;
+WITH a AS (SELECT * FROM g), b (gid, x) AS (SELECT * FROM h), val AS (SELECT a.* EXCLUDE (id) FROM a, b WHERE b.x = a.id) SELECT sum(val) FROM val;
+SELECT n FROM (SELECT * FROM generate_series(1, 2) AS n) n ORDER BY n;
 SELECT list_transform([1, 2], grp -> grp + 1) AS grp, count(*) FROM g GROUP BY 1;
 SELECT max(grp) AS grp, max(val) AS x, x + 1 AS y FROM g;
 SELECT count(*), count ( * ), count(h.id) FROM g LEFT JOIN h ON h.gid = g.id;
@@ -35,6 +39,7 @@ SELECT q.id FROM (SELECT * FROM g) q WHERE EXISTS (SELECT 1 AS grp FROM h WHERE 
 SELECT q.id FROM (SELECT * FROM g) q WHERE EXISTS (SELECT 1 AS grp FROM h WHERE h.gid = q.grp) ORDER BY id;
 SELECT g.id FROM g LEFT JOIN h ON h.gid = g.id WHERE h IS NULL;
 SELECT g.id FROM g LEFT JOIN (SELECT * FROM h) q ON q.gid = g.id WHERE q IS NULL;
+WITH b (x, y) AS (SELECT * FROM h), q AS (SELECT * FROM b) SELECT q FROM g LEFT JOIN q ON q.y = g.id;
 SELECT count(h) FROM g LEFT JOIN h ON h.gid = g.id;
 SELECT count(h.*) FROM g LEFT JOIN h ON h.gid = g.id;
 SELECT to_json(h) FROM h;
