@@ -39,7 +39,8 @@ struct str tree_text(const struct tree *object, const char *key); /* empty when 
 bool tree_is(const struct tree *object, const char *key, const char *text);
 bool tree_has_class(const struct tree *node, const char *class); /* false for what is no object */
 int64_t tree_location(const struct tree *object);                /* byte offset, -1 = unknown */
-/* The same expression, wherever it stands and whatever it is called. */
+/* The same expression, wherever it stands and whatever it is called. One of them may leave out
+ * qualifiers of its columns. */
 bool tree_is_same(const struct tree *a, const struct tree *b);
 
 /* ---- row_macros.c ----------------------------------------------------------------------------

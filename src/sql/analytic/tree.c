@@ -150,6 +150,38 @@ static const struct tree *tree_skip_place(const struct tree *member)
     return member;
 }
 
+static uint32_t tree_count(const struct tree *list)
+{
+    uint32_t count = 0;
+
+    CHECK(list && list->kind == TREE_ARRAY);
+    for (const struct tree *one = list->child; one; one = one->next)
+        count++;
+    return count;
+}
+
+/* Two references, of which one may leave out qualifiers of the other. */
+static bool tree_is_same_column(const struct tree *a, const struct tree *b)
+{
+    const struct tree *one = tree_get(a, "column_names"), *other = tree_get(b, "column_names");
+
+    if (!one || !other)
+        return false;
+    uint32_t ones = tree_count(one), others = tree_count(other);
+    one = one->child;
+    other = other->child;
+    for (; ones > others; ones--)
+        one = one->next;
+    for (; others > ones; others--)
+        other = other->next;
+    CHECK(ones == others);
+    while (one && str_equal_nocase(one->text, other->text)) {
+        one = one->next;
+        other = other->next;
+    }
+    return !one;
+}
+
 bool tree_is_same(const struct tree *a, const struct tree *b)
 {
     const struct tree *one, *other;
@@ -158,6 +190,8 @@ bool tree_is_same(const struct tree *a, const struct tree *b)
     if (a->kind != b->kind || a->boolean != b->boolean || a->integer != b->integer ||
         a->real != b->real || !str_equal(a->text, b->text))
         return false;
+    if (tree_has_class(a, "COLUMN_REF") && tree_has_class(b, "COLUMN_REF"))
+        return tree_is_same_column(a, b);
     one = tree_skip_place(a->child);
     other = tree_skip_place(b->child);
     while (one && other && str_equal(one->key, other->key) && tree_is_same(one, other)) {

@@ -273,16 +273,52 @@ static const struct tree *check_ordered(const struct tree *list, const struct tr
     return order;
 }
 
-static bool check_is_listed(const struct tree *list, const struct tree *wanted)
+/* Does what `q.*` stands for hold the columns of the expression? `*` stands for all. */
+static bool check_star_lists(const struct check *check, const struct tree *star,
+                             const struct tree *wanted)
 {
-    uint32_t ignored;
+    struct str relation = tree_text(star, "relation_name"), name;
+    const struct tree *part;
+    const struct check_item *item;
+    bool lists = true;
+    uint32_t count;
 
+    CHECK(tree_is(star, "class", "STAR"));
+    if (relation.size == 0)
+        return true;
+    if (!tree_has_class(wanted, "COLUMN_REF")) {
+        for (const struct tree *child = wanted->child; child && lists; child = child->next)
+            lists = check_star_lists(check, star, child);
+        return lists;
+    }
+    name = check_last_name(wanted, &count);
+    item = check_find_item(check->level, relation);
+    if (count == 1)
+        return !item || !check_item_lacks(check, item, name);
+    for (part = tree_get(wanted, "column_names")->child; count > 2; count--)
+        part = part->next;
+    return str_equal_nocase(part->text, relation);
+}
+
+static bool check_is_listed(const struct check *check, const struct tree *list,
+                            const struct tree *wanted)
+{
     CHECK(list && wanted);
     for (const struct tree *item = list->child; item; item = item->next) {
-        if (tree_is(item, "class", "STAR") || tree_is_same(item, wanted))
+        if (tree_is(item, "class", "STAR") ? check_star_lists(check, item, wanted)
+                                           : tree_is_same(item, wanted))
             return true;
-        if (tree_is(item, "class", "COLUMN_REF") && tree_is(wanted, "class", "COLUMN_REF") &&
-            str_equal_nocase(check_last_name(item, &ignored), check_last_name(wanted, &ignored)))
+    }
+    return tree_is(wanted, "class", "CONSTANT") || tree_is(wanted, "class", "STAR");
+}
+
+/* Is it one of those of DISTINCT ON, positions and aliases as in ORDER BY? */
+static bool check_is_target(const struct tree *list, const struct tree *on,
+                            const struct tree *wanted)
+{
+    CHECK(list && on && wanted);
+    for (const struct tree *target = on->child; target; target = target->next) {
+        if (tree_is_same(check_ordered(list, target), wanted))
             return true;
     }
     return tree_is(wanted, "class", "CONSTANT") || tree_is(wanted, "class", "STAR");
@@ -304,7 +340,9 @@ static enum status check_distinct(struct check *check, const struct tree *node)
     for (const struct tree *one = tree_get(order, "orders")->child; one && (every || target);
          one = one->next, target = target ? target->next : NULL) {
         const struct tree *expression = tree_get(one, "expression");
-        if (!expression || check_is_listed(every ? list : on, check_ordered(list, expression)))
+        const struct tree *wanted = expression ? check_ordered(list, expression) : NULL;
+        if (!wanted ||
+            (every ? check_is_listed(check, list, wanted) : check_is_target(list, on, wanted)))
             continue;
         return error_set_at(check->err, STATUS_INVALID_SQL, tree_location(expression),
                             every ? "for SELECT DISTINCT, ORDER BY expressions must appear in the "

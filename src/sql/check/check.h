@@ -163,6 +163,8 @@ bool check_star_has(const struct check *check, const struct tree *query, struct 
 const struct tree *check_naming_select(const struct tree *query);
 /* Has a subquery or CTE a column of this name? `unknown`: the answer where a star hides it. */
 bool check_query_has(const struct tree *query, struct str name, bool unknown);
+/* An element of FROM that is known to have no column of this name. */
+bool check_item_lacks(const struct check *check, const struct check_item *item, struct str name);
 /* A column of this name may be an alias of a system table's. */
 void check_system_alias(struct check *check, const struct tree *node,
                         const struct splice_name *name);

@@ -259,6 +259,12 @@ static enum alias_has alias_item_has(const struct check *check, const struct che
     return item->is_function ? ALIAS_MAY_HAVE : alias_query_has(item->query, name);
 }
 
+bool check_item_lacks(const struct check *check, const struct check_item *item, struct str name)
+{
+    CHECK(item);
+    return alias_item_has(check, item, name) == ALIAS_LACKS;
+}
+
 /* `*item` has the column; NULL if several have, or it is not known which. */
 static enum alias_has alias_level_has(const struct check *check, const struct check_level *level,
                                       struct str name, const struct check_item **item)
