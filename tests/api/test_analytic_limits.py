@@ -84,6 +84,23 @@ def test_lists_of_rows(client):
             assert few == ("0" if "NULL" in pairs else "2")
 
 
+def test_names_that_a_wide_from_lacks(client):
+    client.sql("CREATE NAMESPACE w")
+    client.sql("CREATE SHARED TABLE w.wide (id INT PRIMARY KEY, " + ", ".join(f"c{i} INT" for i in range(990)) + ")")
+    joined = ", ".join(f"w.wide a{i}" for i in range(8))
+
+    def names(name, count):
+        return code(client, f"SELECT count(*) FROM {joined} WHERE 1 IN ({', '.join([name] * count)})")
+
+    started = time.monotonic()
+    assert names("zz", 2000) == names("zz", 100000) == "INVALID_SQL"
+    assert code(client, f"SELECT 1 AS zz FROM {joined} WHERE 1 IN ({', '.join(['zz'] * 2000)})") == "INVALID_SQL"
+    assert time.monotonic() - started < 10
+    assert names("zz", 2) == "COLUMN_NOT_FOUND"
+    assert client.sql(f"SELECT count(*) FROM w.wide WHERE 1 IN ({', '.join(['c989'] * 20000)})").rows == [["0"]]
+    assert client.sql(f"SELECT count(*) FROM {joined} WHERE 1 IN ({', '.join(['a0.c989'] * 2000)})").rows == [["0"]]
+
+
 def test_date_part(client):
     assert client.value(f"WITH c AS (SELECT * FROM t WHERE id = 1) SELECT {NESTED} AS x FROM c") == 1767225600000000
 

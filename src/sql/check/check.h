@@ -17,9 +17,12 @@ enum {
     CHECK_QUERIES_MAX = 500,     /* SELECTs, and what joins them */
     CHECK_SERIES_MAX = 10000000, /* rows made by generate_series() in FROM */
     CHECK_TABLES_MAX = 256,
-    CHECK_JOINED_MAX = 64,     /* elements of one FROM: DuckDB takes seconds to order 100 joins */
-    CHECK_JOINS_MAX = 1 << 20, /* sum of their cubes, which that time goes by */
-    CHECK_QUERY_NODES = 8,     /* what a query node weighs beside an expression */
+    CHECK_JOINED_MAX = 64,      /* elements of one FROM: DuckDB takes seconds to order 100 joins */
+    CHECK_JOINS_MAX = 1 << 20,  /* sum of their cubes, which that time goes by */
+    CHECK_QUERY_NODES = 8,      /* what a query node weighs beside an expression */
+    CHECK_SEARCH_MAX = 1 << 30, /* columns that names are compared with */
+    CHECK_SEARCH_FACTOR = 32,   /* what DuckDB's comparison weighs beside ours … */
+    CHECK_SEARCH_FROM = 16,     /* … this often, and once more for each element of FROM */
 };
 
 struct check_name {
@@ -85,6 +88,7 @@ struct check {
     uint64_t list_room, list_made; /* elements of lists in this expression: most, so far */
     uint64_t list_largest;         /* in the statement so far */
     uint64_t joins;                /* so far, see CHECK_JOINS_MAX */
+    uint64_t searched;             /* so far, see CHECK_SEARCH_MAX */
     uint64_t columns;              /* at most, of the query that was checked last */
     uint64_t fields;               /* of the largest struct that the statement makes, so far */
     uint64_t star;                 /* columns for each of which the expression is written out */

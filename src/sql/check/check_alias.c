@@ -410,15 +410,42 @@ static enum status alias_reach(struct check *check, const struct tree *node, str
     return STATUS_OK;
 }
 
+/* Where DuckDB does not find a name among the columns of a FROM, it compares it with all of them,
+ * for its message, even if the name is found further out or as an alias. */
+static enum status alias_count_search(struct check *check, const struct tree *node, struct str name)
+{
+    const struct check_item *item;
+    uint64_t searched = 0;
+
+    CHECK(check->multiplier > 0);
+    for (const struct check_level *level = check->level; level; level = level->outer) {
+        uint64_t columns = level->values;
+        for (item = level->items; item; item = item->next)
+            columns += item->columns;
+        searched += columns;
+        if (alias_level_has(check, level, name, &item) == ALIAS_HAS)
+            break;
+        searched += CHECK_SEARCH_FACTOR * columns * (CHECK_SEARCH_FROM + level->joined);
+    }
+    check->searched += searched * check->multiplier;
+    if (check->searched <= CHECK_SEARCH_MAX)
+        return STATUS_OK;
+    error_set_at(check->err, STATUS_INVALID_SQL, tree_location(node),
+                 "too many names to be looked for among the columns of FROM");
+    error_hint(check->err, "put the table's name before a column");
+    return STATUS_INVALID_SQL;
+}
+
 enum status check_plain_name(struct check *check, const struct tree *node, struct str name,
                              bool *done)
 {
     enum alias_way way = ALIAS_DIRECT;
     const struct check_item *item;
+    enum status status = alias_count_search(check, node, name);
 
     CHECK(!check->draft->verify);
-    if (check->lambdas > 0) /* its parameters go first */
-        return STATUS_OK;
+    if (status != STATUS_OK || check->lambdas > 0) /* its parameters go first */
+        return status;
     for (const struct check_level *level = check->level; level; level = level->outer) {
         enum alias_has has = alias_level_has(check, level, name, &item);
         bool found = has == ALIAS_HAS || (has == ALIAS_MAY_HAVE && way != ALIAS_BY_NEIGHBOUR);
