@@ -391,10 +391,60 @@ static enum status check_joins(struct check *check)
     return check_more_joins(check, count * count * count);
 }
 
+static bool check_is_modifier(struct str type)
+{
+    static const char *const known[] = {
+        "ORDER_MODIFIER",    "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER", "ORDER_DEFAULT",  "ASCENDING",
+        "DESCENDING"};
+
+    CHECK(type.data || type.size == 0);
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (str_equal(type, str_from_c(known[i])))
+            return true;
+    }
+    return false;
+}
+
+/* What a SELECT groups, orders or is distinct by: expressions, or objects that hold one. */
+static enum status check_sorted(struct check *check, const struct tree *list)
+{
+    enum status status = STATUS_OK;
+
+    CHECK(check->level);
+    for (const struct tree *one = list ? list->child : NULL; one && status == STATUS_OK;
+         one = one->next) {
+        const struct tree *within = tree_get(one, "expression");
+        check->level->in_expression = !tree_has_class(within ? within : one, "COLUMN_REF");
+        status = check_node(check, one);
+    }
+    check->level->in_expression = false;
+    return status;
+}
+
+static enum status check_modifiers(struct check *check, const struct tree *modifiers)
+{
+    static const char *const sorted[] = {"orders", "distinct_on_targets", NULL};
+    enum status status = STATUS_OK;
+
+    CHECK(check->level);
+    for (const struct tree *one = modifiers ? modifiers->child : NULL; one && status == STATUS_OK;
+         one = one->next) {
+        if (!check_is_modifier(tree_text(one, "type")))
+            return check_refuse(check, one, "syntax element", tree_text(one, "type"));
+        for (size_t i = 0; sorted[i] && status == STATUS_OK; i++)
+            status = check_sorted(check, tree_get(one, sorted[i]));
+        if (status == STATUS_OK)
+            status = check_members(check, one, sorted);
+    }
+    return status;
+}
+
 static enum status check_select(struct check *check, const struct tree *node)
 {
     static const char *const done[] = {"cte_map",      "from_table", "select_list",
-                                       "where_clause", "having",     NULL};
+                                       "where_clause", "having",     "group_expressions",
+                                       "modifiers",    NULL};
     struct check_level level = {
         .outer = check->level, .first = check->plan->table_count, .is_top = node == check->top};
     const struct tree *from = tree_get(node, "from_table");
@@ -428,6 +478,10 @@ static enum status check_select(struct check *check, const struct tree *node)
     if (status == STATUS_OK)
         status = check_filter(check, tree_get(node, "having"));
     level.inputs_only = false;
+    if (status == STATUS_OK)
+        status = check_sorted(check, tree_get(node, "group_expressions"));
+    if (status == STATUS_OK)
+        status = check_modifiers(check, tree_get(node, "modifiers"));
     if (status == STATUS_OK)
         status = check_members(check, node, done);
     if (status == STATUS_OK)
@@ -514,21 +568,6 @@ static enum status check_query(struct check *check, const struct tree *node, str
     check->multiplier = multiplier;
     check->depth--;
     return status;
-}
-
-static bool check_is_modifier(struct str type)
-{
-    static const char *const known[] = {
-        "ORDER_MODIFIER",    "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER",
-        "DISTINCT_MODIFIER", "ORDER_DEFAULT",  "ASCENDING",
-        "DESCENDING"};
-
-    CHECK(type.data || type.size == 0);
-    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
-        if (str_equal(type, str_from_c(known[i])))
-            return true;
-    }
-    return false;
 }
 
 /* Any object or array of the tree. */

@@ -410,6 +410,25 @@ static enum status alias_reach(struct check *check, const struct tree *node, str
     return STATUS_OK;
 }
 
+/* Within an expression of ORDER BY, GROUP BY or DISTINCT ON the name of an alias is that of a
+ * column of FROM in PostgreSQL, of a SELECT around too. Where none is known to have one, it is the
+ * alias. */
+static void alias_pass_by(struct check *check, const struct tree *node, struct str name,
+                          const struct check_level *level, bool *done)
+{
+    const struct check_item *item;
+    enum alias_has has = ALIAS_LACKS;
+
+    CHECK(level);
+    for (; level && has == ALIAS_LACKS; level = level->outer) {
+        has = level->open ? ALIAS_LACKS : alias_level_has(check, level, name, &item);
+        if (has != ALIAS_HAS || !item || !alias_is_reachable(check, level, item))
+            continue;
+        alias_qualify(check, node, item);
+        *done = true;
+    }
+}
+
 /* Where DuckDB does not find a name among the columns of a FROM, it compares it with all of them,
  * for its message, even if the name is found further out or as an alias. */
 static enum status alias_count_search(struct check *check, const struct tree *node, struct str name)
@@ -451,8 +470,11 @@ enum status check_plain_name(struct check *check, const struct tree *node, struc
         bool found = has == ALIAS_HAS || (has == ALIAS_MAY_HAVE && way != ALIAS_BY_NEIGHBOUR);
         bool listed = alias_is_listed(level, name);
 
-        if (way == ALIAS_DIRECT && listed && !level->inputs_only)
+        if (way == ALIAS_DIRECT && listed && !level->inputs_only) {
+            if (level->in_expression)
+                alias_pass_by(check, node, name, level, done);
             return STATUS_OK; /* ORDER BY and GROUP BY know aliases */
+        }
         if (found && way != ALIAS_DIRECT)
             return alias_reach(check, node, name, level, item, way, done);
         if (way == ALIAS_DIRECT && has != ALIAS_HAS && alias_is_row(check, level, name))

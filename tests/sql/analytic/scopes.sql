@@ -10,6 +10,9 @@ SELECT id FROM g WHERE EXISTS (SELECT max(h.id) AS grp FROM h GROUP BY gid HAVIN
 SELECT id FROM g WHERE EXISTS (SELECT 1 AS grp FROM h WHERE EXISTS (SELECT 1 FROM h h2 WHERE h2.gid = grp)) ORDER BY id;
 SELECT id AS "Grp" FROM g WHERE EXISTS (SELECT 2 AS "GRP" FROM h WHERE h.gid = "grp") ORDER BY id;
 SELECT id, (SELECT h.id AS grp FROM h WHERE h.gid = g.id ORDER BY grp) FROM g ORDER BY id;
+SELECT id, (SELECT h.id AS val FROM h ORDER BY abs(val - 20 - h.id), h.id LIMIT 1) AS near FROM g ORDER BY id;
+SELECT id, (SELECT h.id AS val FROM h ORDER BY val DESC LIMIT 1) AS last FROM g ORDER BY id;
+SELECT id, (SELECT -h.id AS x FROM h ORDER BY abs(x) DESC LIMIT 1) AS far FROM g ORDER BY id;
 SELECT id, (SELECT count(*) AS grp FROM h GROUP BY h.id > 100) FROM g ORDER BY id;
 SELECT (SELECT max(x) FROM (SELECT id AS x, gid FROM h WHERE gid < grp) z) FROM g ORDER BY 1;
 SELECT g.id, z.s FROM g, LATERAL (SELECT sum(h.id) AS s FROM h WHERE gid <= grp) z ORDER BY id;
