@@ -69,9 +69,11 @@ struct check_level { /* one SELECT */
     uint32_t first, last;        /* tables below FROM */
     struct check_alias *aliases;
     bool natural, positional, aggregate, star;
-    bool is_top;        /* its expressions make the result */
-    uint64_t columns;   /* of its select list, at most */
-    bool open;          /* its FROM is being read */
+    bool is_top;      /* its expressions make the result */
+    uint64_t columns; /* of its select list, at most */
+    bool open;        /* its FROM is being read … */
+    bool in_on;       /* … with a join's condition, which sees the elements since … */
+    const struct check_item *before_on;
     bool outer_join;    /* columns may be NULL whatever their tables say */
     bool in_expression; /* of ORDER BY, GROUP BY or DISTINCT ON, more than a name */
     bool inputs_only;   /* names here are of columns of FROM in PostgreSQL, never of the result's */

@@ -410,6 +410,20 @@ static enum status alias_reach(struct check *check, const struct tree *node, str
     return STATUS_OK;
 }
 
+/* Does a subquery in ON see the element? Those of its join only. */
+static bool alias_is_joining(const struct check_level *level, const struct check_item *item)
+{
+    CHECK(level->open);
+    if (!level->in_on || !item)
+        return false;
+    for (const struct check_item *one = level->items; one && one != level->before_on;
+         one = one->next) {
+        if (one == item)
+            return true;
+    }
+    return false;
+}
+
 /* Within an expression of ORDER BY, GROUP BY or DISTINCT ON the name of an alias is that of a
  * column of FROM in PostgreSQL, of a SELECT around too. Where none is known to have one, it is the
  * alias. */
@@ -479,7 +493,7 @@ enum status check_plain_name(struct check *check, const struct tree *node, struc
             return alias_reach(check, node, name, level, item, way, done);
         if (way == ALIAS_DIRECT && has != ALIAS_HAS && alias_is_row(check, level, name))
             return check_refuse_row(check, node, name);
-        if (found && (!level->open || level == check->level))
+        if (found && (!level->open || level == check->level || alias_is_joining(level, item)))
             return STATUS_OK;
         if (found)
             way = ALIAS_BY_NEIGHBOUR;

@@ -290,8 +290,11 @@ static enum status check_join(struct check *check, const struct tree *node)
     struct check_item *left = check->level->items;
     if (status == STATUS_OK)
         status = check_node(check, tree_get(node, "right"));
+    check->level->in_on = true; /* no join is within an ON of its own level */
+    check->level->before_on = before;
     if (status == STATUS_OK)
         status = check_filter(check, tree_get(node, "condition"));
+    check->level->in_on = false;
     if (status == STATUS_OK)
         status = check_members(check, node, done);
     if (status == STATUS_OK && !check->draft->verify)

@@ -27,6 +27,7 @@ SELECT n FROM (SELECT * FROM generate_series(1, 2) AS n) n ORDER BY n;
 SELECT list_transform([1, 2], grp -> grp + 1) AS grp, count(*) FROM g GROUP BY 1;
 SELECT max(grp) AS grp, max(val) AS x, x + 1 AS y FROM g;
 SELECT count(*), count ( * ), count(h.id) FROM g LEFT JOIN h ON h.gid = g.id;
+SELECT id, (SELECT count(*) FROM h a JOIN g b ON b.id = a.gid AND EXISTS (SELECT 1 FROM h c WHERE c.gid = val / 10)) AS n FROM g ORDER BY id;
 SELECT s FROM generate_series(1, 2) AS s ORDER BY s;
 SELECT s.s + 1, sum(s) FROM generate_series(1, 3) s GROUP BY s ORDER BY s;
 SELECT * FROM generate_series(1, 2) AS s;
@@ -38,6 +39,7 @@ UPDATE g SET val = (SELECT 7 AS grp FROM h WHERE h.gid = grp) RETURNING id, val;
 -- refused
 SELECT (SELECT sum(z.v) FROM g, (SELECT val AS v) z) FROM (VALUES (100)) o(val);
 SELECT id FROM g WHERE EXISTS (SELECT 1 AS grp FROM h g WHERE g.gid = grp);
+SELECT id, (SELECT count(*) FROM g b, h a JOIN h d ON d.gid = a.gid AND EXISTS (SELECT 1 FROM h c WHERE c.gid = val / 10)) FROM g;
 SELECT q.id FROM (SELECT * FROM g) q WHERE EXISTS (SELECT 1 AS grp FROM h WHERE h.gid = grp);
 SELECT q.id FROM (SELECT * FROM g) q WHERE EXISTS (SELECT 1 AS grp FROM h WHERE h.gid = q.grp) ORDER BY id;
 SELECT g.id FROM g LEFT JOIN h ON h.gid = g.id WHERE h IS NULL;
