@@ -46,6 +46,8 @@ static const struct error_kind error_kinds[] = {
     {"Serialization Error: ", STATUS_CORRUPT},
 };
 
+/* DuckDB copies some expressions, as if it wrote them down; no file is meant. */
+static const char error_copy[] = "Serialization Error: Cannot copy BoundSubqueryExpression";
 static const char error_shortage[] = "Out of Memory Error: Allocation failure";
 
 struct error_pattern {
@@ -160,10 +162,15 @@ enum status columnar_error(struct columnar *columnar, const char *message, struc
 {
     /* It has no words only where there was no memory to keep them. */
     struct str whole = str_from_c(message == NULL ? error_shortage : message), text = whole, line;
+
     enum status status = columnar_error_classify(&text);
     bool names_folder;
     char *shown;
 
+    CHECK(columnar != NULL);
+    if (str_starts_with(whole, str_from_c(error_copy)))
+        return error_set(err, STATUS_NOT_SUPPORTED,
+                         "a subquery is not possible within this expression");
     line = str_from(text.data, str_find(text, STR_LIT("\n")));
     if (line.size > text.size)
         line.size = text.size;

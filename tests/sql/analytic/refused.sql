@@ -74,6 +74,7 @@ SELECT (SELECT g, id FROM t) FROM t a JOIN t b USING (id);
 SELECT (SELECT id FROM t UNION ALL SELECT 2) FROM t GROUP BY ALL;
 SELECT system.main.upper('x'), count(*) FROM t GROUP BY g;
 SELECT error('x') FROM t GROUP BY g;
+SELECT mode() WITHIN GROUP (ORDER BY EXISTS (SELECT 1 FROM t x WHERE x.id = t.g)) FROM t;
 SELECT max(g), FROM t GROUP BY g;
 SELECT job_id FROM system.jobs j JOIN system.namespaces n ON true WHERE 'x' = ANY (parameters);
 SELECT j.job_id FROM system.jobs j WHERE 'x' = ANY ( j.parameters ) GROUP BY 1;

@@ -315,7 +315,6 @@ static void test_columnar__parameters(void **state)
 static void test_columnar__meaning_of_postgresql(void **state)
 {
     (void)state;
-    assert_sql("SELECT 1/2 a, -7/2 b, 7.0/2 c", "a:int|b:int|c:double\n0|-3|3.5");
     assert_sql("SELECT x FROM (VALUES (1), (NULL), (2)) t(x) ORDER BY x", "x:int\n1\n2\nNULL");
     assert_sql("SELECT x FROM (VALUES (1), (NULL), (2)) t(x) ORDER BY x DESC", "x:int\nNULL\n2\n1");
     assert_status(sql_fails("SELECT 2147483647::INT + 1::INT"), STATUS_SQL_EXECUTION_ERROR);
