@@ -23,7 +23,8 @@ struct regex {
                      the reach may be any */
 };
 
-/* `literal`: option l of DuckDB's functions. A pattern that RE2 refuses may give anything. */
+/* `literal`: option l of DuckDB's functions. One that is wrong, or
+ * nested too deeply, has UINT64_MAX places; one that RE2 refuses otherwise may give anything. */
 struct regex regex_read(struct str pattern, bool literal);
 
 #endif

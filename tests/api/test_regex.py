@@ -144,6 +144,8 @@ def test_errors_stay(client, call):
     f"regexp_matches(s, '{HARD}' || id)",
     f"list_filter([s, s], x -> regexp_matches(x, '{HARD}'))",
     "regexp_matches(s, '[ab]*a([ab]{900}){1}[ab]{900}c')",
+    f"regexp_matches(s, '{'(a?b?)(?i){450}' * 4}c')",  # a repetition of the group before the flags
+    f"regexp_matches(s, '{'(a?b?)QE{450}'.replace('QE', chr(92) + 'Q' + chr(92) + 'E') * 4}c')",
 ])
 def test_hard_patterns_end(client, call):
     """Minutes for 200 texts of 10 KB, if nothing stopped them."""
@@ -154,6 +156,7 @@ def test_hard_patterns_end(client, call):
 
 @pytest.mark.parametrize("call", [
     "regexp_replace(s, 'x*y|x', 'z', 'g')", "regexp_extract_all(s, '(x*y)|(x)')", "string_split_regex(s, 'x*y|x')",
+    "regexp_replace(s, '[[:]?x*y|x[]]?', 'z', 'g')", "regexp_replace(s, '[+-[:]?x*y|x[:]?]?', 'z', 'g')",  # two classes
     "string_split_regex(s, 'x*\\bx')",  # where each part is a text of its own
     f"regexp_matches(s, '{HARD}')"])
 def test_one_text_is_too_long(client, call):
@@ -163,10 +166,23 @@ def test_one_text_is_too_long(client, call):
     assert took < SLOW_S
 
 
+@pytest.mark.parametrize("pattern", ["(", "a)", "[a", "(" * 300 + HARD + ")" * 300, "(" * 260 + "a" + ")" * 260])
+@pytest.mark.parametrize("more", ["", " || id"])
+def test_what_cannot_be_read_is_refused(client, pattern, more):
+    result, took = outcome(client, f"WITH c AS (SELECT * FROM hot) SELECT regexp_matches(s, '{pattern}'{more}) FROM c")
+    if more or len(pattern) > 2:
+        assert str(result).endswith("regexp_matches does not take the pattern: a bracket is missing, or it is too large or nested too deeply")
+    else:
+        assert str(result).endswith(("missing ): (", "unexpected ): a)", "missing ]: [a"))  # RE2's own words
+    assert took < SLOW_S
+
+
 def test_what_compiles_long(client):
     """A pattern per row, and more constant ones than fit into a second."""
     begin = time.monotonic()
     result, _ = outcome(client, "SELECT count(*) FROM range(2000) WHERE regexp_matches('xyz', '(\\pL?){90}' || range)")
+    assert str(result).startswith(("QUERY_TIMEOUT", "SQL_EXECUTION_ERROR"))
+    result, _ = outcome(client, "SELECT count(*) FROM range(2000) WHERE regexp_matches('xyz', '(\\pL?)(?i){90}' || range)")
     assert str(result).startswith(("QUERY_TIMEOUT", "SQL_EXECUTION_ERROR"))
     many = ", ".join(f"regexp_matches(s, '(\\pL?){{9{i % 10}}}{i}')" for i in range(600))
     result, _ = outcome(client, f"WITH c AS (SELECT * FROM hot) SELECT {many} FROM c")

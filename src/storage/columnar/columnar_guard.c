@@ -258,6 +258,11 @@ static enum status guard_vector(const struct guard_vectors *in, struct error *er
     sum = 0;
     for (idx_t row = 0; row < in->rows; row++) {
         uint64_t cost = guard_row_cost(in, row);
+        if (cost == UINT64_MAX)
+            return error_set(err, STATUS_SQL_EXECUTION_ERROR,
+                             "%s does not take the pattern: a bracket is missing, or it is too "
+                             "large or nested too deeply",
+                             in->guard->of);
         if (cost > GUARD_TEXT_NS)
             return error_set(err, STATUS_SQL_EXECUTION_ERROR,
                              "a text given to %s is too long for the pattern", in->guard->of);

@@ -20,7 +20,8 @@
  *             leave it wherever a later one can, so the earlier one's match is found, and where it
  *             goes on in vain no match ends: no byte is read more than twice.
  *
- * Others count with n². What is not understood counts as that, too. Threads: any.
+ * Others count with n². A pattern is read as RE2 reads it, in the order of its parser; what is wrong,
+ * or nested deeper than REGEX_DEPTH_MAX, has all places there are. Threads: any.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/columnar_regex.h"
@@ -58,8 +59,9 @@ struct regex_part {
 struct regex_reader {
     const char *at, *end;
     unsigned depth;
+    bool quotes; /* behind \Q */
     bool asserts;
-    bool is_strange; /* not understood: no promise */
+    bool is_strange; /* wrong or too deep: no promise */
 };
 
 /* ---- parts put together ---- */
@@ -214,31 +216,65 @@ static void regex_skip_escape(struct regex_reader *in)
     }
 }
 
-/* One item of [ ]: counts it. */
-static void regex_class_item(struct regex_reader *in, uint64_t *ranges, uint64_t *wide)
+/* Behind [:alpha:]; false if it is none: RE2 looks for the end in all of the pattern. */
+static bool regex_skip_name(struct regex_reader *in)
 {
+    struct str rest = str_from(in->at, (size_t)(in->end - in->at));
+
     CHECK(in->at < in->end);
-    *ranges += 1;
-    if (in->end - in->at > 2 && in->at[0] == '[' && in->at[1] == ':') {
-        *ranges += 3;
-        regex_skip(in, ']');
+    if (!str_starts_with(rest, STR_LIT("[:")))
+        return false;
+    size_t end = str_find(str_from(rest.data + 2, rest.size - 2), STR_LIT(":]"));
+    if (end == SIZE_MAX)
+        return false;
+    in->at += 2 + end + 2;
+    return true;
+}
+
+/* One side of a-z. */
+static void regex_class_character(struct regex_reader *in, uint64_t *wide)
+{
+    CHECK(in->at <= in->end);
+    if (in->at == in->end)
         return;
-    }
+    *wide += (unsigned char)*in->at >= 0x80;
     if (!regex_take(in, '\\')) {
-        *wide += (unsigned char)*in->at >= 0x80;
         regex_skip_character(in);
         return;
     }
-    if (in->at == in->end)
+    *wide += regex_next_is(in, 'x');
+    if (in->at < in->end)
+        regex_skip_escape(in);
+}
+
+/* One item of [ ]: counts it. */
+static void regex_class_item(struct regex_reader *in, uint64_t *ranges, uint64_t *wide)
+{
+    char next = in->end - in->at > 1 ? in->at[1] : 0;
+
+    CHECK(in->at < in->end);
+    *ranges += 1;
+    if (regex_skip_name(in)) {
+        *ranges += 3;
         return;
-    if (*in->at == 'p' || *in->at == 'P') {
+    }
+    if (*in->at == '\\' && (next == 'p' || next == 'P')) {
         *wide += REGEX_UNICODE_NS / REGEX_WIDE_NS;
+        in->at++;
         regex_skip_property(in);
         return;
     }
-    *ranges += 3; /* \w */
-    *wide += *in->at == 'x';
-    regex_skip_escape(in);
+    if (*in->at == '\\')
+        *ranges += 3; /* \w */
+    if (*in->at == '\\' && next != 0 && memchr("dDsSwW", next, 6) != NULL) {
+        in->at += 2;
+        return;
+    }
+    regex_class_character(in, wide);
+    if (in->end - in->at > 1 && in->at[0] == '-' && in->at[1] != ']') {
+        in->at++;
+        regex_class_character(in, wide);
+    }
 }
 
 /* Behind [. Ranges of Unicode are many, the more so without case. */
@@ -247,34 +283,14 @@ static struct regex_part regex_class(struct regex_reader *in)
     uint64_t ranges = 0, wide = 0;
 
     CHECK(in->at <= in->end);
-    bool negated = regex_take(in, '^');
-    if (regex_take(in, ']'))
-        ranges++;
-    while (in->at < in->end && !regex_next_is(in, ']'))
+    bool negated = regex_take(in, '^'), is_first = true;
+    for (; in->at < in->end && (is_first || !regex_next_is(in, ']')); is_first = false)
         regex_class_item(in, &ranges, &wide);
     in->is_strange |= !regex_take(in, ']');
     uint64_t places = 1 + ranges / REGEX_CLASS_RANGES + (wide > 0 ? REGEX_UNICODE_PLACES - 1 : 0);
     uint64_t compile_ns = saturated_times(ranges, REGEX_RANGE_NS) + (negated ? REGEX_CLASS_NS : 0) +
                           saturated_times(wide, REGEX_WIDE_NS);
     return regex_character(places, true, compile_ns);
-}
-
-/* Behind \Q: literal up to \E. */
-static struct regex_part regex_quoted(struct regex_reader *in)
-{
-    struct regex_part all = REGEX_EMPTY;
-
-    CHECK(in->at <= in->end);
-    while (in->at < in->end) {
-        if (in->end - in->at > 1 && in->at[0] == '\\' && in->at[1] == 'E') {
-            in->at += 2;
-            break;
-        }
-        regex_skip_character(in);
-        all = regex_then(all, regex_character(1, false, REGEX_LITERAL_NS));
-    }
-    in->is_strange = true; /* a repetition behind it is that of its last character */
-    return all;
 }
 
 static struct regex_part regex_escape(struct regex_reader *in)
@@ -288,10 +304,6 @@ static struct regex_part regex_escape(struct regex_reader *in)
         regex_skip_property(in);
         return regex_character(REGEX_UNICODE_PLACES, true, REGEX_UNICODE_NS);
     }
-    if (c == 'Q') {
-        in->at++;
-        return regex_quoted(in);
-    }
     regex_skip_escape(in);
     if (c == 'A' || c == 'z' || c == 'b' || c == 'B')
         return regex_assertion(in);
@@ -301,6 +313,58 @@ static struct regex_part regex_escape(struct regex_reader *in)
 
 static struct regex_part regex_alternatives(struct regex_reader *in);
 
+/* Behind the flags of (?i) and (?i:. */
+static void regex_skip_flags(struct regex_reader *in)
+{
+    CHECK(in->at <= in->end);
+    while (in->at < in->end && memchr("imsU-", *in->at, 5) != NULL)
+        in->at++;
+}
+
+static bool regex_take_text(struct regex_reader *in, struct str text)
+{
+    bool is_next = str_starts_with(str_from(in->at, (size_t)(in->end - in->at)), text);
+
+    CHECK(in->at <= in->end);
+    in->at += is_next ? text.size : 0;
+    return is_next;
+}
+
+/* Behind what RE2 makes nothing of: \Q, its \E, flags for what follows. A repetition behind these is
+ * one of the atom before. */
+static void regex_skip_nothing(struct regex_reader *in)
+{
+    CHECK(in->at <= in->end);
+    for (;;) {
+        if (regex_take_text(in, in->quotes ? STR_LIT("\\E") : STR_LIT("\\Q"))) {
+            in->quotes = !in->quotes;
+            continue;
+        }
+        struct regex_reader ahead = *in;
+        if (in->quotes || !regex_take_text(&ahead, STR_LIT("(?")))
+            return;
+        regex_skip_flags(&ahead);
+        if (!regex_take(&ahead, ')'))
+            return;
+        in->at = ahead.at;
+    }
+}
+
+/* Behind (?: its flags or name. True if there is a name. */
+static bool regex_group_head(struct regex_reader *in)
+{
+    bool named = regex_take_text(in, STR_LIT("P<")) || regex_take(in, '<');
+
+    CHECK(in->at <= in->end);
+    if (named) {
+        regex_skip(in, '>');
+    } else {
+        regex_skip_flags(in);
+        in->is_strange |= !regex_take(in, ':');
+    }
+    return named;
+}
+
 /* Behind (. */
 static struct regex_part regex_group(struct regex_reader *in)
 {
@@ -308,18 +372,8 @@ static struct regex_part regex_group(struct regex_reader *in)
     bool captures = true;
 
     CHECK(in->at <= in->end);
-    if (regex_take(in, '?')) {
-        bool named = regex_take(in, 'P') || regex_next_is(in, '<');
-        captures = named;
-        while (!named && in->at < in->end && *in->at != ':' && *in->at != ')')
-            in->at++;
-        if (named)
-            regex_skip(in, '>');
-        else if (regex_take(in, ')')) /* flags for what follows */
-            return REGEX_EMPTY;
-        else
-            in->at += in->at < in->end;
-    }
+    if (regex_take(in, '?'))
+        captures = regex_group_head(in);
     if (++in->depth > REGEX_DEPTH_MAX) {
         in->is_strange = true;
         in->at = in->end;
@@ -336,6 +390,10 @@ static struct regex_part regex_group(struct regex_reader *in)
 static struct regex_part regex_atom(struct regex_reader *in)
 {
     CHECK(in->at < in->end);
+    if (in->quotes) {
+        regex_skip_character(in);
+        return regex_character(1, false, REGEX_LITERAL_NS);
+    }
     if (regex_take(in, '('))
         return regex_group(in);
     if (regex_take(in, '['))
@@ -386,7 +444,10 @@ static struct regex_part regex_repeated(struct regex_reader *in)
     uint64_t low, high;
 
     CHECK(in->at <= in->end);
-    while (in->at < in->end) {
+    for (;;) {
+        regex_skip_nothing(in);
+        if (in->quotes)
+            break;
         if (regex_take(in, '*'))
             part = regex_repeat(part, 0, UINT64_MAX);
         else if (regex_take(in, '+'))
@@ -410,8 +471,9 @@ static struct regex_part regex_alternatives(struct regex_reader *in)
 
     CHECK(in->depth <= REGEX_DEPTH_MAX + 1);
     for (;;) {
-        bool ends = in->at == in->end || *in->at == ')';
-        if (!ends && !regex_take(in, '|')) {
+        regex_skip_nothing(in);
+        bool ends = in->at == in->end || (*in->at == ')' && !in->quotes);
+        if (!ends && (in->quotes || !regex_take(in, '|'))) {
             one = regex_then(one, regex_repeated(in));
             continue;
         }
@@ -431,7 +493,7 @@ static struct regex_part regex_literal(struct str text)
     return regex_repeat(all, text.size, text.size);
 }
 
-static uint64_t regex_compile_ns(const struct regex_part *all)
+static uint64_t regex_compile_ns(const struct regex_part *all, bool is_strange)
 {
     uint64_t choice = saturated_times(all->choices, REGEX_CHOICE_NS);
     uint64_t choices =
@@ -439,7 +501,7 @@ static uint64_t regex_compile_ns(const struct regex_part *all)
     uint64_t sum = saturated_add(saturated_add(all->compile_ns, choices), REGEX_COMPILED_NS);
 
     CHECK(sum >= REGEX_COMPILED_NS);
-    return sum < REGEX_COMPILED_MAX ? sum : REGEX_COMPILED_MAX;
+    return sum < REGEX_COMPILED_MAX && !is_strange ? sum : REGEX_COMPILED_MAX;
 }
 
 struct regex regex_read(struct str pattern, bool literal)
@@ -451,12 +513,12 @@ struct regex regex_read(struct str pattern, bool literal)
     in.is_strange |= !literal && in.at < in.end;
     bool near = !in.is_strange && (!all.loops || all.safe || all.straight);
     return (struct regex){
-        .places = saturated_add(all.places, 1),
+        .places = in.is_strange ? UINT64_MAX : saturated_add(all.places, 1),
         .choices = in.is_strange ? UINT64_MAX : all.choices,
         .groups = all.groups,
         .bytes_min = in.is_strange ? 0 : all.min,
         .reach = near ? saturated_times(all.reach, REGEX_CHARACTER_BYTES) : UINT64_MAX,
         .asserts = in.asserts,
-        .compile_ns = regex_compile_ns(&all),
+        .compile_ns = regex_compile_ns(&all, in.is_strange),
     };
 }

@@ -48,9 +48,20 @@ static void test_columnar_regex__counts_places(void **state)
     expect_places("((a{10}){10}b){3}", 3 * ((10 + 1) * 10 + 1 + 1) + 1);
     expect_places("\\x{10ffff}\\xff\\123\\\\", 5);
     expect_places("\\Qa+b\\E", 4);
+    expect_places("\\Qa|b)\\E{5}", 9);
+    expect_places("a\\Q\\E{5}", 6);
+    expect_places("\\Qab\\E(?i){5}\\Q", 7);
+    expect_places("(a?b?)(?i)(?-s){450}", 1351);
+    expect_places("(?i)\\Q\\Ea{5}", 6);
+    expect_places("(?i:a){5}", 11);
     expect_places("[]a]", 2);
     expect_places("[^]a]x", 3);
     expect_places("[[:alpha:]]", 3);
+    expect_places("[[:]x{5}", 7); /* no name: a bracket and a colon */
+    expect_places("[+-[:]x{5}[:]", 8);
+    expect_places("[[:]x", 3);
+    expect_places("[]-a]x{5}", 7);
+    expect_places("[a-]x{5}", 7);
     expect_places("(?i)ab", 3);
     expect_places("(?P<name>a)(?<other>b)", 5);
     expect_places("\\pL\\p{Greek}", 7);
@@ -117,7 +128,8 @@ static void test_columnar_regex__knows_the_near_ones(void **state)
                                        "https?://[^ ]+",
                                        "(a*)(b*)"};
     static const char *const far[] = {"x*y|x",   "(a*b)*",      "a?b*c",   "(ab)*c",    "\\w+\\b|x",
-                                      "(a+b)?c", "^\\s+|\\s+$", "(a*|b)c", "(?:ab|c)*d"};
+                                      "(a+b)?c", "^\\s+|\\s+$", "(a*|b)c", "(?:ab|c)*d",
+                                      "[[:]?x*y|x[]]?", "[+-[:]?x*y|x[:]?]?", "(?i)x*(?i)y|x"};
 
     for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++)
         expect_reach(near[i], true);
@@ -134,12 +146,14 @@ static void test_columnar_regex__knows_the_near_ones(void **state)
 /* What is not understood makes no promise; nothing is read beyond the end. */
 static void test_columnar_regex__strange(void **state)
 {
-    static const char *const strange[] = {"(a", "a)", "[a", "(?", "(?P<a", "\\Qa\\E+", "[[:alpha:"};
+    static const char *const strange[] = {"(a", "a)", "[a", "(?", "(?P<a", "(?x)a", "(?P=a)", "[[:alpha:"};
     char text[4096];
 
     for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
         expect_reach(strange[i], false);
         assert_int_equal(read_pattern(strange[i]).choices, UINT64_MAX);
+        assert_int_equal(read_pattern(strange[i]).places, UINT64_MAX);
+        assert_int_equal(read_pattern(strange[i]).compile_ns, 1000000000);
     }
     memset(text, '(', sizeof(text));
     assert_int_equal(regex_read(str_from(text, sizeof(text)), false).reach, UINT64_MAX);
