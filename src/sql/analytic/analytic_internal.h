@@ -83,6 +83,13 @@ const char *allow_type_rewrite(struct str word, bool bare);
 bool allow_collation(struct str name);
 bool allow_cte_name(struct str name);
 
+/* ---- function.c ---- */
+
+#define ANALYTIC_PATH_REFUSED "a JSON path may have one .. (or .**) only"
+
+/* As the path or as a key: at most one `..`. */
+bool analytic_path_fits(struct str text);
+
 /* ---- guard.c: what comes before regular expressions in DuckDB, see function.c ---- */
 
 extern const struct columnar_guard ANALYTIC_GUARD_MATCHES, ANALYTIC_GUARD_FULL_MATCH,
@@ -162,6 +169,7 @@ struct analytic_plan {
     bool marks_system; /* it has a system column between two stars, see stars.c */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
     bool rounds;                            /* there is a cast to DECIMAL */
+    bool has_key_params;                    /* a parameter may be a JSON path */
     bool keeps_order; /* rows of one table come in key order: no columnar path */
     enum analytic_shape shape;
     enum analytic_several several;

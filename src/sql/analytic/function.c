@@ -149,6 +149,61 @@ static enum status function_json_fits(const struct str *args, uint64_t *work, bo
     return STATUS_OK;
 }
 
+/* Behind the key that begins at `at`, in quotes or not. */
+static size_t function_skip_key(struct str path, size_t at)
+{
+    bool quoted = at < path.size && path.data[at] == '"';
+
+    CHECK(at <= path.size);
+    for (at += quoted; at < path.size; at++) {
+        char c = path.data[at];
+        if (quoted && c == '"')
+            return at + 1;
+        if (!quoted && (c == '.' || c == '['))
+            return at;
+        at += quoted && c == '\\';
+    }
+    return path.size;
+}
+
+/* `..` and `.**`, each of which looks at all places below. */
+static uint32_t function_searches(struct str path)
+{
+    uint32_t count = 0;
+
+    CHECK(path.data || path.size == 0);
+    for (size_t i = 0; i < path.size;) {
+        struct str rest = str_from(path.data + i, path.size - i);
+        bool deep = str_starts_with(rest, STR_LIT("..")) || str_starts_with(rest, STR_LIT(".**"));
+        i++;
+        count += deep;
+        if (rest.data[0] == '.')
+            i = function_skip_key(path, i + deep);
+    }
+    return count;
+}
+
+bool analytic_path_fits(struct str text)
+{
+    CHECK(text.data || text.size == 0);
+    if (text.size > 0 && text.data[0] == '$')
+        return function_searches(text) <= 1;
+    struct str quote = {memchr(text.data, '"', text.size), 1};
+    if (text.size == 0 || quote.data == NULL)
+        return true;
+    /* DuckDB writes a key between quotes as it is: behind one of its own, it is path again */
+    size_t behind = (size_t)(quote.data - text.data) + 1;
+    return function_searches(str_from(text.data + behind, text.size - behind)) <= 1;
+}
+
+static enum status function_path_fits(const struct str *args, uint64_t *work, bool *out,
+                                      struct error *err)
+{
+    CHECK(work && err);
+    *out = analytic_path_fits(args[0]);
+    return STATUS_OK;
+}
+
 /* replace(text, part, by) */
 static enum status function_replace_fits(const struct str *args, uint64_t *work, bool *out,
                                          struct error *err)
@@ -200,6 +255,7 @@ const struct columnar_function *analytic_functions(size_t *count)
         {"distance_fits", 2, false, function_distance_fits, NULL},
         {"nfc_fits", 1, false, function_nfc_fits, NULL},
         {"json_fits", 1, false, function_json_fits, NULL},
+        {"path_fits", 1, false, function_path_fits, NULL},
         {"replace_fits", 3, false, function_replace_fits, NULL},
         {"split_fits", 2, false, function_split_fits, NULL},
         {"regexp_matches_text", 3, false, NULL, &ANALYTIC_GUARD_MATCHES},

@@ -89,11 +89,21 @@
     "CASE WHEN typeof(b) = 'VARCHAR' THEN system.main.regexp_replace('$.\"' || " \
     "system.main.replace(system.main.replace(CAST(b AS VARCHAR), '\\', '\\\\'), '\"', '\\\"') || " \
     "'\"', '^\\$\\.\"(\\*?)\"$', '/\\1') " \
-    "ELSE '$[' || system.main.replace(CAST(b AS VARCHAR), '-', '#-') || ']' END"
+    "ELSE '$[' || system.main.replace(system.main.replace(CAST(b AS VARCHAR), ']', ''), '-', " \
+    "'#-') || ']' END"
 
 /* Lists, structs and the like become JSON before it is measured. */
 #define ANALYTIC_DEEP(value) "NOT json_fits(CAST(" value " AS JSON))"
 #define ANALYTIC_TOO_DEEP " THEN error('the JSON document is nested too deeply') "
+
+/* (document, path): as json_extract, or as json_keys, which takes no path, too. */
+#define ANALYTIC_PATH(function) \
+    "CASE WHEN path_fits(CAST(b AS VARCHAR)) IS NOT DISTINCT FROM false " \
+    "THEN error('" ANALYTIC_PATH_REFUSED "') ELSE system.main." function "(a, b) END"
+#define ANALYTIC_PATH_MACRO(name, function) \
+    "CREATE OR REPLACE MACRO " name "(a, b) AS " ANALYTIC_PATH(function)
+#define ANALYTIC_PATH_MACROS(name) \
+    "CREATE OR REPLACE MACRO " name "(a) AS system.main." name "(a), (a, b) AS " ANALYTIC_PATH(name)
 
 #define ANALYTIC_SPLIT(function, more) \
     "CASE WHEN NOT split_fits(s, d) THEN error('the result of " function " is too long') " \
@@ -202,6 +212,16 @@ static const char *const MACROS[] = {
     /* DuckDB breaks down where the list is a parameter, whose type is not known at first. */
     "CREATE OR REPLACE MACRO list_grade_up(l) AS " ANALYTIC_GRADE_UP ")"
     ", (l, a) AS " ANALYTIC_GRADE_UP ", a), (l, a, b) AS " ANALYTIC_GRADE_UP ", a, b)",
+    ANALYTIC_PATH_MACRO("json_extract_at", "json_extract"), /* json_extract: check_path.c */
+    ANALYTIC_PATH_MACRO("json_extract_path", "json_extract_path"),
+    ANALYTIC_PATH_MACRO("json_extract_path_text", "json_extract_path_text"),
+    ANALYTIC_PATH_MACRO("json_extract_string", "json_extract_string"),
+    ANALYTIC_PATH_MACRO("\"->>\"", "\"->>\""),
+    ANALYTIC_PATH_MACRO("json_exists", "json_exists"),
+    ANALYTIC_PATH_MACRO("json_value", "json_value"),
+    ANALYTIC_PATH_MACROS("json_array_length"),
+    ANALYTIC_PATH_MACROS("json_keys"),
+    ANALYTIC_PATH_MACROS("json_type"),
     "CREATE OR REPLACE MACRO every(a) AS bool_and(a)",
     /* Blanks only, not all that Unicode has. */
     "CREATE OR REPLACE MACRO trim(a) AS system.main.trim(a, ' '), (a, b) AS system.main.trim(a, b)",

@@ -145,6 +145,7 @@ enum status check_copied(struct check *check, const struct tree *node, uint64_t 
 /* Last part of a column reference and how many there are. */
 struct str check_last_name(const struct tree *node, uint32_t *count);
 bool check_is_number(const struct tree *node, int64_t *out); /* a literal integer */
+bool check_has_columns(const struct tree *node);             /* or subqueries */
 enum status check_series(struct check *check, const struct tree *call, bool rows,
                          struct str name) MUST_CHECK;
 
@@ -156,6 +157,12 @@ enum status check_lambda(struct check *check, const struct tree *node) MUST_CHEC
 enum status check_reduce(struct check *check, const struct tree *call) MUST_CHECK;
 /* Functions that make a long text of a short one: regexp_replace, others in a lambda. */
 enum status check_growth(struct check *check, const struct tree *call, struct str name) MUST_CHECK;
+
+/* check_type.c: calls the macro instead; false if the call is written in another way. */
+bool check_call_macro(struct check *check, const struct tree *call, struct str macro);
+
+/* check_path.c: the key or path of an operator of JSON, if the expression is one. */
+enum status check_keys(struct check *check, const struct tree *node) MUST_CHECK;
 
 /* Functions that make several rows of one. */
 bool check_gives_rows(struct str name);

@@ -218,7 +218,7 @@ bool check_is_number(const struct tree *node, int64_t *out)
            tree_is(tree_get(value, "type"), "id", "BIGINT");
 }
 
-static bool check_has_columns(const struct tree *node)
+bool check_has_columns(const struct tree *node)
 {
     if (node->kind == TREE_OBJECT &&
         (tree_is(node, "class", "COLUMN_REF") || tree_is(node, "class", "SUBQUERY")))
@@ -699,6 +699,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
     static const char *const plain[] = {"CONJUNCTION", "CASE"};
 
     CHECK(class.size > 0);
+    if (check_keys(check, node) != STATUS_OK)
+        return STATUS_NOT_SUPPORTED;
     if (str_equal(class, STR_LIT("CONSTANT")))
         check_literal(check, node);
     if (str_equal(class, STR_LIT("CONSTANT")) || str_equal(class, STR_LIT("POSITIONAL_REFERENCE")))

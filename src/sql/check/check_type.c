@@ -539,8 +539,7 @@ static bool type_is_plain_call(const struct tree *call)
            !(distinct && distinct->boolean) && !(orders && orders->child);
 }
 
-/* Calls the macro instead; false if the call is written in another way. */
-static bool type_call_macro(struct check *check, const struct tree *call, struct str macro)
+bool check_call_macro(struct check *check, const struct tree *call, struct str macro)
 {
     struct analytic_splice splice = {.kind = SPLICE_TEXT, .text = macro};
     struct splice_name source;
@@ -638,7 +637,7 @@ static bool type_is_own_macro(struct str name)
 {
     static const char *const names[] = {
         "date_part_millisecond", "date_part_second", "extract_epoch", "extract_millisecond",
-        "extract_second",        "round_to_tens",    "sum_of_type"};
+        "extract_second",        "json_extract_at",  "round_to_tens", "sum_of_type"};
 
     CHECK(name.data || name.size == 0);
     for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
@@ -660,14 +659,14 @@ bool check_result_type(struct check *check, const struct tree *call, struct str 
     if (str_equal_nocase(name, STR_LIT("date_part")) || str_equal_nocase(name, STR_LIT("datepart")))
         type_write_fraction(check, call);
     if (type_is_round_to_tens(argument, name))
-        return type_call_macro(check, call, STR_LIT("round_to_tens"));
+        return check_call_macro(check, call, STR_LIT("round_to_tens"));
     if (str_equal_nocase(name, STR_LIT("ntile")))
         type_cast_call(check, call, "INTEGER");
     if (!str_equal_nocase(name, STR_LIT("sum")) || !argument || argument->kind != TREE_OBJECT)
         return false;
     type_literal_among(check, argument, true);
     if (type_is_plain_call(call) && !check_sees_outside(check, argument))
-        return type_call_macro(check, call, STR_LIT("sum_of_type"));
+        return check_call_macro(check, call, STR_LIT("sum_of_type"));
     type = type_of(check, argument, 0);
     if (type == VALUE_SMALLINT || type == VALUE_INT)
         type_cast_call(check, call, "BIGINT");

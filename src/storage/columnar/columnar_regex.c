@@ -20,8 +20,8 @@
  *             leave it wherever a later one can, so the earlier one's match is found, and where it
  *             goes on in vain no match ends: no byte is read more than twice.
  *
- * Others count with n². A pattern is read as RE2 reads it, in the order of its parser; what is wrong,
- * or nested deeper than REGEX_DEPTH_MAX, has all places there are. Threads: any.
+ * Others count with n². A pattern is read as RE2 reads it, in the order of its parser; what is
+ * wrong, or nested deeper than REGEX_DEPTH_MAX, has all places there are. Threads: any.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "storage/columnar_regex.h"
@@ -330,8 +330,8 @@ static bool regex_take_text(struct regex_reader *in, struct str text)
     return is_next;
 }
 
-/* Behind what RE2 makes nothing of: \Q, its \E, flags for what follows. A repetition behind these is
- * one of the atom before. */
+/* Behind what RE2 makes nothing of: \Q, its \E, flags for what follows. A repetition behind these
+ * is one of the atom before. */
 static void regex_skip_nothing(struct regex_reader *in)
 {
     CHECK(in->at <= in->end);

@@ -127,9 +127,18 @@ static void test_columnar_regex__knows_the_near_ones(void **state)
                                        "\\s+$",
                                        "https?://[^ ]+",
                                        "(a*)(b*)"};
-    static const char *const far[] = {"x*y|x",   "(a*b)*",      "a?b*c",   "(ab)*c",    "\\w+\\b|x",
-                                      "(a+b)?c", "^\\s+|\\s+$", "(a*|b)c", "(?:ab|c)*d",
-                                      "[[:]?x*y|x[]]?", "[+-[:]?x*y|x[:]?]?", "(?i)x*(?i)y|x"};
+    static const char *const far[] = {"x*y|x",
+                                      "(a*b)*",
+                                      "a?b*c",
+                                      "(ab)*c",
+                                      "\\w+\\b|x",
+                                      "(a+b)?c",
+                                      "^\\s+|\\s+$",
+                                      "(a*|b)c",
+                                      "(?:ab|c)*d",
+                                      "[[:]?x*y|x[]]?",
+                                      "[+-[:]?x*y|x[:]?]?",
+                                      "(?i)x*(?i)y|x"};
 
     for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++)
         expect_reach(near[i], true);
@@ -146,7 +155,8 @@ static void test_columnar_regex__knows_the_near_ones(void **state)
 /* What is not understood makes no promise; nothing is read beyond the end. */
 static void test_columnar_regex__strange(void **state)
 {
-    static const char *const strange[] = {"(a", "a)", "[a", "(?", "(?P<a", "(?x)a", "(?P=a)", "[[:alpha:"};
+    static const char *const strange[] = {"(a",    "a)",    "[a",     "(?",
+                                          "(?P<a", "(?x)a", "(?P=a)", "[[:alpha:"};
     char text[4096];
 
     for (size_t i = 0; i < sizeof(strange) / sizeof(strange[0]); i++) {
