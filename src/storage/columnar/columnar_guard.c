@@ -2,7 +2,7 @@
  * take long.
  *
  * A function that cannot be stopped within the 2048 rows of a vector gets its text through a guard,
- * which knows what it takes at worst. Mostly that is little for all rows together, and the guard
+ * which knows what it takes at worst. Mostly that is below what a trial may take, too, and the guard
  * gives back the very vector it was given. Otherwise a statement of our own runs the same function
  * on the same texts, in the small database, whose only thread is the one that asks: a source feeds
  * it a few rows at a time, each chunk little at worst, and looks between them whether the statement
@@ -25,7 +25,8 @@
 
 enum { GUARD_ARGUMENTS_MAX = 4 };
 
-#define GUARD_FREE_NS UINT64_C(300000000)     /* not worth a try: a vector, or a chunk of one */
+#define GUARD_FREE_NS UINT64_C(3000000000)    /* of a vector: not worth a try, … */
+#define GUARD_CHUNK_NS UINT64_C(300000000)    /* … nor a look whether to stop, while one is tried */
 #define GUARD_TEXT_NS UINT64_C(4000000000)    /* of one text, at most */
 #define GUARD_UNSEEN_NS UINT64_C(1000000)     /* too little to look whether to stop */
 #define GUARD_COMPILE_NS UINT64_C(3000000000) /* all constant patterns of a statement */
@@ -164,7 +165,7 @@ static enum status guard_fill(void *cursor, struct column_chunk *chunk, size_t *
         if (cost == 0)
             continue;
         sum = saturated_add(sum, cost);
-        if (sum > GUARD_FREE_NS && *rows > 0)
+        if (sum > GUARD_CHUNK_NS && *rows > 0)
             break;
         for (size_t i = 0; i < probe->wanted_count; i++) {
             struct column_cell cell = {.text = guard_text(in, probe->wanted[i], probe->next)};
