@@ -121,6 +121,7 @@ struct columnar_function {
     bool only_constant; /* no, without a call, unless the first argument is a constant */
     enum status (*run)(const struct str *args, uint64_t *work, bool *out, struct error *err);
     const struct columnar_guard *guard; /* NULL: none */
+    const char *shown;                  /* what errors call it; NULL: the name, or the guard's */
 };
 
 /* What a function of DuckDB takes at worst for a text of n bytes, in nanoseconds:
@@ -130,6 +131,7 @@ struct columnar_cost {
     uint64_t match, match_bytes; /* match_bytes 0: looked for once, the rest does not count */
     uint64_t again, reach;       /* reach UINT64_MAX: to the end of the text */
     uint64_t compile;            /* of a constant pattern, once */
+    uint64_t memory;             /* bytes of one, all the time, that DuckDB does not count */
 };
 
 /* A function of two to four texts that gives back the first: the text that a function of DuckDB is

@@ -190,6 +190,23 @@ def test_what_compiles_long(client):
     assert time.monotonic() - begin < 2 * SLOW_S
 
 
+def test_many_automata_count_as_memory(client):
+    """RE2 keeps megabytes for each."""
+    def statement(count):
+        return "WITH c AS (SELECT * FROM hot) SELECT greatest(" + ", ".join(f"regexp_matches(s, 'a[ab]{{14}}c{i}')::INT" for i in range(count)) + ") FROM c"
+    result, _ = outcome(client, statement(400))
+    assert "need more memory together than query.memory_limit" in str(result)
+    assert len(client.rows(statement(100))) == 4
+
+
+def test_a_pattern_counts_once_however_often_it_is_bound():
+    """DuckDB binds again for each argument with a subquery."""
+    with kalam.Server() as server:
+        db = server.client()
+        likes = " AND ".join(f"s LIKE (SELECT '%o%' || '{i}')" for i in range(60))
+        assert db.rows(f"SELECT count(*) FROM (VALUES ('hello')) t(s) WHERE regexp_matches(s, '(?:\\pL){{30}}') AND {likes}") == [["0"]]
+
+
 HONEST = [  # a pattern of some thirty places, and Python's for it
     ("count(*) FILTER (WHERE regexp_matches(s, '[a-z.]+@[a-z]+\\.(com|org|net|info)'))",
      lambda s: bool(re.search(r"[a-z.]+@[a-z]+\.(com|org|net|info)", s))),
@@ -265,3 +282,12 @@ def test_side_by_side(server, client):
         thread.join()
     assert failed == []
     assert client.value("WITH c AS (SELECT * FROM hot) SELECT count(*) FROM c WHERE regexp_matches(s, 'o')") == "1"
+
+
+@pytest.mark.parametrize("call,named", [
+    ("regexp_matches(u, '1')", "'regexp_matches(UUID, STRING_LITERAL)'"), ("regexp_replace(d, '1', '2')", "'regexp_replace(DECIMAL(18,3), STRING_LITERAL)'"),
+    ("replace(u, 'a', 'b')", "'replace(UUID, STRING_LITERAL)'"), ("string_split(u, 'a')", "'string_split(UUID, STRING_LITERAL)'"),
+    ("levenshtein(u, 'a')", "'levenshtein(UUID, STRING_LITERAL)'"), ("nfc_normalize(u)", "'nfc_normalize(UUID)'")])
+def test_errors_name_what_was_called(client, call, named):
+    result, _ = outcome(client, f"SELECT {call} FROM (SELECT uuid() u, 1.5::DECIMAL(18,3) d FROM range(1))")
+    assert str(result).endswith(f"no function matches the given name and argument types {named}"), result

@@ -248,22 +248,22 @@ static enum status function_split_fits(const struct str *args, uint64_t *work, b
 const struct columnar_function *analytic_functions(size_t *count)
 {
     static const struct columnar_function functions[] = {
-        {"like_is_plain", 1, true, function_like_is_plain, NULL},
-        {"ilike_is_plain", 1, true, function_ilike_is_plain, NULL},
-        {"text_like", 3, false, function_like, NULL},
-        {"text_ilike", 3, false, function_ilike, NULL},
-        {"distance_fits", 2, false, function_distance_fits, NULL},
-        {"nfc_fits", 1, false, function_nfc_fits, NULL},
-        {"json_fits", 1, false, function_json_fits, NULL},
-        {"path_fits", 1, false, function_path_fits, NULL},
-        {"replace_fits", 3, false, function_replace_fits, NULL},
-        {"split_fits", 2, false, function_split_fits, NULL},
-        {"regexp_matches_text", 3, false, NULL, &ANALYTIC_GUARD_MATCHES},
-        {"regexp_full_match_text", 3, false, NULL, &ANALYTIC_GUARD_FULL_MATCH},
-        {"regexp_extract_text", 4, false, NULL, &ANALYTIC_GUARD_EXTRACT},
-        {"regexp_extract_all_text", 3, false, NULL, &ANALYTIC_GUARD_EXTRACT_ALL},
-        {"regexp_replace_text", 4, false, NULL, &ANALYTIC_GUARD_REPLACE},
-        {"regexp_split_text", 3, false, NULL, &ANALYTIC_GUARD_SPLIT},
+        {"like_is_plain", 1, true, function_like_is_plain, NULL, "LIKE"},
+        {"ilike_is_plain", 1, true, function_ilike_is_plain, NULL, "ILIKE"},
+        {"text_like", 3, false, function_like, NULL, "LIKE"},
+        {"text_ilike", 3, false, function_ilike, NULL, "ILIKE"},
+        {"distance_fits", 2, false, function_distance_fits, NULL, "levenshtein"},
+        {"nfc_fits", 1, false, function_nfc_fits, NULL, "nfc_normalize"},
+        {"json_fits", 1, false, function_json_fits, NULL, NULL},
+        {"path_fits", 1, false, function_path_fits, NULL, NULL},
+        {"replace_fits", 3, false, function_replace_fits, NULL, "replace"},
+        {"split_fits", 2, false, function_split_fits, NULL, "string_split"},
+        {"regexp_matches_text", 3, false, NULL, &ANALYTIC_GUARD_MATCHES, NULL},
+        {"regexp_full_match_text", 3, false, NULL, &ANALYTIC_GUARD_FULL_MATCH, NULL},
+        {"regexp_extract_text", 4, false, NULL, &ANALYTIC_GUARD_EXTRACT, NULL},
+        {"regexp_extract_all_text", 3, false, NULL, &ANALYTIC_GUARD_EXTRACT_ALL, NULL},
+        {"regexp_replace_text", 4, false, NULL, &ANALYTIC_GUARD_REPLACE, NULL},
+        {"regexp_split_text", 3, false, NULL, &ANALYTIC_GUARD_SPLIT, NULL},
     };
 
     CHECK(count);

@@ -20,7 +20,8 @@ enum {
     GUARD_FEW_NS = 4,      /* … so a byte takes as long as this */
     GUARD_MATCH_NS = 250,
     GUARD_GROUPS_MATCH_NS = 600,
-    GUARD_GROUPS_SHARE = 8, /* groups that double what a place takes */
+    GUARD_GROUPS_SHARE = 8,       /* groups that double what a place takes */
+    GUARD_STATES_BYTES = 4 << 20, /* sets of places, of RE2's 8 MB; few texts make more */
 };
 
 static bool guard_has(struct str options, char option)
@@ -49,7 +50,8 @@ static void guard_search(const struct regex *regex, bool groups, bool is_constan
     *out = (struct columnar_cost){.row = GUARD_ROW_NS + (is_constant ? 0 : guard_compile(regex)),
                                   .byte = groups ? place_ns : scan_ns,
                                   .again = scan_ns,
-                                  .compile = regex->compile_ns};
+                                  .compile = regex->compile_ns,
+                                  .memory = few ? 0 : GUARD_STATES_BYTES};
 }
 
 /* … and for the next match, up to the end. */

@@ -80,8 +80,8 @@ static const struct tree *path_behind_arrow(const struct check *check, const str
     CHECK(!check->draft->verify);
     while (at > 0 && (uint64_t)at <= sql.size && sql.data[at - 1] == ' ')
         at--;
-    bool behind_colon = at > 1 && (uint64_t)at <= sql.size && sql.data[at - 1] == ':' &&
-                        sql.data[at - 2] != ':';
+    bool behind_colon =
+        at > 1 && (uint64_t)at <= sql.size && sql.data[at - 1] == ':' && sql.data[at - 2] != ':';
     return behind_colon ? NULL : body;
 }
 

@@ -134,6 +134,51 @@ static char *columnar_error_tidy(struct str line)
     return out;
 }
 
+/* Behind the first two types of a list of them. */
+static size_t columnar_error_types(struct str text)
+{
+    unsigned depth = 0, count = 0;
+
+    CHECK(text.data != NULL || text.size == 0);
+    for (size_t i = 0; i < text.size; i++) {
+        depth += text.data[i] == '(';
+        if (depth == 0 && (text.data[i] == ')' || (text.data[i] == ',' && ++count == 2)))
+            return i;
+        depth -= text.data[i] == ')';
+    }
+    return text.size;
+}
+
+/* "… argument types 'regexp_matches_text(UUID, …": a function of ours stands before the one that
+ * was called. */
+static char *columnar_error_shown(const struct columnar *columnar, char *message)
+{
+    struct str text = str_from_c(message);
+    char called[80];
+
+    for (size_t i = 0; i < columnar->options.function_count; i++) {
+        const struct columnar_function *of = &columnar->options.functions[i];
+        const char *shown = of->guard != NULL ? of->guard->of : of->shown;
+        int size = snprintf(called, sizeof(called), "types '%s(", of->name);
+        CHECK(size > 0 && (size_t)size < sizeof(called));
+        size_t at = str_find(text, str_from_c(called));
+        if (shown == NULL || at == SIZE_MAX)
+            continue;
+        struct str types = str_from(text.data + at + size, text.size - at - (size_t)size);
+        struct buf out;
+        buf_init(&out);
+        buf_append_str(&out, str_from(text.data, at));
+        buf_printf(&out, "types '%s(", shown);
+        buf_append_str(&out, str_from(types.data, columnar_error_types(types)));
+        buf_append_str(&out, STR_LIT(")'"));
+        char *copy = mem_strdup(buf_str(&out));
+        buf_clear(&out);
+        mem_free(message);
+        return copy;
+    }
+    return message;
+}
+
 /* What the system said of the file, without the file. */
 static void columnar_error_cause(struct str line, struct error *err)
 {
@@ -190,7 +235,7 @@ enum status columnar_error(struct columnar *columnar, const char *message, struc
                          columnar_error_is_shortage(text)
                              ? "out of memory"
                              : "the query needs more memory than query.memory_limit");
-    shown = columnar_error_tidy(line);
+    shown = columnar_error_shown(columnar, columnar_error_tidy(line));
     CHECK(shown != NULL);
     (void)error_set(err, status, "%s", shown);
     mem_free(shown);

@@ -15,7 +15,11 @@
 #define CALL_TOO_MANY_HIDDEN \
     "too many functions of texts whose arguments hold subqueries; a statement may have 64"
 
-enum { FUNCTION_ARGUMENTS_MAX = 3, FUNCTION_WORK_UNWATCHED = 1 << 22 };
+enum {
+    FUNCTION_ARGUMENTS_MAX = 3,
+    FUNCTION_WORK_UNWATCHED = 1 << 22,
+    CALL_MEMORY_FREE = 64 << 20 /* some patterns, whatever the limit */
+};
 
 static void *call_bind_copy(void *data)
 {
@@ -126,6 +130,25 @@ static uint64_t call_add(const struct call_use *use, const struct call_bind *bin
     }
     pthread_mutex_unlock(&use->instance->columnar->mutex);
     return sum;
+}
+
+bool call_add_memory(const struct call_use *use, const struct call_bind *bind, uint64_t bytes)
+{
+    bool fits = true;
+
+    CHECK(bind != NULL);
+    if (use->instance == NULL || bytes == 0)
+        return true;
+    struct columnar *columnar = use->instance->columnar;
+    pthread_mutex_lock(&columnar->mutex);
+    struct columnar_session *session = session_of_connection(use->instance, bind->connection_id);
+    if (session != NULL) {
+        session->pattern_bytes += bytes;
+        fits = session->pattern_bytes <= CALL_MEMORY_FREE ||
+               session->pattern_bytes <= columnar->options.memory_bytes;
+    }
+    pthread_mutex_unlock(&columnar->mutex);
+    return fits;
 }
 
 uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bind, uint64_t ns)

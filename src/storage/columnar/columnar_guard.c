@@ -2,13 +2,13 @@
  * take long.
  *
  * A function that cannot be stopped within the 2048 rows of a vector gets its text through a guard,
- * which knows what it takes at worst. Mostly that is below what a trial may take, too, and the guard
- * gives back the very vector it was given. Otherwise a statement of our own runs the same function
- * on the same texts, in the small database, whose only thread is the one that asks: a source feeds
- * it a few rows at a time, each chunk little at worst, and looks between them whether the statement
- * has to stop and how much of the processor has been used. So what runs afterwards without being
- * stopped takes no longer than GUARD_PROBE_US. A single text that could take long by itself is
- * refused.
+ * which knows what it takes at worst. Mostly that is below what a trial may take, too, and the
+ * guard gives back the very vector it was given. Otherwise a statement of our own runs the same
+ * function on the same texts, in the small database, whose only thread is the one that asks: a
+ * source feeds it a few rows at a time, each chunk little at worst, and looks between them whether
+ * the statement has to stop and how much of the processor has been used. So what runs afterwards
+ * without being stopped takes no longer than GUARD_PROBE_US. A single text that could take long by
+ * itself is refused.
  *
  * The inner statement has a session of its own; it calls system.main only, no guard. Its texts stay
  * those of the outer vector, which lives until the guard returns.
@@ -25,12 +25,14 @@
 
 enum { GUARD_ARGUMENTS_MAX = 4 };
 
-#define GUARD_FREE_NS UINT64_C(3000000000)    /* of a vector: not worth a try, … */
-#define GUARD_CHUNK_NS UINT64_C(300000000)    /* … nor a look whether to stop, while one is tried */
-#define GUARD_TEXT_NS UINT64_C(4000000000)    /* of one text, at most */
-#define GUARD_UNSEEN_NS UINT64_C(1000000)     /* too little to look whether to stop */
+#define GUARD_FREE_NS UINT64_C(3000000000) /* of a vector: not worth a try, … */
+#define GUARD_CHUNK_NS UINT64_C(300000000) /* … nor a look whether to stop, while one is tried */
+#define GUARD_TEXT_NS UINT64_C(4000000000) /* of one text, at most */
+#define GUARD_UNSEEN_NS UINT64_C(1000000)  /* too little to look whether to stop */
 #define GUARD_COMPILE_NS UINT64_C(3000000000) /* all constant patterns of a statement */
 #define GUARD_PROBE_US INT64_C(3000000)
+#define GUARD_TOO_MANY \
+    "the regular expressions of the statement need more memory together than query.memory_limit"
 #define GUARD_TOO_LARGE "the regular expressions of the statement are too large together"
 
 /* One vector. */
@@ -337,6 +339,8 @@ static void guard_bind(duckdb_bind_info info)
         duckdb_scalar_function_bind_set_error(info, "the statement was stopped");
     else if (call_add_compile(use, bind, cost.compile) > GUARD_COMPILE_NS)
         duckdb_scalar_function_bind_set_error(info, GUARD_TOO_LARGE);
+    else if (!call_add_memory(use, bind, cost.memory))
+        duckdb_scalar_function_bind_set_error(info, GUARD_TOO_MANY);
     for (unsigned i = 0; i < GUARD_ARGUMENTS_MAX; i++)
         duckdb_free(texts[i]);
     duckdb_destroy_client_context(&context);

@@ -96,6 +96,7 @@ struct columnar_session {
     size_t source_count;
     const atomic_int *stopped; /* of the statement's watch; NULL: none yet */
     uint64_t compile_ns;       /* of its patterns, at worst; under columnar->mutex */
+    uint64_t pattern_bytes;    /* of them, likewise */
     bool prepares;             /* DuckDB binds its statement and folds constants */
     bool is_finished; /* the statement ran to its end: the connection may be used again … */
     atomic_uint cursors_open;  /* … once DuckDB has let go of every source */
@@ -199,6 +200,8 @@ duckdb_expression call_argument(duckdb_bind_info info, idx_t index);
 /* The statement is found through its connection; there may be none while DuckDB folds a constant.
  */
 bool call_must_stop(const struct call_use *use, const struct call_bind *bind);
+/* Adds to the memory that the statement's patterns need; false if it is more than it may have. */
+bool call_add_memory(const struct call_use *use, const struct call_bind *bind, uint64_t bytes);
 /* Adds to what the statement's patterns take to compile, and tells the sum. */
 uint64_t call_add_compile(const struct call_use *use, const struct call_bind *bind, uint64_t ns);
 /* … where a pattern is part of a constant, which DuckDB computes anew for every call around it.

@@ -142,6 +142,19 @@ static bool query_has_gap(const struct columnar_query *query)
     return false;
 }
 
+/* What DuckDB binds again counts once: it may be bound for each argument with a subquery. */
+static struct call_hidden *query_begin_binding(struct columnar_query *query)
+{
+    struct columnar *columnar = query->session.columnar;
+
+    CHECK(columnar != NULL);
+    pthread_mutex_lock(&columnar->mutex);
+    query->session.compile_ns = 0;
+    query->session.pattern_bytes = 0;
+    pthread_mutex_unlock(&columnar->mutex);
+    return call_hidden_begin(&query->hidden);
+}
+
 /* One attempt; `is_once` asks for the prefix of query_write_once and tells whether it was there. */
 static enum status query_prepare_as(struct columnar_query *query, struct str sql,
                                     const struct columnar_query_options *options, bool *is_once,
@@ -159,7 +172,7 @@ static enum status query_prepare_as(struct columnar_query *query, struct str sql
     duckdb_state state;
     query->session.prepares = true;
     do {
-        struct call_hidden *before = call_hidden_begin(&query->hidden);
+        struct call_hidden *before = query_begin_binding(query);
         duckdb_destroy_prepare(&query->prepared);
         state = duckdb_prepare(query->session.connection, text.data, &query->prepared);
         call_hidden_end(before);
@@ -320,7 +333,7 @@ static enum status query_execute(struct columnar_query *query, struct error *err
 
     CHECK(!query->has_result);
     do { /* it binds once more if a parameter had no type */
-        struct call_hidden *before = call_hidden_begin(&query->hidden);
+        struct call_hidden *before = query_begin_binding(query);
         duckdb_destroy_pending(&pending);
         state = duckdb_pending_prepared_streaming(query->prepared, &pending);
         call_hidden_end(before);
@@ -366,7 +379,7 @@ static enum status query_start_whole(struct columnar_query *query,
 
     CHECK(options->parameter_count == 0);
     do {
-        struct call_hidden *before = call_hidden_begin(&query->hidden);
+        struct call_hidden *before = query_begin_binding(query);
         query_drop_result(query);
         state = duckdb_query(query->session.connection, sql, &query->result);
         query->has_result = true;

@@ -78,8 +78,8 @@ static inline int columnar_setup(void **state)
     static const struct columnar_cast casts[] = {{COLUMN_TEXT, COLUMN_TIME, columnar_read_time},
                                                  {COLUMN_DOUBLE, COLUMN_DECIMAL, columnar_round}};
     static const struct columnar_function functions[] = {
-        {"kalam_same", 2, false, columnar_same, NULL},
-        {"kalam_is_constant", 1, true, columnar_yes, NULL}};
+        {"kalam_same", 2, false, columnar_same, NULL, NULL},
+        {"kalam_is_constant", 1, true, columnar_yes, NULL, NULL}};
     if (fixture_setup(state) != 0)
         return 1;
     folders[0] = fixture_folder;

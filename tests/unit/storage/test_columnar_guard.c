@@ -54,8 +54,9 @@ static int guard_setup(void **state)
     static const char *const setup[] = {
         "CREATE MACRO kalam_macro(s, p) AS kalam_guarded(s, p)"}; /* bound while it is opened */
     static const struct columnar_guard guard = {"kalam_work", guard_cost_of, guard_write_it};
-    static const struct columnar_function functions[] = {{"kalam_work", 2, false, guard_work, NULL},
-                                                         {"kalam_guarded", 2, false, NULL, &guard}};
+    static const struct columnar_function functions[] = {
+        {"kalam_work", 2, false, guard_work, NULL, NULL},
+        {"kalam_guarded", 2, false, NULL, &guard, NULL}};
     if (fixture_setup(state) != 0)
         return 1;
     const struct columnar_options options = {.memory_bytes = 256 << 20,
