@@ -21,7 +21,10 @@ enum {
     FUNCTION_JSON_DEPTH_MAX = 1000,  /* levels of a document */
     FUNCTION_PART_BYTES = 16,        /* of a part of a text in a list */
     FUNCTION_PARTS_MAX = 1 << 16,
-    FUNCTION_RESULTS_MAX = 1 << 30, /* bytes of the 2048 rows that are held at once */
+    FUNCTION_HEX_TIMES = 3,
+    FUNCTION_BINARY_TIMES = 8,
+    FUNCTION_GROWN_MAX = 1 << 29,   /* bytes of 2048 rows: to_binary and the like … */
+    FUNCTION_RESULTS_MAX = 1 << 30, /* … others; bytes of the 2048 rows that are held at once */
 };
 
 /* Patterns that DuckDB matches in linear time if they are constants. */
@@ -216,6 +219,32 @@ static enum status function_replace_fits(const struct str *args, uint64_t *work,
     return STATUS_OK;
 }
 
+static bool function_grown_fits(struct str text, uint64_t times, uint64_t *work)
+{
+    uint64_t result = (uint64_t)text.size * times;
+
+    CHECK(times > 1);
+    *work += result;
+    return result <= EXPR_REPLACE_MAX && *work <= FUNCTION_GROWN_MAX;
+}
+
+/* As hex and url_encode make a text longer, at most. */
+static enum status function_hex_fits(const struct str *args, uint64_t *work, bool *out,
+                                     struct error *err)
+{
+    CHECK(work && err);
+    *out = function_grown_fits(args[0], FUNCTION_HEX_TIMES, work);
+    return STATUS_OK;
+}
+
+static enum status function_binary_fits(const struct str *args, uint64_t *work, bool *out,
+                                        struct error *err)
+{
+    CHECK(work && err);
+    *out = function_grown_fits(args[0], FUNCTION_BINARY_TIMES, work);
+    return STATUS_OK;
+}
+
 static uint64_t function_parts(struct str text, struct str separator)
 {
     uint64_t parts = 1;
@@ -256,6 +285,8 @@ const struct columnar_function *analytic_functions(size_t *count)
         {"nfc_fits", 1, false, function_nfc_fits, NULL, "nfc_normalize"},
         {"json_fits", 1, false, function_json_fits, NULL, NULL},
         {"path_fits", 1, false, function_path_fits, NULL, NULL},
+        {"hex_fits", 1, false, function_hex_fits, NULL, NULL},
+        {"binary_fits", 1, false, function_binary_fits, NULL, NULL},
         {"replace_fits", 3, false, function_replace_fits, NULL, "replace"},
         {"split_fits", 2, false, function_split_fits, NULL, "string_split"},
         {"regexp_matches_text", 3, false, NULL, &ANALYTIC_GUARD_MATCHES, NULL},

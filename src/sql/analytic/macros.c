@@ -109,6 +109,12 @@
     "CASE WHEN NOT split_fits(s, d) THEN error('the result of " function " is too long') " \
     "ELSE system.main." function "(s, d" more ") END"
 
+/* Of numbers and BYTES, too: these stay as they are. */
+#define ANALYTIC_GROWTH(name, fits) \
+    "CREATE OR REPLACE MACRO " name "(s) AS CASE WHEN typeof(s) = 'VARCHAR' " \
+    "AND NOT " fits "(CAST(s AS VARCHAR)) " \
+    "THEN error('the result of " name " is too long') ELSE system.main." name "(s) END"
+
 #define ANALYTIC_MAP_KEYS "2000"
 /* The guard gives back the text s, or an error (guard.c). DuckDB wants constant options before it
  * knows those of a macro, unless there is an operator on them: || puts that off. */
@@ -177,6 +183,12 @@ static const char *const MACROS[] = {
     "CREATE OR REPLACE MACRO str_split(s, d) AS " ANALYTIC_SPLIT("str_split", ""),
     "CREATE OR REPLACE MACRO string_split(s, d) AS " ANALYTIC_SPLIT("string_split", ""),
     "CREATE OR REPLACE MACRO string_to_array(s, d) AS " ANALYTIC_SPLIT("string_to_array", ""),
+    ANALYTIC_GROWTH("bin", "binary_fits"),
+    ANALYTIC_GROWTH("hex", "hex_fits"),
+    ANALYTIC_GROWTH("regexp_escape", "hex_fits"),
+    ANALYTIC_GROWTH("to_binary", "binary_fits"),
+    ANALYTIC_GROWTH("to_hex", "hex_fits"),
+    ANALYTIC_GROWTH("url_encode", "hex_fits"),
     /* Keys are looked for one by one. */
     "CREATE OR REPLACE MACRO map(k, v) AS CASE WHEN len(k) > " ANALYTIC_MAP_KEYS
     " THEN error('a map takes at most " ANALYTIC_MAP_KEYS " keys') ELSE system.main.map(k, v) END",
