@@ -7,18 +7,33 @@
 #include "base/check.h"
 #include "wire/json_writer.h"
 
-bool encode_row_view(const struct live_plan *plan, struct str key, struct str bytes,
-                     struct arena *arena, struct row_projection *projection, struct row *out)
+void row_views_init(struct row_views *views)
 {
-    const struct table_schema *written;
+    *views = (struct row_views){.table = NULL};
+    arena_init(&views->arena, 0);
+    CHECK(views->arena.used_bytes == 0);
+}
 
+void row_views_clear(struct row_views *views)
+{
+    CHECK(views->table != NULL || views->arena.used_bytes == 0);
+    arena_clear(&views->arena);
+    views->table = NULL;
+    views->known = (struct row_projections){.newest = NULL};
+}
+
+bool row_views_get(struct row_views *views, const struct table *table, struct str key,
+                   struct str bytes, struct row *out)
+{
     CHECK(bytes.size >= ROW_HEADER_BYTES);
-    written = table_schema_version(plan->table, row_layout_version(bytes));
-    if (!written)
-        return false;
-    row_projection_init(projection, &written->layout, &plan->table->schema->layout, arena);
-    *out = (struct row){.table = plan->table, .key = key, .bytes = bytes, .projection = projection};
-    return true;
+    if (views->table != table) {
+        row_views_clear(views);
+        views->table = table;
+    }
+    const struct row_projection *projection =
+        row_project_cached(table, row_layout_version(bytes), &views->known, &views->arena);
+    *out = (struct row){.table = table, .key = key, .bytes = bytes, .projection = projection};
+    return projection != NULL;
 }
 
 static void encode_column(const struct live_plan *plan, uint32_t position, const struct row *row,

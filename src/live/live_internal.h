@@ -2,7 +2,8 @@
  * them. Private to live/.
  *
  * Lock order: live->mutex (routing index, all peers) → subscription.mutex (state, held changes) →
- * peer.mutex (queue, id map). The matcher holds live->mutex to find who is concerned, not to match.
+ * peer.mutex (queue, id map). The matcher holds live->mutex to look up who is concerned, not to
+ * match.
  *
  *   COMPILING ──► HOLDING ──────────────► LIVE ──► CLOSED
  *      worker      registered; snapshot     matcher sends changes directly
@@ -17,6 +18,7 @@
 
 #include "base/map.h"
 #include "live/live.h"
+#include "store/cold.h"
 #include "store/feed.h"
 
 #include <pthread.h>
@@ -25,9 +27,11 @@
 enum { MESSAGE_ENVELOPE_BYTES = 4096 };
 
 struct bucket;
+struct matcher_job;
 struct resume_scan;
 struct route;
 struct snapshot;
+struct touched;
 
 enum subscription_state {
     SUBSCRIPTION_COMPILING,
@@ -93,10 +97,7 @@ struct subscription {
     struct route_slot *slots; /* where it stands in the bucket's routes: `slot` if that is enough */
     struct route_slot slot;
     uint32_t bucket_index, slot_count;
-    /* matcher's scratch: the changes of the group at hand that its route lets through */
-    uint32_t hit_count, hit_capacity;
-    const struct change **hits; /* in the matcher's arena */
-    struct subscription *hit_next;
+    struct matcher_job *job; /* jobs.c alone: of the bucket at hand */
 
     pthread_mutex_t mutex;
     enum subscription_state state;
@@ -185,6 +186,8 @@ struct route {
 /* A column that some filter of the bucket asks for. */
 struct route_column {
     uint32_t id;
+    uint32_t schema_version; /* where `position` is from; 0 = not looked for yet */
+    int position;            /* in rows of that; -1 = there is none */
     size_t uses;
 };
 
@@ -197,9 +200,7 @@ struct bucket {
     struct route everything;
     struct route_column *columns;
     size_t column_count;
-    const struct change **changes; /* matcher's scratch: those of the group at hand, in order */
-    size_t change_count, change_capacity;
-    struct bucket *touched_next;
+    struct touched *touched; /* jobs.c, while it sorts a group */
 };
 void router_add(struct live *live, struct subscription *subscription);    /* takes a reference */
 void router_remove(struct live *live, struct subscription *subscription); /* drops it */
@@ -352,10 +353,18 @@ void live_entry_fill(struct subscription *subscription, struct arena *arena,
 /* ---- encode.c
  * ------------------------------------------------------------------------------------ */
 
-/* A struct row over raw bytes for a plan; `projection` is scratch. CORRUPT for an unknown layout
- * version. */
-bool encode_row_view(const struct live_plan *plan, struct str key, struct str bytes,
-                     struct arena *arena, struct row_projection *projection, struct row *out);
+/* How rows of each schema version that was met are read as rows of one state of a table. */
+struct row_views {
+    const struct table *table; /* NULL = none yet */
+    struct row_projections known;
+    struct arena arena;
+};
+void row_views_init(struct row_views *views);
+void row_views_clear(struct row_views *views); /* before that table may be freed */
+/* A struct row over raw bytes; false for a version that the table does not know. With a table that
+ * is not the last one it begins anew: rows it gave before are void. */
+bool row_views_get(struct row_views *views, const struct table *table, struct str key,
+                   struct str bytes, struct row *out);
 /* Appends the row as JSON object of the plan's columns. */
 void encode_row(const struct live_plan *plan, const struct row *row, struct arena *arena,
                 struct buf *out);
@@ -389,6 +398,7 @@ struct wire_message *change_run_message(const struct change_run *run,
  * construction. */
 struct change_writer {
     const struct live_plan *plan;
+    struct row_views *views;
     struct arena *arena;
     uint64_t *budget; /* budget.c; NULL = no limit but a row's */
     struct change_run run;
@@ -398,7 +408,7 @@ struct change_writer {
     void *context;
 };
 void change_writer_init(struct change_writer *writer, const struct live_plan *plan,
-                        struct arena *arena);
+                        struct row_views *views, struct arena *arena);
 void change_writer_clear(struct change_writer *writer);
 /* Old or new bytes may be empty. `seq` is the change's. WOULD_BLOCK: the budget is used up, nothing
  * is added. */

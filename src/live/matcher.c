@@ -1,16 +1,15 @@
 /* matcher.c — the thread that follows the feed and tells subscriptions what concerns them.
  *
- * Per group of the feed, two steps. Under live->mutex: changes are sorted into the buckets of the
- * routing index (those without subscriptions cost one hash look-up), and the values of old and new
- * rows find who asks for them (router.c), the others get all changes; what comes of it is a list of
- * jobs, each a subscription, its plan and its changes, with references. Then without any lock but
- * the subscription's own, so that a large group keeps no loop waiting: equal plans share one
- * evaluation and the encoded rows, those with equal ids also the message, which goes by reference
- * to all their connections. Who subscribes meanwhile has the group in his snapshot. What is done
- * for a user has a bound (budget.c); who passes it ends alone. The writer never waits for this
- * thread: when it falls out of the feed's ring, every subscription ends with SLOW_CONSUMER.
+ * Per group of the feed, two steps: jobs.c finds whom it concerns, then what each of them is told
+ * is made without any lock but the subscription's own, so that a large group keeps no loop waiting:
+ * equal plans share one evaluation and the encoded rows, those with equal ids also the message,
+ * which goes by reference to all their connections. Who subscribes meanwhile has the group in his
+ * snapshot. What is done for a user has a bound (budget.c); who passes it ends alone. The writer
+ * never waits for this thread: when it falls out of the feed's ring, every subscription ends with
+ * SLOW_CONSUMER.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "live/jobs.h"
 #include "live/resume_scan.h"
 
 #include "base/check.h"
@@ -27,21 +26,6 @@ enum {
     SNAPSHOT_FETCH_LIMIT_MS = 60 * 1000,
     MEMO_SLOTS = 64,
     WORK_COMPILED_PER_BYTE = 256, /* of a query's text; budget.c */
-};
-
-/* Changes that may concern a subscription, in order. */
-struct change_list {
-    const struct change *const *changes;
-    size_t count;
-};
-struct matcher_job {
-    struct matcher_job *next;
-    struct subscription *subscription; /* referenced */
-    struct live_plan *plan;            /* referenced */
-    const struct table *table;         /* of the newest change, which has a reference */
-    uint64_t plan_hash, fingerprint;   /* equal plans, equal jobs have equal ones */
-    struct change_list list;
-    bool last_of_bucket;
 };
 
 /* What equal plans make of the bucket's changes. */
@@ -82,7 +66,8 @@ struct matcher {
     struct live *live;
     struct arena arena;   /* of the group at hand */
     struct arena scratch; /* of rows looked at */
-    struct matcher_job *jobs, **jobs_tail;
+    struct jobs jobs;
+    struct row_views views; /* of the tables of their plans */
     struct evaluation evaluations[MEMO_SLOTS];
     struct evaluation *current;
     struct memo memos[MEMO_SLOTS];
@@ -209,7 +194,7 @@ static bool matcher_write(struct matcher *matcher, const struct matcher_job *job
     bool wanted = true;
 
     CHECK(evaluation->used && job->plan);
-    change_writer_init(&writer, job->plan, &matcher->scratch);
+    change_writer_init(&writer, job->plan, &matcher->views, &matcher->scratch);
     writer.emit = matcher_emit;
     writer.context = matcher;
     writer.budget = matcher_budget(matcher, job->subscription);
@@ -371,34 +356,6 @@ static void matcher_close_doomed(struct matcher *matcher)
     matcher->doomed_count = 0;
 }
 
-static void bucket_add_change(struct bucket *bucket, const struct change *change)
-{
-    CHECK(change != NULL);
-    CHECK(bucket->change_count <= bucket->change_capacity);
-    if (bucket->change_count == bucket->change_capacity) {
-        bucket->change_capacity = bucket->change_capacity ? bucket->change_capacity * 2 : 8;
-        bucket->changes =
-            mem_realloc(bucket->changes, bucket->change_capacity * sizeof(struct change *));
-    }
-    bucket->changes[bucket->change_count++] = change;
-}
-
-/* live->mutex held. */
-static void matcher_add_job(struct matcher *matcher, struct subscription *subscription,
-                            const struct table *table, const struct change_list *list)
-{
-    CHECK(table != NULL && list->count > 0);
-    struct matcher_job *job = arena_alloc(&matcher->arena, sizeof *job);
-    *job = (struct matcher_job){.subscription = subscription_ref(subscription),
-                                .plan = live_plan_ref(subscription->plan),
-                                .table = table,
-                                .plan_hash = subscription->plan_hash,
-                                .fingerprint = subscription->fingerprint,
-                                .list = *list};
-    *matcher->jobs_tail = job;
-    matcher->jobs_tail = &job->next;
-}
-
 /* Takes what it costs to compile a query anew off the budget of its user. */
 static bool matcher_afford_plan(struct matcher *matcher, const struct matcher_job *job)
 {
@@ -453,151 +410,27 @@ static void matcher_run_job(struct matcher *matcher, struct matcher_job *job)
 /* No lock held. */
 static void matcher_run_jobs(struct matcher *matcher)
 {
-    if (matcher->jobs)
+    if (matcher->jobs.first)
         (void)FAULT(live_while_matching);
-    for (struct matcher_job *job = matcher->jobs; job; job = job->next) {
+    for (struct matcher_job *job = matcher->jobs.first; job; job = job->next) {
         matcher_run_job(matcher, job);
         if (job->last_of_bucket)
             matcher_clear_memos(matcher);
     }
-    for (struct matcher_job *job = matcher->jobs; job; job = job->next) {
-        live_plan_unref(job->plan);
-        subscription_unref(job->subscription);
-    }
-    matcher->jobs = NULL;
-    matcher->jobs_tail = &matcher->jobs;
+    row_views_clear(&matcher->views);
+    jobs_drop(&matcher->jobs);
     arena_clear(&matcher->arena);
-}
-
-/* ---- who asks for the values of a change ------------------------------------------------------
- */
-
-/* Those found so far for the bucket at hand. */
-struct hit_list {
-    struct subscription *first, **tail;
-};
-
-static void hit_list_add(struct hit_list *hits, struct subscription *subscription,
-                         const struct change *change, struct arena *arena)
-{
-    CHECK(subscription->hit_count <= subscription->hit_capacity);
-    if (subscription->hit_count == 0) {
-        subscription->hit_next = NULL;
-        *hits->tail = subscription;
-        hits->tail = &subscription->hit_next;
-    } else if (subscription->hits[subscription->hit_count - 1] == change) {
-        return; /* by the other row, or another value of an IN */
-    }
-    if (subscription->hit_count == subscription->hit_capacity) {
-        size_t size = subscription->hit_count * sizeof(struct change *);
-        subscription->hit_capacity = subscription->hit_capacity * 2 + 2;
-        subscription->hits = arena_grow(arena, subscription->hits, size,
-                                        subscription->hit_capacity * sizeof(struct change *));
-    }
-    subscription->hits[subscription->hit_count++] = change;
-}
-
-static int route_position(const struct table *table, uint32_t column_id)
-{
-    CHECK(column_id != 0);
-    for (uint32_t i = 0; i < table->schema->column_count; i++)
-        if (table->schema->columns[i].id == column_id)
-            return (int)i;
-    return -1; /* of a time before the column, and before whoever asks for it */
-}
-
-/* One version of the row: who asks for what it has? */
-static void matcher_route_row(struct matcher *matcher, const struct bucket *bucket,
-                              const struct change *change, struct str bytes, struct hit_list *hits)
-{
-    const struct table *table = change->table;
-    struct row_projection projection;
-    struct value value;
-
-    if (str_is_empty(bytes))
-        return;
-    const struct table_schema *written = table_schema_version(table, row_layout_version(bytes));
-    CHECK(written != NULL);
-    row_projection_init(&projection, &written->layout, &table->schema->layout, &matcher->scratch);
-    struct row row = {
-        .table = table, .key = change->key, .bytes = bytes, .projection = &projection};
-    for (size_t i = 0; i < bucket->column_count; i++) {
-        uint32_t id = bucket->columns[i].id;
-        int position = route_position(table, id);
-        if (position < 0)
-            continue;
-        row_column(&row, (uint32_t)position, &matcher->scratch, &value);
-        if (value.is_null)
-            continue;
-        const struct route *route = router_find_route(bucket, id, live_route_hash(&value));
-        for (size_t k = 0; route && k < route->count; k++)
-            hit_list_add(hits, route->entries[k].subscription, change, &matcher->arena);
-    }
-}
-
-static void matcher_routes(struct matcher *matcher, struct bucket *bucket, struct hit_list *hits)
-{
-    CHECK(bucket->change_count > 0 && bucket->column_count > 0);
-    for (size_t i = 0; i < bucket->change_count; i++) {
-        const struct change *change = bucket->changes[i];
-        matcher_route_row(matcher, bucket, change, change->old_bytes, hits);
-        matcher_route_row(matcher, bucket, change, change->new_bytes, hits);
-        live_row_arena_reset(&matcher->scratch);
-    }
-}
-
-/* live->mutex held. */
-static void matcher_bucket(struct matcher *matcher, struct bucket *bucket)
-{
-    const struct table *table = bucket->changes[bucket->change_count - 1]->table;
-    size_t size = bucket->change_count * sizeof(struct change *);
-    const struct change **changes = arena_alloc(&matcher->arena, size);
-    struct change_list all = {changes, bucket->change_count};
-    struct hit_list hits = {.tail = &hits.first};
-
-    CHECK(bucket->change_count > 0);
-    memcpy(changes, bucket->changes, size); /* the bucket may be gone when they are looked at */
-    if (bucket->column_count > 0)
-        matcher_routes(matcher, bucket, &hits);
-    for (struct subscription *subscription = hits.first; subscription;
-         subscription = subscription->hit_next) {
-        struct change_list some = {subscription->hits, subscription->hit_count};
-        matcher_add_job(matcher, subscription, table, &some);
-        subscription->hit_count = subscription->hit_capacity = 0;
-        subscription->hits = NULL;
-    }
-    for (size_t i = 0; i < bucket->everything.count; i++)
-        matcher_add_job(matcher, bucket->everything.entries[i].subscription, table, &all);
-    if (matcher->jobs)
-        CONTAINER_OF(matcher->jobs_tail, struct matcher_job, next)->last_of_bucket = true;
-    bucket->change_count = 0;
 }
 
 static void matcher_group(struct matcher *matcher, const struct change_group *group)
 {
     struct live *live = matcher->live;
-    struct bucket *touched = NULL, **tail = &touched;
 
     CHECK(matcher->doomed_count == 0);
     CHECK(group->last >= atomic_load(&live->matched_position));
     (void)FAULT(live_before_match);
-    pthread_mutex_lock(&live->mutex);
-    for (size_t i = 0; live->buckets.count > 0 && i < group->count; i++) {
-        const struct change *change = &group->changes[i];
-        struct bucket *bucket = router_find(live, change->table->id, change->user);
-        if (!bucket)
-            continue;
-        if (bucket->change_count == 0) {
-            bucket->touched_next = NULL;
-            *tail = bucket;
-            tail = &bucket->touched_next;
-        }
-        bucket_add_change(bucket, change);
-    }
-    for (struct bucket *bucket = touched; bucket; bucket = bucket->touched_next)
-        matcher_bucket(matcher, bucket);
-    pthread_mutex_unlock(&live->mutex);
     budgets_renew(&matcher->budgets);
+    jobs_find(&matcher->jobs, group);
     matcher_run_jobs(matcher);
     atomic_store(&live->matched_position, group->last);
     matcher_close_doomed(matcher);
@@ -663,10 +496,11 @@ void *matcher_main(void *argument)
     enum status status;
 
     matcher->live = argument;
-    matcher->jobs_tail = &matcher->jobs;
     arena_init(&matcher->arena, 0);
     live_row_arena_init(matcher->live, &matcher->scratch);
+    row_views_init(&matcher->views);
     budgets_init(&matcher->budgets, matcher->live->options.filter_work_max);
+    jobs_init(&matcher->jobs, matcher->live, &matcher->budgets);
     do {
         status = feed_next(matcher->live->cursor, MATCHER_TICK_MS, &group);
         if (status == STATUS_OK) {
@@ -685,6 +519,8 @@ void *matcher_main(void *argument)
     mem_free(matcher->doomed);
     arena_clear(&matcher->arena);
     arena_clear(&matcher->scratch);
+    row_views_clear(&matcher->views);
+    jobs_clear(&matcher->jobs);
     budgets_clear(&matcher->budgets);
     mem_free(matcher);
     return NULL;

@@ -113,12 +113,14 @@ struct resume_ring {
     struct change_group **groups;
     size_t group_count;
     struct map newest; /* key → its last change */
+    struct row_views views;
 };
 
 static void resume_ring_clear(struct resume_ring *ring)
 {
     CHECK(ring->groups != NULL || ring->group_count == 0);
     map_clear(&ring->newest);
+    row_views_clear(&ring->views);
     for (size_t i = 0; i < ring->group_count; i++)
         change_group_unref(ring->groups[i]);
     mem_free(ring->groups);
@@ -140,14 +142,14 @@ static void resume_ring_collect(struct resume_ring *ring, const struct live_plan
 }
 
 /* A version that is not read from the view itself. */
-static enum status resume_take_bytes(struct snapshot *snapshot, struct str key, struct str bytes,
-                                     struct arena *arena, struct error *err)
+static enum status resume_take_bytes(struct resume_ring *ring, struct snapshot *snapshot,
+                                     struct str key, struct str bytes, struct arena *arena,
+                                     struct error *err)
 {
-    struct row_projection projection;
     struct row row;
 
     CHECK(key.size > 0);
-    if (!encode_row_view(snapshot->plan, key, bytes, arena, &projection, &row))
+    if (!row_views_get(&ring->views, snapshot->plan->table, key, bytes, &row))
         return error_set(err, STATUS_CORRUPT, "a row of an unknown schema version");
     return resume_take(snapshot->plan, snapshot, &row, arena, err);
 }
@@ -166,7 +168,7 @@ static enum status resume_ring_take(struct resume_ring *ring, struct subscriptio
     live_row_arena_init(subscription->peer->live, &arena);
     while (status == STATUS_OK && map_next(&ring->newest, &cursor, NULL, &value)) {
         const struct change *change = value;
-        status = resume_take_bytes(snapshot, change->key, change->new_bytes, &arena, err);
+        status = resume_take_bytes(ring, snapshot, change->key, change->new_bytes, &arena, err);
         live_row_arena_reset(&arena);
         if (status == STATUS_OK)
             status = live_check_task(subscription, err);
@@ -186,6 +188,7 @@ static enum status resume_ring_open(struct resume_ring *ring, struct subscriptio
 
     *ring = (struct resume_ring){.group_count = 0};
     map_init(&ring->newest);
+    row_views_init(&ring->views);
     CHECK(after <= upto);
     status = after == upto ? STATUS_OK
                            : feed_range(feed, after, upto, &ring->groups, &ring->group_count);
@@ -233,7 +236,7 @@ static enum status resume_from_kept(struct subscription *subscription, struct sn
         struct str key = resume_scan_key(scan, i), bytes = resume_scan_bytes(scan, i);
         CHECK(bytes.size > 0);
         if (row_seq(bytes) > from && !map_get(&ring.newest, key))
-            status = resume_take_bytes(snapshot, key, bytes, &arena, err);
+            status = resume_take_bytes(&ring, snapshot, key, bytes, &arena, err);
         live_row_arena_reset(&arena);
         if (status == STATUS_OK)
             status = live_check_task(subscription, err);

@@ -104,7 +104,7 @@ static void bucket_use_column(struct bucket *bucket, uint32_t id)
     }
     bucket->columns =
         mem_realloc(bucket->columns, (bucket->column_count + 1) * sizeof *bucket->columns);
-    bucket->columns[bucket->column_count++] = (struct route_column){id, 1};
+    bucket->columns[bucket->column_count++] = (struct route_column){.id = id, .uses = 1};
 }
 
 static void bucket_leave_column(struct bucket *bucket, uint32_t id)
@@ -201,7 +201,6 @@ static void bucket_free(struct bucket *bucket)
     mem_free(bucket->everything.entries);
     mem_free((void *)(uintptr_t)bucket->key.data);
     mem_free(bucket->subscriptions);
-    mem_free(bucket->changes);
     mem_free(bucket);
 }
 

@@ -269,12 +269,14 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     struct view *now = view_acquire(subscription->peer->live->options.store);
     struct snapshot_rows changed;
     struct change_writer writer;
+    struct row_views views;
     struct arena arena;
     enum status status = snapshot_follow(subscription, snapshot, now, err);
 
     live_row_arena_init(subscription->peer->live, &arena);
     snapshot_rows_init(&changed, subscription->peer->user, -1);
-    change_writer_init(&writer, snapshot->plan, &arena);
+    row_views_init(&views);
+    change_writer_init(&writer, snapshot->plan, &views, &arena);
     writer.emit = snapshot_emit;
     writer.context = &sender;
     if (status == STATUS_OK)
@@ -292,6 +294,7 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     if (status == STATUS_OK)
         change_writer_flush(&writer);
     change_writer_clear(&writer);
+    row_views_clear(&views);
     snapshot_rows_clear(&changed);
     arena_clear(&arena);
     view_release(snapshot->view);

@@ -20,10 +20,10 @@ enum {
 };
 
 void change_writer_init(struct change_writer *writer, const struct live_plan *plan,
-                        struct arena *arena)
+                        struct row_views *views, struct arena *arena)
 {
-    CHECK(plan && arena);
-    *writer = (struct change_writer){.plan = plan, .arena = arena};
+    CHECK(plan && views && arena);
+    *writer = (struct change_writer){.plan = plan, .views = views, .arena = arena};
     buf_init(&writer->run.rows);
     buf_init(&writer->run.old_values);
 }
@@ -70,7 +70,6 @@ struct wire_message *change_run_message(const struct change_run *run,
 struct change_side { /* one version of the row, if there is one */
     bool exists, passes;
     struct row row;
-    struct row_projection projection;
 };
 
 static enum status change_side_load(struct change_writer *writer, struct str key, struct str bytes,
@@ -80,21 +79,14 @@ static enum status change_side_load(struct change_writer *writer, struct str key
     side->exists = side->passes = false;
     if (str_is_empty(bytes))
         return STATUS_OK;
-    if (!encode_row_view(writer->plan, key, bytes, writer->arena, &side->projection, &side->row))
+    size_t known = writer->views->arena.used_bytes;
+    if (!row_views_get(writer->views, writer->plan->table, key, bytes, &side->row))
         return error_set(err, STATUS_STALE, "the row has a newer schema than the subscription");
+    if (UNLIKELY(writer->views->arena.used_bytes > known)) /* by something for each column */
+        budget_spend(writer->budget, writer->views->arena.used_bytes - known);
     side->exists = true;
     return live_plan_matches_within(writer->plan, &side->row, writer->arena, writer->budget,
                                     &side->passes, err);
-}
-
-/* Frees what the filter made of this version: the next one has all of live.filter_memory. */
-static void change_side_settle(struct change_writer *writer, struct change_side *side)
-{
-    CHECK(writer->arena != NULL);
-    if (!side->exists || !live_row_arena_reset(writer->arena))
-        return;
-    struct str key = side->row.key, bytes = side->row.bytes;
-    CHECK(encode_row_view(writer->plan, key, bytes, writer->arena, &side->projection, &side->row));
 }
 
 /* Makes room for a row of this kind: other kinds and full messages are sent first. */
@@ -155,7 +147,7 @@ enum status change_writer_add(struct change_writer *writer, struct str key, stru
     status = change_side_load(writer, key, old_bytes, &before, err);
     if (status != STATUS_OK)
         return status;
-    change_side_settle(writer, &before);
+    live_row_arena_reset(writer->arena); /* the next version has all of live.filter_memory */
     status = change_side_load(writer, key, new_bytes, &after, err);
     if (status != STATUS_OK)
         return status;

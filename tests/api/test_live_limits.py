@@ -296,6 +296,24 @@ def test_messages_too_small_for_gzip_cost_none(dear):
     socket.close()
 
 
+def test_finding_who_asks_for_a_row_counts(dear):
+    """Many columns are asked for, none of them for what the rows have: to know that costs, too."""
+    user, other = dear.client("asked"), dear.websocket("calm")
+    columns = [f"c{i}" for i in range(40)]
+    dear.client().sql("CREATE USER TABLE l.wide (id BIGINT PRIMARY KEY, " + ", ".join(f"{c} INT DEFAULT 1" for c in columns) + ")")
+    other.subscribe("all", "SELECT * FROM l.all")
+    socket = dear.websocket("asked")
+    for column in columns:
+        socket.subscribe(column, f"SELECT id FROM l.wide WHERE {column} = 7")
+    user.sql("INSERT INTO l.wide (id) VALUES " + ", ".join(f"({i})" for i in range(2000)))
+    position = ended(socket, "c39")
+    dear.client().sql("INSERT INTO l.all VALUES (5)")
+    assert other.expect("change", "all")["rows"][0]["id"] == "5"
+    assert not socket.subscribe("c39", "SELECT id FROM l.wide WHERE c39 = 7", options={"from": position})
+    socket.close()
+    other.close()
+
+
 def test_what_costs_too_much_while_it_loads_is_caught_up(dear):
     """Nothing ends: the difference comes after the last batch."""
     user, socket = dear.client("loads"), dear.websocket("loads")

@@ -157,6 +157,37 @@ def test_routes_come_and_go(unhurried):
     socket.close()
 
 
+def test_a_large_commit_finds_all_that_ask(unhurried):
+    """More values than are looked up at once, in rows of two schema versions: each once, in order."""
+    db = unhurried.client("many")
+    db.batch("CREATE NAMESPACE m; CREATE USER TABLE m.t (id BIGINT PRIMARY KEY, " +
+             ", ".join(f"c{i} INT" for i in range(30)) + ")")
+    values = ", ".join(f"({i}, " + ", ".join(str((i + c) % 50) for c in range(30)) + ")" for i in range(400))
+    db.sql("INSERT INTO m.t VALUES " + values)
+    db.batch("ALTER TABLE m.t DROP COLUMN c0; ALTER TABLE m.t ADD COLUMN late INT DEFAULT 5")
+    socket = unhurried.websocket("many")
+    for column in range(1, 30):
+        socket.subscribe(f"c{column}", f"SELECT id FROM m.t WHERE c{column} = 7")
+    socket.subscribe("late", "SELECT id FROM m.t WHERE late = 5 AND id < 3")
+    socket.subscribe("all", "SELECT id FROM m.t WHERE id + 0 >= 398")
+    db.sql("UPDATE m.t SET c29 = 7 WHERE true")
+
+    def ids(identifier, count):
+        got = []
+        while len(got) < count:
+            got += [row["id"] for row in socket.expect("change", identifier)["rows"]]
+        return got
+    for column in range(1, 29):
+        asked = [str(i) for i in range(400) if (i + column) % 50 == 7]
+        assert ids(f"c{column}", len(asked)) == asked
+    assert ids("c29", 400) == [str(i) for i in range(400)]
+    assert ids("late", 3) == ["0", "1", "2"] and ids("all", 2) == ["398", "399"]
+    db.sql("UPDATE m.t SET c29 = 8 WHERE id = 10")
+    assert socket.expect("change", "c29")["change_type"] == "delete"
+    assert not [m for m in socket.inbox if m.get("type") == "change" and m["subscription_id"] != "c29"]
+    socket.close()
+
+
 @pytest.mark.parametrize("word", ["CURRENT_USER", "current_user()", "Current_User"])
 def test_current_user_of_a_shared_table(server, db, table, word):
     """Two users, one text, one id: each hears of his own; the filter knows its subscriber on any kind of table."""

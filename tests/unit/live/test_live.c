@@ -468,6 +468,31 @@ static void test_live__compiling_anew_has_a_budget(void **state)
 }
 
 /* The engine here tells live/ nothing of an ALTER: it meets rows of a newer version. */
+/* What reading rows of a schema version takes is made once, whoever reads them. */
+static void test_live__row_views(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct row first, again;
+    struct row_views views;
+    char bytes[64] = {0};
+
+    struct view *view = view_acquire(fixture->sql.store);
+    const struct table *table =
+        catalog_find_table(view_catalog(view), STR_LIT("app"), STR_LIT("t"));
+    row_header_set(bytes, &(struct row_header){.layout_version = table->schema->version});
+    row_views_init(&views);
+    assert_true(row_views_get(&views, table, STR_LIT("k"), str_from(bytes, 64), &first));
+    size_t used = views.arena.used_bytes;
+    assert_true(row_views_get(&views, table, STR_LIT("l"), str_from(bytes, 64), &again));
+    assert_ptr_equal(first.projection, again.projection);
+    assert_true(first.projection->identity && first.projection->source == NULL);
+    assert_int_equal(views.arena.used_bytes, used);
+    row_header_set(bytes, &(struct row_header){.layout_version = table->schema->version + 1});
+    assert_false(row_views_get(&views, table, STR_LIT("k"), str_from(bytes, 64), &first));
+    row_views_clear(&views);
+    view_release(view);
+}
+
 static void test_live__rows_of_a_newer_schema(void **state)
 {
     struct live_fixture *fixture = *state;
@@ -816,6 +841,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_live__a_connection_holds_so_much, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__compiling_anew_has_a_budget, set_up_bounded,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_live__row_views, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__rows_of_a_newer_schema, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__needs_room_in_its_queues, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__refusals_name_their_code, set_up, tear_down),
