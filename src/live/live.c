@@ -54,8 +54,7 @@ enum status live_check_task(const struct subscription *subscription, struct erro
 {
     const struct live_options *options = &subscription->peer->live->options;
     int64_t deadline_ms = subscription->loading->deadline_ms;
-    size_t kept =
-        atomic_load_explicit(&subscription->peer->user->snapshot_bytes, memory_order_relaxed);
+    size_t kept = subscription->loading->snapshot_bytes;
 
     CHECK(subscription->loading->task_running);
     if (UNLIKELY(atomic_load_explicit(&subscription->cancelled, memory_order_relaxed)))
@@ -65,8 +64,7 @@ enum status live_check_task(const struct subscription *subscription, struct erro
                          "what the live query begins with takes more than query.timeout_seconds");
     if (UNLIKELY(options->snapshot_bytes_max > 0 && kept > options->snapshot_bytes_max))
         return error_set(err, STATUS_RESULT_TOO_LARGE,
-                         "what the live queries of this user begin with takes more than "
-                         "query.memory_limit");
+                         "what the live query begins with takes more than query.memory_limit");
     return STATUS_OK;
 }
 

@@ -31,7 +31,9 @@ struct live_options {
     int64_t snapshot_ms_max; /* live.snapshot_seconds: to fetch a whole snapshot; 0 = no limit */
     int64_t task_ms_max;     /* query.timeout_seconds: to read or catch up once; 0 = no limit */
     unsigned snapshot_tasks_per_user_max; /* on `workers` at a time; 0 = no limit */
-    size_t snapshot_bytes_max; /* query.memory_limit: kept by the snapshots of a user; 0 = none */
+    /* query.memory_limit: a snapshot may keep so much; no other is begun while all of a user keep
+     * more. 0 = no limit */
+    size_t snapshot_bytes_max;
     const char *node;
 };
 

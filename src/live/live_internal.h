@@ -64,6 +64,7 @@ struct loading {
     /* live->mutex: where its task waits, NULL = with the threads of snapshots, or ended */
     struct loading_queue *queue;
     struct loading *queue_next, *queue_former;
+    uint64_t turn;     /* among the waiting tasks of its user */
     bool task_running; /* or waiting to */
     bool held_overflow;
     unsigned batches_asked;
@@ -78,7 +79,8 @@ struct loading {
     int64_t batch_size, last_rows; /* last_rows -1 = all */
     int64_t from;                  /* has_from: the client knows everything up to here */
     struct snapshot *snapshot;
-    struct str sql; /* behind the struct, the texts of the parameters too */
+    size_t snapshot_bytes; /* that it keeps */
+    struct str sql;        /* behind the struct, the texts of the parameters too */
     struct value *params;
     size_t param_count;
 };
@@ -123,13 +125,14 @@ struct loading_queue {
 
 /* user.c */
 struct live_user {
-    struct str name;        /* in live->users */
-    unsigned peers;         /* the last one frees it */
-    unsigned subscriptions; /* that count */
-    unsigned running;       /* tasks with the threads of snapshots */
-    struct loading_queue waiting;
-    atomic_size_t snapshot_bytes; /* that its snapshots keep */
-    atomic_size_t plan_bytes;     /* of compiled live queries, beyond what each has for nothing */
+    struct str name;                        /* in live->users */
+    unsigned peers;                         /* the last one frees it */
+    unsigned subscriptions;                 /* that count */
+    unsigned running;                       /* tasks with the threads of snapshots */
+    struct loading_queue openings, batches; /* tasks that wait: to begin a snapshot, or to go on */
+    uint64_t turns;                         /* given to them */
+    atomic_size_t snapshot_bytes;           /* that its snapshots keep */
+    atomic_size_t plan_bytes; /* of compiled live queries, beyond what each has for nothing */
 };
 
 struct live_peer {
@@ -279,6 +282,8 @@ void user_give_place(struct live *live, struct live_user *user);
  * when that is closed, here and below: nobody would take the task back, it stays the caller's. */
 bool user_post(struct live *live, struct loading *loading) MUST_CHECK;
 void user_task_ended(struct live *live, struct live_user *user);
+/* One of its snapshots is gone: there may be room for another one. */
+void user_snapshot_gone(struct live *live, struct live_user *user);
 /* What counts of a plan, and is there room for so much more? */
 size_t user_plan_bytes(const struct live_plan *plan);
 bool user_has_room(const struct live *live, const struct live_user *user, size_t plan_bytes);
@@ -343,7 +348,7 @@ void live_row_arena_init(const struct live *live, struct arena *arena);
 /* Before the next row; false when what little the last one took stays, and with it its block. */
 bool live_row_arena_reset(struct arena *arena);
 /* Between two rows of its task: CANCELLED when the subscription is closed, QUERY_TIMEOUT when the
- * task has run for too long, RESULT_TOO_LARGE when the snapshots of its user keep too much. */
+ * task has run for too long, RESULT_TOO_LARGE when its snapshot keeps too much. */
 enum status live_check_task(const struct subscription *subscription, struct error *err) MUST_CHECK;
 
 /* subscription.mutex held; the plan is set. */

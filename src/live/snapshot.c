@@ -274,7 +274,7 @@ static enum status snapshot_catch_up(struct subscription *subscription, struct s
     enum status status = snapshot_follow(subscription, snapshot, now, err);
 
     live_row_arena_init(subscription->peer->live, &arena);
-    snapshot_rows_init(&changed, subscription->peer->user, -1);
+    snapshot_rows_init(&changed, subscription->loading, -1);
     row_views_init(&views);
     change_writer_init(&writer, snapshot->plan, &views, &arena);
     writer.emit = snapshot_emit;
@@ -368,16 +368,16 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
                                  struct error *err)
 {
     const struct live_plan *plan = snapshot->plan;
-    struct live_user *user = subscription->peer->user;
+    struct loading *loading = subscription->loading;
     const char *problem = NULL;
-    int64_t limit = subscription->loading->last_rows;
+    int64_t limit = loading->last_rows;
     bool ordered = live_plan_is_ordered(plan);
     enum status status;
 
     CHECK(snapshot->rows.count == 0 && snapshot->view);
-    snapshot_rows_init(&snapshot->gone, user, -1);
-    if (subscription->loading->has_from) {
-        snapshot_rows_init(&snapshot->rows, user, -1);
+    snapshot_rows_init(&snapshot->gone, loading, -1);
+    if (loading->has_from) {
+        snapshot_rows_init(&snapshot->rows, loading, -1);
         status = resume_problem(subscription, snapshot, &problem, err);
         if (status != STATUS_OK || !problem)
             return status == STATUS_OK ? resume_read(subscription, snapshot, err) : status;
@@ -386,7 +386,7 @@ static enum status snapshot_fill(struct subscription *subscription, struct snaps
     }
     if (!ordered && plan->snapshot_limit >= 0 && (limit < 0 || plan->snapshot_limit < limit))
         limit = plan->snapshot_limit;
-    snapshot_rows_init(&snapshot->rows, user, subscription->loading->has_options ? limit : 0);
+    snapshot_rows_init(&snapshot->rows, loading, loading->has_options ? limit : 0);
     if (ordered)
         return snapshot_order_read(subscription, plan, snapshot->view, &snapshot->rows, err);
     return snapshot_rows_read(subscription, plan, snapshot->view, &snapshot->rows, err);

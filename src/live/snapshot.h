@@ -17,8 +17,8 @@ struct snapshot_row {
     uint32_t key_size, json_size; /* json_size 0 = not kept, read again by key */
 };
 struct snapshot_rows {
-    struct live_user *user; /* whose memory it counts as */
-    size_t counted;         /* of it, so far */
+    struct loading *loading; /* whose memory it counts as */
+    size_t counted;          /* of it, so far */
     struct snapshot_row *rows;
     size_t count, capacity;
     struct buf keys, json;
@@ -26,7 +26,7 @@ struct snapshot_rows {
     int64_t limit;     /* only the newest so many; -1 = all */
     int64_t threshold; /* rows at or below this _seq cannot be among them */
 };
-void snapshot_rows_init(struct snapshot_rows *rows, struct live_user *user, int64_t limit);
+void snapshot_rows_init(struct snapshot_rows *rows, struct loading *loading, int64_t limit);
 void snapshot_rows_clear(struct snapshot_rows *rows);
 /* Scans the plan's instance at the view for rows that pass its filter. The plan's table is at least
  * as new as the view. */

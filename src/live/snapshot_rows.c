@@ -16,23 +16,25 @@
 
 enum { JSON_KEPT_MAX = 4 << 20, TRIM_MIN = 4096 };
 
-/* Tells the user's sum what it has come to take. */
+/* Tells the sums of the snapshot and of its user what it has come to take. */
 static void snapshot_rows_count(struct snapshot_rows *rows)
 {
     size_t bytes = rows->capacity * sizeof *rows->rows + rows->keys.capacity + rows->json.capacity;
 
     if (bytes == rows->counted)
         return;
-    CHECK(rows->user != NULL);
-    atomic_fetch_add(&rows->user->snapshot_bytes, bytes - rows->counted); /* wraps when less */
+    CHECK(rows->loading != NULL);
+    struct live_user *user = rows->loading->subscription->peer->user;
+    atomic_fetch_add(&user->snapshot_bytes, bytes - rows->counted); /* wraps when less */
+    rows->loading->snapshot_bytes += bytes - rows->counted;
     rows->counted = bytes;
 }
 
-void snapshot_rows_init(struct snapshot_rows *rows, struct live_user *user, int64_t limit)
+void snapshot_rows_init(struct snapshot_rows *rows, struct loading *loading, int64_t limit)
 {
-    CHECK(user != NULL && limit >= -1);
+    CHECK(loading != NULL && limit >= -1);
     *rows = (struct snapshot_rows){
-        .user = user, .json_max = JSON_KEPT_MAX, .limit = limit, .threshold = -1};
+        .loading = loading, .json_max = JSON_KEPT_MAX, .limit = limit, .threshold = -1};
     buf_init(&rows->keys);
     buf_init(&rows->json);
 }
@@ -46,7 +48,7 @@ void snapshot_rows_clear(struct snapshot_rows *rows)
     rows->capacity = 0;
     snapshot_rows_count(rows);
     *rows = (struct snapshot_rows){
-        .user = rows->user, .json_max = JSON_KEPT_MAX, .limit = -1, .threshold = -1};
+        .loading = rows->loading, .json_max = JSON_KEPT_MAX, .limit = -1, .threshold = -1};
 }
 
 struct str snapshot_row_key(const struct snapshot_rows *rows, const struct snapshot_row *row)

@@ -112,6 +112,7 @@ void loading_free(struct loading *loading)
     if (!loading)
         return;
     struct live *live = loading->subscription->peer->live;
+    struct live_user *user = loading->subscription->peer->user;
     CHECK(!loading->task_running); /* nobody else knows of it but the list */
     pthread_mutex_lock(&live->mutex);
     if (loading->prev) {
@@ -122,7 +123,10 @@ void loading_free(struct loading *loading)
     }
     pthread_mutex_unlock(&live->mutex);
     loading_drop_held(loading);
-    snapshot_free(loading->snapshot);
+    if (loading->snapshot) {
+        snapshot_free(loading->snapshot);
+        user_snapshot_gone(live, user);
+    }
     mem_free(loading->params); /* where the block begins */
 }
 

@@ -2,9 +2,10 @@
  * snapshots, the memory that these keep.
  *
  * Of the tasks of one user only so many are with the threads at a time, the others wait here, in
- * order: so nobody's snapshots keep those of all others waiting. Nor does a task keep its thread
- * while an ALTER or DROP stands in its way. One that waits can be taken back: what was closed
- * before it began keeps nothing.
+ * order: so nobody's snapshots keep those of all others waiting. While those that are not fetched
+ * yet keep too much memory, none is begun, but batches of them go on, and make room. Nor does a
+ * task keep its thread while an ALTER or DROP stands in its way. One that waits can be taken back:
+ * what was closed before it began keeps nothing.
  *
  * Locks: live->mutex, taken here unless said otherwise; the bytes are atomic.
  * SPDX-License-Identifier: Apache-2.0
@@ -39,7 +40,8 @@ void user_close(struct live *live, struct live_user *user)
     pthread_mutex_unlock(&live->mutex);
     if (!last)
         return;
-    CHECK(user->subscriptions == 0 && user->running == 0 && !user->waiting.first);
+    CHECK(user->subscriptions == 0 && user->running == 0 && !user->openings.first);
+    CHECK(!user->batches.first);
     CHECK(atomic_load(&user->snapshot_bytes) == 0 && atomic_load(&user->plan_bytes) == 0);
     mem_free((void *)(uintptr_t)user->name.data);
     mem_free(user);
@@ -121,14 +123,33 @@ static void loading_queue_take(struct loading *loading)
     loading->queue = NULL;
 }
 
+static void user_queue_put(struct live_user *user, struct loading *loading)
+{
+    CHECK(loading->task_running);
+    loading->turn = user->turns++;
+    loading_queue_put(loading->opened ? &user->batches : &user->openings, loading);
+}
+
+/* Whose turn it is; NULL when nobody may run. */
+static struct loading *user_next(const struct live *live, const struct live_user *user)
+{
+    struct loading *opening = user->openings.first, *batch = user->batches.first;
+    size_t kept = atomic_load(&user->snapshot_bytes), most = live->options.snapshot_bytes_max;
+
+    CHECK(!opening || !opening->opened);
+    if (!opening || (most > 0 && kept > most))
+        return batch;
+    return batch && batch->turn < opening->turn ? batch : opening;
+}
+
 /* live->mutex held: hands over those that may run. */
 static void user_run_waiting(struct live *live, struct live_user *user)
 {
     unsigned most = live->options.snapshot_tasks_per_user_max;
+    struct loading *loading;
 
     CHECK(most == 0 || user->running <= most);
-    while (user->waiting.first && (most == 0 || user->running < most)) {
-        struct loading *loading = user->waiting.first;
+    while ((most == 0 || user->running < most) && (loading = user_next(live, user)) != NULL) {
         loading_queue_take(loading);
         user->running++;
         worker_pool_post(live->options.workers, &loading->task);
@@ -155,7 +176,7 @@ bool user_post(struct live *live, struct loading *loading)
     CHECK(user->peers > 0);
     bool open = loading_is_open(loading);
     if (open) {
-        loading_queue_put(&user->waiting, loading);
+        user_queue_put(user, loading);
         user_run_waiting(live, user);
     }
     pthread_mutex_unlock(&live->mutex);
@@ -178,6 +199,14 @@ void user_task_ended(struct live *live, struct live_user *user)
     pthread_mutex_unlock(&live->mutex);
 }
 
+void user_snapshot_gone(struct live *live, struct live_user *user)
+{
+    pthread_mutex_lock(&live->mutex);
+    CHECK(user->peers > 0);
+    user_run_waiting(live, user);
+    pthread_mutex_unlock(&live->mutex);
+}
+
 /* The task leaves its thread and waits once more. */
 static bool user_post_again(struct live *live, struct loading *loading, bool after_fences)
 {
@@ -187,7 +216,10 @@ static bool user_post_again(struct live *live, struct loading *loading, bool aft
     CHECK(user->running > 0);
     bool open = loading_is_open(loading);
     if (open) {
-        loading_queue_put(after_fences && live->fences ? &live->fenced : &user->waiting, loading);
+        if (after_fences && live->fences)
+            loading_queue_put(&live->fenced, loading);
+        else
+            user_queue_put(user, loading);
         user_leave_thread(live, user);
     }
     pthread_mutex_unlock(&live->mutex);
@@ -214,7 +246,7 @@ void user_fence_gone(struct live *live)
     while ((loading = live->fenced.first) != NULL) {
         struct live_user *user = loading->subscription->peer->user;
         loading_queue_take(loading);
-        loading_queue_put(&user->waiting, loading);
+        user_queue_put(user, loading);
         user_run_waiting(live, user);
     }
 }

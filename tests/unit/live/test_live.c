@@ -281,7 +281,7 @@ static int set_up_bounded(void **state)
     struct live_options limits = fixture_limits();
     limits.filter_work_max = 1 << 20;
     limits.snapshot_tasks_per_user_max = 1;
-    limits.snapshot_bytes_max = 100 << 10; /* one snapshot of 40 KB of JSON, not two */
+    limits.snapshot_bytes_max = 100 << 10; /* one snapshot of 40 KB of JSON */
     return set_up_with(state, limits);
 }
 
@@ -378,25 +378,41 @@ static void test_live__what_is_closed_waits_for_no_turn(void **state)
     assert_int_equal(stats.subscriptions, 1);
 }
 
-/* What waits to be fetched, of all snapshots of a user. */
+/* What waits to be fetched, of all snapshots of a user: a further one waits, none ends for it. */
 static void test_live__snapshots_of_a_user_have_a_memory_limit(void **state)
 {
     struct live_fixture *fixture = *state;
-    struct fake_peer *ann = fake_new(fixture, "ann"), *bob = fake_new(fixture, "bob");
+    struct fake_peer *ann = fake_new(fixture, "ann"), *also = fake_new(fixture, "ann"),
+                     *bob = fake_new(fixture, "bob");
+    struct live_stats stats;
     run_as(fixture, "ann",
            "INSERT INTO t VALUES (1, 1, repeat('v', 20000)), (2, 1, repeat('v', 20000))");
     subscribe(ann, "first", "SELECT v FROM t", ALL_ROWS, 1);
-    fake_expect(ann, "subscription_ack", "");
+    fake_expect(ann, "subscription_ack", "first");
     fake_expect(ann, "initial_data_batch", "first");
     subscribe(ann, "second", "SELECT v FROM t", ALL_ROWS, 1);
-    fake_expect(ann, "MESSAGE_TOO_LARGE", "query.memory_limit");
-    subscribe(bob, "other", "SELECT v FROM t", ALL_ROWS, 1);
-    fake_expect(bob, "subscription_ack", "");
-    live_peer_unsubscribe(ann->peer, STR_LIT("first"));
-    fake_expect(ann, "unsubscribed", "");
+    fake_expect(ann, "subscription_ack", "second");
+    fake_expect(ann, "initial_data_batch", "second");
     subscribe(ann, "third", "SELECT v FROM t", ALL_ROWS, 1);
-    fake_expect(ann, "subscription_ack", "");
+    subscribe(also, "fourth", "SELECT v FROM t", ALL_ROWS, 1);
+    subscribe(bob, "other", "SELECT id FROM t WHERE id = 0", ALL_ROWS, 1);
+    fake_expect(bob, "subscription_ack", "");
+    fake_expect(bob, "initial_data_batch", "ready");
+    live_stats(fixture->live, &stats);
+    assert_int_equal(stats.tasks_waiting, 2);
+    live_peer_next_batch(ann->peer, STR_LIT("second")); /* goes before those that waited longer */
+    fake_expect(ann, "initial_data_batch", "ready");
+    fake_expect(ann, "subscription_ack", "third");
+    fake_expect(ann, "initial_data_batch", "third");
+    live_peer_unsubscribe(ann->peer, STR_LIT("first"));
+    fake_expect(ann, "unsubscribed", "first");
+    fake_expect(also, "subscription_ack", "fourth");
+    run_as(fixture, "bob",
+           "INSERT INTO t VALUES (1, 1, repeat('v', 60000)), (2, 1, repeat('v', 60000))");
+    subscribe(bob, "large", "SELECT v FROM t", ALL_ROWS, 1);
+    fake_expect(bob, "MESSAGE_TOO_LARGE", "query.memory_limit");
     fake_free(ann);
+    fake_free(also);
     fake_free(bob);
 }
 
