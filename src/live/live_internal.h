@@ -127,7 +127,7 @@ struct loading_queue {
 struct live_user {
     struct str name;                        /* in live->users */
     unsigned peers;                         /* the last one frees it */
-    unsigned subscriptions;                 /* that count */
+    atomic_uint subscriptions;              /* that count */
     unsigned running;                       /* tasks with the threads of snapshots */
     struct loading_queue openings, batches; /* tasks that wait: to begin a snapshot, or to go on */
     uint64_t turns;                         /* given to them */
@@ -237,8 +237,6 @@ void subscription_unref(struct subscription *subscription);
 void subscription_close(struct subscription *subscription, const char *code, const char *message);
 /* The wire code of docs/protocol.md for a failure. */
 const char *subscription_error_code(enum status status);
-void subscription_send_error(struct subscription *subscription, const char *code,
-                             const char *message);
 /* A control message, unless the subscription is closed: its id may belong to another one by now. */
 void subscription_tell(struct subscription *subscription,
                        const struct wire_server_message *message);
@@ -263,8 +261,10 @@ void peer_unref(struct live_peer *peer);
 /* Hands one reference of the message to the host. `subscription` NULL = control message. */
 void peer_send(struct live_peer *peer, struct subscription *subscription,
                struct wire_message *message);
-/* Takes it out of the id map if it is still the one there; true if so. */
-bool peer_forget(struct live_peer *peer, struct subscription *subscription);
+/* Takes it out of the id map and gives its place back, if it is still the one there; true if so.
+ * Tells the client `why`, NULL = nothing, before anybody can use its id again. */
+bool peer_forget(struct live_peer *peer, struct subscription *subscription,
+                 struct wire_message *why);
 /* Would one more change message of this size pass the limits? */
 bool peer_has_room(struct live_peer *peer, struct subscription *subscription, size_t bytes);
 void peer_encode_and_send(struct live_peer *peer, struct subscription *subscription,
@@ -276,8 +276,8 @@ void peer_encode_and_send(struct live_peer *peer, struct subscription *subscript
 struct live_user *user_open(struct live *live, struct str name); /* one more connection of it */
 void user_close(struct live *live, struct live_user *user);
 /* A place for one more subscription; false when all are taken. */
-bool user_take_place(struct live *live, struct live_user *user);
-void user_give_place(struct live *live, struct live_user *user);
+bool user_take_place(const struct live *live, struct live_user *user);
+void user_give_place(struct live_user *user);
 /* The task of a subscription (with a reference to it) runs as soon as its user's turn comes. False
  * when that is closed, here and below: nobody would take the task back, it stays the caller's. */
 bool user_post(struct live *live, struct loading *loading) MUST_CHECK;

@@ -108,22 +108,30 @@ static struct subscription *peer_fifo_pop(struct live_peer *peer)
     return subscription;
 }
 
+/* Mutex held. `form` is that of the connection. */
+static void peer_put(struct live_peer *peer, struct subscription *subscription,
+                     struct wire_message *form)
+{
+    CHECK(form);
+    if (peer->closed)
+        return;
+    if (subscription) {
+        subscription_ref(subscription);
+        atomic_fetch_add(&subscription->queued, 1);
+    }
+    peer_fifo_push(peer, subscription);
+    atomic_fetch_add(&peer->queued_messages, 1);
+    atomic_fetch_add(&peer->queued_bytes, wire_message_frame(form).size);
+    peer->options.send(peer->options.context, wire_message_ref(form));
+}
+
 void peer_send(struct live_peer *peer, struct subscription *subscription,
                struct wire_message *message)
 {
     CHECK(message);
     struct wire_message *form = wire_message_form(message, peer->options.protocol);
     pthread_mutex_lock(&peer->mutex);
-    if (!peer->closed) {
-        if (subscription) {
-            subscription_ref(subscription);
-            atomic_fetch_add(&subscription->queued, 1);
-        }
-        peer_fifo_push(peer, subscription);
-        atomic_fetch_add(&peer->queued_messages, 1);
-        atomic_fetch_add(&peer->queued_bytes, wire_message_frame(form).size);
-        peer->options.send(peer->options.context, wire_message_ref(form));
-    }
+    peer_put(peer, subscription, form);
     pthread_mutex_unlock(&peer->mutex);
     wire_message_unref(form);
 }
@@ -224,19 +232,24 @@ static struct subscription *peer_find(struct live_peer *peer, struct str id)
     return found;
 }
 
-bool peer_forget(struct live_peer *peer, struct subscription *subscription)
+bool peer_forget(struct live_peer *peer, struct subscription *subscription,
+                 struct wire_message *why)
 {
+    struct wire_message *form = why ? wire_message_form(why, peer->options.protocol) : NULL;
     bool known;
 
     CHECK(peer->magic == PEER_MAGIC);
     CHECK(subscription->peer == peer);
     pthread_mutex_lock(&peer->mutex);
     known = map_get(&peer->subscriptions, subscription->id) == subscription;
-    if (known)
+    if (known) {
         map_remove(&peer->subscriptions, subscription->id);
+        user_give_place(peer->user);
+    }
+    if (form)
+        peer_put(peer, NULL, form);
     pthread_mutex_unlock(&peer->mutex);
-    if (known)
-        user_give_place(peer->live, peer->user);
+    wire_message_unref(form);
     return known;
 }
 

@@ -252,9 +252,13 @@ const char *subscription_error_code(enum status status)
     }
 }
 
-void subscription_send_error(struct subscription *subscription, const char *code,
-                             const char *message)
+/* NULL without a code. */
+static struct wire_message *subscription_error(const struct subscription *subscription,
+                                               const char *code, const char *message)
 {
+    CHECK(!code == !message);
+    if (!code)
+        return NULL;
     int64_t last = atomic_load(&subscription->last_seq_sent);
     struct wire_server_message error = {
         .type = WIRE_ERROR,
@@ -266,8 +270,13 @@ void subscription_send_error(struct subscription *subscription, const char *code
         .last_seq = last,
     };
 
-    CHECK(code && message);
-    peer_encode_and_send(subscription->peer, NULL, &error);
+    struct buf text;
+
+    buf_init(&text);
+    wire_server_message_encode(&error, &text);
+    struct wire_message *framed = wire_message_new_text(buf_str(&text));
+    buf_clear(&text);
+    return framed;
 }
 
 void subscription_tell(struct subscription *subscription, const struct wire_server_message *message)
@@ -309,17 +318,21 @@ static struct loading *subscription_take_back(struct subscription *subscription)
 void subscription_close(struct subscription *subscription, const char *code, const char *message)
 {
     struct live *live = subscription->peer->live;
+    struct wire_message *why = NULL;
     struct loading *loading;
+    bool was_known = false;
 
     CHECK(subscription->magic == SUBSCRIPTION_MAGIC);
-    CHECK(!code == !message);
     subscription_ref(subscription);
     atomic_store(&subscription->cancelled, true);
     pthread_mutex_lock(&subscription->mutex);
     bool was_open = subscription->state != SUBSCRIPTION_CLOSED;
-    /* Before anybody can see it closed: its id may belong to another one right after. */
-    if (was_open && code)
-        subscription_send_error(subscription, code, message);
+    /* Before anybody can see it closed its place is free, and its id, which may belong to another
+     * one right after. */
+    if (was_open) {
+        why = subscription_error(subscription, code, message);
+        was_known = peer_forget(subscription->peer, subscription, why);
+    }
     subscription->state = SUBSCRIPTION_CLOSED;
     loading = subscription->loading;
     if (loading)
@@ -340,8 +353,9 @@ void subscription_close(struct subscription *subscription, const char *code, con
     if (taken_back)
         subscription_unref(subscription); /* the task's reference */
     loading_free(taken_back ? taken_back : loading);
-    if (peer_forget(subscription->peer, subscription))
-        subscription_unref(subscription);
+    wire_message_unref(why);
+    if (was_known)
+        subscription_unref(subscription); /* the id map's */
     subscription_unref(subscription);
 }
 

@@ -7,7 +7,7 @@
  * task keep its thread while an ALTER or DROP stands in its way. One that waits can be taken back:
  * what was closed before it began keeps nothing.
  *
- * Locks: live->mutex, taken here unless said otherwise; the bytes are atomic.
+ * Locks: live->mutex, taken here unless said otherwise; places and bytes are atomic.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "live/live_internal.h"
@@ -40,8 +40,8 @@ void user_close(struct live *live, struct live_user *user)
     pthread_mutex_unlock(&live->mutex);
     if (!last)
         return;
-    CHECK(user->subscriptions == 0 && user->running == 0 && !user->openings.first);
-    CHECK(!user->batches.first);
+    CHECK(atomic_load(&user->subscriptions) == 0 && user->running == 0);
+    CHECK(!user->openings.first && !user->batches.first);
     CHECK(atomic_load(&user->snapshot_bytes) == 0 && atomic_load(&user->plan_bytes) == 0);
     mem_free((void *)(uintptr_t)user->name.data);
     mem_free(user);
@@ -50,22 +50,23 @@ void user_close(struct live *live, struct live_user *user)
 /* ---- subscriptions ----------------------------------------------------------------------------
  */
 
-bool user_take_place(struct live *live, struct live_user *user)
+bool user_take_place(const struct live *live, struct live_user *user)
 {
-    pthread_mutex_lock(&live->mutex);
-    bool fits = user->subscriptions < live->options.subscriptions_per_user_max;
-    CHECK(user->peers > 0);
-    user->subscriptions += fits ? 1 : 0;
-    pthread_mutex_unlock(&live->mutex);
-    return fits;
+    unsigned taken = atomic_load(&user->subscriptions);
+
+    CHECK(live->options.workers != NULL);
+    do {
+        if (taken >= live->options.subscriptions_per_user_max)
+            return false;
+    } while (!atomic_compare_exchange_weak(&user->subscriptions, &taken, taken + 1));
+    return true;
 }
 
-void user_give_place(struct live *live, struct live_user *user)
+void user_give_place(struct live_user *user)
 {
-    pthread_mutex_lock(&live->mutex);
-    CHECK(user->subscriptions > 0);
-    user->subscriptions--;
-    pthread_mutex_unlock(&live->mutex);
+    unsigned taken = atomic_fetch_sub(&user->subscriptions, 1);
+
+    CHECK(taken > 0);
 }
 
 /* ---- what is compiled -------------------------------------------------------------------------

@@ -654,6 +654,38 @@ static void test_live__limits_and_replacement(void **state)
     fake_free(more);
 }
 
+static atomic_int places_taken; /* when the end of a live query was told */
+
+static void send_and_look(void *context, struct wire_message *message)
+{
+    struct fake_peer *fake = context;
+    struct str text = wire_message_payload(message);
+
+    if (str_starts_with(text, STR_LIT("{\"type\":\"error\"")))
+        atomic_store(&places_taken, (int)atomic_load(&fake->peer->user->subscriptions));
+    fake_send(context, message);
+}
+
+/* Who subscribes again when he hears of the end finds the place free. */
+static void test_live__the_end_is_told_with_the_place_free(void **state)
+{
+    struct live_fixture *fixture = *state;
+    struct fake_peer *ann = fake_new(fixture, "ann");
+    struct error err;
+
+    ann->peer->options.send = send_and_look;
+    atomic_store(&places_taken, -1);
+    subscribe(ann, "x", "SELECT id FROM t", NO_SNAPSHOT, 0);
+    fake_expect(ann, "subscription_ack", "");
+    assert_int_equal(atomic_load(&ann->peer->user->subscriptions), 1);
+    wait_active(fixture);
+    assert_int_equal(live_kill(fixture->live, STR_LIT("ann-x"), STR_LIT("ann"), ROLE_USER, &err),
+                     STATUS_OK);
+    fake_expect(ann, "error", "LIVE_QUERY_KILLED");
+    assert_int_equal(atomic_load(&places_taken), 0);
+    fake_free(ann);
+}
+
 static void test_live__lists_and_kill(void **state)
 {
     struct live_fixture *fixture = *state;
@@ -856,6 +888,8 @@ int main(void)
                                         set_up_bounded, tear_down),
         cmocka_unit_test_setup_teardown(test_live__a_connection_holds_so_much, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__compiling_anew_has_a_budget, set_up_bounded,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_live__the_end_is_told_with_the_place_free, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_live__row_views, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_live__rows_of_a_newer_schema, set_up, tear_down),
