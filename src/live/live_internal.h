@@ -250,6 +250,9 @@ bool subscription_skip(struct subscription *subscription);
  */
 bool subscription_send(struct subscription *subscription, struct wire_message *message, int64_t seq,
                        uint32_t rows);
+/* By its task: makes the forms that the connection gets of what is held above `position`, which may
+ * take long, before the mutex is held to send them. */
+void subscription_form_held(struct subscription *subscription, int64_t position);
 /* Mutex held: releases what was held above `position` and goes live; false when too slow. */
 bool subscription_go_live(struct subscription *subscription, int64_t position);
 
@@ -258,6 +261,9 @@ bool subscription_go_live(struct subscription *subscription, int64_t position);
 
 struct live_peer *peer_ref(struct live_peer *peer);
 void peer_unref(struct live_peer *peer);
+/* Makes the form that the connection gets, compressed or not: before a lock is held for which
+ * others wait. */
+void peer_make_form(struct live_peer *peer, struct wire_message *message);
 /* Hands one reference of the message to the host. `subscription` NULL = control message. */
 void peer_send(struct live_peer *peer, struct subscription *subscription,
                struct wire_message *message);

@@ -283,33 +283,41 @@ static struct memo *matcher_messages(struct matcher *matcher, const struct match
 
 enum delivery { DELIVERED, DELIVERY_TOO_SLOW, DELIVERY_TOO_DEAR };
 
-/* Takes the form of the message that the connection gets off the budget, if it is still to be made;
- * what is held is made later, elsewhere. False when the budget is used up. */
-static bool matcher_afford_form(struct matcher *matcher, const struct subscription *subscription,
-                                const struct wire_message *message)
+/* Makes the form of the message that the connection gets, off the budget, if it is still to be
+ * made; what is held is made later, elsewhere. False when the budget is used up. No lock held: it
+ * may take long. */
+static bool matcher_make_form(struct matcher *matcher, struct subscription *subscription,
+                              struct wire_message *message)
 {
     uint64_t work = budget_form_work(message, subscription->peer->options.protocol);
 
     CHECK(message != NULL);
-    if (work == 0 || subscription->state != SUBSCRIPTION_LIVE)
+    if (work == 0)
+        return true;
+    pthread_mutex_lock(&subscription->mutex);
+    bool is_sent = subscription->state == SUBSCRIPTION_LIVE;
+    pthread_mutex_unlock(&subscription->mutex);
+    if (!is_sent)
         return true;
     uint64_t *budget = matcher_budget(matcher, subscription);
     if (budget_is_spent(budget))
         return false;
     budget_spend(budget, work);
+    peer_make_form(subscription->peer, message);
     return true;
 }
 
-/* Subscription's mutex held. */
 static enum delivery matcher_deliver_one(struct matcher *matcher, struct subscription *subscription,
                                          const struct matched_message *matched)
 {
     CHECK(matched->rows > 0);
-    if (!matcher_afford_form(matcher, subscription, matched->message))
+    if (!matcher_make_form(matcher, subscription, matched->message))
         return DELIVERY_TOO_DEAR;
-    return subscription_deliver(subscription, matched->message, matched->seq, matched->rows)
-               ? DELIVERED
-               : DELIVERY_TOO_SLOW;
+    pthread_mutex_lock(&subscription->mutex);
+    bool keeps_up =
+        subscription_deliver(subscription, matched->message, matched->seq, matched->rows);
+    pthread_mutex_unlock(&subscription->mutex);
+    return keeps_up ? DELIVERED : DELIVERY_TOO_SLOW;
 }
 
 static void matcher_deliver(struct matcher *matcher, struct subscription *subscription,
@@ -318,11 +326,9 @@ static void matcher_deliver(struct matcher *matcher, struct subscription *subscr
     enum delivery delivery = DELIVERED;
 
     CHECK(subscription->peer->live == matcher->live && memo->used);
-    pthread_mutex_lock(&subscription->mutex);
     for (const struct matched_message *matched = memo->first; matched && delivery == DELIVERED;
          matched = matched->next)
         delivery = matcher_deliver_one(matcher, subscription, matched);
-    pthread_mutex_unlock(&subscription->mutex);
     if (delivery == DELIVERY_TOO_SLOW) {
         atomic_fetch_add(&matcher->live->slow_consumers, 1);
         matcher_doom(matcher, subscription, "SLOW_CONSUMER", NULL);

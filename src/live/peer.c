@@ -108,6 +108,12 @@ static struct subscription *peer_fifo_pop(struct live_peer *peer)
     return subscription;
 }
 
+void peer_make_form(struct live_peer *peer, struct wire_message *message)
+{
+    CHECK(peer->magic == PEER_MAGIC && message);
+    wire_message_unref(wire_message_form(message, peer->options.protocol)); /* it keeps it */
+}
+
 /* Mutex held. `form` is that of the connection. */
 static void peer_put(struct live_peer *peer, struct subscription *subscription,
                      struct wire_message *form)

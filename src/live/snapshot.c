@@ -191,6 +191,7 @@ static void snapshot_emit(struct change_writer *writer, void *context)
     struct wire_message *message = change_run_message(&writer->run, subscription);
 
     CHECK(writer->run.count > 0);
+    peer_make_form(subscription->peer, message);
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->state != SUBSCRIPTION_CLOSED && sender->keeps_up)
         sender->keeps_up =
@@ -319,6 +320,7 @@ static void snapshot_finish(struct subscription *subscription, struct snapshot *
     /* `ready` is sent: who falls behind from now on can resume after the snapshot, at least */
     atomic_store(&subscription->last_seq_sent, view_position(snapshot->view));
     while (status == STATUS_OK && !caught_up) {
+        subscription_form_held(subscription, view_position(snapshot->view));
         pthread_mutex_lock(&subscription->mutex);
         caught_up = !loading->held_overflow || subscription->state == SUBSCRIPTION_CLOSED;
         if (caught_up && subscription->state == SUBSCRIPTION_HOLDING)

@@ -289,6 +289,7 @@ void subscription_tell(struct subscription *subscription, const struct wire_serv
     CHECK(text.size > 0);
     framed = wire_message_new_text(buf_str(&text));
     buf_clear(&text);
+    peer_make_form(subscription->peer, framed);
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->state != SUBSCRIPTION_CLOSED)
         peer_send(subscription->peer, NULL, framed);
@@ -450,6 +451,25 @@ bool subscription_deliver(struct subscription *subscription, struct wire_message
         return true;
     }
     UNREACHABLE("state of a subscription");
+}
+
+void subscription_form_held(struct subscription *subscription, int64_t position)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&subscription->mutex);
+    const struct loading *loading = subscription->loading;
+    struct wire_message **messages = mem_calloc(loading->held_count + 1, sizeof *messages);
+    for (const struct held_change *held = loading->held; held; held = held->next)
+        if (held->seq > position)
+            messages[count++] = wire_message_ref(held->message);
+    CHECK(count <= loading->held_count);
+    pthread_mutex_unlock(&subscription->mutex);
+    for (size_t i = 0; i < count; i++) {
+        peer_make_form(subscription->peer, messages[i]);
+        wire_message_unref(messages[i]);
+    }
+    mem_free(messages);
 }
 
 bool subscription_go_live(struct subscription *subscription, int64_t position)
