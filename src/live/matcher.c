@@ -200,6 +200,10 @@ static bool matcher_write(struct matcher *matcher, const struct matcher_job *job
     writer.budget = matcher_budget(matcher, job->subscription);
     for (size_t i = 0; i < job->list.count && !evaluation->failure && wanted; i++) {
         const struct change *change = job->list.changes[i];
+        if (i + 1 < job->list.count) { /* large groups do not fit into the processor's caches */
+            __builtin_prefetch(job->list.changes[i + 1]->old_bytes.data);
+            __builtin_prefetch(job->list.changes[i + 1]->new_bytes.data);
+        }
         error_clear(&error);
         enum status status = change_writer_add(&writer, change->key, change->old_bytes,
                                                change->new_bytes, change->seq, &error);
