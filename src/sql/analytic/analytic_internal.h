@@ -160,6 +160,7 @@ struct analytic_plan {
     struct data_type *param_types;
     struct str *param_columns; /* its name */
     bool *param_mixed;
+    bool *param_keys; /* it may be a JSON path */
     /* Names of the select list as PostgreSQL gives them; empty = DuckDB's own. `front` are left,
      * `back` right of what may expand to several columns. */
     struct str *names;
@@ -169,7 +170,6 @@ struct analytic_plan {
     bool marks_system; /* it has a system column between two stars, see stars.c */
     bool names_system[SYSTEM_COLUMN_COUNT]; /* named there outside the star */
     bool rounds;                            /* there is a cast to DECIMAL */
-    bool has_key_params;                    /* a parameter may be a JSON path */
     bool keeps_order; /* rows of one table come in key order: no columnar path */
     enum analytic_shape shape;
     enum analytic_several several;

@@ -283,6 +283,7 @@ enum status analytic_prepare(struct sql_engine *engine, const struct sql_caller 
         arena_array(&draft.plan->arena, UINT8_MAX + 1, sizeof(struct data_type));
     draft.plan->param_columns = arena_array(&draft.plan->arena, UINT8_MAX + 1, sizeof(struct str));
     draft.plan->param_mixed = arena_array(&draft.plan->arena, UINT8_MAX + 1, sizeof(bool));
+    draft.plan->param_keys = arena_array(&draft.plan->arena, UINT8_MAX + 1, sizeof(bool));
     arena_init(&scratch, engine->options.statement_memory_bytes);
     status = analytic_prepare_plan(&draft, &scratch, err);
     arena_clear(&scratch);

@@ -247,8 +247,8 @@ static enum status run_bind_params(struct run *run, struct error *err)
         status = run_convert_param(run, run->plan->params[i], &value, err);
         if (status != STATUS_OK)
             return status;
-        if (run->plan->has_key_params && value_type_is_text(value.type) && !value.is_null &&
-            !analytic_path_fits(value.text))
+        if (run->plan->param_keys[run->plan->params[i]] && value_type_is_text(value.type) &&
+            !value.is_null && !analytic_path_fits(value.text))
             return error_set(err, STATUS_SQL_EXECUTION_ERROR, ANALYTIC_PATH_REFUSED);
         param->type = (struct column_type){(enum column_kind)value.type, analytic_precision(&value),
                                            value.scale};
