@@ -218,7 +218,6 @@ static void jobs_after_flush(struct job *job)
     if (table != NULL && (job->all_users || !table_has_user_instances(table)))
         jobs_timer_reset(job->jobs, job->table);
     view_release(view);
-    jobs_due_give_up(job->jobs, job->table, false);
     jobs_due_again(job);
 }
 
@@ -230,7 +229,8 @@ static void jobs_compact(struct job *job)
     struct error err;
     bool due = false;
 
-    if (!job->compaction_due || atomic_load(&jobs->closing))
+    if (!job->compaction_due || atomic_load(&jobs->closing) ||
+        jobs_due_is_given_up(jobs, job->table, JOB_COMPACT))
         return;
     CHECK(job->type == JOB_FLUSH || job->type == JOB_COMPACT);
     enum status status = compact_is_due(jobs->store, job->table, user, &due, &err);
@@ -270,6 +270,8 @@ static void jobs_after(struct job *job)
         jobs_due_failed(job);
         pthread_mutex_unlock(&job->jobs->mutex);
     }
+    if (well && (job->type == JOB_FLUSH || job->type == JOB_COMPACT))
+        jobs_due_give_up(job->jobs, job->table, job->type, false);
     if (well && job->type == JOB_FLUSH)
         jobs_after_flush(job);
     if (well)
@@ -552,8 +554,8 @@ static void jobs_resume(struct job *job)
     if (too_often)
         log_error("job %s is given up: the server ended %d times while it ran", job->id.text,
                   job->retries);
-    if (too_often && job->type == JOB_FLUSH)
-        jobs_due_give_up(job->jobs, job->table, true);
+    if (too_often && (job->type == JOB_FLUSH || job->type == JOB_COMPACT))
+        jobs_due_give_up(job->jobs, job->table, job->type, true);
     if (job_row_save(job, "failed", &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);
     job_free(job);
@@ -651,7 +653,7 @@ static enum status jobs_flush_all_start(struct jobs *jobs, struct error *err)
         bool buffered = false, existing;
         struct job_id id;
         if ((table->kind != TABLE_KIND_USER && table->kind != TABLE_KIND_SHARED) ||
-            jobs_due_is_given_up(jobs, table->id))
+            jobs_due_is_given_up(jobs, table->id, JOB_FLUSH))
             continue;
         status = instance_each(jobs->store, view, table, jobs_flush_all_visit, &buffered, err);
         CHECK(table->id.value > 0);

@@ -14,7 +14,7 @@
  *
  * A flush that was given up because the server ended whenever it ran would end it again: for an
  * hour such a table is flushed neither by policy nor at a stop, unless somebody asks for it and it
- * ends well.
+ * ends well. Likewise for compactions, which follow flushes.
  *
  * Any thread, except where said.
  * SPDX-License-Identifier: Apache-2.0
@@ -27,9 +27,9 @@
 
 enum { DUE_PAUSE_MS = 1000, DUE_PAUSE_MAX_MS = 60 * 1000, DUE_GIVEN_UP_MS = 60 * 60 * 1000 };
 
-/* A table whose flush was given up. */
+/* A table whose flush or compaction was given up. */
 struct due_given_up {
-    int64_t until_ms; /* clock_monotonic_ms */
+    int64_t until_ms[JOB_OTHER + 1]; /* clock_monotonic_ms; 0: it was not */
 };
 
 /* A table to look through. */
@@ -157,37 +157,34 @@ static struct str due_key(const struct table_id *table)
 }
 
 /* The mutex is held. */
-static bool due_is_given_up(struct jobs *jobs, struct table_id table)
+static bool due_is_given_up(struct jobs *jobs, struct table_id table, enum job_type type)
 {
     const struct due_given_up *given_up = map_get(&jobs->due_given_up, due_key(&table));
 
-    if (given_up == NULL)
-        return false;
-    CHECK(given_up->until_ms > 0);
-    return clock_monotonic_ms() < given_up->until_ms;
+    CHECK(type <= JOB_OTHER);
+    return given_up != NULL && clock_monotonic_ms() < given_up->until_ms[type];
 }
 
-bool jobs_due_is_given_up(struct jobs *jobs, struct table_id table)
+bool jobs_due_is_given_up(struct jobs *jobs, struct table_id table, enum job_type type)
 {
     CHECK(table.value > 0);
     pthread_mutex_lock(&jobs->mutex);
-    bool given_up = due_is_given_up(jobs, table);
+    bool given_up = due_is_given_up(jobs, table, type);
     pthread_mutex_unlock(&jobs->mutex);
     return given_up;
 }
 
-void jobs_due_give_up(struct jobs *jobs, struct table_id table, bool given_up)
+void jobs_due_give_up(struct jobs *jobs, struct table_id table, enum job_type type, bool given_up)
 {
-    struct due_given_up *entry = NULL;
-
-    CHECK(table.value > 0);
-    if (given_up) {
-        entry = mem_zalloc(sizeof(*entry));
-        entry->until_ms = clock_monotonic_ms() + DUE_GIVEN_UP_MS;
-    }
+    CHECK(table.value > 0 && type <= JOB_OTHER);
     pthread_mutex_lock(&jobs->mutex);
-    mem_free(given_up ? map_put(&jobs->due_given_up, due_key(&table), entry)
-                      : map_remove(&jobs->due_given_up, due_key(&table)));
+    struct due_given_up *entry = map_get(&jobs->due_given_up, due_key(&table));
+    if (entry == NULL && given_up) {
+        entry = mem_zalloc(sizeof(*entry));
+        (void)map_put(&jobs->due_given_up, due_key(&table), entry);
+    }
+    if (entry != NULL)
+        entry->until_ms[type] = given_up ? clock_monotonic_ms() + DUE_GIVEN_UP_MS : 0;
     pthread_mutex_unlock(&jobs->mutex);
 }
 
@@ -201,7 +198,7 @@ static void due_post(struct jobs *jobs, struct table_id table_id, struct str use
     if (table != NULL && user.size < JOB_USER_BYTES) {
         pthread_mutex_lock(&jobs->mutex);
         bool ends = jobs->stopping || atomic_load(&jobs->closing);
-        if (!ends && !due_is_given_up(jobs, table_id) &&
+        if (!ends && !due_is_given_up(jobs, table_id, JOB_FLUSH) &&
             !due_join(jobs, table_id, user, running_too)) {
             struct job *job = job_new(jobs, JOB_FLUSH, table_id, table->space, table->name);
             job->due_users = table_has_user_instances(table);
@@ -379,7 +376,7 @@ static bool due_next(struct jobs *jobs, struct table_id *out)
         struct due_table *note = value;
         CHECK(key.size == sizeof(out->value));
         memcpy(&out->value, key.data, sizeof(out->value));
-        if (note->at_ms > now_ms || due_is_given_up(jobs, *out))
+        if (note->at_ms > now_ms || due_is_given_up(jobs, *out, JOB_FLUSH))
             continue;
         note->pause_ms =
             2 * note->pause_ms < DUE_PAUSE_MAX_MS ? 2 * note->pause_ms : DUE_PAUSE_MAX_MS;

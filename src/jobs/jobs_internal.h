@@ -36,6 +36,7 @@ enum job_type {
     JOB_RESTORE,
     JOB_OTHER
 };
+
 enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
 
 enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };
@@ -156,10 +157,10 @@ enum status job_due_list(const struct job *job, struct arena *arena, struct str 
 void jobs_due_again(struct job *job);
 /* It ended badly, or will not begin. The mutex is held. */
 void jobs_due_failed(const struct job *job);
-/* The server ended whenever a flush of the table ran: for an hour none begins by itself. Or,
- * without `given_up`, one has ended well. */
-void jobs_due_give_up(struct jobs *jobs, struct table_id table, bool given_up);
-bool jobs_due_is_given_up(struct jobs *jobs, struct table_id table);
+/* The server ended whenever a flush or compaction of the table ran: for an hour none begins by
+ * itself. Or, without `given_up`, one has ended well. */
+void jobs_due_give_up(struct jobs *jobs, struct table_id table, enum job_type type, bool given_up);
+bool jobs_due_is_given_up(struct jobs *jobs, struct table_id table, enum job_type type);
 void jobs_due_tick(struct jobs *jobs); /* on the timer's thread */
 void jobs_due_clear(struct jobs *jobs);
 

@@ -129,7 +129,8 @@ static void jobs_timer_table(struct jobs *jobs, const struct view *view, const s
 {
     struct jobs_table_figures figures;
 
-    if (jobs_due_is_given_up(jobs, table->id) || !jobs_timer_is_due(jobs, view, table, tick) ||
+    if (jobs_due_is_given_up(jobs, table->id, JOB_FLUSH) ||
+        !jobs_timer_is_due(jobs, view, table, tick) ||
         !jobs_timer_figures(jobs, view, table, &figures) || !figures.buffered)
         return;
     struct job *job = job_new(jobs, JOB_FLUSH, table->id, table->space, table->name);

@@ -128,7 +128,8 @@ struct live_user {
     struct str name;                        /* in live->users */
     unsigned peers;                         /* the last one frees it */
     atomic_uint subscriptions;              /* that count */
-    unsigned running;                       /* tasks with the threads of snapshots */
+    unsigned running;                       /* tasks with the threads of snapshots … */
+    unsigned beginning;                     /* … those that begin one */
     struct loading_queue openings, batches; /* tasks that wait: to begin a snapshot, or to go on */
     uint64_t turns;                         /* given to them */
     atomic_size_t snapshot_bytes;           /* that its snapshots keep */
@@ -288,6 +289,8 @@ void user_give_place(struct live_user *user);
  * when that is closed, here and below: nobody would take the task back, it stays the caller's. */
 bool user_post(struct live *live, struct loading *loading) MUST_CHECK;
 void user_task_ended(struct live *live, struct live_user *user);
+/* A task has begun its snapshot, or failed: its thread goes on with it. */
+void user_has_begun(struct live *live, struct live_user *user);
 /* One of its snapshots is gone: there may be room for another one. */
 void user_snapshot_gone(struct live *live, struct live_user *user);
 /* What counts of a plan, and is there room for so much more? */

@@ -504,6 +504,7 @@ void snapshot_task(struct task *task)
         loading->deadline_ms = clock_monotonic_ms() + live->options.task_ms_max;
     if (!loading->opened) {
         enum status status = snapshot_open(subscription, &error);
+        user_has_begun(live, subscription->peer->user);
         if (status == STATUS_WOULD_BLOCK && !subscription->plan && /* not registered yet */
             user_post_after_fences(live, loading))
             return; /* the reference moves */

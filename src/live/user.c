@@ -3,8 +3,9 @@
  *
  * Of the tasks of one user only so many are with the threads at a time, the others wait here, in
  * order: so nobody's snapshots keep those of all others waiting. While those that are not fetched
- * yet keep too much memory, none is begun, but batches of them go on, and make room. Nor does a
- * task keep its thread while an ALTER or DROP stands in its way. One that waits can be taken back:
+ * yet keep too much memory, none is begun, but batches of them go on, and make room; one that is
+ * being begun is taken for a quarter of it, so no more than four are. Nor does a task keep its
+ * thread while an ALTER or DROP stands in its way. One that waits can be taken back:
  * what was closed before it began keeps nothing.
  *
  * Locks: live->mutex, taken here unless said otherwise; places and bytes are atomic.
@@ -14,6 +15,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+
+enum { BEGINNING_MAX = 4 }; /* snapshots, at a time */
 
 struct live_user *user_open(struct live *live, struct str name)
 {
@@ -131,14 +134,25 @@ static void user_queue_put(struct live_user *user, struct loading *loading)
     loading_queue_put(loading->opened ? &user->batches : &user->openings, loading);
 }
 
+/* Is there room for one more snapshot? */
+static bool user_may_begin(const struct live *live, const struct live_user *user)
+{
+    size_t kept = atomic_load(&user->snapshot_bytes), most = live->options.snapshot_bytes_max;
+    size_t begun = user->beginning * (most / BEGINNING_MAX);
+
+    CHECK(user->beginning <= user->running);
+    if (most == 0 || user->beginning == 0)
+        return most == 0 || kept <= most;
+    return user->beginning < BEGINNING_MAX && kept + begun + most / BEGINNING_MAX <= most;
+}
+
 /* Whose turn it is; NULL when nobody may run. */
 static struct loading *user_next(const struct live *live, const struct live_user *user)
 {
     struct loading *opening = user->openings.first, *batch = user->batches.first;
-    size_t kept = atomic_load(&user->snapshot_bytes), most = live->options.snapshot_bytes_max;
 
     CHECK(!opening || !opening->opened);
-    if (!opening || (most > 0 && kept > most))
+    if (!opening || !user_may_begin(live, user))
         return batch;
     return batch && batch->turn < opening->turn ? batch : opening;
 }
@@ -153,6 +167,7 @@ static void user_run_waiting(struct live *live, struct live_user *user)
     while ((most == 0 || user->running < most) && (loading = user_next(live, user)) != NULL) {
         loading_queue_take(loading);
         user->running++;
+        user->beginning += !loading->opened;
         worker_pool_post(live->options.workers, &loading->task);
     }
 }
@@ -197,6 +212,15 @@ void user_task_ended(struct live *live, struct live_user *user)
     pthread_mutex_lock(&live->mutex);
     CHECK(user->peers > 0);
     user_leave_thread(live, user);
+    pthread_mutex_unlock(&live->mutex);
+}
+
+void user_has_begun(struct live *live, struct live_user *user)
+{
+    pthread_mutex_lock(&live->mutex);
+    CHECK(user->beginning > 0);
+    user->beginning--;
+    user_run_waiting(live, user);
     pthread_mutex_unlock(&live->mutex);
 }
 

@@ -65,6 +65,39 @@ def test_a_flush_that_ends_the_server_is_given_up(policy):
 
 
 @needs_faults
+def test_a_compaction_that_ends_the_server_is_given_up():
+    """Flushes do not begin it again."""
+    with kalam.Server() as server:
+        db = server.client()
+        db.batch("CREATE NAMESPACE j; CREATE SHARED TABLE j.t (id BIGINT PRIMARY KEY)")
+        server.stop()
+        server.env = {"KALAM_FAULT": "compact_before_commit:kill"}
+        server.start()
+        db, number = server.client(), 0
+        while server.process.poll() is None and number < 60:
+            try:
+                db.sql(f"INSERT INTO j.t VALUES ({number})")
+                server.flush("j.t", db)
+                number += 1
+            except (OSError, ValueError, http.client.HTTPException):
+                break
+        assert server.process.wait(30) == -9
+        for _ in range(3):
+            server.start(wait=False)
+            assert server.process.wait(30) == -9
+        server.start()
+        db = server.client()
+        job = newest(db, "compact")
+        assert job["status"] == "failed" and "ended 4 times" in job["error_message"], job
+        for number in range(100, 103):
+            db.sql(f"INSERT INTO j.t VALUES ({number})")
+            assert server.flush("j.t", db)["status"] == "completed"
+        with pytest.raises(AssertionError):
+            kalam.wait_until(lambda: server.process.poll() is not None or newest(db, "compact")["job_id"] != job["job_id"], 3, "a compaction")
+        server.stop()
+
+
+@needs_faults
 def test_a_table_deletion_goes_on():
     with kalam.Server(env={"KALAM_FAULT": "drop_after_commit:kill:1"}) as server:
         db = server.client()

@@ -273,18 +273,42 @@ static const struct tree *check_ordered(const struct tree *list, const struct tr
     return order;
 }
 
-/* Does what `q.*` stands for hold the columns of the expression? `*` stands for all. */
+/* The element of FROM that a qualified name is of; NULL: none that is known by then. */
+static const struct check_item *check_named_item(const struct check *check,
+                                                 const struct tree *names)
+{
+    const struct check_item *item = NULL;
+
+    CHECK(names && names->child);
+    for (const struct tree *part = names->child; part->next && !item; part = part->next)
+        item = check_find_item(check->level, part->text);
+    return item;
+}
+
+/* May one of the others have a column of this name? */
+static bool check_others_have(const struct check *check, const struct check_item *item,
+                              struct str name)
+{
+    CHECK(check->level);
+    for (const struct check_item *one = check->level->items; one; one = one->next) {
+        if (one != item && !check_item_lacks(check, one, name))
+            return true;
+    }
+    return false;
+}
+
+/* Does what `q.*` stands for hold the columns of the expression, as far as is known? `*` stands for
+ * all. Subqueries, parameters of lambdas and unknown names pass. */
 static bool check_star_lists(const struct check *check, const struct tree *star,
                              const struct tree *wanted)
 {
     struct str relation = tree_text(star, "relation_name"), name;
-    const struct tree *part;
-    const struct check_item *item;
+    const struct check_item *item = check_find_item(check->level, relation), *named;
     bool lists = true;
     uint32_t count;
 
     CHECK(tree_is(star, "class", "STAR"));
-    if (relation.size == 0)
+    if (relation.size == 0 || !item || tree_has_class(wanted, "SUBQUERY"))
         return true;
     if (!tree_has_class(wanted, "COLUMN_REF")) {
         for (const struct tree *child = wanted->child; child && lists; child = child->next)
@@ -292,12 +316,10 @@ static bool check_star_lists(const struct check *check, const struct tree *star,
         return lists;
     }
     name = check_last_name(wanted, &count);
-    item = check_find_item(check->level, relation);
     if (count == 1)
-        return !item || !check_item_lacks(check, item, name);
-    for (part = tree_get(wanted, "column_names")->child; count > 2; count--)
-        part = part->next;
-    return str_equal_nocase(part->text, relation);
+        return !check_item_lacks(check, item, name) || !check_others_have(check, item, name);
+    named = check_named_item(check, tree_get(wanted, "column_names"));
+    return !named || named == item;
 }
 
 static bool check_is_listed(const struct check *check, const struct tree *list,

@@ -22,7 +22,10 @@ SELECT DISTINCT lower(x.name) FROM g x ORDER BY lower(name) DESC;
 SELECT DISTINCT lower(name) FROM g x ORDER BY lower(X.Name);
 SELECT DISTINCT x.id, x.grp, x.name FROM g x JOIN g y ON y.grp = x.grp ORDER BY grp, x.id;
 SELECT DISTINCT q.* FROM (SELECT grp FROM g) q JOIN g ON g.grp = q.grp ORDER BY q.grp DESC;
+SELECT DISTINCT x.* FROM g x ORDER BY list_transform([grp], z -> z + 1), (SELECT max(y.id) FROM g y WHERE y.id = x.id);
+SELECT DISTINCT q.* FROM (SELECT grp, count(*) FROM g GROUP BY grp) q ORDER BY "count_star()", grp;
 -- refused
+SELECT DISTINCT x.* FROM g x ORDER BY nmae;
 SELECT DISTINCT x.grp FROM g x JOIN g y ON y.grp = x.grp ORDER BY y.grp;
 SELECT DISTINCT lower(x.name) FROM g x JOIN g y ON y.grp = x.grp ORDER BY lower(y.name);
 SELECT DISTINCT q.* FROM (SELECT grp FROM g) q JOIN g ON g.grp = q.grp ORDER BY g.name;
