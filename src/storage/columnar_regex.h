@@ -23,8 +23,9 @@ struct regex {
                      the reach may be any */
 };
 
-/* `literal`: option l of DuckDB's functions. One that is wrong, or
- * nested too deeply, has UINT64_MAX places; one that RE2 refuses otherwise may give anything. */
+/* `literal`: option l of DuckDB's functions. One that is wrong, nested too deeply, or has \C, which
+ * cuts letters into bytes, has UINT64_MAX places; one that RE2 refuses otherwise may give anything.
+ */
 struct regex regex_read(struct str pattern, bool literal);
 
 #endif

@@ -101,6 +101,14 @@ def test_names_that_a_wide_from_lacks(client):
     assert client.sql(f"SELECT count(*) FROM {joined} WHERE 1 IN ({', '.join(['a0.c989'] * 2000)})").rows == [["0"]]
 
 
+def test_ratios_of_a_month(client):
+    """A column a day, as dashboards ask for."""
+    columns = ", ".join(f"round(100.0 * sum(CASE WHEN s = 'a{day}' AND id > 5 THEN id ELSE 0 END) / nullif(sum(CASE WHEN id > 0 THEN id ELSE 0 END), 0), 2)"
+                        for day in range(31))
+    assert client.rows(f"SELECT {columns} FROM t") == [[0] * 31]
+    assert len(client.rows("SELECT id " + " / 2" * 9 + " AS x, max(id) / 2 / 3 / 2 / 3 / 2 / 3 / 2 / 3 / 2 / 3 FROM t GROUP BY id")) == 2
+
+
 def test_date_part(client):
     assert client.value(f"WITH c AS (SELECT * FROM t WHERE id = 1) SELECT {NESTED} AS x FROM c") == 1767225600000000
 

@@ -171,7 +171,7 @@ def test_one_text_is_too_long(client, call):
 def test_what_cannot_be_read_is_refused(client, pattern, more):
     result, took = outcome(client, f"WITH c AS (SELECT * FROM hot) SELECT regexp_matches(s, '{pattern}'{more}) FROM c")
     if more or len(pattern) > 2:
-        assert str(result).endswith("regexp_matches does not take the pattern: a bracket is missing, or it is too large or nested too deeply")
+        assert str(result).endswith("regexp_matches does not take the pattern: a bracket is missing, it has \\C, or it is too large or nested too deeply")
     else:
         assert str(result).endswith(("missing ): (", "unexpected ): a)", "missing ]: [a"))  # RE2's own words
     assert took < SLOW_S
@@ -291,3 +291,12 @@ def test_side_by_side(server, client):
 def test_errors_name_what_was_called(client, call, named):
     result, _ = outcome(client, f"SELECT {call} FROM (SELECT uuid() u, 1.5::DECIMAL(18,3) d FROM range(1))")
     assert str(result).endswith(f"no function matches the given name and argument types {named}"), result
+
+
+@pytest.mark.parametrize("pattern", [r"'\C'", r"'a|\C'", r"'\' || substring('C' || id, 1, 1)"])
+def test_no_half_letters(server, pattern):
+    db = server.client()
+    for call in ("regexp_extract(s, {})", "regexp_replace(s, {}, 'x')", "regexp_extract_all(s, {})", "regexp_matches(s, {})"):
+        with pytest.raises(kalam.SqlError) as error:
+            db.rows(f"SELECT {call.format(pattern)} FROM (SELECT 'Äö' AS s, 1 AS id FROM range(3)) q")
+        assert "\\C" in str(error.value) or "too large" in str(error.value), error.value

@@ -225,7 +225,8 @@ bool check_has_no_null(struct check *check, const struct tree *list);
 void check_literal(struct check *check, const struct tree *node);
 /* Literals in arithmetic, CASE, COALESCE and the like: integers, texts among DECIMALs. */
 void check_literal_types(struct check *check, const struct tree *node);
-/* Writes `//` for a `/` of integers; false if it is another call, or they may be sums. */
+/* Writes `//` for a `/` whose operands are known to be no sums of BIGINT, or one of which is no
+ * integer: the macro of `/` looks at their types. False if it is another call. */
 bool check_whole_quotient(struct check *check, const struct tree *call);
 /* No EXCLUDE, REPLACE, RENAME or COLUMNS. */
 bool check_is_plain_star(const struct tree *star);

@@ -451,6 +451,64 @@ void check_literal_types(struct check *check, const struct tree *node)
         type_case(check, node);
 }
 
+static bool type_any_is_real(struct check *check, const struct tree *children, unsigned depth);
+
+/* Is it known to be a DECIMAL, REAL or DOUBLE? */
+static bool type_is_real(struct check *check, const struct tree *node, unsigned depth)
+{
+    struct str name = tree_text(node, "function_name");
+    const struct tree *children = tree_get(node, "children");
+    bool is_call = tree_is(node, "class", "FUNCTION") || tree_is(node, "class", "WINDOW");
+    enum value_type type = type_of(check, node, depth);
+
+    CHECK(node->kind == TREE_OBJECT);
+    if (type == VALUE_DECIMAL || type == VALUE_FLOAT || type == VALUE_DOUBLE)
+        return true;
+    if (type != VALUE_NULL || depth > TYPE_DEPTH)
+        return false;
+    if (tree_is(node, "class", "CASE"))
+        return type_any_is_real(check, tree_get(node, "case_checks"), depth) ||
+               (tree_get(node, "else_expr") &&
+                type_is_real(check, tree_get(node, "else_expr"), depth + 1));
+    if (is_call && str_equal_nocase(name, STR_LIT("avg")))
+        return true;
+    if ((is_call && (type_is_arithmetic(name) || str_equal(name, STR_LIT("coalesce")))) ||
+        tree_is(node, "type", "OPERATOR_COALESCE"))
+        return type_any_is_real(check, children, depth);
+    return ((is_call && (type_is_kept(name) || str_equal(name, STR_LIT("nullif")) ||
+                         str_equal(name, STR_LIT("abs")))) ||
+            tree_is(node, "type", "OPERATOR_NULLIF")) &&
+           children && children->child && children->child->kind == TREE_OBJECT &&
+           type_is_real(check, children->child, depth + 1);
+}
+
+/* Of operands, or of the branches of CASE. */
+static bool type_any_is_real(struct check *check, const struct tree *children, unsigned depth)
+{
+    CHECK(depth <= TYPE_DEPTH);
+    for (const struct tree *child = children ? children->child : NULL; child; child = child->next) {
+        const struct tree *then = child->kind == TREE_OBJECT ? tree_get(child, "then_expr") : NULL;
+        const struct tree *one = then ? then : child;
+        if (one->kind == TREE_OBJECT && type_is_real(check, one, depth + 1))
+            return true;
+    }
+    return false;
+}
+
+/* Is no operand of the quotient a sum of BIGINT, or the other one no integer anyway? */
+static bool type_is_simple_quotient(struct check *check, const struct tree *children)
+{
+    bool known = true;
+
+    CHECK(children && children->child);
+    if (type_any_is_real(check, children, 0))
+        return true;
+    for (const struct tree *child = children->child; child && known; child = child->next)
+        known = child->kind == TREE_OBJECT &&
+                (type_of(check, child, 0) != VALUE_NULL || tree_is(child, "function_name", "/"));
+    return known;
+}
+
 bool check_whole_quotient(struct check *check, const struct tree *call)
 {
     struct analytic_splice splice = {.kind = SPLICE_TEXT, .text = STR_LIT("//")};
@@ -461,7 +519,7 @@ bool check_whole_quotient(struct check *check, const struct tree *call)
     CHECK(call->kind == TREE_OBJECT);
     if (check->draft->verify || !tree_is(call, "function_name", "/") || location < 0 ||
         (uint64_t)location >= check->plan->sql.size || !children || !children->child ||
-        !(type_is_text(children->child) || value_type_is_integer(type_of_children(check, call, 0))))
+        !(type_is_text(children->child) || type_is_simple_quotient(check, children)))
         return false;
     lexer_init(&lexer, check->plan->sql);
     lexer.offset = (uint32_t)location;

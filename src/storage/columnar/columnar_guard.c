@@ -263,8 +263,8 @@ static enum status guard_vector(const struct guard_vectors *in, struct error *er
         uint64_t cost = guard_row_cost(in, row);
         if (cost == UINT64_MAX)
             return error_set(err, STATUS_SQL_EXECUTION_ERROR,
-                             "%s does not take the pattern: a bracket is missing, or it is too "
-                             "large or nested too deeply",
+                             "%s does not take the pattern: a bracket is missing, it has \\C, or "
+                             "it is too large or nested too deeply",
                              in->guard->of);
         if (cost > GUARD_TEXT_NS)
             return error_set(err, STATUS_SQL_EXECUTION_ERROR,

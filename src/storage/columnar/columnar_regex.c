@@ -61,7 +61,7 @@ struct regex_reader {
     unsigned depth;
     bool quotes; /* behind \Q */
     bool asserts;
-    bool is_strange; /* wrong or too deep: no promise */
+    bool is_strange; /* wrong, too deep or not to be had: no promise */
 };
 
 /* ---- parts put together ---- */
@@ -307,7 +307,8 @@ static struct regex_part regex_escape(struct regex_reader *in)
     regex_skip_escape(in);
     if (c == 'A' || c == 'z' || c == 'b' || c == 'B')
         return regex_assertion(in);
-    bool is_class = memchr("dDsSwWC", c, 7) != NULL;
+    in->is_strange |= c == 'C'; /* one byte: of a letter that has two it would make no text */
+    bool is_class = memchr("dDsSwW", c, 6) != NULL;
     return regex_character(1, is_class, is_class ? REGEX_CLASS_NS : REGEX_LITERAL_NS);
 }
 
