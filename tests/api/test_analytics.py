@@ -191,3 +191,13 @@ def test_a_parameter_of_two_types_prunes_as_it_filters(server, db, space):
     hot = db.rows(sql, params)
     server.flush(f"{space}.t", db)
     assert hot == db.rows(sql, params) == [["2", "1"]]
+
+
+def test_quotients_of_what_has_no_type(db, space):
+    db.sql("CREATE SHARED TABLE t (id INT PRIMARY KEY, b BIGINT, r REAL)")
+    db.sql("INSERT INTO t VALUES (1, 3000000001, 2.5), (2, 4000000003, 1)")
+    for text in ("SELECT u / v FROM (SELECT 2 AS u, NULL AS v) q", "SELECT v / u FROM (SELECT avg(id) AS u, NULL AS v FROM t) q",
+                 "SELECT u / v FROM (SELECT sum(b) AS u, NULL AS v FROM t) q", "SELECT x / 2 FROM (VALUES (NULL)) v(x)",
+                 "WITH p AS (SELECT 1 AS a, NULL AS b) SELECT a / b FROM p"):
+        assert db.rows(text) == [[None]]
+    assert db.value("SELECT sum(b) / max(r) FROM t") == 2800000001.6

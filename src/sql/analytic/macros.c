@@ -19,12 +19,14 @@
 #define ANALYTIC_WHOLE ANALYTIC_ZERO "ELSE system.main.\"//\"(a, b) END"
 
 /* HUGEINT, a sum of BIGINT, is NUMERIC to users: it divides as DECIMAL does, into a DOUBLE. The
- * branch that is never taken gives `a` the type DOUBLE, or none of its own. */
+ * branch that is never taken gives `a` the type DOUBLE, or none of its own; the type of a list is
+ * known even where that of a NULL is not. */
 #define ANALYTIC_QUOTIENT \
     ANALYTIC_ZERO \
     "ELSE system.main.\"//\"(CASE WHEN true THEN a " \
     "ELSE struct_extract({'huge': NULL::DOUBLE, 'other': NULL}, " \
-    "CASE WHEN 'HUGEINT' IN (typeof(a), typeof(b)) THEN 'huge' ELSE 'other' END) END, b) END"
+    "CASE WHEN 'HUGEINT[]' IN (typeof([a]), typeof([b])) THEN 'huge' ELSE 'other' END) END, b) " \
+    "END"
 
 /* DuckDB finds the remainder of the least integer by -1 too large, though it is 0. */
 #define ANALYTIC_REMAINDER \

@@ -217,6 +217,7 @@ static enum status check_select_list(struct check *check, const struct tree *lis
             continue;
         alias = arena_zalloc(check->arena, sizeof(*alias));
         alias->name = tree_text(item, "alias");
+        alias->expression = item;
         alias->weight = check->nodes - before;
         alias->next = check->level->aliases;
         check->level->aliases = alias;

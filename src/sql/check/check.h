@@ -57,6 +57,7 @@ struct check_item {           /* one element of FROM */
 
 struct check_alias { /* of a select list, with what it weighs */
     struct str name;
+    const struct tree *expression;
     uint64_t weight;
     struct check_alias *next;
 };

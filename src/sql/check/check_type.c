@@ -453,7 +453,7 @@ void check_literal_types(struct check *check, const struct tree *node)
 
 static bool type_any_is_real(struct check *check, const struct tree *children, unsigned depth);
 
-/* Is it known to be a DECIMAL, REAL or DOUBLE? */
+/* Is it known to be a DECIMAL or DOUBLE, which make a DOUBLE of any quotient? */
 static bool type_is_real(struct check *check, const struct tree *node, unsigned depth)
 {
     struct str name = tree_text(node, "function_name");
@@ -462,7 +462,7 @@ static bool type_is_real(struct check *check, const struct tree *node, unsigned 
     enum value_type type = type_of(check, node, depth);
 
     CHECK(node->kind == TREE_OBJECT);
-    if (type == VALUE_DECIMAL || type == VALUE_FLOAT || type == VALUE_DOUBLE)
+    if (type == VALUE_DECIMAL || type == VALUE_DOUBLE)
         return true;
     if (type != VALUE_NULL || depth > TYPE_DEPTH)
         return false;
@@ -495,7 +495,7 @@ static bool type_any_is_real(struct check *check, const struct tree *children, u
     return false;
 }
 
-/* Is no operand of the quotient a sum of BIGINT, or the other one no integer anyway? */
+/* Is no operand of the quotient a sum of BIGINT, or the other one a DECIMAL or DOUBLE anyway? */
 static bool type_is_simple_quotient(struct check *check, const struct tree *children)
 {
     bool known = true;
