@@ -13,6 +13,15 @@ def newest(db, kind):
     return rows[0] if rows else None
 
 
+def goes_under_four_times(server):
+    """It has died, dies at the next three starts, and then stays."""
+    assert server.process.wait(30) == -9
+    for _ in range(3):
+        server.start(wait=False)
+        assert server.process.wait(30) == -9
+    server.start()
+
+
 @needs_faults
 def test_a_flush_goes_on_under_its_id():
     with kalam.Server(env={"KALAM_FAULT": "flush_before_commit:kill:2"}) as server:
@@ -44,11 +53,7 @@ def test_a_flush_that_ends_the_server_is_given_up(policy):
         db = server.client()
         db.batch(f"CREATE NAMESPACE j; CREATE SHARED TABLE j.t (id BIGINT PRIMARY KEY) FLUSH POLICY {policy}")
         db.sql("INSERT INTO j.t VALUES " + ",".join(f"({i})" for i in range(100)))
-        assert server.process.wait(30) == -9
-        for _ in range(3):
-            server.start(wait=False)
-            assert server.process.wait(30) == -9
-        server.start()
+        goes_under_four_times(server)
         db = server.client()
         with pytest.raises(AssertionError):  # none begins
             kalam.wait_until(lambda: db.value("SELECT count(*) FROM system.jobs WHERE job_type = 'flush'") != "1", 5, "a flush")
@@ -81,11 +86,7 @@ def test_a_compaction_that_ends_the_server_is_given_up():
                 number += 1
             except (OSError, ValueError, http.client.HTTPException):
                 break
-        assert server.process.wait(30) == -9
-        for _ in range(3):
-            server.start(wait=False)
-            assert server.process.wait(30) == -9
-        server.start()
+        goes_under_four_times(server)
         db = server.client()
         job = newest(db, "compact")
         assert job["status"] == "failed" and "ended 4 times" in job["error_message"], job

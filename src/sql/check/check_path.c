@@ -126,48 +126,43 @@ static bool path_is_plain(const struct tree *node)
     static const char *const types[] = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT",    "HUGEINT",
                                         "UBIGINT", "UINTEGER", "FLOAT",   "DOUBLE",    "DECIMAL",
                                         "BOOLEAN", "DATE",     "TIME",    "TIMESTAMP", "UUID"};
-    static const char *const calls[] = {"+",
-                                        "-",
-                                        "*",
-                                        "/",
-                                        "//",
-                                        "%",
-                                        "mod",
-                                        "abs",
+    static const char *const operators_of_numbers[] = {"+", "-", "*", "/", "//", "%"};
+    static const char *const calls[] = {"abs",
+                                        "array_length",
+                                        "ascii",
+                                        "cardinality",
                                         "ceil",
                                         "ceiling",
-                                        "floor",
-                                        "round",
-                                        "trunc",
-                                        "sign",
-                                        "length",
-                                        "len",
-                                        "strlen",
                                         "char_length",
                                         "character_length",
-                                        "position",
-                                        "strpos",
-                                        "instr",
-                                        "ascii",
-                                        "unicode",
-                                        "ord",
-                                        "cardinality",
                                         "date_part",
-                                        "year",
-                                        "quarter",
-                                        "month",
-                                        "week",
                                         "day",
-                                        "hour",
-                                        "minute",
-                                        "second",
                                         "dayofweek",
-                                        "isodow",
                                         "dayofyear",
-                                        "weekday",
-                                        "array_length",
+                                        "floor",
+                                        "hour",
+                                        "instr",
+                                        "isodow",
                                         "json_array_length",
-                                        "octet_length"};
+                                        "len",
+                                        "length",
+                                        "minute",
+                                        "mod",
+                                        "month",
+                                        "octet_length",
+                                        "ord",
+                                        "position",
+                                        "quarter",
+                                        "round",
+                                        "second",
+                                        "sign",
+                                        "strlen",
+                                        "strpos",
+                                        "trunc",
+                                        "unicode",
+                                        "week",
+                                        "weekday",
+                                        "year"};
     const struct tree *type = tree_get(node, "cast_type");
 
     CHECK(node->kind == TREE_OBJECT);
@@ -175,6 +170,7 @@ static bool path_is_plain(const struct tree *node)
         return type && str_is_one_of_nocase(tree_text(type, "id"), types, ARRAY_COUNT(types));
     return str_is_one_of_nocase(tree_text(node, "class"), classes, ARRAY_COUNT(classes)) ||
            str_is_one_of_nocase(tree_text(node, "type"), operators, ARRAY_COUNT(operators)) ||
+           path_is_call(node, operators_of_numbers, ARRAY_COUNT(operators_of_numbers)) ||
            path_is_call(node, calls, ARRAY_COUNT(calls));
 }
 
@@ -261,6 +257,17 @@ static bool path_is_left(struct check *check, const struct tree *node)
            !check_call_macro(check, node, STR_LIT("json_extract_at"));
 }
 
+/* Does a line comment begin somewhere left of the place, on its line? Or what looks like one. */
+static bool path_may_be_comment(struct str sql, size_t at)
+{
+    CHECK(at <= sql.size);
+    for (; at > 1 && sql.data[at - 1] != '\n'; at--) {
+        if (sql.data[at - 1] == '-' && sql.data[at - 2] == '-')
+            return true;
+    }
+    return false;
+}
+
 /* `lambda x, y: body` is no operator; `x -> body` may be one, or the other. */
 static bool path_is_lambda(const struct check *check, const struct tree *node)
 {
@@ -274,7 +281,8 @@ static bool path_is_lambda(const struct check *check, const struct tree *node)
     before = str_trim(str_from(check->plan->sql.data, (size_t)at));
     return before.size >= keyword.size &&
            str_equal_nocase(str_from(before.data + before.size - keyword.size, keyword.size),
-                            keyword);
+                            keyword) &&
+           !path_may_be_comment(before, before.size);
 }
 
 /* What is known to be a list or a map has no paths. */
