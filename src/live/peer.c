@@ -145,16 +145,11 @@ void peer_send(struct live_peer *peer, struct subscription *subscription,
 void peer_encode_and_send(struct live_peer *peer, struct subscription *subscription,
                           const struct wire_server_message *message)
 {
-    struct buf text;
-    struct wire_message *framed;
+    struct wire_message *framed = wire_server_message_new(message);
 
-    buf_init(&text);
-    wire_server_message_encode(message, &text);
-    CHECK(text.size > 0);
-    framed = wire_message_new_text(buf_str(&text));
+    CHECK(framed != NULL);
     peer_send(peer, subscription, framed);
     wire_message_unref(framed);
-    buf_clear(&text);
 }
 
 void live_peer_written(struct live_peer *peer, size_t messages, size_t bytes)

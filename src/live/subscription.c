@@ -270,25 +270,14 @@ static struct wire_message *subscription_error(const struct subscription *subscr
         .last_seq = last,
     };
 
-    struct buf text;
-
-    buf_init(&text);
-    wire_server_message_encode(&error, &text);
-    struct wire_message *framed = wire_message_new_text(buf_str(&text));
-    buf_clear(&text);
-    return framed;
+    return wire_server_message_new(&error);
 }
 
 void subscription_tell(struct subscription *subscription, const struct wire_server_message *message)
 {
-    struct wire_message *framed;
-    struct buf text;
+    struct wire_message *framed = wire_server_message_new(message);
 
-    buf_init(&text);
-    wire_server_message_encode(message, &text);
-    CHECK(text.size > 0);
-    framed = wire_message_new_text(buf_str(&text));
-    buf_clear(&text);
+    CHECK(framed != NULL);
     peer_make_form(subscription->peer, framed);
     pthread_mutex_lock(&subscription->mutex);
     if (subscription->state != SUBSCRIPTION_CLOSED)

@@ -48,8 +48,6 @@ void change_writer_flush(struct change_writer *writer)
 struct wire_message *change_run_message(const struct change_run *run,
                                         const struct subscription *subscription)
 {
-    struct buf text;
-    struct wire_message *framed;
     struct wire_server_message message = {
         .type = WIRE_CHANGE,
         .subscription_id = subscription->id,
@@ -60,11 +58,7 @@ struct wire_message *change_run_message(const struct change_run *run,
     };
 
     CHECK(run->count > 0);
-    buf_init(&text);
-    wire_server_message_encode(&message, &text);
-    framed = wire_message_new_text(buf_str(&text));
-    buf_clear(&text);
-    return framed;
+    return wire_server_message_new(&message);
 }
 
 struct change_side { /* one version of the row, if there is one */

@@ -135,21 +135,16 @@ static void ws_send(void *context, struct wire_message *message)
 /* From the loop thread, in front of what live/ is still handing over. */
 static void ws_put(struct ws_conn *ws, const struct wire_server_message *message)
 {
-    struct buf text;
-
     CHECK(!ws->closing);
-    buf_init(&text);
-    wire_server_message_encode(message, &text);
     bool is_auth = message->type == WIRE_AUTH_SUCCESS || message->type == WIRE_AUTH_ERROR;
     struct wire_protocol plain = {.gzip = false};
-    struct wire_message *framed = wire_message_new_text(buf_str(&text));
+    struct wire_message *framed = wire_server_message_new(message);
     struct wire_message *form = wire_message_form(framed, is_auth ? plain : ws->protocol);
     sock_put(ws->sock, wire_message_frame(form)); /* not counted as written: it is not live/'s */
     atomic_fetch_add_explicit(&ws->shard->ws_sent, 1, memory_order_relaxed);
     ws->unread++;
     wire_message_unref(form);
     wire_message_unref(framed);
-    buf_clear(&text);
 }
 
 static void ws_put_error(struct ws_conn *ws, const char *id, const char *code, const char *message)

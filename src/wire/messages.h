@@ -124,6 +124,8 @@ struct wire_server_message {
 };
 
 void wire_server_message_encode(const struct wire_server_message *message, struct buf *out);
+/* The same as a text frame; the caller holds the one reference. */
+struct wire_message *wire_server_message_new(const struct wire_server_message *message);
 enum status wire_server_message_decode(struct str text, struct arena *arena,
                                        struct wire_server_message *out,
                                        struct error *err) MUST_CHECK;

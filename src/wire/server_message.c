@@ -122,6 +122,18 @@ void wire_server_message_encode(const struct wire_server_message *message, struc
     json_object_end(out);
 }
 
+struct wire_message *wire_server_message_new(const struct wire_server_message *message)
+{
+    struct buf text;
+
+    buf_init(&text);
+    wire_server_message_encode(message, &text);
+    CHECK(text.size > 0);
+    struct wire_message *framed = wire_message_new_text(buf_str(&text));
+    buf_clear(&text);
+    return framed;
+}
+
 /* Index of a member's text in a list of names. */
 static enum status server_message_read_name(const struct json *json, const char *field,
                                             const struct str *names, size_t count, size_t *out,
