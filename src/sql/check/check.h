@@ -145,8 +145,8 @@ enum status check_class(struct check *check, const struct tree *node, struct str
 enum status check_copied(struct check *check, const struct tree *node, uint64_t copies) MUST_CHECK;
 /* Last part of a column reference and how many there are. */
 struct str check_last_name(const struct tree *node, uint32_t *count);
-bool check_is_number(const struct tree *node, int64_t *out); /* a literal integer */
-bool check_has_columns(const struct tree *node);             /* or subqueries */
+bool check_is_number(const struct tree *node, int64_t *out);    /* a literal integer */
+bool check_is_quoted(const struct tree *node, struct str *out); /* a literal in quotes */
 enum status check_series(struct check *check, const struct tree *call, bool rows,
                          struct str name) MUST_CHECK;
 

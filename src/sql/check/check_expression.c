@@ -218,7 +218,7 @@ bool check_is_number(const struct tree *node, int64_t *out)
            tree_is(tree_get(value, "type"), "id", "BIGINT");
 }
 
-bool check_has_columns(const struct tree *node)
+static bool check_has_columns(const struct tree *node)
 {
     if (node->kind == TREE_OBJECT &&
         (tree_is(node, "class", "COLUMN_REF") || tree_is(node, "class", "SUBQUERY")))

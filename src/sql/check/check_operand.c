@@ -170,9 +170,9 @@ static struct str operand_name(const struct operand_column *column)
     return table_column_name(column->table, column->index);
 }
 
-static bool operand_literal(const struct tree *node, struct str *text)
+bool check_is_quoted(const struct tree *node, struct str *text)
 {
-    const struct tree *value = tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
+    const struct tree *value = tree_has_class(node, "CONSTANT") ? tree_get(node, "value") : NULL;
     const struct tree *type = value ? tree_get(value, "type") : NULL;
 
     CHECK(text);
@@ -194,7 +194,7 @@ void check_decimal_text(struct check *check, const struct tree *node)
         return;
     if (tree_is(node, "class", "PARAMETER"))
         operand_parameter(check, node, (struct data_type){.kind = VALUE_DECIMAL}, STR_EMPTY);
-    if (!operand_literal(node, &text) || !analytic_decimal(text, &number))
+    if (!check_is_quoted(node, &text) || !analytic_decimal(text, &number))
         return;
     buf_init(&digits);
     value_format(&number, &digits);
@@ -215,7 +215,7 @@ static void operand_apply(struct check *check, const struct operand_column *colu
         operand_parameter(check, node, column->type, operand_name(column));
     if (column->type.kind == VALUE_DECIMAL)
         check_decimal_text(check, node);
-    if (column->table->kind == TABLE_KIND_SYSTEM && operand_literal(node, &text) &&
+    if (column->table->kind == TABLE_KIND_SYSTEM && check_is_quoted(node, &text) &&
         system_table_fold(column->table, column->index, text, check->arena, &folded))
         operand_replace(check, node, folded, "");
 }
@@ -267,7 +267,7 @@ static void operand_nullif(struct check *check, const struct tree *text_node,
     char type[32];
 
     CHECK(text_node->kind == TREE_OBJECT && other->kind == TREE_OBJECT);
-    if (!operand_literal(text_node, &text) || !operand_find_column(check, other, &column) ||
+    if (!check_is_quoted(text_node, &text) || !operand_find_column(check, other, &column) ||
         value_type_is_text(column.type.kind) || column.type.kind == VALUE_DECIMAL)
         return;
     snprintf(type, sizeof(type), "::%s", value_type_name(column.type.kind));
@@ -288,7 +288,7 @@ void check_text_argument(struct check *check, const struct tree *call, struct st
     if (str_equal(name, STR_LIT("nullif")))
         operand_nullif(check, first, second);
     else if ((str_equal(name, STR_LIT("date_trunc")) || str_equal(name, STR_LIT("datetrunc"))) &&
-             operand_literal(second, &text))
+             check_is_quoted(second, &text))
         operand_replace(check, second, text, "::TIMESTAMP");
 }
 
@@ -307,7 +307,7 @@ void check_default(struct check *check, const struct tree *call)
         return;
     if (tree_is(node, "class", "PARAMETER"))
         operand_parameter(check, node, column.type, operand_name(&column));
-    if (!operand_literal(node, &text))
+    if (!check_is_quoted(node, &text))
         return;
     if (column.type.kind == VALUE_TIMESTAMP)
         operand_replace(check, node, text, "::TIMESTAMP");

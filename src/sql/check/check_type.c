@@ -55,16 +55,6 @@ static bool type_is_arithmetic(struct str name)
     return false;
 }
 
-/* A text in quotes. */
-static bool type_is_text(const struct tree *node)
-{
-    const struct tree *value = tree_has_class(node, "CONSTANT") ? tree_get(node, "value") : NULL;
-    const struct tree *type = value ? tree_get(value, "type") : NULL;
-
-    CHECK(!type || type->kind == TREE_OBJECT);
-    return type && tree_is(type, "id", "VARCHAR");
-}
-
 /* One more operand of a number that is computed; a NULL or a text in quotes has no say. */
 static void type_join(struct check *check, const struct tree *node, unsigned depth,
                       enum value_type *type, bool *known)
@@ -73,9 +63,10 @@ static void type_join(struct check *check, const struct tree *node, unsigned dep
         node && tree_is(node, "class", "CONSTANT") ? tree_get(node, "value") : NULL;
     const struct tree *is_null = value ? tree_get(value, "is_null") : NULL;
     enum value_type one;
+    struct str text;
 
     CHECK(type && known);
-    if (!node || (is_null && is_null->boolean) || type_is_text(node))
+    if (!node || (is_null && is_null->boolean) || check_is_quoted(node, &text))
         return;
     one = node->kind == TREE_OBJECT ? type_of(check, node, depth + 1) : VALUE_NULL;
     *known = *known && value_type_is_number(one) && value_arithmetic_type(*type, one, type);
@@ -515,11 +506,12 @@ bool check_whole_quotient(struct check *check, const struct tree *call)
     const struct tree *children = tree_get(call, "children");
     int64_t location = tree_location(call);
     struct lexer lexer;
+    struct str text;
 
     CHECK(call->kind == TREE_OBJECT);
     if (check->draft->verify || !tree_is(call, "function_name", "/") || location < 0 ||
         (uint64_t)location >= check->plan->sql.size || !children || !children->child ||
-        !(type_is_text(children->child) || type_is_simple_quotient(check, children)))
+        !(check_is_quoted(children->child, &text) || type_is_simple_quotient(check, children)))
         return false;
     lexer_init(&lexer, check->plan->sql);
     lexer.offset = (uint32_t)location;
