@@ -259,6 +259,13 @@ static void jobs_answer(struct job *job)
     job->waiter = NULL;
 }
 
+/* Does the server begin such jobs of a table by itself, for as long as they end well? */
+static bool jobs_is_by_policy(const struct job *job)
+{
+    CHECK(job->type <= JOB_OTHER);
+    return job->type == JOB_FLUSH || job->type == JOB_COMPACT;
+}
+
 static void jobs_after(struct job *job)
 {
     bool well =
@@ -270,7 +277,7 @@ static void jobs_after(struct job *job)
         jobs_due_failed(job);
         pthread_mutex_unlock(&job->jobs->mutex);
     }
-    if (well && (job->type == JOB_FLUSH || job->type == JOB_COMPACT))
+    if (well && jobs_is_by_policy(job))
         jobs_due_give_up(job->jobs, job->table, job->type, false);
     if (well && job->type == JOB_FLUSH)
         jobs_after_flush(job);
@@ -554,7 +561,7 @@ static void jobs_resume(struct job *job)
     if (too_often)
         log_error("job %s is given up: the server ended %d times while it ran", job->id.text,
                   job->retries);
-    if (too_often && (job->type == JOB_FLUSH || job->type == JOB_COMPACT))
+    if (too_often && jobs_is_by_policy(job))
         jobs_due_give_up(job->jobs, job->table, job->type, true);
     if (job_row_save(job, "failed", &err) != STATUS_OK)
         log_warn("outcome of job %s: %s", job->id.text, err.message);

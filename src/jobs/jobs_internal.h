@@ -36,7 +36,6 @@ enum job_type {
     JOB_RESTORE,
     JOB_OTHER
 };
-
 enum job_state { JOB_PREPARING, JOB_PENDING, JOB_RUNNING };
 
 enum { JOB_USER_BYTES = 256, JOB_NAME_BYTES = 128, JOB_TEXT_BYTES = 1024 };

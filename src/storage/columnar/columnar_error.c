@@ -207,7 +207,6 @@ enum status columnar_error(struct columnar *columnar, const char *message, struc
 {
     /* It has no words only where there was no memory to keep them. */
     struct str whole = str_from_c(message == NULL ? error_shortage : message), text = whole, line;
-
     enum status status = columnar_error_classify(&text);
     bool names_folder;
     char *shown;
